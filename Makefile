@@ -1,0 +1,46 @@
+# Two commands for a stranger: `make demo` and `make test`. Each sets everything up by itself and may be run again.
+# Paths are relative, so the checkout may lie below a folder with a space in its name.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint types unit bench sample_data clean
+
+demo: .venv/installed
+	@PYTHON="$(BIN)/python" sh sample_data/demo.sh
+
+test: lint types unit
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed-test
+	$(BIN)/mypy
+
+unit: .venv/installed-test
+	$(BIN)/python -m pytest
+
+# Measurements behind the numbers of README.md and CHANGELOG.md; none of them is a test.
+bench: .venv/installed-test
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/memory.py
+
+# Makes the files in sample_data/ again (they are committed).
+sample_data: .venv/installed
+	$(BIN)/python sample_data/make.py
+
+clean:
+	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch .venv/installed
+
+.venv/installed-test: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable ".[test]"
+	@touch .venv/installed .venv/installed-test

@@ -1,0 +1,1 @@
+"""Everything an RNN knew, at every time step."""

@@ -1,0 +1,88 @@
+"""The axis letters, and the one unit of work that travels between modules.
+
+====  =========================================
+N     sequences in the whole input
+B     sequences in one tile
+T     time steps (the padded length)
+I     input features of one step
+H     hidden units
+====  =========================================
+
+Inside the program the valid steps of a tile always come first (padding at the end), whatever the input's own
+padding is; reading and writing translate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "Tile", "reverse_valid", "valid_mask"]
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A few sequences of similar length, longest first.
+
+    Parameters
+    ----------
+    rows : int64 [B]
+        The sequences' numbers in the input.
+    inputs : float32 or float64 [B, T, I]
+        Their features, T being the longest length here. Steps past a length hold anything.
+    lengths : int64 [B]
+        Valid steps of each, never increasing.
+    """
+
+    rows: npt.NDArray[np.int64]
+    inputs: Array
+    lengths: npt.NDArray[np.int64]
+
+
+def valid_mask(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.bool_]:
+    """Tell which steps count.
+
+    Parameters
+    ----------
+    lengths : int64 [B]
+    steps : int
+        T, the width of the result.
+
+    Returns
+    -------
+    bool [B, T]
+
+    Examples
+    --------
+    >>> valid_mask(np.array([2, 0]), 3).astype(int)
+    array([[1, 1, 0],
+           [0, 0, 0]])
+    """
+    mask: npt.NDArray[np.bool_] = np.arange(steps) < lengths[:, np.newaxis]
+    return mask
+
+
+def reverse_valid(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
+    """Reverse each sequence's valid steps; what lies past the length becomes zero.
+
+    Parameters
+    ----------
+    values : [B, T, ...]
+    lengths : int64 [B]
+
+    Returns
+    -------
+    [B, T, ...], the same dtype, new memory
+
+    Examples
+    --------
+    >>> reverse_valid(np.array([[1, 2, 3], [4, 5, 9]]), np.array([3, 2]))
+    array([[3, 2, 1],
+           [5, 4, 0]])
+    """
+    reversed_values = np.zeros_like(values, order="C")
+    for row, length in enumerate(lengths):
+        reversed_values[row, :length] = values[row, :length][::-1]
+    return reversed_values

@@ -1,0 +1,100 @@
+"""Every error a user can cause. Each says where, what was found, what was expected, what to do.
+
+::
+
+    RnnstatesError
+    ├── OptionError          options that contradict each other or the data
+    ├── MissingInput         a file that is absent, unreadable or a directory
+    ├── BadData              a file that is there but wrong
+    │   ├── BadInput         the sequences or their ids
+    │   ├── BadLengths       the lengths
+    │   ├── BadWeights       the weights
+    │   └── BadStates        a states file (what rnnstates wrote)
+    ├── EngineUnavailable    TensorFlow, or an extra, cannot be started
+    ├── MemoryBudgetError    the job does not fit the memory it may use
+    └── OutputError
+        ├── CannotCreate     the output exists, or its place is unsuitable
+        ├── PermissionDenied the place may not be written
+        ├── OutputBusy       another run is writing this output
+        └── WriteFailed      the disk is full or failing
+
+The library raises them; the command turns them into exit codes in one place (``rnnstates_cli.main``).
+"""
+
+__all__ = [
+    "BadData",
+    "BadInput",
+    "BadLengths",
+    "BadStates",
+    "BadWeights",
+    "CannotCreate",
+    "EngineUnavailable",
+    "MemoryBudgetError",
+    "MissingInput",
+    "OptionError",
+    "OutputBusy",
+    "OutputError",
+    "PermissionDenied",
+    "RnnstatesError",
+    "WriteFailed",
+]
+
+
+class RnnstatesError(Exception):
+    """The root of all errors that rnnstates raises on purpose."""
+
+
+class OptionError(RnnstatesError):
+    """Options contradict each other, or do not go with the data."""
+
+
+class MissingInput(RnnstatesError):  # noqa: N818 - reads better at the raise than MissingInputError
+    """A file to read is absent, unreadable or a directory."""
+
+
+class BadData(RnnstatesError):  # noqa: N818
+    """A file to read is there, but is not what it should be."""
+
+
+class BadInput(BadData):
+    """The input sequences (or their ids) cannot be used."""
+
+
+class BadLengths(BadData):
+    """The lengths cannot be used."""
+
+
+class BadWeights(BadData):
+    """The weights file cannot be used."""
+
+
+class BadStates(BadData):
+    """The file is not a complete states file of a version known here."""
+
+
+class EngineUnavailable(RnnstatesError):  # noqa: N818
+    """TensorFlow or an optional package cannot be started."""
+
+
+class MemoryBudgetError(RnnstatesError):
+    """The job does not fit the memory it may use; the message says what would."""
+
+
+class OutputError(RnnstatesError):
+    """The output cannot be made."""
+
+
+class CannotCreate(OutputError):  # noqa: N818
+    """The output exists, or its directory is missing or unsuitable."""
+
+
+class PermissionDenied(OutputError):  # noqa: N818
+    """The output's place may not be written."""
+
+
+class OutputBusy(OutputError):  # noqa: N818
+    """Another run is writing the same output."""
+
+
+class WriteFailed(OutputError):  # noqa: N818
+    """The disk is full or failing."""

@@ -1,0 +1,182 @@
+"""Reading HDF5 files of unknown origin without being led outside them.
+
+An HDF5 file may name other files (external links, external raw storage, virtual datasets), loop back on itself and
+declare far more data than it stores. Everything that reads a user's HDF5 file goes through here; each refusal says
+what was found. The threats are those of CVE-2026-1669 and CVE-2026-0897.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+from .errors import BadData, MissingInput
+
+__all__ = ["check_dataset", "datasets", "find", "is_hdf5", "open_hdf5"]
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+# No filter of HDF5 shrinks data more than gzip's theoretical 1032 to 1; beyond twice that the declaration is a lie.
+MOST_COMPRESSION = 2048
+# Nothing this small needs the check above: chunks that were never written are ordinary there.
+SMALL = 64 * 2**20
+# More objects than any honest input or weights file has; bounds the walk.
+MOST_OBJECTS = 100_000
+
+
+def is_hdf5(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file starts as HDF5 does (also behind a user block of 512, 1024, … bytes)."""
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        offset = 0
+        while offset + len(SIGNATURE) <= size:
+            file.seek(offset)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            offset = 2 * offset or 512
+    return False
+
+
+def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
+    """Open a file for reading.
+
+    Raises
+    ------
+    MissingInput
+        It is absent, a directory, unreadable or locked.
+    error
+        It is not HDF5, or is damaged.
+    """
+    try:
+        if not is_hdf5(path):
+            raise error(f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}.")
+        return h5py.File(path, "r", locking="best-effort")
+    except FileNotFoundError as reason:
+        raise MissingInput(f"{path}: no such file.") from reason
+    except IsADirectoryError as reason:
+        raise MissingInput(f"{path}: a directory; expected an HDF5 file.") from reason
+    except PermissionError as reason:
+        raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
+    except OSError as reason:
+        if "lock" in str(reason):
+            raise MissingInput(
+                f"{path}: HDF5 cannot lock it, so another program is writing it or the file system has no locks; "
+                "wait, or set HDF5_USE_FILE_LOCKING=FALSE."
+            ) from reason
+        raise error(f"{path}: HDF5 cannot open it ({reason}); it is damaged or cut short, make it again.") from reason
+
+
+def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py.Dataset | h5py.Group | None:
+    """Get the object at a path, each step of it a hard link; None when there is none.
+
+    Raises
+    ------
+    error
+        A step is a soft or external link, so that the data would come from elsewhere.
+    """
+    found: h5py.Dataset | h5py.Group = group
+    for step in [step for step in path.split("/") if step]:
+        if not isinstance(found, h5py.Group) or step not in _names(found):
+            return None
+        _refuse_link(found, step, where, error)
+        found = found[step]
+    return found
+
+
+def datasets(group: h5py.Group, where: str, error: type[BadData]) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield every (path, dataset) reached by hard links, each object once; links elsewhere are passed over.
+
+    Raises
+    ------
+    error
+        There are more objects than any honest file has.
+    """
+    waiting: list[tuple[str, h5py.Group]] = [("", group)]
+    seen = {h5py.h5o.get_info(group.id).addr}
+    while waiting:
+        prefix, here = waiting.pop(0)
+        for name in _names(here):
+            if not isinstance(here.get(name, getlink=True), h5py.HardLink):
+                continue
+            child = here[name]
+            address = h5py.h5o.get_info(child.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if len(seen) > MOST_OBJECTS:
+                raise error(f"{where}: more than {MOST_OBJECTS} objects inside; refused.")
+            if isinstance(child, h5py.Dataset):
+                yield prefix + name, child
+            elif isinstance(child, h5py.Group):
+                waiting.append((f"{prefix}{name}/", child))
+
+
+def check_dataset(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Refuse a dataset whose values do not all lie in its own file.
+
+    Raises
+    ------
+    error
+        External raw storage, a virtual dataset with a missing source, or far more declared than stored.
+    """
+    if dataset.external:
+        raise error(
+            f"{where}: its values lie in another file ({dataset.external[0][0]}); external storage is refused, "
+            "copy the values into one file (h5repack)."
+        )
+    if dataset.is_virtual:
+        _check_virtual(dataset, where, error)
+        return
+    declared, stored = dataset.nbytes, dataset.id.get_storage_size()
+    if declared > SMALL and declared > MOST_COMPRESSION * stored:
+        raise error(
+            f"{where}: declares {declared} bytes but stores {stored}; no compression does that, so most of it was "
+            "never written. Make the file again."
+        )
+
+
+def _check_virtual(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    here = Path(dataset.file.filename).parent
+    for source in dataset.virtual_sources():
+        if source.file_name == ".":
+            inside = source.dset_name in dataset.file
+        else:
+            path = here / source.file_name
+            inside = path.is_file() and _holds(path, source.dset_name)
+        if not inside:
+            raise error(
+                f"{where}: a virtual dataset whose source '{source.dset_name}' in '{source.file_name}' is missing; "
+                "HDF5 would fill the gap with zeros without a word. Bring the source back."
+            )
+
+
+def _holds(path: Path, name: str) -> bool:
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            return name in file
+    except OSError:
+        return False
+
+
+def _refuse_link(group: h5py.Group, name: str, where: str, error: type[BadData]) -> None:
+    link = group.get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        raise error(
+            f"{where}: '{name}' is a link into another file ({link.filename}); links are refused, copy the data into one file."
+        )
+    if isinstance(link, h5py.SoftLink):
+        state = "" if name in group else ", which is not there"
+        raise error(
+            f"{where}: '{name}' is a soft link to '{link.path}'{state}; links are refused, name the dataset itself."
+        )
+
+
+def _names(group: h5py.Group) -> list[str]:
+    return list(group.keys())
+
+
+def _first_bytes(path: str | os.PathLike[str]) -> str:
+    with Path(path).open("rb") as file:
+        start = file.read(8)
+    return repr(start) if start else "nothing, it is empty"

@@ -1,0 +1,42 @@
+"""What the rest of the program knows of an input: its shape, and how to get a block of it."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..arrays import Array
+
+__all__ = ["Source"]
+
+
+class Source(Protocol):
+    """Sequences in a file, a stream or memory.
+
+    Attributes
+    ----------
+    name : str
+        What to call it in a message, e.g. ``in.h5: dataset 'inputs'``.
+    shape : tuple of int
+        (N, T, I), or (N, T) for token ids.
+    dtype : dtype
+        As stored; what ``read`` gives may differ in byte order only.
+    rows_together : int
+        Rows that are best read at once (a chunk's rows); 1 where it does not matter.
+    identity : dict
+        What tells this input from another one, in JSON types: kind, path, size, time of change, digest of a sample.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    rows_together: int
+    identity: dict[str, object]
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Return rows and steps as an array [rows, steps, ...], memory of its own or read-only.
+
+        Both slices have a start and a stop inside the shape and no step. Memory stays proportional to the result.
+        """
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
