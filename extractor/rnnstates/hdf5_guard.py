@@ -163,7 +163,8 @@ def _refuse_link(group: h5py.Group, name: str, where: str, error: type[BadData])
     link = group.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
         raise error(
-            f"{where}: '{name}' is a link into another file ({link.filename}); links are refused, copy the data into one file."
+            f"{where}: '{name}' is a link into another file ({link.filename}); links are refused, copy the data into "
+            "one file."
         )
     if isinstance(link, h5py.SoftLink):
         state = "" if name in group else ", which is not there"

@@ -207,7 +207,7 @@ def _check_values(weights: LayerWeights) -> None:
     for name, array in arrays.items():
         if not np.issubdtype(array.dtype, np.floating):
             raise BadWeights(f"{weights.where}: {name} has dtype {array.dtype}; expected a floating-point type.")
-        wrong = np.argwhere(~np.isfinite(array))  # type: ignore[call-overload]
+        wrong = np.argwhere(~np.isfinite(array))
         if len(wrong):
             raise BadWeights(
                 f"{weights.where}: {name} has {len(wrong)} values that are NaN or infinite, the first at "
