@@ -24,6 +24,8 @@ class Source(Protocol):
         Rows that are best read at once (a chunk's rows); 1 where it does not matter.
     identity : dict
         What tells this input from another one, in JSON types: kind, path, size, time of change, digest of a sample.
+    notes : tuple of str
+        What makes reading it cost more than it need, one sentence each; for the summary.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Source(Protocol):
     dtype: np.dtype[Any]
     rows_together: int
     identity: dict[str, object]
+    notes: tuple[str, ...]
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...], memory of its own or read-only.

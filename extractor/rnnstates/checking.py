@@ -1,0 +1,142 @@
+"""Whether the valid steps of a block hold what a network can read: finite numbers, or ids of its vocabulary. Pure.
+
+What padding holds is never looked at. A GPU's gather returns zeros for an id out of range without a word, so ids are
+checked here.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array
+from .errors import BadInput
+
+__all__ = ["check_finite", "check_tokens"]
+
+
+def check_finite(
+    block: Array,
+    lengths: npt.NDArray[np.int64],
+    *,
+    first_row: int,
+    first_step: int,
+    steps: int,
+    padding: str,
+    where: str,
+    original: Array | None = None,
+) -> None:
+    """Refuse NaN and infinity in valid steps.
+
+    Parameters
+    ----------
+    block : numeric [R, S, I]
+        Some rows and steps of the input.
+    lengths : int64 [R]
+        Valid steps of each row.
+    first_row, first_step : int
+        Where the block stands in the input.
+    steps : int
+        T of the whole input.
+    padding : str
+        ``post``: the valid steps come first. ``pre``: last.
+    where : str
+        The input's name.
+    original : numeric [R, S, I] or None
+        The block before it was cast; a value finite there did not fit.
+
+    Raises
+    ------
+    BadInput
+        Naming the first (sequence, step, feature) and how many there are in this block.
+    """
+    if block.dtype.kind in "iu" or bool(np.isfinite(block).all()):
+        return
+    valid = _valid(block.shape[1], lengths, first_step, steps, padding)
+    wrong = ~np.isfinite(block) & valid[:, :, np.newaxis]
+    if not wrong.any():
+        return
+    row, step, feature = _first(wrong)
+    place = f"{where}: sequence {first_row + row}, step {first_step + step}, feature {feature}"
+    if original is not None and bool(np.isfinite(original[row, step, feature])):
+        count = int(np.count_nonzero(wrong & np.isfinite(original)))
+        raise BadInput(
+            f"{place} is {original[row, step, feature]}, which does not fit {block.dtype} "
+            f"({_extent(count, first_row, len(block))}). Scale the inputs, or compute with --precision float64."
+        )
+    count = int(np.count_nonzero(wrong if original is None else wrong & ~np.isfinite(original)))
+    raise BadInput(
+        f"{place} is {block[row, step, feature]} ({_extent(count, first_row, len(block))}); expected finite numbers in "
+        "every valid step. Clean them, check the lengths, or pass --allow-nonfinite."
+    )
+
+
+def check_tokens(
+    block: Array,
+    lengths: npt.NDArray[np.int64],
+    *,
+    vocabulary: int,
+    first_row: int,
+    first_step: int,
+    steps: int,
+    padding: str,
+    where: str,
+) -> npt.NDArray[np.int64]:
+    """Refuse ids outside the vocabulary in valid steps; zero the padding.
+
+    Parameters
+    ----------
+    block : numeric [R, S]
+        Token ids; whole numbers, perhaps stored as floats.
+    lengths : int64 [R]
+        Valid steps of each row.
+    vocabulary : int
+        Rows of the embedding; ids are 0 to ``vocabulary - 1``.
+    first_row, first_step, steps, padding, where
+        As for ``check_finite``.
+
+    Returns
+    -------
+    int64 [R, S]
+
+    Raises
+    ------
+    BadInput
+        Naming the first (sequence, step), its value, and how many there are in this block.
+    """
+    valid = _valid(block.shape[1], lengths, first_step, steps, padding)
+    # A vocabulary may lie beyond what float16 holds.
+    ids: npt.NDArray[Any] = (
+        block.astype(np.promote_types(block.dtype, np.float64)) if block.dtype.kind == "f" else block
+    )
+    right = (ids >= 0) & (ids < vocabulary)
+    if ids.dtype.kind == "f":
+        right &= ids == np.trunc(ids)
+    wrong = valid & ~right
+    if wrong.any():
+        row, step = _first(wrong)
+        extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
+        raise BadInput(
+            f"{where}: sequence {first_row + row}, step {first_step + step} has token id {block[row, step]} "
+            f"({extent}); expected whole numbers from 0 to {vocabulary - 1}, the rows of the embedding. "
+            "Check the inputs and the lengths, or use the weights these ids were made for."
+        )
+    return np.where(valid, ids, 0).astype(np.int64)
+
+
+def _valid(
+    width: int, lengths: npt.NDArray[np.int64], first_step: int, steps: int, padding: str
+) -> npt.NDArray[np.bool_]:
+    """Tell which steps of a block count, as bool [R, S]."""
+    step = first_step + np.arange(width)
+    bound = lengths[:, np.newaxis]
+    mask: npt.NDArray[np.bool_] = step < bound if padding == "post" else step >= steps - bound
+    return mask
+
+
+def _first(wrong: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(int(axis) for axis in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+
+
+def _extent(count: int, first_row: int, rows: int) -> str:
+    return f"{count} such in sequences {first_row} to {first_row + rows - 1}"

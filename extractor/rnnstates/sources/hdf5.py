@@ -1,0 +1,141 @@
+"""Sequences in an HDF5 dataset: contiguous, chunked or compressed."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import h5py
+
+from ..arrays import Array
+from ..errors import BadData, BadInput
+from ..hdf5_guard import check_dataset, open_hdf5
+from .content import open_binary
+from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
+from .hdf5_filters import check_filters
+from .identity import identify, sample_file
+from .layout import ACCEPTED, check_layout
+
+__all__ = ["Hdf5Source", "checked", "reading"]
+
+# One row of chunks stays decompressed between two reads, up to this many bytes.
+MOST_CACHE = 64 * 2**20
+LEAST_CACHE = 2**20
+
+
+class Hdf5Source:
+    """A dataset of an HDF5 file, which stays open until ``close``; see ``Source`` for the attributes.
+
+    Parameters
+    ----------
+    path : str or path
+    dataset : str or None
+        Its name; None: ``inputs``, else the only one that fits.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+
+    Raises
+    ------
+    MissingInput, BadInput
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, dataset: str | None = None, tokens: bool = False) -> None:
+        self.path = str(path)
+        with open_binary(path, "an HDF5 file") as raw:
+            sample = sample_file(raw)
+        self.file: h5py.File = open_hdf5(path, BadInput)
+        try:
+            with reading(self.path, BadInput):
+                key = choose(self.file, self.path, dataset, tokens=tokens)
+                self.name = f"{path}: dataset '{key}'"
+                self._dataset = self._open(key, tokens=tokens)
+        except BaseException:
+            self.file.close()
+            raise
+        self.rows_together, chunk_bytes = _chunk_rows(self._dataset), _chunk_bytes(self._dataset)
+        self.identity = identify("hdf5", self.shape, self.dtype, path=self.path, dataset=key, **sample)
+        self.notes: tuple[str, ...] = ()
+        if chunk_bytes > MOST_CACHE:
+            self.notes = (
+                f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",
+            )
+
+    def _open(self, key: str, *, tokens: bool) -> h5py.Dataset:
+        dataset = checked(self.file[key], self.name, BadInput)
+        called = describe_dtype(dataset)
+        if called in NO_DTYPE:
+            raise BadInput(f"{self.name}: dtype {called}; expected {ACCEPTED}. Pad the sequences into one such array.")
+        self.shape: tuple[int, ...] = tuple(dataset.shape)
+        self.dtype = dataset.dtype
+        check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+        return _with_cache(dataset)
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Return rows and steps as an array [rows, steps, ...] in native byte order."""
+        with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
+            block: Array = self._dataset[rows, steps]
+        return block.astype(block.dtype.newbyteorder("="), copy=False)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self.file.close()
+
+
+def checked(dataset: h5py.Dataset, where: str, error: type[BadData]) -> h5py.Dataset:
+    """Return a dataset whose values all lie in its own file and whose filters are here.
+
+    Raises
+    ------
+    error
+    """
+    if dataset.shape is None:
+        raise error(f"{where}: declared without any shape, so it holds nothing. Make the file again.")
+    if describe_dtype(dataset) == UNKNOWN:
+        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and bit fields. Save it as numbers.")
+    check_dataset(dataset, where, error)
+    check_filters(dataset, where, error)
+    return dataset
+
+
+@contextmanager
+def reading(where: str, error: type[BadData]) -> Iterator[None]:
+    """Turn what h5py raises over a damaged file into an error of ours."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as reason:
+        raise error(f"{where}: HDF5 cannot read it ({reason}). {_advice()}") from reason
+
+
+def _advice() -> str:
+    if h5py.version.hdf5_version_tuple[:2] == (2, 0):
+        return (
+            f"HDF5 {h5py.version.hdf5_version} refuses some sound chunked files: try another h5py "
+            "(pip install 'h5py<3.16'); otherwise the file is damaged, make it again."
+        )
+    return "The file is damaged or its disk fails; copy or make it again."
+
+
+def _chunk_rows(dataset: h5py.Dataset) -> int:
+    return max(1, min(dataset.chunks[0], dataset.shape[0])) if dataset.chunks else 1
+
+
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    return math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
+
+
+def _with_cache(dataset: h5py.Dataset) -> h5py.Dataset:
+    """Open a chunked dataset again with a cache for one row of chunks, so that none is decompressed twice."""
+    if not dataset.chunks:
+        return dataset
+    across = math.prod(-(-axis // chunk) for axis, chunk in zip(dataset.shape[1:], dataset.chunks[1:], strict=True))
+    cache = max(LEAST_CACHE, min(MOST_CACHE, across * _chunk_bytes(dataset)))
+    if dataset.id.get_create_plist().get_nfilters():
+        # To decompress a part HDF5 needs the memory for all of it anyway; keeping it saves doing so for each block.
+        cache = max(cache, _chunk_bytes(dataset))
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    # About a hundred slots a chunk, a prime, as the HDF5 manual advises against collisions.
+    access.set_chunk_cache(10_007, cache, 1.0)
+    file, name = dataset.file, dataset.name.encode("utf-8", "surrogateescape")
+    # HDF5 keeps the cache of the first opening as long as any handle lives.
+    dataset.id.close()
+    return h5py.Dataset(h5py.h5d.open(file.id, name, access))

@@ -1,0 +1,55 @@
+"""Whether the filters a dataset was compressed with are here."""
+
+import contextlib
+import importlib
+
+import h5py
+
+from ..errors import BadData
+
+__all__ = ["check_filters"]
+
+# Registered with The HDF Group; hdf5plugin brings them.
+FILTERS = {
+    4: "szip",
+    307: "bzip2",
+    32000: "lzf",
+    32001: "blosc",
+    32004: "lz4",
+    32008: "bitshuffle",
+    32013: "zfp",
+    32015: "zstd",
+    32017: "sz",
+    32018: "fcidecomp",
+    32024: "sz3",
+    32026: "blosc2",
+    32028: "sperr",
+}
+
+
+def check_filters(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Refuse a dataset whose values cannot be decompressed here.
+
+    Raises
+    ------
+    error
+        A filter is missing, and ``hdf5plugin`` does not bring it.
+    """
+    missing = _missing(dataset)
+    if missing:
+        with contextlib.suppress(ImportError):
+            # Registers its filters when imported.
+            importlib.import_module("hdf5plugin")
+        missing = _missing(dataset)
+    if missing:
+        names = ", ".join(f"{FILTERS.get(code, 'unknown')} ({code})" for code in missing)
+        raise error(
+            f"{where}: compressed with filter {names}, which this HDF5 lacks. Install hdf5plugin, or compress it anew: "
+            "h5repack -f GZIP=4 OLD NEW (where the filter is present)."
+        )
+
+
+def _missing(dataset: h5py.Dataset) -> list[int]:
+    filters = dataset.id.get_create_plist()
+    codes = [int(filters.get_filter(number)[0]) for number in range(filters.get_nfilters())]
+    return [code for code in codes if not h5py.h5z.filter_avail(code)]

@@ -1,0 +1,213 @@
+"""Names of the sequences: read as data, in blocks, and never used as names in a file."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+
+from ..arrays import Array
+from ..errors import BadInput
+from .base import Source
+from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
+from .hdf5 import reading
+from .hdf5_choice import describe_dtype
+from .named import dataset_of, locate
+from .npy import load_npy, read_header
+from .npy_header import MAGIC
+
+__all__ = ["Ids", "open_ids"]
+
+EXPECTED = "a .npy file of strings or integers, or text with one id a line"
+ACCEPTED = "strings or integers"
+# Read at once from an HDF5 file; ids of varying length take what they take.
+BLOCK_ROWS = 4096
+BLOCK_BYTES = 4 * 2**20
+
+Read = Callable[[int, int], Array]
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The ids of all sequences, as they will be stored.
+
+    Parameters
+    ----------
+    count : int
+        N.
+    dtype : dtype
+        int64, or ``S<k>`` for strings, k being the longest in bytes of UTF-8, at least 1.
+    read : callable
+        (start, stop) -> array [stop - start] of ``dtype``.
+    """
+
+    count: int
+    dtype: np.dtype[Any]
+    read: Read
+
+    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+        """Yield (start, ids [at most ``rows``]) from the first sequence to the last."""
+        for start in range(0, self.count, rows):
+            yield start, self.read(start, min(start + rows, self.count))
+
+
+def open_ids(ids: Any, source: Source) -> Ids | None:
+    """Find the ids.
+
+    Parameters
+    ----------
+    ids : None, str, path or array [N]
+        None: dataset ``ids`` of the input if it has one. A name: a dataset of the input, else a .npy or text file.
+        Strings, bytes or integers; bytes that are not UTF-8 are kept as they are.
+    source : Source
+        The input they belong to.
+
+    Returns
+    -------
+    Ids or None
+        None when there are none.
+
+    Raises
+    ------
+    BadInput
+        Their number is not N, or they are neither strings nor integers.
+    MissingInput
+        The file is absent or unreadable.
+    """
+    if ids is None:
+        ids = dataset_of(source, "ids", BadInput)
+        if ids is None:
+            return None
+    if isinstance(ids, str | os.PathLike):
+        ids = locate(ids, source, "--ids", BadInput)
+    if isinstance(ids, h5py.Dataset):
+        return _from_dataset(ids, source)
+    if isinstance(ids, os.PathLike):
+        return _from_file(ids, source)
+    return _from_array(ids, "ids", source)
+
+
+def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
+    where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
+    with reading(where, BadInput):
+        dtype, called = dataset.dtype, describe_dtype(dataset)
+    _check_shape(dataset.shape or (), where, source)
+    if dtype.kind not in "iu" and called != "string":
+        raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}.")
+
+    def read(start: int, stop: int) -> Array:
+        with reading(where, BadInput):
+            values: Array = dataset[start:stop]
+        return values
+
+    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, dtype.itemsize)))
+    return _measured(read, source.shape[0], where, rows)
+
+
+def _from_file(path: os.PathLike[str], source: Source) -> Ids:
+    where = str(path)
+    with open_binary(path, EXPECTED) as file:
+        start = file.read(FIRST_BYTES)
+        if start.startswith(MAGIC):
+            return _from_npy(file, where, source)
+        if is_foreign(start):
+            raise BadInput(f"{where}: {describe(start, EXPECTED)}")
+        lines = (start + file.read()).removeprefix(UTF8_MARK).splitlines()
+    while len(lines) > source.shape[0] and not lines[-1]:
+        lines.pop()
+    return _from_array(lines, where, source)
+
+
+def _from_npy(file: BinaryIO, where: str, source: Source) -> Ids:
+    header = read_header(file, where, BadInput)
+    _check_shape(header.shape, where, source)
+    return _from_array(load_npy(file, header, where, BadInput), where, source)
+
+
+def _from_array(ids: Any, where: str, source: Source) -> Ids:
+    values = np.asarray(ids) if hasattr(ids, "dtype") else _objects(ids, where)
+    _check_shape(values.shape, where, source)
+    if values.dtype.kind not in "iuSUOT":
+        raise BadInput(f"{where}: dtype {values.dtype}; expected {ACCEPTED}.")
+    if values.dtype.kind in "OT":
+        values = _typed(values, where)
+    return _measured(lambda start, stop: values[start:stop], source.shape[0], where, BLOCK_ROWS)
+
+
+def _objects(ids: Any, where: str) -> Array:
+    try:
+        items = list(ids)
+    except TypeError as reason:
+        raise BadInput(f"{where}: {type(ids).__name__}; expected one id a sequence, {ACCEPTED}.") from reason
+    values = np.empty(len(items), object)
+    # One by one: NumPy would turn numbers among strings into strings, and bytes into text.
+    for row, item in enumerate(items):
+        values[row] = item
+    return values
+
+
+def _typed(values: Array, where: str) -> Array:
+    """Turn Python objects [N] into int64 [N], or leave strings as they are."""
+    items = values.tolist()
+    if items and all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
+        try:
+            return np.array(items, np.int64)
+        except OverflowError as reason:
+            raise BadInput(f"{where}: an id does not fit int64; give the ids as strings.") from reason
+    for row, item in enumerate(items):
+        if not isinstance(item, str | bytes):
+            raise BadInput(
+                f"{where}: row {row} is {type(item).__name__} {str(item)[:40]!r}; expected {ACCEPTED}, of one kind."
+            )
+    strings = np.empty(len(items), object)
+    strings[:] = items
+    return strings
+
+
+def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
+    """Find the dtype to store by one pass over the ids."""
+    width, integers = 1, True
+    for start in range(0, count, rows):
+        values = read(start, min(start + rows, count))
+        integers = values.dtype.kind in "iu"
+        if integers:
+            _check_range(values, start, where)
+        else:
+            width = max(width, _encode(values, start, where).dtype.itemsize)
+    if integers and count:
+        return Ids(count, np.dtype(np.int64), lambda start, stop: read(start, stop).astype(np.int64))
+    dtype = np.dtype(f"S{width}")
+    return Ids(count, dtype, lambda start, stop: _encode(read(start, stop), start, where).astype(dtype))
+
+
+def _encode(values: Array, start: int, where: str) -> Array:
+    """Encode strings [R] as UTF-8 in bytes no wider than the longest."""
+    items = enumerate(values.tolist(), start)
+    encoded = [item if isinstance(item, bytes) else _to_utf8(item, row, where) for row, item in items]
+    return np.array(encoded, dtype=np.bytes_)
+
+
+def _to_utf8(text: str, row: int, where: str) -> bytes:
+    try:
+        # Bytes that were not UTF-8 when Python read them come back as they were.
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as reason:
+        raise BadInput(f"{where}: row {row} is {text!r}, which UTF-8 cannot hold; give it as bytes.") from reason
+
+
+def _check_range(values: Array, start: int, where: str) -> None:
+    largest = np.iinfo(np.int64).max
+    if values.dtype == np.uint64 and bool((values > np.uint64(largest)).any()):
+        row = start + int(np.argmax(values > np.uint64(largest)))
+        raise BadInput(f"{where}: row {row} is {values[row - start]}, beyond int64; give the ids as strings.")
+
+
+def _check_shape(shape: tuple[int, ...], where: str, source: Source) -> None:
+    count = source.shape[0]
+    if len(shape) != 1:
+        raise BadInput(f"{where}: shape {shape}; expected ({count},), one id a sequence.")
+    if shape[0] != count:
+        raise BadInput(f"{where}: {shape[0]} ids, but {source.name} has {count} sequences; give one id a sequence.")

@@ -1,0 +1,61 @@
+"""Sequences that lie in memory already."""
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import BadInput
+from .identity import identify, sample_array
+from .layout import check_layout
+
+__all__ = ["MemorySource"]
+
+
+class MemorySource:
+    """An array, kept as it is; see ``Source`` for the attributes.
+
+    Parameters
+    ----------
+    inputs : numeric [N, T, I] or [N, T]
+        Anything ``np.asarray`` turns into such an array.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+
+    Raises
+    ------
+    BadInput
+        It is ragged, masked, or no numeric array of this shape.
+    """
+
+    def __init__(self, inputs: Any, *, tokens: bool = False) -> None:
+        self.name = "inputs"
+        self._array = _as_array(inputs)
+        self.shape, self.dtype = self._array.shape, self._array.dtype
+        check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+        self.rows_together = 1
+        self.notes: tuple[str, ...] = ()
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array))
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Return rows and steps as a read-only array [rows, steps, ...] in native byte order."""
+        block = self._array[rows, steps]
+        block = block.astype(block.dtype.newbyteorder("="), copy=False).view()
+        block.flags.writeable = False
+        return block
+
+    def close(self) -> None:
+        """Do nothing; the array is the caller's."""
+
+
+def _as_array(inputs: Any) -> Array:
+    if isinstance(inputs, np.ma.MaskedArray):
+        raise BadInput(
+            "inputs: a masked array, whose mask would be lost; give the plain array (.filled(0)) and the lengths."
+        )
+    try:
+        return np.asarray(inputs)
+    except (ValueError, TypeError) as reason:
+        raise BadInput(
+            f"inputs: not a rectangular array ({reason}). Pad the sequences to one length and give the lengths."
+        ) from reason

@@ -1,0 +1,73 @@
+"""What a name given for lengths or ids means: a dataset of the input, or a file."""
+
+import os
+from pathlib import Path
+
+import h5py
+
+from ..errors import BadData, MissingInput
+from ..hdf5_guard import datasets, find
+from .base import Source
+from .hdf5 import Hdf5Source, checked, reading
+from .hdf5_choice import guess, listing
+
+__all__ = ["dataset_of", "locate"]
+
+
+def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
+    """Get a dataset from the HDF5 file the input lies in; None when there is none of that name.
+
+    Raises
+    ------
+    error
+        It is a link, or its values lie elsewhere or cannot be decompressed.
+    """
+    if not isinstance(source, Hdf5Source):
+        return None
+    with reading(f"{source.path}: '{name}'", error):
+        found = find(source.file, name, source.path, error)
+        if not isinstance(found, h5py.Dataset):
+            return None
+        return checked(found, f"{source.path}: dataset '{name}'", error)
+
+
+def locate(
+    name: str | os.PathLike[str], source: Source, option: str, error: type[BadData]
+) -> h5py.Dataset | os.PathLike[str]:
+    """Tell what a name stands for; a dataset goes before a file.
+
+    Parameters
+    ----------
+    name : str or path
+        A path object is always a file.
+    option : str
+        To name in a message, e.g. ``--lengths``.
+
+    Raises
+    ------
+    MissingInput
+        There is no such file, and the input has no datasets.
+    error
+        It is neither a dataset of the input nor a file.
+    """
+    if isinstance(name, str):
+        dataset = dataset_of(source, name, error)
+        if dataset is not None:
+            return dataset
+    if isinstance(source, Hdf5Source) and isinstance(name, str) and not _is_there(name):
+        present = dict(datasets(source.file, source.path, error))
+        raise error(
+            f"{option} '{name}': neither a dataset of {source.path} nor a file; present: {listing(present)}."
+            f"{guess(name, present)}"
+        )
+    if not _is_there(name):
+        raise MissingInput(f"{option} '{name}': no such file, and {source.name} is no HDF5 file to hold a dataset.")
+    return Path(name)
+
+
+def _is_there(path: str | os.PathLike[str]) -> bool:
+    try:
+        Path(path).stat()
+    except (OSError, ValueError):
+        return False
+    return True

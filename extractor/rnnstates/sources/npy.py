@@ -1,0 +1,141 @@
+"""Sequences in a .npy file, read block by block at computed offsets, without mapping it into memory.
+
+A mapped file that is cut short while it is read ends the process by a signal; a read at an offset can be checked.
+"""
+
+import math
+import os
+import stat
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import BadData, BadInput, MissingInput, OptionError
+from .content import open_binary
+from .identity import identify, sample_file
+from .layout import check_layout
+from .npy_header import NpyHeader, check_size, parse_header
+
+__all__ = ["NpySource", "load_npy", "read_header", "to_native"]
+
+
+class NpySource:
+    """A .npy file of versions 1 to 3 in C or Fortran order; see ``Source`` for the attributes.
+
+    Parameters
+    ----------
+    path : str or path
+    dataset : None
+        A .npy file has no datasets.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+
+    Raises
+    ------
+    MissingInput, BadInput, OptionError
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, dataset: str | None = None, tokens: bool = False) -> None:
+        self.name = str(path)
+        if dataset is not None:
+            raise OptionError(
+                f"{path}: --inputs '{dataset}' names a dataset of an HDF5 file, but a .npy file holds one array; "
+                "leave --inputs out."
+            )
+        self._file = open_binary(path, "a .npy file")
+        try:
+            self._header = read_header(self._file, self.name, BadInput)
+            self.shape, self.dtype = self._header.shape, self._header.dtype
+            check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+            self.identity = identify("npy", self.shape, self.dtype, path=str(path), **sample_file(self._file))
+        except BaseException:
+            self._file.close()
+            raise
+        self.rows_together = 1
+        self.notes: tuple[str, ...] = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Return rows and steps as an array [rows, steps, ...] in native byte order."""
+        block = (self._read_fortran if self._header.fortran_order else self._read_c)(rows, steps)
+        return to_native(block)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._file.close()
+
+    def _read_c(self, rows: slice, steps: slice) -> Array:
+        total = self.shape[1]
+        step_bytes = math.prod(self.shape[2:]) * self.dtype.itemsize
+        block = np.empty((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
+        if block.shape[1] == total:
+            self._fill(block, rows.start * total * step_bytes)
+            return block
+        for number, row in enumerate(range(rows.start, rows.stop)):
+            self._fill(block[number], (row * total + steps.start) * step_bytes)
+        return block
+
+    def _read_fortran(self, rows: slice, steps: slice) -> Array:
+        count, total, features = self.shape[0], self.shape[1], math.prod(self.shape[2:])
+        block = np.empty((features, steps.stop - steps.start, rows.stop - rows.start), self.dtype)
+        for feature in range(features):
+            first = (feature * total + steps.start) * count
+            if block.shape[2] == count:
+                self._fill(block[feature], first * self.dtype.itemsize)
+                continue
+            for step in range(block.shape[1]):
+                self._fill(block[feature, step], (first + step * count + rows.start) * self.dtype.itemsize)
+        return block.T if len(self.shape) == 3 else block[0].T
+
+    def _fill(self, contiguous: Array, offset: int) -> None:
+        fill_at(self._file, contiguous, self._header.offset + offset, where=self.name, error=BadInput)
+
+
+_FORTRAN_NOTE = "{} is in Fortran order and is read in many small pieces; np.save(np.ascontiguousarray(...)) is faster."
+
+
+def read_header(file: BinaryIO, where: str, error: type[BadData]) -> NpyHeader:
+    """Read the header of an open file and check it against the file's size; nothing is allocated.
+
+    Raises
+    ------
+    error
+        The file is damaged, cut short, no regular file, or holds pickled objects.
+    """
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise error(f"{where}: a .npy in a pipe or device; expected a regular file. Save it to one.")
+    file.seek(0)
+    header = parse_header(file, where, error)
+    check_size(header, status.st_size, where, error)
+    return header
+
+
+def load_npy(file: BinaryIO, header: NpyHeader, where: str, error: type[BadData]) -> Array:
+    """Read the whole array of an open file, in native byte order; for small ones."""
+    array = np.empty(header.shape, header.dtype, order="F" if header.fortran_order else "C")
+    fill_at(file, array.T if header.fortran_order else array, header.offset, where=where, error=error)
+    return to_native(array)
+
+
+def fill_at(file: BinaryIO, contiguous: Array, offset: int, *, where: str, error: type[BadData]) -> None:
+    """Fill a contiguous array with the file's bytes from an offset on; short reads are continued."""
+    raw = memoryview(contiguous.reshape(-1).view(np.uint8).data)
+    done = 0
+    while done < len(raw):
+        try:
+            got = os.preadv(file.fileno(), [raw[done:]], offset + done)
+        except OSError as reason:
+            raise MissingInput(f"{where}: cannot be read at byte {offset + done} ({reason.strerror}).") from reason
+        if not got:
+            raise error(
+                f"{where}: ends at byte {offset + done}, but was longer when it was opened; something cuts it short "
+                "while it is read. Start again when it is complete."
+            )
+        done += got
+
+
+def to_native(array: Array) -> Array:
+    """Turn an array of our own into native byte order, in place."""
+    native: np.dtype[Any] = array.dtype.newbyteorder("=")
+    return array if array.dtype == native else array.byteswap(inplace=True).view(native)

@@ -1,0 +1,84 @@
+"""From what a user names to a ``Source``, by content and not by suffix."""
+
+import os
+import stat
+from typing import Any, BinaryIO, Protocol
+
+from ..errors import BadInput, OptionError
+from ..hdf5_guard import SIGNATURE, is_hdf5
+from .base import Source
+from .content import FIRST_BYTES, describe, open_binary
+from .hdf5 import Hdf5Source
+from .memory import MemorySource
+from .npy import NpySource
+from .npy_header import MAGIC
+from .stream import StreamSource
+
+__all__ = ["OPENERS", "open_source"]
+
+
+class Opener(Protocol):
+    """Opens one kind of file."""
+
+    def __call__(self, path: str | os.PathLike[str], *, dataset: str | None = None, tokens: bool = False) -> Source:
+        """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
+
+
+# First bytes of the file: what opens it.
+OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
+
+EXPECTED = "a .npy or HDF5 file"
+
+
+def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False) -> Source:
+    """Open the input sequences.
+
+    Parameters
+    ----------
+    inputs : str, path, binary stream or array
+        A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), or numbers in memory:
+        [N, T, I], or [N, T] with ``tokens``.
+    dataset : str or None
+        Which dataset of an HDF5 file (option ``--inputs``); None: ``inputs``, else the only one that fits.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+
+    Raises
+    ------
+    MissingInput
+        The file is absent, a directory or unreadable.
+    BadInput
+        It is there, but holds no sequences.
+    OptionError
+        ``dataset`` is given, but the input has no datasets.
+    """
+    if isinstance(inputs, str | os.PathLike):
+        return _open_path(inputs, dataset=dataset, tokens=tokens)
+    if dataset is not None:
+        raise OptionError(f"--inputs '{dataset}' names a dataset, but the input is no HDF5 file; leave --inputs out.")
+    return StreamSource(inputs, tokens=tokens) if hasattr(inputs, "read") else MemorySource(inputs, tokens=tokens)
+
+
+def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool) -> Source:
+    try:
+        if dataset is not None:
+            raise OptionError(f"{name}: --inputs '{dataset}' names a dataset, but this is a pipe; leave --inputs out.")
+        return StreamSource(file, name=name, tokens=tokens, owned=True)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool) -> Source:
+    file = open_binary(path, EXPECTED)
+    if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+        # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
+        return _open_pipe(file, str(path), dataset=dataset, tokens=tokens)
+    with file:
+        start = file.read(FIRST_BYTES)
+    for magic, opener in OPENERS.items():
+        if start.startswith(magic):
+            return opener(path, dataset=dataset, tokens=tokens)
+    if is_hdf5(path):
+        return OPENERS[SIGNATURE](path, dataset=dataset, tokens=tokens)
+    raise BadInput(f"{path}: {describe(start, EXPECTED)}")
