@@ -20,8 +20,9 @@ __all__ = ["import_tensorflow"]
 CHATTER = re.compile(
     rb"^(WARNING: All log messages before absl"
     rb"|To enable the following instructions"
-    rb"|[IW]\d{4} \d\d:\d\d:\d\d"
-    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IW] )"
+    # Its log lines, old style and new. Errors too: without a GPU it reports CUDA's absence as one.
+    rb"|[IWE]\d{4} \d\d:\d\d:\d\d"
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] )"
 )
 
 

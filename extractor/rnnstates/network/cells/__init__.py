@@ -10,7 +10,7 @@ from ...weights.canonical import LayerWeights
 from ..activations import Ops
 from . import lstm
 
-__all__ = ["CELLS", "DERIVED", "Cell", "state_names", "state_width"]
+__all__ = ["CELLS", "DERIVED", "STATES", "Cell", "state_width"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,8 @@ CELLS: dict[str, Cell] = {"lstm": Cell(lstm.LSTMState, lstm.prepare, lstm.step)}
 DERIVED: dict[str, tuple[str, ...]] = {"state": ("cell", "hidden")}
 
 
-def state_names() -> tuple[str, ...]:
-    """Name every state that some cell has, the derived ones last."""
-    fields = {field: None for cell in CELLS.values() for field in cell.state._fields}
-    return (*fields, *DERIVED)
+# Every state that some cell has, the derived ones last: what can be asked for.
+STATES: tuple[str, ...] = (*{field: None for cell in CELLS.values() for field in cell.state._fields}, *DERIVED)
 
 
 def state_width(weights: LayerWeights, state: str) -> int:

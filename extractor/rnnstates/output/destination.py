@@ -1,0 +1,90 @@
+"""Whether a place can take the output, asked before anything is computed."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
+
+__all__ = ["check_destination", "check_space", "free_space"]
+
+
+def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Path:
+    """Check the output's name and directory; nothing is made.
+
+    Parameters
+    ----------
+    output : str or path
+    force : bool
+        Whether an existing file may be replaced.
+    sources : iterable
+        What the run reads; those that are paths of existing files must not be the output.
+
+    Returns
+    -------
+    Path
+        The file to make: the target, when the name is a symbolic link.
+
+    Raises
+    ------
+    OptionError
+        The output is ``-``.
+    CannotCreate
+        It exists, is an input or a directory, or its directory is missing.
+    PermissionDenied
+        Its directory may not be written.
+    """
+    if str(output) == "-":
+        raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
+    path = Path(output)
+    for source in sources:
+        if _is_same_file(path, source):
+            raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
+    if path.is_symlink():
+        path = path.resolve()
+    _check_directory(path.parent, output)
+    if path.is_dir():
+        raise CannotCreate(f"{output}: a directory; name a file in it.")
+    if path.exists() and not force:
+        raise CannotCreate(f"{output}: exists; replace it with --force, or choose another output.")
+    return path
+
+
+def free_space(path: Path) -> int:
+    """Tell the bytes free where a file would be made."""
+    return shutil.disk_usage(path.parent).free
+
+
+def check_space(path: Path, needed: int) -> None:
+    """Refuse a job that cannot fit.
+
+    Raises
+    ------
+    WriteFailed
+        With the bytes needed and free.
+    """
+    free = free_space(path)
+    if needed > free:
+        raise WriteFailed(
+            f"{path}: needs {needed} bytes, but {free} are free there. Free some space, keep less (--states, "
+            "--dtype float16), or choose another place."
+        )
+
+
+def _check_directory(directory: Path, output: object) -> None:
+    if not directory.exists():
+        raise CannotCreate(f"{output}: the directory {directory} does not exist; make it first.")
+    if not directory.is_dir():
+        raise CannotCreate(f"{output}: {directory} is not a directory; choose another output.")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionDenied(f"{output}: the directory {directory} may not be written; choose another place.")
+
+
+def _is_same_file(path: Path, source: object) -> bool:
+    if not isinstance(source, str | os.PathLike):
+        return False
+    try:
+        return path.samefile(source)
+    except (OSError, ValueError):
+        return False

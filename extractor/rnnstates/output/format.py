@@ -1,0 +1,184 @@
+"""Format version 1: which datasets a run makes, with which shapes, types and dimensions. Pure.
+
+A file holds, for a network of one layer and one direction, at the root:
+
+============================  ===================  =========================================================
+``hidden``, ``cell``          [N, T, H]            zero past the length; packed layout: [sum(lengths), H]
+``state``                     [N, T, 2H]           [cell, hidden]; on request
+``hidden_mean``, …            [N, H]               any ``<state>_<pooling>``
+``lengths``                   [N] int64
+``offsets``                   [N + 1] int64        packed layout only: sequence i is rows offsets[i]:offsets[i + 1]
+``ids``                       [N]                  when the input has them
+============================  ===================  =========================================================
+
+Other networks write the same set once a part, in the groups ``layer0``, ``layer0/forward``, …; the root attribute
+``layers`` lists the groups (``/`` for the plain case), so one loop reads every file.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..network.cells import state_width
+from ..weights.canonical import LayerWeights, Network
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "PARTIAL", "DatasetSpec", "Shape", "group_name", "plan_datasets"]
+
+FORMAT = "rnnstates"
+FORMAT_VERSION = 1
+LAYOUTS = ("padded", "packed")
+# What is unfinished has this behind its name, and no other name.
+PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """One dataset of states.
+
+    Parameters
+    ----------
+    name : str
+        Its path in the file, without a leading slash.
+    part : str
+        The network part it belongs to, as ``Network.parts`` names it.
+    state : str
+        ``hidden``, ``cell``, ``state``, ….
+    pooling : str or None
+        A name in ``POOLINGS``; None for the states of every step.
+    shape : tuple of int
+    dtype : dtype
+        Little-endian, so that files do not depend on the machine.
+    dimensions : tuple of str
+        The name of each axis.
+    """
+
+    name: str
+    part: str
+    state: str
+    pooling: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    dimensions: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """The last axis; the file is seen as rows of this many values."""
+        return self.shape[-1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes as declared; the holes of a padded layout included."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """The shape of a whole job.
+
+    Parameters
+    ----------
+    lengths : int64 [N]
+    steps : int
+        T, the padded length.
+    layout : str
+        ``padded`` or ``packed``.
+    padding : str
+        ``post`` or ``pre``: at which end of a row of the padded layout the valid steps stand.
+    """
+
+    lengths: npt.NDArray[np.int64]
+    steps: int
+    layout: str = "padded"
+    padding: str = "post"
+
+    @property
+    def sequences(self) -> int:
+        """N."""
+        return len(self.lengths)
+
+    @property
+    def valid_steps(self) -> int:
+        """The sum of all lengths."""
+        return int(self.lengths.sum())
+
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Compute where each sequence starts in the packed layout: int64 [N + 1]."""
+        return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+
+    def first_rows(self) -> npt.NDArray[np.int64]:
+        """Compute, for each sequence, its first row in a per-step dataset seen as [rows, width]: int64 [N]."""
+        if self.layout == "packed":
+            return self.offsets()[:-1]
+        starts = np.arange(self.sequences, dtype=np.int64) * self.steps
+        return starts if self.padding == "post" else starts + self.steps - self.lengths
+
+
+def group_name(part: str) -> str:
+    """Name a part's group as the attribute ``layers`` lists it."""
+    return part or "/"
+
+
+def plan_datasets(
+    network: Network, shape: Shape, *, states: Sequence[str], pool: Sequence[str], dtype: "np.dtype[Any]"
+) -> tuple[DatasetSpec, ...]:
+    """List every dataset of states, part by part.
+
+    Parameters
+    ----------
+    network : Network
+    shape : Shape
+    states : sequence of str
+        States to keep for every step. The pooled ones are of the same states; of every state the cell itself has when
+        there are none.
+    pool : sequence of str
+        Names in ``POOLINGS``.
+    dtype : dtype
+    """
+    return tuple(
+        spec
+        for part, _, _, weights in network.parts()
+        for spec in _of_part(part, weights, shape, states=states, pool=pool, dtype=dtype.newbyteorder("<"))
+    )
+
+
+def _of_part(
+    part: str,
+    weights: LayerWeights,
+    shape: Shape,
+    *,
+    states: Sequence[str],
+    pool: Sequence[str],
+    dtype: "np.dtype[Any]",
+) -> Iterator[DatasetSpec]:
+    prefix = f"{part}/" if part else ""
+    per_step: tuple[tuple[int, ...], tuple[str, ...]] = (
+        ((shape.valid_steps,), ("step",))
+        if shape.layout == "packed"
+        else ((shape.sequences, shape.steps), ("sequence", "time"))
+    )
+    for state in states:
+        axes, names = per_step
+        width, unit = _unit(weights, state)
+        yield DatasetSpec(prefix + state, part, state, None, (*axes, width), dtype, (*names, unit))
+    for state in states or default_states(weights):
+        for pooling in pool:
+            width, unit = _unit(weights, state)
+            name = f"{prefix}{state}_{pooling}"
+            yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), dtype, ("sequence", unit))
+
+
+def default_states(weights: LayerWeights) -> tuple[str, ...]:
+    """Name the states that the layer's cell carries."""
+    from ..network.cells import CELLS
+
+    fields: tuple[str, ...] = CELLS[weights.cell].state._fields
+    return fields
+
+
+def _unit(weights: LayerWeights, state: str) -> tuple[int, str]:
+    width = state_width(weights, state)
+    return width, "unit" if width == weights.units else f"{state}_unit"

@@ -1,0 +1,151 @@
+"""Laying out a states file: every dataset, dimension and attribute at once, and where each dataset's bytes begin.
+
+All shapes are known before the first state is computed, so HDF5's metadata is written once and never again: the
+datasets are contiguous, allocated early and never filled. Holes of a sparse file read as zero and take no disk.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+
+from ..arrays import Array
+from ..weights.canonical import Network
+from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape, group_name
+
+__all__ = ["Contents", "Ids", "lay_out"]
+
+# What netCDF writes as the name of a dimension that has no values of its own.
+NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:>9d}"
+ROWS_AT_ONCE = 65536
+
+
+class Ids(Protocol):
+    """The sequences' names, wherever they come from: int64 or fixed-width UTF-8 bytes."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """``int64`` or ``S<k>``."""
+
+    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+        """Yield (first row, array of at most ``rows``) from the first to the last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """All that a states file holds beside the states.
+
+    Parameters
+    ----------
+    specs : tuple of DatasetSpec
+    shape : Shape
+    network : Network
+    ids : Ids or None
+    provenance : str
+        One JSON object.
+    """
+
+    specs: tuple[DatasetSpec, ...]
+    shape: Shape
+    network: Network
+    ids: Ids | None
+    provenance: str
+
+
+def lay_out(path: Path, contents: Contents) -> dict[str, int]:
+    """Write everything but the states into an empty file.
+
+    Parameters
+    ----------
+    path : Path
+        A file of our own making; it is overwritten.
+    contents : Contents
+
+    Returns
+    -------
+    dict
+        From dataset name to the position of its first byte; empty datasets are left out.
+    """
+    # No locking: the caller holds the file by a lock of its own (h5py's "w" on a foreign file would be another thing).
+    with h5py.File(path, "w", locking=False) as file:
+        _write_attributes(file, contents)
+        _write_small_datasets(file, contents)
+        made = {spec.name: _create(file, spec) for spec in contents.specs}
+        file.flush()
+        offsets = {name: dataset.id.get_offset() for name, dataset in made.items()}
+    return {name: offset for name, offset in offsets.items() if offset is not None}
+
+
+def _write_attributes(file: h5py.File, contents: Contents) -> None:
+    _text(file, "format", FORMAT)
+    file.attrs.create("format_version", FORMAT_VERSION, dtype="<i8")
+    _text(file, "layout", contents.shape.layout)
+    _text(file, "padding", contents.shape.padding)
+    _text(file, "provenance", contents.provenance)
+    parts = list(contents.network.parts())
+    _texts(file, "layers", [group_name(part) for part, *_ in parts])
+    for part, layer, direction, weights in parts:
+        group = file.require_group(group_name(part))
+        described: Mapping[str, str] = {"cell_type": weights.cell, "direction": direction, "layer_name": layer.name}
+        for name, value in described.items():
+            _text(group, name, value)
+        group.attrs.create("units", weights.units, dtype="<i8")
+
+
+def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
+    _small(file, "lengths", contents.shape.lengths, "sequence")
+    if contents.shape.layout == "packed":
+        _small(file, "offsets", contents.shape.offsets(), "boundary")
+    if contents.ids is None:
+        return
+    dtype = contents.ids.dtype
+    stored = h5py.string_dtype("utf-8", dtype.itemsize) if dtype.kind == "S" else dtype.newbyteorder("<")
+    dataset = file.create_dataset("ids", (contents.shape.sequences,), stored)
+    _attach(file, dataset, ("sequence",))
+    for start, block in contents.ids.blocks(ROWS_AT_ONCE):
+        # With the type's own mark of UTF-8: HDF5 does not convert between ASCII and UTF-8 by itself.
+        dataset[start : start + len(block)] = block.astype(stored)
+
+
+def _small(file: h5py.File, name: str, values: Array, dimension: str) -> None:
+    dataset = file.create_dataset(name, data=values, dtype="<i8")
+    _attach(file, dataset, (dimension,))
+
+
+def _create(file: h5py.File, spec: DatasetSpec) -> h5py.Dataset:
+    group_path, _, name = spec.name.rpartition("/")
+    group = file[group_path or "/"]
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    properties.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(spec.shape)
+    kind = h5py.h5t.py_create(spec.dtype, logical=True)
+    dataset = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
+    _attach(group, dataset, spec.dimensions)
+    return dataset
+
+
+def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
+    """Name the axes: units belong to their group, the other dimensions to the whole file."""
+    for axis, (name, size) in enumerate(zip(dimensions, dataset.shape, strict=True)):
+        owner = group if name.endswith("unit") else group.file
+        if name not in owner:
+            scale = owner.create_dataset(name, (size,), ">f4", track_times=False)
+            scale.make_scale(NO_VARIABLE.format(size))
+        dataset.dims[axis].attach_scale(owner[name])
+
+
+def _text(target: h5py.Group, name: str, value: str) -> None:
+    _texts(target, name, value)
+
+
+def _texts(target: h5py.Group, name: str, value: "str | list[str]") -> None:
+    """Write fixed-length UTF-8, the only kind of string that every reader of HDF5 understands."""
+    encoded = np.array([text.encode() for text in ([value] if isinstance(value, str) else value)])
+    data = encoded[0] if isinstance(value, str) else encoded
+    target.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))

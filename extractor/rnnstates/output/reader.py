@@ -1,0 +1,67 @@
+"""Opening a states file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ..errors import BadStates
+from ..hdf5_guard import datasets, open_hdf5
+from .format import FORMAT, FORMAT_VERSION, PARTIAL
+from .states import States, read_attributes
+
+__all__ = ["is_states_file", "open_states"]
+
+ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
+
+
+def is_states_file(file: h5py.File) -> bool:
+    """Tell whether an open HDF5 file calls itself one of ours."""
+    value = file.attrs.get("format", b"")
+    return bool(value in (FORMAT, FORMAT.encode()))
+
+
+def open_states(path: str | os.PathLike[str]) -> States:
+    """Open what ``rnnstates extract`` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        A finished file; an unfinished one (``.partial``) is refused.
+
+    Returns
+    -------
+    States
+        A mapping from dataset name to h5py dataset; ``states[i].hidden`` is [length_i, H]. Close it, or use ``with``.
+
+    Raises
+    ------
+    MissingInput
+        It is absent or unreadable.
+    BadStates
+        It is not a complete states file of a known version.
+    """
+    if Path(path).name.endswith(PARTIAL):
+        raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Run the command again.")
+    file = open_hdf5(path, BadStates)
+    try:
+        return _states(file, str(path))
+    except BaseException:
+        file.close()
+        raise
+
+
+def _states(file: h5py.File, where: str) -> States:
+    if not is_states_file(file):
+        raise BadStates(f"{where}: not a states file (no attribute format = 'rnnstates'); make one with extract.")
+    version: Any = file.attrs.get("format_version", 0)
+    if version != FORMAT_VERSION:
+        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}, update it.")
+    missing = [name for name in ROOT_ATTRIBUTES if name not in file.attrs] + [
+        name for name in ("lengths",) if name not in file
+    ]
+    if missing:
+        raise BadStates(f"{where}: lacks {', '.join(missing)}; it is damaged, make it again.")
+    named = {name: found for name, found in datasets(file, where, BadStates) if not found.is_scale}
+    return States(named, read_attributes(file), file)

@@ -1,0 +1,82 @@
+"""Where states go: a file or memory, both seen as datasets of rows."""
+
+import json
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..arrays import Array
+from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
+from .states import States
+
+__all__ = ["MemorySink", "Sink", "to_dtype"]
+
+
+class Sink(Protocol):
+    """Takes rows of states; may be called from several threads, each row once."""
+
+    def put(self, spec: DatasetSpec, row: int, values: Array) -> None:
+        """Store ``values`` [k, width], contiguous and of the dataset's dtype, at rows ``row`` to ``row + k``.
+
+        The dataset is seen as [rows, width].
+        """
+
+
+def to_dtype(values: Array, dtype: "np.dtype[Any]") -> tuple[Array, int]:
+    """Cast states for storing.
+
+    Parameters
+    ----------
+    values : floating, any shape
+
+    Returns
+    -------
+    (array, int)
+        The cast values, contiguous, and how many finite ones became infinite because the type is too narrow.
+    """
+    with np.errstate(over="ignore"):
+        cast = np.ascontiguousarray(values, dtype)
+    if dtype.itemsize >= values.dtype.itemsize:
+        return cast, 0
+    return cast, int(np.count_nonzero(np.isinf(cast) & np.isfinite(values)))
+
+
+class MemorySink:
+    """Arrays in memory, with the names and shapes that the file would have.
+
+    Parameters
+    ----------
+    specs : tuple of DatasetSpec
+    shape : Shape
+    ids : array [N] or None
+    """
+
+    def __init__(self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Array | None) -> None:
+        self._shape = shape
+        self.arrays: dict[str, Array] = {
+            spec.name: np.zeros(spec.shape, spec.dtype.newbyteorder("=")) for spec in specs
+        }
+        self._rows = {spec.name: self.arrays[spec.name].reshape(-1, spec.width) for spec in specs}
+        self.arrays["lengths"] = shape.lengths.copy()
+        if shape.layout == "packed":
+            self.arrays["offsets"] = shape.offsets()
+        if ids is not None:
+            self.arrays["ids"] = ids
+
+    def put(self, spec: DatasetSpec, row: int, values: Array) -> None:
+        """Store rows."""
+        self._rows[spec.name][row : row + len(values)] = values
+
+    def states(self, layers: list[str], provenance: str) -> States:
+        """Give the arrays to the user, read-only from now on."""
+        for array in self.arrays.values():
+            array.flags.writeable = False
+        attributes = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "layout": self._shape.layout,
+            "padding": self._shape.padding,
+            "layers": layers,
+            "provenance": json.loads(provenance),
+        }
+        return States(self.arrays, attributes)

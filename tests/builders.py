@@ -1,0 +1,41 @@
+"""Small networks and inputs for tests: random, asymmetric, ragged."""
+
+import numpy as np
+
+from rnnstates.weights.canonical import LayerWeights, Network, RecurrentLayer
+
+
+def layer_weights(features, units, seed=0, **options):
+    random = np.random.default_rng(seed)
+    return LayerWeights(
+        random.normal(size=(features, 4 * units)) * 0.5,
+        random.normal(size=(units, 4 * units)) * 0.4,
+        random.normal(size=4 * units) * 0.3,
+        **options,
+    )
+
+
+def one_layer(features=3, units=5, seed=0):
+    return Network((RecurrentLayer("lstm", forward=layer_weights(features, units, seed)),))
+
+
+def bidirectional_stack(features=3, seed=0):
+    """Two layers with both directions, every width different."""
+    first = RecurrentLayer("low", layer_weights(features, 4, seed), layer_weights(features, 5, seed + 1))
+    second = RecurrentLayer("high", layer_weights(9, 2, seed + 2), layer_weights(9, 6, seed + 3))
+    return Network((first, second))
+
+
+def embedded(vocabulary=7, features=3, units=5, seed=0):
+    embedding = np.random.default_rng(seed + 100).normal(size=(vocabulary, features))
+    return Network(one_layer(features, units, seed).layers, embedding=embedding)
+
+
+def ragged(sequences=9, steps=8, features=3, seed=0):
+    """Inputs [N, T, I] with garbage in the padding, and lengths with 0 and T among them."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, steps, size=sequences)
+    lengths[0], lengths[-1] = steps, 0
+    inputs = random.normal(size=(sequences, steps, features))
+    inputs[np.arange(steps) >= lengths[:, np.newaxis]] = np.nan
+    return inputs, lengths

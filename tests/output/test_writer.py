@@ -1,0 +1,187 @@
+"""The file sink: what is under the final name, when, and what it holds."""
+
+import errno
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+from rnnstates.errors import CannotCreate, OutputBusy, WriteFailed
+from rnnstates.output.format import Shape, plan_datasets
+from rnnstates.output.layout import Contents
+from rnnstates.output.writer import FileSink, partial_path
+
+from ..builders import bidirectional_stack, one_layer
+
+LENGTHS = np.array([4, 0, 2], np.int64)
+
+
+def contents(layout="padded", network=None, states=("hidden", "cell"), pool=("mean",), dtype="float32"):
+    network = network or one_layer(units=5)
+    shape = Shape(LENGTHS, 4, layout)
+    specs = plan_datasets(network, shape, states=states, pool=pool, dtype=np.dtype(dtype))
+    return Contents(specs, shape, network, None, "{}")
+
+
+def fill(sink, made):
+    first_rows = made.shape.first_rows()
+    for spec in made.specs:
+        if spec.pooling is None:
+            for row, length in enumerate(LENGTHS):
+                sink.put(spec, int(first_rows[row]), np.full((length, spec.width), row + 1, spec.dtype))
+        else:
+            for row in range(len(LENGTHS)):
+                sink.put(spec, row, np.full((1, spec.width), 10 + row, spec.dtype))
+
+
+@pytest.mark.parametrize("network", [one_layer(units=5), bidirectional_stack()], ids=["plain", "stack"])
+@pytest.mark.parametrize("layout", ["padded", "packed"])
+def test_what_is_put_is_what_h5py_reads(tmp_path, layout, network):
+    made = contents(layout, network)
+    with FileSink(tmp_path / "out.h5", made) as sink:
+        fill(sink, made)
+        sink.commit()
+    with h5py.File(tmp_path / "out.h5") as file:
+        for spec in made.specs:
+            expected = np.zeros(spec.shape, spec.dtype)
+            rows = expected.reshape(-1, spec.width)
+            for row, length in enumerate(LENGTHS):
+                if spec.pooling is None:
+                    start = made.shape.first_rows()[row]
+                    rows[start : start + length] = row + 1
+                else:
+                    rows[row] = 10 + row
+            np.testing.assert_array_equal(file[spec.name][()], expected)
+        assert [name if isinstance(name, str) else name.decode() for name in file.attrs["layers"]] == [
+            part or "/" for part, *_ in network.parts()
+        ]
+
+
+def test_the_final_name_appears_only_at_the_commit(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    with FileSink(path, made) as sink:
+        fill(sink, made)
+        assert not path.exists()
+        assert partial_path(path).exists()
+        sink.commit()
+    assert os.listdir(tmp_path) == ["out.h5"]
+
+
+def test_an_error_on_the_way_leaves_nothing_behind(tmp_path):
+    with pytest.raises(KeyError), FileSink(tmp_path / "out.h5", contents()):
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_unfinished_file_opens_at_any_moment_and_reads_as_zero(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    with FileSink(path, made), h5py.File(partial_path(path), locking=False) as file:
+        assert file["hidden"].shape == (3, 4, 5)
+        assert not file["hidden"][()].any()
+
+
+def test_padding_takes_no_disk(tmp_path):
+    network = one_layer(units=64)
+    shape = Shape(np.array([1, 1], np.int64), 100_000)
+    specs = plan_datasets(network, shape, states=("hidden",), pool=(), dtype=np.dtype("float32"))
+    with FileSink(tmp_path / "out.h5", Contents(specs, shape, network, None, "{}")) as sink:
+        for row in range(2):
+            sink.put(specs[0], int(shape.first_rows()[row]), np.ones((1, 64), np.float32))
+        sink.commit()
+    found = os.stat(tmp_path / "out.h5")
+    assert found.st_size > 50_000_000
+    assert found.st_blocks * 512 < 200_000
+
+
+def test_a_file_that_appears_meanwhile_is_left_alone_and_the_states_are_kept(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    with pytest.raises(CannotCreate, match=r"appeared while this run was computing.*out\.h5\.partial"):
+        with FileSink(path, made) as sink:
+            fill(sink, made)
+            path.write_text("somebody else's")
+            sink.commit()
+    assert path.read_text() == "somebody else's"
+    with h5py.File(partial_path(path)) as file:
+        assert file["hidden"][0, 0, 0] == 1
+
+
+def test_force_replaces_at_the_end_and_not_before(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    path.write_text("old")
+    with FileSink(path, made, force=True) as sink:
+        fill(sink, made)
+        assert path.read_text() == "old"
+        sink.commit()
+    assert h5py.is_hdf5(path)
+
+
+def test_without_hard_links_the_commit_renames_and_still_does_not_clobber(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with FileSink(tmp_path / "a.h5", contents()) as sink:
+        sink.commit()
+    assert os.listdir(tmp_path) == ["a.h5"]
+    with pytest.raises(CannotCreate, match="appeared"), FileSink(tmp_path / "b.h5", contents()) as sink:
+        (tmp_path / "b.h5").write_text("theirs")
+        sink.commit()
+    assert (tmp_path / "b.h5").read_text() == "theirs"
+
+
+def test_two_runs_on_one_output_do_not_meet(tmp_path):
+    path = tmp_path / "out.h5"
+    with FileSink(path, contents()) as sink:
+        with pytest.raises(OutputBusy, match=r"another run is writing it"):
+            FileSink(path, contents())
+        sink.commit()
+    assert h5py.is_hdf5(path)
+
+
+def test_what_a_killed_run_left_is_thrown_away(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    partial_path(path).write_bytes(b"garbage" * 10_000)
+    with FileSink(path, made) as sink:
+        fill(sink, made)
+        sink.commit()
+    with h5py.File(path) as file:
+        assert file["hidden"][2, 1, 0] == 3
+
+
+def test_a_symbolic_link_under_the_partial_name_is_not_followed(tmp_path):
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    (tmp_path / "out.h5.partial").symlink_to(target)
+    with pytest.raises(CannotCreate, match="in the way"):
+        FileSink(tmp_path / "out.h5", contents())
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+def test_a_full_or_failing_disk_is_reported_and_nothing_left(tmp_path, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    made = contents()
+    with pytest.raises(WriteFailed, match=r"out\.h5\.partial: (the disk is full|the file is larger|writing failed)"):
+        with FileSink(tmp_path / "out.h5", made) as sink:
+            monkeypatch.setattr(os, "pwrite", fail)
+            fill(sink, made)
+    assert os.listdir(tmp_path) == []
+
+
+def test_short_writes_are_continued(tmp_path, monkeypatch):
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, position: whole(fd, bytes(data)[:7], position))
+    made = contents()
+    with FileSink(tmp_path / "out.h5", made) as sink:
+        fill(sink, made)
+        sink.commit()
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert (file["hidden"][0] == 1).all()
+
+
+def test_a_missing_directory_is_named(tmp_path):
+    with pytest.raises(CannotCreate, match="cannot be made there"):
+        FileSink(tmp_path / "no" / "out.h5", contents())
