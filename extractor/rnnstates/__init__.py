@@ -1,1 +1,112 @@
-"""Everything an RNN knew, at every time step."""
+"""Everything an RNN knew, at every time step.
+
+The public names; each is imported when it is first used, so that ``import rnnstates`` is quick. TensorFlow is not
+imported before an engine of that name starts.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    BadData,
+    BadInput,
+    BadLengths,
+    BadStates,
+    BadWeights,
+    CannotCreate,
+    EngineUnavailable,
+    MemoryBudgetError,
+    MissingInput,
+    OptionError,
+    OutputBusy,
+    OutputError,
+    PermissionDenied,
+    RnnstatesError,
+    WriteFailed,
+)
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .describe import describe
+    from .network.cells import STATES
+    from .network.engines import ENGINES, PRECISIONS
+    from .output.format import LAYOUTS
+    from .output.reader import open_states as open
+    from .output.states import States
+    from .pipeline import extract, preview
+    from .pooling import POOLINGS
+    from .request import DTYPES, PADDINGS
+    from .weights import load_weights, random_network, save_weights
+    from .weights.canonical import LayerWeights, Network, RecurrentLayer
+
+# From public name to where it lives.
+_LAZY = {
+    "DTYPES": ("request", "DTYPES"),
+    "ENGINES": ("network.engines", "ENGINES"),
+    "LAYOUTS": ("output.format", "LAYOUTS"),
+    "LayerWeights": ("weights.canonical", "LayerWeights"),
+    "Network": ("weights.canonical", "Network"),
+    "PADDINGS": ("request", "PADDINGS"),
+    "POOLINGS": ("pooling", "POOLINGS"),
+    "PRECISIONS": ("network.engines", "PRECISIONS"),
+    "RecurrentLayer": ("weights.canonical", "RecurrentLayer"),
+    "STATES": ("network.cells", "STATES"),
+    "States": ("output.states", "States"),
+    "describe": ("describe", "describe"),
+    "extract": ("pipeline", "extract"),
+    "load_weights": ("weights", "load_weights"),
+    "open": ("output.reader", "open_states"),
+    "preview": ("pipeline", "preview"),
+    "random_network": ("weights", "random_network"),
+    "save_weights": ("weights", "save_weights"),
+}
+
+__all__ = [
+    "DTYPES",
+    "ENGINES",
+    "LAYOUTS",
+    "PADDINGS",
+    "POOLINGS",
+    "PRECISIONS",
+    "STATES",
+    "BadData",
+    "BadInput",
+    "BadLengths",
+    "BadStates",
+    "BadWeights",
+    "CannotCreate",
+    "EngineUnavailable",
+    "LayerWeights",
+    "MemoryBudgetError",
+    "MissingInput",
+    "Network",
+    "OptionError",
+    "OutputBusy",
+    "OutputError",
+    "PermissionDenied",
+    "RecurrentLayer",
+    "RnnstatesError",
+    "States",
+    "WriteFailed",
+    "__version__",
+    "describe",
+    "extract",
+    "load_weights",
+    "open",
+    "preview",
+    "random_network",
+    "save_weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'rnnstates' has no attribute '{name}'")
+    module, attribute = _LAZY[name]
+    value = getattr(import_module(f".{module}", __name__), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

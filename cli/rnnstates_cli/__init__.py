@@ -1,0 +1,1 @@
+"""The command line of rnnstates: a thin shell over the library."""

@@ -1,0 +1,118 @@
+"""``rnnstates extract``: the main job."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+from .options import GroupedCommand, extract_options
+from .reporting import Reporter, logged, size
+
+__all__ = ["extract"]
+
+
+@click.command(
+    cls=GroupedCommand,
+    short_help="Write every state of every step to OUTPUT.",
+    examples=(
+        "rnnstates extract in.h5 out.h5",
+        "rnnstates extract waves.npy means.h5 --lengths waves_lengths.npy --states none --pool mean",
+    ),
+)
+@click.argument("inputs", metavar="INPUT")
+@click.argument("output", metavar="OUTPUT")
+@extract_options
+def extract(
+    inputs: str, output: str, *, dry_run: bool, progress: str, as_json: bool, no_timestamps: bool, **options: Any
+) -> str:
+    """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT.
+
+    INPUT is a .npy file, an HDF5 file, or - for a .npy on standard input. OUTPUT is a new HDF5 file.
+    """
+    source = _source(inputs)
+    with logged():
+        if dry_run:
+            return _preview(source, output, as_json=as_json, options=options)
+        return _extract(source, output, progress, as_json=as_json, started=_started(no_timestamps), options=options)
+
+
+def _source(inputs: str) -> Any:
+    if inputs != "-":
+        return inputs
+    if sys.stdin.isatty():
+        raise click.UsageError("-: standard input is the terminal; pipe a .npy into it, or name a file.")
+    return sys.stdin.buffer
+
+
+def _started(no_timestamps: bool) -> str | None:
+    """Give the time to record: none, the one of SOURCE_DATE_EPOCH, or now."""
+    if no_timestamps:
+        return None
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is not None and not epoch.isdecimal():
+        raise click.UsageError(f"SOURCE_DATE_EPOCH is '{epoch}'; expected whole seconds since 1970.")
+    moment = datetime.now(timezone.utc) if epoch is None else datetime.fromtimestamp(int(epoch), timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _extract(
+    source: Any, output: str, progress: str, *, as_json: bool, started: str | None, options: dict[str, Any]
+) -> str:
+    import rnnstates
+
+    about = {"command": shlex.join(["rnnstates", *sys.argv[1:]]), "started": started}
+    clock = time.monotonic()
+    with Reporter(progress) as reporter:
+        states = rnnstates.extract(source, output=output, progress=reporter.update, provenance=about, **options)
+    with states:
+        summary = _summary(output, states, time.monotonic() - clock)
+    click.echo(_sentence(summary), err=True)
+    return json.dumps(summary) if as_json else ""
+
+
+def _summary(output: str, states: Any, seconds: float) -> dict[str, Any]:
+    made = states.provenance
+    return {
+        "output": output,
+        "sequences": states.sequences,
+        "steps": int(states.lengths.sum()),
+        "layers": states.layers,
+        "datasets": {name: {"shape": list(data.shape), "dtype": str(data.dtype)} for name, data in states.items()},
+        "engine": made["engine"],
+        "precision": made["precision"],
+        "notes": made["notes"],
+        "seconds": round(seconds, 3),
+    }
+
+
+def _sentence(summary: dict[str, Any]) -> str:
+    return (
+        f"{summary['output']}: {summary['sequences']} sequences, {summary['steps']} steps, "
+        f"{len(summary['datasets'])} datasets ({summary['engine']}, {summary['precision']}, {summary['seconds']:.2f} s)"
+    )
+
+
+def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]) -> str:
+    import rnnstates
+
+    options.pop("save_weights")
+    plan = rnnstates.preview(source, output=output, **options)
+    if as_json:
+        return json.dumps(plan)
+    lines = [
+        f"{plan['sequences']} sequences, {plan['steps']} valid steps of {plan['sequences'] * plan['padded_steps']}",
+        *(f"layer {part['group']}: '{part['layer']}', {part['units']} units" for part in plan["layers"]),
+        *(
+            f"dataset {data['name']}: {tuple(data['shape'])} {data['dtype']}, {size(data['bytes'])}"
+            for data in plan["datasets"]
+        ),
+        f"to write: {size(plan['bytes_to_write'])} (padding takes no disk), free there: {size(plan['bytes_free'])}",
+        f"engine {plan['engine']}, {plan['threads']} threads, about {size(plan['memory'])} of memory for data",
+        "dry run: nothing was written",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,125 @@
+"""The command ``rnnstates``, and the one place where errors become exit codes."""
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+import rnnstates
+
+from .extract import extract
+from .info import info
+
+__all__ = ["EXIT_CODES", "cli", "main"]
+
+# Those of sysexits.h, so that batch systems can tell them apart; the first class that fits counts.
+EXIT_CODES: dict[type[Exception], int] = {
+    rnnstates.OptionError: 2,
+    rnnstates.BadData: 65,
+    rnnstates.MissingInput: 66,
+    rnnstates.EngineUnavailable: 69,
+    rnnstates.MemoryBudgetError: 71,
+    rnnstates.CannotCreate: 73,
+    rnnstates.WriteFailed: 74,
+    rnnstates.OutputBusy: 75,
+    rnnstates.PermissionDenied: 77,
+}
+BUG, MEMORY, IO = 1, 71, 74
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(rnnstates.__version__, prog_name="rnnstates")
+def cli() -> None:
+    """Everything an RNN knew, at every time step."""
+
+
+cli.add_command(extract)
+cli.add_command(info)
+
+
+class _Stopped(BaseException):
+    """SIGTERM or SIGHUP arrived."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Somebody who ignores hang-ups (nohup) goes on ignoring them.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
+    sys.exit(_run())
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    signal.signal(number, signal.SIG_IGN)
+    raise _Stopped(number)
+
+
+def _run() -> int:
+    try:
+        printed = cli.main(prog_name="rnnstates", standalone_mode=False)
+        return _print(printed)
+    except click.exceptions.Exit as reason:
+        return int(reason.exit_code)
+    except click.ClickException as reason:
+        reason.show()
+        return int(reason.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _die(signal.SIGINT)
+    except _Stopped as reason:
+        return _die(reason.number)
+    except tuple(EXIT_CODES) as reason:
+        _complain(str(reason))
+        return next(code for kind, code in EXIT_CODES.items() if isinstance(reason, kind))
+    except MemoryError:
+        _complain("out of memory; give less --threads or a smaller --memory.")
+        return MEMORY
+    except Exception:
+        traceback.print_exc()
+        _complain("this is a bug in rnnstates; please report it with the lines above.")
+        return BUG
+
+
+def _print(printed: Any) -> int:
+    """Write a command's result to standard output, which may be closed or full."""
+    if not isinstance(printed, str) or not printed:
+        return 0
+    try:
+        sys.stdout.write(printed + "\n")
+        sys.stdout.flush()
+    except OSError as reason:
+        # What is still buffered cannot be written either; without this Python would try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if reason.errno == errno.EPIPE:
+            return _die(signal.SIGPIPE)
+        _complain(f"standard output cannot be written ({reason.strerror}); files are complete.")
+        return IO
+    return 0
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"rnnstates: {text}\n")
+
+
+def _die(number: int) -> int:
+    """End as the signal would have ended us, so that shells and batch systems see what happened."""
+    if number == signal.SIGINT:
+        _complain("interrupted; no output was made.")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+if __name__ == "__main__":
+    main()

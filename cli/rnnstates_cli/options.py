@@ -1,0 +1,118 @@
+"""The options of the commands, in groups; names and choices are the library's own.
+
+==========  ==================================================================================================
+group       options
+==========  ==================================================================================================
+Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
+Model       ``--weights --layer --units --seed --forget-bias --save-weights``
+Output      ``--states --pool --layout --dtype --force``
+Run         ``--engine --precision --threads --memory --dry-run --progress --json --no-timestamps``
+==========  ==================================================================================================
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from rnnstates import DTYPES, ENGINES, LAYOUTS, PADDINGS, POOLINGS, PRECISIONS, STATES
+
+__all__ = ["GroupedCommand", "extract_options", "json_option"]
+
+
+class GroupedOption(click.Option):
+    """An option that knows the heading it stands under in ``--help``."""
+
+    def __init__(self, *arguments: Any, group: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose ``--help`` lists options under headings and ends with examples that can be pasted."""
+
+    def __init__(self, *arguments: Any, examples: tuple[str, ...] = (), **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one definition list a group, in the order the groups appear."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(getattr(parameter, "group", "Other"), []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=26)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples as they are, without wrapping."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"  {example}\n")
+
+
+def _option(*names: str, group: str, **attributes: Any) -> Callable[[Any], Any]:
+    return click.option(*names, cls=GroupedOption, group=group, **attributes)
+
+
+def _list(words: Any) -> str:
+    return ", ".join(words)
+
+
+json_option = _option("--json", "as_json", is_flag=True, group="Run", help="Print one JSON object to standard output.")
+
+_EXTRACT = (
+    _option("--inputs", "dataset", metavar="NAME", group="Input",
+            help="Dataset of an HDF5 INPUT; else 'inputs', or the only one that fits."),
+    _option("--lengths", metavar="NAME|FILE|full", group="Input",
+            help="Valid steps of each sequence: a dataset of INPUT (else 'lengths'), a .npy or text file, or 'full': "
+                 "every step counts."),
+    _option("--ids", metavar="NAME|FILE", group="Input",
+            help="Names of the sequences, copied to OUTPUT; else the dataset 'ids' if there."),
+    _option("--padding", type=click.Choice(PADDINGS), default="post", show_default=True, group="Input",
+            help="Where the padding stands: behind the valid steps or before."),
+    _option("--allow-nonfinite", is_flag=True, group="Input", help="Let NaN and infinity in valid steps pass."),
+    _option("--weights", metavar="FILE", group="Model",
+            help="Trained weights: .keras, .weights.h5 or .h5 of Keras; else random ones."),
+    _option("--layer", metavar="NAME", group="Model",
+            help="Which recurrent layer of a bigger model; those below it in its stack run too."),
+    _option("--units", type=click.IntRange(min=1), metavar="N", group="Model",
+            help="Of random weights.  [default: 64]"),
+    _option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", group="Model",
+            help="Of random weights.  [default: 0]"),
+    _option("--forget-bias", type=float, metavar="F", group="Model",
+            help="Forget bias of random weights [default: 1]; with --weights, what to add at run time."),
+    _option("--save-weights", metavar="FILE", group="Model",
+            help="Keep the weights that were used, as Keras .weights.h5."),
+    _option("--states", default="hidden,cell", show_default=True, metavar="NAMES", group="Output",
+            help=f"States of every step: {_list(STATES)}, or none ('state' is [cell, hidden])."),
+    _option("--pool", default="mean,last", show_default=True, metavar="NAMES", group="Output",
+            help=f"One vector a sequence: {_list(POOLINGS)}, or none."),
+    _option("--layout", type=click.Choice(LAYOUTS), default="padded", show_default=True, group="Output",
+            help="[N, T, H] with zeros, or [sum of lengths, H] with offsets."),
+    _option("--dtype", type=click.Choice(DTYPES), group="Output", help="Of stored states.  [default: the precision]"),
+    _option("--force", is_flag=True, group="Output", help="Replace OUTPUT if it exists."),
+    _option("--engine", type=click.Choice(("auto", *ENGINES)), default="auto", show_default=True, group="Run",
+            help="What computes; auto spares small jobs the start of TensorFlow."),
+    _option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True, group="Run",
+            help="What is computed in."),
+    _option("--threads", type=click.IntRange(min=1), metavar="N", group="Run",
+            help="Tiles computed at once.  [default: one a core]"),
+    _option("--memory", metavar="SIZE", group="Run", help="Most memory for inputs and states, such as 512M."),
+    _option("--dry-run", is_flag=True, group="Run", help="Say what would be done and written, and do nothing."),
+    _option("--progress", type=click.Choice(("auto", "plain", "none")), default="auto", show_default=True, group="Run",
+            help="A bar on a terminal, else a line every 30 s; or always lines; or nothing."),
+    json_option,
+    _option("--no-timestamps", is_flag=True, group="Run",
+            help="Record no time, so that OUTPUT depends on the input and options only."),
+)  # fmt: skip
+
+
+def extract_options(command: Any) -> Any:
+    """Give a command every option of ``extract``, in the order of the table above."""
+    for option in reversed(_EXTRACT):
+        command = option(command)
+    return command

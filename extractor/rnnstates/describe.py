@@ -1,0 +1,103 @@
+"""What a file holds: states, weights or sequences, told apart by content."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from .errors import BadInput, BadStates
+from .hdf5_guard import datasets, is_hdf5, open_hdf5
+from .output.reader import is_states_file, open_states
+from .output.states import States
+from .sources.content import FIRST_BYTES, open_binary
+from .sources.content import describe as describe_content
+from .sources.npy import read_header
+from .sources.npy_header import MAGIC
+from .weights import describe_weights, is_weights_file
+
+__all__ = ["describe"]
+
+EXPECTED = "a .npy, HDF5 or weights file"
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Say what a file holds, in JSON types.
+
+    Parameters
+    ----------
+    path : str or path
+        What ``extract`` reads or writes: sequences (.npy, HDF5), weights, states.
+
+    Returns
+    -------
+    dict
+        ``file``, ``kind`` (``states``, ``weights`` or ``input``) and ``bytes``, then what that kind has: datasets
+        with shapes and dtypes, layers, lengths, provenance.
+
+    Raises
+    ------
+    MissingInput, BadInput, BadWeights, BadStates
+    """
+    open_binary(path, EXPECTED).close()
+    about: dict[str, Any] = {"file": os.fspath(path), "bytes": Path(path).stat().st_size}
+    if is_hdf5(path):
+        with open_hdf5(path, BadInput) as file:
+            if is_states_file(file):
+                return about | _of_states(path)
+    if is_weights_file(path):
+        return about | {"kind": "weights"} | describe_weights(path)
+    if is_hdf5(path):
+        with open_hdf5(path, BadInput) as file:
+            return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}
+    return about | {"kind": "input", "container": "npy"} | _of_npy(path)
+
+
+def _of_npy(path: str | os.PathLike[str]) -> dict[str, Any]:
+    with open_binary(path, EXPECTED) as file:
+        start = file.read(FIRST_BYTES)
+        if not start.startswith(MAGIC):
+            raise BadInput(f"{path}: {describe_content(start, EXPECTED)}")
+        file.seek(0)
+        header = read_header(file, str(path), BadInput)
+    order = "Fortran" if header.fortran_order else "C"
+    return {"shape": list(header.shape), "dtype": str(header.dtype), "order": order}
+
+
+def _of_states(path: str | os.PathLike[str]) -> dict[str, Any]:
+    with open_states(path) as states:
+        names = ("format", "format_version", "layout", "padding", "layers")
+        return {
+            "kind": "states",
+            **{name: states.attributes[name] for name in names},
+            **_counts(states),
+            "datasets": [
+                {"name": name, "shape": list(data.shape), "dtype": str(data.dtype)} for name, data in states.items()
+            ],
+            "provenance": states.provenance,
+        }
+
+
+def _counts(states: States) -> dict[str, Any]:
+    lengths = states.lengths
+    if not len(lengths):
+        return {"sequences": 0, "steps": 0}
+    return {
+        "sequences": states.sequences,
+        "steps": int(lengths.sum()),
+        "shortest": int(lengths.min()),
+        "longest": int(lengths.max()),
+    }
+
+
+def _datasets(file: h5py.File, where: str) -> list[dict[str, Any]]:
+    return [_dataset(name, dataset) for name, dataset in datasets(file, where, BadStates)]
+
+
+def _dataset(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": name, "shape": list(dataset.shape or ()), "dtype": str(dataset.dtype)}
+    if dataset.chunks:
+        described["chunks"] = list(dataset.chunks)
+    if dataset.compression:
+        described["compression"] = dataset.compression
+    return described

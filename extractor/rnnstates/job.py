@@ -1,0 +1,210 @@
+"""From a request to a job: inputs opened, weights loaded, everything cheap checked, nothing computed or written."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+from .errors import BadInput, MemoryBudgetError, OptionError
+from .network.cells import state_width
+from .network.engines import choose_engine
+from .output.format import DatasetSpec, Shape, plan_datasets
+from .output.layout import Ids
+from .planning import Grid, Widths, make_grid, memory_needed
+from .request import Request
+from .sources import open_ids, open_source, read_lengths
+from .sources.base import Source
+from .weights import load_weights, random_network
+from .weights.canonical import Network
+
+__all__ = ["WINDOWS_HELD", "Job", "Notes", "choose_network", "prepare"]
+
+# One window is computed while the next is read.
+WINDOWS_HELD = 2
+DEFAULT_UNITS = 64
+
+logger = logging.getLogger("rnnstates")
+
+
+class Notes(list[str]):
+    """What the user should know of a run; each is logged as it is found, and stored in the output."""
+
+    def say(self, text: str) -> None:
+        """Add a notice."""
+        self.append(text)
+        logger.info(text)
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self.append(text)
+        logger.warning(text)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Everything known before the first state is computed."""
+
+    request: Request
+    source: Source
+    network: Network
+    ids: Ids | None
+    shape: Shape
+    grid: Grid
+    specs: tuple[DatasetSpec, ...]
+    engine: str
+    threads: int
+    memory: int
+    tokens: bool
+    notes: Notes
+
+    @property
+    def bytes_to_write(self) -> int:
+        """Bytes of states that will take disk: the valid steps, not the holes between them."""
+        steps = sum(spec.width * spec.dtype.itemsize for spec in self.specs if spec.pooling is None)
+        pooled = sum(spec.nbytes for spec in self.specs if spec.pooling is not None)
+        return steps * self.shape.valid_steps + pooled
+
+
+def prepare(
+    inputs: Any,
+    lengths: Any,
+    request: Request,
+    *,
+    network: Network | None,
+    dataset: str | None,
+    ids: Any,
+    random: dict[str, Any],
+) -> Job:
+    """Open the input and plan the run.
+
+    Parameters
+    ----------
+    inputs, lengths, ids
+        As ``extract`` takes them.
+    request : Request
+    network : Network or None
+        None for random weights of the input's width.
+    dataset : str or None
+        Name of the inputs in an HDF5 file.
+    random : dict
+        ``units``, ``seed`` and ``forget_bias`` of random weights.
+
+    Raises
+    ------
+    MissingInput, BadInput, BadLengths, OptionError, MemoryBudgetError
+    """
+    notes = Notes()
+    source = open_source(inputs, dataset=dataset, tokens=network is not None and network.embedding is not None)
+    try:
+        for note in source.notes:
+            notes.say(note)
+        if network is None:
+            network = _random(source, random, notes)
+        for note in network.notes:
+            notes.say(note)
+        tokens = _check_features(source, network, notes)
+        shape = Shape(read_lengths(lengths, source), source.shape[1], request.layout, request.padding)
+        _note_data(source, shape, request, notes, tokens=tokens)
+        return _plan(source, network, request, shape=shape, ids=open_ids(ids, source), tokens=tokens, notes=notes)
+    except BaseException:
+        source.close()
+        raise
+
+
+def choose_network(
+    weights: Any, *, layer: str | None, units: int | None, seed: int | None, forget_bias: float | None
+) -> Network | None:
+    """Load the weights that were asked for; None for random ones.
+
+    Raises
+    ------
+    OptionError
+        Options of a weights file and of random weights together.
+    MissingInput, BadWeights
+    """
+    if weights is None:
+        if layer is not None:
+            raise OptionError(f"--layer {layer}: names a layer of a weights file; give one with --weights.")
+        return None
+    for name, value in (("units", units), ("seed", seed)):
+        if value is not None:
+            raise OptionError(f"--{name} {value}: is for random weights, but --weights gives a file; leave one away.")
+    if isinstance(weights, Network):
+        return weights
+    return load_weights(os.fspath(weights), layer=layer, forget_bias=forget_bias)
+
+
+def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
+    units = DEFAULT_UNITS if random["units"] is None else random["units"]
+    seed = random["seed"] or 0
+    notes.say(f"no weights given: a random LSTM of {units} units, seed {seed}; --weights FILE uses trained ones.")
+    return random_network(source.shape[2], units=units, seed=seed, forget_bias=random["forget_bias"])
+
+
+def _check_features(source: Source, network: Network, notes: Notes) -> bool:
+    """Check the input's width; tell whether it holds token ids."""
+    if len(source.shape) == 2:
+        return True
+    if source.shape[2] != network.features:
+        raise BadInput(
+            f"{source.name}: has {source.shape[2]} features a step, but layer '{network.layers[0].name}' reads "
+            f"{network.features}; give inputs of shape (N, T, {network.features})"
+            + (", or token ids of shape (N, T)." if network.embedding is not None else ".")
+        )
+    if network.embedding is not None:
+        notes.say(f"{source.name}: is already of the embedding's width; the embedding is not used.")
+    return False
+
+
+def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
+    if shape.sequences == 0:
+        notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
+    if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > np.dtype(request.precision).itemsize:
+        notes.say(
+            f"{source.name}: {source.dtype} inputs are computed in {request.precision}; --precision float64 keeps them."
+        )
+    empty = int(np.count_nonzero(shape.lengths == 0))
+    if empty:
+        notes.warn(
+            f"{empty} of {shape.sequences} sequences have length 0: their states are zero and their pooled values NaN."
+        )
+
+
+def _plan(
+    source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes
+) -> Job:
+    specs = plan_datasets(network, shape, states=request.states, pool=request.pool, dtype=request.dtype)
+    widths = _widths(source, network, request)
+    grid = make_grid(shape.steps, widths, source.rows_together)
+    threads, memory = _fit_memory(request, shape.lengths, grid, widths)
+    engine = choose_engine(network, shape.valid_steps) if request.engine == "auto" else request.engine
+    return Job(
+        request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
+        threads=threads, memory=memory, tokens=tokens, notes=notes,
+    )  # fmt: skip
+
+
+def _widths(source: Source, network: Network, request: Request) -> Widths:
+    item = np.dtype(request.precision).itemsize
+    kept: Sequence[str] = request.states or ("hidden", "cell")
+    # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
+    states = sum(2 * 2 * weights.units * item for _, _, _, weights in network.parts())
+    pooled = max(state_width(weights, state) for _, _, _, weights in network.parts() for state in kept) * 8
+    stored = source.dtype.itemsize * (source.shape[2] if len(source.shape) == 3 else 1)
+    return Widths(stored=stored, computed=2 * network.features * item, states=states + 2 * pooled)
+
+
+def _fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int]:
+    """Choose the threads that fit ``--memory``; the results do not depend on it."""
+    for threads in range(request.threads, 0, -1):
+        needed = memory_needed(np.asarray(lengths, np.int64), grid, widths, windows_held=WINDOWS_HELD, threads=threads)
+        if request.memory is None or needed <= request.memory:
+            return threads, needed
+    raise MemoryBudgetError(
+        f"--memory {request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
+        f"{int(lengths.max())} steps); give at least --memory {-(-needed // 2**20)}M."
+    )

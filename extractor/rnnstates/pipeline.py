@@ -1,0 +1,252 @@
+"""The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import MemoryBudgetError
+from .execution import Progress, run
+from .job import Job, choose_network, prepare
+from .network.engines import make_engine
+from .network.stack import Engine
+from .output.destination import check_destination, check_space, free_space
+from .output.format import group_name
+from .output.layout import Contents
+from .output.reader import open_states
+from .output.sink import MemorySink
+from .output.states import States
+from .output.writer import FileSink
+from .provenance import provenance as describe_run
+from .request import make_request
+from .weights import save_weights as write_weights
+
+__all__ = ["extract", "preview"]
+
+
+def extract(
+    inputs: Any,
+    lengths: Any = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    weights: Any = None,
+    layer: str | None = None,
+    units: int | None = None,
+    seed: int | None = None,
+    forget_bias: float | None = None,
+    states: str | Sequence[str] | None = ("hidden", "cell"),
+    pool: str | Sequence[str] | None = ("mean", "last"),
+    layout: str = "padded",
+    padding: str = "post",
+    dataset: str | None = None,
+    ids: Any = None,
+    engine: str = "auto",
+    precision: str = "float32",
+    dtype: str | None = None,
+    threads: int | None = None,
+    memory: int | str | None = None,
+    allow_nonfinite: bool = False,
+    save_weights: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> States:
+    """Run an LSTM over padded sequences and give every state of every step.
+
+    Parameters
+    ----------
+    inputs : array [N, T, I], token ids [N, T], path of a .npy or HDF5 file, or binary stream of a .npy
+        Token ids need weights with an embedding.
+    lengths : int array [N], name of a dataset, path or ``"full"``
+        Valid steps of each sequence. None takes the dataset ``lengths`` of an HDF5 input.
+    output : path or None
+        The HDF5 file to make; None keeps the states in memory.
+    weights : path, Network or None
+        None for random ones (glorot-uniform kernel, orthogonal recurrent kernel, forget bias 1).
+    layer : str or None
+        Which recurrent layer of the weights file; the layers below it in its stack run too.
+    units, seed : int or None
+        Of random weights: 64 and 0.
+    forget_bias : float or None
+        Of random weights; for a file, what to add to the forget gate at run time on top of the stored bias.
+    states : names
+        What to keep for every step: ``hidden``, ``cell``, ``state`` (both, concatenated as [cell, hidden]).
+    pool : names
+        What to keep for every sequence: names in ``rnnstates.POOLINGS``.
+    layout : str
+        ``padded`` [N, T, H] or ``packed`` [sum(lengths), H].
+    padding : str
+        Where the input's padding stands: ``post`` (behind the valid steps) or ``pre``.
+    dataset : str or None
+        Name of the inputs in an HDF5 file; None takes ``inputs``, or the only one that fits.
+    ids : sequence, name of a dataset, path or None
+        Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
+    engine : str
+        ``auto``, ``tensorflow`` or ``numpy``.
+    precision : str
+        ``float32`` or ``float64``: what is computed in.
+    dtype : str or None
+        ``float32``, ``float16`` or ``float64``: what is stored; None for the precision.
+    threads : int or None
+        Tiles computed at once; None for one a core. The results do not depend on it.
+    memory : int, str or None
+        Bytes (or ``"512M"``) of inputs and states held at once. The results do not depend on it.
+    allow_nonfinite : bool
+        Whether NaN and infinity in a valid step pass.
+    save_weights : path or None
+        Where to keep the weights that were used, as a Keras ``.weights.h5``.
+    force : bool
+        Whether an existing ``output`` may be replaced.
+    progress : callable or None
+        ``progress(steps_done, steps_in_all)``, called after each tile.
+    provenance : mapping or None
+        ``command`` and ``started`` to record; ``started=None`` records no time.
+
+    Returns
+    -------
+    States
+        A read-only mapping from dataset name to array: ``hidden`` and ``cell`` [N, T, H], ``hidden_mean`` [N, H], …
+        with the names they have in the file; with ``output``, the opened file.
+
+    Raises
+    ------
+    RnnstatesError
+        One of its kinds, see ``rnnstates.errors``; nothing is left behind.
+
+    Examples
+    --------
+    >>> states = extract(np.ones((2, 10, 8)), [10, 6], units=64)
+    >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
+    ((2, 10, 64), (6, 64), (2, 64))
+    """
+    place = None if output is None else check_destination(output, force=force, sources=[inputs, lengths, ids, weights])
+    job = _prepare(
+        inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, states=states,
+        pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
+        dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+    )  # fmt: skip
+    try:
+        if place is not None:
+            check_space(place, job.bytes_to_write)
+        if save_weights is not None:
+            write_weights(job.network, save_weights)
+        started = make_engine(job.engine, job.request.precision)
+        about = describe_run(job, started.device, provenance or {})
+        if place is None:
+            return _to_memory(job, started, about, progress)
+        contents = Contents(job.specs, job.shape, job.network, job.ids, about)
+        return _to_file(job, started, contents, place=place, force=force, progress=progress)
+    except MemoryError as reason:
+        raise MemoryBudgetError(
+            f"out of memory; this job holds about {job.memory} bytes at once with {job.threads} threads. Use fewer "
+            "--threads, keep fewer --states, or write to a file instead of memory."
+        ) from reason
+    finally:
+        job.source.close()
+
+
+def preview(
+    inputs: Any, lengths: Any = None, *, output: str | os.PathLike[str] | None = None, **options: Any
+) -> dict[str, Any]:
+    """Tell what ``extract`` would do with the same arguments; nothing is computed or written.
+
+    Returns
+    -------
+    dict
+        In JSON types: ``sequences``, ``steps`` (valid ones), ``padded_steps``, ``layers``, ``datasets`` (name, shape,
+        dtype, bytes), ``bytes_to_write``, ``bytes_free`` (of the output's place, else None), ``engine``, ``threads``,
+        ``memory`` (bytes held at once), ``plan``, ``notes``.
+
+    Raises
+    ------
+    RnnstatesError
+        What ``extract`` would raise before it computes.
+    """
+    force = bool(options.pop("force", False))
+    place = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
+    job = _prepare(inputs, lengths, **options)
+    job.source.close()
+    return {
+        "input": job.source.name,
+        "sequences": job.shape.sequences,
+        "steps": job.shape.valid_steps,
+        "padded_steps": job.shape.steps,
+        "layers": [_describe_part(part, layer.name, weights.units) for part, layer, _, weights in job.network.parts()],
+        "datasets": [
+            {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype.name, "bytes": spec.nbytes}
+            for spec in job.specs
+        ],
+        "bytes_to_write": job.bytes_to_write,
+        "bytes_free": None if place is None else free_space(place),
+        "engine": job.engine,
+        "threads": job.threads,
+        "memory": job.memory,
+        "plan": job.grid.as_dict(),
+        "notes": list(job.notes),
+    }
+
+
+def _describe_part(part: str, name: str, units: int) -> dict[str, Any]:
+    return {"group": group_name(part), "layer": name, "units": units}
+
+
+def _prepare(
+    inputs: Any,
+    lengths: Any,
+    *,
+    dataset: str | None = None,
+    ids: Any = None,
+    weights: Any = None,
+    layer: str | None = None,
+    units: int | None = None,
+    seed: int | None = None,
+    forget_bias: float | None = None,
+    states: str | Sequence[str] | None = ("hidden", "cell"),
+    pool: str | Sequence[str] | None = ("mean", "last"),
+    layout: str = "padded",
+    padding: str = "post",
+    dtype: str | None = None,
+    precision: str = "float32",
+    engine: str = "auto",
+    threads: int | None = None,
+    memory: int | str | None = None,
+    allow_nonfinite: bool = False,
+) -> Job:
+    request = make_request(
+        states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
+        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+    )  # fmt: skip
+    network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias)
+    random = {"units": units, "seed": seed, "forget_bias": forget_bias}
+    return prepare(inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random)
+
+
+def _to_file(
+    job: Job, engine: Engine, contents: Contents, *, place: Path, force: bool, progress: Progress | None
+) -> States:
+    with FileSink(place, contents, force=force) as sink:
+        _warn_of_overflow(job, run(job, engine, sink, progress))
+        sink.commit()
+    return open_states(place)
+
+
+def _to_memory(job: Job, engine: Engine, about: str, progress: Progress | None) -> States:
+    ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
+    sink = MemorySink(job.specs, job.shape, ids)
+    _warn_of_overflow(job, run(job, engine, sink, progress))
+    return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
+
+
+def _warn_of_overflow(job: Job, overflowed: int) -> None:
+    if overflowed:
+        job.notes.warn(
+            f"{overflowed} values are too large for {job.request.dtype} and are stored as infinity; store them with "
+            "--dtype float32 or float64."
+        )
+
+
+def _joined(blocks: Iterable[Any]) -> Any:
+    collected = list(blocks)
+    return np.concatenate(collected) if collected else np.zeros(0, "S1")

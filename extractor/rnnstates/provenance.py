@@ -1,0 +1,62 @@
+"""What a states file says about how it was made: one JSON object."""
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from .job import Job
+from .version import __version__
+
+__all__ = ["provenance"]
+
+LIBRARIES = ("numpy", "h5py", "tensorflow")
+# HDF5 keeps an attribute below 64 KiB; a command line is the only part that can be that long.
+LONGEST_COMMAND = 16384
+
+
+def provenance(job: Job, device: str, extra: Mapping[str, Any]) -> str:
+    """Describe a job.
+
+    Parameters
+    ----------
+    job : Job
+    device : str
+        What the engine runs on.
+    extra : mapping
+        ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
+    """
+    request = job.request
+    described: dict[str, Any] = {
+        "command": _shortened(extra.get("command")),
+        "started": extra.get("started", datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        "rnnstates": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "engine": job.engine,
+        "device": device,
+        "precision": request.precision,
+        "input": dict(job.source.identity),
+        "weights": dict(job.network.origin),
+        "tokens": job.tokens,
+        "states": list(request.states),
+        "pool": list(request.pool),
+        "plan": job.grid.as_dict(),
+        "notes": list(job.notes),
+    }
+    return json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _shortened(command: Any) -> Any:
+    if isinstance(command, str) and len(command) > LONGEST_COMMAND:
+        return command[:LONGEST_COMMAND] + " …"
+    return command

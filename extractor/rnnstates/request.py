@@ -1,0 +1,133 @@
+"""What the caller asked for, checked word by word before any file is opened."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import OptionError
+from .network.cells import STATES
+from .network.engines import ENGINES, PRECISIONS
+from .output.format import LAYOUTS
+from .pooling import POOLINGS
+
+__all__ = ["DTYPES", "PADDINGS", "Request", "make_request", "parse_size"]
+
+PADDINGS = ("post", "pre")
+DTYPES = ("float32", "float16", "float64")
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a run, each one valid by itself.
+
+    Parameters
+    ----------
+    states, pool : tuple of str
+    layout, padding, engine, precision : str
+    dtype : dtype
+        Of the stored states.
+    threads : int
+        Tiles computed at once.
+    memory : int or None
+        Bytes of windows and tiles the run may hold; None for no bound but the grid's own.
+    allow_nonfinite : bool
+        Whether NaN and infinity in a valid step pass.
+    """
+
+    states: tuple[str, ...]
+    pool: tuple[str, ...]
+    layout: str
+    padding: str
+    dtype: np.dtype[Any]
+    precision: str
+    engine: str
+    threads: int
+    memory: int | None
+    allow_nonfinite: bool
+
+
+def make_request(
+    *,
+    states: str | Sequence[str] | None,
+    pool: str | Sequence[str] | None,
+    layout: str,
+    padding: str,
+    dtype: str | None,
+    precision: str,
+    engine: str,
+    threads: int | None,
+    memory: int | str | None,
+    allow_nonfinite: bool,
+) -> Request:
+    """Check each option.
+
+    Raises
+    ------
+    OptionError
+        An unknown word, with the nearest known one; a number out of range; nothing to compute.
+    """
+    request = Request(
+        states=_names("states", states, STATES),
+        pool=_names("pool", pool, tuple(POOLINGS)),
+        layout=_one("layout", layout, LAYOUTS),
+        padding=_one("padding", padding, PADDINGS),
+        dtype=np.dtype(_one("dtype", dtype or precision, DTYPES)),
+        precision=_one("precision", precision, PRECISIONS),
+        engine=_one("engine", engine, ("auto", *ENGINES)),
+        threads=_threads(threads),
+        memory=parse_size(memory) if isinstance(memory, str) else memory,
+        allow_nonfinite=allow_nonfinite,
+    )
+    if not request.states and not request.pool:
+        raise OptionError("--states none --pool none: nothing to compute; keep states, poolings or both.")
+    return request
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes.
+
+    Raises
+    ------
+    OptionError
+        It is not a number with K, M, G or T behind it.
+
+    Examples
+    --------
+    >>> parse_size("1.5G")
+    1610612736
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise OptionError(f"--memory {text}: not a size; write 512M or 2G.")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+def _names(option: str, given: "str | Sequence[str] | None", known: Sequence[str]) -> tuple[str, ...]:
+    names = given.split(",") if isinstance(given, str) else list(given or ())
+    names = [name.strip() for name in names if name.strip()]
+    if names == ["none"]:
+        return ()
+    return tuple(dict.fromkeys(_one(option, name, known) for name in names))
+
+
+def _one(option: str, name: str, known: Iterable[str]) -> str:
+    known = tuple(known)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise OptionError(f"--{option} '{name}': unknown; known are {', '.join(known)}.{hint}")
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise OptionError(f"--threads {threads}: expected at least 1.")
+    return threads

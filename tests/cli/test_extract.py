@@ -1,0 +1,295 @@
+"""The command, run as a process: results, messages, streams, exit codes, what is left behind."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import rnnstates as library
+
+from ..builders import ragged
+from .running import rnnstates
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A directory with in.h5 (inputs, lengths, ids), in.npy and lengths.npy."""
+    inputs, lengths = ragged(sequences=9, steps=8, features=3)
+    inputs = inputs.astype(np.float32)
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["inputs"], file["lengths"] = inputs, lengths
+        file["ids"] = [f"seq/{row}" for row in range(9)]
+    np.save(tmp_path / "in.npy", inputs)
+    np.save(tmp_path / "lengths.npy", lengths)
+    return tmp_path
+
+
+def test_nothing_but_in_and_out_does_the_job_and_says_what_it_assumed(place):
+    done = rnnstates("extract", "in.h5", "out.h5", cwd=place)
+    assert done.returncode == 0
+    assert done.stdout == b""
+    lines = done.stderr.decode().splitlines()
+    assert lines[0] == "note: no weights given: a random LSTM of 64 units, seed 0; --weights FILE uses trained ones."
+    assert lines[1] == "warning: 1 of 9 sequences have length 0: their states are zero and their pooled values NaN."
+    assert lines[2].startswith("out.h5: 9 sequences, ")
+    assert len(lines) == 3
+    with library.open(place / "out.h5") as states:
+        assert set(states) == {
+            "hidden", "cell", "hidden_mean", "hidden_last", "cell_mean", "cell_last", "lengths", "ids",
+        }  # fmt: skip
+        assert states["hidden"].shape == (9, 8, 64)
+        assert states[3].id == "seq/3"
+        assert states[3].hidden.shape == (states[3].length, 64)
+        assert "rnnstates extract in.h5 out.h5" in states.provenance["command"]
+    assert sorted(os.listdir(place)) == ["in.h5", "in.npy", "lengths.npy", "out.h5"]
+
+
+def test_the_command_and_the_library_give_the_same_bits(place):
+    done = rnnstates(
+        "extract", "in.npy", "out.h5", "--lengths", "lengths.npy", "--units", 7, "--seed", 3, "--states", "cell,state",
+        "--pool", "max,std", "--layout", "packed", "--precision", "float64", "--dtype", "float32", cwd=place,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    memory = library.extract(
+        place / "in.npy", place / "lengths.npy", units=7, seed=3, states=("cell", "state"), pool=("max", "std"),
+        layout="packed", precision="float64", dtype="float32",
+    )  # fmt: skip
+    with library.open(place / "out.h5") as states:
+        assert set(states) == set(memory)
+        for name in memory:
+            np.testing.assert_array_equal(states[name][()], memory[name])
+
+
+@pytest.mark.parametrize("engine", sorted(library.ENGINES))
+def test_no_chatter_of_tensorflow_reaches_the_user(place, engine):
+    done = rnnstates("extract", "in.npy", "out.h5", "--lengths", "lengths.npy", "--engine", engine, cwd=place)
+    assert done.returncode == 0
+    for line in done.stderr.decode().splitlines():
+        assert line.startswith(("note: no weights given", "warning: 1 of 9 sequences", "out.h5: 9 sequences"))
+    assert done.stdout == b""
+
+
+def test_a_npy_comes_through_a_pipe(place):
+    data = (place / "in.npy").read_bytes()
+    done = rnnstates("extract", "-", "piped.h5", "--lengths", "lengths.npy", cwd=place, stdin=data)
+    assert done.returncode == 0, done.stderr
+    rnnstates("extract", "in.npy", "file.h5", "--lengths", "lengths.npy", cwd=place)
+    with library.open(place / "piped.h5") as piped, library.open(place / "file.h5") as file:
+        np.testing.assert_array_equal(piped["cell"][()], file["cell"][()])
+
+
+def test_json_prints_one_object_to_standard_output(place):
+    done = rnnstates("extract", "in.h5", "out.h5", "--json", cwd=place)
+    summary = json.loads(done.stdout)
+    assert summary["output"] == "out.h5"
+    assert summary["sequences"] == 9
+    assert summary["datasets"]["cell"] == {"shape": [9, 8, 64], "dtype": "float32"}
+
+
+def test_dry_run_says_what_would_be_written_and_writes_nothing(place):
+    before = sorted(os.listdir(place))
+    done = rnnstates("extract", "in.h5", "out.h5", "--dry-run", "--units", 5, cwd=place)
+    assert done.returncode == 0
+    assert sorted(os.listdir(place)) == before
+    printed = done.stdout.decode()
+    with h5py.File(place / "in.h5") as file:
+        steps = file["lengths"][()].sum()
+    assert f"9 sequences, {steps} valid steps of 72" in printed
+    assert "layer /: 'lstm', 5 units" in printed
+    assert "dataset hidden: (9, 8, 5) float32, 1.4 kB" in printed
+    assert "free there: " in printed
+    plan = json.loads(rnnstates("extract", "in.h5", "out.h5", "--dry-run", "--json", cwd=place).stdout)
+    assert plan["bytes_to_write"] == int(steps) * 2 * 64 * 4 + 4 * 9 * 64 * 4
+    assert plan["bytes_free"] > 0
+
+
+def test_the_same_command_twice_gives_the_same_bytes(place):
+    command = ("extract", "in.h5", "out.h5", "--force", "--no-timestamps", "--layout")
+    for layout in ("padded", "packed"):
+        rnnstates(*command, layout, cwd=place)
+        first = (place / "out.h5").read_bytes()
+        time.sleep(1.1)  # a clock of whole seconds must have moved on
+        rnnstates(*command, layout, cwd=place)
+        assert (place / "out.h5").read_bytes() == first
+
+
+def test_source_date_epoch_sets_the_recorded_time(place):
+    rnnstates("extract", "in.h5", "out.h5", cwd=place, env={"SOURCE_DATE_EPOCH": "86400"})
+    with library.open(place / "out.h5") as states:
+        assert states.provenance["started"] == "1970-01-02T00:00:00Z"
+    wrong = rnnstates("extract", "in.h5", "b.h5", cwd=place, env={"SOURCE_DATE_EPOCH": "soon"})
+    assert wrong.returncode == 2
+    assert b"expected whole seconds since 1970" in wrong.stderr
+
+
+def test_saved_weights_give_the_same_states_again(place):
+    rnnstates("extract", "in.h5", "a.h5", "--units", 6, "--seed", 4, "--save-weights", "w.weights.h5", cwd=place)
+    done = rnnstates("extract", "in.h5", "b.h5", "--weights", "w.weights.h5", cwd=place)
+    assert done.returncode == 0, done.stderr
+    with library.open(place / "a.h5") as first, library.open(place / "b.h5") as second:
+        np.testing.assert_array_equal(first["cell"][()], second["cell"][()])
+
+
+WRONG = {
+    "a missing input": (["extract", "no.h5", "out.h5"], 66, "no.h5: no such file"),
+    "a directory": (["extract", ".", "out.h5"], 66, "a directory"),
+    "a pipe as output": (["extract", "in.h5", "-"], 2, "must seek"),
+    "an existing output": (["extract", "in.h5", "taken.h5"], 73, "taken.h5: exists; replace it with --force"),
+    "the input as output": (["extract", "in.h5", "in.h5", "--force"], 73, "is also read by this run"),
+    "the input as output by a link": (["extract", "in.h5", "link.h5", "--force"], 73, "is also read by this run"),
+    "a missing directory": (["extract", "in.h5", "no/out.h5"], 73, "does not exist; make it first"),
+    "a file as directory": (["extract", "in.h5", "in.npy/out.h5"], 73, "is not a directory"),
+    "a directory as output": (["extract", "in.h5", "sub", "--force"], 73, "a directory; name a file in it"),
+    "no lengths": (["extract", "in.npy", "out.h5"], 65, "--lengths full"),
+    "an unknown state": (["extract", "in.h5", "out.h5", "--states", "hiden"], 2, "Did you mean 'hidden'?"),
+    "an unknown pooling": (["extract", "in.h5", "out.h5", "--pool", "median"], 2, "unknown; known are mean, last"),
+    "nothing to compute": (
+        ["extract", "in.h5", "out.h5", "--states", "none", "--pool", "none"], 2, "nothing to compute"),
+    "units of a weights file": (
+        ["extract", "in.h5", "out.h5", "--weights", "in.h5", "--units", "3"], 2, "leave one away"),
+    "a layer of no file": (["extract", "in.h5", "out.h5", "--layer", "x"], 2, "give one with --weights"),
+    "too little memory": (["extract", "in.h5", "out.h5", "--memory", "1K"], 71, "give at least --memory"),
+    "a size that is none": (["extract", "in.h5", "out.h5", "--memory", "lots"], 2, "write 512M or 2G"),
+    "an unknown option": (["extract", "in.h5", "out.h5", "--unit", "3"], 2, "--units"),
+    "an unknown command": (["extrct"], 2, "extract"),
+    "tokens without an embedding": (["extract", "tokens.npy", "out.h5", "--lengths", "full"], 65, "embedding"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_call_says_what_to_do_exits_as_tabled_and_leaves_nothing(place, name):
+    (place / "taken.h5").write_text("precious")
+    (place / "link.h5").hardlink_to(place / "in.h5")
+    (place / "sub").mkdir()
+    np.save(place / "tokens.npy", np.ones((2, 3), int))
+    before = {path: path.read_bytes() for path in place.iterdir() if path.is_file()}
+    arguments, code, message = WRONG[name]
+    done = rnnstates(*arguments, cwd=place)
+    complaint = done.stderr.decode()
+    assert message in complaint
+    assert "Traceback" not in complaint
+    assert done.returncode == code
+    assert done.stdout == b""
+    assert {path: path.read_bytes() for path in place.iterdir() if path.is_file()} == before
+
+
+def test_force_replaces_an_existing_output(place):
+    (place / "out.h5").write_text("old")
+    assert rnnstates("extract", "in.h5", "out.h5", "--force", cwd=place).returncode == 0
+    assert h5py.is_hdf5(place / "out.h5")
+
+
+def test_an_existing_output_survives_a_run_that_fails_with_force(place):
+    (place / "out.h5").write_text("precious")
+    done = rnnstates("extract", "in.npy", "out.h5", "--lengths", "full", "--force", cwd=place)
+    assert done.returncode == 65
+    assert b"--allow-nonfinite" in done.stderr
+    assert (place / "out.h5").read_text() == "precious"
+
+
+def test_an_output_that_is_a_symbolic_link_is_written_where_it_points(place):
+    (place / "elsewhere").mkdir()
+    (place / "out.h5").symlink_to(place / "elsewhere" / "real.h5")
+    assert rnnstates("extract", "in.h5", "out.h5", cwd=place).returncode == 0
+    assert (place / "out.h5").is_symlink()
+    assert os.listdir(place / "elsewhere") == ["real.h5"]
+
+
+def test_a_file_too_large_for_its_place_is_refused_with_the_bytes(place, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    with pytest.raises(library.WriteFailed, match=r"needs \d+ bytes, but 10 are free there"):
+        library.extract(place / "in.h5", output=place / "out.h5")
+    assert not (place / "out.h5").exists()
+
+
+def test_a_limit_on_file_size_is_reported_and_nothing_is_left(place):
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000));"
+        "sys.argv = ['rnnstates', 'extract', 'in.h5', 'out.h5']; from rnnstates_cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, timeout=60)
+    assert done.returncode == 74, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert not [name for name in os.listdir(place) if name.startswith("out")]
+
+
+@pytest.fixture
+def long_job(tmp_path):
+    """An input that takes some seconds: (command, directory)."""
+    np.save(tmp_path / "long.npy", np.random.default_rng(0).normal(size=(3000, 100, 16)).astype(np.float32))
+    command = [sys.executable, "-m", "rnnstates_cli.main", "extract", "long.npy", "out.h5", "--lengths", "full",
+               "--units", "256", "--engine", "numpy"]  # fmt: skip
+    return command, tmp_path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_an_interrupted_run_leaves_no_result_file_and_the_next_one_finishes(long_job, number):
+    command, place = long_job
+    process = subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while not (place / "out.h5.partial").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == -number
+    assert b"Traceback" not in complaint
+    left = [name for name in os.listdir(place) if name.startswith("out")]
+    assert left == (["out.h5.partial"] if number == signal.SIGKILL else [])
+    if number == signal.SIGKILL:
+        with h5py.File(place / "out.h5.partial") as file:
+            assert file["hidden"].shape == (3000, 100, 256)
+        with pytest.raises(library.BadStates, match="unfinished output"):
+            library.open(place / "out.h5.partial")
+        np.save(place / "long.npy", np.ones((2, 3, 4), np.float32))
+        assert subprocess.run(command, cwd=place, capture_output=True, timeout=60).returncode == 0
+        assert sorted(os.listdir(place)) == ["long.npy", "out.h5"]
+
+
+def test_a_closed_standard_output_does_not_hurt_the_result(place):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "rnnstates_cli.main", "extract", "in.h5", "out.h5", "--json"],
+        cwd=place, stdout=write, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == -signal.SIGPIPE
+    assert b"Traceback" not in done.stderr
+    library.open(place / "out.h5").close()
+
+
+def test_a_full_standard_output_does_not_hurt_the_result(place):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "rnnstates_cli.main", "extract", "in.h5", "out.h5", "--json"],
+            cwd=place, stdout=full, stderr=subprocess.PIPE, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 74
+    assert b"standard output cannot be written" in done.stderr
+    library.open(place / "out.h5").close()
+
+
+def test_help_lists_the_groups_every_choice_and_examples_that_can_be_pasted():
+    shown = rnnstates("extract", "--help").stdout.decode()
+    for heading in ("Input:", "Model:", "Output:", "Run:", "Examples:"):
+        assert f"\n{heading}\n" in shown
+    for word in (*library.POOLINGS, *library.STATES, *library.ENGINES, *library.LAYOUTS):
+        assert word in shown
+    assert "  rnnstates extract in.h5 out.h5\n" in shown
+
+
+def test_a_big_input_from_a_pipe_in_fortran_order_is_refused_with_advice(place):
+    stream = io.BytesIO()
+    np.save(stream, np.asfortranarray(np.ones((3, 4, 5))))
+    done = rnnstates("extract", "-", "out.h5", "--lengths", "full", cwd=place, stdin=stream.getvalue())
+    assert done.returncode == 65
+    assert b"C order" in done.stderr
