@@ -1,0 +1,81 @@
+"""Keras files of every generation that Keras 3 and Keras 2 write, read as data: Keras itself is never asked.
+
+``interpret`` tells the two layouts apart (Keras 3's numbered groups, the legacy layout's named ones) and whether a
+configuration lies with the arrays. With one, ``graph`` reads the layers and what feeds them, ``configured`` finds the
+stacks, ``settings`` reads how each layer is run and ``naming`` where its arrays lie. Without one, ``finding`` and
+``guessed`` make of the arrays what can be made of them.
+"""
+
+from ...errors import BadWeights
+from ..readers import Container
+from ..readers.json_text import parse_json
+from ..stack import Model
+from .configured import ConfiguredModel
+from .finding import find_by_counters, find_in_legacy
+from .graph import Graph, read_graph
+from .guessed import GuessedModel
+from .naming import CounterNames, LegacyNames
+
+__all__ = ["interpret", "is_keras"]
+
+# Where a whole model keeps its arrays in the legacy layout; a file of weights alone has the same at its root.
+WHOLE_MODEL = "model_weights"
+CONFIG, METADATA = "config.json", "metadata.json"
+
+
+def is_keras(container: Container) -> bool:
+    """Tell whether a container holds what Keras writes, whichever version."""
+    return CONFIG in container.documents or _legacy_root(container) is not None or _has_numbered(container)
+
+
+def interpret(container: Container) -> Model:
+    """Make out the layers of a Keras file.
+
+    Raises
+    ------
+    BadWeights
+        It is no Keras file, or contradicts itself.
+    """
+    root = _legacy_root(container)
+    if root is not None:
+        return _legacy(container, root)
+    if not is_keras(container):
+        some = ", ".join(list(container.tensors)[:5]) or "nothing"
+        raise BadWeights(f"{container.path}: holds {some}; expected what Keras saves (.keras, .weights.h5 or .h5).")
+    metadata = container.documents.get(METADATA, {})
+    version = str(metadata["keras_version"]) if metadata.get("keras_version") else None
+    graph = _graph(container)
+    if graph is not None:
+        return ConfiguredModel("Keras model (.keras)", version, graph, CounterNames(container))
+    kind = "Keras model (.keras)" if CONFIG in container.documents else "Keras weights (.weights.h5)"
+    return GuessedModel(kind, version, find_by_counters(container), container.path)
+
+
+def _legacy(container: Container, root: str) -> Model:
+    attributes = container.attributes("")
+    version = attributes.get("keras_version") or container.attributes(root).get("keras_version")
+    version = str(version) if version else None
+    config = attributes.get("model_config")
+    graph = None
+    if isinstance(config, str):
+        graph = read_graph(parse_json(config, f"{container.path}: model_config"), container.path)
+    kind = "legacy Keras model (.h5)" if root else "legacy Keras weights (.h5)"
+    if graph is not None:
+        return ConfiguredModel(kind, version, graph, LegacyNames(container, root))
+    return GuessedModel(kind, version, find_in_legacy(container, root), container.path)
+
+
+def _graph(container: Container) -> Graph | None:
+    config = container.documents.get(CONFIG)
+    return None if config is None else read_graph(config, container.path)
+
+
+def _legacy_root(container: Container) -> str | None:
+    for root in (WHOLE_MODEL, ""):
+        if {"layer_names", "layer_names0"} & set(container.attributes(root)):
+            return root
+    return None
+
+
+def _has_numbered(container: Container) -> bool:
+    return any("vars" in name.split("/")[-2:-1] for name in container.tensors)

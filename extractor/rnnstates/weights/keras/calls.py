@@ -1,0 +1,85 @@
+"""What a layer of a Functional model is called on: ``inbound_nodes`` of Keras 2 and of Keras 3.
+
+Keras 3 writes ``{"args": [tensor, ...], "kwargs": {...}}`` with ``{"class_name": "__keras_tensor__", "config":
+{"keras_history": [layer, node, index]}}`` for a tensor; Keras 2 writes ``[[layer, node, index, kwargs], ...]``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Call", "Reference", "calls", "references"]
+
+# Arguments by which a layer gets something other than its inputs.
+BESIDE = {"mask", "initial_state", "training", "attention_mask"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One output of a layer of the same model."""
+
+    layer: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a layer: what it reads, and whether it is given an initial state."""
+
+    inputs: tuple[Reference, ...]
+    initial_state: bool
+
+
+def calls(inbound_nodes: Any) -> list[Call]:
+    """Read every use of a layer from its ``inbound_nodes``."""
+    nodes = inbound_nodes if isinstance(inbound_nodes, list) else []
+    return [_keras3(node) if isinstance(node, Mapping) else _keras2(node) for node in nodes]
+
+
+def references(value: Any) -> list[Reference]:
+    """Find every tensor in nested JSON, whichever Keras wrote it."""
+    return list(_walk(value))
+
+
+def _keras3(node: Mapping[str, Any]) -> Call:
+    args, kwargs = node.get("args"), node.get("kwargs")
+    kwargs = kwargs if isinstance(kwargs, Mapping) else {}
+    first = args[:1] if isinstance(args, list) else []
+    inputs = references(first) or references([value for name, value in kwargs.items() if name not in BESIDE])
+    return Call(tuple(inputs), bool(references(kwargs.get("initial_state"))))
+
+
+def _keras2(node: Any) -> Call:
+    kwargs = [part[3] for part in _lists(node) if len(part) > 3 and isinstance(part[3], Mapping)]
+    return Call(tuple(references(node)), any(references(given.get("initial_state")) for given in kwargs))
+
+
+def _walk(value: Any) -> Iterator[Reference]:
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            history = value.get("config")
+            yield from _walk(history.get("keras_history")) if isinstance(history, Mapping) else ()
+        else:
+            for inner in value.values():
+                yield from _walk(inner)
+    elif _is_reference(value):
+        yield Reference(value[0], value[2])
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _walk(inner)
+
+
+def _lists(node: Any) -> list[list[Any]]:
+    if _is_reference(node):
+        return [node]
+    return [part for part in node if _is_reference(part)] if isinstance(node, list) else []
+
+
+def _is_reference(value: Any) -> bool:
+    """Tell ``[layer, node, index]``, perhaps with Keras 2's keyword arguments behind."""
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(isinstance(number, int) for number in value[1:3])
+    )

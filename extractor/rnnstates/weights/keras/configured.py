@@ -1,0 +1,207 @@
+"""A Keras model whose configuration is known: which recurrent layers feed which, and how each is run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ...errors import BadWeights
+from ..canonical import Direction
+from ..conventions import KERAS_LSTM
+from ..readers import Tensor
+from ..stack import StoredCell, StoredLayer, StoredStack
+from .graph import Graph, Layer
+from .naming import TensorNames
+from .settings import LayerSettings, layer_settings
+from .vocabulary import NO_OPERATION, RECURRENT
+
+__all__ = ["ConfiguredModel"]
+
+
+@dataclass
+class _Below:
+    """What a layer reads, seen through layers that change nothing."""
+
+    layers: list[Layer] = field(default_factory=list)
+    masks: list[Layer] = field(default_factory=list)
+    # Reads a final state rather than the sequence.
+    state: bool = False
+
+
+class ConfiguredModel:
+    """A model read from its configuration.
+
+    Parameters
+    ----------
+    kind : str
+        The sort of file.
+    version : str or None
+        The ``keras_version`` that wrote it.
+    graph : Graph
+    names : TensorNames
+    """
+
+    def __init__(self, kind: str, version: str | None, graph: Graph, names: TensorNames) -> None:
+        self.kind = kind
+        self.version = version
+        self._graph = graph
+        self._names = names
+        self._recurrent = {layer.name: layer for layer in graph.layers.values() if _is_recurrent(layer)}
+
+    def recurrent(self) -> dict[str, str]:
+        """Give the class of each recurrent layer by its name."""
+        return {name: layer.class_name for name, layer in self._recurrent.items()}
+
+    def present(self) -> list[str]:
+        """List all layers as ``name (Class)``."""
+        return [f"{layer.name} ({layer.class_name})" for layer in self._graph.layers.values()]
+
+    def tops(self) -> list[str]:
+        """Name the recurrent layers that feed no other one."""
+        feeders = [self._feeder(layer) for layer in self._recurrent.values()]
+        below = {feeder.name for feeder in feeders if feeder is not None}
+        return [name for name in self._recurrent if name not in below]
+
+    def stack(self, top: str) -> StoredStack:
+        """Give the stack that ends with a layer.
+
+        Raises
+        ------
+        BadWeights
+            A layer of it is of a class, or set in a way, that is not computed here.
+        """
+        chain = self._chain(self._recurrent[top])
+        layers: list[StoredLayer] = []
+        notes: list[str] = []
+        flipped = False
+        for position, layer in enumerate(chain):
+            settings = self._settings(layer)
+            self._check_place(layer, settings, flipped=flipped, is_top=position == len(chain) - 1)
+            flipped ^= settings.backwards
+            layers.append(self._stored(layer, settings, flipped=flipped))
+            notes += self._notes(layer, settings)
+        embedding, more = self._below_stack(chain[0])
+        return StoredStack(tuple(layers), embedding, (*more, *notes))
+
+    def _chain(self, top: Layer) -> list[Layer]:
+        """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
+        chain = {top.path: top}
+        here = top
+        while (below := self._feeder(here)) is not None and below.path not in chain:
+            chain[below.path] = here = below
+        return list(chain.values())[::-1]
+
+    def _feeder(self, layer: Layer) -> Layer | None:
+        below = self._below(layer)
+        if len(below.layers) != 1 or below.state or not _is_recurrent(below.layers[0]):
+            return None
+        return below.layers[0] if _gives_sequences(below.layers[0]) else None
+
+    def _below(self, layer: Layer) -> _Below:
+        """Look down from a layer to the first ones that compute something."""
+        found = _Below()
+        waiting, seen = [layer], {layer.path}
+        while waiting:
+            here = waiting.pop()
+            for producer in self._graph.producers(here, first=_is_recurrent(here)):
+                below = producer.layer
+                found.state |= _is_recurrent(below) and producer.index > 0
+                if below.path in seen:
+                    continue
+                seen.add(below.path)
+                if _is_transparent(below):
+                    waiting.append(below)
+                    found.masks += [below] if below.class_name == "Masking" else []
+                else:
+                    found.layers.append(below)
+        return found
+
+    def _settings(self, layer: Layer) -> LayerSettings:
+        where = self._where(layer)
+        if layer.custom:
+            raise BadWeights(f"{where}: its class is not Keras' own, so what it computes is unknown; expected LSTM.")
+        return layer_settings(layer.class_name, layer.config, self.version, where)
+
+    def _check_place(self, layer: Layer, settings: LayerSettings, *, flipped: bool, is_top: bool) -> None:
+        if settings.apart and not is_top:
+            raise BadWeights(f"{self._where(layer)}: does not merge its directions, yet another layer reads it.")
+        if settings.bidirectional and flipped:
+            raise BadWeights(
+                f"{self._where(layer)}: reads a layer that goes backwards, so that its directions change places; that "
+                "is not computed here. Choose a layer below it with --layer."
+            )
+
+    def _stored(self, layer: Layer, settings: LayerSettings, *, flipped: bool) -> StoredLayer:
+        cells: dict[Direction, StoredCell] = {}
+        for half, tensors in self._names.cells(layer).items():
+            direction: Direction = "backward" if half == "backward" or flipped else "forward"
+            cell = settings.cells[half]
+            where = self._where(layer) + (f" ({half})" if settings.bidirectional else "")
+            _check_arrays(tensors, cell.units, use_bias=cell.use_bias, where=where)
+            cells[direction] = StoredCell(KERAS_LSTM, tensors, cell.activation, cell.recurrent_activation, where)
+        return StoredLayer(layer.name, cells, settings.merge)
+
+    def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
+        told = dict.fromkeys(note for cell in settings.cells.values() for note in cell.notes)
+        yield from (f"layer '{layer.name}' {note}" for note in told)
+        if settings.backwards:
+            yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
+        if self._graph.initial_state(layer):
+            yield f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states."
+        yield from (
+            f"layer '{mask.name}' masks steps of one value in the model; here the lengths alone decide."
+            for mask in self._below(layer).masks
+        )
+
+    def _below_stack(self, lowest: Layer) -> tuple[Tensor | None, list[str]]:
+        """Find what the lowest layer reads: an embedding, or something that is not run."""
+        below = self._below(lowest)
+        if len(below.layers) != 1 or below.layers[0].class_name != "Embedding" or below.layers[0].custom:
+            return None, self._not_run(below, lowest)
+        embedding = below.layers[0]
+        notes = self._not_run(self._below(embedding), embedding)
+        if embedding.config.get("mask_zero"):
+            notes.append(f"layer '{embedding.name}' masks steps with id 0 in the model; here the lengths alone decide.")
+        return self._names.embedding(embedding), notes
+
+    def _not_run(self, below: _Below, above: Layer) -> list[str]:
+        if not below.layers:
+            return []
+        found = " and ".join(f"'{layer.name}' ({layer.class_name})" for layer in below.layers[:5])
+        return [f"the model puts {found} before '{above.name}', which is not run; inputs must be what that gives."]
+
+    def _where(self, layer: Layer) -> str:
+        return f"{self._graph.where}: layer '{layer.name}'"
+
+
+def _is_recurrent(layer: Layer) -> bool:
+    return layer.class_name in RECURRENT
+
+
+def _is_transparent(layer: Layer) -> bool:
+    if layer.class_name == "Activation":
+        return layer.config.get("activation") in ("linear", None)
+    return layer.class_name in NO_OPERATION and not layer.custom
+
+
+def _gives_sequences(layer: Layer) -> bool:
+    config = layer.config
+    if layer.class_name == "Bidirectional":
+        inner = config.get("layer")
+        config = inner.get("config", {}) if isinstance(inner, dict) else {}
+    return bool(config.get("return_sequences"))
+
+
+def _check_arrays(tensors: dict[str, Tensor], units: int, *, use_bias: bool, where: str) -> None:
+    """Hold the arrays against the configuration; their own consistency is checked when they are read."""
+    recurrent_kernel = tensors["recurrent_kernel"].shape
+    if recurrent_kernel != (units, 4 * units):
+        raise BadWeights(
+            f"{where}: recurrent kernel has shape {recurrent_kernel}; expected {(units, 4 * units)}, because the "
+            f"configuration says {units} units."
+        )
+    kernel = tensors["kernel"].shape
+    if len(kernel) != 2 or kernel[1] != 4 * units:
+        raise BadWeights(f"{where}: kernel has shape {kernel}; expected (features, {4 * units}), for {units} units.")
+    if ("bias" in tensors) != use_bias:
+        raise BadWeights(
+            f"{where}: has {'a' if 'bias' in tensors else 'no'} bias, but the configuration says use_bias={use_bias}."
+        )

@@ -1,0 +1,122 @@
+"""Find what looks like layers among the arrays of a file without a configuration."""
+
+import re
+from collections.abc import Mapping
+
+from ..canonical import Direction
+from ..readers import Container, Tensor
+from .guessed import FoundLayer
+from .naming import LAYER_GROUPS, list_attribute, roles_by_order
+from .vocabulary import DIRECTION_PREFIXES, ROLES
+
+__all__ = ["find_by_counters", "find_in_legacy"]
+
+HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
+# The name of a cell among a legacy file's names: lstm_cell, lstm_cell_7.
+CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
+COUNTER = re.compile(r"_(\d{1,9})$")
+
+Cells = dict[Direction, dict[str, Tensor]]
+
+
+def find_by_counters(container: Container) -> list[FoundLayer]:
+    """Find layers in Keras 3's layout: ``<place>[/forward_layer]/cell/vars/0`` and ``<place>/vars/0``.
+
+    Returns
+    -------
+    list of FoundLayer
+        Those of one class and model in their order; the ``family`` is class and model.
+    """
+    cells: dict[str, Cells] = {}
+    others: dict[str, list[Tensor]] = {}
+    for place, tensors in _variables(container.tensors).items():
+        *around, last = place.split("/")
+        if last == "cell" and len(tensors) in (2, 3):
+            half = HALVES.get(around[-1]) if around else None
+            owner = "/".join(around[:-1] if half else around)
+            cells.setdefault(owner, {})[half or "forward"] = roles_by_order(tensors, f"{container.path}: '{owner}'")
+        elif not place.startswith("optimizer"):
+            others[place] = tensors
+    found = [_at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)]
+    return found + [_at_place(container, place, {}, tensors) for place, tensors in others.items()]
+
+
+def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
+    """Find layers in the legacy layout: a group a layer, in the order of ``layer_names``."""
+    found: list[FoundLayer] = []
+    for group in list_attribute(container.attributes(root), "layer_names"):
+        names = list_attribute(container.attributes(f"{root}/{group}"), "weight_names")
+        by_owner: dict[str, dict[Direction, list[str]]] = {}
+        for name in names:
+            owner, half = _owner(group, name)
+            by_owner.setdefault(owner, {}).setdefault(half, []).append(name)
+        found += [_in_group(container, f"{root}/{group}", owner, halves) for owner, halves in by_owner.items()]
+    return found
+
+
+def _variables(tensors: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
+    """Group ``<place>/vars/<number>`` by place, in the order of the numbers."""
+    groups: dict[str, list[tuple[int, Tensor]]] = {}
+    for name, tensor in tensors.items():
+        place, _, number = name.rpartition("/")
+        if place.split("/")[-1] == "vars" and number.isdecimal() and len(number) < 10:
+            groups.setdefault(place.removesuffix("vars").rstrip("/"), []).append((int(number), tensor))
+    return {place: [tensor for _, tensor in sorted(group, key=lambda pair: pair[0])] for place, group in groups.items()}
+
+
+def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:
+    number = COUNTER.search(item[0])
+    return COUNTER.sub("", item[0]), int(number[1]) if number else -1
+
+
+def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tensor]) -> FoundLayer:
+    model, _, last = place.rpartition("/")
+    is_table = COUNTER.sub("", last) == "embedding" and len(tensors) == 1 and len(tensors[0].shape) == 2
+    return FoundLayer(
+        name=_name_of(container, place),
+        cells=cells,
+        table=tensors[0] if is_table else None,
+        model=model,
+        family=COUNTER.sub("", place) or "model",
+    )
+
+
+def _name_of(container: Container, place: str) -> str:
+    """Name a layer as its model does, where the file says so, behind the names of the models around it."""
+    parts = place.split("/")
+    names = []
+    for depth, part in enumerate(parts):
+        if part not in LAYER_GROUPS:
+            stored = container.attributes("/".join([*parts[: depth + 1], "vars"])).get("name")
+            names.append(stored if isinstance(stored, str) else part)
+    return "/".join(names)
+
+
+def _owner(group: str, name: str) -> tuple[str, Direction]:
+    """Tell the layer an array of a legacy group belongs to, and its half, by the parts of its name."""
+    parts = name.split("/")[:-1]
+    if parts and CELL.fullmatch(parts[-1]):
+        parts = parts[:-1]
+    half: Direction = "forward"
+    if len(parts) > 1:
+        for direction, prefix in DIRECTION_PREFIXES.items():
+            if parts[-1].startswith(prefix):
+                parts, half = parts[:-1], direction
+                break
+    path = "/".join(parts)
+    if path in ("", group):
+        return group, half
+    return (path if path.startswith(f"{group}/") else f"{group}/{path}"), half
+
+
+def _in_group(container: Container, place: str, owner: str, halves: dict[Direction, list[str]]) -> FoundLayer:
+    cells: Cells = {}
+    table = None
+    for half, names in halves.items():
+        leaves = [name.split("/")[-1].split(":")[0] for name in names]
+        tensors = [container.tensors[f"{place}/{name}".strip("/")] for name in names]
+        if len(names) > 1 and all(leaf.startswith(role) for leaf, role in zip(leaves, ROLES, strict=False)):
+            cells[half] = roles_by_order(tensors, f"{container.path}: layer '{owner}'")
+        elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
+            table = tensors[0]
+    return FoundLayer(name=owner, cells=cells, table=table, model="", family="")

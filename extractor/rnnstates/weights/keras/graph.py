@@ -1,0 +1,254 @@
+"""The layers of a model and what feeds them, from its configuration; models inside models are laid flat.
+
+A shared layer, called more than once, is one layer here, fed by all that any of its calls reads. What matters to a
+recurrent network is which layer reads which.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import BadWeights
+from .calls import Call, Reference, calls, references
+from .vocabulary import MODELS
+
+__all__ = ["Graph", "Layer", "Producer", "read_graph"]
+
+DEEPEST = 50
+MOST_LAYERS = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer that is not itself a model.
+
+    Parameters
+    ----------
+    path : tuple of str
+        Its name behind the names of the models around it.
+    class_name : str
+    config : mapping
+        What Keras stores of it.
+    custom : bool
+        Whether its class is not Keras' own.
+    number : int
+        How many layers of the same class stand before it in its model.
+    outer : tuple of (str, int)
+        Class and such a number of each model around it.
+    """
+
+    path: tuple[str, ...]
+    class_name: str
+    config: Mapping[str, Any]
+    custom: bool
+    number: int
+    outer: tuple[tuple[str, int], ...]
+
+    @property
+    def name(self) -> str:
+        """Its name for messages and ``--layer``: ``lstm``, or ``encoder/lstm`` inside a model ``encoder``."""
+        return "/".join(self.path)
+
+
+@dataclass(frozen=True, eq=False)
+class Producer:
+    """What a layer reads: an output of a layer. The first output of a recurrent layer is its hidden states."""
+
+    layer: Layer
+    index: int
+
+
+@dataclass(eq=False)
+class _Model:
+    """A model's own names: its layers, its models, how they are called, what goes in and out."""
+
+    sequential: bool
+    parent: "tuple[_Model, str] | None"
+    layers: dict[str, Layer] = field(default_factory=dict)
+    models: "dict[str, _Model]" = field(default_factory=dict)
+    calls: dict[str, list[Call]] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[Reference] = field(default_factory=list)
+
+
+class Graph:
+    """All layers by path, in the order of the configuration.
+
+    Parameters
+    ----------
+    where : str
+        The file, for messages.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.layers: dict[tuple[str, ...], Layer] = {}
+        self._models: dict[tuple[str, ...], _Model] = {}
+
+    def add(self, layer: Layer, model: _Model) -> None:
+        """Take up a layer of a model."""
+        if layer.path in self.layers:
+            raise BadWeights(f"{self.where}: has two layers called '{layer.name}'; the configuration is damaged.")
+        if len(self.layers) >= MOST_LAYERS:
+            raise BadWeights(f"{self.where}: more than {MOST_LAYERS} layers; it is refused.")
+        self.layers[layer.path] = layer
+        self._models[layer.path] = model
+
+    def producers(self, layer: Layer, *, first: bool = False) -> list[Producer]:
+        """Name what feeds a layer, each once; nothing where it reads the model's inputs.
+
+        Parameters
+        ----------
+        layer : Layer
+        first : bool
+            Only the first tensor of each call counts: Keras 2 passes a recurrent layer its initial state behind it.
+        """
+        model = self._models[layer.path]
+        found: dict[tuple[tuple[str, ...], int], Producer] = {}
+        waiting = list(_reads(model, layer.path[-1], first=first))
+        # Each tensor is followed once: models shared at every depth would otherwise multiply.
+        seen = set()
+        while waiting:
+            inside, reference = waiting.pop(0)
+            if (id(inside), reference) in seen:
+                continue
+            seen.add((id(inside), reference))
+            if reference.layer in inside.layers:
+                producer = Producer(inside.layers[reference.layer], reference.index)
+                found[producer.layer.path, producer.index] = producer
+            else:
+                waiting += self._follow(inside, reference)
+        return list(found.values())
+
+    def initial_state(self, layer: Layer) -> bool:
+        """Tell whether a call gives a recurrent layer its first state."""
+        uses = self._models[layer.path].calls[layer.path[-1]]
+        return any(call.initial_state or len(call.inputs) > 1 for call in uses)
+
+    def _follow(self, model: _Model, reference: Reference) -> list[tuple[_Model, Reference]]:
+        """Follow a tensor into the model that makes it, or out of this one through its inputs."""
+        name = reference.layer
+        if name in model.models:
+            inner = model.models[name]
+            return [(inner, output) for output in inner.outputs[reference.index : reference.index + 1]]
+        if name in model.inputs:
+            return _from_outside(model, model.inputs.index(name))
+        raise BadWeights(f"{self.where}: a layer reads '{name}', which is not in its model; the file is damaged.")
+
+
+def _reads(model: _Model, name: str, *, first: bool = False) -> list[tuple[_Model, Reference]]:
+    uses = model.calls[name]
+    return [(model, reference) for call in uses for reference in (call.inputs[:1] if first else call.inputs)]
+
+
+def _from_outside(model: _Model, position: int) -> list[tuple[_Model, Reference]]:
+    if model.parent is None:
+        return []
+    around, name = model.parent
+    return [(around, call.inputs[position]) for call in around.calls[name] if position < len(call.inputs)]
+
+
+def read_graph(config: Mapping[str, Any], where: str) -> Graph | None:
+    """Read a model's configuration.
+
+    Parameters
+    ----------
+    config : mapping
+        ``{"class_name": ..., "config": ...}`` as Keras stores it.
+    where : str
+        The file.
+
+    Returns
+    -------
+    Graph or None
+        None where it tells no layers: a model whose layers are written in Python code only.
+
+    Raises
+    ------
+    BadWeights
+        It contradicts itself.
+    """
+    if _entries(config) is None:
+        return None
+    graph = Graph(where)
+    _read_model(config, graph, _Model(_is_sequential(config), None), (), ())
+    return graph
+
+
+def _read_model(
+    entry: Mapping[str, Any], graph: Graph, model: _Model, path: tuple[str, ...], outer: tuple[tuple[str, int], ...]
+) -> None:
+    if len(path) > DEEPEST:
+        raise BadWeights(f"{graph.where}: more than {DEEPEST} models inside each other; it is refused.")
+    counts: dict[str, int] = {}
+    previous: str | None = None
+    for inner in _entries(entry) or []:
+        name, class_name, config = _identity(inner, graph.where)
+        model.calls[name] = _sequential_call(previous) if model.sequential else calls(inner.get("inbound_nodes"))
+        number = counts.setdefault(class_name, 0)
+        counts[class_name] += 1
+        if _entries(inner) is not None and (class_name in MODELS or not _is_own(inner)):
+            model.models[name] = _Model(_is_sequential(inner), (model, name))
+            _read_model(inner, graph, model.models[name], (*path, name), (*outer, (class_name, number)))
+        elif class_name == "InputLayer":
+            model.inputs.append(name)
+        else:
+            layer = Layer((*path, name), class_name, config, not _is_own(inner), number, outer)
+            model.layers[name] = layer
+            graph.add(layer, model)
+        previous = name
+    _read_ends(entry, model, previous)
+
+
+def _read_ends(entry: Mapping[str, Any], model: _Model, last: str | None) -> None:
+    """Find what goes in and out of a model."""
+    if model.sequential:
+        model.inputs = [*model.inputs, _OUTSIDE]
+        model.outputs = [] if last is None else [Reference(last, 0)]
+        return
+    config = entry["config"]
+    ordered = [reference.layer for reference in references(config.get("input_layers"))]
+    model.inputs = [name for name in ordered if name in model.inputs] or model.inputs
+    model.outputs = references(config.get("output_layers"))
+
+
+# What the first layer of a Sequential model without an InputLayer reads; no layer can be called this.
+_OUTSIDE = "\0outside"
+
+
+def _sequential_call(previous: str | None) -> list[Call]:
+    return [Call((Reference(_OUTSIDE if previous is None else previous, 0),), initial_state=False)]
+
+
+def _entries(entry: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """List a model's layers; None where the entry is no model. Keras up to 2.2 wrote Sequential's as a bare list."""
+    config = entry.get("config")
+    layers = config.get("layers") if isinstance(config, Mapping) else config
+    if not isinstance(layers, list) or not all(isinstance(layer, Mapping) for layer in layers):
+        return None
+    return layers
+
+
+def _is_sequential(entry: Mapping[str, Any]) -> bool:
+    if entry.get("class_name") == "Sequential":
+        return True
+    config = entry.get("config")
+    return not (isinstance(config, Mapping) and "output_layers" in config)
+
+
+def _is_own(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a class is Keras' own: its registered name has no package before it, its module is Keras'."""
+    registered = entry.get("registered_name")
+    if registered is not None and registered != entry.get("class_name"):
+        return False
+    module = entry.get("module")
+    return not isinstance(module, str) or module.split(".")[0] in ("keras", "tensorflow", "tf_keras", "builtins")
+
+
+def _identity(entry: Mapping[str, Any], where: str) -> tuple[str, str, Mapping[str, Any]]:
+    class_name, config = entry.get("class_name"), entry.get("config")
+    inside = config if isinstance(config, Mapping) else {}
+    name = entry.get("name") or inside.get("name") or class_name
+    if not isinstance(class_name, str) or not isinstance(name, str):
+        raise BadWeights(f"{where}: a layer of the configuration has no class or name; the file is damaged.")
+    return name, class_name, inside

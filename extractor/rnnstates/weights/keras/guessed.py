@@ -1,0 +1,202 @@
+"""A Keras file that holds arrays but no configuration: what can be told from names and shapes, each guess noted.
+
+Such a file does not say which layer feeds which, nor the activations. Layers are taken to follow each other where the
+widths fit; in Keras 3's layout the numbers in the group names order the layers of one class only, so that a mixture
+of classes is accepted where exactly one order fits.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ...errors import BadWeights
+from ..canonical import DIRECTIONS, Direction
+from ..conventions import KERAS_LSTM
+from ..readers import Tensor
+from ..stack import StoredCell, StoredLayer, StoredStack
+from .vocabulary import activation_name, default_recurrent_activation
+
+__all__ = ["FoundLayer", "GuessedModel"]
+
+# Columns of a recurrent kernel for each of its rows.
+CLASS_BY_GATES = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
+# Orders of the layers of several classes grow like a factorial.
+MOST_MIXED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class FoundLayer:
+    """Arrays that look like one layer.
+
+    Parameters
+    ----------
+    name : str
+    cells : mapping
+        Arrays by half and role; empty for an embedding or any other layer.
+    table : Tensor or None
+        Of an embedding.
+    model : str
+        The model it lies in; layers of different models do not feed each other here.
+    family : str
+        Layers of one family stand in their order; nothing orders families.
+    """
+
+    name: str
+    cells: Mapping[Direction, Mapping[str, Tensor]]
+    table: Tensor | None
+    model: str
+    family: str
+
+    @property
+    def gates(self) -> int:
+        """Blocks of columns in the recurrent kernel; 0 where there is none or it is no matrix of such blocks."""
+        shapes = {half["recurrent_kernel"].shape for half in self.cells.values()}
+        gates = {shape[1] // shape[0] if len(shape) == 2 and shape[0] else 0 for shape in shapes}
+        return gates.pop() if len(gates) == 1 else 0
+
+    @property
+    def class_name(self) -> str:
+        """Keras' class that such arrays belong to."""
+        if not self.cells:
+            return "another layer" if self.table is None else "Embedding"
+        inner = CLASS_BY_GATES.get(self.gates, f"a cell of {self.gates} gates")
+        return f"Bidirectional around {inner}" if len(self.cells) > 1 else inner
+
+    @property
+    def reads(self) -> int:
+        """The width of its inputs; -1 where the kernel is no matrix."""
+        shape = next(iter(self.cells.values()))["kernel"].shape
+        return int(shape[0]) if len(shape) == 2 else -1
+
+    @property
+    def gives(self) -> int:
+        """The width of its hidden states, both directions side by side."""
+        return sum(sum(half["recurrent_kernel"].shape[:1]) for half in self.cells.values())
+
+
+class GuessedModel:
+    """A model made out from the arrays alone.
+
+    Parameters
+    ----------
+    kind : str
+        The sort of file.
+    version : str or None
+        The ``keras_version`` that wrote it.
+    found : list of FoundLayer
+    where : str
+        The file.
+    """
+
+    def __init__(self, kind: str, version: str | None, found: list[FoundLayer], where: str) -> None:
+        self.kind = kind
+        self.version = version
+        self._found = found
+        self._where = where
+        self._recurrent = {layer.name: layer for layer in found if layer.cells}
+
+    def recurrent(self) -> dict[str, str]:
+        """Give the class of each recurrent layer by its name."""
+        return {name: layer.class_name for name, layer in self._recurrent.items()}
+
+    def present(self) -> list[str]:
+        """List all layers as ``name (Class)``."""
+        return [f"{layer.name} ({layer.class_name})" for layer in self._found]
+
+    def tops(self) -> list[str]:
+        """Name the recurrent layers that feed no other one."""
+        return [chain[-1].name for chain in self._chains()]
+
+    def stack(self, top: str) -> StoredStack:
+        """Give the stack that ends with a layer.
+
+        Raises
+        ------
+        BadWeights
+            It is not of LSTM layers, or its order cannot be told.
+        """
+        chain = next(chain for chain in self._chains() if self._recurrent[top] in chain)
+        chain = chain[: chain.index(self._recurrent[top]) + 1]
+        layers = tuple(self._stored(layer) for layer in chain)
+        table, notes = self._embedding(chain[0])
+        return StoredStack(layers, None if table is None else table.table, (*self._notes(chain), *notes))
+
+    def _chains(self) -> list[list[FoundLayer]]:
+        models: dict[str, list[FoundLayer]] = {}
+        for layer in self._found:
+            models.setdefault(layer.model, []).append(layer)
+        return [chain for layers in models.values() for chain in self._chains_of(layers)]
+
+    def _chains_of(self, layers: list[FoundLayer]) -> list[list[FoundLayer]]:
+        families: dict[str, list[FoundLayer]] = {}
+        for layer in layers:
+            if layer.cells:
+                families.setdefault(layer.family, []).append(layer)
+        if len(families) > 1:
+            return self._mixed(list(families.values()))
+        return self._one_family(layers)
+
+    def _one_family(self, layers: list[FoundLayer]) -> list[list[FoundLayer]]:
+        chains: list[list[FoundLayer]] = []
+        # Another layer with weights between two recurrent ones parts them where the order is known.
+        previous: FoundLayer | None = None
+        for layer in layers:
+            if layer.cells and previous is not None and previous.cells and previous.gives == layer.reads:
+                chains[-1].append(layer)
+            elif layer.cells:
+                chains.append([layer])
+            previous = layer if layer.cells or layer.family == "" else previous
+        return chains
+
+    def _mixed(self, families: list[list[FoundLayer]]) -> list[list[FoundLayer]]:
+        """Find the one order in which the widths of all layers fit; where none does, families stand alone."""
+        layers = [layer for family in families for layer in family]
+        orders: list[tuple[FoundLayer, ...]] = []
+        if len(layers) <= MOST_MIXED:
+            orders = [order for order in itertools.permutations(layers) if _fits(order, families)]
+            if not orders:
+                return [chain for family in families for chain in self._one_family(family)]
+        if len(orders) != 1:
+            names = ", ".join(f"{layer.name} ({layer.class_name})" for layer in layers[:10])
+            raise BadWeights(
+                f"{self._where}: holds arrays but not which layer feeds which, and several orders would fit: {names}. "
+                "Save the whole model (model.save('model.keras')) and give that."
+            )
+        return [list(orders[0])]
+
+    def _stored(self, layer: FoundLayer) -> StoredLayer:
+        where = f"{self._where}: layer '{layer.name}'"
+        if layer.gates != 4 or layer.reads < 0:
+            raise BadWeights(f"{where}: looks like {layer.class_name}; this version reads LSTM.")
+        recurrent = activation_name(default_recurrent_activation(self.version), self.version) or "sigmoid"
+        cells: dict[Direction, StoredCell] = {
+            half: StoredCell(
+                KERAS_LSTM, tensors, "tanh", recurrent, f"{where} ({half})" if len(layer.cells) > 1 else where
+            )
+            for half, tensors in sorted(layer.cells.items(), key=lambda cell: DIRECTIONS.index(cell[0]))
+        }
+        return StoredLayer(layer.name, cells)
+
+    def _notes(self, chain: list[FoundLayer]) -> Iterator[str]:
+        taken = default_recurrent_activation(self.version)
+        yield (
+            f"{self._where}: holds no configuration; activations tanh and {taken} are assumed, and layers that read "
+            "forward unless they are in a Bidirectional."
+        )
+        if len(chain) > 1:
+            order = " -> ".join(layer.name for layer in chain)
+            yield f"{self._where}: the order {order} is assumed, because the widths fit; --layer chooses a lower one."
+
+    def _embedding(self, lowest: FoundLayer) -> tuple[FoundLayer | None, list[str]]:
+        tables = [layer for layer in self._found if layer.table is not None]
+        fitting = [layer for layer in tables if layer.table is not None and layer.table.shape[1:] == (lowest.reads,)]
+        if len(fitting) == 1:
+            return fitting[0], [f"{self._where}: embedding '{fitting[0].name}' is assumed to feed '{lowest.name}'."]
+        if fitting:
+            return None, [f"{self._where}: {len(fitting)} embeddings would fit '{lowest.name}'; none is used."]
+        return None, []
+
+
+def _fits(order: tuple[FoundLayer, ...], families: list[list[FoundLayer]]) -> bool:
+    widths = all(below.gives == above.reads for below, above in itertools.pairwise(order))
+    return widths and all([layer for layer in order if layer in family] == family for family in families)

@@ -1,0 +1,99 @@
+"""What Keras calls things, as data: classes, activations and what each version took for granted."""
+
+import re
+
+from ..canonical import Direction
+
+__all__ = [
+    "DIRECTION_PREFIXES",
+    "MERGE_MODES",
+    "MODELS",
+    "NO_OPERATION",
+    "RECURRENT",
+    "ROLES",
+    "activation_name",
+    "default_recurrent_activation",
+    "snake_case",
+    "version_number",
+]
+
+# The arrays of an LSTM in the order in which Keras stores them.
+ROLES = ("kernel", "recurrent_kernel", "bias")
+
+MODELS = {"Sequential", "Functional", "Model"}
+
+# Layers that keep a state over time. Only LSTM, alone or in Bidirectional, is read so far.
+RECURRENT = {"LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D"}
+
+# Layers that change nothing when a model is used rather than trained, or only say which steps count.
+NO_OPERATION = {
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "Masking",
+    "SpatialDropout1D",
+}
+
+# Bidirectional's merge_mode: how the next layer sees both directions. None leaves them apart.
+MERGE_MODES = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "ave", None: "concat"}
+
+# The names of Bidirectional's halves, in Keras 3's paths and in the names of legacy files.
+DIRECTION_PREFIXES: dict[Direction, str] = {"forward": "forward_", "backward": "backward_"}
+
+ACTIVATIONS = {"elu", "hard_sigmoid", "linear", "relu", "selu", "sigmoid", "softplus", "softsign", "tanh"}
+
+
+def version_number(version: str | None) -> tuple[int, int] | None:
+    """Read (major, minor) from a ``keras_version``; None where there is none.
+
+    Examples
+    --------
+    >>> version_number("2.2.4-tf"), version_number(None)
+    ((2, 2), None)
+    """
+    found = re.match(r"(\d{1,9})\.(\d{1,9})", version or "")
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def activation_name(name: str, version: str | None) -> str | None:
+    """Give our name of an activation; None where it is not known.
+
+    ``hard_sigmoid`` was clip(x / 5 + 1 / 2) until Keras 2 (``tensorflow/python/keras/backend.py``) and is
+    relu6(x + 3) / 6 since Keras 3 (``keras/src/backend/tensorflow/nn.py``), under one name.
+
+    Examples
+    --------
+    >>> activation_name("hard_sigmoid", "2.15.0"), activation_name("hard_sigmoid", "3.3.0")
+    ('hard_sigmoid_fifth', 'hard_sigmoid')
+    """
+    number = version_number(version)
+    if name == "hard_sigmoid" and (number is None or number[0] < 3):
+        return "hard_sigmoid_fifth"
+    return name if name in ACTIVATIONS else None
+
+
+def default_recurrent_activation(version: str | None) -> str:
+    """Give the recurrent activation of an LSTM for which none is stored.
+
+    Keras up to 2.2 took ``hard_sigmoid`` (``keras/layers/recurrent.py``), later ones ``sigmoid``. ``2.2.4-tf`` is
+    what both TensorFlow 1.15 and 2.0 call themselves; it counts as the later one.
+    """
+    number = version_number(version)
+    old = number is not None and number < (2, 3) and version != "2.2.4-tf"
+    return "hard_sigmoid" if old else "sigmoid"
+
+
+def snake_case(class_name: str) -> str:
+    """Turn a class name into the name of its group in a Keras 3 file, as ``keras.src.utils.naming.to_snake_case``.
+
+    Examples
+    --------
+    >>> snake_case("LSTM"), snake_case("BatchNormalization")
+    ('lstm', 'batch_normalization')
+    """
+    name = re.sub(r"\W+", "", class_name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,0 +1,109 @@
+"""Weights in HDF5: what Keras calls .weights.h5 and .h5."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ...arrays import Array
+from ...errors import BadWeights
+from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5
+from .base import Container, Tensor
+
+__all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
+
+# Filters that HDF5 itself brings; any other would load a plug-in.
+KNOWN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+
+# What h5py raises when the inside of a file is damaged.
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+def recognise_hdf5(path: str) -> bool:
+    """Tell whether a file is HDF5."""
+    return is_hdf5(path)
+
+
+@contextlib.contextmanager
+def open_hdf5_weights(path: str) -> Iterator[Container]:
+    """Open an HDF5 file of weights.
+
+    Raises
+    ------
+    MissingInput, BadWeights
+    """
+    with open_hdf5(path, BadWeights) as file:
+        yield from_hdf5(file, path, "HDF5")
+
+
+def from_hdf5(file: h5py.File, path: str, kind: str, documents: Mapping[str, Any] | None = None) -> Container:
+    """Describe what an opened file holds.
+
+    Raises
+    ------
+    BadWeights
+        The file is damaged, or has more objects than any honest one.
+    """
+    with _damage_told(path):
+        tensors = {name: _tensor(name, dataset, path) for name, dataset in datasets(file, path, BadWeights)}
+    return Container(path, kind, tensors, lambda group: _attributes(file, group, path), documents or {})
+
+
+@contextlib.contextmanager
+def _damage_told(where: str) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGED as reason:
+        raise BadWeights(f"{where}: HDF5 cannot read it ({reason}); it is damaged, save the model again.") from reason
+
+
+def _tensor(name: str, dataset: h5py.Dataset, path: str) -> Tensor:
+    return Tensor(name, tuple(dataset.shape or ()), lambda: _read(dataset, f"{path}: '{name}'"))
+
+
+def _read(dataset: h5py.Dataset, where: str) -> Array:
+    with _damage_told(where):
+        _check(dataset, where)
+        values: Array = dataset[()]
+        if dataset.attrs.get("dtype") == "bfloat16" and values.dtype.itemsize == 2:
+            # The upper half of a float32.
+            return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    if values.dtype.kind != "f":
+        raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _check(dataset: h5py.Dataset, where: str) -> None:
+    if dataset.is_virtual:
+        raise BadWeights(f"{where}: a virtual dataset, whose values lie elsewhere; copy them into one file (h5repack).")
+    foreign = set(_filters(dataset)) - KNOWN_FILTERS
+    if foreign:
+        raise BadWeights(
+            f"{where}: is stored with HDF5 filter {min(foreign)}; expected none, gzip, shuffle or fletcher32. Save the "
+            "model again."
+        )
+    check_dataset(dataset, where, BadWeights)
+    if dataset.size and dataset.id.get_storage_size() == 0:
+        raise BadWeights(f"{where}: its values, {dataset.shape}, were never written; save the model again.")
+
+
+def _filters(dataset: h5py.Dataset) -> list[int]:
+    properties = dataset.id.get_create_plist()
+    return [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+
+
+def _attributes(file: h5py.File, group: str, path: str) -> dict[str, Any]:
+    with _damage_told(f"{path}: attributes of '{group}'"):
+        found = find(file, group, path, BadWeights)
+        return {} if found is None else {name: _plain(value) for name, value in found.attrs.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Turn HDF5's strings and numbers into Python's."""
+    if isinstance(value, np.ndarray):
+        return [_plain(element) for element in value.ravel().tolist()]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,32 @@
+"""JSON of unknown origin: bounded in size and depth, an object at its top."""
+
+import json
+from typing import Any
+
+from ...errors import BadWeights
+
+__all__ = ["LARGEST_JSON", "parse_json"]
+
+# The configuration of a model of ten thousand layers has some tens of megabytes.
+LARGEST_JSON = 64 * 2**20
+
+
+def parse_json(text: bytes | str, where: str) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Raises
+    ------
+    BadWeights
+        It is too large, too deep, not JSON, or not an object.
+    """
+    if len(text) > LARGEST_JSON:
+        raise BadWeights(f"{where}: has {len(text)} characters; expected at most {LARGEST_JSON}. It is refused.")
+    try:
+        parsed = json.loads(text)
+    except RecursionError as reason:
+        raise BadWeights(f"{where}: is nested too deeply for a model's description; it is refused.") from reason
+    except (ValueError, UnicodeDecodeError) as reason:
+        raise BadWeights(f"{where}: is not JSON ({reason}); the file is damaged, save the model again.") from reason
+    if not isinstance(parsed, dict):
+        raise BadWeights(f"{where}: holds a JSON {type(parsed).__name__}; expected an object.")
+    return parsed
