@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from .pipeline import extract, preview
     from .pooling import POOLINGS
     from .request import DTYPES, PADDINGS
-    from .weights import load_weights, random_network, save_weights
     from .weights.canonical import LayerWeights, Network, RecurrentLayer
+    from .weights.initialise import random_network
+    from .weights.load import load_weights
+    from .weights.save import save_weights
 
 # From public name to where it lives.
 _LAZY = {
@@ -54,11 +56,11 @@ _LAZY = {
     "States": ("output.states", "States"),
     "describe": ("describe", "describe"),
     "extract": ("pipeline", "extract"),
-    "load_weights": ("weights", "load_weights"),
+    "load_weights": ("weights.load", "load_weights"),
     "open": ("output.reader", "open_states"),
     "preview": ("pipeline", "preview"),
-    "random_network": ("weights", "random_network"),
-    "save_weights": ("weights", "save_weights"),
+    "random_network": ("weights.initialise", "random_network"),
+    "save_weights": ("weights.save", "save_weights"),
 }
 
 __all__ = [

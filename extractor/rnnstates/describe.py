@@ -14,7 +14,7 @@ from .sources.content import FIRST_BYTES, open_binary
 from .sources.content import describe as describe_content
 from .sources.npy import read_header
 from .sources.npy_header import MAGIC
-from .weights import describe_weights, is_weights_file
+from .weights.load import describe_weights, is_weights_file
 
 __all__ = ["describe"]
 

@@ -59,7 +59,7 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
     except PermissionError as reason:
         raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
     except OSError as reason:
-        if "lock" in str(reason):
+        if "lock file" in str(reason):
             raise MissingInput(
                 f"{path}: HDF5 cannot lock it, so another program is writing it or the file system has no locks; "
                 "wait, or set HDF5_USE_FILE_LOCKING=FALSE."
@@ -167,10 +167,7 @@ def _refuse_link(group: h5py.Group, name: str, where: str, error: type[BadData])
             "one file."
         )
     if isinstance(link, h5py.SoftLink):
-        state = "" if name in group else ", which is not there"
-        raise error(
-            f"{where}: '{name}' is a soft link to '{link.path}'{state}; links are refused, name the dataset itself."
-        )
+        raise error(f"{where}: '{name}' is a soft link to '{link.path}'; links are refused, name the dataset itself.")
 
 
 def _names(group: h5py.Group) -> list[str]:

@@ -18,8 +18,9 @@ from .planning import Grid, Widths, make_grid, memory_needed
 from .request import Request
 from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
-from .weights import load_weights, random_network
 from .weights.canonical import Network
+from .weights.initialise import random_network
+from .weights.load import load_weights
 
 __all__ = ["WINDOWS_HELD", "Job", "Notes", "choose_network", "prepare"]
 

@@ -21,7 +21,7 @@ from .output.states import States
 from .output.writer import FileSink
 from .provenance import provenance as describe_run
 from .request import make_request
-from .weights import save_weights as write_weights
+from .weights.save import save_weights as write_weights
 
 __all__ = ["extract", "preview"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates.weights import random_network
 from rnnstates.weights.canonical import Network
+from rnnstates.weights.initialise import random_network
 
 from .probe import held_out_r2
 

@@ -41,9 +41,8 @@ def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import tempfile, rnnstates
-    >>> from rnnstates.weights import random_network, save_weights
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_weights(random_network(8, units=3), f"{folder}/random.weights.h5")
+    ...     save_weights(rnnstates.random_network(8, units=3), f"{folder}/random.weights.h5")
     ...     rnnstates.load_weights(f"{folder}/random.weights.h5").layers[0].forward.units
     3
     """
