@@ -103,10 +103,9 @@ def _owner(group: str, name: str) -> tuple[str, Direction]:
             if parts[-1].startswith(prefix):
                 parts, half = parts[:-1], direction
                 break
-    path = "/".join(parts)
-    if path in ("", group):
-        return group, half
-    return (path if path.startswith(f"{group}/") else f"{group}/{path}"), half
+    # Keras 3 may put the name of the model before that of the group: sequential/lstm/lstm_cell/kernel.
+    inside = parts[parts.index(group) + 1 :] if group in parts else parts
+    return "/".join([group, *inside]), half
 
 
 def _in_group(container: Container, place: str, owner: str, halves: dict[Direction, list[str]]) -> FoundLayer:
