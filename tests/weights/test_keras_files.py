@@ -1,4 +1,4 @@
-"""Every kind of Keras file, of either generation, gives the arrays that Keras itself holds: each layer, each direction."""
+"""Every kind of Keras file, of either generation, gives the arrays that Keras itself holds."""
 
 import hashlib
 

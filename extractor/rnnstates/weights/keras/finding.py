@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ..canonical import Direction
 from ..readers import Container, Tensor
 from .guessed import FoundLayer
-from .naming import LAYER_GROUPS, list_attribute, roles_by_order
+from .naming import LAYER_GROUPS, check_nothing_else, list_attribute, roles_by_order
 from .vocabulary import DIRECTION_PREFIXES, ROLES
 
 __all__ = ["find_by_counters", "find_in_legacy"]
@@ -37,6 +37,8 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
             cells.setdefault(owner, {})[half or "forward"] = roles_by_order(tensors, f"{container.path}: '{owner}'")
         elif not place.startswith("optimizer"):
             others[place] = tensors
+    for place, halves in cells.items():
+        check_nothing_else(container, place, halves, f"{container.path}: '{place}'")
     found = [_at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)]
     return found + [_at_place(container, place, {}, tensors) for place, tensors in others.items()]
 

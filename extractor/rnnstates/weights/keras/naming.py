@@ -11,7 +11,15 @@ from ..readers import Container, Tensor
 from .graph import Layer
 from .vocabulary import DIRECTION_PREFIXES, ROLES, snake_case
 
-__all__ = ["CounterNames", "LegacyNames", "TensorNames", "by_direction", "list_attribute", "roles_by_order"]
+__all__ = [
+    "CounterNames",
+    "LegacyNames",
+    "TensorNames",
+    "by_direction",
+    "check_nothing_else",
+    "list_attribute",
+    "roles_by_order",
+]
 
 # Keras 3, and Keras 2.12 and 2.13, call a model's layers so.
 LAYER_GROUPS = ("layers", "_layer_checkpoint_dependencies")
@@ -53,7 +61,9 @@ class CounterNames:
         halves: dict[Direction, str] = {"forward": f"{group}/forward_layer", "backward": f"{group}/backward_layer"}
         if layer.class_name != "Bidirectional":
             halves = {"forward": group}
-        return {half: self._variables(f"{place}/cell/vars", layer) for half, place in halves.items()}
+        cells = {half: self._variables(f"{place}/cell/vars", layer) for half, place in halves.items()}
+        check_nothing_else(self._container, group, cells, self._where(layer))
+        return cells
 
     def embedding(self, layer: Layer) -> Tensor:
         """Find the table of an Embedding."""
@@ -194,6 +204,27 @@ def _common_parts(names: list[str]) -> int:
     """Count the parts with which all names begin."""
     columns = zip(*(name.split("/") for name in names), strict=False)
     return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def check_nothing_else(
+    container: Container, place: str, cells: Mapping[Direction, Mapping[str, Tensor]], where: str
+) -> None:
+    """Refuse a layer with arrays that an LSTM does not have, such as those of a normalisation inside its cell.
+
+    Raises
+    ------
+    BadWeights
+        Naming the first of them.
+    """
+    known = {tensor.name for half in cells.values() for tensor in half.values()}
+    # The state of the random numbers of dropout says nothing about the layer.
+    others = (name for name in container.tensors if name.startswith(f"{place}/") and "seed_generator" not in name)
+    for name in others:
+        if name not in known:
+            raise BadWeights(
+                f"{where}: has an array '{name}', which an LSTM does not have; expected kernel, recurrent kernel and "
+                "bias alone. A cell of another kind cannot be run."
+            )
 
 
 def list_attribute(attributes: Mapping[str, Any], name: str) -> list[str]:

@@ -155,7 +155,8 @@ def _activation(stored: Any, version: str | None, where: str) -> str:
 def _told(stored: Any) -> str:
     if not isinstance(stored, Mapping):
         return f"{stored!r}"[:80]
-    return f"'{stored.get('registered_name') or stored.get('class_name')}', a class or function of its own"
+    name = stored.get("config") if stored.get("class_name") == "function" else stored.get("class_name")
+    return f"'{name}', a class or function of its own"[:200]
 
 
 def _policy(stored: Any) -> str:
