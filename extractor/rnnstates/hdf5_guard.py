@@ -84,13 +84,25 @@ def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py
     return found
 
 
-def datasets(group: h5py.Group, where: str, error: type[BadData]) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yield every (path, dataset) reached by hard links, each object once; links elsewhere are passed over.
+def datasets(
+    group: h5py.Group, where: str, error: type[BadData], *, refuse_links: bool = False
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield every (path, dataset) reached by hard links, each object once.
+
+    Parameters
+    ----------
+    group : h5py.Group
+    where : str
+        The file, for messages.
+    error : type
+        The kind of error to raise.
+    refuse_links : bool
+        Whether links elsewhere are refused or passed over.
 
     Raises
     ------
     error
-        There are more objects than any honest file has.
+        There are more objects than any honest file has, or a link.
     """
     waiting: list[tuple[str, h5py.Group]] = [("", group)]
     seen = {h5py.h5o.get_info(group.id).addr}
@@ -98,6 +110,8 @@ def datasets(group: h5py.Group, where: str, error: type[BadData]) -> Iterator[tu
         prefix, here = waiting.pop(0)
         for name in _names(here):
             if not isinstance(here.get(name, getlink=True), h5py.HardLink):
+                if refuse_links:
+                    _refuse_link(here, name, where, error)
                 continue
             child = here[name]
             address = h5py.h5o.get_info(child.id).addr

@@ -125,7 +125,7 @@ def test_an_activation_that_is_code_is_refused(keras, path):
         return keras.ops.sin(x)
 
     sequential(keras, keras.layers.LSTM(4, activation=wave)).save(path)
-    with pytest.raises(rnnstates.BadWeights, match="activation is '.*wave', a class or function of its own; expected"):
+    with pytest.raises(rnnstates.BadWeights, match=r"activation is '.*wave', a class or function of its own; expected"):
         rnnstates.load_weights(path)
 
 

@@ -110,6 +110,8 @@ def _choose(model: Model, layer: str | None, where: str) -> str:
     if layer is not None:
         return _named(layer, list(recurrent), where)
     tops = model.tops()
+    if not tops:
+        raise BadWeights(f"{where}: its recurrent layers feed each other in a circle; the configuration is damaged.")
     if len(tops) > 1:
         choices = ", ".join(f"--layer {top} ({recurrent[top]})" for top in tops[:20])
         raise BadWeights(f"{where}: has {len(tops)} recurrent stacks; choose one: {choices}.")

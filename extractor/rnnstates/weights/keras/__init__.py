@@ -2,7 +2,8 @@
 
 ``interpret`` tells the two layouts apart (Keras 3's numbered groups, the legacy layout's named ones) and whether a
 configuration lies with the arrays. With one, ``graph`` reads the layers and what feeds them, ``configured`` finds the
-stacks, ``settings`` reads how each layer is run and ``naming`` where its arrays lie. Without one, ``finding`` and
+stacks, ``settings`` reads how each layer is run and ``counters`` or ``legacy`` where its
+arrays lie. Without one, ``finding`` and
 ``guessed`` make of the arrays what can be made of them.
 """
 
@@ -11,10 +12,11 @@ from ..readers import Container
 from ..readers.json_text import parse_json
 from ..stack import Model
 from .configured import ConfiguredModel
+from .counters import CounterNames
 from .finding import find_by_counters, find_in_legacy
 from .graph import Graph, read_graph
 from .guessed import GuessedModel
-from .naming import CounterNames, LegacyNames
+from .legacy import LegacyNames
 
 __all__ = ["interpret", "is_keras"]
 

@@ -1,12 +1,13 @@
 """Find what looks like layers among the arrays of a file without a configuration."""
 
 import re
-from collections.abc import Mapping
 
 from ..canonical import Direction
 from ..readers import Container, Tensor
+from .counters import LAYER_GROUPS, check_nothing_else, numbered
 from .guessed import FoundLayer
-from .naming import LAYER_GROUPS, check_nothing_else, list_attribute, roles_by_order
+from .legacy import list_attribute
+from .naming import roles_by_order
 from .vocabulary import DIRECTION_PREFIXES, ROLES
 
 __all__ = ["find_by_counters", "find_in_legacy"]
@@ -29,7 +30,8 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     """
     cells: dict[str, Cells] = {}
     others: dict[str, list[Tensor]] = {}
-    for place, tensors in _variables(container.tensors).items():
+    for variables, tensors in numbered(container).items():
+        place = variables.removesuffix("vars").rstrip("/")
         *around, last = place.split("/")
         if last == "cell" and len(tensors) in (2, 3):
             half = HALVES.get(around[-1]) if around else None
@@ -54,16 +56,6 @@ def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
             by_owner.setdefault(owner, {}).setdefault(half, []).append(name)
         found += [_in_group(container, f"{root}/{group}", owner, halves) for owner, halves in by_owner.items()]
     return found
-
-
-def _variables(tensors: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
-    """Group ``<place>/vars/<number>`` by place, in the order of the numbers."""
-    groups: dict[str, list[tuple[int, Tensor]]] = {}
-    for name, tensor in tensors.items():
-        place, _, number = name.rpartition("/")
-        if place.split("/")[-1] == "vars" and number.isdecimal() and len(number) < 10:
-            groups.setdefault(place.removesuffix("vars").rstrip("/"), []).append((int(number), tensor))
-    return {place: [tensor for _, tensor in sorted(group, key=lambda pair: pair[0])] for place, group in groups.items()}
 
 
 def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:

@@ -166,8 +166,11 @@ class GuessedModel:
 
     def _stored(self, layer: FoundLayer) -> StoredLayer:
         where = f"{self._where}: layer '{layer.name}'"
-        if layer.gates != 4 or layer.reads < 0:
+        if layer.gates != 4:
             raise BadWeights(f"{where}: looks like {layer.class_name}; this version reads LSTM.")
+        if layer.reads < 0:
+            shape = next(iter(layer.cells.values()))["kernel"].shape
+            raise BadWeights(f"{where}: kernel has shape {shape}; expected (features, 4 * units).")
         recurrent = activation_name(default_recurrent_activation(self.version), self.version) or "sigmoid"
         cells: dict[Direction, StoredCell] = {
             half: StoredCell(

@@ -47,7 +47,8 @@ def from_hdf5(file: h5py.File, path: str, kind: str, documents: Mapping[str, Any
         The file is damaged, or has more objects than any honest one.
     """
     with _damage_told(path):
-        tensors = {name: _tensor(name, dataset, path) for name, dataset in datasets(file, path, BadWeights)}
+        found = datasets(file, path, BadWeights, refuse_links=True)
+        tensors = {name: _tensor(name, dataset, path) for name, dataset in found}
     return Container(path, kind, tensors, lambda group: _attributes(file, group, path), documents or {})
 
 

@@ -1,0 +1,136 @@
+"""Where arrays lie in Keras 3's layout: by the class of their layer and its number among those of the class."""
+
+import re
+from collections.abc import Mapping
+
+from ...errors import BadWeights
+from ..canonical import Direction
+from ..readers import Container, Tensor
+from .graph import Layer
+from .naming import roles_by_order
+from .vocabulary import snake_case
+
+__all__ = ["LAYER_GROUPS", "CounterNames", "check_nothing_else", "numbered"]
+
+# Keras 3, and Keras 2.12 and 2.13, call a model's layers so.
+LAYER_GROUPS = ("layers", "_layer_checkpoint_dependencies")
+
+
+class CounterNames:
+    """Keras 3: ``layers/lstm_1/cell/vars/0`` is the kernel of the second LSTM (``saving_lib._save_container_state``).
+
+    The k-th layer of a class in the configuration is the k-th group of that class in the file. Keras 2.13 counts each
+    layer twice, so the numbers themselves mean nothing; where the group also stores the layer's name, it must agree.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._variables = numbered(container)
+        # "layers" or "layers/sequential/layers" and "lstm": {"lstm", "lstm_1"}.
+        self._groups: dict[tuple[str, str], set[str]] = {}
+        for name in container.tensors:
+            parts = name.split("/")
+            for depth, part in enumerate(parts[:-2]):
+                if part in LAYER_GROUPS:
+                    key = "/".join(parts[: depth + 1]), re.sub(r"_\d+$", "", parts[depth + 1])
+                    self._groups.setdefault(key, set()).add(parts[depth + 1])
+
+    def cells(self, layer: Layer) -> dict[Direction, dict[str, Tensor]]:
+        """Find the arrays of a recurrent layer by direction and role."""
+        group = self._group(layer)
+        halves: dict[Direction, str] = {"forward": f"{group}/forward_layer", "backward": f"{group}/backward_layer"}
+        if layer.class_name != "Bidirectional":
+            halves = {"forward": group}
+        cells = {half: self._roles(f"{place}/cell/vars", layer) for half, place in halves.items()}
+        check_nothing_else(self._container, group, cells, self._where(layer))
+        return cells
+
+    def embedding(self, layer: Layer) -> Tensor:
+        """Find the table of an Embedding."""
+        return self._existing(f"{self._group(layer)}/vars/0", layer)
+
+    def _group(self, layer: Layer) -> str:
+        place = ""
+        for class_name, number in (*layer.outer, (layer.class_name, layer.number)):
+            place = self._inside(place, class_name, number, layer)
+        stored = self._container.attributes(f"{place}/vars").get("name")
+        if isinstance(stored, str) and stored != layer.path[-1]:
+            raise BadWeights(
+                f"{self._container.path}: the configuration calls a layer '{layer.name}' where the weights call it "
+                f"'{stored}'; they do not belong together, save the model again."
+            )
+        return place
+
+    def _inside(self, place: str, class_name: str, number: int, layer: Layer) -> str:
+        for groups in LAYER_GROUPS:
+            prefix = f"{place}/{groups}".strip("/")
+            found = sorted(self._groups.get((prefix, snake_case(class_name)), ()), key=_counter)
+            if number < len(found):
+                return f"{prefix}/{found[number]}"
+        raise BadWeights(
+            f"{self._container.path}: has no weights for layer '{layer.name}' ({layer.class_name}); expected the group "
+            f"{place}/layers/{snake_case(class_name)}. Save the model again."
+        )
+
+    def _roles(self, place: str, layer: Layer) -> dict[str, Tensor]:
+        tensors = self._variables.get(place, [])
+        if not tensors:
+            raise BadWeights(f"{self._container.path}: has no weights for layer '{layer.name}'; expected {place}/0.")
+        return roles_by_order(tensors, self._where(layer))
+
+    def _existing(self, name: str, layer: Layer) -> Tensor:
+        if name not in self._container.tensors:
+            raise BadWeights(f"{self._container.path}: has no weights for layer '{layer.name}'; expected {name}.")
+        return self._container.tensors[name]
+
+    def _where(self, layer: Layer) -> str:
+        return f"{self._container.path}: layer '{layer.name}'"
+
+
+def numbered(container: Container) -> dict[str, list[Tensor]]:
+    """Group the arrays ``<place>/vars/<number>`` by ``<place>/vars``, in the order of their numbers.
+
+    Raises
+    ------
+    BadWeights
+        A number is left out, so that the others cannot be told apart.
+    """
+    groups: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in container.tensors.items():
+        place, _, number = name.rpartition("/")
+        if place.split("/")[-1] == "vars" and number.isdecimal() and len(number) < 10:
+            groups.setdefault(place, {})[int(number)] = tensor
+    for place, group in groups.items():
+        if sorted(group) != list(range(len(group))):
+            found = ", ".join(map(str, sorted(group)[:10]))
+            raise BadWeights(
+                f"{container.path}: '{place}' holds the arrays {found}; expected 0 to {len(group) - 1}. One is "
+                "missing, save the model again."
+            )
+    return {place: [group[number] for number in range(len(group))] for place, group in groups.items()}
+
+
+def check_nothing_else(
+    container: Container, place: str, cells: Mapping[Direction, Mapping[str, Tensor]], where: str
+) -> None:
+    """Refuse a layer with arrays that an LSTM does not have, such as those of a normalisation inside its cell.
+
+    Raises
+    ------
+    BadWeights
+        Naming the first of them.
+    """
+    known = {tensor.name for half in cells.values() for tensor in half.values()}
+    # The state of the random numbers of dropout says nothing about the layer.
+    others = (name for name in container.tensors if name.startswith(f"{place}/") and "seed_generator" not in name)
+    for name in others:
+        if name not in known:
+            raise BadWeights(
+                f"{where}: has an array '{name}', which an LSTM does not have; expected kernel, recurrent kernel and "
+                "bias alone. A cell of another kind cannot be run."
+            )
+
+
+def _counter(group: str) -> int:
+    found = re.search(r"_(\d{1,9})$", group)
+    return int(found[1]) if found else -1
