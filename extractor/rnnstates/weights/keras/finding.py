@@ -72,6 +72,7 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
         table=tensors[0] if is_table else None,
         model=model,
         family=COUNTER.sub("", place) or "model",
+        arrays=len(tensors) or sum(map(len, cells.values())),
     )
 
 
@@ -112,4 +113,4 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
             cells[half] = roles_by_order(tensors, f"{container.path}: layer '{owner}'")
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
             table = tensors[0]
-    return FoundLayer(name=owner, cells=cells, table=table, model="", family="")
+    return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=sum(map(len, halves.values())))

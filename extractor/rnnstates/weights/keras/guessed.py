@@ -39,6 +39,8 @@ class FoundLayer:
         The model it lies in; layers of different models do not feed each other here.
     family : str
         Layers of one family stand in their order; nothing orders families.
+    arrays : int
+        How many there are.
     """
 
     name: str
@@ -46,6 +48,7 @@ class FoundLayer:
     table: Tensor | None
     model: str
     family: str
+    arrays: int
 
     @property
     def gates(self) -> int:
@@ -58,7 +61,7 @@ class FoundLayer:
     def class_name(self) -> str:
         """Keras' class that such arrays belong to."""
         if not self.cells:
-            return "another layer" if self.table is None else "Embedding"
+            return f"another layer of {self.arrays} arrays" if self.table is None else "Embedding"
         inner = CLASS_BY_GATES.get(self.gates, f"a cell of {self.gates} gates")
         return f"Bidirectional around {inner}" if len(self.cells) > 1 else inner
 
