@@ -138,7 +138,7 @@ CATALOGUE = {
     "a length beyond T": (hdf5(lengths=[1, 2, 6, 4]), FROM_HDF5, DATA, "6"),
     "half a step": (hdf5(lengths=[1, 2.5, 3, 4]), FROM_HDF5, DATA, "2.5"),
     "a NaN length": (hdf5(lengths=[1, np.nan, 3, 4]), FROM_HDF5, DATA, "nan"),
-    "too few lengths": (hdf5(lengths=[1, 2]), FROM_HDF5, DATA, "expected"),
+    "too few lengths": (hdf5(lengths=[1, 2]), FROM_HDF5, DATA, "2 lengths, but in.h5: dataset"),
     "a table of lengths": (hdf5(lengths=np.ones((4, 2), int)), FROM_HDF5, DATA, "(4, 2)"),
     # Values.
     "a NaN in a valid step": (hdf5(inputs=with_value((0, 3, 1), np.nan)), FROM_HDF5, DATA, "sequence 0, step 3"),
@@ -157,7 +157,7 @@ CATALOGUE = {
         weights(lambda group: group.create_dataset("3", data=[1.0])),
         WITH_WEIGHTS,
         DATA,
-        "no recurrent",
+        "(another layer of 4 arrays)",
     ),
     "a wrong shape": (replace("2", np.ones(7, "f4")), WITH_WEIGHTS, DATA, "bias has shape (7,); expected"),
     "NaN in the weights": (replace("2", np.full(20, np.nan, "f4")), WITH_WEIGHTS, DATA, "20 values that are NaN"),
