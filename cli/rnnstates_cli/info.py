@@ -26,12 +26,12 @@ def info(file: str, *, as_json: bool) -> str:
 
 
 def lines(described: Any, indent: int = 0) -> list[str]:
-    """Lay out nested JSON for reading: ``key: value``, deeper levels indented.
+    """Lay out nested JSON for reading: ``key: value``, deeper levels indented, a dataset a line.
 
     Examples
     --------
-    >>> lines({"kind": "states", "datasets": [{"name": "hidden", "shape": [2, 10, 64]}]})
-    ['kind: states', 'datasets:', '  - name: hidden', '    shape: 2 x 10 x 64']
+    >>> lines({"kind": "states", "datasets": [{"name": "hidden", "shape": [2, 10, 64], "dtype": "float32"}]})
+    ['kind: states', 'datasets:', '  hidden: 2 x 10 x 64 float32']
     """
     space = " " * indent
     written: list[str] = []
@@ -39,18 +39,29 @@ def lines(described: Any, indent: int = 0) -> list[str]:
         if isinstance(value, dict) and value:
             written += [f"{space}{key}:", *lines(value, indent + 2)]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            written.append(f"{space}{key}:")
-            for element in value:
-                first, *rest = lines(element, indent + 4)
-                written += [f"{space}  - {first.strip()}", *rest]
+            written += [f"{space}{key}:", *(line for element in value for line in _element(element, indent + 2))]
+        elif isinstance(value, list) and value and " " in str(value[0]):
+            # Sentences, or names with something in brackets behind.
+            written += [f"{space}{key}:", *(f"{space}  - {element}" for element in value)]
         else:
             written.append(f"{space}{key}: {_plain(key, value)}")
     return written
 
 
+def _element(element: dict[str, Any], indent: int) -> list[str]:
+    """Lay out one of several things of a kind; a dataset takes one line."""
+    space = " " * indent
+    if {"name", "shape", "dtype"} <= element.keys():
+        extras = [f"{key} {_plain('shape', element[key])}" for key in ("chunks", "compression") if key in element]
+        details = [f"{_plain('shape', element['shape'])} {element['dtype']}", *extras]
+        return [f"{space}{element['name']}: {', '.join(details)}"]
+    first, *rest = lines(element, indent + 2)
+    return [f"{space}- {first.strip()}", *rest]
+
+
 def _plain(key: str, value: Any) -> str:
     if isinstance(value, list):
         return (" x " if key == "shape" else ", ").join(str(element) for element in value) or "none"
-    return (
-        {None: "none", True: "yes", False: "no"}.get(value, str(value)) if value in (None, True, False) else str(value)
-    )
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadWeights, OptionError
+from ..hdf5_guard import is_hdf5
 from .canonical import Network
 from .keras import interpret, is_keras
 from .readers import READERS, open_container
@@ -93,13 +94,19 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
     MissingInput
         It is absent or unreadable.
     BadWeights
-        It is a zip archive that is no .keras file, or a damaged file.
+        It is a zip archive that is no .keras file, or a damaged one.
     """
     where = os.fspath(path)
     if not any(recognise(where) for recognise, _ in READERS):
         return False
-    with open_container(where) as container:
-        return is_keras(container)
+    try:
+        with open_container(where) as container:
+            return is_keras(container)
+    except BadWeights:
+        # HDF5 holds inputs too, and those may have links; a zip archive is weights or nothing.
+        if is_hdf5(where):
+            return False
+        raise
 
 
 def _choose(model: Model, layer: str | None, where: str) -> str:
@@ -147,7 +154,8 @@ def _describe_stack(model: Model, top: str) -> dict[str, Any]:
         for layer in stack.layers
         for direction, cell in layer.cells.items()
     ]
-    embedding = None if stack.embedding is None else list(stack.embedding.shape)
+    table = stack.embedding
+    embedding = None if table is None else {"vocabulary": table.shape[0], "width": table.shape[1]}
     return {"layer": top, "layers": layers, "embedding": embedding, "notes": list(stack.notes)}
 
 
