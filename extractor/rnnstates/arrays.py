@@ -12,12 +12,14 @@ Inside the program the valid steps of a tile always come first (padding at the e
 padding is; reading and writing translate.
 """
 
+import math
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Tile", "reverse_valid", "valid_mask"]
+__all__ = ["Array", "Tile", "empty_window", "reverse_valid", "valid_mask"]
 
 Array = npt.NDArray[np.generic]
 
@@ -39,6 +41,27 @@ class Tile:
     rows: npt.NDArray[np.int64]
     inputs: Array
     lengths: npt.NDArray[np.int64]
+
+
+def empty_window(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Make an array for a window of the input, in memory that goes back to the system when it is dropped.
+
+    On the heap, windows of ten megabytes between tiles of one would leave holes: the peak of a long run was 14 MB
+    above that of a short one (``benchmarks/memory.py``).
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy dtype
+
+    Returns
+    -------
+    array of that shape and dtype, all zero
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size == 0:
+        return np.empty(shape, dtype)
+    return np.frombuffer(mmap.mmap(-1, size), dtype).reshape(shape)
 
 
 def valid_mask(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.bool_]:

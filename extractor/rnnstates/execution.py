@@ -4,6 +4,7 @@ One thread a tile. While the tiles of a window are computed the next window is r
 Nothing polls: the reading thread waits for the oldest window's tiles.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -64,9 +65,9 @@ def _run_windows(job: Job, worker: "_Worker", progress: Progress | None) -> int:
     threads = ThreadPoolExecutor(job.threads, thread_name_prefix="rnnstates")
     try:
         for window in windows(job.shape.lengths, job.shape.steps, job.grid, padding=job.shape.padding):
-            block = read_window(job, window)
-            held.append([threads.submit(worker.compute, tile, block, window) for tile in _tiles(job, window)])
-            del block
+            members = list(_tiles(job, window))
+            block = _Block(read_window(job, window), uses=len(members))
+            held.append([threads.submit(worker.compute, tile, block, window) for tile in members])
             if len(held) == WINDOWS_HELD:
                 tally.wait_for(held.popleft())
         while held:
@@ -74,6 +75,25 @@ def _run_windows(job: Job, worker: "_Worker", progress: Progress | None) -> int:
     finally:
         threads.shutdown(wait=True, cancel_futures=True)
     return tally.overflowed
+
+
+class _Block:
+    """A window's values, let go by the last tile that uses them.
+
+    An executor keeps a task's arguments a little longer than the task's result is awaited; were they the values
+    themselves, a third window would be read while the first is still in memory.
+    """
+
+    def __init__(self, values: Array, uses: int) -> None:
+        self.values: Array | None = values
+        self._left, self._lock = uses, threading.Lock()
+
+    def done(self) -> None:
+        """Tell that one tile needs it no longer."""
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                self.values = None
 
 
 class _Done(NamedTuple):
@@ -140,14 +160,15 @@ class _Worker:
         self._embedding = None if embedding is None else np.asarray(embedding, job.request.precision)
         self._directions = {part: direction for part, _, direction, _ in job.network.parts()}
 
-    def compute(self, members: Array, block: Array, window: Window) -> _Done:
+    def compute(self, members: Array, block: _Block, window: Window) -> _Done:
         """Run the tile of these rows of the window and store its states."""
-        tile = self._tile(members, block, window)
+        tile = self._tile(members, block.values, window)
+        block.done()
         results = self._stack.run(tile)
         overflowed = sum(self._store(spec, tile, results[spec.part]) for spec in self._job.specs)
         return _Done(int(tile.lengths.sum()), overflowed)
 
-    def _tile(self, members: Array, block: Array, window: Window) -> Tile:
+    def _tile(self, members: Array, block: Any, window: Window) -> Tile:
         rows = np.asarray(members, np.int64) + window.rows.start
         lengths = self._job.shape.lengths[rows]
         steps = int(lengths[0])

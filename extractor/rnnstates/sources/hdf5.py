@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import h5py
+import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
 from ..hdf5_guard import check_dataset, open_hdf5
 from .content import open_binary
@@ -73,7 +74,9 @@ class Hdf5Source:
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
         with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
-            block: Array = self._dataset[rows, steps]
+            block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
+            if block.size:
+                self._dataset.read_direct(block, np.s_[rows, steps])
         return block.astype(block.dtype.newbyteorder("="), copy=False)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
 from .content import open_binary
 from .identity import identify, sample_file
@@ -67,7 +67,7 @@ class NpySource:
     def _read_c(self, rows: slice, steps: slice) -> Array:
         total = self.shape[1]
         step_bytes = math.prod(self.shape[2:]) * self.dtype.itemsize
-        block = np.empty((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
+        block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
         if block.shape[1] == total:
             self._fill(block, rows.start * total * step_bytes)
             return block
@@ -77,7 +77,7 @@ class NpySource:
 
     def _read_fortran(self, rows: slice, steps: slice) -> Array:
         count, total, features = self.shape[0], self.shape[1], math.prod(self.shape[2:])
-        block = np.empty((features, steps.stop - steps.start, rows.stop - rows.start), self.dtype)
+        block = empty_window((features, steps.stop - steps.start, rows.stop - rows.start), self.dtype)
         for feature in range(features):
             first = (feature * total + steps.start) * count
             if block.shape[2] == count:

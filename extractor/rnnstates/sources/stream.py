@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
+from ..arrays import Array, empty_window
 from ..errors import BadInput, MissingInput
 from ..hdf5_guard import SIGNATURE
 from .content import describe
@@ -65,7 +65,7 @@ class StreamSource:
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...]; the rows follow those read before."""
         total, step_bytes = self.shape[1], self._row_items // self.shape[1] * self.dtype.itemsize
-        block = np.empty((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
+        block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
         if block.shape[1] == total:
             self._fill(block, rows.start * total * step_bytes)
         else:

@@ -1,0 +1,61 @@
+"""How a job runs: windows in memory, progress, threads."""
+
+import weakref
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates import execution, planning
+
+from .builders import one_layer, ragged
+
+
+@pytest.fixture
+def many_windows(monkeypatch):
+    """Windows of a few rows, so that a small input has many."""
+    monkeypatch.setattr(planning, "WINDOW_BYTES", 3 * 8 * 3 * 8)
+
+
+def test_at_most_two_windows_are_in_memory(monkeypatch, many_windows):
+    read_window, seen, alive = execution.read_window, [], []
+
+    def watched(job, window):
+        alive.append(sum(reference() is not None for reference in seen))
+        values = read_window(job, window).copy()
+        seen.append(weakref.ref(values))
+        return values
+
+    monkeypatch.setattr(execution, "read_window", watched)
+    inputs, lengths = ragged(sequences=300)
+    rnnstates.extract(inputs, lengths, weights=one_layer(), threads=2)
+    assert len(seen) == 100
+    # Beside the one that is being read.
+    assert max(alive) == 1
+
+
+def test_windows_and_threads_do_not_change_a_bit_of_the_result(many_windows, monkeypatch):
+    inputs, lengths = ragged(sequences=50)
+    cut = rnnstates.extract(inputs, lengths, weights=one_layer(), threads=2)
+    monkeypatch.undo()
+    whole = rnnstates.extract(inputs, lengths, weights=one_layer(), threads=1)
+    for name in whole:
+        np.testing.assert_array_equal(cut[name], whole[name])
+
+
+def test_progress_counts_every_valid_step_once(many_windows):
+    inputs, lengths = ragged(sequences=50)
+    told = []
+    rnnstates.extract(inputs, lengths, weights=one_layer(), progress=lambda done, of: told.append((done, of)))
+    assert told == sorted(told)
+    assert told[-1] == (lengths.sum(), lengths.sum())
+
+
+def test_an_interruption_while_computing_ends_the_run(many_windows):
+    inputs, lengths = ragged(sequences=50)
+
+    def interrupt(_done, _of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rnnstates.extract(inputs, lengths, weights=one_layer(), progress=interrupt)
