@@ -60,9 +60,9 @@ class LayerWeights:
         When a shape does not follow from ``recurrent_kernel``'s, or a value is NaN or infinite.
     """
 
-    kernel: Array
-    recurrent_kernel: Array
-    bias: Array
+    kernel: Array = field(repr=False)
+    recurrent_kernel: Array = field(repr=False)
+    bias: Array = field(repr=False)
     forget_bias: float = 0.0
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
@@ -166,6 +166,14 @@ class Network:
                 f"the embedding has shape {self.embedding.shape}; expected (vocabulary, {self.features}), because "
                 f"layer '{self.layers[0].name}' reads inputs of width {self.features}."
             )
+
+    def __repr__(self) -> str:
+        embedding = [] if self.embedding is None else ["embedding {} x {}".format(*self.embedding.shape)]
+        layers = [
+            f"'{layer.name}' {weights.features} -> {weights.units} {direction}"
+            for _, layer, direction, weights in self.parts()
+        ]
+        return f"<Network: {', '.join([*embedding, *layers])}>"
 
     @property
     def features(self) -> int:
