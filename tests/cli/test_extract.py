@@ -233,7 +233,9 @@ def long_job(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_result_file_and_the_next_one_finishes(long_job, number):
     command, place = long_job
-    process = subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE)
+    # Who runs the tests in the background ignores SIGINT or SIGHUP, and a child would inherit that.
+    heed = {"preexec_fn": lambda: signal.signal(number, signal.SIG_DFL)} if number != signal.SIGKILL else {}
+    process = subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, **heed)
     deadline = time.monotonic() + 30
     while not (place / "out.h5.partial").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
