@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 
 from .errors import BadData, MissingInput
+from .files import missing_told
 
 __all__ = ["check_dataset", "datasets", "find", "is_hdf5", "open_hdf5"]
 
@@ -48,16 +49,12 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
     error
         It is not HDF5, or is damaged.
     """
+    with missing_told(path, "an HDF5 file"):
+        found = is_hdf5(path)
+    if not found:
+        raise error(f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}.")
     try:
-        if not is_hdf5(path):
-            raise error(f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}.")
         return h5py.File(path, "r", locking="best-effort")
-    except FileNotFoundError as reason:
-        raise MissingInput(f"{path}: no such file.") from reason
-    except IsADirectoryError as reason:
-        raise MissingInput(f"{path}: a directory; expected an HDF5 file.") from reason
-    except PermissionError as reason:
-        raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
     except OSError as reason:
         if "lock file" in str(reason):
             raise MissingInput(

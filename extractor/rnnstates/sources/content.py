@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import MissingInput
+from ..files import missing_told
 
 __all__ = ["FIRST_BYTES", "UTF8_MARK", "describe", "is_foreign", "open_binary"]
 
@@ -49,16 +49,8 @@ def open_binary(path: str | os.PathLike[str], expected: str) -> BinaryIO:
     MissingInput
         It is absent, a directory or unreadable.
     """
-    try:
+    with missing_told(path, expected):
         return Path(path).open("rb", buffering=0)
-    except FileNotFoundError as reason:
-        raise MissingInput(f"{path}: no such file; expected {expected}.") from reason
-    except IsADirectoryError as reason:
-        raise MissingInput(f"{path}: a directory; expected {expected}.") from reason
-    except PermissionError as reason:
-        raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
-    except (OSError, ValueError) as reason:
-        raise MissingInput(f"{str(path)!r}: cannot be opened ({reason}); expected {expected}.") from reason
 
 
 def is_foreign(start: bytes) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ...errors import BadWeights, MissingInput
+from ...errors import BadWeights
+from ...files import missing_told
 from .base import Container, Tensor
 from .hdf5 import open_hdf5_weights, recognise_hdf5
 from .keras_zip import open_keras_zip, recognise_zip
@@ -32,19 +33,11 @@ def open_container(path: str) -> AbstractContextManager[Container]:
     BadWeights
         No reader knows it, or it is damaged.
     """
-    try:
+    with missing_told(path, EXPECTED):
         for recognise, reader in READERS:
             if recognise(path):
                 return reader(path)
         with Path(path).open("rb") as file:
             start = file.read(8)
-    except FileNotFoundError as reason:
-        raise MissingInput(f"{path}: no such file; expected {EXPECTED}.") from reason
-    except IsADirectoryError as reason:
-        raise MissingInput(f"{path}: a directory; expected {EXPECTED}.") from reason
-    except PermissionError as reason:
-        raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
-    except (OSError, ValueError) as reason:
-        raise MissingInput(f"{path!r}: cannot be read ({reason}); expected {EXPECTED}.") from reason
     found = f"starts with {start!r}" if start else "empty"
     raise BadWeights(f"{path}: {found}; expected {EXPECTED}.")
