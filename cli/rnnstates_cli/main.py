@@ -56,6 +56,8 @@ def main() -> NoReturn:
         # Somebody who ignores hang-ups (nohup) goes on ignoring them.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _stop)
+    # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     sys.exit(_run())
 
 

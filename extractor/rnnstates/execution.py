@@ -55,7 +55,7 @@ def run(job: Job, engine: Engine, sink: Sink, progress: Progress | None = None) 
     """
     worker = _Worker(job, sink, Stack(job.network, engine))
     # Two levels of threads would fight for the cores, and products split among threads round differently.
-    with threadpool_limits(1):
+    with threadpool_limits(1), engine.running():
         return _run_windows(job, worker, progress)
 
 

@@ -39,3 +39,9 @@ def called_on(name, *inputs, class_name="LSTM", **config):
     nodes = [[[source, 0, 0, {}] for source in inputs]] if inputs else []
     config = {"name": name, "units": 5, "return_sequences": True, **config}
     return {"class_name": class_name, "config": config, "name": name, "inbound_nodes": nodes}
+
+
+def both_ways(merge="concat", **config):
+    """A Bidirectional around an LSTM of these settings."""
+    inner = {"class_name": "LSTM", "config": {"units": 4} | config}
+    return called_on("a", class_name="Bidirectional", layer=inner, merge_mode=merge)

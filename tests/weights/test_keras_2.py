@@ -123,3 +123,47 @@ def test_arrays_of_a_cudnn_lstm_under_another_name_are_refused(path):
         group[name] = np.zeros(40, "f4")
     with pytest.raises(rnnstates.BadWeights, match=r"bias has shape \(40,\), that of a CuDNNLSTM; expected \(20,\)"):
         rnnstates.load_weights(path)
+
+
+def test_a_bidirectional_without_names_of_its_halves_is_parted_in_the_middle(keras, tmp_path):
+    from .keras_models import bidirectional
+
+    model = randomise(bidirectional(keras))
+    save(model, tmp_path / "m.h5", "legacy model.h5")
+    expected = rnnstates.load_weights(tmp_path / "m.h5").layers[0]
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        group = file["model_weights/both"]
+        names = [name if isinstance(name, str) else name.decode() for name in group.attrs["weight_names"]]
+        renamed = [f"{number // 3}/{name.split('/')[-1]}" for number, name in enumerate(names)]
+        for before, after in zip(names, renamed, strict=True):
+            group[after] = group[before][()]
+        group.attrs["weight_names"] = renamed
+    layer = rnnstates.load_weights(tmp_path / "m.h5").layers[0]
+    np.testing.assert_array_equal(layer.backward.recurrent_kernel, expected.backward.recurrent_kernel)
+
+
+def test_a_group_that_lists_what_it_does_not_have_is_refused(path):
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/enc"]
+        group.attrs["weight_names"] = ["enc/kernel", "enc/recurrent_kernel", "enc/bias"]
+    with pytest.raises(rnnstates.BadWeights, match="no dataset 'model_weights/enc/enc/kernel', which its group"):
+        rnnstates.load_weights(path)
+
+
+def test_arrays_in_another_order_are_refused(path):
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/enc"]
+        group.attrs["weight_names"] = list(group.attrs["weight_names"])[::-1]
+    with pytest.raises(rnnstates.BadWeights, match=r"recurrent_kernel|kernel was expected"):
+        rnnstates.load_weights(path)
+
+
+def test_twelve_arrays_are_those_of_keras_1(path):
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/enc"]
+        names = [f"enc_{array}_{gate}" for gate in "icfo" for array in "WUb"]
+        for name in names:
+            group[name] = np.ones((3, 5), "f4")
+        group.attrs["weight_names"] = names
+    with pytest.raises(rnnstates.BadWeights, match=r"has 12 arrays; .* twelve are what Keras 1 wrote"):
+        rnnstates.load_weights(path)

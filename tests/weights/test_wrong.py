@@ -10,7 +10,7 @@ import pytest
 import rnnstates
 from rnnstates.weights.load import describe_weights
 
-from .damage import KERNEL, called_on, functional, refusal, replace_kernel, zipped
+from .damage import KERNEL, both_ways, called_on, functional, refusal, replace_kernel, zipped
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,11 @@ def test_a_configuration_that_is_no_configuration_is_refused(members, tmp_path, 
         (functional({"config": {"name": "x"}}), "has no class or name"),
         (functional(called_on("a", "b"), called_on("b", "a")), "feed each other in a circle"),
         (functional(called_on("a", class_name="Bidirectional", layer=3)), "a Bidirectional around nothing"),
-        (
-            functional(called_on("a", class_name="Bidirectional", layer={"class_name": "LSTM", "config": {}})),
-            "has units None",
-        ),
+        (functional(both_ways(go_backwards=True)), "the forward layer of its Bidirectional goes backwards"),
+        (functional(both_ways(merge="max")), "merges its directions by 'max'; known: concat"),
+        (functional(both_ways(units=None)), "has units None; expected a positive whole number"),
     ],
-    ids=["nowhere", "twice", "no class", "no name", "circle", "wraps a number", "wraps nothing"],
+    ids=["nowhere", "twice", "no class", "no name", "circle", "wraps a number", "backwards", "merge", "units"],
 )
 def test_a_configuration_that_contradicts_itself_is_refused(members, tmp_path, config, message):
     path = zipped(tmp_path / "m.keras", members | {"config.json": json.dumps(config).encode()})

@@ -1,5 +1,7 @@
 """The NumPy engine: the readable statement of what an unroll does, and the quick one for small jobs."""
 
+import contextlib
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,10 @@ class NumpyEngine:
 
     def __init__(self, precision: str) -> None:
         self.dtype = np.dtype(precision)
+
+    def running(self) -> AbstractContextManager[None]:
+        """Change nothing: NumPy has no settings to keep."""
+        return contextlib.nullcontext()
 
     def unroll(self, weights: LayerWeights) -> "NumpyUnroll":
         """Make the function that runs one layer in one direction."""

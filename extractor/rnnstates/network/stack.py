@@ -1,6 +1,7 @@
 """A stack of layers over one tile: which layer reads what, and in which direction."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +31,9 @@ class Engine(Protocol):
 
     def unroll(self, weights: LayerWeights) -> Unroll:
         """Prepare one layer's weights once."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Be entered around the runs of a job, for settings of the library that hold meanwhile."""
 
 
 class Stack:

@@ -10,18 +10,23 @@ finished sequences cost nothing and padding does not exist. In NumPy the loop re
 """
 
 import contextlib
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, valid_mask
+from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
 from .cells import CELLS
 from .reference import live_rows
 from .tensorflow_start import import_tensorflow
 
 __all__ = ["TensorFlowEngine", "TensorFlowOps"]
+
+Made = TypeVar("Made")
 
 
 class TensorFlowOps:
@@ -49,25 +54,43 @@ class TensorFlowEngine:
     Raises
     ------
     EngineUnavailable
-        TensorFlow cannot be imported.
+        TensorFlow cannot be imported, or its eager execution is switched off in this process.
+
+    Notes
+    -----
+    TensorFlow's threads are the process' own affair: the command holds it to one thread an operation, because one
+    thread a tile is faster (see CONTRIBUTING.md); the library leaves them as they are.
     """
 
     name = "tensorflow"
 
     def __init__(self, precision: str) -> None:
         self._tf = import_tensorflow()
-        # One thread a tile beats many threads a product (performance notes in CONTRIBUTING.md). A process that has
-        # already used TensorFlow cannot change this any more; then its own setting stands.
-        with contextlib.suppress(RuntimeError):
-            self._tf.config.threading.set_intra_op_parallelism_threads(1)
-        # On a GPU, products in TensorFloat-32 would lose 13 of 23 bits without a word. Not verified on a GPU.
-        self._tf.config.experimental.enable_tensor_float_32_execution(False)
+        if not _outside_graphs(self._tf.executing_eagerly):
+            raise EngineUnavailable("TensorFlow's eager execution is switched off in this process; use --engine numpy.")
         self.device = "GPU" if self._tf.config.list_physical_devices("GPU") else "CPU"
         self._dtype = np.dtype(precision)
 
     def unroll(self, weights: LayerWeights) -> "TensorFlowUnroll":
         """Make the function that runs one layer in one direction."""
-        return TensorFlowUnroll(self._tf, weights, self._dtype)
+        return _outside_graphs(lambda: TensorFlowUnroll(self._tf, weights, self._dtype))
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep products exact for a while: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on one."""
+        settings = self._tf.config.experimental
+        before = settings.tensor_float_32_execution_enabled()
+        settings.enable_tensor_float_32_execution(False)
+        try:
+            yield
+        finally:
+            settings.enable_tensor_float_32_execution(before)
+
+
+def _outside_graphs(make: Callable[[], Made]) -> Made:
+    """Call a function in a thread of its own: the caller may be building a graph, which belongs to its thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
 
 
 class TensorFlowUnroll:

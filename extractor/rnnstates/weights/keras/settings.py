@@ -8,7 +8,7 @@ from ...errors import BadWeights
 from ..canonical import Direction
 from .vocabulary import MERGE_MODES, activation_name, default_recurrent_activation
 
-__all__ = ["CellSettings", "LayerSettings", "layer_settings", "width_of", "wrapped"]
+__all__ = ["CellSettings", "LayerSettings", "layer_settings", "wrapped"]
 
 READ_SO_FAR = "this version reads LSTM, alone or in Bidirectional"
 
@@ -163,9 +163,3 @@ def _policy(stored: Any) -> str:
     """Name a dtype policy, which Keras 3 stores as an object and earlier ones as an object or a string."""
     inside = stored.get("config") if isinstance(stored, Mapping) else stored
     return str(inside.get("name", "")) if isinstance(inside, Mapping) else str(inside or "")
-
-
-def width_of(settings: LayerSettings) -> int:
-    """Tell the width of what a layer gives the next one."""
-    units = [cell.units for cell in settings.cells.values()]
-    return sum(units) if settings.merge == "concat" else units[0]
