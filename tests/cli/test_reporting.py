@@ -1,0 +1,75 @@
+"""Progress and notices on standard error."""
+
+import fcntl
+import io
+import logging
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import numpy as np
+import pytest
+
+from rnnstates_cli import reporting
+from rnnstates_cli.reporting import Reporter, logged, size
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test moves by hand."""
+    now = [0.0]
+    monkeypatch.setattr(reporting.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_line_every_30_seconds_says_how_far_it_is(clock, capsys):
+    with Reporter("plain") as reporter:
+        for done in range(1, 10):
+            clock[0] += 10
+            reporter.update(done * 100, 1000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "300 of 1000 steps, 10 a second, about 70 s left"
+    assert len(lines) == 3
+
+
+def test_none_says_nothing(clock, capsys):
+    with Reporter("none") as reporter:
+        clock[0] += 1000
+        reporter.update(1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_short_run_into_a_log_says_nothing(capsys):
+    with Reporter("auto") as reporter:
+        reporter.update(1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_on_a_terminal_there_is_a_bar(tmp_path):
+    np.save(tmp_path / "in.npy", np.ones((20, 5, 3), np.float32))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
+    command = [sys.executable, "-m", "rnnstates_cli.main", "extract", "in.npy", "out.h5", "--lengths", "full"]
+    done = subprocess.run(command, cwd=tmp_path, stderr=theirs, stdout=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == 0
+    with io.FileIO(ours, closefd=True) as terminal:
+        shown = terminal.read(65536).decode()
+    assert re.search(r"\d+%\|.*/100 ", shown)
+
+
+def test_notices_and_warnings_are_told_apart(capsys):
+    with logged():
+        logging.getLogger("rnnstates").info("small")
+        logging.getLogger("rnnstates").warning("large")
+    logging.getLogger("rnnstates").info("unheard")
+    assert capsys.readouterr().err == "note: small\nwarning: large\n"
+
+
+@pytest.mark.parametrize(
+    "count, text", [(None, "unknown"), (0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2.5e12, "2.5 TB")]
+)
+def test_sizes_are_written_for_people(count, text):
+    assert size(count) == text
