@@ -209,10 +209,11 @@ def test_a_file_too_large_for_its_place_is_refused_with_the_bytes(place, monkeyp
     assert not (place / "out.h5").exists()
 
 
-def test_a_limit_on_file_size_is_reported_and_nothing_is_left(place):
+@pytest.mark.parametrize("limit", [0, 100, 3000, 9000, 12000])
+def test_a_limit_on_file_size_is_reported_and_nothing_is_left(place, limit):
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
         "sys.argv = ['rnnstates', 'extract', 'in.h5', 'out.h5']; from rnnstates_cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, timeout=60)

@@ -6,7 +6,6 @@ datasets are contiguous, allocated early and never filled. Holes of a sparse fil
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import h5py
@@ -15,6 +14,7 @@ import numpy as np
 from ..arrays import Array
 from ..weights.canonical import Network
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape, group_name
+from .patient_file import PatientFile
 
 __all__ = ["Contents", "Ids", "lay_out"]
 
@@ -55,27 +55,34 @@ class Contents:
     provenance: str
 
 
-def lay_out(path: Path, contents: Contents) -> dict[str, int]:
+def lay_out(descriptor: int, contents: Contents) -> dict[str, int]:
     """Write everything but the states into an empty file.
 
     Parameters
     ----------
-    path : Path
-        A file of our own making; it is overwritten.
+    descriptor : int
+        Of an empty file of our own making, open for reading and writing.
     contents : Contents
 
     Returns
     -------
     dict
         From dataset name to the position of its first byte; empty datasets are left out.
+
+    Raises
+    ------
+    OSError
+        The disk is full or failing.
     """
-    # No locking: the caller holds the file by a lock of its own (h5py's "w" on a foreign file would be another thing).
-    with h5py.File(path, "w", locking=False) as file:
+    disk = PatientFile(descriptor)
+    with h5py.File(disk, "w") as file:
         _write_attributes(file, contents)
         _write_small_datasets(file, contents)
         made = {spec.name: _create(file, spec) for spec in contents.specs}
         file.flush()
         offsets = {name: dataset.id.get_offset() for name, dataset in made.items()}
+    if disk.failure is not None:
+        raise disk.failure
     return {name: offset for name, offset in offsets.items() if offset is not None}
 
 

@@ -52,9 +52,9 @@ class FileSink:
         self._partial = partial_path(path)
         self._fd = _claim(self._partial)
         try:
-            self._offsets = lay_out(self._partial, contents)
+            self._offsets = lay_out(self._fd, contents)
             os.fsync(self._fd)
-        except (OSError, RuntimeError) as reason:  # HDF5 reports a full disk as either
+        except OSError as reason:
             self._abandon()
             raise _translated(reason, self._partial) from reason
         except BaseException:

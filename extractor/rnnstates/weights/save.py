@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,11 @@ def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
     for layer in network.layers:
         _check_layer(layer, path)
     with _errors_told(path), _unnamed_beside(target) as unfinished:
-        with h5py.File(unfinished, "w", libver=("earliest", "v108")) as file:
+        # By way of memory: HDF5 may crash when the process ends if it could not write a file.
+        content = io.BytesIO()
+        with h5py.File(content, "w", libver=("earliest", "v108")) as file:
             _write(file, network)
+        unfinished.write_bytes(content.getvalue())
         _sync(unfinished)
         _name(unfinished, target)
 
