@@ -6,7 +6,7 @@ import pytest
 import rnnstates
 from rnnstates.weights.load import describe_weights
 
-from .keras_models import keras_of, lstm, nested, randomise, save
+from .keras_models import keras_of, nested, randomise, save
 
 
 @pytest.fixture(scope="module")
@@ -176,26 +176,16 @@ def test_a_layer_that_gives_its_last_state_only_ends_its_stack(keras, path):
     assert names_of(path, "encoder") == ["encoder"]
 
 
-def test_a_decoder_that_is_given_states_is_noted(keras, path):
+@pytest.mark.parametrize("kind", [".keras", ".weights.h5", "legacy model.h5", "legacy weights.h5"])
+def test_a_backward_layer_of_its_own_is_not_lost(keras, tmp_path, kind):
     layers = keras.layers
-    source, target = keras.Input((None, 3)), keras.Input((None, 2))
-    _, *states = layers.LSTM(4, return_state=True, name="encoder")(source)
-    keras.Model([source, target], layers.LSTM(4, name="decoder")(target, initial_state=states)).save(path)
-    network = rnnstates.load_weights(path, layer="decoder")
-    assert network.features == 2
-    assert "layer 'decoder' is given an initial state by the model; here it starts from zero states." in network.notes
-    assert rnnstates.load_weights(path, layer="encoder").notes == ()
-
-
-def test_a_decoder_of_keras_2_that_is_given_states_is_noted(tmp_path):
-    keras = keras_of(2)
-    source, target = keras.Input((None, 3)), keras.Input((None, 2))
-    _, *states = keras.layers.LSTM(4, return_state=True, name="encoder")(source)
-    decoder = keras.layers.LSTM(4, name="decoder")(target, initial_state=states)
-    save(keras.Model([source, target], decoder), tmp_path / "file", "legacy model.h5")
-    network = rnnstates.load_weights(tmp_path / "file", layer="decoder")
-    assert any("given an initial state" in note for note in network.notes)
-    assert network.features == 2
+    backward = layers.LSTM(4, return_sequences=True, go_backwards=True, name="other")
+    both = layers.Bidirectional(layers.LSTM(4, return_sequences=True), backward_layer=backward, name="both")
+    model = randomise(sequential(keras, both))
+    save(model, tmp_path / "file", kind)
+    (layer,) = rnnstates.load_weights(tmp_path / "file").layers
+    np.testing.assert_array_equal(layer.forward.kernel, model.get_weights()[0])
+    np.testing.assert_array_equal(layer.backward.kernel, model.get_weights()[3])
 
 
 def test_shared_layers_called_twice_are_one_stack(keras, tmp_path):
@@ -208,16 +198,6 @@ def test_shared_layers_called_twice_are_one_stack(keras, tmp_path):
         network = rnnstates.load_weights(tmp_path / "file")
         assert [layer.name for layer in network.layers] == ["reader"]
         np.testing.assert_array_equal(network.embedding, words.get_weights()[0])
-
-
-def test_a_layer_that_reads_a_concatenation_is_told_what_it_reads(keras, path):
-    layers = keras.layers
-    inputs = keras.Input((None, 3))
-    both = layers.Concatenate(name="both")([inputs, layers.LSTM(4, return_sequences=True, name="low")(inputs)])
-    keras.Model(inputs, layers.LSTM(5, name="high")(both)).save(path)
-    assert any(
-        "'both' (Concatenate) before 'high'" in note for note in rnnstates.load_weights(path, layer="high").notes
-    )
 
 
 def test_directions_that_are_not_merged_may_end_a_stack_but_not_feed_one(keras, path):
@@ -238,34 +218,6 @@ def test_a_bidirectional_above_a_layer_that_goes_backwards_is_refused(keras, pat
     sequential(keras, low, layers.Bidirectional(layers.LSTM(5), name="both")).save(path)
     with pytest.raises(rnnstates.BadWeights, match="layer 'both': reads a layer that goes backwards"):
         rnnstates.load_weights(path)
-
-
-def test_what_a_model_does_and_we_do_not_is_noted(keras, tmp_path):
-    layers = keras.layers
-    model = keras.Sequential(
-        [keras.Input(batch_shape=(2, None, 3)), layers.LSTM(4, stateful=True, dtype="mixed_float16")]
-    )
-    model.save(tmp_path / "m.keras")
-    name = model.layers[0].name
-    assert rnnstates.load_weights(tmp_path / "m.keras").notes == (
-        f"layer '{name}' is stateful in the model; here every sequence starts from zero states.",
-        f"layer '{name}' was made for mixed_float16; it is computed in the precision of this run.",
-    )
-    keras_2 = keras_of(2)
-    old = keras_2.Sequential([keras_2.Input((None, 3)), keras_2.layers.LSTM(4, time_major=True, name="major")])
-    save(old, tmp_path / "m.h5", "legacy model.h5")
-    notes = rnnstates.load_weights(tmp_path / "m.h5").notes
-    assert notes == ("layer 'major' reads (time, batch, features) in the model; here inputs are (N, T, I).",)
-
-
-def test_a_forget_bias_for_a_file_is_added_at_run_time_and_noted(keras, path):
-    randomise(lstm(keras)).save(path)
-    network = rnnstates.load_weights(path, forget_bias=1.5)
-    assert network.layers[0].forward.forget_bias == 1.5
-    assert network.notes == ("1.5 is added to every forget gate at run time, beside the stored bias.",)
-    assert network.origin["forget_bias"] == "in the stored bias; 1.5 is added at run time"
-    with pytest.raises(rnnstates.errors.OptionError, match="--forget-bias nan: expected a finite number"):
-        rnnstates.load_weights(path, forget_bias=float("nan"))
 
 
 def test_weights_in_bfloat16_are_read(keras, path):

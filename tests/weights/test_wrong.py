@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ import rnnstates
 from rnnstates.weights.load import describe_weights
 
 from .damage import KERNEL, both_ways, called_on, functional, refusal, replace_kernel, zipped
+from .keras_models import bidirectional, keras_of, nested, save
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,39 @@ def test_damaged_bytes_never_end_in_a_stack_trace(saved, tmp_path, kind):
         except rnnstates.errors.RnnstatesError:
             refused += 1
     assert refused > 5
+
+
+JUNK = [None, 0, -1, 10**30, "", "LSTM", [], {}, [[]], {"a": 1}, True, ["a", 0, 0], "hard_sigmoid"]
+
+
+def places(value, place=()):
+    """Name every place in nested JSON."""
+    yield place
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places(value[key], (*place, key))
+
+
+@pytest.mark.parametrize("build", [bidirectional, nested], ids=lambda build: build.__name__)
+def test_junk_in_a_configuration_never_ends_in_a_stack_trace(build, tmp_path):
+    save(build(keras_of(3)), tmp_path / "m.keras", ".keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    random = np.random.default_rng(1)
+    all_places = list(places(json.loads(members["config.json"])))[1:]
+    refused = 0
+    for place in all_places:
+        config = json.loads(members["config.json"])
+        target = config
+        for key in place[:-1]:
+            target = target[key]
+        target[place[-1]] = JUNK[random.integers(len(JUNK))]
+        path = zipped(tmp_path / "m.keras", members | {"config.json": json.dumps(config).encode()})
+        try:
+            rnnstates.load_weights(path)
+            describe_weights(path)
+        except rnnstates.RnnstatesError:
+            refused += 1
+    assert refused > 20
 
 
 def test_files_of_another_kind_are_refused_with_what_they_are(tmp_path):

@@ -24,6 +24,8 @@ class _Below:
     masks: list[Layer] = field(default_factory=list)
     # Reads a final state rather than the sequence.
     state: bool = False
+    # Is called on its own output too.
+    itself: bool = False
 
 
 class ConfiguredModel:
@@ -104,6 +106,7 @@ class ConfiguredModel:
             for producer in self._graph.producers(here, first=_is_recurrent(here)):
                 below = producer.layer
                 found.state |= _is_recurrent(below) and producer.index > 0
+                found.itself |= below.path == layer.path
                 if below.path in seen:
                     continue
                 seen.add(below.path)
@@ -144,6 +147,8 @@ class ConfiguredModel:
         yield from (f"layer '{layer.name}' {note}" for note in told)
         if settings.backwards:
             yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
+        if self._below(layer).itself:
+            yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
         if self._graph.initial_state(layer):
             yield f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states."
         yield from (

@@ -54,6 +54,10 @@ def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
         for name in names:
             owner, half = _owner(group, name)
             by_owner.setdefault(owner, {}).setdefault(half, []).append(name)
+        if len(by_owner) == 2 and group in by_owner:
+            # Keras 3 leaves the name of an explicit backward layer as it is: the rest of a Bidirectional is that.
+            (rest,) = by_owner.keys() - {group}
+            by_owner[group]["backward"] = by_owner.pop(rest)["forward"]
         found += [_in_group(container, f"{root}/{group}", owner, halves) for owner, halves in by_owner.items()]
     return found
 

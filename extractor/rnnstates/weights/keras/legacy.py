@@ -30,7 +30,7 @@ class LegacyNames:
         names = self._names(layer)
         if layer.class_name != "Bidirectional":
             return {"forward": self._roles(layer, names, where)}
-        return {half: self._roles(layer, part, where) for half, part in _by_direction(names, where).items()}
+        return {half: self._roles(layer, part, where) for half, part in by_direction(names, where).items()}
 
     def embedding(self, layer: Layer) -> Tensor:
         """Find the table of an Embedding."""
@@ -66,26 +66,26 @@ class LegacyNames:
         return self._container.tensors[place]
 
 
-def _by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:
-    """Part the arrays of a Bidirectional: by the names of its halves, else forward first.
+def by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:
+    """Part the arrays of a Bidirectional: Keras stores the forward half first.
 
     Raises
     ------
     BadWeights
-        The halves differ.
+        The halves differ, or their names contradict the order.
     """
+    middle = len(names) // 2
+    halves: dict[Direction, list[str]] = {"forward": names[:middle], "backward": names[middle:]}
+    if len(names) % 2:
+        raise BadWeights(f"{where}: has {len(names)} arrays; expected as many forward as backward ones.")
     # The layer's own name, which stands before all of them, may begin with either prefix too.
     common = _common_parts(names)
-    parted: dict[Direction, list[str]] = {
-        half: [name for name in names if any(part.startswith(prefix) for part in name.split("/")[common:])]
-        for half, prefix in DIRECTION_PREFIXES.items()
-    }
-    if not any(parted.values()):
-        middle = len(names) // 2
-        parted = {"forward": names[:middle], "backward": names[middle:]}
-    if len(parted["forward"]) != len(parted["backward"]) or len(names) != 2 * len(parted["forward"]):
-        raise BadWeights(f"{where}: has {len(names)} arrays; expected as many forward as backward ones.")
-    return parted
+    pairs: tuple[tuple[Direction, Direction], ...] = (("forward", "backward"), ("backward", "forward"))
+    for half, other in pairs:
+        for name in halves[half]:
+            if any(part.startswith(DIRECTION_PREFIXES[other]) for part in name.split("/")[common:]):
+                raise BadWeights(f"{where}: lists '{name}' among its {half} arrays; save the model again.")
+    return halves
 
 
 def _common_parts(names: list[str]) -> int:

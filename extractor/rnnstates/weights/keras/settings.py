@@ -96,7 +96,7 @@ def _bidirectional(config: Mapping[str, Any], version: str | None, where: str) -
             f"{where}: the forward layer of its Bidirectional goes backwards; expected go_backwards=False."
         )
     merge = config.get("merge_mode", "concat")
-    if merge is not None and merge not in MERGE_MODES:
+    if merge is not None and not (isinstance(merge, str) and merge in MERGE_MODES):
         known = ", ".join(str(mode) for mode in MERGE_MODES)
         raise BadWeights(f"{where}: merges its directions by {merge!r}; known: {known}.")
     cells: dict[Direction, CellSettings] = {
