@@ -10,7 +10,7 @@ from ..readers import Tensor
 from ..stack import StoredCell, StoredLayer, StoredStack
 from .graph import Graph, Layer
 from .naming import TensorNames
-from .settings import LayerSettings, layer_settings
+from .settings import LayerSettings, layer_settings, wrapped
 from .vocabulary import NO_OPERATION, RECURRENT
 
 __all__ = ["ConfiguredModel"]
@@ -188,10 +188,7 @@ def _is_transparent(layer: Layer) -> bool:
 
 
 def _gives_sequences(layer: Layer) -> bool:
-    config = layer.config
-    if layer.class_name == "Bidirectional":
-        inner = config.get("layer")
-        config = inner.get("config", {}) if isinstance(inner, dict) else {}
+    config = wrapped(layer.config)[1] if layer.class_name == "Bidirectional" else layer.config
     return bool(config.get("return_sequences"))
 
 
