@@ -74,7 +74,7 @@ def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py
     """
     found: h5py.Dataset | h5py.Group = group
     for step in [step for step in path.split("/") if step]:
-        if not isinstance(found, h5py.Group) or step not in _names(found):
+        if not isinstance(found, h5py.Group) or found.get(step, getlink=True) is None:
             return None
         _refuse_link(found, step, where, error)
         found = found[step]

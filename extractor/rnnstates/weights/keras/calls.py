@@ -33,7 +33,7 @@ class Call:
 def calls(inbound_nodes: Any) -> list[Call]:
     """Read every use of a layer from its ``inbound_nodes``."""
     nodes = inbound_nodes if isinstance(inbound_nodes, list) else []
-    return [_keras3(node) if isinstance(node, Mapping) else _keras2(node) for node in nodes]
+    return [_keras3(node) if isinstance(node, Mapping) and "args" in node else _keras2(node) for node in nodes]
 
 
 def references(value: Any) -> list[Reference]:
@@ -46,12 +46,13 @@ def _keras3(node: Mapping[str, Any]) -> Call:
     kwargs = kwargs if isinstance(kwargs, Mapping) else {}
     first = args[:1] if isinstance(args, list) else []
     inputs = references(first) or references([value for name, value in kwargs.items() if name not in BESIDE])
-    return Call(tuple(inputs), bool(references(kwargs.get("initial_state"))))
+    second = args[1] if isinstance(args, list) and len(args) > 1 else None
+    return Call(tuple(inputs), second is not None or kwargs.get("initial_state") is not None)
 
 
 def _keras2(node: Any) -> Call:
     kwargs = [part[3] for part in _lists(node) if len(part) > 3 and isinstance(part[3], Mapping)]
-    return Call(tuple(references(node)), any(references(given.get("initial_state")) for given in kwargs))
+    return Call(tuple(references(node)), any(given.get("initial_state") is not None for given in kwargs))
 
 
 def _walk(value: Any) -> Iterator[Reference]:

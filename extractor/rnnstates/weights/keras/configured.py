@@ -168,7 +168,7 @@ class ConfiguredModel:
         return self._names.embedding(embedding), notes
 
     def _not_run(self, below: _Below, above: Layer) -> list[str]:
-        if not below.layers:
+        if all(layer.class_name == "InputLayer" for layer in below.layers):
             return []
         found = " and ".join(f"'{layer.name}' ({layer.class_name})" for layer in below.layers[:5])
         return [f"the model puts {found} before '{above.name}', which is not run; inputs must be what that gives."]
@@ -182,7 +182,7 @@ def _is_recurrent(layer: Layer) -> bool:
 
 
 def _is_transparent(layer: Layer) -> bool:
-    if layer.class_name == "Activation":
+    if layer.class_name == "Activation" and not layer.custom:
         return layer.config.get("activation") in ("linear", None)
     return layer.class_name in NO_OPERATION and not layer.custom
 

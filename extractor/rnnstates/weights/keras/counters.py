@@ -7,7 +7,7 @@ from ...errors import BadWeights
 from ..canonical import Direction
 from ..readers import Container, Tensor
 from .graph import Layer
-from .naming import roles_by_order
+from .naming import check_table, roles_by_order
 from .vocabulary import snake_case
 
 __all__ = ["LAYER_GROUPS", "CounterNames", "check_nothing_else", "numbered"]
@@ -19,8 +19,8 @@ LAYER_GROUPS = ("layers", "_layer_checkpoint_dependencies")
 class CounterNames:
     """Keras 3: ``layers/lstm_1/cell/vars/0`` is the kernel of the second LSTM (``saving_lib._save_container_state``).
 
-    The k-th layer of a class in the configuration is the k-th group of that class in the file. Keras 2.13 counts each
-    layer twice, so the numbers themselves mean nothing; where the group also stores the layer's name, it must agree.
+    The k-th layer of a class in the configuration has the number k - 1. Keras 2.13 counts each layer twice,
+    so that there it is the k-th group of that class; where the group also stores the layer's name, it must agree.
     """
 
     def __init__(self, container: Container) -> None:
@@ -47,7 +47,7 @@ class CounterNames:
 
     def embedding(self, layer: Layer) -> Tensor:
         """Find the table of an Embedding."""
-        return self._existing(f"{self._group(layer)}/vars/0", layer)
+        return check_table(self._existing(f"{self._group(layer)}/vars/0", layer), self._where(layer))
 
     def _group(self, layer: Layer) -> str:
         place = ""
@@ -64,7 +64,12 @@ class CounterNames:
     def _inside(self, place: str, class_name: str, number: int, layer: Layer) -> str:
         for groups in LAYER_GROUPS:
             prefix = f"{place}/{groups}".strip("/")
-            found = sorted(self._groups.get((prefix, snake_case(class_name)), ()), key=_counter)
+            kind = snake_case(class_name)
+            found = sorted(self._groups.get((prefix, kind), ()), key=_counter)
+            if groups == "layers":
+                # Layers without arrays may leave no group, but they are counted.
+                found = [group for group in found if group == (f"{kind}_{number}" if number else kind)]
+                number = 0
             if number < len(found):
                 return f"{prefix}/{found[number]}"
         raise BadWeights(

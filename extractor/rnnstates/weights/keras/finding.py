@@ -2,6 +2,7 @@
 
 import re
 
+from ...errors import BadWeights
 from ..canonical import Direction
 from ..readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered
@@ -54,12 +55,29 @@ def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
         for name in names:
             owner, half = _owner(group, name)
             by_owner.setdefault(owner, {}).setdefault(half, []).append(name)
-        if len(by_owner) == 2 and group in by_owner:
-            # Keras 3 leaves the name of an explicit backward layer as it is: the rest of a Bidirectional is that.
-            (rest,) = by_owner.keys() - {group}
-            by_owner[group]["backward"] = by_owner.pop(rest)["forward"]
+        _join_halves(by_owner, group)
         found += [_in_group(container, f"{root}/{group}", owner, halves) for owner, halves in by_owner.items()]
     return found
+
+
+def _join_halves(by_owner: dict[str, dict[Direction, list[str]]], group: str) -> None:
+    """Mend what names alone do not tell.
+
+    Keras 3 leaves the name of an explicit backward layer as it is: beside a group's own LSTM the only other one is
+    that. And a layer is no backward half because it is called ``backward_lstm``.
+    """
+    if len(by_owner) == 2 and group in by_owner:
+        (rest,) = by_owner.keys() - {group}
+        own, other = by_owner[group], by_owner[rest]
+        if own.keys() == other.keys() == {"forward"} and _leaves(own) == _leaves(other) and len(_leaves(own)) > 1:
+            own["backward"] = by_owner.pop(rest)["forward"]
+    for halves in by_owner.values():
+        if halves.keys() == {"backward"}:
+            halves["forward"] = halves.pop("backward")
+
+
+def _leaves(halves: dict[Direction, list[str]]) -> list[str]:
+    return [name.split("/")[-1].split(":")[0] for name in halves["forward"]]
 
 
 def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:
@@ -97,7 +115,7 @@ def _owner(group: str, name: str) -> tuple[str, Direction]:
     if parts and CELL.fullmatch(parts[-1]):
         parts = parts[:-1]
     half: Direction = "forward"
-    if len(parts) > 1:
+    if len(parts) > 1 and parts[-1] != group:
         for direction, prefix in DIRECTION_PREFIXES.items():
             if parts[-1].startswith(prefix):
                 parts, half = parts[:-1], direction
@@ -112,7 +130,11 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
     table = None
     for half, names in halves.items():
         leaves = [name.split("/")[-1].split(":")[0] for name in names]
-        tensors = [container.tensors[f"{place}/{name}".strip("/")] for name in names]
+        places = [f"{place}/{name}".strip("/") for name in names]
+        missing = [at for at in places if at not in container.tensors]
+        if missing:
+            raise BadWeights(f"{container.path}: has no dataset '{missing[0]}', which its group lists; it is damaged.")
+        tensors = [container.tensors[at] for at in places]
         if len(names) > 1 and all(leaf.startswith(role) for leaf, role in zip(leaves, ROLES, strict=False)):
             cells[half] = roles_by_order(tensors, f"{container.path}: layer '{owner}'")
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:

@@ -10,9 +10,9 @@ from typing import Any
 
 from ...errors import BadWeights
 from .calls import Call, Reference, calls, references
-from .vocabulary import MODELS
+from .vocabulary import MODELS, snake_case
 
-__all__ = ["Graph", "Layer", "Producer", "read_graph"]
+__all__ = ["Graph", "Layer", "Producer", "is_own", "read_graph"]
 
 DEEPEST = 50
 MOST_LAYERS = 100_000
@@ -58,6 +58,10 @@ class Producer:
     index: int
 
 
+# Stands for the inputs of the whole model; a layer may read them in one call and another layer in the next.
+INPUTS = Layer(("inputs",), "InputLayer", {}, False, 0, ())
+
+
 @dataclass(eq=False)
 class _Model:
     """A model's own names: its layers, its models, how they are called, what goes in and out."""
@@ -95,7 +99,7 @@ class Graph:
         self._models[layer.path] = model
 
     def producers(self, layer: Layer, *, first: bool = False) -> list[Producer]:
-        """Name what feeds a layer, each once; nothing where it reads the model's inputs.
+        """Name what feeds a layer, each once; ``INPUTS`` where a call reads the model's inputs.
 
         Parameters
         ----------
@@ -105,7 +109,7 @@ class Graph:
         """
         model = self._models[layer.path]
         found: dict[tuple[tuple[str, ...], int], Producer] = {}
-        waiting = list(_reads(model, layer.path[-1], first=first))
+        waiting = _reads(model, layer.path[-1], first=first)
         # Each tensor is followed once: models shared at every depth would otherwise multiply.
         seen = set()
         while waiting:
@@ -113,6 +117,9 @@ class Graph:
             if (id(inside), reference) in seen:
                 continue
             seen.add((id(inside), reference))
+            if inside.parent is None and reference.layer in inside.inputs:
+                found[INPUTS.path, 0] = Producer(INPUTS, 0)
+                continue
             if reference.layer in inside.layers:
                 producer = Producer(inside.layers[reference.layer], reference.index)
                 found[producer.layer.path, producer.index] = producer
@@ -168,7 +175,7 @@ def read_graph(config: Mapping[str, Any], where: str) -> Graph | None:
     BadWeights
         It contradicts itself.
     """
-    if _entries(config) is None:
+    if _entries(config) is None or str(config.get("class_name")) not in MODELS or not is_own(config):
         return None
     graph = Graph(where)
     _read_model(config, graph, _Model(_is_sequential(config), None), (), ())
@@ -185,28 +192,36 @@ def _read_model(
     for inner in _entries(entry) or []:
         name, class_name, config = _identity(inner, graph.where)
         model.calls[name] = _sequential_call(previous) if model.sequential else calls(inner.get("inbound_nodes"))
-        number = counts.setdefault(class_name, 0)
-        counts[class_name] += 1
-        if _entries(inner) is not None and (class_name in MODELS or not _is_own(inner)):
+        kind = snake_case(class_name)
+        number = counts.setdefault(kind, 0)
+        counts[kind] += 1
+        if _entries(inner) is not None and class_name in MODELS and is_own(inner):
             model.models[name] = _Model(_is_sequential(inner), (model, name))
             _read_model(inner, graph, model.models[name], (*path, name), (*outer, (class_name, number)))
         elif class_name == "InputLayer":
             model.inputs.append(name)
         else:
-            layer = Layer((*path, name), class_name, config, not _is_own(inner), number, outer)
+            layer = Layer((*path, name), class_name, config, not is_own(inner), number, outer)
             model.layers[name] = layer
             graph.add(layer, model)
         previous = name
-    _read_ends(entry, model, previous)
+    _read_ends(entry, model, previous, graph.where)
 
 
-def _read_ends(entry: Mapping[str, Any], model: _Model, last: str | None) -> None:
+def _read_ends(entry: Mapping[str, Any], model: _Model, last: str | None, where: str) -> None:
     """Find what goes in and out of a model."""
     if model.sequential:
         model.inputs = [*model.inputs, _OUTSIDE]
         model.outputs = [] if last is None else [Reference(last, 0)]
         return
     config = entry["config"]
+    if model.parent is not None and any(
+        isinstance(config.get(end), Mapping) for end in ("input_layers", "output_layers")
+    ):
+        raise BadWeights(
+            f"{where}: model '{model.parent[1]}' inside takes or gives its tensors by name, which is not read here; "
+            "save it alone."
+        )
     ordered = [reference.layer for reference in references(config.get("input_layers"))]
     model.inputs = [name for name in ordered if name in model.inputs] or model.inputs
     model.outputs = references(config.get("output_layers"))
@@ -236,13 +251,14 @@ def _is_sequential(entry: Mapping[str, Any]) -> bool:
     return not (isinstance(config, Mapping) and "output_layers" in config)
 
 
-def _is_own(entry: Mapping[str, Any]) -> bool:
+def is_own(entry: Mapping[str, Any]) -> bool:
     """Tell whether a class is Keras' own: its registered name has no package before it, its module is Keras'."""
     registered = entry.get("registered_name")
     if registered is not None and registered != entry.get("class_name"):
         return False
-    module = entry.get("module")
-    return not isinstance(module, str) or module.split(".")[0] in ("keras", "tensorflow", "tf_keras", "builtins")
+    # Keras 2 writes no module into a legacy file; Keras 3 writes null for a class of the user's main program.
+    module = entry.get("module", "keras")
+    return isinstance(module, str) and module.split(".")[0] in ("keras", "tensorflow", "tf_keras", "builtins")
 
 
 def _identity(entry: Mapping[str, Any], where: str) -> tuple[str, str, Mapping[str, Any]]:

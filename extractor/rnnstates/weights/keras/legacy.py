@@ -8,7 +8,7 @@ from ...errors import BadWeights
 from ..canonical import Direction
 from ..readers import Container, Tensor
 from .graph import Layer
-from .naming import roles_by_order
+from .naming import check_table, roles_by_order
 from .vocabulary import DIRECTION_PREFIXES
 
 __all__ = ["LegacyNames", "list_attribute"]
@@ -39,7 +39,7 @@ class LegacyNames:
             raise BadWeights(
                 f"{self._container.path}: layer '{layer.name}' has {len(names)} arrays; expected one table."
             )
-        return self._tensor(layer, names[0])
+        return check_table(self._tensor(layer, names[0]), f"{self._container.path}: layer '{layer.name}'")
 
     def _names(self, layer: Layer) -> list[str]:
         """List the layer's arrays; those of a layer in an inner model stand among its model's."""

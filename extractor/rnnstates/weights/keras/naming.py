@@ -8,7 +8,7 @@ from ..readers import Tensor
 from .graph import Layer
 from .vocabulary import ROLES
 
-__all__ = ["TensorNames", "roles_by_order"]
+__all__ = ["TensorNames", "check_table", "roles_by_order"]
 
 
 class TensorNames(Protocol):
@@ -40,3 +40,16 @@ def roles_by_order(tensors: list[Tensor], where: str) -> dict[str, Tensor]:
             "it in Keras 2 into an LSTM layer and save that."
         )
     return roles
+
+
+def check_table(table: Tensor, where: str) -> Tensor:
+    """Refuse what is no table of an embedding.
+
+    Raises
+    ------
+    BadWeights
+        It has not two axes.
+    """
+    if len(table.shape) != 2:
+        raise BadWeights(f"{where}: its table has shape {table.shape}; expected (vocabulary, width).")
+    return table

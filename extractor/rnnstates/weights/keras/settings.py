@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import BadWeights
 from ..canonical import Direction
+from .graph import is_own
 from .vocabulary import MERGE_MODES, activation_name, default_recurrent_activation
 
 __all__ = ["CellSettings", "LayerSettings", "layer_settings", "wrapped"]
@@ -82,6 +83,8 @@ def wrapped(config: Mapping[str, Any], key: str = "layer") -> tuple[str, Mapping
     inner = config.get(key)
     if not isinstance(inner, Mapping) or not isinstance(inner.get("config"), Mapping):
         return "nothing", {}
+    if not is_own(inner):
+        return f"a class '{inner.get('class_name')}' that is not Keras' own", inner["config"]
     return str(inner.get("registered_name") or inner.get("class_name")), inner["config"]
 
 

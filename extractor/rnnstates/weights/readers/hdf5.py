@@ -67,12 +67,14 @@ def _tensor(name: str, dataset: h5py.Dataset, path: str) -> Tensor:
 def _read(dataset: h5py.Dataset, where: str) -> Array:
     with _damage_told(where):
         _check(dataset, where)
+        half = dataset.attrs.get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
+        # Before reading: elements of variable length may be far larger than what is declared.
+        if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
+            raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
         values: Array = dataset[()]
-        if dataset.attrs.get("dtype") == "bfloat16" and values.dtype.itemsize == 2:
+        if half:
             # The upper half of a float32.
             return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    if values.dtype.kind != "f":
-        raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 

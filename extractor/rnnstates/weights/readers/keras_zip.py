@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +57,7 @@ def _archive(path: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as reason:
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.error, lzma.LZMAError) as reason:
         raise BadWeights(f"{path}: a zip archive that cannot be read ({reason}); save the model again.") from reason
 
 

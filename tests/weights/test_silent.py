@@ -1,0 +1,81 @@
+"""Models that were once read as something else than Keras computes, without a word."""
+
+import numpy as np
+import pytest
+
+import rnnstates
+
+from .keras_models import keras_of, randomise, save
+
+
+@pytest.fixture(params=[2, 3], ids=lambda generation: f"keras {generation}")
+def keras(request):
+    return keras_of(request.param)
+
+
+WHOLE = [".keras", "legacy model.h5"]
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_layer_called_on_different_things_ends_the_chain(keras, kind, tmp_path):
+    inputs = keras.Input((None, 4))
+    a, b, c = (keras.layers.LSTM(4, return_sequences=True, name=name) for name in "abc")
+    save(randomise(keras.Model(inputs, [c(a(inputs)), a(b(inputs))])), tmp_path / "file", kind)
+    assert names(tmp_path / "file", "c") == ["a", "c"]
+    assert any(
+        "before 'a', which is not run" in note for note in rnnstates.load_weights(tmp_path / "file", layer="c").notes
+    )
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_models_without_arrays_do_not_shift_the_others(keras, kind, tmp_path):
+    def encoder(name):
+        inputs = keras.Input((None, 4))
+        return keras.Model(inputs, keras.layers.LSTM(4, return_sequences=True, name="lstm")(inputs), name=name)
+
+    inner = keras.Input((None, 4))
+    scale = keras.Model(inner, keras.layers.Rescaling(2.0)(inner), name="scale")
+    first, second = encoder("first"), encoder("second")
+    left, right = keras.Input((None, 4)), keras.Input((None, 4))
+    save(randomise(keras.Model([left, right], [first(scale(left)), second(right)])), tmp_path / "file", kind)
+    for model in (first, second):
+        network = rnnstates.load_weights(tmp_path / "file", layer=f"{model.name}/lstm")
+        np.testing.assert_array_equal(network.layers[0].forward.kernel, model.get_weights()[0])
+
+
+def test_a_class_of_the_main_program_is_not_keras_own(tmp_path):
+    keras = keras_of(3)
+    own = type("LSTM", (keras.layers.LSTM,), {"__module__": "__main__"})
+    with keras.saving.custom_object_scope({"LSTM": own}):
+        both = keras.layers.Bidirectional(own(3, return_sequences=True))
+    for layer in (own(3, return_sequences=True), both):
+        keras.Sequential([keras.Input((5, 4)), layer]).save(tmp_path / "m.keras")
+        with pytest.raises(rnnstates.BadWeights, match="not Keras' own"):
+            rnnstates.load_weights(tmp_path / "m.keras")
+
+
+def test_a_layer_named_backward_reads_forward(tmp_path):
+    keras = keras_of(2)
+
+    class Stacked(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.low = keras.layers.LSTM(4, return_sequences=True, name="forward_lstm")
+            self.high = keras.layers.LSTM(5, return_sequences=True, name="backward_lstm")
+
+        def call(self, inputs):
+            return self.high(self.low(inputs))
+
+    model = Stacked()
+    model(np.ones((1, 2, 3), np.float32))
+    model.save_weights(str(tmp_path / "w.h5"))
+    network = rnnstates.load_weights(tmp_path / "w.h5")
+    assert [list(layer.directions) for layer in network.layers] == [["forward"], ["forward"]]
+
+
+def test_a_constant_initial_state_is_noted(tmp_path):
+    keras = keras_of(3)
+    inputs = keras.Input((5, 4), batch_size=2)
+    state = np.ones((2, 3), np.float32)
+    keras.Model(inputs, keras.layers.LSTM(3)(inputs, initial_state=[state, state])).save(tmp_path / "m.keras")
+    assert any("given an initial state" in note for note in rnnstates.load_weights(tmp_path / "m.keras").notes)
