@@ -147,6 +147,8 @@ WRONG = {
     "a missing directory": (["extract", "in.h5", "no/out.h5"], 73, "does not exist; make it first"),
     "a file as directory": (["extract", "in.h5", "in.npy/out.h5"], 73, "is not a directory"),
     "a directory as output": (["extract", "in.h5", "sub", "--force"], 73, "a directory; name a file in it"),
+    "a named pipe as output": (["extract", "in.h5", "fifo", "--force"], 73, "a device, pipe or socket"),
+    "a device as output": (["extract", "in.h5", "device", "--force"], 73, "a device, pipe or socket"),
     "no lengths": (["extract", "in.npy", "out.h5"], 65, "--lengths full"),
     "an unknown state": (["extract", "in.h5", "out.h5", "--states", "hiden"], 2, "Did you mean 'hidden'?"),
     "an unknown pooling": (["extract", "in.h5", "out.h5", "--pool", "median"], 2, "unknown; known are mean, last"),
@@ -163,11 +165,22 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def terminal_device():
+    """A device of our own, which nobody misses if the program should replace it after all."""
+    leader, follower = os.openpty()
+    yield os.ttyname(follower)
+    os.close(leader)
+    os.close(follower)
+
+
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_call_says_what_to_do_exits_as_tabled_and_leaves_nothing(place, name):
+def test_a_wrong_call_says_what_to_do_exits_as_tabled_and_leaves_nothing(place, name, terminal_device):
     (place / "taken.h5").write_text("precious")
     (place / "link.h5").hardlink_to(place / "in.h5")
     (place / "sub").mkdir()
+    os.mkfifo(place / "fifo")
+    (place / "device").symlink_to(terminal_device)
     np.save(place / "tokens.npy", np.ones((2, 3), int))
     before = {path: path.read_bytes() for path in place.iterdir() if path.is_file()}
     arguments, code, message = WRONG[name]

@@ -44,11 +44,24 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     if path.is_symlink():
         path = path.resolve()
     _check_directory(path.parent, output)
-    if path.is_dir():
-        raise CannotCreate(f"{output}: a directory; name a file in it.")
+    check_regular(path, output)
     if path.exists() and not force:
         raise CannotCreate(f"{output}: exists; replace it with --force, or choose another output.")
     return path
+
+
+def check_regular(path: Path, output: object) -> None:
+    """Refuse what is there and no ordinary file: renaming onto a device or a pipe would take its place.
+
+    Raises
+    ------
+    CannotCreate
+        It is a directory, device, pipe or socket.
+    """
+    if path.is_dir():
+        raise CannotCreate(f"{output}: a directory; name a file in it.")
+    if path.exists() and not path.is_file():
+        raise CannotCreate(f"{output}: a device, pipe or socket, which a file would replace; name a file instead.")
 
 
 def free_space(path: Path) -> int:
