@@ -4,7 +4,8 @@
 group       options
 ==========  ==================================================================================================
 Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
-Model       ``--weights --layer --units --seed --forget-bias --save-weights``
+Model       ``--weights --layer --units --seed --forget-bias --convention --activation --recurrent-activation
+            --cell-clip --projection-clip --initial-state --save-weights``
 Output      ``--states --pool --layout --dtype --force``
 Run         ``--engine --precision --threads --memory --dry-run --progress --json --no-timestamps``
 ==========  ==================================================================================================
@@ -15,7 +16,7 @@ from typing import Any
 
 import click
 
-from rnnstates import DTYPES, ENGINES, LAYOUTS, PADDINGS, POOLINGS, PRECISIONS, STATES
+from rnnstates import CONVENTIONS, DTYPES, ENGINES, LAYOUTS, PADDINGS, POOLINGS, PRECISIONS, STATES
 
 __all__ = ["GroupedCommand", "extract_options", "json_option"]
 
@@ -76,7 +77,7 @@ _EXTRACT = (
             help="Where the padding stands: behind the valid steps or before."),
     _option("--allow-nonfinite", is_flag=True, group="Input", help="Let NaN and infinity in valid steps pass."),
     _option("--weights", metavar="FILE", group="Model",
-            help="Trained weights: .keras, .weights.h5 or .h5 of Keras; else random ones."),
+            help="Trained weights of Keras, PyTorch, ONNX, TensorFlow, JAX, …; else random ones."),
     _option("--layer", metavar="NAME", group="Model",
             help="Which recurrent layer of a bigger model; those below it in its stack run too."),
     _option("--units", type=click.IntRange(min=1), metavar="N", group="Model",
@@ -85,6 +86,18 @@ _EXTRACT = (
             help="Of random weights.  [default: 0]"),
     _option("--forget-bias", type=float, metavar="F", group="Model",
             help="Forget bias of random weights [default: 1]; with --weights, what to add at run time."),
+    _option("--convention", metavar="NAME", group="Model",
+            help="What plain kernel, recurrent_kernel and bias in --weights mean: " + _list(CONVENTIONS) + "."),
+    _option("--activation", metavar="NAME", group="Model",
+            help="Of candidate and cell, where the file does not say it (tanh, relu, …)."),
+    _option("--recurrent-activation", metavar="NAME", group="Model", help="Of the gates, likewise (sigmoid, …)."),
+    _option("--cell-clip", type=float, metavar="F", group="Model",
+            help="Hold the cell state within this, where the file does not say it (TensorFlow 1)."),
+    _option("--projection-clip", type=float, metavar="F", group="Model",
+            help="Hold the projected hidden state within this, likewise."),
+    _option("--initial-state", metavar="FILE", group="Model",
+            help="States to start from, by name in a .npz or HDF5 file; an output made with --pool final is continued. "
+                 " [default: zero]"),
     _option("--save-weights", metavar="FILE", group="Model",
             help="Keep the weights that were used, as Keras .weights.h5."),
     _option("--states", default="hidden,cell", show_default=True, metavar="NAMES", group="Output",

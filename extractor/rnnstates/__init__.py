@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from .pooling import POOLINGS
     from .request import DTYPES, PADDINGS
     from .weights.canonical import LayerWeights, Network, RecurrentLayer
+    from .weights.conventions import CONVENTIONS
     from .weights.initialise import random_network
     from .weights.load import load_weights
     from .weights.save import save_weights
 
 # From public name to where it lives.
 _LAZY = {
+    "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
     "DTYPES": ("request", "DTYPES"),
     "ENGINES": ("network.engines", "ENGINES"),
     "LAYOUTS": ("output.format", "LAYOUTS"),
@@ -64,6 +66,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "CONVENTIONS",
     "DTYPES",
     "ENGINES",
     "LAYOUTS",

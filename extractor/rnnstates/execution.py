@@ -6,7 +6,7 @@ Nothing polls: the reading thread waits for the oldest window's tiles.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
@@ -16,12 +16,13 @@ from threadpoolctl import threadpool_limits
 from .arrays import Array, Tile
 from .checking import check_finite, check_tokens
 from .job import WINDOWS_HELD, Job
-from .network.cells import DERIVED
+from .network.cells import DERIVED, GATE_STATES
 from .network.stack import Engine, Stack
 from .output.format import DatasetSpec
 from .output.sink import Sink, to_dtype
 from .planning import Window, tiles, windows
 from .pooling import pool
+from .weights.canonical import Network
 
 __all__ = ["Progress", "run"]
 
@@ -53,7 +54,8 @@ def run(job: Job, engine: Engine, sink: Sink, progress: Progress | None = None) 
     int
         How many values were too large for the dtype they are stored in, and became infinite.
     """
-    worker = _Worker(job, sink, Stack(job.network, engine))
+    gates = [state for state in job.request.states if state in GATE_STATES]
+    worker = _Worker(job, sink, Stack(job.network, engine, gates))
     # Two levels of threads would fight for the cores, and products split among threads round differently.
     with threadpool_limits(1), engine.running():
         return _run_windows(job, worker, progress)
@@ -164,8 +166,12 @@ class _Worker:
         """Run the tile of these rows of the window and store its states."""
         tile = self._tile(members, block.values, window)
         block.done()
-        results = self._stack.run(tile)
-        overflowed = sum(self._store(spec, tile, results[spec.part]) for spec in self._job.specs)
+        initial = {} if self._job.initial is None else self._job.initial.read(tile.rows)
+        start = _starts(self._job.network, initial, len(tile.rows), self._job.request.precision)
+        results = self._stack.run(tile, start)
+        overflowed = 0
+        for spec in self._job.specs:
+            overflowed += self._store(spec, tile, results[spec.part], start[spec.part])
         return _Done(int(tile.lengths.sum()), overflowed)
 
     def _tile(self, members: Array, block: Any, window: Window) -> Tile:
@@ -181,11 +187,13 @@ class _Worker:
             inputs = self._embedding[inputs]
         return Tile(rows, inputs, lengths)
 
-    def _store(self, spec: DatasetSpec, tile: Tile, states: Any) -> int:
+    def _store(self, spec: DatasetSpec, tile: Tile, states: Mapping[str, Array], start: Mapping[str, Array]) -> int:
         values = _state(states, spec.state)
         if spec.pooling is not None:
             direction = self._directions[spec.part]
-            pooled, overflowed = to_dtype(pool(spec.pooling, values, tile.lengths, direction=direction), spec.dtype)
+            first = start.get(spec.state)
+            vectors = pool(spec.pooling, values, tile.lengths, direction=direction, start=first)
+            pooled, overflowed = to_dtype(vectors, spec.dtype)
             for row, vector in zip(tile.rows, pooled, strict=True):
                 self._sink.put(spec, int(row), vector[np.newaxis])
             return overflowed
@@ -196,7 +204,19 @@ class _Worker:
         return overflowed
 
 
-def _state(states: Any, name: str) -> Array:
-    parts = DERIVED.get(name)
-    values: Array = np.concatenate([getattr(states, p) for p in parts], axis=-1) if parts else getattr(states, name)
-    return values
+def _state(states: Mapping[str, Array], name: str) -> Array:
+    if name not in DERIVED:
+        return states[name]
+    return np.concatenate([states[part] for part in DERIVED[name] if part in states], axis=-1)
+
+
+def _starts(
+    network: Network, given: Mapping[str, Mapping[str, Array]], rows: int, precision: str
+) -> dict[str, dict[str, Array]]:
+    """Give the states that each part starts from, [B, W]: those of the run, else those that its weights bring."""
+    starts: dict[str, dict[str, Array]] = {}
+    for part, _, _, weights in network.parts():
+        learned = {name: np.broadcast_to(values, (rows, len(values))) for name, values in weights.initial.items()}
+        chosen = {**learned, **given.get(part, {})}
+        starts[part] = {name: np.asarray(values, precision) for name, values in chosen.items()}
+    return starts

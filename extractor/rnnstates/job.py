@@ -2,22 +2,22 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array
 from .errors import BadInput, MemoryBudgetError, OptionError
-from .network.cells import state_width
+from .network.cells import available, carried, state_width
 from .network.engines import choose_engine
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
 from .planning import Grid, Widths, make_grid, memory_needed
-from .request import Request
+from .request import DEFAULT_STATES, Request
 from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
+from .sources.initial import InitialStates, open_initial
 from .weights.canonical import Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
@@ -61,6 +61,13 @@ class Job:
     memory: int
     tokens: bool
     notes: Notes
+    initial: InitialStates | None = None
+
+    def close(self) -> None:
+        """Close the files that the job reads."""
+        self.source.close()
+        if self.initial is not None:
+            self.initial.close()
 
     @property
     def bytes_to_write(self) -> int:
@@ -79,6 +86,7 @@ def prepare(
     dataset: str | None,
     ids: Any,
     random: dict[str, Any],
+    initial: Any = None,
 ) -> Job:
     """Open the input and plan the run.
 
@@ -93,6 +101,8 @@ def prepare(
         Name of the inputs in an HDF5 file.
     random : dict
         ``units``, ``seed`` and ``forget_bias`` of random weights.
+    initial : path, mapping or None
+        The states to start from.
 
     Raises
     ------
@@ -110,14 +120,22 @@ def prepare(
         tokens = _check_features(source, network, notes)
         shape = Shape(read_lengths(lengths, source), source.shape[1], request.layout, request.padding)
         _note_data(source, shape, request, notes, tokens=tokens)
-        return _plan(source, network, request, shape=shape, ids=open_ids(ids, source), tokens=tokens, notes=notes)
+        _check_states(network, request, notes)
+        job = _plan(source, network, request, shape=shape, ids=open_ids(ids, source), tokens=tokens, notes=notes)
+        return job if initial is None else replace(job, initial=_initial(initial, network, shape, notes))
     except BaseException:
         source.close()
         raise
 
 
 def choose_network(
-    weights: Any, *, layer: str | None, units: int | None, seed: int | None, forget_bias: float | None
+    weights: Any,
+    *,
+    layer: str | None,
+    units: int | None,
+    seed: int | None,
+    forget_bias: float | None,
+    **unsaid: Any,
 ) -> Network | None:
     """Load the weights that were asked for; None for random ones.
 
@@ -128,15 +146,18 @@ def choose_network(
     MissingInput, BadWeights
     """
     if weights is None:
-        if layer is not None:
-            raise OptionError(f"--layer {layer}: names a layer of a weights file; give one with --weights.")
+        for name, value in (("layer", layer), *unsaid.items()):
+            if value is not None:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} {value}: says something of a weights file; give one with --weights."
+                )
         return None
     for name, value in (("units", units), ("seed", seed)):
         if value is not None:
             raise OptionError(f"--{name} {value}: is for random weights, but --weights gives a file; leave one away.")
     if isinstance(weights, Network):
         return weights
-    return load_weights(os.fspath(weights), layer=layer, forget_bias=forget_bias)
+    return load_weights(os.fspath(weights), layer=layer, forget_bias=forget_bias, **unsaid)
 
 
 def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
@@ -161,6 +182,33 @@ def _check_features(source: Source, network: Network, notes: Notes) -> bool:
     return False
 
 
+def _check_states(network: Network, request: Request, notes: Notes) -> None:
+    """Refuse a state that no layer has; what only some layers lack is left out there, and said."""
+    for state in request.states:
+        lacking = [
+            (layer.name, weights.cell) for _, layer, _, weights in network.parts() if state not in available(weights)
+        ]
+        if not lacking:
+            continue
+        name, cell = lacking[0]
+        default = tuple(request.states) == DEFAULT_STATES
+        if len(lacking) == len(list(network.parts())) and not default:
+            had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
+            raise OptionError(f"--states {state}: no layer has it; layer '{name}' is a {cell}. There are {had}.")
+        notes.say(f"layer '{name}' is a {cell}, which has no state '{state}'; it is left out there.")
+
+
+def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> InitialStates:
+    wanted = {
+        (part, name): state_width(weights, name) for part, _, _, weights in network.parts() for name in carried(weights)
+    }
+    opened = open_initial(initial, wanted, shape.sequences)
+    named = {f"{part}/{name}".strip("/") for part, name in wanted}
+    if missing := sorted(named - set(opened.named())):
+        notes.say(f"no initial state is given for {', '.join(missing)}; zero is taken.")
+    return opened
+
+
 def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
     if shape.sequences == 0:
         notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
@@ -178,7 +226,10 @@ def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, 
 def _plan(
     source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes
 ) -> Job:
-    specs = plan_datasets(network, shape, states=request.states, pool=request.pool, dtype=request.dtype)
+    precision = np.dtype(request.precision)
+    specs = plan_datasets(
+        network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=precision
+    )
     widths = _widths(source, network, request)
     grid = make_grid(shape.steps, widths, source.rows_together)
     threads, memory = _fit_memory(request, shape.lengths, grid, widths)
@@ -191,10 +242,12 @@ def _plan(
 
 def _widths(source: Source, network: Network, request: Request) -> Widths:
     item = np.dtype(request.precision).itemsize
-    kept: Sequence[str] = request.states or ("hidden", "cell")
-    # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
-    states = sum(2 * 2 * weights.units * item for _, _, _, weights in network.parts())
-    pooled = max(state_width(weights, state) for _, _, _, weights in network.parts() for state in kept) * 8
+    states = pooled = 0
+    for _, _, _, weights in network.parts():
+        kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
+        # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
+        states += sum(2 * state_width(weights, state) * item for state in kept)
+        pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
     stored = source.dtype.itemsize * (source.shape[2] if len(source.shape) == 3 else 1)
     return Widths(stored=stored, computed=2 * network.features * item, states=states + 2 * pooled)
 

@@ -36,6 +36,12 @@ def extract(
     units: int | None = None,
     seed: int | None = None,
     forget_bias: float | None = None,
+    convention: str | None = None,
+    activation: str | None = None,
+    recurrent_activation: str | None = None,
+    cell_clip: float | None = None,
+    projection_clip: float | None = None,
+    initial_state: Any = None,
     states: str | Sequence[str] | None = ("hidden", "cell"),
     pool: str | Sequence[str] | None = ("mean", "last"),
     layout: str = "padded",
@@ -71,8 +77,16 @@ def extract(
         Of random weights: 64 and 0.
     forget_bias : float or None
         Of random weights; for a file, what to add to the forget gate at run time on top of the stored bias.
+    convention, activation, recurrent_activation, cell_clip, projection_clip
+        What a weights file does not say, as ``load_weights`` takes them.
+    initial_state : path, mapping or None
+        The states to start from, by the names they have in an output file: [W] for all sequences or [N, W], in a
+        .npz, an HDF5 file or arrays. An output with ``pool="final"`` is continued so. None for zero, or what the
+        weights bring.
     states : names
-        What to keep for every step: ``hidden``, ``cell``, ``state`` (both, concatenated as [cell, hidden]).
+        What to keep for every step: ``hidden``, ``cell``, ``state`` (both, concatenated as [cell, hidden]), gates
+        (``input_gate``, ``forget_gate``, ``output_gate``, ``candidate``; of a GRU ``update_gate``, ``reset_gate``,
+        ``candidate``). ``("hidden", "cell")`` gives what the cell has of them.
     pool : names
         What to keep for every sequence: names in ``rnnstates.POOLINGS``.
     layout : str
@@ -121,11 +135,17 @@ def extract(
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
     """
-    place = None if output is None else check_destination(output, force=force, sources=[inputs, lengths, ids, weights])
+    place = (
+        None
+        if output is None
+        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, initial_state])
+    )
     job = _prepare(
         inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, states=states,
+        convention=convention, activation=activation, recurrent_activation=recurrent_activation,
+        cell_clip=cell_clip, projection_clip=projection_clip,
         pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
-        dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+        dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
     )  # fmt: skip
     try:
         if place is not None:
@@ -144,7 +164,7 @@ def extract(
             "--threads, keep fewer --states, or write to a file instead of memory."
         ) from reason
     finally:
-        job.source.close()
+        job.close()
 
 
 def preview(
@@ -167,7 +187,7 @@ def preview(
     force = bool(options.pop("force", False))
     place = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
     job = _prepare(inputs, lengths, **options)
-    job.source.close()
+    job.close()
     return {
         "input": job.source.name,
         "sequences": job.shape.sequences,
@@ -203,6 +223,7 @@ def _prepare(
     units: int | None = None,
     seed: int | None = None,
     forget_bias: float | None = None,
+    initial_state: Any = None,
     states: str | Sequence[str] | None = ("hidden", "cell"),
     pool: str | Sequence[str] | None = ("mean", "last"),
     layout: str = "padded",
@@ -213,14 +234,17 @@ def _prepare(
     threads: int | None = None,
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
+    **unsaid: Any,
 ) -> Job:
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
         threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
     )  # fmt: skip
-    network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias)
+    network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, **unsaid)
     random = {"units": units, "seed": seed, "forget_bias": forget_bias}
-    return prepare(inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random)
+    return prepare(
+        inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random, initial=initial_state
+    )
 
 
 def _to_file(

@@ -12,7 +12,11 @@ import numpy.typing as npt
 from .arrays import Array, valid_mask
 from .weights.canonical import Direction
 
-__all__ = ["POOLINGS", "pool"]
+__all__ = ["FINAL", "POOLINGS", "pool"]
+
+# The pooling from which another run can go on: of every state the cell carries, as precise as it was computed, and for
+# an empty sequence the state it started from.
+FINAL = "final"
 
 Lengths = npt.NDArray[np.int64]
 
@@ -67,6 +71,7 @@ def _first(values: Array, lengths: Lengths, direction: Direction) -> Array:
 POOLINGS: dict[str, Callable[[Array, Lengths, Direction], Array]] = {
     "mean": _mean,
     "last": _last,
+    "final": _last,
     "first": _first,
     "max": _max,
     "min": _min,
@@ -75,7 +80,9 @@ POOLINGS: dict[str, Callable[[Array, Lengths, Direction], Array]] = {
 }
 
 
-def pool(name: str, values: Array, lengths: Lengths, *, direction: Direction = "forward") -> Array:
+def pool(
+    name: str, values: Array, lengths: Lengths, *, direction: Direction = "forward", start: Array | None = None
+) -> Array:
     """Pool the states of a tile over the valid steps.
 
     Parameters
@@ -86,12 +93,15 @@ def pool(name: str, values: Array, lengths: Lengths, *, direction: Direction = "
         Zero past the length.
     lengths : int64 [B]
     direction : str
-        ``forward`` or ``backward``: decides which end ``first`` and ``last`` mean.
+        ``forward`` or ``backward``: decides which end ``first``, ``last`` and ``final`` mean.
+    start : floating [B, H] or None
+        The state the sequences started from, zero if None; only ``final`` asks for it.
 
     Returns
     -------
     floating [B, H]
-        float64 where sums are involved, else the dtype of ``values``; NaN where the length is 0.
+        float64 where sums are involved, else the dtype of ``values``; where the length is 0, NaN, but ``start`` in the
+        case of ``final``.
 
     Examples
     --------
@@ -103,6 +113,8 @@ def pool(name: str, values: Array, lengths: Lengths, *, direction: Direction = "
     if some.all():
         return POOLINGS[name](values, lengths, direction)
     pooled = np.full((len(lengths), values.shape[2]), np.nan)
+    if name == FINAL:
+        pooled[:] = 0 if start is None else start
     if some.any():
         pooled[some] = POOLINGS[name](values[some], lengths[some], direction)
     return pooled

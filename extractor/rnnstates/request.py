@@ -15,9 +15,11 @@ from .network.engines import ENGINES, PRECISIONS
 from .output.format import LAYOUTS
 from .pooling import POOLINGS
 
-__all__ = ["DTYPES", "PADDINGS", "Request", "make_request", "parse_size"]
+__all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "make_request", "parse_size"]
 
 PADDINGS = ("post", "pre")
+# What is kept if nothing is said: a cell that has no cell state gives the hidden one.
+DEFAULT_STATES = ("hidden", "cell")
 DTYPES = ("float32", "float16", "float64")
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from rnnstates.errors import BadWeights
-from rnnstates.weights.canonical import GATE_ORDER
-from rnnstates.weights.conventions import KERAS_LSTM, Convention
+from rnnstates.weights.canonical import GATES
+from rnnstates.weights.conventions import CONVENTIONS, Convention
 from rnnstates.weights.convert import to_layer_weights
 
+GATE_ORDER = GATES["lstm"]
+KERAS_LSTM = CONVENTIONS["keras"]["lstm"]
 UNITS = 2
 
 
@@ -21,7 +23,7 @@ def stored(order):
 
 @pytest.mark.parametrize("order", list(itertools.permutations(GATE_ORDER)), ids=lambda order: " ".join(order))
 def test_every_order_of_gates_becomes_the_canonical_one(order):
-    weights = to_layer_weights(stored(order), Convention("any", "lstm", order, 0.0))
+    weights = to_layer_weights(stored(order), Convention("any", "lstm", order, "nowhere"))
     expected = np.repeat([0, 1, 2, 3], UNITS)
     for array in (weights.kernel, weights.recurrent_kernel, weights.bias):
         np.testing.assert_array_equal(array, np.broadcast_to(expected, array.shape))
@@ -35,7 +37,7 @@ def test_a_missing_bias_is_zero_in_the_same_dtype():
 
 
 def test_the_convention_adds_its_forget_bias_unless_told_otherwise():
-    convention = Convention("any", "lstm", GATE_ORDER, 1.0)
+    convention = Convention("any", "lstm", GATE_ORDER, "nowhere", forget_bias=1.0)
     assert to_layer_weights(stored(GATE_ORDER), convention).forget_bias == 1
     assert to_layer_weights(stored(GATE_ORDER), convention, forget_bias=0.5).forget_bias == 0.5
 

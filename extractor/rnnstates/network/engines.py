@@ -38,7 +38,7 @@ def choose_engine(network: Network, steps: int) -> str:
     """
     seconds_a_step = 0.0
     for _, _, _, weights in network.parts():
-        products = 2 * (weights.features + weights.units) * 4 * weights.units
+        products = 2 * (weights.kernel.size + weights.recurrent_kernel.size)
         seconds_a_step += products / PRODUCTS_A_SECOND + weights.units * ELEMENTWISE
     return "numpy" if steps * seconds_a_step < TENSORFLOW_START else "tensorflow"
 

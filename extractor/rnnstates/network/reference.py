@@ -1,6 +1,8 @@
 """The NumPy engine: the readable statement of what an unroll does, and the quick one for small jobs."""
 
 import contextlib
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -9,9 +11,9 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..weights.canonical import LayerWeights
-from .cells import CELLS
+from .cells import CELLS, state_width
 
-__all__ = ["NumpyEngine", "NumpyOps"]
+__all__ = ["NumpyEngine", "NumpyOps", "live_rows", "start_states"]
 
 
 class NumpyOps:
@@ -21,8 +23,10 @@ class NumpyOps:
     tanh = staticmethod(np.tanh)
     exp = staticmethod(np.exp)
     log1p = staticmethod(np.log1p)
+    sqrt = staticmethod(np.sqrt)
     maximum = staticmethod(np.maximum)
     minimum = staticmethod(np.minimum)
+    where = staticmethod(np.where)
 
     @staticmethod
     def split(values: Any, parts: int) -> list[Any]:
@@ -34,6 +38,21 @@ class NumpyOps:
     def sigmoid(values: Any) -> Any:
         """1 / (1 + exp(-x)); where exp overflows the quotient is the right 0."""
         return 1 / (1 + np.exp(-values))
+
+    @staticmethod
+    def erf(values: Any) -> Any:
+        """Compute the error function value by value: NumPy has none, and few activations need it."""
+        return np.reshape([math.erf(value) for value in np.ravel(values)], np.shape(values)).astype(values.dtype)
+
+    @staticmethod
+    def sum_units(values: Any) -> Any:
+        """[B, H] to the sums [B, 1]."""
+        return values.sum(axis=1, keepdims=True)
+
+    @staticmethod
+    def max_units(values: Any) -> Any:
+        """[B, H] to the largest [B, 1]."""
+        return values.max(axis=1, keepdims=True)
 
 
 class NumpyEngine:
@@ -55,20 +74,23 @@ class NumpyEngine:
         """Change nothing: NumPy has no settings to keep."""
         return contextlib.nullcontext()
 
-    def unroll(self, weights: LayerWeights) -> "NumpyUnroll":
-        """Make the function that runs one layer in one direction."""
-        return NumpyUnroll(weights, self.dtype)
+    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "NumpyUnroll":
+        """Make the function that runs one layer in one direction and collects some of its gates too."""
+        return NumpyUnroll(weights, self.dtype, gates)
 
 
 class NumpyUnroll:
     """One layer, one direction, over all steps of a tile."""
 
-    def __init__(self, weights: LayerWeights, dtype: "np.dtype[Any]") -> None:
+    def __init__(self, weights: LayerWeights, dtype: "np.dtype[Any]", gates: Sequence[str]) -> None:
         self._cell = CELLS[weights.cell]
         self._parameters = self._cell.prepare(weights, dtype)
-        self._units, self._dtype = weights.units, dtype
+        self._widths = {name: state_width(weights, name) for name in (*self._cell.state._fields, *gates)}
+        self._gates, self._dtype = tuple(gates), dtype
 
-    def __call__(self, inputs: Array, lengths: npt.NDArray[np.int64]) -> Any:
+    def __call__(
+        self, inputs: Array, lengths: npt.NDArray[np.int64], initial: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
         """Run the tile; at each step only the sequences that still have steps are computed.
 
         Parameters
@@ -77,23 +99,41 @@ class NumpyUnroll:
             Steps past a length are never read.
         lengths : int64 [B]
             Never increasing.
+        initial : mapping or None
+            States floating [B, W] to start from, by name; zero for those that are not named.
 
         Returns
         -------
-        NamedTuple of floating [B, T, H]
-            Each state at each step; zero past the length.
+        dict
+            From the name of each state and gate to floating [B, T, W]; zero past the length.
         """
         rows, steps = inputs.shape[:2]
-        fields = range(len(self._cell.state._fields))
-        states = self._cell.state(*(np.zeros((rows, steps, self._units), self._dtype) for _ in fields))
-        state = self._cell.state(*(np.zeros((rows, self._units), self._dtype) for _ in fields))
+        collected = {name: np.zeros((rows, steps, width), self._dtype) for name, width in self._widths.items()}
+        state = self._cell.state(**start_states(self._cell.state._fields, rows, self._widths, self._dtype, initial))
         with np.errstate(over="ignore", invalid="ignore"):
             for step, live in enumerate(live_rows(lengths, steps)):
                 before = self._cell.state(*(values[:live] for values in state))
-                state = self._cell.step(NumpyOps(), self._parameters, inputs[:live, step], before)
-                for collected, values in zip(states, state, strict=True):
-                    collected[:live, step] = values
-        return states
+                state, gates = self._cell.step(NumpyOps(), self._parameters, inputs[:live, step], before)
+                for name, values in state._asdict().items():
+                    collected[name][:live, step] = values
+                for name in self._gates:
+                    collected[name][:live, step] = getattr(gates, name)
+        return dict(collected)
+
+
+def start_states(
+    names: Sequence[str],
+    rows: int,
+    widths: Mapping[str, int],
+    dtype: "np.dtype[Any]",
+    initial: Mapping[str, Array] | None,
+) -> dict[str, Array]:
+    """Give the state before the first step, floating [B, W] by name: zero but where another is given."""
+    given = initial or {}
+    return {
+        name: np.asarray(given[name], dtype) if name in given else np.zeros((rows, widths[name]), dtype)
+        for name in names
+    }
 
 
 def live_rows(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.int64]:

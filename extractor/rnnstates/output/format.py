@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..network.cells import state_width
+from ..network.cells import available, carried, state_width
+from ..pooling import FINAL
 from ..weights.canonical import LayerWeights, Network
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "PARTIAL", "DatasetSpec", "Shape", "group_name", "plan_datasets"]
@@ -123,7 +124,13 @@ def group_name(part: str) -> str:
 
 
 def plan_datasets(
-    network: Network, shape: Shape, *, states: Sequence[str], pool: Sequence[str], dtype: "np.dtype[Any]"
+    network: Network,
+    shape: Shape,
+    *,
+    states: Sequence[str],
+    pool: Sequence[str],
+    dtype: "np.dtype[Any]",
+    precision: "np.dtype[Any]",
 ) -> tuple[DatasetSpec, ...]:
     """List every dataset of states, part by part.
 
@@ -132,16 +139,19 @@ def plan_datasets(
     network : Network
     shape : Shape
     states : sequence of str
-        States to keep for every step. The pooled ones are of the same states; of every state the cell itself has when
-        there are none.
+        States to keep for every step, of those cells that have them. The pooled ones are of the same states; of every
+        state the cell carries when there are none.
     pool : sequence of str
         Names in ``POOLINGS``.
     dtype : dtype
+        Of what is stored.
+    precision : dtype
+        Of what is computed; the final states are stored in it, so that another run can go on from them.
     """
     return tuple(
         spec
         for part, _, _, weights in network.parts()
-        for spec in _of_part(part, weights, shape, states=states, pool=pool, dtype=dtype.newbyteorder("<"))
+        for spec in _of_part(part, weights, shape, states=states, pool=pool, dtype=dtype, final_dtype=precision)
     )
 
 
@@ -153,30 +163,29 @@ def _of_part(
     states: Sequence[str],
     pool: Sequence[str],
     dtype: "np.dtype[Any]",
+    final_dtype: "np.dtype[Any]",
 ) -> Iterator[DatasetSpec]:
     prefix = f"{part}/" if part else ""
+    kept = [state for state in states if state in available(weights)]
+    dtype, final_dtype = dtype.newbyteorder("<"), final_dtype.newbyteorder("<")
     per_step: tuple[tuple[int, ...], tuple[str, ...]] = (
         ((shape.valid_steps,), ("step",))
         if shape.layout == "packed"
         else ((shape.sequences, shape.steps), ("sequence", "time"))
     )
-    for state in states:
+    for state in kept:
         axes, names = per_step
         width, unit = _unit(weights, state)
         yield DatasetSpec(prefix + state, part, state, None, (*axes, width), dtype, (*names, unit))
-    for state in states or default_states(weights):
-        for pooling in pool:
-            width, unit = _unit(weights, state)
-            name = f"{prefix}{state}_{pooling}"
-            yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), dtype, ("sequence", unit))
-
-
-def default_states(weights: LayerWeights) -> tuple[str, ...]:
-    """Name the states that the layer's cell carries."""
-    from ..network.cells import CELLS
-
-    fields: tuple[str, ...] = CELLS[weights.cell].state._fields
-    return fields
+    pooled = [
+        (state, pooling) for state in (kept if states else carried(weights)) for pooling in pool if pooling != FINAL
+    ]
+    pooled += [(state, pooling) for state in carried(weights) for pooling in pool if pooling == FINAL]
+    for state, pooling in pooled:
+        width, unit = _unit(weights, state)
+        stored = final_dtype if pooling == FINAL else dtype
+        name = f"{prefix}{state}_{pooling}"
+        yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), stored, ("sequence", unit))
 
 
 def _unit(weights: LayerWeights, state: str) -> tuple[int, str]:

@@ -1,16 +1,8 @@
 """What every weights file becomes: one form, one gate order, shapes checked.
 
-Columns of a kernel stand in the gate order of Keras, PyTorch and cuDNN: input gate, forget gate, candidate, output
-gate (i, f, c, o). One step of the cell (Hochreiter & Schmidhuber 1997; Gers et al. 2000), with ``s`` the recurrent
-activation (sigmoid) and ``t`` the activation (tanh)::
-
-    z = x @ kernel + h @ recurrent_kernel + bias
-    input_gate  = s(z_i)
-    forget_gate = s(z_f + forget_bias)
-    candidate   = t(z_c)
-    output_gate = s(z_o)
-    cell   = forget_gate * cell + input_gate * candidate
-    hidden = output_gate * t(cell)
+The equations of each cell stand in ``rnnstates.network.cells``. Columns of a kernel stand in the order of ``GATES``:
+for an LSTM that of Keras, PyTorch and cuDNN (i, f, c, o), for a GRU that of Keras (z, r, h), where the new state is
+``update_gate * hidden + (1 - update_gate) * candidate``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,42 +14,80 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..errors import BadWeights
+from .checks import check_values, check_weights
 
-__all__ = ["DIRECTIONS", "GATE_ORDER", "MERGES", "Direction", "LayerWeights", "Network", "RecurrentLayer"]
+__all__ = ["CARRIED", "DIRECTIONS", "GATES", "MERGES", "Direction", "LayerWeights", "Network", "RecurrentLayer"]
 
 Direction = Literal["forward", "backward"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
 
-GATE_ORDER = ("input_gate", "forget_gate", "candidate", "output_gate")
+_LSTM = ("input_gate", "forget_gate", "candidate", "output_gate")
+# The blocks of a kernel's columns, by cell.
+GATES: dict[str, tuple[str, ...]] = {
+    "lstm": _LSTM,
+    "gru": ("update_gate", "reset_gate", "candidate"),
+    "simple_rnn": ("candidate",),
+    "mlstm": _LSTM,
+}
+# What a cell carries from step to step.
+CARRIED: dict[str, tuple[str, ...]] = {
+    "lstm": ("hidden", "cell"),
+    "gru": ("hidden",),
+    "simple_rnn": ("hidden",),
+    "mlstm": ("hidden", "cell"),
+}
 
-# What the next layer of a stack reads when a layer has both directions (Keras' merge_mode).
-MERGES = ("concat", "sum", "mul", "ave")
+# What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
+# (ELMo, where forward and backward layers never meet).
+MERGES = ("concat", "sum", "mul", "ave", "apart")
 
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """The weights of one layer in one direction.
+    """The weights of one layer in one direction, and how its cell is run.
 
     Parameters
     ----------
-    kernel : floating [I, 4H]
-        Columns in ``GATE_ORDER``.
-    recurrent_kernel : floating [H, 4H]
-    bias : floating [4H]
-        The sum of all stored biases; zeros where the layer has none.
+    kernel : floating [I, G * H]
+        Blocks of columns in the order of ``GATES[cell]``; G blocks.
+    recurrent_kernel : floating [W, G * H]
+        W is the width of the hidden state: H, or P with a projection.
+    bias : floating [G * H]
+        Zeros where the layer has none.
     forget_bias : float
         Added to the forget gate at run time; 0 where the format folds it into ``bias``.
     activation, recurrent_activation : str
-        Names in ``rnnstates.network.activations.ACTIVATIONS``: of candidate and cell, and of the three gates.
+        As ``rnnstates.network.activations.activation_function`` takes them: of candidate and cell, and of the gates.
     cell : str
-        A name in ``rnnstates.network.cells.CELLS``.
+        A name in ``GATES``.
     where : str
         What to call this layer in a message, e.g. ``model.keras: layer 'lstm'``.
+    output_activation : str or None
+        Of the cell state in ``hidden``; None for ``activation``.
+    recurrent_bias : floating [G * H] or None
+        A second bias, where the format stores two. They are added up, but in a GRU whose reset gate works after the
+        product: there the recurrent one's part of the candidate is reset too.
+    reset_after : bool
+        Whether a GRU resets the product of the hidden state rather than the hidden state.
+    peepholes : floating [3, H] or None
+        From the cell state to the input, forget and output gate (Gers et al. 2002), in this order.
+    projection : floating [H, P] or None
+        From the cell's output to ``hidden`` (Sak et al. 2014).
+    cell_clip, projection_clip : float or None
+        The new cell state, and the projected hidden state, are held within plus and minus this.
+    preactivation_clip : float or None
+        What goes into the activations of gates and candidate is held within this (ONNX ``clip``).
+    coupled : bool
+        The forget gate is 1 - input gate (ONNX ``input_forget``).
+    factors : (floating [I, H], floating [H, H]) or None
+        Of a multiplicative LSTM: its product ``(x @ first) * (h @ second)`` stands for the hidden state.
+    initial : mapping
+        Floating [W] or [H] by state name: where a sequence starts; zero for what is not named.
 
     Raises
     ------
     BadWeights
-        When a shape does not follow from ``recurrent_kernel``'s, or a value is NaN or infinite.
+        When a shape does not follow from the others, or a value is NaN or infinite.
     """
 
     kernel: Array = field(repr=False)
@@ -68,14 +98,40 @@ class LayerWeights:
     recurrent_activation: str = "sigmoid"
     cell: str = "lstm"
     where: str = "weights"
+    output_activation: str | None = None
+    recurrent_bias: Array | None = field(default=None, repr=False)
+    reset_after: bool = False
+    peepholes: Array | None = field(default=None, repr=False)
+    projection: Array | None = field(default=None, repr=False)
+    cell_clip: float | None = None
+    projection_clip: float | None = None
+    preactivation_clip: float | None = None
+    coupled: bool = False
+    factors: tuple[Array, Array] | None = field(default=None, repr=False)
+    initial: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        _check_shapes(self)
-        _check_values(self)
+        if self.cell not in GATES:
+            raise BadWeights(f"{self.where}: is a cell '{self.cell}'; known: {', '.join(GATES)}.")
+        check_weights(self, len(GATES[self.cell]), CARRIED[self.cell])
+
+    def whole_bias(self) -> npt.NDArray[np.float64]:
+        """Add up what is always added: the stored biases and the forget bias; float64 [G * H]."""
+        total: npt.NDArray[np.float64] = self.bias.astype(np.float64)
+        if self.recurrent_bias is not None:
+            total += self.recurrent_bias.astype(np.float64)
+        if self.forget_bias:
+            total[self.units : 2 * self.units] += self.forget_bias
+        return total
 
     @property
     def units(self) -> int:
-        """H, the number of hidden units."""
+        """H, the number of units."""
+        return int(self.recurrent_kernel.shape[1]) // len(GATES[self.cell])
+
+    @property
+    def width(self) -> int:
+        """W, the width of ``hidden``: H, or P with a projection."""
         return int(self.recurrent_kernel.shape[0])
 
     @property
@@ -96,12 +152,15 @@ class RecurrentLayer:
         At least one.
     merge : str
         How both directions' hidden states become the next layer's input: a name in ``MERGES``.
+    residual : bool
+        The next layer reads the hidden states plus this layer's inputs (ELMo).
     """
 
     name: str
     forward: LayerWeights | None = None
     backward: LayerWeights | None = None
     merge: str = "concat"
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if not self.directions:
@@ -110,6 +169,10 @@ class RecurrentLayer:
             raise BadWeights(f"layer '{self.name}': its two directions read inputs of different width.")
         if self.merge not in MERGES:
             raise BadWeights(f"layer '{self.name}' merges by '{self.merge}'; known: {', '.join(MERGES)}.")
+        if self.merge != "concat" and len({weights.width for weights in self.directions.values()}) != 1:
+            raise BadWeights(f"layer '{self.name}' merges by '{self.merge}', but its directions differ in width.")
+        if self.residual and any(weights.width != self.features for weights in self.directions.values()):
+            raise BadWeights(f"layer '{self.name}' adds its inputs of width {self.features} to states of another.")
 
     @property
     def directions(self) -> dict[Direction, LayerWeights]:
@@ -128,8 +191,8 @@ class RecurrentLayer:
     @property
     def width(self) -> int:
         """The width of what the next layer reads."""
-        units = [weights.units for weights in self.directions.values()]
-        return sum(units) if self.merge == "concat" else units[0]
+        widths = [weights.width for weights in self.directions.values()]
+        return sum(widths) if self.merge == "concat" else widths[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,16 +224,15 @@ class Network:
                     f"layer '{above.name}' reads inputs of width {above.features}, but layer '{below.name}' below it "
                     f"gives {below.width}."
                 )
-        if self.embedding is not None and self.embedding.shape[1:] != (self.features,):
-            raise BadWeights(
-                f"the embedding has shape {self.embedding.shape}; expected (vocabulary, {self.features}), because "
-                f"layer '{self.layers[0].name}' reads inputs of width {self.features}."
-            )
+            if below.merge == "apart" and set(above.directions) - set(below.directions):
+                raise BadWeights(f"layer '{above.name}' has a direction that layer '{below.name}' below it has not.")
+        if self.embedding is not None:
+            _check_embedding(self.embedding, self.layers[0])
 
     def __repr__(self) -> str:
         embedding = [] if self.embedding is None else ["embedding {} x {}".format(*self.embedding.shape)]
         layers = [
-            f"'{layer.name}' {weights.features} -> {weights.units} {direction}"
+            f"'{layer.name}' {weights.features} -> {_sizes(weights)} {direction}"
             for _, layer, direction, weights in self.parts()
         ]
         return f"<Network: {', '.join([*embedding, *layers])}>"
@@ -192,32 +254,16 @@ class Network:
                 yield (f"{path}/{direction}" if len(layer.directions) > 1 else path), layer, direction, weights
 
 
-def _check_shapes(weights: LayerWeights) -> None:
-    recurrent = weights.recurrent_kernel.shape
-    if len(recurrent) != 2 or recurrent[0] == 0 or recurrent[1] != 4 * recurrent[0]:
-        raise BadWeights(f"{weights.where}: recurrent kernel has shape {recurrent}; expected (units, 4 * units).")
-    columns = recurrent[1]
-    implied = f"because the recurrent kernel implies {recurrent[0]} units"
-    if weights.kernel.ndim != 2 or weights.kernel.shape[0] == 0 or weights.kernel.shape[1] != columns:
+def _sizes(weights: LayerWeights) -> str:
+    return f"{weights.units}" if weights.projection is None else f"{weights.units} -> {weights.width}"
+
+
+def _check_embedding(embedding: Array, lowest: RecurrentLayer) -> None:
+    if embedding.shape[1:] != (lowest.features,) or embedding.ndim != 2:
         raise BadWeights(
-            f"{weights.where}: kernel has shape {weights.kernel.shape}; expected (features, {columns}), {implied}."
+            f"the embedding has shape {embedding.shape}; expected (vocabulary, {lowest.features}), because "
+            f"layer '{lowest.name}' reads inputs of width {lowest.features}."
         )
-    if weights.bias.shape != (columns,):
-        raise BadWeights(f"{weights.where}: bias has shape {weights.bias.shape}; expected ({columns},), {implied}.")
-
-
-def _check_values(weights: LayerWeights) -> None:
-    arrays: dict[str, npt.NDArray[np.generic]] = {
-        "kernel": weights.kernel,
-        "recurrent kernel": weights.recurrent_kernel,
-        "bias": weights.bias,
-    }
-    for name, array in arrays.items():
-        if not np.issubdtype(array.dtype, np.floating):
-            raise BadWeights(f"{weights.where}: {name} has dtype {array.dtype}; expected a floating-point type.")
-        wrong = np.argwhere(~np.isfinite(array))
-        if len(wrong):
-            raise BadWeights(
-                f"{weights.where}: {name} has {len(wrong)} values that are NaN or infinite, the first at "
-                f"{tuple(int(axis) for axis in wrong[0])}; expected finite numbers."
-            )
+    if not np.issubdtype(embedding.dtype, np.floating):
+        raise BadWeights(f"the embedding has dtype {embedding.dtype}; expected a floating-point type.")
+    check_values("embedding", embedding, "weights")

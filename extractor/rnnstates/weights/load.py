@@ -1,38 +1,49 @@
 """From a weights file to a ``Network``: open, interpret, choose a stack, convert."""
 
 import difflib
-import hashlib
-import math
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ..errors import BadWeights, OptionError
-from ..hdf5_guard import is_hdf5
-from .canonical import Network
-from .keras import interpret, is_keras
-from .readers import READERS, open_container
-from .stack import Model, StoredStack
+from ..errors import BadWeights
+from .canonical import LayerWeights, Network
+from .frameworks import interpret, is_known
+from .readers import digest, open_container, reader_of
+from .stack import Model, Options, StoredStack, check_options
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights"]
 
 
 def load_weights(
-    path: str | os.PathLike[str], *, layer: str | None = None, forget_bias: float | None = None
+    path: str | os.PathLike[str],
+    *,
+    layer: str | None = None,
+    convention: str | None = None,
+    forget_bias: float | None = None,
+    activation: str | None = None,
+    recurrent_activation: str | None = None,
+    cell_clip: float | None = None,
+    projection_clip: float | None = None,
 ) -> Network:
-    """Read an LSTM, or a stack of them, from a weights file; nothing in it is executed.
+    """Read a recurrent network, or a stack of them, from a weights file; nothing in it is executed.
 
     Parameters
     ----------
     path : str or path
-        A Keras file: ``.keras``, ``.weights.h5``, legacy ``.h5`` of a whole model or of weights alone. Told apart by
-        content.
+        Whatever ``rnnstates.weights.readers`` knows, told apart by content: files of Keras, PyTorch, safetensors,
+        ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
         A recurrent layer of it, which the stack is to end with; a layer ``lstm`` in a model ``encoder`` is
         ``encoder/lstm``, or ``lstm`` where that is clear. None where there is only one stack.
+    convention : str or None
+        What plain names (``kernel``, ``recurrent_kernel``, ``bias``) mean: a name in ``CONVENTIONS``.
     forget_bias : float or None
-        Added to the forget gate at run time, on top of the stored bias, in place of the format's own (Keras: 0).
+        Added to the forget gate at run time, on top of the stored bias, in place of the format's own (Keras, PyTorch:
+        0; TensorFlow 1: 1).
+    activation, recurrent_activation : str or None
+        Of candidate and cell, and of the gates, in place of the file's or the format's own.
+    cell_clip, projection_clip : float or None
+        The same for what the cell state and the projected hidden state are held within.
 
     Returns
     -------
@@ -47,41 +58,42 @@ def load_weights(
         It is no weights file, damaged, made to attack, or holds no network that is computed here; several stacks and
         no ``layer``.
     OptionError
-        ``forget_bias`` is not finite.
+        An option that is out of range, unknown, or means nothing to the cells in the file.
     """
     where = os.fspath(path)
-    if forget_bias is not None and not math.isfinite(forget_bias):
-        raise OptionError(f"--forget-bias {forget_bias}: expected a finite number.")
+    options = Options(convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip)
+    check_options(options)
     with open_container(where) as container:
-        model = interpret(container)
-        stack = model.stack(_choose(model, layer, where))
-        if forget_bias is not None:
-            stack = stack.noting(f"{forget_bias} is added to every forget gate at run time, beside the stored bias.")
-        network = stack.load(forget_bias)
-    return replace(network, origin=_origin(where, model, stack, forget_bias))
+        model = interpret(container, options.convention)
+        stack = model.stack(_choose(model, layer, where)).noting(*_told(options))
+        network = stack.load(options)
+    return replace(network, origin=_origin(where, model, stack, network, options))
 
 
-def describe_weights(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe_weights(path: str | os.PathLike[str], *, convention: str | None = None) -> dict[str, Any]:
     """Say what a weights file holds, in JSON types; no array is read.
 
     Returns
     -------
     dict
-        ``format``, ``keras_version``, ``stacks`` (a list; each with the ``layer`` that ``load_weights`` takes, its
-        ``layers`` with their sizes, ``embedding``, ``notes``, or the ``problem`` that keeps it from being read) and
-        ``present``, all layers.
+        ``format``, ``version`` (of the framework, where the file says it), ``stacks`` (a list; each with the ``layer``
+        that ``load_weights`` takes, its ``layers`` with cells, sizes and how each setting is known, ``embedding``,
+        ``notes``, or the ``problem`` that keeps it from being read), ``selected``, the one that is taken without a
+        ``layer``, and ``present``, all layers and other arrays.
 
     Raises
     ------
-    MissingInput, BadWeights
+    MissingInput, BadWeights, OptionError
     """
     where = os.fspath(path)
     with open_container(where) as container:
-        model = interpret(container)
+        model = interpret(container, convention)
+        tops = model.tops()
         return {
             "format": model.kind,
-            "keras_version": model.version,
-            "stacks": [_describe_stack(model, top) for top in model.tops()],
+            "version": model.version,
+            "stacks": [_describe_stack(model, top) for top in tops],
+            "selected": tops[0] if len(tops) == 1 else f"none of {len(tops)} without --layer",
             "present": model.present(),
         }
 
@@ -94,17 +106,18 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
     MissingInput
         It is absent or unreadable.
     BadWeights
-        It is a zip archive that is no .keras file, or a damaged one.
+        It is of a kind that holds nothing but weights, and damaged.
     """
     where = os.fspath(path)
-    if not any(recognise(where) for recognise, _ in READERS):
+    reader = reader_of(where)
+    if reader is None:
         return False
     try:
         with open_container(where) as container:
-            return is_keras(container)
+            return not reader.holds_inputs_too or is_known(container)
     except BadWeights:
-        # HDF5 holds inputs too, and those may have links; a zip archive is weights or nothing.
-        if is_hdf5(where):
+        # HDF5 holds inputs too, and those may have links.
+        if reader.holds_inputs_too:
             return False
         raise
 
@@ -113,9 +126,9 @@ def _choose(model: Model, layer: str | None, where: str) -> str:
     recurrent = model.recurrent()
     if not recurrent:
         present = ", ".join(model.present()[:20]) or "no layers"
-        raise BadWeights(f"{where}: no recurrent layer found; expected an LSTM. Present: {present}.")
+        raise BadWeights(f"{where}: no recurrent layer found; expected LSTM, GRU or RNN. Present: {present}.")
     if layer is not None:
-        return _named(layer, list(recurrent), where)
+        return _named(layer, list(recurrent), model.tops(), where)
     tops = model.tops()
     if not tops:
         raise BadWeights(f"{where}: its recurrent layers feed each other in a circle; the configuration is damaged.")
@@ -125,10 +138,12 @@ def _choose(model: Model, layer: str | None, where: str) -> str:
     return tops[0]
 
 
-def _named(layer: str, names: list[str], where: str) -> str:
+def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
     if layer in names:
         return layer
     inside = [name for name in names if name.endswith(f"/{layer}")]
+    # The module of a stack stands for its highest layer.
+    inside = inside or [top for top in tops if top.startswith((f"{layer}.", f"{layer}/"))]
     if len(inside) == 1:
         return inside[0]
     if inside:
@@ -144,13 +159,7 @@ def _describe_stack(model: Model, top: str) -> dict[str, Any]:
     except BadWeights as reason:
         return {"layer": top, "class": model.recurrent()[top], "problem": str(reason)}
     layers = [
-        {
-            "name": layer.name,
-            "direction": direction,
-            "features": cell.tensors["kernel"].shape[0],
-            "units": cell.tensors["recurrent_kernel"].shape[0],
-            "activations": [cell.activation, cell.recurrent_activation],
-        }
+        {"name": layer.name, "direction": direction, **cell.describe(Options())}
         for layer in stack.layers
         for direction, cell in layer.cells.items()
     ]
@@ -159,25 +168,35 @@ def _describe_stack(model: Model, top: str) -> dict[str, Any]:
     return {"layer": top, "layers": layers, "embedding": embedding, "notes": list(stack.notes)}
 
 
-def _origin(where: str, model: Model, stack: StoredStack, forget_bias: float | None) -> dict[str, Any]:
-    cells = [cell for layer in stack.layers for cell in layer.cells.values()]
-    convention = cells[0].convention
-    added = convention.forget_bias if forget_bias is None else forget_bias
+def _told(options: Options) -> list[str]:
+    """Say what was taken from the options instead of the file."""
+    told = options.settings()
+    added = told.pop("forget_bias", None)
+    notes = [] if added is None else [f"{added} is added to every forget gate at run time, beside the stored bias."]
+    return notes + [f"{name.replace('_', ' ')} is {value}, as told." for name, value in told.items()]
+
+
+def _origin(where: str, model: Model, stack: StoredStack, network: Network, options: Options) -> dict[str, Any]:
+    stored = [cell for layer in stack.layers for cell in layer.cells.values()]
+    loaded = [weights for _, _, _, weights in network.parts()]
     return {
         "file": where,
-        "sha256": _sha256(where),
+        "sha256": digest(where),
         "source_format": model.kind,
-        "keras_version": model.version,
-        "convention": convention.name,
-        "gate_order": ", ".join(convention.gates),
-        "forget_bias": f"in the stored bias; {added} is added at run time",
-        "layers": [layer.name for layer in stack.layers],
+        "version": model.version,
+        "convention": ", ".join(dict.fromkeys(cell.convention.name for cell in stored)),
+        "gate_order": "; ".join(dict.fromkeys(", ".join(cell.convention.gates) for cell in stored)),
+        "forget_bias": _forget_bias(loaded),
+        "layers": [
+            {"name": layer.name, "direction": direction, **cell.describe(options)}
+            for layer in stack.layers
+            for direction, cell in layer.cells.items()
+        ],
     }
 
 
-def _sha256(where: str) -> str:
-    digest = hashlib.sha256()
-    with Path(where).open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+def _forget_bias(loaded: list[LayerWeights]) -> str:
+    added = sorted({weights.forget_bias for weights in loaded if weights.cell in ("lstm", "mlstm")})
+    if not added:
+        return "none: no forget gate"
+    return f"in the stored bias; {', '.join(map(str, added))} is added at run time"

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from ..arrays import Array
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
@@ -106,9 +105,7 @@ def _variables(file: h5py.File, place: str, name: str, arrays: list[Array]) -> N
 
 
 def _arrays(weights: LayerWeights) -> list[Array]:
-    forget = np.zeros(4 * weights.units, weights.bias.dtype)
-    forget[weights.units : 2 * weights.units] = weights.forget_bias
-    return [weights.kernel, weights.recurrent_kernel, np.add(weights.bias, forget)]
+    return [weights.kernel, weights.recurrent_kernel, weights.whole_bias().astype(weights.bias.dtype)]
 
 
 @contextlib.contextmanager

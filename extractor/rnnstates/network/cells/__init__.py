@@ -8,9 +8,9 @@ import numpy as np
 
 from ...weights.canonical import LayerWeights
 from ..activations import Ops
-from . import lstm
+from . import gru, lstm, mlstm, simple_rnn
 
-__all__ = ["CELLS", "DERIVED", "STATES", "Cell", "state_width"]
+__all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "available", "carried", "state_width"]
 
 
 @dataclass(frozen=True)
@@ -20,29 +20,55 @@ class Cell:
     Parameters
     ----------
     state : type
-        A NamedTuple class: the states by name, each [B, H].
+        A NamedTuple class: the states by name, [B, W] the hidden one and [B, H] the others.
+    gates : type
+        A NamedTuple class: the gates by name, each [B, H], after their activation.
     prepare : callable
-        ``prepare(weights, dtype)`` gives the NamedTuple of arrays that ``step`` reads, in the computing precision.
+        ``prepare(weights, dtype)`` gives the NamedTuple that ``step`` reads: arrays in the computing precision and
+        settings.
     step : callable
-        ``step(ops, parameters, inputs [B, I], state) -> state``.
+        ``step(ops, parameters, inputs [B, I], state) -> state, gates``.
     """
 
     state: type[Any]
+    gates: type[Any]
     prepare: Callable[[LayerWeights, "np.dtype[Any]"], Any]
-    step: Callable[[Ops, Any, Any, Any], Any]
+    step: Callable[[Ops, Any, Any, Any], tuple[Any, Any]]
 
 
-CELLS: dict[str, Cell] = {"lstm": Cell(lstm.LSTMState, lstm.prepare, lstm.step)}
+CELLS: dict[str, Cell] = {
+    "lstm": Cell(lstm.LSTMState, lstm.LSTMGates, lstm.prepare, lstm.step),
+    "gru": Cell(gru.GRUState, gru.GRUGates, gru.prepare, gru.step),
+    "simple_rnn": Cell(simple_rnn.RNNState, simple_rnn.RNNGates, simple_rnn.prepare, simple_rnn.step),
+    "mlstm": Cell(lstm.LSTMState, lstm.LSTMGates, mlstm.prepare, mlstm.step),
+}
 
-# States made of others: their parts, concatenated along the last axis in this order. [cell, hidden] is the order of
-# TensorFlow 1's ``state_is_tuple=False``.
+# States made of others: those of their parts that the cell has, concatenated along the last axis in this order.
+# [cell, hidden] is the order of TensorFlow 1's ``state_is_tuple=False``.
 DERIVED: dict[str, tuple[str, ...]] = {"state": ("cell", "hidden")}
 
+GATE_STATES: tuple[str, ...] = tuple({gate: None for cell in CELLS.values() for gate in cell.gates._fields})
 
 # Every state that some cell has, the derived ones last: what can be asked for.
-STATES: tuple[str, ...] = (*{field: None for cell in CELLS.values() for field in cell.state._fields}, *DERIVED)
+STATES: tuple[str, ...] = (
+    *{field: None for cell in CELLS.values() for field in cell.state._fields},
+    *GATE_STATES,
+    *DERIVED,
+)
+
+
+def carried(weights: LayerWeights) -> tuple[str, ...]:
+    """Name the states that a layer's cell carries from step to step."""
+    fields: tuple[str, ...] = CELLS[weights.cell].state._fields
+    return fields
+
+
+def available(weights: LayerWeights) -> tuple[str, ...]:
+    """Name all that can be kept of a layer: what it carries, its gates, what is derived of them."""
+    return (*carried(weights), *CELLS[weights.cell].gates._fields, *DERIVED)
 
 
 def state_width(weights: LayerWeights, state: str) -> int:
     """Give the last axis of a state, in units."""
-    return len(DERIVED.get(state, (state,))) * weights.units
+    parts = [part for part in DERIVED.get(state, (state,)) if state not in DERIVED or part in carried(weights)]
+    return sum(weights.width if part == "hidden" else weights.units for part in parts)

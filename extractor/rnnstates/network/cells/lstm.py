@@ -1,20 +1,33 @@
-"""The long short-term memory cell.
+"""The long short-term memory cell, with all that formats may add to it.
+
+``s`` being the recurrent activation (sigmoid), ``t`` the activation and ``u`` the output activation (tanh)::
+
+    z = x @ kernel + h @ recurrent_kernel + bias
+    input_gate  = s(z_i + peephole_i * cell)
+    forget_gate = s(z_f + forget_bias + peephole_f * cell)        or 1 - input_gate, where they are coupled
+    candidate   = t(z_c)
+    cell        = clip(forget_gate * cell + input_gate * candidate, cell_clip)
+    output_gate = s(z_o + peephole_o * cell)                      the new cell state, already clipped
+    hidden      = output_gate * u(cell)                           or clip(that @ projection, projection_clip)
+
+``preactivation_clip``, where there is one, holds what goes into each ``s`` and into ``t``.
 
 References
 ----------
 Hochreiter & Schmidhuber 1997, "Long Short-Term Memory"; forget gate: Gers, Schmidhuber & Cummins 2000, "Learning to
-Forget". Without peepholes this is the cell of Keras, PyTorch and TensorFlow's ``LSTMCell``.
+Forget"; peepholes: Gers, Schraudolph & Schmidhuber 2002, "Learning Precise Timing with LSTM Recurrent Networks";
+projection: Sak, Senior & Beaufays 2014, "Long Short-Term Memory Recurrent Neural Network Architectures for Large Scale
+Acoustic Modeling". Coupled gates and the clip before activations: ONNX' operator LSTM.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import Array
 from ...weights.canonical import LayerWeights
-from ..activations import ACTIVATIONS, Ops
+from ..activations import Ops, activation_function
 
-__all__ = ["LSTMParameters", "LSTMState", "prepare", "step"]
+__all__ = ["LSTMGates", "LSTMParameters", "LSTMState", "gated_step", "held", "prepare", "step"]
 
 
 class LSTMState(NamedTuple):
@@ -22,26 +35,45 @@ class LSTMState(NamedTuple):
 
     Parameters
     ----------
-    hidden, cell : floating [B, H]
-        With a time axis, [B, T, H], where an unroll has collected them.
+    hidden : floating [B, W]
+    cell : floating [B, H]
+        With a time axis, [B, T, …], where an unroll has collected them.
     """
 
     hidden: Any
     cell: Any
 
 
+class LSTMGates(NamedTuple):
+    """What decided a step, after the activations: each floating [B, H]."""
+
+    input_gate: Any
+    forget_gate: Any
+    output_gate: Any
+    candidate: Any
+
+
 class LSTMParameters(NamedTuple):
-    """The arrays a step reads, in the computing precision, and the names of its activations."""
+    """The arrays a step reads, in the computing precision, and how it is run."""
 
     kernel: Any
     recurrent_kernel: Any
     bias: Any
+    peephole_input: Any
+    peephole_forget: Any
+    peephole_output: Any
+    projection: Any
     activation: str
     recurrent_activation: str
+    output_activation: str
+    cell_clip: float | None
+    projection_clip: float | None
+    preactivation_clip: float | None
+    coupled: bool
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
-    """Cast the weights and fold the run-time forget bias into the bias (summed in float64, then cast).
+    """Cast the weights; all biases become one (summed in float64, then cast).
 
     Parameters
     ----------
@@ -50,18 +82,26 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
     dtype : dtype
         float32 or float64.
     """
-    bias: Array = weights.bias.astype(np.float64)
-    bias[weights.units : 2 * weights.units] += weights.forget_bias  # type: ignore[misc]
+    peepholes = (None, None, None) if weights.peepholes is None else weights.peepholes.astype(dtype)
     return LSTMParameters(
-        np.ascontiguousarray(weights.kernel, dtype),
-        np.ascontiguousarray(weights.recurrent_kernel, dtype),
-        bias.astype(dtype),
-        weights.activation,
-        weights.recurrent_activation,
+        kernel=np.ascontiguousarray(weights.kernel, dtype),
+        recurrent_kernel=np.ascontiguousarray(weights.recurrent_kernel, dtype),
+        bias=weights.whole_bias().astype(dtype),
+        peephole_input=peepholes[0],
+        peephole_forget=peepholes[1],
+        peephole_output=peepholes[2],
+        projection=None if weights.projection is None else np.ascontiguousarray(weights.projection, dtype),
+        activation=weights.activation,
+        recurrent_activation=weights.recurrent_activation,
+        output_activation=weights.output_activation or weights.activation,
+        cell_clip=weights.cell_clip,
+        projection_clip=weights.projection_clip,
+        preactivation_clip=weights.preactivation_clip,
+        coupled=weights.coupled,
     )
 
 
-def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) -> LSTMState:
+def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
     """Read one step.
 
     Parameters
@@ -71,16 +111,47 @@ def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) ->
     parameters : LSTMParameters
     inputs : floating [B, I]
     state : LSTMState
-        Each [B, H].
 
     Returns
     -------
-    LSTMState
-        Each [B, H].
+    LSTMState, LSTMGates
     """
-    gate = ACTIVATIONS[parameters.recurrent_activation]
-    squash = ACTIVATIONS[parameters.activation]
     z = ops.matmul(inputs, parameters.kernel) + ops.matmul(state.hidden, parameters.recurrent_kernel) + parameters.bias
+    return gated_step(ops, parameters, z, state)
+
+
+def gated_step(ops: Ops, parameters: Any, z: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+    """Finish a step from what goes into the gates, ``z`` floating [B, 4H]."""
+    gate, squash, out = _activations(ops, parameters)
     input_z, forget_z, candidate_z, output_z = ops.split(z, 4)
-    cell = gate(ops, forget_z) * state.cell + gate(ops, input_z) * squash(ops, candidate_z)
-    return LSTMState(hidden=gate(ops, output_z) * squash(ops, cell), cell=cell)
+    if parameters.peephole_input is not None:
+        input_z = input_z + parameters.peephole_input * state.cell
+        forget_z = forget_z + parameters.peephole_forget * state.cell
+    input_gate, candidate = gate(input_z), squash(candidate_z)
+    forget_gate = 1 - input_gate if parameters.coupled else gate(forget_z)
+    cell = held(ops, forget_gate * state.cell + input_gate * candidate, parameters.cell_clip)
+    if parameters.peephole_output is not None:
+        output_z = output_z + parameters.peephole_output * cell
+    output_gate = gate(output_z)
+    hidden = output_gate * out(cell)
+    if parameters.projection is not None:
+        hidden = held(ops, ops.matmul(hidden, parameters.projection), parameters.projection_clip)
+    return LSTMState(hidden, cell), LSTMGates(input_gate, forget_gate, output_gate, candidate)
+
+
+def held(ops: Ops, values: Any, bound: float | None) -> Any:
+    """Hold values within plus and minus a bound; None for no bound."""
+    return values if bound is None else ops.maximum(ops.minimum(values, bound), -bound)
+
+
+def _activations(ops: Ops, parameters: Any) -> tuple[Any, Any, Any]:
+    """Give the functions of gates, candidate and cell; the clip of ONNX comes before the first two."""
+    gate = activation_function(parameters.recurrent_activation)
+    squash = activation_function(parameters.activation)
+    out = activation_function(parameters.output_activation)
+    bound = parameters.preactivation_clip
+    return (
+        lambda x: gate(ops, held(ops, x, bound)),
+        lambda x: squash(ops, held(ops, x, bound)),
+        lambda x: out(ops, x),
+    )

@@ -1,26 +1,66 @@
 """One module a container of weights; ``READERS`` names them, told apart by content."""
 
+import hashlib
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import BadWeights
 from ...files import missing_told
 from .base import Container, Tensor
 from .hdf5 import open_hdf5_weights, recognise_hdf5
-from .keras_zip import open_keras_zip, recognise_zip
+from .keras_zip import is_keras_zip, open_keras_zip
+from .npz import is_npz, open_npz_weights
+from .safetensors import open_safetensors, recognise_safetensors
+from .torch_file import open_torch, recognise_torch
 
-__all__ = ["READERS", "Container", "Tensor", "open_container"]
+__all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of"]
 
-Opener = Callable[[str], AbstractContextManager[Container]]
 
-# Each recogniser looks at the first bytes only.
-READERS: tuple[tuple[Callable[[str], bool], Opener], ...] = (
-    (recognise_hdf5, open_hdf5_weights),
-    (recognise_zip, open_keras_zip),
+class Reader(NamedTuple):
+    """How one container is told and opened.
+
+    Parameters
+    ----------
+    recognise : callable
+        ``recognise(path)`` looks at the first bytes, the names in a directory or the members of an archive only.
+    open : callable
+        ``open(path)`` gives a ``Container`` as a context.
+    holds_inputs_too : bool
+        Such files are also what ``extract`` reads as input.
+    """
+
+    recognise: Callable[[str], bool]
+    open: Callable[[str], AbstractContextManager[Container]]
+    holds_inputs_too: bool = False
+
+
+READERS: dict[str, Reader] = {
+    "HDF5": Reader(recognise_hdf5, open_hdf5_weights, holds_inputs_too=True),
+    "Keras zip": Reader(is_keras_zip, open_keras_zip),
+    "npz": Reader(is_npz, open_npz_weights),
+    "PyTorch": Reader(recognise_torch, open_torch),
+    "safetensors": Reader(recognise_safetensors, open_safetensors),
+}
+
+EXPECTED = (
+    "weights of Keras (.keras, .weights.h5, .h5), PyTorch (.pt, .pth, .safetensors), ONNX, TensorFlow checkpoints, "
+    "Flax (.msgpack), .npz or HDF5"
 )
 
-EXPECTED = "a Keras file: .keras, .weights.h5 or .h5"
+
+def reader_of(path: str) -> Reader | None:
+    """Choose the reader that recognises a file; None where none does.
+
+    Raises
+    ------
+    MissingInput
+        It is absent or unreadable.
+    """
+    with missing_told(path, EXPECTED):
+        return next((reader for reader in READERS.values() if reader.recognise(path)), None)
 
 
 def open_container(path: str) -> AbstractContextManager[Container]:
@@ -29,15 +69,38 @@ def open_container(path: str) -> AbstractContextManager[Container]:
     Raises
     ------
     MissingInput
-        It is absent, a directory or unreadable.
+        It is absent, a directory that is no weights or unreadable.
     BadWeights
         No reader knows it, or it is damaged.
     """
-    with missing_told(path, EXPECTED):
-        for recognise, reader in READERS:
-            if recognise(path):
-                return reader(path)
-        with Path(path).open("rb") as file:
-            start = file.read(8)
+    reader = reader_of(path)
+    if reader is not None:
+        return reader.open(path)
+    with missing_told(path, EXPECTED), Path(path).open("rb") as file:
+        start = file.read(8)
+    if start[:1] == b"\x80":
+        raise BadWeights(
+            f"{path}: a Python pickle, which may run code when it is read; it is refused. Save the arrays as "
+            "safetensors or .npz instead."
+        )
     found = f"starts with {start!r}" if start else "empty"
     raise BadWeights(f"{path}: {found}; expected {EXPECTED}.")
+
+
+def digest(path: str) -> str:
+    """Compute the SHA-256 of a file, or of a folder's files in the order of their names."""
+    whole = hashlib.sha256()
+    for part in _files(Path(path)):
+        with part.open("rb") as file:
+            while block := file.read(2**20):
+                whole.update(block)
+    return whole.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(part for part in path.rglob("*") if part.is_file())
+    if path.exists():
+        return [path]
+    # The prefix of a checkpoint, which stands for several files.
+    return sorted(part for part in path.parent.glob("*") if os.path.splitext(part.name)[0] == path.name)  # noqa: PTH122

@@ -1,17 +1,32 @@
 """What every reader gives: arrays by name, not yet read, and the documents that lie beside them."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...arrays import Array
+import numpy as np
 
-__all__ = ["Container", "Tensor"]
+from ...arrays import Array
+from ...errors import BadWeights
+
+__all__ = [
+    "Container",
+    "Tensor",
+    "as_floating",
+    "blocks_of",
+    "computed",
+    "from_bfloat16",
+    "joined",
+    "reshaped",
+    "sliced",
+    "transposed",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One stored array.
+    """One stored array, or one that is made of stored ones.
 
     Parameters
     ----------
@@ -25,6 +40,78 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     read: Callable[[], Array] = field(repr=False)
+
+
+def joined(tensors: Sequence[Tensor], axis: int, where: str) -> Tensor:
+    """Put arrays behind each other.
+
+    Raises
+    ------
+    BadWeights
+        Their other axes differ.
+    """
+    shapes = [list(tensor.shape) for tensor in tensors]
+    around = {tuple(shape[:axis] + shape[axis:][1:]) for shape in shapes if len(shape) > axis}
+    if len(around) != 1 or any(len(shape) <= axis for shape in shapes):
+        told = ", ".join(f"'{tensor.name}' {tensor.shape}" for tensor in tensors)
+        raise BadWeights(f"{where}: {told} do not fit each other; the file is damaged, or of another cell.")
+    shape = [*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :]]
+    name = " + ".join(tensor.name for tensor in tensors)
+    return Tensor(name, tuple(shape), lambda: np.concatenate([tensor.read() for tensor in tensors], axis=axis))
+
+
+def sliced(tensor: Tensor, start: int, stop: int, axis: int = 0) -> Tensor:
+    """Take a range of an axis; ``stop`` must lie within it."""
+    shape = (*tensor.shape[:axis], stop - start, *tensor.shape[axis + 1 :])
+    index = (*(slice(None) for _ in range(axis)), slice(start, stop))
+    return Tensor(tensor.name, shape, lambda: tensor.read()[index])
+
+
+def transposed(tensor: Tensor) -> Tensor:
+    """Turn a matrix around."""
+    return Tensor(tensor.name, tensor.shape[::-1], lambda: tensor.read().T)
+
+
+def reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Read an array as one of another shape with as many values."""
+    if math.prod(shape) != math.prod(tensor.shape):
+        raise BadWeights(f"'{tensor.name}' has shape {tensor.shape}; expected as many values as {shape} has.")
+    return Tensor(tensor.name, shape, lambda: tensor.read().reshape(shape))
+
+
+def computed(tensor: Tensor, function: Callable[[Array], Array]) -> Tensor:
+    """Change an array's values when it is read; its shape stays."""
+    return Tensor(tensor.name, tensor.shape, lambda: function(tensor.read()))
+
+
+def blocks_of(tensor: Tensor, order: Sequence[int], axis: int = -1) -> Tensor:
+    """Take equal blocks of an axis in another order; an index left out drops its block."""
+    axis %= max(len(tensor.shape), 1)
+    count = max(order) + 1
+
+    def read() -> Array:
+        parts = np.split(tensor.read(), count, axis=axis)
+        return np.concatenate([parts[place] for place in order], axis=axis)
+
+    return Tensor(tensor.name, tensor.shape, read)
+
+
+def as_floating(values: Array, where: str) -> Array:
+    """Give an array in this machine's byte order.
+
+    Raises
+    ------
+    BadWeights
+        It is not floating.
+    """
+    if values.dtype.kind != "f":
+        raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def from_bfloat16(values: Array) -> Array:
+    """Turn the 16 bits of each bfloat16 into a float32, of which they are the upper half."""
+    return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +129,11 @@ class Container:
     attributes : callable
         ``attributes(group)`` gives what is attached to a group, by name: str, int, float or a list of str.
     documents : mapping
-        JSON texts beside the arrays, by name, parsed.
+        JSON texts beside the arrays, by name, parsed; other descriptions that the reader has made.
     """
 
     path: str
     kind: str
     tensors: Mapping[str, Tensor]
-    attributes: Callable[[str], Mapping[str, Any]]
+    attributes: Callable[[str], Mapping[str, Any]] = field(default=lambda _group: {})
     documents: Mapping[str, Any] = field(default_factory=dict)

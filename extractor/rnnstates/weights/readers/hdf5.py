@@ -10,7 +10,7 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights
 from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5
-from .base import Container, Tensor
+from .base import Container, Tensor, as_floating, from_bfloat16
 
 __all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
@@ -73,9 +73,8 @@ def _read(dataset: h5py.Dataset, where: str) -> Array:
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
         values: Array = dataset[()]
         if half:
-            # The upper half of a float32.
-            return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+            return from_bfloat16(values)
+    return as_floating(values, where)
 
 
 def _check(dataset: h5py.Dataset, where: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...errors import BadWeights
+from ....errors import BadWeights
 from .calls import Call, Reference, calls, references
 from .vocabulary import MODELS, snake_case
 

@@ -9,11 +9,11 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...errors import BadWeights
-from ..canonical import DIRECTIONS, Direction
-from ..conventions import KERAS_LSTM
-from ..readers import Tensor
-from ..stack import StoredCell, StoredLayer, StoredStack
+from ....errors import BadWeights
+from ...canonical import DIRECTIONS, Direction
+from ...conventions import CONVENTIONS
+from ...readers import Tensor
+from ...stack import StoredCell, StoredLayer, StoredStack
 from .vocabulary import activation_name, default_recurrent_activation
 
 __all__ = ["FoundLayer", "GuessedModel"]
@@ -177,7 +177,11 @@ class GuessedModel:
         recurrent = activation_name(default_recurrent_activation(self.version), self.version) or "sigmoid"
         cells: dict[Direction, StoredCell] = {
             half: StoredCell(
-                KERAS_LSTM, tensors, "tanh", recurrent, f"{where} ({half})" if len(layer.cells) > 1 else where
+                CONVENTIONS["keras"]["lstm"],
+                tensors,
+                f"{where} ({half})" if len(layer.cells) > 1 else where,
+                {"activation": "tanh", "recurrent_activation": recurrent},
+                {"activation": "default", "recurrent_activation": "default"},
             )
             for half, tensors in sorted(layer.cells.items(), key=lambda cell: DIRECTIONS.index(cell[0]))
         }

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from ...errors import BadWeights
-from ..canonical import Direction
-from ..readers import Container, Tensor
+from ....errors import BadWeights
+from ...canonical import Direction
+from ...readers import Container, Tensor
 from .graph import Layer
 from .naming import check_table, roles_by_order
 from .vocabulary import snake_case

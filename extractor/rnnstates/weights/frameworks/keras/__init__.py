@@ -7,10 +7,10 @@ arrays lie. Without one, ``finding`` and
 ``guessed`` make of the arrays what can be made of them.
 """
 
-from ...errors import BadWeights
-from ..readers import Container
-from ..readers.json_text import parse_json
-from ..stack import Model
+from ....errors import BadWeights
+from ...readers import Container
+from ...readers.json_text import parse_json
+from ...stack import Model
 from .configured import ConfiguredModel
 from .counters import CounterNames
 from .finding import find_by_counters, find_in_legacy

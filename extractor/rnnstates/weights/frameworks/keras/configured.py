@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ...errors import BadWeights
-from ..canonical import Direction
-from ..conventions import KERAS_LSTM
-from ..readers import Tensor
-from ..stack import StoredCell, StoredLayer, StoredStack
+from ....errors import BadWeights
+from ...canonical import Direction
+from ...conventions import CONVENTIONS
+from ...readers import Tensor
+from ...stack import StoredCell, StoredLayer, StoredStack
 from .graph import Graph, Layer
 from .naming import TensorNames
-from .settings import LayerSettings, layer_settings, wrapped
+from .settings import CellSettings, LayerSettings, layer_settings, wrapped
 from .vocabulary import NO_OPERATION, RECURRENT
 
 __all__ = ["ConfiguredModel"]
@@ -139,7 +139,7 @@ class ConfiguredModel:
             cell = settings.cells[half]
             where = self._where(layer) + (f" ({half})" if settings.bidirectional else "")
             _check_arrays(tensors, cell.units, use_bias=cell.use_bias, where=where)
-            cells[direction] = StoredCell(KERAS_LSTM, tensors, cell.activation, cell.recurrent_activation, where)
+            cells[direction] = _stored_cell(cell, tensors, where)
         return StoredLayer(layer.name, cells, settings.merge)
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
@@ -175,6 +175,11 @@ class ConfiguredModel:
 
     def _where(self, layer: Layer) -> str:
         return f"{self._graph.where}: layer '{layer.name}'"
+
+
+def _stored_cell(cell: CellSettings, tensors: dict[str, Tensor], where: str) -> StoredCell:
+    settings = {"activation": cell.activation, "recurrent_activation": cell.recurrent_activation}
+    return StoredCell(CONVENTIONS["keras"]["lstm"], tensors, where, settings, dict.fromkeys(settings, "file"))
 
 
 def _is_recurrent(layer: Layer) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import BadWeights
-from ..canonical import Direction
+from ....errors import BadWeights
+from ...canonical import Direction
 from .graph import is_own
 from .vocabulary import MERGE_MODES, activation_name, default_recurrent_activation
 

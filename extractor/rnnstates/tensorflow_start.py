@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import EngineUnavailable
+from .errors import EngineUnavailable
 
 __all__ = ["import_tensorflow"]
 

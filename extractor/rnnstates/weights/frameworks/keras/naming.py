@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from ...errors import BadWeights
-from ..canonical import Direction
-from ..readers import Tensor
+from ....errors import BadWeights
+from ...canonical import Direction
+from ...readers import Tensor
 from .graph import Layer
 from .vocabulary import ROLES
 

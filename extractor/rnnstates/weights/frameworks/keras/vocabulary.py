@@ -2,7 +2,7 @@
 
 import re
 
-from ..canonical import Direction
+from ...canonical import Direction
 
 __all__ = [
     "DIRECTION_PREFIXES",

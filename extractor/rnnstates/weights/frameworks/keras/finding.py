@@ -2,9 +2,9 @@
 
 import re
 
-from ...errors import BadWeights
-from ..canonical import Direction
-from ..readers import Container, Tensor
+from ....errors import BadWeights
+from ...canonical import Direction
+from ...readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered
 from .guessed import FoundLayer
 from .legacy import list_attribute

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import BadWeights
-from ..canonical import Direction
-from ..readers import Container, Tensor
+from ....errors import BadWeights
+from ...canonical import Direction
+from ...readers import Container, Tensor
 from .graph import Layer
 from .naming import check_table, roles_by_order
 from .vocabulary import DIRECTION_PREFIXES

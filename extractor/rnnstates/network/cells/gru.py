@@ -1,0 +1,118 @@
+"""The gated recurrent unit, with the reset before or after the product.
+
+``s`` being the recurrent activation (sigmoid) and ``t`` the activation (tanh)::
+
+    update_gate = s(x @ kernel_z + h @ recurrent_kernel_z + bias_z)
+    reset_gate  = s(x @ kernel_r + h @ recurrent_kernel_r + bias_r)
+    candidate   = t(x @ kernel_c + (reset_gate * h) @ recurrent_kernel_c + bias_c)                        before
+    candidate   = t(x @ kernel_c + bias_c + reset_gate * (h @ recurrent_kernel_c + recurrent_bias_c))     after
+    hidden      = update_gate * hidden + (1 - update_gate) * candidate
+
+References
+----------
+Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation", whose
+first version resets before the product and whose later one resets after it. The update gate keeps the old state, as in
+Keras, PyTorch and ONNX; Haiku's does the opposite, which is mended when its weights are read.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...weights.canonical import LayerWeights
+from ..activations import Ops, activation_function
+from .lstm import held
+
+__all__ = ["GRUGates", "GRUParameters", "GRUState", "prepare", "step"]
+
+
+class GRUState(NamedTuple):
+    """What a GRU carries from step to step: ``hidden`` floating [B, H]."""
+
+    hidden: Any
+
+
+class GRUGates(NamedTuple):
+    """What decided a step, after the activations: each floating [B, H]."""
+
+    update_gate: Any
+    reset_gate: Any
+    candidate: Any
+
+
+class GRUParameters(NamedTuple):
+    """The arrays a step reads, in the computing precision, and how it is run."""
+
+    kernel: Any
+    recurrent_gates: Any
+    recurrent_candidate: Any
+    recurrent_kernel: Any
+    bias: Any
+    recurrent_bias: Any
+    activation: str
+    recurrent_activation: str
+    preactivation_clip: float | None
+    reset_after: bool
+
+
+def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> GRUParameters:
+    """Cast the weights; columns in the order update gate, reset gate, candidate.
+
+    Parameters
+    ----------
+    weights : LayerWeights
+    dtype : dtype
+        float32 or float64.
+    """
+    recurrent = np.ascontiguousarray(weights.recurrent_kernel, dtype)
+    gates = 2 * weights.units
+    apart = weights.reset_after and weights.recurrent_bias is not None
+    recurrent_bias = weights.recurrent_bias if apart else np.zeros(weights.bias.shape)
+    return GRUParameters(
+        np.ascontiguousarray(weights.kernel, dtype),
+        np.ascontiguousarray(recurrent[:, :gates]),
+        np.ascontiguousarray(recurrent[:, gates:]),
+        recurrent,
+        np.asarray(weights.bias if apart else weights.whole_bias(), dtype),
+        np.asarray(recurrent_bias, dtype),
+        weights.activation,
+        weights.recurrent_activation,
+        weights.preactivation_clip,
+        weights.reset_after,
+    )
+
+
+def step(ops: Ops, parameters: GRUParameters, inputs: Any, state: GRUState) -> tuple[GRUState, GRUGates]:
+    """Read one step.
+
+    Parameters
+    ----------
+    ops : Ops
+    parameters : GRUParameters
+    inputs : floating [B, I]
+    state : GRUState
+
+    Returns
+    -------
+    GRUState, GRUGates
+    """
+    gate, squash = _activations(ops, parameters)
+    input_u, input_r, input_c = ops.split(ops.matmul(inputs, parameters.kernel) + parameters.bias, 3)
+    if parameters.reset_after:
+        recurrent = ops.matmul(state.hidden, parameters.recurrent_kernel) + parameters.recurrent_bias
+        hidden_u, hidden_r, hidden_c = ops.split(recurrent, 3)
+        update_gate, reset_gate = gate(input_u + hidden_u), gate(input_r + hidden_r)
+        candidate = squash(input_c + reset_gate * hidden_c)
+    else:
+        hidden_u, hidden_r = ops.split(ops.matmul(state.hidden, parameters.recurrent_gates), 2)
+        update_gate, reset_gate = gate(input_u + hidden_u), gate(input_r + hidden_r)
+        candidate = squash(input_c + ops.matmul(reset_gate * state.hidden, parameters.recurrent_candidate))
+    hidden = update_gate * state.hidden + (1 - update_gate) * candidate
+    return GRUState(hidden), GRUGates(update_gate, reset_gate, candidate)
+
+
+def _activations(ops: Ops, parameters: GRUParameters) -> tuple[Any, Any]:
+    gate = activation_function(parameters.recurrent_activation)
+    squash = activation_function(parameters.activation)
+    bound = parameters.preactivation_clip
+    return lambda x: gate(ops, held(ops, x, bound)), lambda x: squash(ops, held(ops, x, bound))

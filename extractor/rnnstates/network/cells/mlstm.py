@@ -1,0 +1,89 @@
+"""The multiplicative LSTM: its gates see, for the hidden state, a product of two views of input and hidden state.
+
+::
+
+    m = (x @ first_factor) * (hidden @ second_factor)
+    z = x @ kernel + m @ recurrent_kernel + bias
+
+and then as in ``lstm``. Weight normalisation is undone when the weights are read.
+
+References
+----------
+Krause, Murray, Renals & Lu 2017, "Multiplicative LSTM for sequence modelling"; as in UniRep: Alley et al. 2019,
+"Unified rational protein engineering with sequence-based deep representation learning".
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...weights.canonical import LayerWeights
+from ..activations import Ops
+from . import lstm
+
+__all__ = ["MLSTMParameters", "prepare", "step"]
+
+
+class MLSTMParameters(NamedTuple):
+    """The arrays a step reads, in the computing precision, and how it is run."""
+
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    first_factor: Any
+    second_factor: Any
+    activation: str
+    recurrent_activation: str
+    output_activation: str
+    cell_clip: float | None
+    preactivation_clip: float | None
+    peephole_input: None = None
+    peephole_output: None = None
+    projection: None = None
+    coupled: bool = False
+
+
+def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> MLSTMParameters:
+    """Cast the weights; columns in the order of an LSTM's.
+
+    Parameters
+    ----------
+    weights : LayerWeights
+    dtype : dtype
+        float32 or float64.
+    """
+    plain = lstm.prepare(weights, dtype)
+    first, second = weights.factors or (None, None)
+    return MLSTMParameters(
+        plain.kernel,
+        plain.recurrent_kernel,
+        plain.bias,
+        np.asarray(first, dtype, order="C"),
+        np.asarray(second, dtype, order="C"),
+        plain.activation,
+        plain.recurrent_activation,
+        plain.output_activation,
+        plain.cell_clip,
+        plain.preactivation_clip,
+    )
+
+
+def step(
+    ops: Ops, parameters: MLSTMParameters, inputs: Any, state: lstm.LSTMState
+) -> tuple[lstm.LSTMState, lstm.LSTMGates]:
+    """Read one step.
+
+    Parameters
+    ----------
+    ops : Ops
+    parameters : MLSTMParameters
+    inputs : floating [B, I]
+    state : LSTMState
+
+    Returns
+    -------
+    LSTMState, LSTMGates
+    """
+    product = ops.matmul(inputs, parameters.first_factor) * ops.matmul(state.hidden, parameters.second_factor)
+    z = ops.matmul(inputs, parameters.kernel) + ops.matmul(product, parameters.recurrent_kernel) + parameters.bias
+    return lstm.gated_step(ops, parameters, z, state)

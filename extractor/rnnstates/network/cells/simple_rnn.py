@@ -1,0 +1,73 @@
+"""The simple recurrent cell: ``hidden = t(x @ kernel + h @ recurrent_kernel + bias)``, ``t`` being tanh or relu.
+
+References
+----------
+Elman 1990, "Finding Structure in Time".
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...weights.canonical import LayerWeights
+from ..activations import Ops, activation_function
+from .lstm import held
+
+__all__ = ["RNNGates", "RNNParameters", "RNNState", "prepare", "step"]
+
+
+class RNNState(NamedTuple):
+    """What a simple RNN carries from step to step: ``hidden`` floating [B, H]."""
+
+    hidden: Any
+
+
+class RNNGates(NamedTuple):
+    """A simple RNN has no gates."""
+
+
+class RNNParameters(NamedTuple):
+    """The arrays a step reads, in the computing precision, and how it is run."""
+
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    activation: str
+    preactivation_clip: float | None
+
+
+def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> RNNParameters:
+    """Cast the weights.
+
+    Parameters
+    ----------
+    weights : LayerWeights
+    dtype : dtype
+        float32 or float64.
+    """
+    return RNNParameters(
+        np.ascontiguousarray(weights.kernel, dtype),
+        np.ascontiguousarray(weights.recurrent_kernel, dtype),
+        weights.whole_bias().astype(dtype),
+        weights.activation,
+        weights.preactivation_clip,
+    )
+
+
+def step(ops: Ops, parameters: RNNParameters, inputs: Any, state: RNNState) -> tuple[RNNState, RNNGates]:
+    """Read one step.
+
+    Parameters
+    ----------
+    ops : Ops
+    parameters : RNNParameters
+    inputs : floating [B, I]
+    state : RNNState
+
+    Returns
+    -------
+    RNNState, RNNGates
+    """
+    z = ops.matmul(inputs, parameters.kernel) + ops.matmul(state.hidden, parameters.recurrent_kernel) + parameters.bias
+    squash = activation_function(parameters.activation)
+    return RNNState(squash(ops, held(ops, z, parameters.preactivation_clip))), RNNGates()

@@ -1,0 +1,165 @@
+"""The states from which the sequences start: found by name, checked, read a few rows at a time.
+
+An HDF5 file or a .npz holds them under the names that an output file uses: ``hidden`` and ``cell`` for a lone layer,
+``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one a sequence, [N, W]. In a file that ``extract``
+wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so that it continues another run.
+"""
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Array
+from ..errors import BadInput, MissingInput
+from ..files import missing_told
+from ..hdf5_guard import check_dataset, datasets, is_hdf5, open_hdf5
+from ..npz_guard import npz_arrays
+from ..zip_guard import is_zip
+
+__all__ = ["InitialStates", "open_initial"]
+
+EXPECTED = "a .npz or HDF5 file of states by name"
+FINAL = "_final"
+# Rows that an output file or an input has beside its states.
+BESIDE = ("lengths", "ids", "offsets")
+
+
+class InitialStates:
+    """States to start from, by the path of a part of the network and the name of a state.
+
+    Parameters
+    ----------
+    found : mapping
+        From path and name to an array or dataset [W], [1, W] or [N, W].
+    where : str
+    close : callable
+    """
+
+    def __init__(self, found: Mapping[tuple[str, str], Any], where: str, closing: contextlib.ExitStack) -> None:
+        self._found, self._where, self._closing = found, where, closing
+
+    def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
+        """Give the states of some sequences.
+
+        Returns
+        -------
+        dict
+            From path to name to floating [B, W].
+
+        Raises
+        ------
+        BadInput
+            One of them is NaN or infinite.
+        """
+        read: dict[str, dict[str, Array]] = {}
+        for (path, name), stored in self._found.items():
+            values = _rows(stored, rows)
+            if not np.isfinite(values).all():
+                row = rows[np.argwhere(~np.isfinite(values))[0][0]]
+                raise BadInput(
+                    f"{self._where}: '{name}' of sequence {row} is NaN or infinite; expected the state of a run. An "
+                    "empty sequence has no last state, but a final one (--pool final)."
+                )
+            read.setdefault(path, {})[name] = values
+        return read
+
+    def named(self) -> list[str]:
+        """List what was found, by the names of an output file."""
+        return [f"{path}/{name}".strip("/") for path, name in self._found]
+
+    def close(self) -> None:
+        """Close the file behind them."""
+        self._closing.close()
+
+
+def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences: int) -> InitialStates:
+    """Find the initial states of a network.
+
+    Parameters
+    ----------
+    initial : path, or mapping from name to array
+    wanted : mapping
+        From (path of a part, name of a state) to its width.
+    sequences : int
+        N.
+
+    Raises
+    ------
+    MissingInput
+        The file is absent or unreadable.
+    BadInput
+        It holds none of them, something else, or one of another shape.
+    """
+    with contextlib.ExitStack() as opening:
+        where = "initial_state" if isinstance(initial, Mapping) else os.fspath(initial)
+        stored = dict(initial) if isinstance(initial, Mapping) else _open(where, opening)
+        found = _match(stored, wanted, where)
+        for (path, name), values in found.items():
+            _check(values, wanted[path, name], sequences, f"{where}: '{name}'" + (f" of {path}" if path else ""))
+        return InitialStates(found, where, opening.pop_all())
+
+
+def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
+    with missing_told(path, EXPECTED):
+        zipped, hdf5 = is_zip(path), is_hdf5(path)
+    if zipped:
+        arrays = opening.enter_context(npz_arrays(path, BadInput))
+        return {name: array.read() for name, array in arrays.items()}
+    if not hdf5:
+        raise BadInput(f"{path}: neither .npz nor HDF5; expected {EXPECTED}.")
+    file = opening.enter_context(open_hdf5(path, BadInput))
+    found = dict(datasets(file, path, BadInput))
+    for name, dataset in found.items():
+        check_dataset(dataset, f"{path}: '{name}'", BadInput)
+    return _of_states(found, path) if file.attrs.get("format") is not None else found
+
+
+def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:
+    """Take the final states of an output file; its other datasets are no states to start from."""
+    final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL)}
+    if not final:
+        raise MissingInput(f"{path}: is an output without final states; make it again with --pool final.")
+    return final
+
+
+def _match(stored: Mapping[str, Any], wanted: Mapping[tuple[str, str], int], where: str) -> dict[tuple[str, str], Any]:
+    names = {f"{path}/{name}".strip("/"): (path, name) for path, name in wanted}
+    found: dict[tuple[str, str], Any] = {}
+    for name, values in stored.items():
+        plain = name.strip("/").removesuffix(FINAL)
+        if plain in names:
+            found[names[plain]] = values
+        elif plain not in BESIDE:
+            raise BadInput(
+                f"{where}: holds '{name}', which is no state of this network; expected {', '.join(sorted(names)[:12])}."
+            )
+    if not found:
+        raise BadInput(f"{where}: holds no states; expected {', '.join(sorted(names)[:12])}.")
+    return found
+
+
+def _check(values: Any, width: int, sequences: int, where: str) -> None:
+    shape = tuple(np.shape(values)) if not hasattr(values, "shape") else tuple(values.shape or ())
+    dtype = values.dtype if hasattr(values, "dtype") else np.asarray(values).dtype
+    if shape not in ((width,), (1, width), (sequences, width)):
+        raise BadInput(
+            f"{where} has shape {shape}; expected ({width},) for all sequences or ({sequences}, {width}), one each."
+        )
+    if dtype.kind not in "fiu":
+        raise BadInput(f"{where} has dtype {dtype}; expected numbers.")
+
+
+def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
+    shape = np.shape(stored)
+    if len(shape) == 1 or shape[0] == 1:
+        one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
+        return np.broadcast_to(one, (len(rows), len(one)))
+    first = int(rows.min()) if len(rows) else 0
+    block = stored[first : int(rows.max()) + 1] if len(rows) else stored[:0]
+    chosen: Array = np.asarray(block)[rows - first]
+    return chosen

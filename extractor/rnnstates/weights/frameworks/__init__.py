@@ -1,0 +1,52 @@
+"""What the names in a file mean, a module or folder for each framework; ``INTERPRETERS`` names them.
+
+Each has two functions: ``recognises(container)`` tells by the names of the arrays whether the framework wrote them,
+``interpret(container)`` makes a ``Model`` of them. The first that recognises a container interprets it.
+"""
+
+from collections.abc import Callable
+
+from ...errors import BadWeights
+from ..readers import Container
+from ..stack import Model
+from . import keras, plain, torch
+
+__all__ = ["INTERPRETERS", "interpret", "is_known"]
+
+Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
+
+INTERPRETERS: dict[str, Interpreter] = {
+    "keras": (keras.is_keras, keras.interpret),
+    "torch": (torch.recognises, torch.interpret),
+}
+
+
+def is_known(container: Container) -> bool:
+    """Tell whether a container holds weights whose names are known here."""
+    return any(recognises(container) for recognises, _ in INTERPRETERS.values()) or plain.recognises(container)
+
+
+def interpret(container: Container, convention: str | None = None) -> Model:
+    """Make out the layers of a container.
+
+    Parameters
+    ----------
+    container : Container
+    convention : str or None
+        What plain names mean, a name in ``CONVENTIONS``; names that a framework gave need none.
+
+    Raises
+    ------
+    BadWeights
+        The names are of no framework known here, or contradict themselves.
+    """
+    for recognises, read in INTERPRETERS.values():
+        if recognises(container):
+            return read(container)
+    if plain.recognises(container):
+        return plain.interpret(container, convention)
+    some = ", ".join(f"'{name}'" for name in list(container.tensors)[:8]) or "no arrays"
+    raise BadWeights(
+        f"{container.path}: no recurrent layer found; the {container.kind} holds {some}. Expected the names that a "
+        "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias."
+    )

@@ -1,0 +1,92 @@
+"""Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, of any origin; ``--convention`` says what they mean.
+
+Before the names may stand a layer's name: ``encoder/kernel``. A cell is told by its shapes, four blocks of columns for
+an LSTM, three for a GRU, one for a simple RNN, and blocks are in the convention's order and lie its way.
+"""
+
+import re
+from collections.abc import Mapping
+
+from ...errors import BadWeights, OptionError
+from ..conventions import CONVENTIONS
+from ..named import FoundStack, NamedModel, refusal
+from ..readers import Container, Tensor
+from ..stack import StoredCell, StoredLayer
+
+__all__ = ["interpret", "recognises"]
+
+_NAME = re.compile(r"^(.*?)[/.]?\b(kernel|recurrent_kernel|bias|recurrent_bias|peepholes|projection)(?::0)?$")
+CELL_BY_BLOCKS = {4: "lstm", 3: "gru", 1: "simple_rnn"}
+
+
+def recognises(container: Container) -> bool:
+    """Tell whether there is a kernel and a recurrent kernel beside each other."""
+    return any("recurrent_kernel" in roles for roles in _groups(container).values())
+
+
+def interpret(container: Container, convention: str | None) -> NamedModel:
+    """Make each group of arrays one layer.
+
+    Raises
+    ------
+    BadWeights
+        No convention was given.
+    OptionError
+        It is not known.
+    """
+    if convention is None:
+        raise BadWeights(
+            f"{container.path}: holds plain kernel, recurrent_kernel and bias, but not in which order the gates stand; "
+            f"say --convention {', '.join(CONVENTIONS)}."
+        )
+    if convention not in CONVENTIONS:
+        raise OptionError(f"--convention '{convention}': unknown; known are {', '.join(CONVENTIONS)}.")
+    groups = {name: roles for name, roles in _groups(container).items() if "recurrent_kernel" in roles}
+    found = [_found(container, name, roles, convention) for name, roles in groups.items()]
+    used = {tensor.name for roles in groups.values() for tensor in roles.values()}
+    return NamedModel(
+        f"plain arrays ({container.kind})", found, [name for name in container.tensors if name not in used]
+    )
+
+
+def _groups(container: Container) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in container.tensors.items():
+        if found := _NAME.match(name):
+            groups.setdefault(found[1], {})[found[2]] = tensor
+    return groups
+
+
+def _found(container: Container, name: str, roles: Mapping[str, Tensor], framework: str) -> FoundStack:
+    called = name or "layer"
+    where = f"{container.path}: layer '{called}'"
+    shape = roles["recurrent_kernel"].shape
+    transposed = next(iter(CONVENTIONS[framework].values())).transposed
+    rows, columns = (shape[::-1] if transposed else shape) if len(shape) == 2 else (0, 0)
+    if "projection" in roles and len(roles["projection"].shape) == 2:
+        rows = roles["projection"].shape[1 if transposed else 0]
+    cell = CELL_BY_BLOCKS.get(columns // rows if rows and columns % rows == 0 else 0, "")
+    if framework == "unirep" or cell not in CONVENTIONS[framework] or "kernel" not in roles:
+        problem = f"{where}: recurrent kernel has shape {shape}, which is no cell of the convention '{framework}'."
+        return FoundStack("?", (called,), problem=problem)
+    beside = [other for other in container.tensors if name and other.startswith(f"{name}/")]
+    if others := set(beside) - {tensor.name for tensor in roles.values()}:
+        return FoundStack(cell, (called,), problem=refusal(where, others, f"which this {cell} does not have"))
+    stored = StoredCell(CONVENTIONS[framework][cell], _one_bias(roles, cell), where, determined=_ASSUMED)
+    notes = (f"{where}: read by the convention '{framework}', as told; tanh and sigmoid are assumed.",)
+    return FoundStack(cell, (called,), (StoredLayer(called, {"forward": stored}),), notes=notes)
+
+
+_ASSUMED = {"activation": "default", "recurrent_activation": "default"}
+
+
+def _one_bias(roles: Mapping[str, Tensor], cell: str) -> dict[str, Tensor]:
+    """Part Keras' two biases of a GRU, which are the rows of one array."""
+    bias = roles.get("bias")
+    if cell != "gru" or bias is None or len(bias.shape) != 2 or bias.shape[0] != 2:
+        return dict(roles)
+    return {
+        **roles,
+        "bias": Tensor(bias.name, bias.shape[1:], lambda: bias.read()[0]),
+        "recurrent_bias": Tensor(bias.name, bias.shape[1:], lambda: bias.read()[1]),
+    }

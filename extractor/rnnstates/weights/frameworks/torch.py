@@ -1,0 +1,171 @@
+"""PyTorch's names: ``encoder.lstm.weight_ih_l0_reverse`` and the like, of ``nn.LSTM``, ``nn.GRU``, ``nn.RNN``, cells.
+
+The cell is told by the rows of ``weight_hh``: four times the units for an LSTM, three for a GRU, one for an RNN; with a
+projection the units are the columns of ``weight_hr``. Which nonlinearity an ``nn.RNN`` had is not stored. What wrappers
+put around a state_dict (``state_dict``, ``model``, ``module.``) is taken off by the reader or is just a prefix here.
+"""
+
+import re
+from collections.abc import Mapping
+
+from ..canonical import DIRECTIONS, Direction
+from ..conventions import CONVENTIONS
+from ..convert import sizes
+from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..readers import Container, Tensor
+from ..stack import StoredCell, StoredLayer
+
+__all__ = ["interpret", "recognises"]
+
+_LAYER = re.compile(r"^(.*?)(weight|bias)_(ih|hh|hr)_l(\d{1,4})(_reverse)?$")
+_CELL = re.compile(r"^(.*?)(weight|bias)_(ih|hh)$")
+_RECURRENT = re.compile(r"(^|[._])weight_hh(_l\d{1,4})?($|[._])|_packed_params")
+# What stands for weights that are computed from others: weight_norm, parametrizations, AWD-LSTM's DropConnect; and what
+# holds quantised ones.
+_INDIRECT = re.compile(
+    r"^(.*?)(?:parametrizations\.)?(?:weight_hh_l?\d*(?:_[gv]|_raw|_orig|\.original\d*)$|_packed_params)"
+)
+_TABLE = re.compile(r"(^|\.)\w*(embed|emb|wte|lookup)\w*(\.\w+)*\.weight$", re.IGNORECASE)
+ROLE = {
+    ("weight", "ih"): "kernel",
+    ("weight", "hh"): "recurrent_kernel",
+    ("weight", "hr"): "projection",
+    ("bias", "ih"): "bias",
+    ("bias", "hh"): "recurrent_bias",
+}
+CELL_BY_BLOCKS = {4: "lstm", 3: "gru", 1: "simple_rnn"}
+CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN", "": "unknown"}
+
+Layers = dict[int, dict[Direction, dict[str, Tensor]]]
+
+
+def recognises(container: Container) -> bool:
+    """Tell whether an array has one of PyTorch's names."""
+    return any(_RECURRENT.search(name) for name in container.tensors)
+
+
+def interpret(container: Container) -> NamedModel:
+    """Find the modules and their layers.
+
+    Returns
+    -------
+    NamedModel
+        A stack for each module; which module feeds which is not in the file.
+    """
+    modules = _modules(container)
+    used = {id(tensor) for layers in modules.values() for tensor in _tensors(layers)}
+    others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
+    found = [_found(container, prefix, layers, others) for prefix, layers in modules.items()]
+    return NamedModel(f"PyTorch state_dict ({container.kind})", [*found, *_indirect(container, modules)], others)
+
+
+def _modules(container: Container) -> dict[str, Layers]:
+    modules: dict[str, Layers] = {}
+    for name, tensor in container.tensors.items():
+        if (part := _part(name)) is not None:
+            prefix, role, number, direction = part
+            modules.setdefault(prefix, {}).setdefault(number, {}).setdefault(direction, {})[role] = tensor
+    return {
+        prefix: layers
+        for prefix, layers in modules.items()
+        if any("recurrent_kernel" in roles for cells in layers.values() for roles in cells.values())
+    }
+
+
+def _tensors(layers: Layers) -> list[Tensor]:
+    return [tensor for cells in layers.values() for roles in cells.values() for tensor in roles.values()]
+
+
+def _indirect(container: Container, modules: Mapping[str, Layers]) -> list[FoundStack]:
+    """Name the modules whose weights are computed from what is stored, or quantised."""
+    found: dict[str, list[str]] = {}
+    for name in container.tensors:
+        if (match := _INDIRECT.match(name)) and match[1] not in modules:
+            found.setdefault(match[1], []).append(name)
+    return [
+        FoundStack(
+            "reparametrised or quantised RNN",
+            (prefix.rstrip(".") or "rnn",),
+            problem=refusal(
+                f"{container.path}: '{prefix.rstrip('.')}'",
+                names,
+                "from which the weights are computed; remove the parametrisation or quantisation and save it again",
+            ),
+        )
+        for prefix, names in found.items()
+    ]
+
+
+def _part(name: str) -> tuple[str, str, int, Direction] | None:
+    """Take a name apart: (prefix, role, number of the layer, direction)."""
+    if found := _LAYER.match(name):
+        role = ROLE.get((found[2], found[3]))
+        return None if role is None else (found[1], role, int(found[4]), "backward" if found[5] else "forward")
+    if found := _CELL.match(name):
+        return found[1], ROLE[found[2], found[3]], 0, "forward"
+    return None
+
+
+def _found(container: Container, prefix: str, layers: Layers, others: list[str]) -> FoundStack:
+    module = prefix.rstrip(".")
+    numbers = sorted(layers)
+    names = tuple(module or "rnn" if len(numbers) == 1 else f"{module}.l{number}".strip(".") for number in numbers)
+    where = f"{container.path}: '{module}'" if module else container.path
+    problem = _problem(prefix, layers, others, where)
+    cell = _cell(layers)
+    if problem:
+        return FoundStack(CLASSES[cell], names, problem=problem)
+    stored = tuple(
+        StoredLayer(name, _cells(layers[number], cell, f"{container.path}: '{name}'"))
+        for number, name in zip(numbers, names, strict=True)
+    )
+    first = next(iter(stored[0].cells.values()))
+    features, *_ = sizes({role: tensor.shape for role, tensor in first.tensors.items()}, first.convention)
+    table, notes = fitting_embedding(container, filter(_TABLE.search, others), features, names[0])
+    if cell == "simple_rnn":
+        notes = (f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (--activation).", *notes)
+    return FoundStack(CLASSES[cell], names, stored, table, notes)
+
+
+def _problem(prefix: str, layers: Layers, others: list[str], where: str) -> str:
+    """Say why a module cannot be computed; empty where it can."""
+    # What a module holds beside its layers is of a subclass: normalisation, attention, quantisation.
+    beside = [name for name in others if name.startswith(prefix) and (prefix or "." not in name)]
+    if beside:
+        return refusal(where, beside, "which PyTorch's own LSTM, GRU and RNN do not have")
+    if sorted(layers) != list(range(len(layers))):
+        return (
+            f"{where}: has layers {sorted(layers)}; expected 0 to {len(layers) - 1}. Some are missing, save it again."
+        )
+    shapes = {tuple(sorted(cells)) for cells in layers.values()}
+    if len(shapes) != 1 or "forward" not in layers[0]:
+        return f"{where}: has both directions in some layers only; some arrays are missing, save it again."
+    for number, cells in layers.items():
+        for roles in cells.values():
+            if not {"kernel", "recurrent_kernel"} <= roles.keys() or ("bias" in roles) != ("recurrent_bias" in roles):
+                return f"{where}: layer {number} has {', '.join(sorted(roles))} only; some arrays are missing."
+    if not _cell(layers):
+        shape = layers[0]["forward"]["recurrent_kernel"].shape
+        return f"{where}: weight_hh has shape {shape}; expected (4, 3 or 1 times its columns, columns)."
+    return ""
+
+
+def _cell(layers: Layers) -> str:
+    """Tell the cell by the blocks of its rows; empty where they are none."""
+    roles = next(iter(next(iter(layers.values())).values()))
+    shape = roles["recurrent_kernel"].shape if "recurrent_kernel" in roles else ()
+    if "projection" in roles and len(roles["projection"].shape) == 2:
+        shape = (*shape[:1], roles["projection"].shape[1])
+    if len(shape) != 2 or not shape[1] or shape[0] % shape[1]:
+        return ""
+    return CELL_BY_BLOCKS.get(shape[0] // shape[1], "")
+
+
+def _cells(found: Mapping[Direction, Mapping[str, Tensor]], cell: str, where: str) -> dict[Direction, StoredCell]:
+    convention = CONVENTIONS["torch"][cell]
+    determined = {"activation": "default"} if cell == "simple_rnn" else {}
+    return {
+        direction: StoredCell(convention, found[direction], f"{where} ({direction})", determined=determined)
+        for direction in DIRECTIONS
+        if direction in found
+    }

@@ -1,0 +1,130 @@
+"""A model known from the names of its arrays alone: PyTorch, TensorFlow 1, JAX and others keep no configuration."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import BadWeights
+from .readers import Container, Tensor
+from .stack import StoredLayer, StoredStack
+
+__all__ = ["FoundStack", "NamedModel", "fitting_embedding", "refusal"]
+
+# Names of other arrays that a message lists.
+MOST_NAMED = 12
+
+
+@dataclass(frozen=True)
+class FoundStack:
+    """Layers that were found to feed each other.
+
+    Parameters
+    ----------
+    class_name : str
+        What the framework calls it, e.g. ``LSTM``.
+    names : tuple of str
+        Of its layers, lowest first; the last one names the stack.
+    layers : tuple of StoredLayer
+        As many, or none where there is a problem.
+    embedding : Tensor or None
+    notes : tuple of str
+        What was assumed.
+    problem : str
+        Why it cannot be computed; empty where it can.
+    """
+
+    class_name: str
+    names: tuple[str, ...]
+    layers: tuple[StoredLayer, ...] = ()
+    embedding: Tensor | None = None
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class NamedModel:
+    """The stacks that were found in a container; a ``Model``.
+
+    Parameters
+    ----------
+    kind : str
+        The sort of file.
+    found : sequence of FoundStack
+    others : iterable of str
+        Names of the arrays that belong to no stack.
+    version : str or None
+        Of the framework, where the file says so.
+    """
+
+    def __init__(
+        self, kind: str, found: Sequence[FoundStack], others: Iterable[str] = (), version: str | None = None
+    ) -> None:
+        self.kind, self.version = kind, version
+        self._found, self._others = list(found), list(others)
+
+    def recurrent(self) -> Mapping[str, str]:
+        """Give the class of each recurrent layer by its name."""
+        return {name: stack.class_name for stack in self._found for name in stack.names}
+
+    def present(self) -> list[str]:
+        """List the layers as ``name (Class)``, and the other arrays."""
+        return [f"{name} ({class_name})" for name, class_name in self.recurrent().items()] + self._others
+
+    def tops(self) -> list[str]:
+        """Name the stacks."""
+        return [stack.names[-1] for stack in self._found]
+
+    def stack(self, top: str) -> StoredStack:
+        """Give a stack up to the layer of that name.
+
+        Raises
+        ------
+        BadWeights
+            It cannot be computed here.
+        """
+        found = next(stack for stack in self._found if top in stack.names)
+        if found.problem:
+            raise BadWeights(found.problem)
+        layers = found.layers[: found.names.index(top) + 1]
+        return StoredStack(layers, found.embedding, found.notes)
+
+
+def refusal(where: str, names: Iterable[str], reason: str) -> str:
+    """Say that arrays belong to a variant that is not computed here, and name them.
+
+    Parameters
+    ----------
+    where : str
+        The file and the layer.
+    names : iterable of str
+        The arrays.
+    reason : str
+        What follows their names, e.g. ``which an LSTM does not have``.
+    """
+    listed = sorted(names)
+    some = ", ".join(f"'{name}'" for name in listed[:MOST_NAMED])
+    more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
+    return f"{where}: has {some}{more}, {reason}. A cell of another kind is not run."
+
+
+def fitting_embedding(
+    container: Container, candidates: Iterable[str], width: int, stack: str
+) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Choose the one table of an embedding that gives what a stack reads; a note says so.
+
+    Parameters
+    ----------
+    container : Container
+    candidates : iterable of str
+        Names of arrays that look like tables by their names.
+    width : int
+        What the lowest layer reads.
+    stack : str
+        Its name, for the note.
+    """
+    tables = [container.tensors[name] for name in candidates]
+    fitting = [table for table in tables if len(table.shape) == 2 and table.shape[1] == width]
+    if len(fitting) == 1:
+        return fitting[0], (f"{container.path}: embedding '{fitting[0].name}' is assumed to feed '{stack}'.",)
+    if fitting:
+        names = ", ".join(f"'{table.name}'" for table in fitting[:5])
+        return None, (f"{container.path}: {names} would each fit '{stack}' as an embedding; none is used.",)
+    return None, ()

@@ -1,0 +1,41 @@
+"""Weights in .npz: arrays by name, from any framework that has no better format."""
+
+import contextlib
+import zipfile
+from collections.abc import Iterator
+
+from ...errors import BadWeights
+from ...npz_guard import NpzArray, npz_arrays
+from ...zip_guard import is_zip
+from .base import Container, Tensor, as_floating
+
+__all__ = ["is_npz", "open_npz_weights"]
+
+
+def is_npz(path: str) -> bool:
+    """Tell whether a file is a zip archive of .npy members."""
+    if not is_zip(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+@contextlib.contextmanager
+def open_npz_weights(path: str) -> Iterator[Container]:
+    """Open an archive of arrays.
+
+    Raises
+    ------
+    BadWeights
+        It is damaged, or holds something else than numbers.
+    """
+    with npz_arrays(path, BadWeights) as arrays:
+        yield Container(path, "npz", {name: _tensor(name, array, path) for name, array in arrays.items()})
+
+
+def _tensor(name: str, array: NpzArray, path: str) -> Tensor:
+    return Tensor(name, array.shape, lambda: as_floating(array.read(), f"{path}: '{name}'"))

@@ -1,0 +1,139 @@
+"""PyTorch's files, a pickle inside a zip archive or an older form, unpickled by PyTorch itself and only as weights.
+
+``weights_only=True`` is given explicitly, so that no setting of the process can turn it off, and nothing is tried
+instead when it refuses. Versions before 2.10 had holes in it (CVE-2025-32434, CVE-2026-24747) and are not used.
+"""
+
+import contextlib
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...errors import BadWeights, EngineUnavailable
+from ...zip_guard import DAMAGED, MOST_COMPRESSION, SMALL, is_zip, open_zip, zip_members
+from .base import Container, Tensor
+
+__all__ = ["open_torch", "recognise_torch"]
+
+OLDEST = (2, 10)
+# The first bytes of the forms before 1.6: a pickled magic number; and a tar archive with these members.
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+# What checkpoints put around a state_dict.
+WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "ema_state_dict", "weights", "params")
+DEEPEST = 4
+
+
+def recognise_torch(path: str) -> bool:
+    """Tell whether a file is an archive with a ``data.pkl``, or an old form."""
+    if is_zip(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(name.endswith("data.pkl") for name in archive.namelist())
+        except DAMAGED:
+            return False
+    with Path(path).open("rb") as file:
+        return file.read(len(LEGACY)) == LEGACY
+
+
+@contextlib.contextmanager
+def open_torch(path: str) -> Iterator[Container]:
+    """Open a state_dict, or a checkpoint around one.
+
+    Raises
+    ------
+    BadWeights
+        It is a TorchScript or exported program, damaged, larger than it is stored, or holds more than weights.
+    EngineUnavailable
+        PyTorch is not installed, or too old to be safe.
+    """
+    if is_zip(path):
+        _check_archive(path)
+    torch = _import()
+    try:
+        # mmap leaves the arrays in the file until they are used.
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
+    except Exception as reason:
+        # Whatever its unpickler stumbles over: it raises what the bytes make it raise.
+        told = re.sub(r"\s+", " ", str(reason)).strip()[:200]
+        raise BadWeights(
+            f"{path}: PyTorch refuses to read it as weights alone ({type(reason).__name__}: {told}); expected a "
+            "state_dict, torch.save(model.state_dict(), ...) or safetensors."
+        ) from reason
+    tensors = _unwrapped(torch, content, path)
+    yield Container(path, "PyTorch file", {name: _tensor(torch, name, value, path) for name, value in tensors.items()})
+
+
+def _import() -> Any:
+    try:
+        import torch
+    except ImportError as reason:
+        raise EngineUnavailable(
+            f"PyTorch's files need PyTorch ({reason}); pip install 'rnnstates[torch]', or save the weights as "
+            "safetensors."
+        ) from reason
+    version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
+    if version < OLDEST:
+        raise EngineUnavailable(
+            f"PyTorch {torch.__version__} reads weights unsafely (CVE-2025-32434, CVE-2026-24747); expected 2.10 or "
+            "later. Install that, or save the weights as safetensors."
+        )
+    return torch
+
+
+def _check_archive(path: str) -> None:
+    with open_zip(path, BadWeights) as archive:
+        members = zip_members(archive, path, BadWeights)
+    code = [name for name in members if "/code/" in name or name.endswith(("constants.pkl", ".pt2", "archive_format"))]
+    if code:
+        raise BadWeights(
+            f"{path}: is a TorchScript or exported program (it holds {code[0]}), which is code; expected a state_dict, "
+            "torch.save(model.state_dict(), ...) or safetensors."
+        )
+    for name, info in members.items():
+        if info.file_size > SMALL and info.file_size > MOST_COMPRESSION * max(info.compress_size, 1):
+            raise BadWeights(f"{path}: member {name} unpacks {info.compress_size} bytes to {info.file_size}; refused.")
+    if sum(info.file_size for info in members.values()) > MOST_COMPRESSION * max(os.path.getsize(path), SMALL):  # noqa: PTH202
+        raise BadWeights(f"{path}: unpacks to far more than it has; it is refused.")
+
+
+def _unwrapped(torch: Any, content: Any, path: str) -> dict[str, Any]:
+    """Find the mapping from names to arrays, below what checkpoints put around it."""
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping):
+            break
+        tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+        if any(re.search(r"weight_(ih|hh)", name) for name in tensors):
+            return tensors
+        inside = [content[wrap] for wrap in WRAPS if isinstance(content.get(wrap), Mapping)]
+        if not inside:
+            return tensors or _refuse(content, path)
+        content = inside[0]
+    return _refuse(content, path)
+
+
+def _refuse(content: Any, path: str) -> dict[str, Any]:
+    found = f"keys {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else type(content).__name__
+    raise BadWeights(
+        f"{path}: holds {found}; expected a state_dict, or a checkpoint with one under {', '.join(WRAPS[:3])}."
+    )
+
+
+def _tensor(torch: Any, name: str, value: Any, path: str) -> Tensor:
+    def read() -> Array:
+        where = f"{path}: '{name}'"
+        if value.is_quantized or value.is_sparse or not value.dtype.is_floating_point or value.dtype.itemsize == 1:
+            raise BadWeights(f"{where}: has dtype {value.dtype}; expected float64, float32, float16 or bfloat16.")
+        stored = value.untyped_storage().nbytes()
+        if value.numel() * value.element_size() > max(stored, 1):
+            raise BadWeights(f"{where}: declares {tuple(value.shape)} but stores {stored} bytes; it is refused.")
+        wide = value.detach().to(torch.float32) if value.dtype == torch.bfloat16 else value.detach()
+        values: Array = np.array(wide.numpy())
+        return values
+
+    return Tensor(name, tuple(value.shape), read)

@@ -1,0 +1,96 @@
+"""Reading zip archives of unknown origin: every member once, not encrypted, about as large as it says.
+
+Nothing is ever extracted to disk. ``.keras``, ``.npz`` and PyTorch's files are such archives.
+"""
+
+import contextlib
+import lzma
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import BadData
+
+__all__ = ["is_zip", "open_zip", "read_member", "zip_members"]
+
+# Weights barely shrink; a bomb does by a thousand.
+MOST_COMPRESSION = 100
+# Anything may shrink as far as it likes while it is no larger than this: a page of zeros is honest.
+SMALL = 2**20
+MOST_MEMBERS = 10_000
+DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.error, lzma.LZMAError, ValueError)
+
+
+def is_zip(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file starts as a zip archive does."""
+    with Path(path).open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+@contextlib.contextmanager
+def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; what is damaged inside is told while it is open, too.
+
+    Raises
+    ------
+    error
+        It is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except DAMAGED as reason:
+        raise error(f"{path}: a zip archive that cannot be read ({reason}); save it again.") from reason
+
+
+def zip_members(
+    archive: zipfile.ZipFile, path: str | os.PathLike[str], error: type[BadData]
+) -> dict[str, zipfile.ZipInfo]:
+    """List the members by name.
+
+    Raises
+    ------
+    error
+        A name is there twice, or there are more than any honest archive has.
+    """
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if len(infos) > MOST_MEMBERS or len(set(names)) != len(names):
+        raise error(f"{path}: a zip archive with a member twice, or more than {MOST_MEMBERS}; it is refused.")
+    return dict(zip(names, infos, strict=True))
+
+
+def read_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, most: int
+) -> bytes:
+    """Read a member whole.
+
+    Parameters
+    ----------
+    archive : ZipFile
+    info : ZipInfo
+    path : str or path
+        The archive, for messages.
+    error : type
+    most : int
+        Bytes it may have.
+
+    Raises
+    ------
+    error
+        It is encrypted, larger than that, or unpacks to far more than is stored.
+    """
+    where = f"{path}: member {info.filename}"
+    if info.flag_bits & 1:
+        raise error(f"{where}: is encrypted; expected a file as it was saved.")
+    if info.file_size > SMALL and info.file_size > MOST_COMPRESSION * max(info.compress_size, 1):
+        raise error(
+            f"{where}: unpacks {info.compress_size} bytes to {info.file_size}; weights do not shrink so; it is refused."
+        )
+    if info.file_size > most:
+        raise error(f"{where}: has {info.file_size} bytes; expected at most {most}; take it out and give it.")
+    with archive.open(info) as file:
+        # zipfile gives no more than the directory declares; one byte more shows that it ends there.
+        return file.read(info.file_size + 1)
