@@ -9,6 +9,7 @@ from rnnstates.pooling import POOLINGS, pool
 ORACLES = {
     "mean": lambda sequence: sequence.mean(axis=0),
     "last": lambda sequence: sequence[-1],
+    "final": lambda sequence: sequence[-1],
     "first": lambda sequence: sequence[0],
     "max": lambda sequence: sequence.max(axis=0),
     "min": lambda sequence: sequence.min(axis=0),
@@ -45,6 +46,8 @@ def test_pooling_equals_numpy_on_the_unpadded_sequence(name, case):
     for row, sequence in enumerate(sequences):
         if len(sequence):
             np.testing.assert_allclose(pooled[row], ORACLES[name](sequence), rtol=1e-12, atol=1e-9)
+        elif name == "final":
+            assert not pooled[row].any()
         else:
             assert np.isnan(pooled[row]).all()
 
@@ -75,5 +78,11 @@ def test_float32_sums_are_accumulated_in_float64():
 
 
 def test_a_batch_of_empty_sequences_pools_to_nan_even_without_steps():
-    for name in POOLINGS:
+    for name in set(POOLINGS) - {"final"}:
         assert np.isnan(pool(name, np.zeros((2, 0, 3)), np.array([0, 0]))).all()
+
+
+def test_the_final_state_of_an_empty_sequence_is_the_one_it_starts_from():
+    start = np.array([[1.0, 2.0], [3.0, 4.0]])
+    values = np.array([[[5.0, 6.0]], [[0.0, 0.0]]])
+    np.testing.assert_array_equal(pool("final", values, np.array([1, 0]), start=start), [[5, 6], [3, 4]])

@@ -148,8 +148,8 @@ CATALOGUE = {
     "half an id": (npy(with_value((1, 2), 0.5, TOKENS.astype(float))), WITH_TOKENS, DATA, "0.5"),
     "too few ids": (hdf5(ids=["a", "b"]), FROM_HDF5, DATA, "ids"),
     # Weights; their own tests have the attacks.
-    "missing weights": (None, ["in.h5", "--weights", "no.keras"], MISSING, "no.keras: no such file; expected a Keras"),
-    "weights that are an input": (None, ["in.h5", "--weights", "in.h5"], DATA, "expected what Keras saves"),
+    "missing weights": (None, ["in.h5", "--weights", "no.keras"], MISSING, "no.keras: no such file; expected weights"),
+    "weights that are an input": (None, ["in.h5", "--weights", "in.h5"], DATA, "no recurrent layer found"),
     "weights that are a npy": (None, ["in.h5", "--weights", "in.npy"], DATA, r"starts with b'\x93NUMPY"),
     "an unknown layer": (None, [*WITH_WEIGHTS, "--layer", "lstn"], DATA, "Did you mean 'lstm'?"),
     "a missing array": (weights(lambda group: group.__delitem__("0")), WITH_WEIGHTS, DATA, "One is missing"),

@@ -86,7 +86,7 @@ def test_one_sequence_is_one_and_not_yes(tmp_path):
         (".", 66, "a directory"),
         ("text", 65, "text that starts with 'hello'"),
         ("cut.h5", 65, "HDF5 cannot open it"),
-        ("zip.npz", 65, "a zip archive without config.json"),
+        ("zip.npz", 65, "no recurrent layer found; the npz holds 'x'"),
     ],
 )
 def test_what_cannot_be_described_is_told(place, name, code, message):

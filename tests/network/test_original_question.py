@@ -33,24 +33,24 @@ def states(request, question):
 
 def test_every_cell_and_hidden_state_is_the_one_tensorflow_1_computes(question, states):
     theirs = question[2]["states"]
-    np.testing.assert_allclose(states.cell, theirs[..., :H], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(states.hidden, theirs[..., H:], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(states["cell"], theirs[..., :H], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(states["hidden"], theirs[..., H:], rtol=0, atol=1e-12)
 
 
 def test_the_outputs_of_dynamic_rnn_are_the_hidden_states(question, states):
-    np.testing.assert_allclose(states.hidden, question[2]["outputs"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(states["hidden"], question[2]["outputs"], rtol=0, atol=1e-12)
 
 
 def test_states_past_the_length_are_exactly_zero_as_in_dynamic_rnn(question, states):
-    assert not states.cell[1, 6:].any()
-    assert not states.hidden[1, 6:].any()
+    assert not states["cell"][1, 6:].any()
+    assert not states["hidden"][1, 6:].any()
     assert not question[2]["states"][1, 6:].any()
 
 
 def test_final_states_are_the_states_at_the_last_valid_step(question, states):
     last = (np.arange(N), LENGTHS - 1)
-    np.testing.assert_allclose(states.cell[last], question[2]["final_cell"], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(states.hidden[last], question[2]["final_hidden"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(states["cell"][last], question[2]["final_cell"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(states["hidden"][last], question[2]["final_hidden"], rtol=0, atol=1e-12)
 
 
 def test_a_forgotten_forget_bias_would_be_seen(question):
@@ -58,4 +58,4 @@ def test_a_forgotten_forget_bias_would_be_seen(question):
     plain = LayerWeights(weights.kernel, weights.recurrent_kernel, weights.bias)
     network = Network((RecurrentLayer("lstm", forward=plain),))
     states = Stack(network, make_engine("numpy", "float64")).run(Tile(np.arange(N), inputs, LENGTHS))[""]
-    assert np.abs(states.cell - theirs["states"][..., :H]).max() > 0.1
+    assert np.abs(states["cell"] - theirs["states"][..., :H]).max() > 0.1

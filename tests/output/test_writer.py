@@ -20,7 +20,9 @@ LENGTHS = np.array([4, 0, 2], np.int64)
 def contents(layout="padded", network=None, states=("hidden", "cell"), pool=("mean",), dtype="float32"):
     network = network or one_layer(units=5)
     shape = Shape(LENGTHS, 4, layout)
-    specs = plan_datasets(network, shape, states=states, pool=pool, dtype=np.dtype(dtype))
+    specs = plan_datasets(
+        network, shape, states=states, pool=pool, dtype=np.dtype(dtype), precision=np.dtype("float64")
+    )
     return Contents(specs, shape, network, None, "{}")
 
 
@@ -84,7 +86,9 @@ def test_the_unfinished_file_opens_at_any_moment_and_reads_as_zero(tmp_path):
 def test_padding_takes_no_disk(tmp_path):
     network = one_layer(units=64)
     shape = Shape(np.array([1, 1], np.int64), 100_000)
-    specs = plan_datasets(network, shape, states=("hidden",), pool=(), dtype=np.dtype("float32"))
+    specs = plan_datasets(
+        network, shape, states=("hidden",), pool=(), dtype=np.dtype("float32"), precision=np.dtype("float32")
+    )
     with FileSink(tmp_path / "out.h5", Contents(specs, shape, network, None, "{}")) as sink:
         for row in range(2):
             sink.put(specs[0], int(shape.first_rows()[row]), np.ones((1, 64), np.float32))

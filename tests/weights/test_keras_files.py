@@ -74,11 +74,23 @@ def test_provenance_says_how_the_file_was_understood(keras, kind, tmp_path):
             "legacy model.h5": "legacy Keras model (.h5)",
             "legacy weights.h5": "legacy Keras weights (.h5)",
         }[kind],
-        "keras_version": keras.__version__,
-        "convention": "Keras LSTM",
+        "version": keras.__version__,
+        "convention": "keras lstm",
         "gate_order": "input_gate, forget_gate, candidate, output_gate",
         "forget_bias": "in the stored bias; 0.0 is added at run time",
-        "layers": ["enc"],
+        "layers": [
+            {
+                "name": "enc",
+                "direction": "forward",
+                "cell": "lstm",
+                "features": 3,
+                "units": 5,
+                "activation": "tanh (default)" if kind == "legacy weights.h5" else "tanh (file)",
+                "recurrent_activation": "sigmoid (default)" if kind == "legacy weights.h5" else "sigmoid (file)",
+                "forget_bias": "0.0 (format)",
+                "gate_order": "input_gate, forget_gate, candidate, output_gate",
+            }
+        ],
     }
 
 

@@ -41,7 +41,7 @@ def test_wrong_arrays_are_named_with_what_was_expected(weights, make, message):
 def test_an_array_that_an_lstm_does_not_have_is_not_overlooked(weights):
     with h5py.File(weights, "r+") as file:
         file["layers/lstm/cell/norm/vars/0"] = np.ones(5, "f4")
-    assert "has an array 'layers/lstm/cell/norm/vars/0', which an LSTM does not have" in refusal(weights)
+    assert "has 'layers/lstm/cell/norm/vars/0', which such a layer does not have beside kernels" in refusal(weights)
 
 
 def test_a_configuration_and_arrays_that_disagree_are_refused(members, tmp_path):
@@ -159,22 +159,26 @@ def test_junk_in_a_configuration_never_ends_in_a_stack_trace(build, tmp_path):
 
 def test_files_of_another_kind_are_refused_with_what_they_are(tmp_path):
     for content, message in (
-        (b"", "empty; expected a Keras file"),
-        (b"\x80\x04pickle", r"starts with b'\x80\x04pickle'; expected a Keras file"),
+        (b"", "empty; expected weights of Keras"),
+        (b"\x80\x04pickle", "a Python pickle, which may run code when it is read; it is refused"),
+        (b"pickle", "starts with b'pickle'; expected weights of Keras"),
     ):
         (tmp_path / "m.keras").write_bytes(content)
         assert message in refusal(tmp_path / "m.keras")
     np.savez(tmp_path / "m.npz", kernel=np.ones(3))
-    assert "without config.json and model.weights.h5 (it holds kernel.npy)" in refusal(tmp_path / "m.npz")
+    assert "no recurrent layer found; the npz holds 'kernel'" in refusal(tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("readme.txt", "none")
+    assert "without config.json and model.weights.h5 (it holds readme.txt)" in refusal(tmp_path / "m.zip")
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["inputs"] = np.ones((2, 3, 4))
-    assert "holds inputs; expected what Keras saves" in refusal(tmp_path / "m.h5")
+    assert "no recurrent layer found; the HDF5 holds 'inputs'. Expected the names" in refusal(tmp_path / "m.h5")
 
 
 def test_files_that_cannot_be_read_are_missing_input(tmp_path):
-    with pytest.raises(rnnstates.errors.MissingInput, match="no such file; expected a Keras file"):
+    with pytest.raises(rnnstates.errors.MissingInput, match="no such file; expected weights of Keras"):
         rnnstates.load_weights(tmp_path / "absent.keras")
-    with pytest.raises(rnnstates.errors.MissingInput, match="a directory; expected a Keras file"):
+    with pytest.raises(rnnstates.errors.MissingInput, match="a directory; expected weights of Keras"):
         rnnstates.load_weights(tmp_path)
     if os.geteuid():  # root may read everything
         (tmp_path / "closed").write_bytes(b"x")

@@ -109,7 +109,11 @@ class StoredCell:
         described: dict[str, Any] = {"cell": self.convention.cell, "features": features, "units": units}
         if "projection" in self.tensors:
             described["projected"] = width
-        described |= {name: f"{value} ({by[name]})" for name, value in settings.items() if value not in (None, False)}
+        described |= {
+            name: f"{value} ({by[name]})"
+            for name, value in settings.items()
+            if value is not None and value is not False
+        }
         extras = [role for role in ("peepholes", "recurrent_bias", "initial_hidden") if role in self.tensors]
         described["gate_order"] = ", ".join(self.convention.gates)
         return described | ({"also": ", ".join(extras)} if extras else {})

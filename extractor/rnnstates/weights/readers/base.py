@@ -19,6 +19,7 @@ __all__ = [
     "from_bfloat16",
     "joined",
     "reshaped",
+    "row_of",
     "sliced",
     "transposed",
 ]
@@ -65,6 +66,11 @@ def sliced(tensor: Tensor, start: int, stop: int, axis: int = 0) -> Tensor:
     shape = (*tensor.shape[:axis], stop - start, *tensor.shape[axis + 1 :])
     index = (*(slice(None) for _ in range(axis)), slice(start, stop))
     return Tensor(tensor.name, shape, lambda: tensor.read()[index])
+
+
+def row_of(tensor: Tensor, row: int) -> Tensor:
+    """Take one row of the first axis, which is dropped."""
+    return Tensor(tensor.name, tensor.shape[1:], lambda: tensor.read()[row])
 
 
 def transposed(tensor: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ from ...canonical import Direction
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
+from .arrays import arrays_by_role, is_reset_after
 from .graph import Graph, Layer
 from .naming import TensorNames
 from .settings import CellSettings, LayerSettings, layer_settings, wrapped
-from .vocabulary import NO_OPERATION, RECURRENT
+from .vocabulary import BLOCKS, NO_OPERATION, RECURRENT
 
 __all__ = ["ConfiguredModel"]
 
@@ -78,7 +79,7 @@ class ConfiguredModel:
             settings = self._settings(layer)
             self._check_place(layer, settings, flipped=flipped, is_top=position == len(chain) - 1)
             flipped ^= settings.backwards
-            layers.append(self._stored(layer, settings, flipped=flipped))
+            layers += self._stored(layer, settings, flipped=flipped)
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
         return StoredStack(tuple(layers), embedding, (*more, *notes))
@@ -132,18 +133,23 @@ class ConfiguredModel:
                 "is not computed here. Choose a layer below it with --layer."
             )
 
-    def _stored(self, layer: Layer, settings: LayerSettings, *, flipped: bool) -> StoredLayer:
-        cells: dict[Direction, StoredCell] = {}
-        for half, tensors in self._names.cells(layer).items():
-            direction: Direction = "backward" if half == "backward" or flipped else "forward"
-            cell = settings.cells[half]
-            where = self._where(layer) + (f" ({half})" if settings.bidirectional else "")
-            _check_arrays(tensors, cell.units, use_bias=cell.use_bias, where=where)
-            cells[direction] = _stored_cell(cell, tensors, where)
-        return StoredLayer(layer.name, cells, settings.merge)
+    def _stored(self, layer: Layer, settings: LayerSettings, *, flipped: bool) -> list[StoredLayer]:
+        """Find a layer's arrays; the cells of an RNN of several become layers, whose directions never meet."""
+        found = self._names.cells(layer, settings)
+        count = len(settings.cells["forward"])
+        stored = []
+        for number in range(count):
+            cells: dict[Direction, StoredCell] = {}
+            for half, parts in found.items():
+                direction: Direction = "backward" if half == "backward" or flipped else "forward"
+                where = self._where(layer) + (f" ({half})" if settings.bidirectional else "")
+                cells[direction] = _stored_cell(settings.cells[half][number], parts[number], where)
+            name = layer.name if count == 1 else f"{layer.name}/{number}"
+            stored.append(StoredLayer(name, cells, settings.merge if number == count - 1 else "apart"))
+        return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
-        told = dict.fromkeys(note for cell in settings.cells.values() for note in cell.notes)
+        told = dict.fromkeys(note for cells in settings.cells.values() for cell in cells for note in cell.notes)
         yield from (f"layer '{layer.name}' {note}" for note in told)
         if settings.backwards:
             yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
@@ -177,9 +183,16 @@ class ConfiguredModel:
         return f"{self._graph.where}: layer '{layer.name}'"
 
 
-def _stored_cell(cell: CellSettings, tensors: dict[str, Tensor], where: str) -> StoredCell:
-    settings = {"activation": cell.activation, "recurrent_activation": cell.recurrent_activation}
-    return StoredCell(CONVENTIONS["keras"]["lstm"], tensors, where, settings, dict.fromkeys(settings, "file"))
+def _stored_cell(cell: CellSettings, tensors: list[Tensor], where: str) -> StoredCell:
+    roles = arrays_by_role(tensors, cell.cell, where)
+    _check_arrays(roles, cell, where)
+    settings: dict[str, object] = {"activation": cell.activation}
+    if cell.cell != "simple_rnn":
+        settings["recurrent_activation"] = cell.recurrent_activation
+    if cell.cell == "gru":
+        settings["reset_after"] = is_reset_after(roles, cell.reset_after)
+    determined = {name: cell.determined[name] for name in settings}
+    return StoredCell(CONVENTIONS["keras"][cell.cell], roles, where, settings, determined)
 
 
 def _is_recurrent(layer: Layer) -> bool:
@@ -197,18 +210,26 @@ def _gives_sequences(layer: Layer) -> bool:
     return bool(config.get("return_sequences"))
 
 
-def _check_arrays(tensors: dict[str, Tensor], units: int, *, use_bias: bool, where: str) -> None:
+def _check_arrays(roles: dict[str, Tensor], cell: CellSettings, where: str) -> None:
     """Hold the arrays against the configuration; their own consistency is checked when they are read."""
-    recurrent_kernel = tensors["recurrent_kernel"].shape
-    if recurrent_kernel != (units, 4 * units):
+    columns = BLOCKS[cell.cell] * cell.units
+    recurrent_kernel = roles["recurrent_kernel"].shape
+    if recurrent_kernel != (cell.units, columns):
         raise BadWeights(
-            f"{where}: recurrent kernel has shape {recurrent_kernel}; expected {(units, 4 * units)}, because the "
-            f"configuration says {units} units."
+            f"{where}: recurrent kernel has shape {recurrent_kernel}; expected {(cell.units, columns)}, because the "
+            f"configuration says {cell.units} units."
         )
-    kernel = tensors["kernel"].shape
-    if len(kernel) != 2 or kernel[1] != 4 * units:
-        raise BadWeights(f"{where}: kernel has shape {kernel}; expected (features, {4 * units}), for {units} units.")
-    if ("bias" in tensors) != use_bias:
+    kernel = roles["kernel"].shape
+    if len(kernel) != 2 or kernel[1] != columns:
+        raise BadWeights(f"{where}: kernel has shape {kernel}; expected (features, {columns}), for {cell.units} units.")
+    if ("bias" in roles) != cell.use_bias:
         raise BadWeights(
-            f"{where}: has {'a' if 'bias' in tensors else 'no'} bias, but the configuration says use_bias={use_bias}."
+            f"{where}: has {'a' if 'bias' in roles else 'no'} bias, but the configuration says "
+            f"use_bias={cell.use_bias}."
+        )
+    told = cell.determined["reset_after"] == "file"
+    if told and cell.cell == "gru" and "bias" in roles and is_reset_after(roles, cell.reset_after) != cell.reset_after:
+        raise BadWeights(
+            f"{where}: has {'two biases' if 'recurrent_bias' in roles else 'one bias'}, but the configuration says "
+            f"reset_after={cell.reset_after}."
         )

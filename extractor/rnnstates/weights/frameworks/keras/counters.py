@@ -1,13 +1,15 @@
 """Where arrays lie in Keras 3's layout: by the class of their layer and its number among those of the class."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from ....errors import BadWeights
 from ...canonical import Direction
+from ...named import refusal
 from ...readers import Container, Tensor
 from .graph import Layer
-from .naming import check_table, roles_by_order
+from .naming import check_table
+from .settings import CellSettings, LayerSettings
 from .vocabulary import snake_case
 
 __all__ = ["LAYER_GROUPS", "CounterNames", "check_nothing_else", "numbered"]
@@ -35,14 +37,20 @@ class CounterNames:
                     key = "/".join(parts[: depth + 1]), re.sub(r"_\d+$", "", parts[depth + 1])
                     self._groups.setdefault(key, set()).add(parts[depth + 1])
 
-    def cells(self, layer: Layer) -> dict[Direction, dict[str, Tensor]]:
-        """Find the arrays of a recurrent layer by direction and role."""
+    def cells(self, layer: Layer, settings: LayerSettings) -> dict[Direction, list[list[Tensor]]]:
+        """Find the arrays of a recurrent layer by direction and cell."""
         group = self._group(layer)
         halves: dict[Direction, str] = {"forward": f"{group}/forward_layer", "backward": f"{group}/backward_layer"}
-        if layer.class_name != "Bidirectional":
+        if not settings.bidirectional:
             halves = {"forward": group}
-        cells = {half: self._roles(f"{place}/cell/vars", layer) for half, place in halves.items()}
-        check_nothing_else(self._container, group, cells, self._where(layer))
+        cells = {
+            half: [
+                self._arrays(variables, layer) for variables in _places(place, settings.cells[half], settings.stacked)
+            ]
+            for half, place in halves.items()
+        }
+        found = [tensor for half in cells.values() for cell in half for tensor in cell]
+        check_nothing_else(self._container, group, found, self._where(layer))
         return cells
 
     def embedding(self, layer: Layer) -> Tensor:
@@ -77,11 +85,11 @@ class CounterNames:
             f"{place}/layers/{snake_case(class_name)}. Save the model again."
         )
 
-    def _roles(self, place: str, layer: Layer) -> dict[str, Tensor]:
+    def _arrays(self, place: str, layer: Layer) -> list[Tensor]:
         tensors = self._variables.get(place, [])
         if not tensors:
             raise BadWeights(f"{self._container.path}: has no weights for layer '{layer.name}'; expected {place}/0.")
-        return roles_by_order(tensors, self._where(layer))
+        return tensors
 
     def _existing(self, name: str, layer: Layer) -> Tensor:
         if name not in self._container.tensors:
@@ -90,6 +98,20 @@ class CounterNames:
 
     def _where(self, layer: Layer) -> str:
         return f"{self._container.path}: layer '{layer.name}'"
+
+
+def _places(place: str, cells: tuple[CellSettings, ...], stacked: bool) -> list[str]:
+    """Name the groups of the cells' arrays: ``cell/vars``, or ``cell/cells/lstm_cell_1/vars`` of a list."""
+    if not stacked:
+        return [f"{place}/cell/vars"]
+    counts: dict[str, int] = {}
+    places = []
+    for cell in cells:
+        kind = snake_case(cell.class_name)
+        number = counts.setdefault(kind, 0)
+        counts[kind] += 1
+        places.append(f"{place}/cell/cells/{kind}" + (f"_{number}" if number else "") + "/vars")
+    return places
 
 
 def numbered(container: Container) -> dict[str, list[Tensor]]:
@@ -115,25 +137,20 @@ def numbered(container: Container) -> dict[str, list[Tensor]]:
     return {place: [group[number] for number in range(len(group))] for place, group in groups.items()}
 
 
-def check_nothing_else(
-    container: Container, place: str, cells: Mapping[Direction, Mapping[str, Tensor]], where: str
-) -> None:
-    """Refuse a layer with arrays that an LSTM does not have, such as those of a normalisation inside its cell.
+def check_nothing_else(container: Container, place: str, found: Iterable[Tensor], where: str) -> None:
+    """Refuse a layer with arrays that its cells do not have, such as those of a normalisation inside them.
 
     Raises
     ------
     BadWeights
-        Naming the first of them.
+        Naming them.
     """
-    known = {tensor.name for half in cells.values() for tensor in half.values()}
+    known = {tensor.name for tensor in found}
     # The state of the random numbers of dropout says nothing about the layer.
-    others = (name for name in container.tensors if name.startswith(f"{place}/") and "seed_generator" not in name)
-    for name in others:
-        if name not in known:
-            raise BadWeights(
-                f"{where}: has an array '{name}', which an LSTM does not have; expected kernel, recurrent kernel and "
-                "bias alone. A cell of another kind cannot be run."
-            )
+    inside = (name for name in container.tensors if name.startswith(f"{place}/") and "seed_generator" not in name)
+    others = [name for name in inside if name not in known]
+    if others:
+        raise BadWeights(refusal(where, others, "which such a layer does not have beside kernels and bias"))
 
 
 def _counter(group: str) -> int:

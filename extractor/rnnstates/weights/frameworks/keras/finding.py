@@ -8,17 +8,20 @@ from ...readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered
 from .guessed import FoundLayer
 from .legacy import list_attribute
-from .naming import roles_by_order
 from .vocabulary import DIRECTION_PREFIXES, ROLES
 
 __all__ = ["find_by_counters", "find_in_legacy"]
 
 HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
+# A cell in the list of an RNN: layers/rnn/cell/cells/lstm_cell_1.
+IN_LIST = re.compile(r"cell/cells/(lstm|gru|simple_rnn)_cell(_\d+)?$")
+# Keras 1: lstm_1_W_i, lstm_1_U_i, lstm_1_b_i and so on for each gate.
+KERAS_1 = re.compile(r"_[WUb]_[a-z]$")
 # The name of a cell among a legacy file's names: lstm_cell, lstm_cell_7.
 CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
 COUNTER = re.compile(r"_(\d{1,9})$")
 
-Cells = dict[Direction, dict[str, Tensor]]
+Cells = dict[Direction, list[Tensor]]
 
 
 def find_by_counters(container: Container) -> list[FoundLayer]:
@@ -37,13 +40,16 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
         if last == "cell" and len(tensors) in (2, 3):
             half = HALVES.get(around[-1]) if around else None
             owner = "/".join(around[:-1] if half else around)
-            cells.setdefault(owner, {})[half or "forward"] = roles_by_order(tensors, f"{container.path}: '{owner}'")
+            cells.setdefault(owner, {})[half or "forward"] = tensors
+        elif IN_LIST.search(place) and not set(HALVES) & set(around):
+            cells[place] = {"forward": tensors}
         elif not place.startswith("optimizer"):
             others[place] = tensors
     for place, halves in cells.items():
-        check_nothing_else(container, place, halves, f"{container.path}: '{place}'")
-    found = [_at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)]
-    return found + [_at_place(container, place, {}, tensors) for place, tensors in others.items()]
+        found_here = [tensor for tensors in halves.values() for tensor in tensors]
+        check_nothing_else(container, place, found_here, f"{container.path}: '{place}'")
+    layers = [_at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)]
+    return layers + [_at_place(container, place, {}, tensors) for place, tensors in others.items()]
 
 
 def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
@@ -87,7 +93,8 @@ def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:
 
 def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tensor]) -> FoundLayer:
     model, _, last = place.rpartition("/")
-    is_table = COUNTER.sub("", last) == "embedding" and len(tensors) == 1 and len(tensors[0].shape) == 2
+    is_table = COUNTER.sub("", last) == "embedding" and tensors and len(tensors[0].shape) == 2
+    # A quantised table has scales beside it; read as a table it is refused for its dtype rather than passed over.
     return FoundLayer(
         name=_name_of(container, place),
         cells=cells,
@@ -135,8 +142,9 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
         if missing:
             raise BadWeights(f"{container.path}: has no dataset '{missing[0]}', which its group lists; it is damaged.")
         tensors = [container.tensors[at] for at in places]
-        if len(names) > 1 and all(leaf.startswith(role) for leaf, role in zip(leaves, ROLES, strict=False)):
-            cells[half] = roles_by_order(tensors, f"{container.path}: layer '{owner}'")
+        in_order = len(names) > 1 and all(leaf.startswith(role) for leaf, role in zip(leaves, ROLES, strict=False))
+        if in_order or (len(names) in (9, 12) and all(KERAS_1.search(leaf) for leaf in leaves)):
+            cells[half] = tensors
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
             table = tensors[0]
     return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=sum(map(len, halves.values())))

@@ -6,7 +6,7 @@ of classes is accepted where exactly one order fits.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ....errors import BadWeights
@@ -14,12 +14,14 @@ from ...canonical import DIRECTIONS, Direction
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
-from .vocabulary import activation_name, default_recurrent_activation
+from .arrays import arrays_by_role, is_reset_after
+from .vocabulary import BLOCKS, activation_name, default_recurrent_activation, default_reset_after
 
 __all__ = ["FoundLayer", "GuessedModel"]
 
 # Columns of a recurrent kernel for each of its rows.
 CLASS_BY_GATES = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
+CELL_BY_BLOCKS = {blocks: cell for cell, blocks in BLOCKS.items()}
 # Orders of the layers of several classes grow like a factorial.
 MOST_MIXED = 8
 
@@ -32,7 +34,7 @@ class FoundLayer:
     ----------
     name : str
     cells : mapping
-        Arrays by half and role; empty for an embedding or any other layer.
+        Arrays by half, in Keras' order; empty for an embedding or any other layer.
     table : Tensor or None
         Of an embedding.
     model : str
@@ -44,7 +46,7 @@ class FoundLayer:
     """
 
     name: str
-    cells: Mapping[Direction, Mapping[str, Tensor]]
+    cells: Mapping[Direction, Sequence[Tensor]]
     table: Tensor | None
     model: str
     family: str
@@ -53,9 +55,13 @@ class FoundLayer:
     @property
     def gates(self) -> int:
         """Blocks of columns in the recurrent kernel; 0 where there is none or it is no matrix of such blocks."""
-        shapes = {half["recurrent_kernel"].shape for half in self.cells.values()}
-        gates = {shape[1] // shape[0] if len(shape) == 2 and shape[0] else 0 for shape in shapes}
+        gates = {_blocks(half) for half in self.cells.values()}
         return gates.pop() if len(gates) == 1 else 0
+
+    @property
+    def keras_1(self) -> bool:
+        """Whether its arrays are those that Keras 1 stored, which had other defaults."""
+        return any(len(half) in (9, 12) for half in self.cells.values())
 
     @property
     def class_name(self) -> str:
@@ -68,13 +74,13 @@ class FoundLayer:
     @property
     def reads(self) -> int:
         """The width of its inputs; -1 where the kernel is no matrix."""
-        shape = next(iter(self.cells.values()))["kernel"].shape
+        shape = next(iter(self.cells.values()))[0].shape
         return int(shape[0]) if len(shape) == 2 else -1
 
     @property
     def gives(self) -> int:
         """The width of its hidden states, both directions side by side."""
-        return sum(sum(half["recurrent_kernel"].shape[:1]) for half in self.cells.values())
+        return sum(sum(half[1].shape[:1]) for half in self.cells.values())
 
 
 class GuessedModel:
@@ -169,26 +175,27 @@ class GuessedModel:
 
     def _stored(self, layer: FoundLayer) -> StoredLayer:
         where = f"{self._where}: layer '{layer.name}'"
-        if layer.gates != 4:
-            raise BadWeights(f"{where}: looks like {layer.class_name}; this version reads LSTM.")
+        if layer.gates not in CELL_BY_BLOCKS:
+            raise BadWeights(f"{where}: looks like {layer.class_name}; LSTM, GRU and SimpleRNN are read.")
         if layer.reads < 0:
-            shape = next(iter(layer.cells.values()))["kernel"].shape
-            raise BadWeights(f"{where}: kernel has shape {shape}; expected (features, 4 * units).")
-        recurrent = activation_name(default_recurrent_activation(self.version), self.version) or "sigmoid"
+            shape = next(iter(layer.cells.values()))[0].shape
+            raise BadWeights(f"{where}: kernel has shape {shape}; expected (features, {layer.gates} * units).")
+        version = "1" if layer.keras_1 else self.version
+        recurrent = activation_name(default_recurrent_activation(version), version) or "sigmoid"
         cells: dict[Direction, StoredCell] = {
-            half: StoredCell(
-                CONVENTIONS["keras"]["lstm"],
+            half: _stored_cell(
                 tensors,
+                CELL_BY_BLOCKS[layer.gates],
                 f"{where} ({half})" if len(layer.cells) > 1 else where,
-                {"activation": "tanh", "recurrent_activation": recurrent},
-                {"activation": "default", "recurrent_activation": "default"},
+                recurrent,
+                default_reset_after(version),
             )
             for half, tensors in sorted(layer.cells.items(), key=lambda cell: DIRECTIONS.index(cell[0]))
         }
         return StoredLayer(layer.name, cells)
 
     def _notes(self, chain: list[FoundLayer]) -> Iterator[str]:
-        taken = default_recurrent_activation(self.version)
+        taken = default_recurrent_activation("1" if chain[0].keras_1 else self.version)
         yield (
             f"{self._where}: holds no configuration; activations tanh and {taken} are assumed, and layers that read "
             "forward unless they are in a Bidirectional."
@@ -205,6 +212,29 @@ class GuessedModel:
         if fitting:
             return None, [f"{self._where}: {len(fitting)} embeddings would fit '{lowest.name}'; none is used."]
         return None, []
+
+
+def _blocks(tensors: Sequence[Tensor]) -> int:
+    """Count the blocks of columns in a recurrent kernel; 0 where it is no matrix of such blocks."""
+    if len(tensors) in (9, 12):
+        return len(tensors) // 3
+    shape = tensors[1].shape
+    return shape[1] // shape[0] if len(shape) == 2 and shape[0] and shape[1] % shape[0] == 0 else 0
+
+
+def _stored_cell(
+    tensors: Sequence[Tensor], cell: str, where: str, recurrent_activation: str, reset_after: bool
+) -> StoredCell:
+    roles = arrays_by_role(list(tensors), cell, where)
+    settings: dict[str, object] = {"activation": "tanh"}
+    determined = {"activation": "default", "recurrent_activation": "default", "reset_after": "default"}
+    if cell != "simple_rnn":
+        cudnn = "bias" in roles and tensors[2].shape == (2 * BLOCKS[cell] * roles["recurrent_kernel"].shape[0],)
+        settings["recurrent_activation"] = "sigmoid" if cudnn else recurrent_activation
+    if cell == "gru":
+        settings["reset_after"] = is_reset_after(roles, reset_after)
+        determined["reset_after"] = "file" if "bias" in roles else "default"
+    return StoredCell(CONVENTIONS["keras"][cell], roles, where, settings, {name: determined[name] for name in settings})
 
 
 def _fits(order: tuple[FoundLayer, ...], families: list[list[FoundLayer]]) -> bool:

@@ -8,8 +8,9 @@ from ....errors import BadWeights
 from ...canonical import Direction
 from ...readers import Container, Tensor
 from .graph import Layer
-from .naming import check_table, roles_by_order
-from .vocabulary import DIRECTION_PREFIXES
+from .naming import check_table
+from .settings import CellSettings, LayerSettings
+from .vocabulary import DIRECTION_PREFIXES, ROLES
 
 __all__ = ["LegacyNames", "list_attribute"]
 
@@ -24,13 +25,14 @@ class LegacyNames:
         self._container = container
         self._root = root
 
-    def cells(self, layer: Layer) -> dict[Direction, dict[str, Tensor]]:
-        """Find the arrays of a recurrent layer by direction and role."""
+    def cells(self, layer: Layer, settings: LayerSettings) -> dict[Direction, list[list[Tensor]]]:
+        """Find the arrays of a recurrent layer by direction and cell."""
         where = f"{self._container.path}: layer '{layer.name}'"
         names = self._names(layer)
-        if layer.class_name != "Bidirectional":
-            return {"forward": self._roles(layer, names, where)}
-        return {half: self._roles(layer, part, where) for half, part in by_direction(names, where).items()}
+        halves: dict[Direction, list[str]] = {"forward": names}
+        if settings.bidirectional:
+            halves = by_direction(names, where)
+        return {half: self._by_cell(layer, part, settings.cells[half], where) for half, part in halves.items()}
 
     def embedding(self, layer: Layer) -> Tensor:
         """Find the table of an Embedding."""
@@ -50,14 +52,22 @@ class LegacyNames:
         inside = [name for name in names if _goes_through(name, layer.path[1:])]
         return inside or [name for name in names if layer.path[-1] in name.split("/")]
 
-    def _roles(self, layer: Layer, names: list[str], where: str) -> dict[str, Tensor]:
-        roles = roles_by_order([self._tensor(layer, name) for name in names], where)
-        for (role, _), name in zip(roles.items(), names, strict=True):
-            if not name.split("/")[-1].startswith(role):
-                raise BadWeights(
-                    f"{where}: has the array '{name}' where its {role} was expected; save the model again."
-                )
-        return roles
+    def _by_cell(
+        self, layer: Layer, names: list[str], cells: tuple[CellSettings, ...], where: str
+    ) -> list[list[Tensor]]:
+        """Part the arrays of a layer among its cells, which store theirs one after the other."""
+        if len(cells) == 1:
+            _check_order(names, where)
+            return [[self._tensor(layer, name) for name in names]]
+        expected = sum(cell.arrays for cell in cells)
+        if len(names) != expected:
+            raise BadWeights(f"{where}: has {len(names)} arrays; expected {expected}, those of {len(cells)} cells.")
+        rest, parts = iter(names), []
+        for cell in cells:
+            own = list(itertools.islice(rest, cell.arrays))
+            _check_order(own, where)
+            parts.append([self._tensor(layer, name) for name in own])
+        return parts
 
     def _tensor(self, layer: Layer, name: str) -> Tensor:
         place = f"{self._root}/{layer.path[0]}/{name}".strip("/")
@@ -66,25 +76,47 @@ class LegacyNames:
         return self._container.tensors[place]
 
 
+def _check_order(names: list[str], where: str) -> None:
+    """Refuse names that contradict the order; those of Keras 1 (``lstm_1_W_i``) say something else."""
+    if len(names) not in (2, 3):
+        return
+    for role, name in zip(ROLES, names, strict=False):
+        leaf = name.split("/")[-1]
+        if any(leaf.startswith(other) for other in ROLES) and not leaf.startswith(role):
+            raise BadWeights(f"{where}: has the array '{name}' where its {role} was expected; save the model again.")
+
+
 def by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:
-    """Part the arrays of a Bidirectional: Keras stores the forward half first.
+    """Part the arrays of a Bidirectional: by the prefix of their names, else the forward half comes first.
+
+    The order alone does not tell, because Keras lists what is trained before what is frozen.
 
     Raises
     ------
     BadWeights
-        The halves differ, or their names contradict the order.
+        The halves differ.
     """
-    middle = len(names) // 2
-    halves: dict[Direction, list[str]] = {"forward": names[:middle], "backward": names[middle:]}
     if len(names) % 2:
         raise BadWeights(f"{where}: has {len(names)} arrays; expected as many forward as backward ones.")
     # The layer's own name, which stands before all of them, may begin with either prefix too.
     common = _common_parts(names)
-    pairs: tuple[tuple[Direction, Direction], ...] = (("forward", "backward"), ("backward", "forward"))
-    for half, other in pairs:
-        for name in halves[half]:
-            if any(part.startswith(DIRECTION_PREFIXES[other]) for part in name.split("/")[common:]):
-                raise BadWeights(f"{where}: lists '{name}' among its {half} arrays; save the model again.")
+    halves: dict[Direction, list[str]] = {"forward": [], "backward": []}
+    for name in names:
+        parts = name.split("/")[common:]
+        for half, prefix in DIRECTION_PREFIXES.items():
+            if any(part.startswith(prefix) for part in parts):
+                halves[half].append(name)
+    middle = len(names) // 2
+    if not halves["forward"] and not halves["backward"]:
+        return {"forward": names[:middle], "backward": names[middle:]}
+    # Keras 3 leaves the name of an explicit backward layer as it is.
+    for half, other in (("forward", "backward"), ("backward", "forward")):
+        if not halves[other]:  # type: ignore[index]
+            halves[other] = [name for name in names if name not in halves[half]]  # type: ignore[index]
+    if len(halves["forward"]) != middle or set(halves["forward"]) & set(halves["backward"]):
+        raise BadWeights(
+            f"{where}: its arrays {', '.join(names[:8])} are not of two like halves; save the model again."
+        )
     return halves
 
 

@@ -1,4 +1,4 @@
-"""From the configuration of an LSTM, or of a Bidirectional around one, to how it is run."""
+"""From the configuration of a recurrent layer, or of a Bidirectional around one, to how it is run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,22 +7,40 @@ from typing import Any
 from ....errors import BadWeights
 from ...canonical import Direction
 from .graph import is_own
-from .vocabulary import MERGE_MODES, activation_name, default_recurrent_activation
+from .vocabulary import (
+    CELLS,
+    CUDNN,
+    LAYERS,
+    MERGE_MODES,
+    activation_name,
+    default_recurrent_activation,
+    default_reset_after,
+)
 
 __all__ = ["CellSettings", "LayerSettings", "layer_settings", "wrapped"]
 
-READ_SO_FAR = "this version reads LSTM, alone or in Bidirectional"
+READ_SO_FAR = "LSTM, GRU, SimpleRNN, CuDNNLSTM, CuDNNGRU and RNN of their cells are read, alone or in Bidirectional"
+MOST_CELLS = 1000
 
 
 @dataclass(frozen=True)
 class CellSettings:
-    """How one direction of a layer is run: its size, canonical names of its activations, what to note."""
+    """How one cell is run: its kind and size, canonical names of its activations, what to note."""
 
+    cell: str
+    class_name: str
     units: int
     activation: str
     recurrent_activation: str
     use_bias: bool
+    reset_after: bool
     notes: tuple[str, ...]
+    determined: Mapping[str, str]
+
+    @property
+    def arrays(self) -> int:
+        """How many arrays Keras stores of it."""
+        return 3 if self.use_bias else 2
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class LayerSettings:
     Parameters
     ----------
     cells : mapping
-        Settings by the half of the layer: ``forward`` alone for a plain layer.
+        Settings by the half of the layer, ``forward`` alone for a plain one; several cells of an RNN feed each other.
     backwards : bool
         A plain layer reads from the end (``go_backwards``), and gives its states in that order.
     merge : str
@@ -41,14 +59,17 @@ class LayerSettings:
     return_sequences : bool
         Whether it gives every step to the next layer.
     bidirectional : bool
+    stacked : bool
+        Its cells stand in a list (``StackedRNNCells``).
     """
 
-    cells: Mapping[Direction, CellSettings]
+    cells: Mapping[Direction, tuple[CellSettings, ...]]
     backwards: bool
     merge: str
     apart: bool
     return_sequences: bool
     bidirectional: bool
+    stacked: bool
 
 
 def layer_settings(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> LayerSettings:
@@ -57,7 +78,7 @@ def layer_settings(class_name: str, config: Mapping[str, Any], version: str | No
     Parameters
     ----------
     class_name : str
-        ``LSTM`` or ``Bidirectional``.
+        ``LSTM``, ``RNN``, ``Bidirectional``, ….
     config : mapping
     version : str or None
         The ``keras_version`` that wrote it.
@@ -69,13 +90,11 @@ def layer_settings(class_name: str, config: Mapping[str, Any], version: str | No
     BadWeights
         It is of another class, or set in a way that is not computed here.
     """
-    if class_name == "LSTM":
-        cells: dict[Direction, CellSettings] = {"forward": _cell(config, version, where)}
-        backwards, sequences = bool(config.get("go_backwards")), bool(config.get("return_sequences"))
-        return LayerSettings(cells, backwards, "concat", False, sequences, False)
-    if class_name != "Bidirectional":
-        raise BadWeights(f"{where}: is a {class_name}; {READ_SO_FAR}.")
-    return _bidirectional(config, version, where)
+    if class_name == "Bidirectional":
+        return _bidirectional(config, version, where)
+    cells = _cells(class_name, config, version, where)
+    backwards, sequences = bool(config.get("go_backwards")), bool(config.get("return_sequences"))
+    return LayerSettings({"forward": cells}, backwards, "concat", False, sequences, False, _is_stacked(config))
 
 
 def wrapped(config: Mapping[str, Any], key: str = "layer") -> tuple[str, Mapping[str, Any]]:
@@ -92,7 +111,7 @@ def _bidirectional(config: Mapping[str, Any], version: str | None, where: str) -
     forward_class, forward = wrapped(config)
     backward_class, backward = wrapped(config, "backward_layer") if config.get("backward_layer") else wrapped(config)
     for class_name in (forward_class, backward_class):
-        if class_name != "LSTM":
+        if class_name not in LAYERS and class_name != "RNN":
             raise BadWeights(f"{where}: is a Bidirectional around {class_name}; {READ_SO_FAR}.")
     if forward.get("go_backwards"):
         raise BadWeights(
@@ -102,34 +121,71 @@ def _bidirectional(config: Mapping[str, Any], version: str | None, where: str) -
     if merge is not None and not (isinstance(merge, str) and merge in MERGE_MODES):
         known = ", ".join(str(mode) for mode in MERGE_MODES)
         raise BadWeights(f"{where}: merges its directions by {merge!r}; known: {known}.")
-    cells: dict[Direction, CellSettings] = {
-        "forward": _cell(forward, version, where),
-        "backward": _cell(backward, version, where),
+    cells: dict[Direction, tuple[CellSettings, ...]] = {
+        "forward": _cells(forward_class, forward, version, where),
+        "backward": _cells(backward_class, backward, version, where),
     }
-    sequences = bool(forward.get("return_sequences"))
-    return LayerSettings(cells, False, MERGE_MODES[merge], merge is None, sequences, True)
+    if len(cells["forward"]) != len(cells["backward"]):
+        raise BadWeights(f"{where}: its two directions have different numbers of cells; expected as many.")
+    sequences, stacked = bool(forward.get("return_sequences")), _is_stacked(forward)
+    return LayerSettings(cells, False, MERGE_MODES[merge], merge is None, sequences, True, stacked)
 
 
-def _cell(config: Mapping[str, Any], version: str | None, where: str) -> CellSettings:
-    units = config.get("units")
+def _is_stacked(config: Mapping[str, Any]) -> bool:
+    return wrapped(config, "cell")[0] == "StackedRNNCells"
+
+
+def _cells(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> tuple[CellSettings, ...]:
+    """Read the cells of a layer, lowest first: one, unless it is an RNN of a list."""
+    if class_name in LAYERS:
+        return (_cell(class_name, config, version, where),)
+    if class_name != "RNN":
+        raise BadWeights(f"{where}: is a {class_name}; {READ_SO_FAR}.")
+    inner, inside = wrapped(config, "cell")
+    entries: list[Any] = [config.get("cell")]
+    if inner == "StackedRNNCells":
+        listed = inside.get("cells")
+        entries = listed if isinstance(listed, list) else []
+    if not entries or len(entries) > MOST_CELLS:
+        raise BadWeights(f"{where}: has {len(entries)} cells; expected 1 to {MOST_CELLS}.")
+    cells = []
+    for entry in entries:
+        name, settings = wrapped({"cell": entry}, "cell")
+        if name not in CELLS:
+            raise BadWeights(f"{where}: is an RNN of {name}; {READ_SO_FAR}.")
+        # What the layer is told stands in its own configuration: dtype, stateful, ….
+        cells.append(_cell(name, {**settings, **{told: config.get(told) for told in _NOTES}}, version, where))
+    return tuple(cells)
+
+
+def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> CellSettings:
+    # Keras 1 said output_dim and inner_activation.
+    units = config.get("units", config.get("output_dim"))
     if not isinstance(units, int) or isinstance(units, bool) or units < 1:
         raise BadWeights(f"{where}: has units {units!r}; expected a positive whole number.")
+    cell = LAYERS.get(class_name) or CELLS[class_name]
     notes = [sentence for told, sentence in _NOTES.items() if config.get(told)]
-    if "recurrent_activation" not in config:
-        assumed = default_recurrent_activation(version)
+    assumed = "sigmoid" if class_name in CUDNN else default_recurrent_activation(version)
+    recurrent = config.get("recurrent_activation", config.get("inner_activation", assumed))
+    determined = {"activation": "file", "recurrent_activation": "file", "reset_after": "file"}
+    gated = class_name not in CUDNN and cell != "simple_rnn"
+    if gated and not {"recurrent_activation", "inner_activation"} & config.keys():
         notes.append(f"does not say its recurrent activation; {assumed} is taken, the default of Keras {version}.")
+        determined["recurrent_activation"] = "default"
+    if "reset_after" not in config and class_name not in CUDNN:
+        determined["reset_after"] = "default"
     if "16" in _policy(config.get("dtype")):
         notes.append(f"was made for {_policy(config.get('dtype'))}; it is computed in the precision of this run.")
     return CellSettings(
+        cell,
+        class_name,
         units,
         _activation(config.get("activation", "tanh"), version, f"{where}: activation"),
-        _activation(
-            config.get("recurrent_activation", default_recurrent_activation(version)),
-            version,
-            f"{where}: recurrent activation",
-        ),
+        _activation(recurrent, version, f"{where}: recurrent activation"),
         bool(config.get("use_bias", True)),
+        bool(config.get("reset_after", class_name == "CuDNNGRU" or default_reset_after(version))),
         tuple(notes),
+        determined,
     )
 
 
@@ -149,8 +205,8 @@ def _activation(stored: Any, version: str | None, where: str) -> str:
     if known is None:
         found = stored if isinstance(stored, str) else _told(stored)
         raise BadWeights(
-            f"{where} is {found}; expected elu, hard_sigmoid, linear, relu, selu, sigmoid, softplus, softsign or tanh. "
-            "Code in a file is never run."
+            f"{where} is {found}; expected one of Keras' element-wise activations (sigmoid, tanh, relu, "
+            "hard_sigmoid, …). Code in a file is never run."
         )
     return known
 

@@ -5,7 +5,11 @@ import re
 from ...canonical import Direction
 
 __all__ = [
+    "BLOCKS",
+    "CELLS",
+    "CUDNN",
     "DIRECTION_PREFIXES",
+    "LAYERS",
     "MERGE_MODES",
     "MODELS",
     "NO_OPERATION",
@@ -13,17 +17,26 @@ __all__ = [
     "ROLES",
     "activation_name",
     "default_recurrent_activation",
+    "default_reset_after",
     "snake_case",
     "version_number",
 ]
 
-# The arrays of an LSTM in the order in which Keras stores them.
+# The arrays of a cell in the order in which Keras stores them.
 ROLES = ("kernel", "recurrent_kernel", "bias")
+
+# Blocks of columns in a kernel, by cell.
+BLOCKS = {"lstm": 4, "gru": 3, "simple_rnn": 1}
+
+# What computes one step, by class: layers, and the cells inside RNN.
+LAYERS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}
+CELLS = {"LSTMCell": "lstm", "GRUCell": "gru", "SimpleRNNCell": "simple_rnn"}
+CUDNN = {"CuDNNLSTM", "CuDNNGRU"}
 
 MODELS = {"Sequential", "Functional", "Model"}
 
-# Layers that keep a state over time. Only LSTM, alone or in Bidirectional, is read so far.
-RECURRENT = {"LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D"}
+# Layers that keep a state over time; those that are no LAYERS, RNN or Bidirectional are refused by name.
+RECURRENT = {*LAYERS, "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
 
 # Layers that change nothing when a model is used rather than trained, or only say which steps count.
 NO_OPERATION = {
@@ -43,7 +56,14 @@ MERGE_MODES = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "ave", Non
 # The names of Bidirectional's halves, in Keras 3's paths and in the names of legacy files.
 DIRECTION_PREFIXES: dict[Direction, str] = {"forward": "forward_", "backward": "backward_"}
 
-ACTIVATIONS = {"elu", "hard_sigmoid", "linear", "relu", "selu", "sigmoid", "softplus", "softsign", "tanh"}
+# Keras' names of activations that are ours too.
+ACTIVATIONS = {
+    *("celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu"),
+    *("linear", "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax"),
+    *("softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink"),
+}
+# Other names for the same.
+ALSO = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
 def version_number(version: str | None) -> tuple[int, int] | None:
@@ -54,8 +74,8 @@ def version_number(version: str | None) -> tuple[int, int] | None:
     >>> version_number("2.2.4-tf"), version_number(None)
     ((2, 2), None)
     """
-    found = re.match(r"(\d{1,9})\.(\d{1,9})", version or "")
-    return (int(found[1]), int(found[2])) if found else None
+    found = re.match(r"(\d{1,9})(?:\.(\d{1,9}))?", version or "")
+    return (int(found[1]), int(found[2] or 0)) if found else None
 
 
 def activation_name(name: str, version: str | None) -> str | None:
@@ -72,11 +92,12 @@ def activation_name(name: str, version: str | None) -> str | None:
     number = version_number(version)
     if name == "hard_sigmoid" and (number is None or number[0] < 3):
         return "hard_sigmoid_fifth"
+    name = ALSO.get(name, name)
     return name if name in ACTIVATIONS else None
 
 
 def default_recurrent_activation(version: str | None) -> str:
-    """Give the recurrent activation of an LSTM for which none is stored.
+    """Give the recurrent activation of a layer for which none is stored.
 
     Keras up to 2.2 took ``hard_sigmoid`` (``keras/layers/recurrent.py``), later ones ``sigmoid``. ``2.2.4-tf`` is
     what both TensorFlow 1.15 and 2.0 call themselves; it counts as the later one.
@@ -84,6 +105,12 @@ def default_recurrent_activation(version: str | None) -> str:
     number = version_number(version)
     old = number is not None and number < (2, 3) and version != "2.2.4-tf"
     return "hard_sigmoid" if old else "sigmoid"
+
+
+def default_reset_after(version: str | None) -> bool:
+    """Tell whether a GRU for which nothing is stored resets behind the product: since TensorFlow 2.0 and Keras 3."""
+    number = version_number(version)
+    return number is None or number >= (2, 3)
 
 
 def snake_case(class_name: str) -> str:

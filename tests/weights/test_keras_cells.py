@@ -1,0 +1,250 @@
+"""GRU, SimpleRNN, RNN of cells and the cuDNN layers of Keras: every state is the one that Keras computes."""
+
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+
+import rnnstates
+
+from .census import parity
+from .keras_models import KINDS, keras_of, randomise, save
+from .running import ATOL, assert_same_states, ragged_inputs
+from .test_keras_states import run_layer
+
+
+@pytest.fixture(scope="module")
+def keras():
+    return keras_of(3)
+
+
+def sequences_of(keras, layer, precision="float32"):
+    """A model that gives every hidden state of one layer."""
+    return randomise(keras.Sequential([keras.Input((None, 3), dtype=precision), layer]), seed=8)
+
+
+def hidden_by(model, name="hidden"):
+    return lambda sequence: {name: np.array(model(sequence[np.newaxis]))[0]}
+
+
+# Keras 2 writes .weights.h5 in a layout of its own, which keeps no name of the layer.
+OLD = (2, ".weights.h5")
+GRUS = {"after": {"reset_after": True}, "before": {"reset_after": False}}
+
+
+@parity("keras", "gru")
+@pytest.mark.parametrize("precision", sorted(ATOL))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reset", GRUS)
+def test_a_gru_is_that_of_keras_with_the_reset_before_and_after_the_product(keras, reset, kind, precision, tmp_path):
+    layer = keras.layers.GRU(5, return_sequences=True, dtype=precision, **GRUS[reset])
+    model = sequences_of(keras, layer, precision)
+    save(model, tmp_path / "file", kind)
+    assert_same_states(tmp_path / "file", hidden_by(model), precision=precision)
+    assert rnnstates.load_weights(tmp_path / "file").layers[0].forward.reset_after == GRUS[reset]["reset_after"]
+
+
+@parity("keras", "simple_rnn")
+@pytest.mark.parametrize("precision", sorted(ATOL))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_simple_rnn_is_that_of_keras(keras, kind, precision, tmp_path):
+    model = sequences_of(keras, keras.layers.SimpleRNN(5, return_sequences=True, dtype=precision), precision)
+    save(model, tmp_path / "file", kind)
+    assert_same_states(tmp_path / "file", hidden_by(model), precision=precision)
+
+
+@parity("keras", "lstm")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lone_lstm_gives_every_cell_state_of_keras(keras, kind, tmp_path):
+    model = sequences_of(keras, keras.layers.LSTM(5, return_sequences=True))
+    save(model, tmp_path / "file", kind)
+
+    def oracle(sequence):
+        hidden, cell = run_layer(keras, model.get_weights(), sequence)
+        return {"hidden": hidden, "cell": cell, "hidden_final": hidden[-1], "cell_final": cell[-1]}
+
+    assert_same_states(tmp_path / "file", oracle)
+
+
+@pytest.mark.parametrize(
+    "options", [{"use_bias": False}, {"activation": "relu"}, {"recurrent_activation": "hard_sigmoid"}]
+)
+@pytest.mark.parametrize("reset", GRUS)
+def test_a_gru_without_bias_or_with_other_activations(keras, reset, options, tmp_path):
+    layer = keras.layers.GRU(5, return_sequences=True, **GRUS[reset], **options)
+    model = sequences_of(keras, layer)
+    model.save(tmp_path / "m.keras")
+    assert_same_states(tmp_path / "m.keras", hidden_by(model))
+
+
+@pytest.mark.parametrize(
+    ("generation", "kind"), [(generation, kind) for generation in (2, 3) for kind in KINDS if (generation, kind) != OLD]
+)
+def test_a_bidirectional_gru_gives_both_directions_aligned(generation, kind, tmp_path):
+    keras = keras_of(generation)
+    layer = keras.layers.Bidirectional(keras.layers.GRU(4, return_sequences=True), name="both")
+    model = sequences_of(keras, layer)
+    save(model, tmp_path / "file", kind)
+
+    def oracle(sequence):
+        both = np.array(model(sequence[np.newaxis]))[0]
+        return {"layer0/forward/hidden": both[:, :4], "layer0/backward/hidden": both[:, 4:]}
+
+    assert_same_states(tmp_path / "file", oracle)
+
+
+@pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_cells_of_an_rnn_become_layers(generation, kind, tmp_path):
+    keras = keras_of(generation)
+    layers = keras.layers
+    cells = [layers.LSTMCell(5), layers.GRUCell(4), layers.LSTMCell(6, use_bias=False), layers.SimpleRNNCell(2)]
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, layers.RNN(cells, return_sequences=True, return_state=True, name="cells")(inputs))
+    randomise(model)
+    save(model, tmp_path / "file", kind)
+
+    def oracle(sequence):
+        prefixes = [model(sequence[np.newaxis, : step + 1]) for step in range(len(sequence))]
+        flat = [[np.array(s)[0] for s in flatten(states)] for _, *states in prefixes]
+        names = ["layer0/hidden", "layer0/cell", "layer1/hidden", "layer2/hidden", "layer2/cell", "layer3/hidden"]
+        return {name: np.array([states[place] for states in flat]) for place, name in enumerate(names)}
+
+    assert_same_states(tmp_path / "file", oracle)
+    network = rnnstates.load_weights(tmp_path / "file")
+    assert [layer.name for layer in network.layers] == ["cells/0", "cells/1", "cells/2", "cells/3"]
+
+
+def flatten(states):
+    return [part for state in states for part in (flatten(state) if isinstance(state, list | tuple) else [state])]
+
+
+def test_one_cell_in_an_rnn_is_a_layer(keras, tmp_path):
+    model = sequences_of(keras, keras.layers.RNN(keras.layers.GRUCell(4), return_sequences=True))
+    for kind in KINDS:
+        save(model, tmp_path / "file", kind)
+        assert_same_states(tmp_path / "file", hidden_by(model))
+
+
+def test_the_cells_of_a_bidirectional_rnn_never_meet_between_its_ends(keras, tmp_path):
+    layers = keras.layers
+    inner = layers.RNN([layers.LSTMCell(5), layers.GRUCell(4)], return_sequences=True)
+    model = sequences_of(keras, layers.Bidirectional(inner, name="both"))
+    for kind in (".keras", "legacy model.h5"):
+        save(model, tmp_path / "file", kind)
+
+        def oracle(sequence):
+            both = np.array(model(sequence[np.newaxis]))[0]
+            return {"layer1/forward/hidden": both[:, :4], "layer1/backward/hidden": both[:, 4:]}
+
+        assert_same_states(tmp_path / "file", oracle)
+
+
+def test_weights_of_a_list_of_cells_are_a_chain_where_the_widths_fit(keras, tmp_path):
+    layers = keras.layers
+    model = sequences_of(keras, layers.RNN([layers.LSTMCell(5), layers.LSTMCell(4)], return_sequences=True))
+    model.save_weights(tmp_path / "m.weights.h5")
+    assert_same_states(tmp_path / "m.weights.h5", hidden_by(model, "layer1/hidden"))
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "leaky_relu", "softmax", "mish", "hard_shrink", "squareplus"])
+def test_every_activation_that_keras_can_name(keras, activation, tmp_path):
+    layer = keras.layers.SimpleRNN(4, return_sequences=True, activation=activation)
+    model = sequences_of(keras, layer)
+    model.save(tmp_path / "m.keras")
+    assert_same_states(tmp_path / "m.keras", hidden_by(model), atol=3e-6)
+
+
+def test_the_states_of_a_mixed_stack_are_left_out_where_a_cell_has_none(keras, tmp_path):
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((None, 3)), layers.GRU(4, return_sequences=True, name="low"), layers.LSTM(5, name="high")]
+    )
+    model.save(tmp_path / "m.keras")
+    states = rnnstates.extract(ragged_inputs(), [6, 3, 0, 1], weights=tmp_path / "m.keras")
+    assert "layer1/cell" in states
+    assert "layer0/cell" not in states
+    assert "layer 'low' is a gru, which has no state 'cell'; it is left out there." in states.provenance["notes"]
+
+
+# What Keras 1 and the layers for cuDNN stored. Keras 2 still turns such files into its own layers: the oracle.
+
+
+def keras_2_loads(model_2, source, target):
+    """Let Keras 2 load a weights file into a model of its own, and give that model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model_2.load_weights(source)
+    return model_2
+
+
+def save_weights_file(path, layer, arrays, version):
+    """Write a legacy weights file, as Keras 1 and 2 do."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"], file.attrs["keras_version"] = [layer.encode()], version.encode()
+        file.attrs["backend"] = b"tensorflow"
+        group = file.create_group(layer)
+        group.attrs["weight_names"] = [name.encode() for name in arrays]
+        for name, array in arrays.items():
+            group[name] = array
+
+
+def random_arrays(shapes, seed=4):
+    random = np.random.default_rng(seed)
+    return {name: (random.normal(size=shape) * 0.4).astype(np.float32) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["forward", "bidirectional"])
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_the_layers_for_cudnn_are_read_as_keras_2_reads_them(cell, both, tmp_path):
+    keras = keras_of(2)
+    blocks, units = {"LSTM": 4, "GRU": 3}[cell], 5
+    shapes = {
+        "kernel:0": (3, blocks * units),
+        "recurrent_kernel:0": (units, blocks * units),
+        "bias:0": (2 * blocks * units,),
+    }
+    halves = ("forward_", "backward_") if both else ("",)
+    arrays = random_arrays({f"enc/{half}cu_dnn/{name}": shape for half in halves for name, shape in shapes.items()})
+    save_weights_file(tmp_path / "w.h5", "enc", arrays, "2.2.4")
+    layer = getattr(keras.layers, cell)(
+        units, return_sequences=True, name="enc", **({"reset_after": True} if cell == "GRU" else {})
+    )
+    layer = keras.layers.Bidirectional(layer, name="enc") if both else layer
+    model = keras_2_loads(keras.Sequential([keras.Input((None, 3)), layer]), tmp_path / "w.h5", None)
+
+    def oracle(sequence):
+        values = np.array(model(sequence[np.newaxis]))[0]
+        if both:
+            return {"layer0/forward/hidden": values[:, :units], "layer0/backward/hidden": values[:, units:]}
+        return {"hidden": values}
+
+    assert_same_states(tmp_path / "w.h5", oracle)
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_the_twelve_and_nine_arrays_of_keras_1_are_read_as_keras_2_reads_them(cell, tmp_path):
+    keras = keras_of(2)
+    gates = {"LSTM": "icfo", "GRU": "zrh"}[cell]
+    shapes = {f"enc_{part}_{gate}": {"W": (3, 5), "U": (5, 5), "b": (5,)}[part] for gate in gates for part in "WUb"}
+    save_weights_file(tmp_path / "w.h5", "enc", random_arrays(shapes), "1")
+    options = {"recurrent_activation": "hard_sigmoid", **({"reset_after": False} if cell == "GRU" else {})}
+    layer = getattr(keras.layers, cell)(5, return_sequences=True, name="enc", **options)
+    model = keras_2_loads(keras.Sequential([keras.Input((None, 3)), layer]), tmp_path / "w.h5", None)
+    assert_same_states(tmp_path / "w.h5", hidden_by(model))
+
+
+@pytest.mark.parametrize("frozen", ["forward_layer", "backward_layer"])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_a_bidirectional_with_one_frozen_half_is_parted_by_the_names(generation, frozen, tmp_path):
+    keras = keras_of(generation)
+    model = sequences_of(keras, keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="both"))
+    getattr(model.get_layer("both"), frozen).trainable = False
+    save(model, tmp_path / "m.h5", "legacy model.h5")
+
+    def oracle(sequence):
+        both = np.array(model(sequence[np.newaxis]))[0]
+        return {"layer0/forward/hidden": both[:, :4], "layer0/backward/hidden": both[:, 4:]}
+
+    assert_same_states(tmp_path / "m.h5", oracle)
