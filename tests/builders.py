@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnstates.weights.canonical import LayerWeights, Network, RecurrentLayer
+from rnnstates.weights.canonical import GATES, LayerWeights, Network, RecurrentLayer
 
 
 def layer_weights(features, units, seed=0, **options):
@@ -11,6 +11,24 @@ def layer_weights(features, units, seed=0, **options):
         random.normal(size=(features, 4 * units)) * 0.5,
         random.normal(size=(units, 4 * units)) * 0.4,
         random.normal(size=4 * units) * 0.3,
+        **options,
+    )
+
+
+def cell_weights(cell, features, units, seed=0, **options):
+    """Random weights of any cell; a GRU gets two biases, a multiplicative LSTM its factors."""
+    random = np.random.default_rng(seed)
+    columns = len(GATES[cell]) * units
+    if cell == "gru":
+        options = {"reset_after": True, "recurrent_bias": random.normal(size=columns) * 0.3, **options}
+    if cell == "mlstm":
+        factors = random.normal(size=(features, units)), random.normal(size=(units, units)) * 0.5
+        options = {"factors": factors, **options}
+    return LayerWeights(
+        random.normal(size=(features, columns)) * 0.5,
+        random.normal(size=(units, columns)) * 0.4,
+        random.normal(size=columns) * 0.3,
+        cell=cell,
         **options,
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import GroupedCommand, json_option
+from .options import GroupedCommand, convention_option, json_option
 
 __all__ = ["info"]
 
@@ -16,12 +16,13 @@ __all__ = ["info"]
     examples=("rnnstates info out.h5", "rnnstates info model.keras --json"),
 )
 @click.argument("file", metavar="FILE")
+@convention_option
 @json_option
-def info(file: str, *, as_json: bool) -> str:
+def info(file: str, *, convention: str | None, as_json: bool) -> str:
     """Say what FILE holds: sequences to read, weights, or the states that extract wrote."""
     import rnnstates
 
-    described = rnnstates.describe(file)
+    described = rnnstates.describe(file, convention=convention)
     return json.dumps(described, default=str) if as_json else "\n".join(lines(described))
 
 

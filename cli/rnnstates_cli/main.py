@@ -12,6 +12,7 @@ import click
 
 import rnnstates
 
+from .convert import convert
 from .extract import extract
 from .info import info
 
@@ -40,6 +41,7 @@ def cli() -> None:
 
 cli.add_command(extract)
 cli.add_command(info)
+cli.add_command(convert)
 
 
 class _Stopped(BaseException):

@@ -16,9 +16,19 @@ from typing import Any
 
 import click
 
-from rnnstates import CONVENTIONS, DTYPES, ENGINES, LAYOUTS, PADDINGS, POOLINGS, PRECISIONS, STATES
+from rnnstates import (
+    CONVENTIONS,
+    DTYPES,
+    ENGINES,
+    LAYOUTS,
+    PADDINGS,
+    POOLINGS,
+    PRECISIONS,
+    STATES,
+    WRITERS,
+)
 
-__all__ = ["GroupedCommand", "extract_options", "json_option"]
+__all__ = ["GroupedCommand", "convention_option", "convert_options", "extract_options", "json_option"]
 
 
 class GroupedOption(click.Option):
@@ -65,6 +75,37 @@ def _list(words: Any) -> str:
 
 json_option = _option("--json", "as_json", is_flag=True, group="Run", help="Print one JSON object to standard output.")
 
+convention_option = _option(
+    "--convention",
+    metavar="NAME",
+    group="Model",
+    help="What plain kernel, recurrent_kernel and bias in --weights mean: " + _list(CONVENTIONS) + ".",
+)
+
+# How a weights file is read.
+_WEIGHTS = (
+    _option("--layer", metavar="NAME", group="Model",
+            help="Which recurrent layer of a bigger model; those below it in its stack run too."),
+    _option("--forget-bias", type=float, metavar="F", group="Model",
+            help="Added to the forget gate at run time, in place of the format's own; of random weights, their bias "
+                 "[default: 1]."),
+    convention_option,
+    _option("--activation", metavar="NAME", group="Model",
+            help="Of candidate and cell, where the file does not say it (tanh, relu, …)."),
+    _option("--recurrent-activation", metavar="NAME", group="Model", help="Of the gates, likewise (sigmoid, …)."),
+    _option("--cell-clip", type=float, metavar="F", group="Model",
+            help="Hold the cell state within this, where the file does not say it (TensorFlow 1)."),
+    _option("--projection-clip", type=float, metavar="F", group="Model",
+            help="Hold the projected hidden state within this, likewise."),
+)  # fmt: skip
+
+_CONVERT = (
+    _option("--to", type=click.Choice(tuple(WRITERS)), group="Output",
+            help="Whose naming; else what OUTPUT's ending says."),
+    *_WEIGHTS,
+    json_option,
+)  # fmt: skip
+
 _EXTRACT = (
     _option("--inputs", "dataset", metavar="NAME", group="Input",
             help="Dataset of an HDF5 INPUT; else 'inputs', or the only one that fits."),
@@ -78,23 +119,11 @@ _EXTRACT = (
     _option("--allow-nonfinite", is_flag=True, group="Input", help="Let NaN and infinity in valid steps pass."),
     _option("--weights", metavar="FILE", group="Model",
             help="Trained weights of Keras, PyTorch, ONNX, TensorFlow, JAX, …; else random ones."),
-    _option("--layer", metavar="NAME", group="Model",
-            help="Which recurrent layer of a bigger model; those below it in its stack run too."),
     _option("--units", type=click.IntRange(min=1), metavar="N", group="Model",
             help="Of random weights.  [default: 64]"),
     _option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", group="Model",
             help="Of random weights.  [default: 0]"),
-    _option("--forget-bias", type=float, metavar="F", group="Model",
-            help="Forget bias of random weights [default: 1]; with --weights, what to add at run time."),
-    _option("--convention", metavar="NAME", group="Model",
-            help="What plain kernel, recurrent_kernel and bias in --weights mean: " + _list(CONVENTIONS) + "."),
-    _option("--activation", metavar="NAME", group="Model",
-            help="Of candidate and cell, where the file does not say it (tanh, relu, …)."),
-    _option("--recurrent-activation", metavar="NAME", group="Model", help="Of the gates, likewise (sigmoid, …)."),
-    _option("--cell-clip", type=float, metavar="F", group="Model",
-            help="Hold the cell state within this, where the file does not say it (TensorFlow 1)."),
-    _option("--projection-clip", type=float, metavar="F", group="Model",
-            help="Hold the projected hidden state within this, likewise."),
+    *_WEIGHTS,
     _option("--initial-state", metavar="FILE", group="Model",
             help="States to start from, by name in a .npz or HDF5 file; an output made with --pool final is continued. "
                  " [default: zero]"),
@@ -122,6 +151,13 @@ _EXTRACT = (
     _option("--no-timestamps", is_flag=True, group="Run",
             help="Record no time, so that OUTPUT depends on the input and options only."),
 )  # fmt: skip
+
+
+def convert_options(command: Any) -> Any:
+    """Give a command every option of ``convert``."""
+    for option in reversed(_CONVERT):
+        command = option(command)
+    return command
 
 
 def extract_options(command: Any) -> Any:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .weights.initialise import random_network
     from .weights.load import load_weights
     from .weights.save import save_weights
+    from .weights.writers import WRITERS
 
 # From public name to where it lives.
 _LAZY = {
@@ -56,6 +57,7 @@ _LAZY = {
     "RecurrentLayer": ("weights.canonical", "RecurrentLayer"),
     "STATES": ("network.cells", "STATES"),
     "States": ("output.states", "States"),
+    "WRITERS": ("weights.writers", "WRITERS"),
     "describe": ("describe", "describe"),
     "extract": ("pipeline", "extract"),
     "load_weights": ("weights.load", "load_weights"),
@@ -74,6 +76,7 @@ __all__ = [
     "POOLINGS",
     "PRECISIONS",
     "STATES",
+    "WRITERS",
     "BadData",
     "BadInput",
     "BadLengths",

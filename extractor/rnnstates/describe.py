@@ -21,13 +21,15 @@ __all__ = ["describe"]
 EXPECTED = "a .npy, HDF5 or weights file"
 
 
-def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> dict[str, Any]:
     """Say what a file holds, in JSON types.
 
     Parameters
     ----------
     path : str or path
         What ``extract`` reads or writes: sequences (.npy, HDF5), weights, states.
+    convention : str or None
+        What plain names in a weights file mean, as ``load_weights`` takes it.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             if is_states_file(file):
                 return about | _of_states(path)
     if is_weights_file(path):
-        return about | {"kind": "weights"} | describe_weights(path)
+        return about | {"kind": "weights"} | describe_weights(path, convention=convention)
     if is_hdf5(path):
         with open_hdf5(path, BadInput) as file:
             return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}

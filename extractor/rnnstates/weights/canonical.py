@@ -57,7 +57,7 @@ class LayerWeights:
     forget_bias : float
         Added to the forget gate at run time; 0 where the format folds it into ``bias``.
     activation, recurrent_activation : str
-        As ``rnnstates.network.activations.activation_function`` takes them: of candidate and cell, and of the gates.
+        As ``rnnstates.activations.activation_function`` takes them: of candidate and cell, and of the gates.
     cell : str
         A name in ``GATES``.
     where : str

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..activations import ACTIVATIONS, is_activation
 from ..arrays import Array
 from ..errors import BadWeights
 
@@ -31,6 +32,7 @@ def check_weights(weights: "LayerWeights", gates: int, carried: tuple[str, ...])
     """
     units = _units(weights, gates)
     _check_shapes(weights, units, gates)
+    _check_numbers_and_names(weights)
     _check_settings(weights, carried)
     for name, array in _arrays(weights).items():
         if not np.issubdtype(array.dtype, np.floating):
@@ -89,12 +91,17 @@ def _check_shapes(weights: "LayerWeights", units: int, gates: int) -> None:
             )
 
 
-def _check_settings(weights: "LayerWeights", carried: tuple[str, ...]) -> None:
-    clips = ("cell_clip", "projection_clip", "preactivation_clip")
-    for name in clips:
+def _check_numbers_and_names(weights: "LayerWeights") -> None:
+    for name in filter(None, (weights.activation, weights.recurrent_activation, weights.output_activation)):
+        if not is_activation(name):
+            raise BadWeights(f"{weights.where}: activation '{name}' is unknown; known are {', '.join(ACTIVATIONS)}.")
+    for name in ("cell_clip", "projection_clip", "preactivation_clip"):
         value = getattr(weights, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise BadWeights(f"{weights.where}: {name} is {value}; expected a positive number, or none.")
+
+
+def _check_settings(weights: "LayerWeights", carried: tuple[str, ...]) -> None:
     only_lstm = {
         "peepholes": weights.peepholes is not None,
         "a projection": weights.projection is not None,

@@ -1,35 +1,34 @@
-"""Keep weights as a Keras 3 ``.weights.h5``, which Keras and ``load_weights`` read."""
+"""Keep weights in a file of Keras or PyTorch, complete or not at all."""
 
 import contextlib
 import errno
-import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
-
-from ..arrays import Array
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
-from .canonical import LayerWeights, Network, RecurrentLayer
+from .canonical import Network
+from .writers import WRITERS, Writer
 
 __all__ = ["save_weights"]
 
-SUFFIX = ".weights.h5"
 
+def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | None = None) -> None:
+    """Write a network's weights for Keras or PyTorch, complete or not at all.
 
-def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network's weights in the layout of Keras 3, complete or not at all.
-
-    ``keras.Sequential`` of the same layers reads them by ``load_weights(path)``: ``Embedding`` where there is one,
-    then ``LSTM`` or ``Bidirectional(LSTM)`` for each layer. What is added to the forget gate at run time goes into the
-    bias.
+    ``.weights.h5``: ``keras.Sequential`` of the same layers reads it by ``load_weights(path)``: ``Embedding`` where
+    there is one, then ``LSTM``, ``GRU`` or ``SimpleRNN``, or ``Bidirectional`` around one, for each layer.
+    ``.safetensors``: ``safetensors.torch.load_file`` gives the arrays of one ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``
+    under ``rnn.``, of an ``nn.Embedding`` under ``embedding.``. What is added to the forget gate at run time goes into
+    the bias.
 
     Parameters
     ----------
     network : Network
     path : str or path
-        Ends in ``.weights.h5``; must not exist.
+        Ends in ``.weights.h5`` or ``.safetensors``; must not exist.
+    to : str or None
+        ``keras`` or ``torch``; None for what the ending says.
 
     Raises
     ------
@@ -47,65 +46,27 @@ def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
     3
     """
     target = Path(path)
-    if not target.name.endswith(SUFFIX):
-        raise OptionError(f"{path}: expected a name that ends in {SUFFIX}, because that is what is written.")
-    for layer in network.layers:
-        _check_layer(layer, path)
+    writer = _writer(target, to)
+    told = writer.problem(network)
+    if told:
+        raise OptionError(
+            f"{path}: {told}; a {writer.suffix} file cannot say it, keep the file that the weights came from."
+        )
     with _errors_told(path), _unnamed_beside(target) as unfinished:
-        # By way of memory: HDF5 may crash when the process ends if it could not write a file.
-        content = io.BytesIO()
-        with h5py.File(content, "w", libver=("earliest", "v108")) as file:
-            _write(file, network)
-        unfinished.write_bytes(content.getvalue())
+        unfinished.write_bytes(writer.content(network))
         _sync(unfinished)
         _name(unfinished, target)
 
 
-def _check_layer(layer: RecurrentLayer, path: object) -> None:
-    """Refuse what would be read back as something else, because only arrays are stored."""
-    both = len(layer.directions) == 2
-    problems = [
-        ("goes backwards", layer.forward is None),
-        (f"merges its directions by {layer.merge}", both and layer.merge != "concat"),
-        *(
-            (f"uses {weights.activation} and {weights.recurrent_activation} instead of tanh and sigmoid", True)
-            for weights in layer.directions.values()
-            if (weights.activation, weights.recurrent_activation) != ("tanh", "sigmoid")
-        ),
-    ]
-    for problem, there in problems:
-        if there:
-            raise OptionError(
-                f"{path}: layer '{layer.name}' {problem}, which a {SUFFIX} file cannot say; keep the file that the "
-                "weights came from."
-            )
-
-
-def _write(file: h5py.File, network: Network) -> None:
-    if network.embedding is not None:
-        _variables(file, "layers/embedding", "embedding", [network.embedding])
-    counts: dict[str, int] = {}
-    for layer in network.layers:
-        both = len(layer.directions) == 2
-        group = "bidirectional" if both else "lstm"
-        number = counts.setdefault(group, 0)
-        counts[group] += 1
-        place = f"layers/{group}" + (f"_{number}" if number else "")
-        _variables(file, place, layer.name.split("/")[-1], [])
-        for direction, weights in layer.directions.items():
-            inner = f"{place}/{direction}_layer" if both else place
-            _variables(file, f"{inner}/cell", "lstm_cell", _arrays(weights))
-
-
-def _variables(file: h5py.File, place: str, name: str, arrays: list[Array]) -> None:
-    group = file.require_group(f"{place}/vars")
-    group.attrs["name"] = name
-    for number, array in enumerate(arrays):
-        group.create_dataset(str(number), data=array, track_times=False)
-
-
-def _arrays(weights: LayerWeights) -> list[Array]:
-    return [weights.kernel, weights.recurrent_kernel, weights.whole_bias().astype(weights.bias.dtype)]
+def _writer(target: Path, to: str | None) -> Writer:
+    endings = " or ".join(f"{writer.suffix} ({name})" for name, writer in WRITERS.items())
+    if to is not None and to not in WRITERS:
+        raise OptionError(f"--to '{to}': unknown; known are {', '.join(WRITERS)}.")
+    for name, writer in WRITERS.items():
+        if target.name.endswith(writer.suffix) and to in (None, name):
+            return writer
+    wanted = endings if to is None else WRITERS[to].suffix
+    raise OptionError(f"{target}: expected a name that ends in {wanted}, because that is what is written.")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from ..activations import ACTIVATIONS, is_activation
 from ..errors import BadWeights, OptionError
 from .canonical import Direction, LayerWeights, Network, RecurrentLayer
 from .conventions import CONVENTIONS, Convention
@@ -52,6 +53,11 @@ def check_options(options: Options) -> None:
         raise OptionError(f"--convention '{options.convention}': unknown; known are {', '.join(CONVENTIONS)}.")
     if options.forget_bias is not None and not math.isfinite(options.forget_bias):
         raise OptionError(f"--forget-bias {options.forget_bias}: expected a finite number.")
+    for name in ("activation", "recurrent_activation"):
+        value = getattr(options, name)
+        if value is not None and not is_activation(value):
+            known = ", ".join(ACTIVATIONS)
+            raise OptionError(f"--{name.replace('_', '-')} '{value}': unknown; known are {known}.")
     for name in ("cell_clip", "projection_clip"):
         value = getattr(options, name)
         if value is not None and not (math.isfinite(value) and value > 0):

@@ -60,13 +60,19 @@ def open_torch(path: str) -> Iterator[Container]:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
     except Exception as reason:
         # Whatever its unpickler stumbles over: it raises what the bytes make it raise.
-        told = re.sub(r"\s+", " ", str(reason)).strip()[:200]
         raise BadWeights(
-            f"{path}: PyTorch refuses to read it as weights alone ({type(reason).__name__}: {told}); expected a "
+            f"{path}: PyTorch refuses to read it as weights alone ({_told(reason)}); expected a "
             "state_dict, torch.save(model.state_dict(), ...) or safetensors."
         ) from reason
     tensors = _unwrapped(torch, content, path)
     yield Container(path, "PyTorch file", {name: _tensor(torch, name, value, path) for name, value in tensors.items()})
+
+
+def _told(reason: Exception) -> str:
+    """Give what stopped the unpickler, without the advice around it to read the file less safely."""
+    text = re.sub(r"\x1b\[\d*m", "", str(reason))
+    found = re.search(r"WeightsUnpickler error: ([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
+    return found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
 
 
 def _import() -> Any:

@@ -160,7 +160,7 @@ def activation_function(name: str) -> Callable[[Ops, Any], Any]:
 
     Examples
     --------
-    >>> from .reference import NumpyOps
+    >>> from rnnstates.network.reference import NumpyOps
     >>> activation_function("affine(2, 1)")(NumpyOps(), 10.0)
     21.0
     """

@@ -1,0 +1,41 @@
+"""``rnnstates convert``: weights of any format for Keras or PyTorch."""
+
+import json
+from typing import Any
+
+import click
+
+from .options import GroupedCommand, convert_options
+from .reporting import logged
+
+__all__ = ["convert"]
+
+
+@click.command(
+    cls=GroupedCommand,
+    short_help="Write weights of any format for PyTorch or Keras.",
+    examples=(
+        "rnnstates convert model.keras model.safetensors",
+        "rnnstates convert model.ckpt-1000 model.weights.h5 --layer rnn --forget-bias 1",
+    ),
+)
+@click.argument("weights", metavar="WEIGHTS")
+@click.argument("output", metavar="OUTPUT")
+@convert_options
+def convert(weights: str, output: str, *, to: str | None, as_json: bool, **options: Any) -> str:
+    """Write the recurrent layers of WEIGHTS, and their embedding, to OUTPUT.
+
+    OUTPUT is a new file: .safetensors in PyTorch's naming, or .weights.h5 in that of Keras. What it cannot express is
+    refused. Values are copied bit for bit; a forget bias that the source adds at run time goes into the bias.
+    """
+    import rnnstates
+
+    with logged():
+        network = rnnstates.load_weights(weights, **options)
+        rnnstates.save_weights(network, output, to=to)
+    for note in network.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{output}: {network!r}", err=True)
+    return (
+        json.dumps({"output": output, "weights": dict(network.origin), "notes": list(network.notes)}) if as_json else ""
+    )

@@ -1,0 +1,72 @@
+"""Keras 3's ``.weights.h5``, which ``load_weights`` of a model with the same layers reads."""
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...arrays import Array
+from ..canonical import LayerWeights, Network, RecurrentLayer
+from .expressible import layer_problem
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["content", "problem"]
+
+# Groups and cells are called after Keras' classes.
+GROUPS = {"lstm": "lstm", "gru": "gru", "simple_rnn": "simple_rnn"}
+
+
+def problem(network: Network) -> str:
+    """Say what the file cannot express; empty where it can say everything."""
+    for layer in network.layers:
+        told = layer_problem(layer)
+        for weights in layer.directions.values():
+            told = told or ("projects its hidden state" if weights.projection is not None else "")
+        if told:
+            return f"layer '{layer.name}' {told}"
+    return ""
+
+
+def content(network: Network) -> bytes:
+    """Write the file in memory: HDF5 may crash when the process ends if it could not write one on disk."""
+    # Late, because the list of writers is asked for by --help.
+    import h5py
+
+    held = io.BytesIO()
+    with h5py.File(held, "w", libver=("earliest", "v108")) as file:
+        if network.embedding is not None:
+            _variables(file, "layers/embedding", "embedding", [network.embedding])
+        counts: dict[str, int] = {}
+        for layer in network.layers:
+            _layer(file, layer, counts)
+    return held.getvalue()
+
+
+def _layer(file: "h5py.File", layer: RecurrentLayer, counts: dict[str, int]) -> None:
+    both = len(layer.directions) == 2
+    cell = GROUPS[next(iter(layer.directions.values())).cell]
+    group = "bidirectional" if both else cell
+    number = counts.setdefault(group, 0)
+    counts[group] += 1
+    place = f"layers/{group}" + (f"_{number}" if number else "")
+    _variables(file, place, layer.name.split("/")[-1], [])
+    for direction, weights in layer.directions.items():
+        inner = f"{place}/{direction}_layer" if both else place
+        _variables(file, f"{inner}/cell", f"{cell}_cell", [weights.kernel, weights.recurrent_kernel, _bias(weights)])
+
+
+def _variables(file: "h5py.File", place: str, name: str, arrays: list[Array]) -> None:
+    group = file.require_group(f"{place}/vars")
+    group.attrs["name"] = name
+    for number, array in enumerate(arrays):
+        group.create_dataset(str(number), data=array, track_times=False)
+
+
+def _bias(weights: LayerWeights) -> Array:
+    """Give the bias as Keras has it: [G * H], or [2, 3H] of a GRU that resets after the product."""
+    if not weights.reset_after:
+        return weights.whole_bias().astype(weights.bias.dtype)
+    recurrent = np.zeros_like(weights.bias) if weights.recurrent_bias is None else weights.recurrent_bias
+    return np.stack([weights.bias, recurrent.astype(weights.bias.dtype)])
