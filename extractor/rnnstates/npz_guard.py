@@ -12,7 +12,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import BadData
-from .zip_guard import open_zip, read_member, zip_members
+from .zip_guard import check_member, open_zip, read_member, zip_members
 
 __all__ = ["NpzArray", "npy_array", "npz_arrays"]
 
@@ -59,6 +59,7 @@ def _describe(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData]
 ) -> NpzArray:
     where = f"{path}: member {info.filename}"
+    check_member(info, path, error, most=LARGEST_MEMBER)
     with archive.open(info) as file:
         start = file.read(LARGEST_HEADER + 16)
     shape, dtype, _ = _header(start, info.file_size, where, error)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import BadData
 
-__all__ = ["is_zip", "open_zip", "read_member", "zip_members"]
+__all__ = ["check_member", "is_zip", "open_zip", "read_member", "zip_members"]
 
 # Weights barely shrink; a bomb does by a thousand.
 MOST_COMPRESSION = 100
@@ -62,14 +62,11 @@ def zip_members(
     return dict(zip(names, infos, strict=True))
 
 
-def read_member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, most: int
-) -> bytes:
-    """Read a member whole.
+def check_member(info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, most: int) -> None:
+    """Check what the directory says of a member; nothing is unpacked.
 
     Parameters
     ----------
-    archive : ZipFile
     info : ZipInfo
     path : str or path
         The archive, for messages.
@@ -91,6 +88,13 @@ def read_member(
         )
     if info.file_size > most:
         raise error(f"{where}: has {info.file_size} bytes; expected at most {most}; take it out and give it.")
+
+
+def read_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, most: int
+) -> bytes:
+    """Read a member whole, after ``check_member``."""
+    check_member(info, path, error, most=most)
     with archive.open(info) as file:
         # zipfile gives no more than the directory declares; one byte more shows that it ends there.
         return file.read(info.file_size + 1)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import BadWeights, EngineUnavailable
-from ...zip_guard import DAMAGED, MOST_COMPRESSION, SMALL, is_zip, open_zip, zip_members
+from ...zip_guard import DAMAGED, MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members
 from .base import Container, Tensor
 
 __all__ = ["open_torch", "recognise_torch"]
@@ -27,6 +27,7 @@ LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 # What checkpoints put around a state_dict.
 WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "ema_state_dict", "weights", "params")
 DEEPEST = 4
+LARGEST_MEMBER = 64 * 2**30
 
 
 def recognise_torch(path: str) -> bool:
@@ -101,9 +102,8 @@ def _check_archive(path: str) -> None:
             f"{path}: is a TorchScript or exported program (it holds {code[0]}), which is code; expected a state_dict, "
             "torch.save(model.state_dict(), ...) or safetensors."
         )
-    for name, info in members.items():
-        if info.file_size > SMALL and info.file_size > MOST_COMPRESSION * max(info.compress_size, 1):
-            raise BadWeights(f"{path}: member {name} unpacks {info.compress_size} bytes to {info.file_size}; refused.")
+    for info in members.values():
+        check_member(info, path, BadWeights, most=LARGEST_MEMBER)
     if sum(info.file_size for info in members.values()) > MOST_COMPRESSION * max(os.path.getsize(path), SMALL):  # noqa: PTH202
         raise BadWeights(f"{path}: unpacks to far more than it has; it is refused.")
 
@@ -131,13 +131,16 @@ def _refuse(content: Any, path: str) -> dict[str, Any]:
 
 
 def _tensor(torch: Any, name: str, value: Any, path: str) -> Tensor:
+    where = f"{path}: '{name}'"
+    if value.is_quantized or value.is_sparse or value.layout != torch.strided:
+        raise BadWeights(f"{where}: is quantised or sparse; expected a plain array. A cell of another kind is not run.")
+    stored = value.untyped_storage().nbytes()
+    if value.numel() * value.element_size() > stored:
+        raise BadWeights(f"{where}: declares {tuple(value.shape)} {value.dtype} but stores {stored} bytes; refused.")
+
     def read() -> Array:
-        where = f"{path}: '{name}'"
-        if value.is_quantized or value.is_sparse or not value.dtype.is_floating_point or value.dtype.itemsize == 1:
+        if not value.dtype.is_floating_point or value.dtype.itemsize == 1:
             raise BadWeights(f"{where}: has dtype {value.dtype}; expected float64, float32, float16 or bfloat16.")
-        stored = value.untyped_storage().nbytes()
-        if value.numel() * value.element_size() > max(stored, 1):
-            raise BadWeights(f"{where}: declares {tuple(value.shape)} but stores {stored} bytes; it is refused.")
         wide = value.detach().to(torch.float32) if value.dtype == torch.bfloat16 else value.detach()
         values: Array = np.array(wide.numpy())
         return values
