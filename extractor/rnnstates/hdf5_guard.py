@@ -24,6 +24,9 @@ MOST_COMPRESSION = 2048
 SMALL = 64 * 2**20
 # More objects than any honest input or weights file has; bounds the walk.
 MOST_OBJECTS = 100_000
+# And deeper nesting and longer paths; names of nested groups add up.
+DEEPEST = 64
+LONGEST_PATH = 4096
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
@@ -117,6 +120,8 @@ def datasets(
             seen.add(address)
             if len(seen) > MOST_OBJECTS:
                 raise error(f"{where}: more than {MOST_OBJECTS} objects inside; refused.")
+            if len(prefix) + len(name) > LONGEST_PATH or prefix.count("/") > DEEPEST:
+                raise error(f"{where}: groups nested more than {DEEPEST} deep, or paths over {LONGEST_PATH}; refused.")
             if isinstance(child, h5py.Dataset):
                 yield prefix + name, child
             elif isinstance(child, h5py.Group):

@@ -153,3 +153,27 @@ def test_models_shared_at_every_depth_do_not_multiply(members, tmp_path):
     config = functional(inner | {"inbound_nodes": []}, called_on("enc", "a"))
     path = zipped(tmp_path / "m.keras", members | {"config.json": json.dumps(config).encode()})
     assert rnnstates.load_weights(path).features == 3
+
+
+def test_lone_surrogates_in_a_name_are_refused_before_they_are_printed(members, tmp_path):
+    config = members["config.json"].replace(b'"enc"', b'"e\\ud800"')
+    assert config != members["config.json"]
+    path = zipped(tmp_path / "m.keras", members | {"config.json": config})
+    assert "has characters that are none (lone surrogates)" in refusal(path)
+
+
+def test_layers_that_share_a_long_chain_take_no_quadratic_time(members, tmp_path):
+    chain = [called_on("d0", class_name="Dropout")]
+    chain += [called_on(f"d{n}", f"d{n - 1}", class_name="Dropout") for n in range(1, 3000)]
+    config = functional(*chain, *(called_on(f"a{n}", "d2999") for n in range(3000)))
+    path = zipped(tmp_path / "m.keras", members | {"config.json": json.dumps(config).encode()})
+    assert "connected in more ways than any model's; it is refused" in refusal(path)
+
+
+def test_groups_nested_without_end_are_refused(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        group = file
+        for _ in range(200):
+            group = group.create_group("g" * 500)
+        group["kernel"] = np.ones(3)
+    assert "groups nested more than 64 deep, or paths over 4096; refused" in refusal(tmp_path / "w.h5")

@@ -78,3 +78,28 @@ def test_a_constant_initial_state_is_noted(tmp_path):
     state = np.ones((2, 3), np.float32)
     keras.Model(inputs, keras.layers.LSTM(3)(inputs, initial_state=[state, state])).save(tmp_path / "m.keras")
     assert any("given an initial state" in note for note in rnnstates.load_weights(tmp_path / "m.keras").notes)
+
+
+def test_a_mask_given_by_hand_is_noted_and_one_of_keras_own_making_once(tmp_path):
+    keras = keras_of(3)
+    layers = keras.layers
+    inputs, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
+    keras.Model([inputs, mask], layers.LSTM(5, name="enc")(inputs, mask=mask)).save(tmp_path / "m.keras")
+    assert rnnstates.load_weights(tmp_path / "m.keras").notes == (
+        "layer 'enc' is given a mask by the model; here the lengths alone decide.",
+    )
+    tokens = keras.Input((None,), dtype="int32")
+    words = layers.Embedding(11, 3, mask_zero=True, name="words")(tokens)
+    keras.Model(tokens, layers.LSTM(5, name="enc")(words)).save(tmp_path / "m.keras")
+    assert rnnstates.load_weights(tmp_path / "m.keras").notes == (
+        "layer 'words' masks steps with id 0 in the model; here the lengths alone decide.",
+    )
+
+
+def test_a_quantised_embedding_is_refused_not_passed_over(tmp_path):
+    keras = keras_of(3)
+    model = keras.Sequential([keras.Input((None,), dtype="int32"), keras.layers.Embedding(11, 3), keras.layers.LSTM(5)])
+    model.layers[0].quantize("int8")
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(rnnstates.BadWeights, match=r"'layers/embedding' has 2 arrays; expected one table\. Quantised"):
+        rnnstates.load_weights(tmp_path / "m.weights.h5")

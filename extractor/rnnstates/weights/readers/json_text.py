@@ -11,6 +11,18 @@ __all__ = ["LARGEST_JSON", "parse_json"]
 LARGEST_JSON = 64 * 2**20
 
 
+def _has_lone_surrogates(parsed: Any, text: bytes | str) -> bool:
+    """Tell whether a string in it could not be printed; only an escape can bring that about."""
+    escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
+    if escape not in text.lower():  # type: ignore[operator]
+        return False
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def parse_json(text: bytes | str, where: str) -> dict[str, Any]:
     """Parse a JSON object.
 
@@ -27,6 +39,8 @@ def parse_json(text: bytes | str, where: str) -> dict[str, Any]:
         raise BadWeights(f"{where}: is nested too deeply for a model's description; it is refused.") from reason
     except (ValueError, UnicodeDecodeError) as reason:
         raise BadWeights(f"{where}: is not JSON ({reason}); the file is damaged, save the model again.") from reason
+    if _has_lone_surrogates(parsed, text):
+        raise BadWeights(f"{where}: has characters that are none (lone surrogates); the file is damaged.")
     if not isinstance(parsed, dict):
         raise BadWeights(f"{where}: holds a JSON {type(parsed).__name__}; expected an object.")
     return parsed

@@ -24,10 +24,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Call:
-    """One use of a layer: what it reads, and whether it is given an initial state."""
+    """One use of a layer: what it reads, whether it is given an initial state, and which tensors mask its steps."""
 
     inputs: tuple[Reference, ...]
     initial_state: bool
+    masks: tuple[Reference, ...] = ()
 
 
 def calls(inbound_nodes: Any) -> list[Call]:
@@ -47,12 +48,15 @@ def _keras3(node: Mapping[str, Any]) -> Call:
     first = args[:1] if isinstance(args, list) else []
     inputs = references(first) or references([value for name, value in kwargs.items() if name not in BESIDE])
     second = args[1] if isinstance(args, list) and len(args) > 1 else None
-    return Call(tuple(inputs), second is not None or kwargs.get("initial_state") is not None)
+    third = args[2:3] if isinstance(args, list) else []
+    masks = references([third, kwargs.get("mask")])
+    return Call(tuple(inputs), second is not None or kwargs.get("initial_state") is not None, tuple(masks))
 
 
 def _keras2(node: Any) -> Call:
     kwargs = [part[3] for part in _lists(node) if len(part) > 3 and isinstance(part[3], Mapping)]
-    return Call(tuple(references(node)), any(given.get("initial_state") is not None for given in kwargs))
+    masks = references([given.get("mask") for given in kwargs])
+    return Call(tuple(references(node)), any(given.get("initial_state") is not None for given in kwargs), tuple(masks))
 
 
 def _walk(value: Any) -> Iterator[Reference]:

@@ -47,6 +47,7 @@ class ConfiguredModel:
         self.version = version
         self._graph = graph
         self._names = names
+        self._seen_below: dict[tuple[str, ...], _Below] = {}
         self._recurrent = {layer.name: layer for layer in graph.layers.values() if _is_recurrent(layer)}
 
     def recurrent(self) -> dict[str, str]:
@@ -100,6 +101,11 @@ class ConfiguredModel:
 
     def _below(self, layer: Layer) -> _Below:
         """Look down from a layer to the first ones that compute something."""
+        if layer.path not in self._seen_below:
+            self._seen_below[layer.path] = self._look_down(layer)
+        return self._seen_below[layer.path]
+
+    def _look_down(self, layer: Layer) -> _Below:
         found = _Below()
         waiting, seen = [layer], {layer.path}
         while waiting:
@@ -157,6 +163,8 @@ class ConfiguredModel:
             yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
         if self._graph.initial_state(layer):
             yield f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states."
+        if self._graph.masked_by_hand(layer):
+            yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."
         yield from (
             f"layer '{mask.name}' masks steps of one value in the model; here the lengths alone decide."
             for mask in self._below(layer).masks

@@ -2,6 +2,7 @@
 
 import re
 
+from ....arrays import Array
 from ....errors import BadWeights
 from ...canonical import Direction
 from ...readers import Container, Tensor
@@ -94,15 +95,25 @@ def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:
 def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tensor]) -> FoundLayer:
     model, _, last = place.rpartition("/")
     is_table = COUNTER.sub("", last) == "embedding" and tensors and len(tensors[0].shape) == 2
-    # A quantised table has scales beside it; read as a table it is refused for its dtype rather than passed over.
+    table = tensors[0] if is_table else None
+    if table is not None and len(tensors) > 1:
+        # Scales of a quantised table, or LoRA's factors: not the table that the model looks things up in.
+        table = _unreadable(table, f"{container.path}: '{place}' has {len(tensors)} arrays; expected one table.")
     return FoundLayer(
         name=_name_of(container, place),
         cells=cells,
-        table=tensors[0] if is_table else None,
+        table=table,
         model=model,
         family=COUNTER.sub("", place) or "model",
         arrays=len(tensors) or sum(map(len, cells.values())),
     )
+
+
+def _unreadable(table: Tensor, told: str) -> Tensor:
+    def refuse() -> Array:
+        raise BadWeights(f"{told} Quantised and LoRA embeddings are not read; save the model without them.")
+
+    return Tensor(table.name, table.shape, refuse)
 
 
 def _name_of(container: Container, place: str) -> str:

@@ -15,7 +15,11 @@ from .vocabulary import MODELS, snake_case
 __all__ = ["Graph", "Layer", "Producer", "is_own", "read_graph"]
 
 DEEPEST = 50
-MOST_LAYERS = 100_000
+MOST_LAYERS = 20_000
+# Steps from layer to layer in all; bounds the time that a configuration made to waste it can take.
+MOST_STEPS = 1_000_000
+# What Keras 3 itself puts into a model where an Embedding or a Masking masks steps.
+OWN_MASKS = {"NotEqual", "Any"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,7 @@ class Graph:
         self.where = where
         self.layers: dict[tuple[str, ...], Layer] = {}
         self._models: dict[tuple[str, ...], _Model] = {}
+        self._steps = 0
 
     def add(self, layer: Layer, model: _Model) -> None:
         """Take up a layer of a model."""
@@ -113,6 +118,7 @@ class Graph:
         # Each tensor is followed once: models shared at every depth would otherwise multiply.
         seen = set()
         while waiting:
+            self._count_step()
             inside, reference = waiting.pop(0)
             if (id(inside), reference) in seen:
                 continue
@@ -131,6 +137,17 @@ class Graph:
         """Tell whether a call gives a recurrent layer its first state."""
         uses = self._models[layer.path].calls[layer.path[-1]]
         return any(call.initial_state or len(call.inputs) > 1 for call in uses)
+
+    def masked_by_hand(self, layer: Layer) -> bool:
+        """Tell whether a call gives a layer a mask that is not of Keras' own making."""
+        model = self._models[layer.path]
+        makers = [model.layers.get(mask.layer) for call in model.calls[layer.path[-1]] for mask in call.masks]
+        return any(maker is None or maker.class_name not in OWN_MASKS for maker in makers)
+
+    def _count_step(self) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise BadWeights(f"{self.where}: its layers are connected in more ways than any model's; it is refused.")
 
     def _follow(self, model: _Model, reference: Reference) -> list[tuple[_Model, Reference]]:
         """Follow a tensor into the model that makes it, or out of this one through its inputs."""
