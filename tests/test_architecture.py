@@ -39,6 +39,8 @@ MAY_IMPORT = {
         "torch",
         "onnx",
         "msgpack",
+        "google",
+        "tensorflow",
         "tensorflow_start",
     },
     "sources": {"numpy", "h5py", "arrays", "errors", "files", "hdf5_guard", "npz_guard", "zip_guard"},

@@ -41,6 +41,9 @@ def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> 
     ------
     MissingInput, BadInput, BadWeights, BadStates
     """
+    if not Path(path).is_file() and is_weights_file(path):
+        # A folder, or the prefix of a checkpoint's files.
+        return {"file": os.fspath(path), "kind": "weights"} | describe_weights(path, convention=convention)
     open_binary(path, EXPECTED).close()
     about: dict[str, Any] = {"file": os.fspath(path), "bytes": Path(path).stat().st_size}
     if is_hdf5(path):

@@ -4,6 +4,8 @@ import contextlib
 import io
 import math
 import os
+import tokenize
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -14,11 +16,24 @@ from .arrays import Array
 from .errors import BadData
 from .zip_guard import check_member, open_zip, read_member, zip_members
 
-__all__ = ["NpzArray", "npy_array", "npz_arrays"]
+__all__ = ["LARGEST_HEADER", "NpzArray", "npy_array", "npy_header", "npz_arrays"]
 
 LARGEST_MEMBER = 4 * 2**30
 # What NumPy itself takes for safe to parse.
 LARGEST_HEADER = 10_000
+MOST_AXES = 32
+# What NumPy raises over a header of nonsense.
+NONSENSE = (
+    ValueError,
+    KeyError,
+    EOFError,
+    SyntaxError,
+    TypeError,
+    RecursionError,
+    MemoryError,
+    OverflowError,
+    tokenize.TokenError,
+)
 
 
 class NpzArray(NamedTuple):
@@ -62,7 +77,7 @@ def _describe(
     check_member(info, path, error, most=LARGEST_MEMBER)
     with archive.open(info) as file:
         start = file.read(LARGEST_HEADER + 16)
-    shape, dtype, _ = _header(start, info.file_size, where, error)
+    shape, dtype, _ = npy_header(start, info.file_size, where, error)
     return NpzArray(
         shape, dtype, lambda: npy_array(read_member(archive, info, path, error, most=LARGEST_MEMBER), where, error)
     )
@@ -76,24 +91,45 @@ def npy_array(content: bytes, where: str, error: type[BadData]) -> Array:
     error
         It is none, holds Python objects, or declares another size than it has.
     """
-    shape, dtype, fortran = _header(content, len(content), where, error)
+    shape, dtype, fortran = npy_header(content, len(content), where, error)
     data = content[len(content) - math.prod(shape) * dtype.itemsize :]
     values: Array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return values
 
 
-def _header(
+def npy_header(
     start: bytes, size: int, where: str, error: type[BadData]
 ) -> "tuple[tuple[int, ...], np.dtype[np.generic], bool]":
+    """Read the header of a .npy file: its shape, dtype and whether it is in Fortran's order.
+
+    Parameters
+    ----------
+    start : bytes
+        Its first ``LARGEST_HEADER + 16`` bytes, or all.
+    size : int
+        Bytes of the whole file; what the header declares must be as large.
+    where : str
+    error : type
+
+    Raises
+    ------
+    error
+        It is no such file, declares another size, or arrays of anything but numbers.
+    """
     file = io.BytesIO(start)
     try:
-        version = np.lib.format.read_magic(file)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, fortran, dtype = readers[version](file, max_header_size=LARGEST_HEADER)
-    except (ValueError, KeyError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError) as reason:
+        with warnings.catch_warnings():
+            # Headers of Python 2 are read as well.
+            warnings.simplefilter("ignore", UserWarning)
+            version = np.lib.format.read_magic(file)
+            readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, fortran, dtype = readers[version](file, max_header_size=LARGEST_HEADER)
+    except NONSENSE as reason:
         raise error(f"{where}: is no array that NumPy saved ({reason}); expected .npy members alone.") from reason
     if dtype.hasobject or dtype.fields or dtype.subdtype or dtype.kind not in "fiubcV":
         raise error(f"{where}: has dtype {dtype}; expected numbers. Python objects are never unpickled.")
-    if any(axis < 0 for axis in shape) or math.prod(shape) * dtype.itemsize != size - file.tell():
+    if len(shape) > MOST_AXES or any(not 0 <= axis < 2**48 for axis in shape):
+        raise error(f"{where}: has a shape of {len(shape)} axes that no array has; it is damaged.")
+    if math.prod(shape) * dtype.itemsize != size - file.tell():
         raise error(f"{where}: declares {shape} {dtype} but holds {size - file.tell()} bytes; it is damaged.")
     return shape, dtype, fortran

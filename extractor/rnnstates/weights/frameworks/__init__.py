@@ -9,14 +9,20 @@ from collections.abc import Callable
 from ...errors import BadWeights
 from ..readers import Container
 from ..stack import Model
-from . import keras, plain, torch
+from . import elmo, equinox, flax, haiku, keras, onnx, plain, torch, unirep
 
 __all__ = ["INTERPRETERS", "interpret", "is_known"]
 
 Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
 
 INTERPRETERS: dict[str, Interpreter] = {
+    "elmo": (elmo.recognises, elmo.interpret),
+    "unirep": (unirep.recognises, unirep.interpret),
+    "onnx": (onnx.recognises, onnx.interpret),
     "keras": (keras.is_keras, keras.interpret),
+    "flax": (flax.recognises, flax.interpret),
+    "haiku": (haiku.recognises, haiku.interpret),
+    "equinox": (equinox.recognises, equinox.interpret),
     "torch": (torch.recognises, torch.interpret),
 }
 

@@ -10,9 +10,12 @@ from typing import NamedTuple
 from ...errors import BadWeights
 from ...files import missing_told
 from .base import Container, Tensor
+from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
 from .hdf5 import open_hdf5_weights, recognise_hdf5
 from .keras_zip import is_keras_zip, open_keras_zip
+from .msgpack_file import open_msgpack, recognise_msgpack
 from .npz import is_npz, open_npz_weights
+from .onnx_file import open_onnx, recognise_onnx
 from .safetensors import open_safetensors, recognise_safetensors
 from .torch_file import open_torch, recognise_torch
 
@@ -29,7 +32,7 @@ class Reader(NamedTuple):
     open : callable
         ``open(path)`` gives a ``Container`` as a context.
     holds_inputs_too : bool
-        Such files are also what ``extract`` reads as input.
+        Such files, or folders of them, are also what ``extract`` reads as input.
     """
 
     recognise: Callable[[str], bool]
@@ -38,16 +41,20 @@ class Reader(NamedTuple):
 
 
 READERS: dict[str, Reader] = {
+    "folder": Reader(recognise_folder, open_folder, holds_inputs_too=True),
+    "HDF5 with options": Reader(recognise_with_options, open_with_options, holds_inputs_too=True),
     "HDF5": Reader(recognise_hdf5, open_hdf5_weights, holds_inputs_too=True),
     "Keras zip": Reader(is_keras_zip, open_keras_zip),
     "npz": Reader(is_npz, open_npz_weights),
     "PyTorch": Reader(recognise_torch, open_torch),
     "safetensors": Reader(recognise_safetensors, open_safetensors),
+    "ONNX": Reader(recognise_onnx, open_onnx),
+    "msgpack": Reader(recognise_msgpack, open_msgpack),
 }
 
 EXPECTED = (
     "weights of Keras (.keras, .weights.h5, .h5), PyTorch (.pt, .pth, .safetensors), ONNX, TensorFlow checkpoints, "
-    "Flax (.msgpack), .npz or HDF5"
+    "Flax (.msgpack), .npz, HDF5, or a folder of ELMo or UniRep"
 )
 
 
@@ -57,10 +64,17 @@ def reader_of(path: str) -> Reader | None:
     Raises
     ------
     MissingInput
-        It is absent or unreadable.
+        It is absent, unreadable or a pipe.
     """
     with missing_told(path, EXPECTED):
+        _refuse_pipe(path)
         return next((reader for reader in READERS.values() if reader.recognise(path)), None)
+
+
+def _refuse_pipe(path: str) -> None:
+    """Refuse what can be read only once, or never ends; readers look at a file more than once."""
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise OSError("a pipe, socket or device")
 
 
 def open_container(path: str) -> AbstractContextManager[Container]:
@@ -99,8 +113,8 @@ def digest(path: str) -> str:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(part for part in path.rglob("*") if part.is_file())
+        return sorted(part for part in path.rglob("*") if part.is_file() and not part.is_symlink())
     if path.exists():
-        return [path]
+        return [path, *beside(str(path))]
     # The prefix of a checkpoint, which stands for several files.
     return sorted(part for part in path.parent.glob("*") if os.path.splitext(part.name)[0] == path.name)  # noqa: PTH122

@@ -1,0 +1,94 @@
+"""Equinox' names: ``cell.weight_ih``, ``cell.weight_hh``, ``cell.bias`` and, of a GRU, ``cell.bias_n``.
+
+They are PyTorch's but for the bias, of which there is one. Without any bias the cells of both are the same.
+"""
+
+from collections.abc import Mapping
+
+from ..conventions import CONVENTIONS
+from ..convert import sizes
+from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..readers import Container, Tensor
+from ..stack import StoredCell, StoredLayer
+from .flax import TreePath, after_zeros, names_of, of_optimiser, path_of, strangers
+
+__all__ = ["interpret", "recognises"]
+
+ROLES = {"weight_ih": "kernel", "weight_hh": "recurrent_kernel", "bias": "bias", "bias_n": "recurrent_bias"}
+KERNELS = {"kernel", "recurrent_kernel"}
+CELL_BY_BLOCKS = {4: "lstm", 3: "gru"}
+CLASSES = {"lstm": "LSTMCell", "gru": "GRUCell", "": "unknown cell"}
+
+
+def recognises(container: Container) -> bool:
+    """Tell whether a cell has one bias, as Equinox' have, and nothing PyTorch's names."""
+    names = [path_of(name)[-1:] for name in container.tensors]
+    of_torch = any(last and last[0].startswith(("weight_hh_", "bias_hh")) for last in names)
+    if of_torch or container.kind == "PyTorch file":
+        return False
+    return any("bias" in roles for roles in _cells(container).values())
+
+
+def interpret(container: Container) -> NamedModel:
+    """Find the cells.
+
+    Returns
+    -------
+    NamedModel
+        A stack for each; which feeds which is not in the file.
+    """
+    cells = _cells(container)
+    used = {tensor.name for roles in cells.values() for tensor in roles.values()}
+    others = [name for name in container.tensors if name not in used]
+    foreign = strangers(container, {path: roles.values() for path, roles in cells.items()})
+    names = names_of(cells)
+    found = [_found(container, names[path], roles, foreign[path], others) for path, roles in cells.items()]
+    return NamedModel(f"Equinox arrays ({container.kind})", found, others)
+
+
+def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
+    cells: dict[TreePath, dict[str, Tensor]] = {}
+    for name, tensor in container.tensors.items():
+        path = path_of(name)
+        if path and path[-1] in ROLES and not of_optimiser(path):
+            cells.setdefault(path[:-1], {})[ROLES[path[-1]]] = tensor
+    return {path: roles for path, roles in cells.items() if roles.keys() >= KERNELS}
+
+
+def _found(
+    container: Container, name: str, roles: Mapping[str, Tensor], foreign: list[str], others: list[str]
+) -> FoundStack:
+    where = f"{container.path}: '{name}'"
+    cell, problem = _cell(roles, foreign, where)
+    if problem:
+        return FoundStack(CLASSES[cell], (name,), problem=problem)
+    convention = CONVENTIONS["equinox"][cell]
+    tensors = dict(roles)
+    if "recurrent_bias" in roles:
+        # The gates have no second bias; it is the part of the candidate that is reset.
+        tensors["recurrent_bias"] = after_zeros(roles["recurrent_bias"], 2 * roles["recurrent_kernel"].shape[1])
+    features, *_ = sizes({role: tensor.shape for role, tensor in tensors.items()}, convention)
+    tables = [other for other in others if "emb" in other.lower() and _is_table(path_of(other))]
+    table, notes = fitting_embedding(container, tables, features, name)
+    note = f"{where}: Equinox does not store what runs a cell; it is read forward, as a stack of its own."
+    layer = StoredLayer(name, {"forward": StoredCell(convention, tensors, where)})
+    return FoundStack(CLASSES[cell], (name,), (layer,), table, (note, *notes))
+
+
+def _is_table(path: TreePath) -> bool:
+    return path[-1] == "weight" and not of_optimiser(path)
+
+
+def _cell(roles: Mapping[str, Tensor], foreign: list[str], where: str) -> tuple[str, str]:
+    """Tell the cell, and why it cannot be computed; empty where it can."""
+    shape = roles["recurrent_kernel"].shape
+    whole = len(shape) == 2 and shape[1] > 0 and shape[0] % shape[1] == 0
+    cell = CELL_BY_BLOCKS.get(shape[0] // shape[1], "") if whole else ""
+    if foreign:
+        return cell, refusal(where, foreign, "which Equinox' LSTMCell and GRUCell do not have")
+    if not cell:
+        return cell, f"{where}: weight_hh has shape {shape}; expected (4 or 3 times its columns, columns)."
+    biases = {"bias", "recurrent_bias"} & set(roles)
+    if biases and biases != ({"bias"} if cell == "lstm" else {"bias", "recurrent_bias"}):
+        return cell, f"{where}: an Equinox {CLASSES[cell]} has other biases than {', '.join(sorted(biases))}."
+    return cell, ""

