@@ -11,6 +11,7 @@ import pytest
 import rnnstates
 from rnnstates import BadWeights
 
+from ..parity_table import record
 from .census import parity
 
 LENGTHS = np.array([6, 3, 0, 1, 5])
@@ -151,15 +152,17 @@ def largest_difference(states, wanted, lstm):
     """Compare every state of every layer and direction, and the final ones."""
     paths = [f"layer{number}/{direction}" for number in range(lstm["n_layers"]) for direction in DIRECTIONS]
     assert len(paths) == len(wanted)
-    return max(
-        np.abs(states[f"{path}/{ours}"] - wanted[path][theirs]).max()
-        for path in paths
-        for ours, theirs in {
-            "hidden": "hidden",
-            "cell": "cell",
-            "hidden_final": "last_hidden",
-            "cell_final": "last_cell",
-        }.items()
+    return record(
+        max(
+            np.abs(states[f"{path}/{ours}"] - wanted[path][theirs]).max()
+            for path in paths
+            for ours, theirs in {
+                "hidden": "hidden",
+                "cell": "cell",
+                "hidden_final": "last_hidden",
+                "cell_final": "last_cell",
+            }.items()
+        )
     )
 
 

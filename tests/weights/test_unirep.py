@@ -10,6 +10,7 @@ import pytest
 import rnnstates
 from rnnstates import BadWeights
 
+from ..parity_table import record
 from .census import parity
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "unirep"
@@ -174,7 +175,7 @@ def largest_difference(states, wanted):
             last = np.where(LENGTHS[:, np.newaxis] > 0, values[np.arange(len(LENGTHS)), LENGTHS - 1], 0)
             differences += [np.abs(states[f"{path}{name}"] - values).max()]
             differences += [np.abs(states[f"{path}{name}_final"] - last).max()]
-    return max(differences)
+    return record(max(differences))
 
 
 @parity("unirep", "mlstm")
