@@ -63,7 +63,7 @@ def run(command, folder):
 
 def test_every_session_prints_what_readme_says(place):
     commands = list(sessions())
-    assert len(commands) == 5
+    assert len(commands) == 7
     for command, printed in commands:
         assert normal(run(command, place)) == normal(printed), command
 
