@@ -50,7 +50,7 @@ READ_IN = {
     "safetensors": "test_torch",
     "ONNX": "test_onnx",
     "msgpack": "test_flax",
-    "checkpoint": "test_tensorflow1",
+    "TensorFlow": "test_tensorflow1",
     "elmo": "test_elmo",
     "unirep": "test_unirep",
     "onnx": "test_onnx",

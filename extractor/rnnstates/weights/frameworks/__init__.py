@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ...errors import BadWeights
 from ..readers import Container
 from ..stack import Model
-from . import elmo, equinox, flax, haiku, keras, onnx, plain, torch, unirep
+from . import elmo, equinox, flax, haiku, keras, onnx, plain, tensorflow1, tensorflow2, torch, unirep
 
 __all__ = ["INTERPRETERS", "interpret", "is_known"]
 
@@ -24,6 +24,8 @@ INTERPRETERS: dict[str, Interpreter] = {
     "haiku": (haiku.recognises, haiku.interpret),
     "equinox": (equinox.recognises, equinox.interpret),
     "torch": (torch.recognises, torch.interpret),
+    "tensorflow2": (tensorflow2.recognises, tensorflow2.interpret),
+    "tensorflow1": (tensorflow1.recognises, tensorflow1.interpret),
 }
 
 

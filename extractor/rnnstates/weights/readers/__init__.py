@@ -1,7 +1,7 @@
 """One module a container of weights; ``READERS`` names them, told apart by content."""
 
 import hashlib
-import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ...errors import BadWeights
 from ...files import missing_told
 from .base import Container, Tensor
+from .checkpoint import open_checkpoint, recognise_checkpoint
 from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
 from .hdf5 import open_hdf5_weights, recognise_hdf5
 from .keras_zip import is_keras_zip, open_keras_zip
@@ -41,6 +42,8 @@ class Reader(NamedTuple):
 
 
 READERS: dict[str, Reader] = {
+    # First: a prefix of several files is no file itself.
+    "TensorFlow": Reader(recognise_checkpoint, open_checkpoint),
     "folder": Reader(recognise_folder, open_folder, holds_inputs_too=True),
     "HDF5 with options": Reader(recognise_with_options, open_with_options, holds_inputs_too=True),
     "HDF5": Reader(recognise_hdf5, open_hdf5_weights, holds_inputs_too=True),
@@ -51,6 +54,9 @@ READERS: dict[str, Reader] = {
     "ONNX": Reader(recognise_onnx, open_onnx),
     "msgpack": Reader(recognise_msgpack, open_msgpack),
 }
+
+# What stands behind the prefix of a checkpoint of version 2, and of version 1 in shards.
+_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5}")
 
 EXPECTED = (
     "weights of Keras (.keras, .weights.h5, .h5), PyTorch (.pt, .pth, .safetensors), ONNX, TensorFlow checkpoints, "
@@ -117,4 +123,4 @@ def _files(path: Path) -> list[Path]:
     if path.exists():
         return [path, *beside(str(path))]
     # The prefix of a checkpoint, which stands for several files.
-    return sorted(part for part in path.parent.glob("*") if os.path.splitext(part.name)[0] == path.name)  # noqa: PTH122
+    return sorted(part for part in path.parent.glob("*") if _PART.fullmatch(part.name.removeprefix(path.name)))

@@ -1,0 +1,292 @@
+"""What TensorFlow 1 called the variables of its cells, from 0.5 to 1.15, and where in a stack a scope lies.
+
+``encoder/bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell/kernel``: the scopes of the program, those of
+``bidirectional_dynamic_rnn`` and ``MultiRNNCell``, the cell's, and the variable. What follows a variable's name, as in
+``kernel/Adam``, belongs to an optimizer.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import BadWeights
+from ..canonical import Direction
+from ..readers import Tensor
+from ..readers.base import computed, joined, reshaped, sliced
+
+__all__ = ["TABLE", "FoundCell", "Kind", "Place", "find_cells", "place_of", "roles_of", "unknown_cells"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class of cells: its name, the cell and the framework in ``CONVENTIONS`` that it follows."""
+
+    class_name: str
+    cell: str
+    framework: str = "tensorflow1"
+
+
+_LSTM, _GRU = "lstm", "gru"
+# By the name of the cell's scope, behind which may stand a number.
+KINDS = {
+    "basic_lstm_cell": Kind("BasicLSTMCell", _LSTM),
+    "BasicLSTMCell": Kind("BasicLSTMCell", _LSTM),
+    "lstm_cell": Kind("LSTMCell", _LSTM),
+    "LSTMCell": Kind("LSTMCell", _LSTM),
+    "lstm_fused_cell": Kind("LSTMBlockFusedCell", _LSTM),
+    "lstm_block_wrapper": Kind("LSTMBlockFusedCell", _LSTM),
+    "cudnn_compatible_lstm_cell": Kind("CudnnLSTM", _LSTM, "cudnn"),
+    "gru_cell": Kind("GRUCell", _GRU),
+    "GRUCell": Kind("GRUCell", _GRU),
+    "cudnn_compatible_gru_cell": Kind("CudnnGRU", _GRU, "cudnn"),
+    "basic_rnn_cell": Kind("BasicRNNCell", "simple_rnn"),
+    "BasicRNNCell": Kind("BasicRNNCell", "simple_rnn"),
+}
+_MATRIX, _VECTOR = "kernel|weights|Linear/Matrix", "bias|biases|Linear/Bias"
+# A matrix may be stored in shards of its rows: W_0, W_1, ….
+_SHARDED = r"(?:(?:/part)?_(?P<shard>\d{1,5}))?"
+_LSTM_LEAVES = {
+    "kernel": f"(?:{_MATRIX}|W){_SHARDED}",
+    "bias": f"{_VECTOR}|B",
+    "input_peephole": "w_i_diag|W_I_diag|wci",
+    "forget_peephole": "w_f_diag|W_F_diag|wcf",
+    "output_peephole": "w_o_diag|W_O_diag|wco",
+    "projection": f"(?:projection/(?:kernel|weights)|W_P){_SHARDED}",
+}
+_GRU_LEAVES = {
+    "gates": f"(?:[gG]ates/(?:{_MATRIX})|w_ru){_SHARDED}",
+    "gates_bias": f"[gG]ates/(?:{_VECTOR})|b_ru",
+    "candidate": f"(?:[cC]andidate/(?:{_MATRIX})|w_c){_SHARDED}",
+    "candidate_bias": f"[cC]andidate/(?:{_VECTOR})|b_c",
+}
+_CUDNN_GRU_LEAVES = {
+    "gates": "gates/kernel",
+    "gates_bias": "gates/bias",
+    "candidate_input": "candidate/input_projection/kernel",
+    "candidate_hidden": "candidate/hidden_projection/kernel",
+    "candidate_bias": "candidate/input_projection/bias",
+    "candidate_hidden_bias": "candidate/hidden_projection/bias",
+}
+# An earlier CudnnLSTM also stored the two parts of its bias.
+_PARTS_OF_BIAS = {"part_of_bias": r"bias_cudnn_[01]"}
+_LEAVES: dict[tuple[str, str], dict[str, str]] = {
+    ("tensorflow1", _LSTM): _LSTM_LEAVES,
+    ("cudnn", _LSTM): _LSTM_LEAVES | _PARTS_OF_BIAS,
+    ("tensorflow1", _GRU): _GRU_LEAVES,
+    ("cudnn", _GRU): _CUDNN_GRU_LEAVES,
+    ("tensorflow1", "simple_rnn"): {"kernel": f"(?:{_MATRIX}){_SHARDED}", "bias": _VECTOR},
+}
+_PATTERNS = {key: {role: re.compile(leaf) for role, leaf in leaves.items()} for key, leaves in _LEAVES.items()}
+_NUMBERED = re.compile(r"_\d{1,5}$")
+# The variables of a cell whose scope the program has named itself, by which it is told all the same.
+_TELLING = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
+# A scope that is called like a cell, of which there are many more than are read.
+_ANY_CELL = re.compile(r"\w*(?:lstm|gru|rnn|sru)\w*_cell|\w*(?:LSTM|GRU|RNN)\w*Cell|nas_rnn")
+# What changes inputs or states of the cell inside it, and leaves a scope.
+_WRAPPER = re.compile(r"\w*(attention|cell|projection|embedding|highway)_wrapper(_\d+)?|\w+Wrapper|\w*[zZ]oneout\w*")
+_LAYER = re.compile(r"(?:cell_|Cell)(\d{1,5})")
+_STACKED = re.compile(r"multi_rnn_cell(_\d+)?|MultiRNNCell|stack_bidirectional_rnn(_\d+)?")
+# What a table of an embedding is called.
+TABLE = re.compile(r"(?:^|/)\w*(?:embed|emb|lookup)\w*(?::0)?$", re.IGNORECASE)
+_DIRECTIONS: dict[str, Direction] = {"fw": "forward", "bw": "backward"}
+
+
+@dataclass(frozen=True)
+class FoundCell:
+    """The variables of one scope, by role in the order of their shards, and names of what it should not have."""
+
+    scope: str
+    kind: Kind
+    shards: Mapping[str, list[Tensor]]
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a stack a cell lies.
+
+    Parameters
+    ----------
+    stack : str
+        The scopes that its whole stack shares.
+    outer, inner : tuple of int
+        Its number among layers of both directions (``stack_bidirectional_rnn``), and among those inside one direction
+        (``MultiRNNCell``).
+    direction : str
+    wrapper : str
+        A scope around it that changes what it computes; empty for none.
+    """
+
+    stack: str
+    outer: tuple[int, ...] = ()
+    inner: tuple[int, ...] = ()
+    direction: Direction = "forward"
+    wrapper: str = ""
+
+
+def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
+    """Find the scopes that hold a cell's variables.
+
+    Parameters
+    ----------
+    tensors : mapping
+        By their names, perhaps with ``:0`` behind them.
+
+    Returns
+    -------
+    list of FoundCell
+        In the order of the names; a cell needs its kernel at least.
+    """
+    by_scope: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        parts = name.removesuffix(":0").split("/")
+        for depth in range(1, len(parts)):
+            by_scope.setdefault("/".join(parts[:depth]), {})["/".join(parts[depth:])] = tensor
+    cells = []
+    for scope, inside in sorted(by_scope.items()):
+        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _told_kind(scope, inside)
+        # Keras has cells of these names too, with one more variable.
+        if kind is not None and "recurrent_kernel" not in inside:
+            found = _cell(scope, kind, inside)
+            cells += [found] if {"kernel", "gates"} & found.shards.keys() else []
+    return cells
+
+
+def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[str, list[str]]:
+    """Name the scopes that are called like a cell but like none that is read, and their variables."""
+    known = tuple(f"{cell.scope}/" for cell in cells)
+    scopes: dict[str, list[str]] = {}
+    for name in tensors:
+        parts = [] if name.startswith(known) else name.split("/")[:-1]
+        depth = next((depth for depth, part in enumerate(parts) if _is_unknown_cell(part)), None)
+        if depth is not None:
+            scopes.setdefault("/".join(parts[: depth + 1]), []).append(name)
+    return scopes
+
+
+def place_of(scope: str) -> Place:
+    """Take the scope of a cell apart."""
+    *around, cell = scope.split("/")
+    stack: list[str] = []
+    outer: list[int] = []
+    inner: list[int] = []
+    direction: Direction | None = None
+    for part in around:
+        # Until 0.10 the direction stood at the end of a name: BiRNN_FW.
+        stem, mark = (part[:-3], part[-2:]) if part.endswith(("RNN_FW", "RNN_BW")) else ("", part)
+        if mark.lower() in _DIRECTIONS:
+            direction = _DIRECTIONS[mark.lower()]
+            outer, inner = [*outer, *inner], []
+            stack += [stem] if stem else []
+        elif (found := _LAYER.fullmatch(part)) and stack and _STACKED.fullmatch(stack[-1]):
+            inner.append(int(found[1]))
+        else:
+            stack.append(part)
+    if direction is None and not inner:
+        stack.append(cell)
+    wrapper = next((part for part in around if _WRAPPER.fullmatch(part)), "")
+    return Place("/".join(stack), tuple(outer), tuple(inner), direction or "forward", wrapper)
+
+
+def _is_unknown_cell(part: str) -> bool:
+    stem = _NUMBERED.sub("", part)
+    return _ANY_CELL.fullmatch(stem) is not None and not _STACKED.fullmatch(part) and stem not in KINDS
+
+
+def _told_kind(scope: str, inside: Iterable[str]) -> Kind | None:
+    """Tell a cell by variables that no other layer has."""
+    if _is_unknown_cell(scope.split("/")[-1]):
+        return None
+    return next((kind for leaf, kind in _TELLING.items() if leaf in inside), None)
+
+
+def _cell(scope: str, kind: Kind, inside: Mapping[str, Tensor]) -> FoundCell:
+    found: dict[str, dict[int, Tensor]] = {}
+    foreign = []
+    for leaf, tensor in inside.items():
+        for role, pattern in _PATTERNS[kind.framework, kind.cell].items():
+            if match := pattern.fullmatch(leaf):
+                found.setdefault(role, {})[int(match.groupdict().get("shard") or 0)] = tensor
+                break
+        else:
+            if not _belongs_to_another(leaf, kind):
+                foreign.append(tensor.name)
+    for parts in found.values():
+        if sorted(parts) != list(range(len(parts))):
+            foreign += [tensor.name for tensor in parts.values()]
+    shards = {role: [parts[number] for number in sorted(parts)] for role, parts in found.items()}
+    return FoundCell(scope, kind, shards, tuple(foreign))
+
+
+def _belongs_to_another(leaf: str, kind: Kind) -> bool:
+    """Tell an optimizer's or an average's copy of a variable, which has its name behind the variable's."""
+    whole = leaf.rpartition("/")[0]
+    return any(pattern.fullmatch(whole) for pattern in _PATTERNS[kind.framework, kind.cell].values())
+
+
+def roles_of(cell: FoundCell, where: str) -> dict[str, Tensor]:
+    """Make what ``rnnstates.weights.convert`` takes of a cell's variables, blocks in its convention's order.
+
+    Raises
+    ------
+    BadWeights
+        One is missing, or they do not fit each other.
+    """
+    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}[cell.kind.cell](cell, where)
+
+
+def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
+    """Put the shards of a matrix together, or give a vector."""
+    if role not in cell.shards:
+        raise BadWeights(f"{where}: has no {role.replace('_', ' ')}; the checkpoint is incomplete, save it again.")
+    shards = cell.shards[role]
+    return shards[0] if len(shards) == 1 else joined(shards, 0, where)
+
+
+def _parted(matrix: Tensor, hidden: int, where: str) -> tuple[Tensor, Tensor]:
+    """Part a kernel: the rows of the inputs come first, then those of the hidden state."""
+    if len(matrix.shape) != 2 or not 0 < hidden < matrix.shape[0]:
+        raise BadWeights(
+            f"{where}: '{matrix.name}' has shape {matrix.shape}; expected rows for inputs and {hidden} units."
+        )
+    inputs = matrix.shape[0] - hidden
+    return sliced(matrix, 0, inputs), sliced(matrix, inputs, matrix.shape[0])
+
+
+def _lstm(cell: FoundCell, where: str) -> dict[str, Tensor]:
+    kernel = _whole(cell, "kernel", where)
+    hidden = units = kernel.shape[-1] // 4 if kernel.shape else 0
+    roles = {"bias": _whole(cell, "bias", where)}
+    if "projection" in cell.shards:
+        roles["projection"] = _whole(cell, "projection", where)
+        hidden = roles["projection"].shape[-1] if roles["projection"].shape else 0
+    if any(role.endswith("peephole") for role in cell.shards):
+        three = [_whole(cell, f"{gate}_peephole", where) for gate in ("input", "forget", "output")]
+        roles["peepholes"] = joined([reshaped(vector, (1, units)) for vector in three], 0, where)
+    roles["kernel"], roles["recurrent_kernel"] = _parted(kernel, hidden, where)
+    return roles
+
+
+def _gru(cell: FoundCell, where: str) -> dict[str, Tensor]:
+    gates, bias = _whole(cell, "gates", where), _whole(cell, "gates_bias", where)
+    parts = _parted(gates, gates.shape[-1] // 2 if gates.shape else 0, where)
+    if cell.kind.framework == "tensorflow1":
+        candidate = _whole(cell, "candidate", where)
+        others = _parted(candidate, candidate.shape[-1] if candidate.shape else 0, where)
+        extra = {}
+    else:
+        others = _whole(cell, "candidate_input", where), _whole(cell, "candidate_hidden", where)
+        # CudnnGRU adds up the two biases of the gates, but not those of the candidate.
+        hidden = _whole(cell, "candidate_hidden_bias", where)
+        extra = {"recurrent_bias": joined([computed(bias, np.zeros_like), hidden], 0, where)}
+    kernel, recurrent = (joined(pair, 1, where) for pair in zip(parts, others, strict=True))
+    whole = joined([bias, _whole(cell, "candidate_bias", where)], 0, where)
+    return {"kernel": kernel, "recurrent_kernel": recurrent, "bias": whole, **extra}
+
+
+def _simple_rnn(cell: FoundCell, where: str) -> dict[str, Tensor]:
+    kernel = _whole(cell, "kernel", where)
+    inputs, recurrent = _parted(kernel, kernel.shape[-1] if kernel.shape else 0, where)
+    return {"kernel": inputs, "recurrent_kernel": recurrent, "bias": _whole(cell, "bias", where)}

@@ -1,0 +1,299 @@
+"""Keras' layers in what TensorFlow 2 saves by objects: checkpoints, SavedModels, exports; none of them is made again.
+
+Such a checkpoint lists the objects of the program: one with a ``kernel`` and a ``recurrent_kernel`` is a cell, and the
+way to it tells its layer (``layer_with_weights-1/forward_layer/cell``). ``model.export`` of Keras 3 keeps but a list of
+variables, of which the names tell as much. A SavedModel of Keras 2 also has the configuration of each layer; without
+one the order of the layers and their activations are guessed as for Keras' own files.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...errors import BadWeights
+from ..canonical import DIRECTIONS, Direction
+from ..named import refusal
+from ..readers import Container, Tensor
+from ..readers.checkpoint_graph import Object
+from ..stack import Model
+from .keras.configured import ConfiguredModel
+from .keras.graph import Layer, read_graph
+from .keras.guessed import FoundLayer, GuessedModel
+from .keras.naming import check_table
+from .keras.settings import LayerSettings
+from .keras.vocabulary import RECURRENT, ROLES
+
+__all__ = ["interpret", "recognises"]
+
+SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
+# What an object has beside its weights: the same variables once more, random numbers of dropout, kept states.
+_BESIDE = {
+    *("_all_variables", "_random_generator", "_seed_generators", "keras_api", "non_trainable_variables", "optimizer"),
+    *("regularization_losses", "seed_generator", "states", "trainable_variables", "variables"),
+}
+# The name of an exported cell: its layer, its half, whether it stands in a list.
+_CELL = re.compile(
+    r"(?P<layer>.*?)(?:/(?P<half>forward|backward)_[^/]+)?(?P<listed>/stacked_rnn_cells(?:_\d+)?)?"
+    r"/(?:lstm|gru|simple_rnn)_cell(?:_\d+)?"
+)
+_WEIGHT = re.compile(r"((forward|backward)_layer/)?(cell/)?(cells/\d+/)?(kernel|recurrent_kernel|bias)")
+_NUMBER = re.compile(r"(?:^|-)(\d{1,9})$")
+
+
+class _Cell(NamedTuple):
+    """A cell: its layer, half and number in a list (-1 in none), its arrays in Keras' order, its layer's name."""
+
+    owner: str
+    half: Direction
+    number: int
+    arrays: list[Tensor]
+    label: str
+
+
+def recognises(container: Container) -> bool:
+    """Tell whether a checkpoint was saved by objects."""
+    return any(name.endswith(SUFFIX) for name in container.tensors)
+
+
+def interpret(container: Container) -> Model:
+    """Find the layers, by their configurations where these are known.
+
+    Raises
+    ------
+    BadWeights
+        A layer has more variables than one of Keras, or the parts of a checkpoint contradict each other.
+    """
+    kind = f"Keras in TensorFlow 2 ({container.kind})"
+    variables = _variables(container)
+    described = container.documents.get("keras", [])
+    if described:
+        root = described[0]["config"]
+        names = _ObjectNames(container, variables, described)
+        whole = root.get("model_config")
+        graph = read_graph(whole, container.path) if isinstance(whole, Mapping) else None
+        graph = graph or read_graph(names.apart(), container.path)
+        # All that has such metadata is of TensorFlow 2.5 or later.
+        if graph is not None:
+            return ConfiguredModel(kind, str(root.get("keras_version") or "2.5"), graph, names)
+    cells, others = _by_objects(variables, container.path)
+    if not cells:
+        cells, others = _by_names(container)
+    return GuessedModel(kind, None, _layers(cells, others), container.path)
+
+
+def _array(container: Container, found: Object) -> Tensor:
+    if found.key not in container.tensors:
+        raise BadWeights(f"{container.path}: has no array '{found.key}', which its objects name; it is damaged.")
+    return container.tensors[found.key]
+
+
+def _variables(container: Container) -> dict[str, tuple[Tensor, str]]:
+    """Find the variables by the shortest way to them, each with its own name."""
+    objects: Sequence[Object] = container.documents.get("objects", ())
+    found: dict[str, tuple[Tensor, str]] = {}
+    waiting, seen = [(0, "")] if objects else [], {0}
+    for number, path in waiting:
+        if objects[number].key:
+            found[path] = _array(container, objects[number]), objects[number].full_name
+        # A layer with weights is numbered twice; its number among those comes first.
+        for name, child in sorted(objects[number].children.items(), key=lambda item: item[0].startswith("layer-")):
+            if child not in seen and name not in _BESIDE:
+                seen.add(child)
+                waiting.append((child, f"{path}/{name}".strip("/")))
+    return found
+
+
+def _by_objects(variables: Mapping[str, tuple[Tensor, str]], where: str) -> tuple[list[_Cell], dict[str, list[Tensor]]]:
+    """Part the variables into cells and, by their object, those of other layers."""
+    cells = []
+    for path in variables:
+        place, _, leaf = path.rpartition("/")
+        roles = [f"{place}/{role}".strip("/") for role in ROLES]
+        if leaf == "recurrent_kernel" and roles[0] in variables:
+            arrays = [variables[role][0] for role in roles if role in variables]
+            owner, half, number = _owner(place)
+            _check_nothing_else(owner, variables, where)
+            label = _label(variables[roles[0]][1]) or owner
+            cells.append(_Cell(owner, half, number, arrays, label))
+    others: dict[str, list[Tensor]] = defaultdict(list)
+    taken = {array.name for cell in cells for array in cell.arrays}
+    for path, (tensor, _) in variables.items():
+        if tensor.name not in taken and "/" in path:
+            others[path.rpartition("/")[0]].append(tensor)
+    return cells, others
+
+
+def _owner(place: str) -> tuple[str, Direction, int]:
+    """Take the way to a cell apart: its layer, half and number in a list."""
+    parts, number = place.split("/"), -1
+    if len(parts) > 1 and parts[-2] == "cells" and parts[-1].isdecimal() and len(parts[-1]) < 9:
+        parts, number = parts[:-2], int(parts[-1])
+    parts = parts[:-1] if parts[-1:] == ["cell"] else parts
+    half = HALVES.get(parts[-1]) if parts else None
+    return "/".join(parts[:-1] if half else parts), half or "forward", number
+
+
+def _check_nothing_else(owner: str, variables: Mapping[str, tuple[Tensor, str]], where: str) -> None:
+    """Refuse a layer with variables that its cells do not have."""
+    start = f"{owner}/" if owner else ""
+    inside = (path.removeprefix(start) for path in variables if path.startswith(start))
+    # What was saved may itself be a layer, beside which a counter lies.
+    others = [path for path in inside if not _WEIGHT.fullmatch(path) and (owner or "/" in path)]
+    if others:
+        raise BadWeights(refusal(f"{where}: '{owner}'", others, "which no such layer has beside kernels and bias"))
+
+
+def _label(full_name: str) -> str:
+    """Tell a layer's name by that of its kernel; empty where it does not."""
+    found = _CELL.fullmatch(full_name.rpartition("/")[0])
+    return found["layer"] if found else ""
+
+
+def _by_names(container: Container) -> tuple[list[_Cell], dict[str, list[Tensor]]]:
+    """Part the variables of an export, a list, by their names."""
+    groups: list[tuple[str, dict[str, Tensor]]] = []
+    for found in _exported(container):
+        place, _, leaf = found.full_name.rpartition("/")
+        if not groups or groups[-1][0] != place or leaf in groups[-1][1]:
+            groups.append((place, {}))
+        groups[-1][1][leaf] = _array(container, found)
+    cells: list[_Cell] = []
+    others: dict[str, list[Tensor]] = {}
+    for order, (place, inside) in enumerate(groups):
+        match = _CELL.fullmatch(place)
+        if match is None or not {"kernel", "recurrent_kernel"} <= inside.keys():
+            others[str(order)] = list(inside.values())
+            continue
+        if inside.keys() - set(ROLES):
+            raise BadWeights(refusal(f"{container.path}: '{place}'", inside, "of which a cell has three at most"))
+        arrays = [inside[role] for role in ROLES if role in inside]
+        label = match["layer"] if match["listed"] else place.rpartition("/")[0]
+        cell = _Cell(str(order), "forward", 0 if match["listed"] else -1, arrays, label)
+        cells.append(_joined(cells[-1], cell, match) if cells else cell)
+    return cells, others
+
+
+def _joined(below: _Cell, cell: _Cell, match: re.Match[str]) -> _Cell:
+    """Give a cell the layer of the one before it: the next of a list, or the other half.
+
+    Layers may be called ``forward_…`` themselves; halves are named after one layer and have the same inputs.
+    """
+    if match["listed"] and below.label == cell.label:
+        return cell._replace(owner=below.owner, number=below.number + 1)
+    other = cell.label.replace("/backward_", "/forward_")
+    if match["half"] == "backward" and below.label == other and below.arrays[0].shape[:1] == cell.arrays[0].shape[:1]:
+        return cell._replace(owner=below.owner, half="backward", label=below.label)
+    return cell
+
+
+def _exported(container: Container) -> Iterator[Object]:
+    objects: Sequence[Object] = container.documents.get("objects", ())
+    if objects and "variables" in objects[0].children:
+        listed = objects[objects[0].children["variables"]].children
+        for _, number in sorted((int(name), number) for name, number in listed.items() if name.isdecimal()):
+            if objects[number].key and "seed_generator" not in objects[number].full_name:
+                yield objects[number]
+
+
+def _layers(cells: Sequence[_Cell], others: Mapping[str, list[Tensor]]) -> list[FoundLayer]:
+    """Put what was found in order: numbers order layers, names do not."""
+    halves: dict[tuple[str, int], dict[Direction, list[Tensor]]] = defaultdict(dict)
+    labels: dict[str, set[str]] = defaultdict(set)
+    for cell in cells:
+        halves[cell.owner, cell.number][cell.half] = cell.arrays
+        labels[cell.label].add(cell.owner)
+    names = {cell.owner: cell.label if len(labels[cell.label]) == 1 else cell.owner for cell in cells}
+    found = []
+    for (owner, number), inside in halves.items():
+        if inside.keys() == {"backward"}:
+            inside = {"forward": inside["backward"]}
+        if len(inside) > 1 and number >= 0:
+            raise BadWeights(f"'{owner}': is a Bidirectional around several cells; save the whole model as .keras.")
+        above, _, last = names[owner].rpartition("/")
+        name = above if len(inside) > 1 and last.startswith("forward_") else names[owner] or "layer"
+        found.append((owner, number, _layer(owner, name if number < 0 else f"{name}/{number}", inside, [])))
+    found += [(place, 0, _layer(place, place, {}, tensors)) for place, tensors in others.items()]
+    return [layer for *_, layer in sorted(found, key=lambda item: (_natural(item[0]), item[1]))]
+
+
+def _layer(place: str, name: str, cells: Mapping[Direction, list[Tensor]], tensors: list[Tensor]) -> FoundLayer:
+    model, _, last = place.rpartition("/")
+    table = next((tensor for tensor in tensors if "embeddings" in tensor.name and len(tensor.shape) == 2), None)
+    ordered = {half: cells[half] for half in DIRECTIONS if half in cells}
+    arrays = len(tensors) or sum(map(len, cells.values()))
+    return FoundLayer(name, ordered, table, model, "" if _NUMBER.search(last) else last or "layer", arrays)
+
+
+def _natural(path: str) -> list[tuple[str, int]]:
+    """Order ``layer-10`` behind ``layer-9``."""
+    numbers = [_NUMBER.search(part) for part in path.split("/")]
+    return [
+        (part[: number.start()] if number else part, int(number[1]) if number else -1)
+        for part, number in zip(path.split("/"), numbers, strict=True)
+    ]
+
+
+class _ObjectNames:
+    """Where the arrays of a layer lie whose configuration names it: at the object of that name."""
+
+    def __init__(
+        self, container: Container, variables: Mapping[str, tuple[Tensor, str]], described: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self._where, self._variables = container.path, variables
+        self._configs = {entry["path"].partition(".")[2].replace(".", "/"): entry["config"] for entry in described}
+        self._places: dict[tuple[str, ...], str] = {self._names(place): place for place in self._configs if place}
+
+    def apart(self) -> dict[str, Any]:
+        """Make a configuration of recurrent layers that do not feed each other, where the model has none."""
+        layers: list[dict[str, Any]] = []
+        for place, config in self._configs.items():
+            inside = any(place.startswith(f"{around}/") for around in (layer["place"] for layer in layers))
+            if config.get("class_name") in RECURRENT and isinstance(config.get("config"), Mapping) and not inside:
+                name = str(config.get("name") or place)
+                node = [[["inputs", 0, 0, {}]]]
+                layers.append({**config, "name": name, "place": place, "inbound_nodes": node})
+                self._places[(name,)] = place
+        inputs = {"class_name": "InputLayer", "name": "inputs", "config": {"name": "inputs"}, "inbound_nodes": []}
+        outputs = [[layer["name"], 0, 0] for layer in layers]
+        return {"class_name": "Functional", "config": {"layers": [inputs, *layers], "output_layers": outputs}}
+
+    def cells(self, layer: Layer, settings: LayerSettings) -> dict[Direction, list[list[Tensor]]]:
+        """Find the arrays of a recurrent layer by direction and cell."""
+        place = self._place(layer)
+        _check_nothing_else(place, self._variables, self._where)
+        halves = {half: f"{place}/{name}" for name, half in HALVES.items()} if settings.bidirectional else {}
+        return {
+            half: [
+                self._arrays(f"{at}/cell/cells/{number}" if settings.stacked else f"{at}/cell", layer)
+                for number in range(len(settings.cells[half]))
+            ]
+            for half, at in (halves or {"forward": place}).items()
+        }
+
+    def embedding(self, layer: Layer) -> Tensor:
+        """Find the table of an Embedding."""
+        found = self._variables.get(f"{self._place(layer)}/embeddings")
+        if found is None:
+            raise BadWeights(f"{self._where}: has no weights for layer '{layer.name}'; save the model again.")
+        return check_table(found[0], f"{self._where}: layer '{layer.name}'")
+
+    def _names(self, place: str) -> tuple[str, ...]:
+        parts = place.split("/")
+        around = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+        return tuple(str(self._configs[path].get("name", path)) if path in self._configs else path for path in around)
+
+    def _place(self, layer: Layer) -> str:
+        place = self._places.get(layer.path)
+        if place is None:
+            raise BadWeights(f"{self._where}: has no object for layer '{layer.name}'; save the model again.")
+        return place
+
+    def _arrays(self, place: str, layer: Layer) -> list[Tensor]:
+        # The layers of CuDNN are their own cells.
+        at = place if f"{place}/kernel" in self._variables else place.removesuffix("/cell")
+        found = [self._variables[f"{at}/{role}"][0] for role in ROLES if f"{at}/{role}" in self._variables]
+        if len(found) < 2:
+            raise BadWeights(f"{self._where}: has no weights for layer '{layer.name}'; save the model again.")
+        return found

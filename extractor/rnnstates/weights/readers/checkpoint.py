@@ -1,0 +1,284 @@
+"""TensorFlow's checkpoints of both versions and the variables of a SavedModel: the arrays alone, no object, no graph.
+
+Version 2 has a table of contents, ``model.ckpt-100.index``, and its arrays in ``model.ckpt-100.data-00000-of-00001``
+and so on; version 1 has everything in one file or in shards ``model.ckpt-00000-of-00002``. What a folder says in its
+text file ``checkpoint`` may name any place of the machine and is never followed.
+"""
+
+import contextlib
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...errors import BadWeights
+from ...tensorflow_start import import_tensorflow
+from .base import Container, Tensor, as_floating
+from .checkpoint_graph import (
+    Entry,
+    bundle_entries,
+    is_table,
+    parse_message,
+    read_objects,
+    read_table,
+    slice_entries,
+    varint,
+)
+from .json_text import parse_json
+
+__all__ = ["open_checkpoint", "recognise_checkpoint"]
+
+OBJECTS, SAVED_MODEL, KERAS_METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH", "saved_model.pb", "keras_metadata.pb"
+_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
+_OLD_SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
+# A table of contents has some hundred bytes an array; a graph may hold whole arrays as constants.
+LARGEST_INDEX = 256 * 2**20
+LARGEST_DOCUMENT = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a checkpoint lies: what the user named, how its files begin, and the file that may hold its graph.
+
+    The prefix of version 1 is a file, or a pattern of shards.
+    """
+
+    path: str
+    prefix: str
+    version: int
+    graph: str
+
+
+def recognise_checkpoint(path: str) -> bool:
+    """Tell whether a path is a checkpoint's prefix, one of its files, or a folder with a checkpoint or SavedModel."""
+    try:
+        if Path(path).is_dir() and not is_table(f"{path}.index"):
+            return (Path(path) / SAVED_MODEL).is_file() or bool(_indexes(path))
+        return is_table(f"{_prefix(path)}.index") or is_table(path) or bool(_old_shards(path))
+    except (OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def open_checkpoint(path: str) -> Iterator[Container]:
+    """Open a checkpoint.
+
+    Raises
+    ------
+    BadWeights
+        It is damaged, incomplete, made to attack, or a folder with several.
+    EngineUnavailable
+        TensorFlow cannot be imported.
+    """
+    place = _place(path)
+    tf = import_tensorflow()
+    entries, files = _contents(place)
+    _check_sizes(tf, entries, files, path)
+    documents = _documents(place, entries, files)
+    try:
+        # Unlike tf.train.load_checkpoint it does not look into a folder of that name.
+        reader = tf.compat.v1.train.NewCheckpointReader(place.prefix)
+    except Exception as reason:
+        # Whatever the C++ reader stumbles over: it raises what the bytes make it raise.
+        raise BadWeights(f"{path}: TensorFlow cannot open it ({_told(reason)}); save it again.") from reason
+    tensors = {entry.name: _tensor(tf, reader, entry, path) for entry in entries if entry.name != OBJECTS}
+    kind = "TensorFlow SavedModel" if place.graph.endswith(SAVED_MODEL) else f"TensorFlow checkpoint V{place.version}"
+    yield Container(path, kind, tensors, documents=documents)
+
+
+def _prefix(path: str) -> str:
+    for ending in (".index", ".meta"):
+        if path.endswith(ending):
+            return path[: -len(ending)]
+    return _SHARD.sub("", path)
+
+
+def _indexes(folder: str) -> list[str]:
+    return sorted(entry.name for entry in Path(folder).iterdir() if entry.name.endswith(".index"))
+
+
+def _old_shards(path: str) -> list[str]:
+    """List the shards of a version 1 checkpoint of which the prefix is given."""
+    folder, name = Path(path).parent, Path(path).name
+    if Path(path).exists() or not folder.is_dir():
+        return []
+    shards = [entry for entry in folder.iterdir() if _OLD_SHARD.sub("", entry.name) == name != entry.name]
+    return sorted(str(shard) for shard in shards if is_table(str(shard)))
+
+
+def _place(path: str) -> _Place:
+    # An absolute path cannot be taken for an address (gs://...).
+    full = os.path.abspath(path)  # noqa: PTH100
+    if is_table(f"{_prefix(full)}.index"):
+        return _Place(path, _prefix(full), 2, f"{_prefix(full)}.meta")
+    if Path(full).is_dir():
+        return _in_folder(path, full)
+    if any(character in full for character in "*?[\\"):
+        raise BadWeights(f"{path}: TensorFlow takes *, ?, [ and \\ in this name for a pattern; rename it.")
+    base = _OLD_SHARD.sub("", full)
+    shards = _old_shards(base)
+    if not shards:
+        return _Place(path, full, 1, f"{full}.meta")
+    counts = {_OLD_SHARD.sub(r"\1", shard[len(base) :]) for shard in shards}
+    if counts != {f"{len(shards):05}"}:
+        raise BadWeights(f"{path}: has {len(shards)} of {', '.join(sorted(counts))} shards; copy the whole checkpoint.")
+    return _Place(path, f"{base}-?????-of-{counts.pop()}", 1, f"{base}.meta")
+
+
+def _in_folder(path: str, full: str) -> _Place:
+    if (Path(full) / SAVED_MODEL).is_file():
+        prefix = str(Path(full) / "variables" / "variables")
+        if not is_table(f"{prefix}.index"):
+            raise BadWeights(f"{path}: a SavedModel without variables/variables.index; copy the whole folder.")
+        return _Place(path, prefix, 2, str(Path(full) / SAVED_MODEL))
+    names = _indexes(full)
+    if len(names) != 1:
+        raise BadWeights(f"{path}: holds {len(names)} checkpoints; name one of them: {', '.join(names[:10])}.")
+    prefix = str(Path(full) / _prefix(names[0]))
+    return _Place(path, prefix, 2, f"{prefix}.meta")
+
+
+def _contents(place: _Place) -> tuple[list[Entry], list[str]]:
+    """List the arrays and the files that hold them."""
+    if place.version == 1:
+        files = sorted(str(file) for file in Path(place.prefix).parent.glob(Path(place.prefix).name))
+        first = [next(read_table(file), (b"", b"")) for file in files]
+        found = [entry for key, value in first for entry in slice_entries(b"" if key else value, place.path)]
+        return list({entry.name: entry for entry in found}.values()), files
+    index = f"{place.prefix}.index"
+    if Path(index).stat().st_size > LARGEST_INDEX:
+        raise BadWeights(
+            f"{index}: has more than {LARGEST_INDEX} bytes, which no table of contents has; it is refused."
+        )
+    count, entries = bundle_entries(dict(read_table(index)), place.path)
+    files = _shards(place, count)
+    sizes = [Path(file).stat().st_size for file in files]
+    for entry in entries.values():
+        if not (0 <= entry.shard < count and entry.start >= 0 and entry.size >= 0):
+            raise BadWeights(f"{place.path}: '{entry.name}' lies in no file that there is; it is damaged.")
+        if entry.start + entry.size > sizes[entry.shard]:
+            raise BadWeights(f"{files[entry.shard]}: ends before '{entry.name}' does; it is cut short, copy it again.")
+    return [entry for key, entry in entries.items() if not key.startswith(b"\0")], files
+
+
+def _shards(place: _Place, count: int) -> list[str]:
+    if not 0 < count < 100_000:
+        raise BadWeights(f"{place.path}: declares {count} files of arrays; expected 1 to 99999. It is damaged.")
+    folder = Path(f"{place.prefix}.index").resolve().parent
+    files = []
+    for number in range(count):
+        files.append(f"{place.prefix}.data-{number:05}-of-{count:05}")
+        if not Path(files[-1]).is_file():
+            raise BadWeights(f"{place.path}: has no file {Path(files[-1]).name}; copy the whole checkpoint.")
+        if Path(files[-1]).resolve().parent != folder:
+            raise BadWeights(f"{files[-1]}: is a link to another folder, which is not followed; copy the file itself.")
+    return files
+
+
+def _check_sizes(tf: Any, entries: list[Entry], files: list[str], path: str) -> None:
+    """Hold what is declared against what is stored, before anything of that size is made."""
+    stored, total = sum(Path(file).stat().st_size for file in files), 0
+    for entry in entries:
+        if not tf.dtypes.as_dtype(entry.dtype).is_floating:
+            continue
+        declared = math.prod(entry.shape) * int(tf.dtypes.as_dtype(entry.dtype).size)
+        if declared > stored or (declared != entry.size and not entry.sliced):
+            raise BadWeights(f"{path}: '{entry.name}' declares {entry.shape}, but is not stored so; it is refused.")
+        total += declared
+    if total > stored:
+        raise BadWeights(f"{path}: declares {total} bytes of numbers but has {stored}; it is refused.")
+
+
+def _documents(place: _Place, entries: list[Entry], files: list[str]) -> dict[str, Any]:
+    """Read what describes the program: ``objects``, ``graph`` (a GraphDef), what ``keras`` says of its layers."""
+    found: dict[str, Any] = {}
+    entry = next((entry for entry in entries if entry.name == OBJECTS), None)
+    if entry is not None and place.version == 2:
+        found["objects"] = read_objects(_string(entry, files, place.path), place.path)
+    sources = {"graph": (place.graph, _graph)}
+    if place.graph.endswith(SAVED_MODEL):
+        sources["keras"] = str(Path(place.graph).with_name(KERAS_METADATA)), _keras
+    for key, (path, parse) in sources.items():
+        if Path(path).is_file() and Path(path).stat().st_size <= LARGEST_DOCUMENT:
+            found[key] = parse(Path(path).read_bytes(), path)
+    return found
+
+
+def _string(entry: Entry, files: list[str], path: str) -> bytes:
+    """Read a lone string: its length, four bytes of a checksum of that, its bytes."""
+    if entry.size > LARGEST_DOCUMENT or entry.shape:
+        raise BadWeights(f"{path}: its object graph has {entry.size} bytes; expected at most {LARGEST_DOCUMENT}.")
+    with Path(files[entry.shard]).open("rb") as file:
+        file.seek(entry.start)
+        stored = file.read(entry.size)
+    try:
+        length, place = varint(stored, 0)
+    except IndexError:
+        length, place = -1, 0
+    if length != len(stored) - place - 4:
+        raise BadWeights(f"{path}: its object graph does not have as many bytes as it declares; save it again.")
+    return stored[place + 4 :]
+
+
+def _graph(stored: bytes, path: str) -> Any:
+    """Parse the graph of a MetaGraphDef, or the first one of a SavedModel."""
+    from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+    if not path.endswith(SAVED_MODEL):
+        return parse_message(meta_graph_pb2.MetaGraphDef, stored, path).graph_def
+    graphs = parse_message(saved_model_pb2.SavedModel, stored, path).meta_graphs
+    return graphs[0].graph_def if graphs else None
+
+
+def _keras(stored: bytes, path: str) -> list[dict[str, Any]]:
+    """Read Keras 2's ``SavedMetadata``: of each object its ``path`` from the root, and its JSON as ``config``."""
+    objects = []
+    for number, node in _fields(stored, path):
+        if number == 1 and isinstance(node, bytes):
+            fields = dict(_fields(node, path))
+            place, text = fields.get(3, b""), fields.get(5, b"")
+            if isinstance(place, bytes) and isinstance(text, bytes) and text:
+                objects.append({"path": place.decode("utf-8", "replace"), "config": parse_json(text, path)})
+    return objects
+
+
+def _fields(stored: bytes, path: str) -> Iterator[tuple[int, int | bytes]]:
+    """Take a protocol buffer apart: the number and value of each field."""
+    place = 0
+    try:
+        while place < len(stored):
+            tag, place = varint(stored, place)
+            value, place = varint(stored, place)
+            if tag & 7 not in (0, 2) or (tag & 7 == 2 and place + value > len(stored)):
+                raise IndexError(f"a field of kind {tag & 7} and size {value}")
+            yield tag >> 3, stored[place : place + value] if tag & 7 else value
+            place += value if tag & 7 else 0
+    except IndexError as reason:
+        raise BadWeights(f"{path}: is damaged ({reason}); copy it again, or remove it.") from reason
+
+
+def _tensor(tf: Any, reader: Any, entry: Entry, path: str) -> Tensor:
+    def read() -> Array:
+        where = f"{path}: '{entry.name}'"
+        dtype = tf.dtypes.as_dtype(entry.dtype)
+        if not dtype.is_floating or dtype.size < 2:
+            raise BadWeights(f"{where}: has dtype {dtype.name}; expected float64, float32, float16 or bfloat16.")
+        try:
+            values: Array = reader.get_tensor(entry.name)
+        except Exception as reason:
+            raise BadWeights(f"{where}: TensorFlow cannot read it ({_told(reason)}); save it again.") from reason
+        if values.shape != entry.shape:
+            raise BadWeights(f"{where}: has shape {values.shape}; its table of contents says {entry.shape}.")
+        return as_floating(values.astype(np.float32) if dtype == tf.bfloat16 else values, where)
+
+    return Tensor(entry.name, entry.shape, read)
+
+
+def _told(reason: Exception) -> str:
+    return re.sub(r"\s+", " ", str(reason)).strip()[:200]

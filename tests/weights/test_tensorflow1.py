@@ -1,0 +1,451 @@
+"""TensorFlow 1's checkpoints: every state is the one its own cells compute under ``dynamic_rnn``."""
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates import BadWeights
+from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.weights.load import describe_weights
+
+from .census import parity
+
+LENGTHS = np.array([6, 3, 0, 1])
+ATOL = {"float32": 1e-6, "float64": 1e-12}
+SUFFIX = "model.ckpt-7"
+
+
+def collecting(name):
+    """TensorFlow 1's class of that name, but that its output is all its states, in the order (c, h) of each layer."""
+    tf = import_tensorflow()
+    from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl
+
+    base = getattr(rnn_cell_impl, name)
+
+    class Collecting(base):
+        @property
+        def output_size(self):
+            return sum(tf.nest.flatten(self.state_size))
+
+        def call(self, inputs, state):
+            _, state = super().call(inputs, state)
+            return tf.concat(tf.nest.flatten(state), 1), state
+
+    Collecting.__name__ = name  # variables are named after it
+    return Collecting
+
+
+def single(name, **settings):
+    """One cell under ``dynamic_rnn``."""
+
+    def build(tf, inputs, lengths, dtype):
+        cell = collecting(name)(5, dtype=dtype, **settings)
+        outputs, final = tf.nn.dynamic_rnn(cell, inputs, lengths, dtype=dtype)
+        return [("", cell, outputs, final)]
+
+    return build
+
+
+def cells_of(several, dtype):
+    """Cells that feed each other: the first has a projection."""
+    from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl as cells
+
+    lowest = cells.LSTMCell(5, num_proj=2, use_peepholes=True, dtype=dtype)
+    return several([lowest, cells.BasicLSTMCell(4, dtype=dtype), cells.GRUCell(6, dtype=dtype)])
+
+
+def stacked(tf, inputs, lengths, dtype):
+    """Three cells in a MultiRNNCell."""
+    cell = cells_of(collecting("MultiRNNCell"), dtype)
+    outputs, final = tf.nn.dynamic_rnn(cell, inputs, lengths, dtype=dtype, scope="encoder")
+    return [("layer{}", cell, outputs, final)]
+
+
+def both_ways(tf, inputs, lengths, dtype):
+    """Cells of different sizes, forward and backward."""
+    cells = collecting("BasicLSTMCell")(5, dtype=dtype), collecting("GRUCell")(4, dtype=dtype)
+    outputs, finals = tf.nn.bidirectional_dynamic_rnn(*cells, inputs, lengths, dtype=dtype, scope="a/b")
+    return list(zip(("layer0/forward", "layer0/backward"), cells, outputs, finals, strict=True))
+
+
+def apart(tf, inputs, lengths, dtype):
+    """A MultiRNNCell in each direction: the directions never meet between layers."""
+    cells = [cells_of(collecting("MultiRNNCell"), dtype) for _ in range(2)]
+    outputs, finals = tf.nn.bidirectional_dynamic_rnn(*cells, inputs, lengths, dtype=dtype)
+    return list(zip(("layer{}/forward", "layer{}/backward"), cells, outputs, finals, strict=True))
+
+
+def stacked_both_ways(tf, inputs, lengths, dtype):
+    """``stack_bidirectional_dynamic_rnn``: each layer reads both directions of the one below."""
+    found = []
+    with tf.variable_scope("stack_bidirectional_rnn"):
+        for number, units in enumerate((5, 4)):
+            with tf.variable_scope(f"cell_{number}"):
+                cells = [collecting("LSTMCell")(units, dtype=dtype) for _ in range(2)]
+                outputs, finals = tf.nn.bidirectional_dynamic_rnn(*cells, inputs, lengths, dtype=dtype)
+            paths = f"layer{number}/forward", f"layer{number}/backward"
+            found += zip(paths, cells, outputs, finals, strict=True)
+            inputs = tf.concat([states[..., units:] for states in outputs], 2)
+    return found
+
+
+CLIPPED = {"use_peepholes": True, "cell_clip": 0.4, "num_proj": 2, "proj_clip": 0.15, "forget_bias": 0.3}
+# By name: how it is built, and what the checkpoint does not say.
+CASES = {
+    "basic lstm": (single("BasicLSTMCell"), {}),
+    "lstm": (single("LSTMCell"), {}),
+    "lstm with all": (
+        single("LSTMCell", activation="relu", **CLIPPED),
+        {"cell_clip": 0.4, "projection_clip": 0.15, "forget_bias": 0.3, "activation": "relu"},
+    ),
+    "gru": (single("GRUCell"), {}),
+    "basic rnn": (single("BasicRNNCell"), {}),
+    "stacked": (stacked, {}),
+    "both ways": (both_ways, {}),
+    "apart": (apart, {}),
+    "stacked both ways": (stacked_both_ways, {}),
+}
+
+
+def parts(path, cell):
+    """Give the path, name and width of each state, in the order of their flattening."""
+    inside = list(getattr(cell, "_cells", [cell]))
+    for number, one in enumerate(inside):
+        sizes = one.state_size if isinstance(one.state_size, tuple) else (one.state_size,)
+        names = ("cell", "hidden") if len(sizes) == 2 else ("hidden",)
+        yield from ((path.format(number), name, size) for name, size in zip(names, sizes, strict=True))
+
+
+@functools.cache
+def asked(case, dtype):
+    """What TensorFlow 1 says: the inputs, the variables by name, all states and the final ones by our names."""
+    tf = import_tensorflow()
+    random = np.random.default_rng(3)
+    inputs = random.normal(size=(len(LENGTHS), LENGTHS.max(), 3)).astype(dtype)
+    with tf.Graph().as_default(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own deprecation
+        built = CASES[case][0](tf.compat.v1, tf.constant(inputs), LENGTHS, dtype)
+        with tf.compat.v1.Session() as session:
+            variables = {}
+            for variable in tf.compat.v1.global_variables():
+                variables[variable.op.name] = random.normal(size=variable.shape).astype(dtype) * 0.7
+                variable.load(variables[variable.op.name], session)
+            states, finals = session.run([[outputs for _, _, outputs, _ in built], [final for *_, final in built]])
+    expected = {}
+    for (path, cell, *_), collected, final in zip(built, states, finals, strict=True):
+        places = list(parts(path, cell))
+        pieces = np.split(collected, np.cumsum([size for *_, size in places])[:-1], axis=-1)
+        for (place, name, _), piece, last in zip(places, pieces, tf.nest.flatten(final), strict=True):
+            expected[f"{place}/{name}".lstrip("/")] = piece, last
+    return inputs, variables, expected
+
+
+def write(path, arrays, version=2):
+    """Write arrays as a checkpoint."""
+    tf = import_tensorflow()
+    names, values = list(arrays), list(arrays.values())
+    with tf.device("cpu"):
+        if version == 2:
+            tf.raw_ops.SaveV2(prefix=str(path), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
+        else:
+            tf.raw_ops.Save(filename=str(path), tensor_names=names, data=values)
+    return path
+
+
+def check(path, case, precision, **options):
+    """Hold both engines against TensorFlow."""
+    inputs, _, expected = asked(case, precision)
+    for engine in sorted(rnnstates.ENGINES):
+        states = rnnstates.extract(
+            inputs, LENGTHS, weights=path, engine=engine, precision=precision, pool=("final",), **options
+        )
+        for name, (values, final) in expected.items():
+            np.testing.assert_allclose(states[name], values, rtol=0, atol=ATOL[precision])
+            np.testing.assert_allclose(states[f"{name}_final"], final, rtol=0, atol=ATOL[precision])
+
+
+@parity("tensorflow1", "simple_rnn")
+@parity("tensorflow1", "gru")
+@parity("tensorflow1", "lstm")
+@pytest.mark.parametrize("precision", sorted(ATOL))
+@pytest.mark.parametrize("case", CASES)
+def test_every_state_is_the_one_tensorflow_1_computes(case, precision, tmp_path):
+    write(tmp_path / SUFFIX, asked(case, precision)[1])
+    check(tmp_path / SUFFIX, case, precision, **CASES[case][1])
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_both_versions_of_a_checkpoint_are_read(version, tmp_path):
+    write(tmp_path / SUFFIX, asked("stacked", "float32")[1], version)
+    check(tmp_path / SUFFIX, "stacked", "float32")
+
+
+def as_in_1_0(name):
+    """What TensorFlow 1.0 and 1.1 called a variable."""
+    return name.replace("kernel", "weights").replace("bias", "biases")
+
+
+def as_in_0(name):
+    """What TensorFlow 0 called a variable of ``stacked``."""
+    scope, kind, leaf = name.removeprefix("encoder/multi_rnn_cell/").split("/", 2)
+    if kind == "lstm_cell":
+        leaf = {"kernel": "W_0", "bias": "B", "projection/kernel": "W_P_0"}.get(leaf, leaf.replace("w_", "W_"))
+        leaf = leaf.replace("_i_", "_I_").replace("_f_", "_F_").replace("_o_", "_O_")
+    else:
+        leaf = leaf.replace("kernel", "Linear/Matrix").replace("bias", "Linear/Bias")
+        leaf = leaf.replace("gates", "Gates").replace("candidate", "Candidate")
+    kind = {"lstm_cell": "LSTMCell", "basic_lstm_cell": "BasicLSTMCell", "gru_cell": "GRUCell"}[kind]
+    return f"A/RNN/MultiRNNCell/{scope.replace('cell_', 'Cell')}/{kind}/{leaf}"
+
+
+@pytest.mark.parametrize("rename", [as_in_1_0, as_in_0])
+def test_earlier_versions_called_the_same_variables_otherwise(rename, tmp_path):
+    variables = asked("stacked", "float32")[1]
+    write(tmp_path / SUFFIX, {rename(name): values for name, values in variables.items()})
+    check(tmp_path / SUFFIX, "stacked", "float32")
+
+
+def test_shards_of_a_kernel_are_put_together_by_their_numbers(tmp_path):
+    variables = {as_in_0(name): values for name, values in asked("stacked", "float32")[1].items()}
+    kernel = variables.pop("A/RNN/MultiRNNCell/Cell0/LSTMCell/W_0")
+    rest = np.vstack([kernel, np.zeros((6, 20), "f4")])  # eleven rows, so that W_10 sorts before W_2 as text
+    shards = {f"A/RNN/MultiRNNCell/Cell0/LSTMCell/W_{row}": rest[row : row + 1] for row in range(11)}
+    write(tmp_path / SUFFIX, variables | shards)
+    network = rnnstates.load_weights(tmp_path / SUFFIX)
+    read = network.layers[0].forward
+    blocks = np.hstack([np.split(rest, 4, axis=1)[block] for block in (0, 2, 1, 3)])
+    np.testing.assert_array_equal(np.vstack([read.kernel, read.recurrent_kernel]), blocks)
+    write(tmp_path / SUFFIX, variables | {name: shard for name, shard in shards.items() if not name.endswith("W_3")})
+    with pytest.raises(BadWeights, match=r"W_0.*which LSTMCell does not have"):
+        rnnstates.load_weights(tmp_path / SUFFIX)
+
+
+def block_lstm(inputs, kernel, bias, **settings):
+    """Run one row [T, I] through TensorFlow's whole-sequence operation: cell and hidden [T, H]."""
+    tf = import_tensorflow()
+    units = len(bias) // 4
+    zero, none = np.zeros((1, units), "f4"), np.zeros(units, "f4")
+    peepholes = {name: settings.pop(name, none) for name in ("wci", "wcf", "wco")}
+    result = tf.raw_ops.BlockLSTM(
+        seq_len_max=len(inputs), x=inputs[:, np.newaxis], cs_prev=zero, h_prev=zero, w=kernel, b=bias, **peepholes,
+        **{"cell_clip": -1.0, **settings},
+    )  # fmt: skip
+    return result.cs.numpy()[:, 0], result.h.numpy()[:, 0]
+
+
+def arrays(seed=4, **shapes):
+    random = np.random.default_rng(seed)
+    return {name: random.normal(size=shape).astype("f4") * 0.7 for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("scope", ["lstm_fused_cell", "lstm_block_wrapper", "lstm_cell", "lstm_fused_cell_1"])
+def test_a_block_cell_is_read_with_peepholes_and_clip(scope, tmp_path):
+    one = arrays(kernel=(8, 20), bias=20, w_i_diag=5, w_f_diag=5, w_o_diag=5, x=(7, 3))
+    inputs = one.pop("x")
+    write(tmp_path / SUFFIX, {f"rnn/{scope}/{name}": values for name, values in one.items()})
+    peepholes = {"wci": one["w_i_diag"], "wcf": one["w_f_diag"], "wco": one["w_o_diag"]}
+    cell, hidden = block_lstm(inputs, one["kernel"], one["bias"], use_peephole=True, **peepholes | {"cell_clip": 0.4})
+    states = rnnstates.extract(inputs[np.newaxis], "full", weights=tmp_path / SUFFIX, cell_clip=0.4)
+    np.testing.assert_allclose(states["cell"][0], cell, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(states["hidden"][0], hidden, rtol=0, atol=1e-6)
+
+
+CUDNN = "cudnn_lstm/stack_bidirectional_rnn/cell_{}/bidirectional_rnn/{}/cudnn_compatible_lstm_cell/{}"
+
+
+@parity("cudnn", "lstm")
+def test_a_cudnn_lstm_adds_nothing_to_its_forget_gate(tmp_path):
+    """Two layers, both directions, under the canonical names that CudnnLSTM saves."""
+    inputs = arrays(x=(6, 3))["x"]
+    saved, reads, expected = {}, inputs, {}
+    for layer, width in enumerate((3, 10)):
+        outputs = []
+        for place, (direction, name) in enumerate({"fw": "forward", "bw": "backward"}.items()):
+            one = arrays(10 * layer + place, kernel=(width + 5, 20), bias=20)
+            saved |= {CUDNN.format(layer, direction, leaf): values for leaf, values in one.items()}
+            saved[CUDNN.format(layer, direction, "bias_cudnn_0")] = one["bias"] / 2
+            turn = slice(None, None, -1 if direction == "bw" else 1)
+            both = block_lstm(reads[turn], **one, forget_bias=0.0)
+            expected[f"layer{layer}/{name}"] = [values[turn] for values in both]
+            outputs.append(both[1][turn])
+        reads = np.hstack(outputs)
+    write(tmp_path / SUFFIX, saved)
+    for engine in sorted(rnnstates.ENGINES):
+        states = rnnstates.extract(inputs[np.newaxis], "full", weights=tmp_path / SUFFIX, engine=engine)
+        for path, (cell, hidden) in expected.items():
+            np.testing.assert_allclose(states[f"{path}/cell"][0], cell, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(states[f"{path}/hidden"][0], hidden, rtol=0, atol=1e-6)
+    assert any("0.0 added to the forget gate" in note for note in rnnstates.load_weights(tmp_path / SUFFIX).notes)
+
+
+@parity("cudnn", "gru")
+@pytest.mark.parametrize("precision", sorted(ATOL))
+def test_a_cudnn_gru_resets_behind_the_product_and_has_two_biases_of_the_candidate(precision, tmp_path):
+    """A GRU of Keras with ``reset_after`` computes the same; its gates are update, reset, candidate."""
+    import keras
+
+    scope = "cudnn_gru/rnn/multi_rnn_cell/cell_0/cudnn_compatible_gru_cell"
+    leaves = {"gates/kernel": (8, 10), "gates/bias": 10, "candidate/input_projection/kernel": (3, 5)}
+    leaves |= {"candidate/hidden_projection/kernel": (5, 5), "candidate/input_projection/bias": 5}
+    leaves |= {"candidate/hidden_projection/bias": 5}
+    saved = {name: values.astype(precision) for name, values in arrays(**leaves, x=(7, 3)).items()}
+    inputs = saved.pop("x")
+    write(tmp_path / SUFFIX, {f"{scope}/{leaf}": values for leaf, values in saved.items()})
+    gates, bias = np.split(saved["gates/kernel"], 2, axis=1)[::-1], np.split(saved["gates/bias"], 2)[::-1]
+    reads, hidden, input_bias, hidden_bias = list(saved.values())[2:]
+    layer = keras.layers.GRU(5, return_sequences=True, dtype=precision)
+    layer.build((None, None, 3))
+    kernel = np.hstack([*(gate[:3] for gate in gates), reads])
+    recurrent = np.hstack([*(gate[3:] for gate in gates), hidden])
+    layer.set_weights([kernel, recurrent, np.stack([[*bias[0], *bias[1], *input_bias], [*np.zeros(10), *hidden_bias]])])
+    states = rnnstates.extract(inputs[np.newaxis], "full", weights=tmp_path / SUFFIX, precision=precision)
+    np.testing.assert_allclose(states["hidden"], np.array(layer(inputs[np.newaxis])), rtol=0, atol=ATOL[precision])
+
+
+def train(path, build, *, loops, dtype="float32", version=2):
+    """Save a program with its graph and an optimizer, as TensorFlow 1 did; give its inputs and all its states."""
+    tf = import_tensorflow()
+    random = np.random.default_rng(3)
+    values = random.normal(size=(len(LENGTHS), LENGTHS.max(), 3)).astype(dtype)
+    v1 = tf.compat.v1
+    v1.disable_control_flow_v2()
+    v1.disable_resource_variables()
+    try:
+        with tf.Graph().as_default(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cell = build(dtype)
+            if loops:
+                outputs, _ = v1.nn.dynamic_rnn(cell, tf.constant(values), LENGTHS, dtype=dtype)
+            else:
+                outputs = tf.stack(v1.nn.static_rnn(cell, tf.unstack(tf.constant(values), axis=1), dtype=dtype)[0], 1)
+            step = v1.train.AdamOptimizer(0.1).minimize(tf.reduce_sum(outputs * outputs))
+            with v1.Session() as session:
+                session.run(v1.global_variables_initializer())
+                for variable in v1.trainable_variables():
+                    variable.load(random.normal(size=variable.shape).astype(dtype) * 0.7, session)
+                session.run(step)
+                v1.train.Saver(write_version=version).save(session, str(path))
+                return values, session.run(outputs)
+    finally:
+        v1.enable_control_flow_v2()
+        v1.enable_resource_variables()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("activation", ["tanh", "softsign"])
+def test_the_graph_beside_a_checkpoint_says_what_is_added_and_where_it_clips(activation, loops, version, tmp_path):
+    def build(dtype):
+        return collecting("LSTMCell")(5, activation=activation, dtype=dtype, **CLIPPED)
+
+    inputs, expected = train(tmp_path / SUFFIX, build, loops=loops, version=version)
+    states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / SUFFIX)
+    for row, length in enumerate(LENGTHS):
+        both = np.concatenate([states["cell"][row, :length], states["hidden"][row, :length]], axis=-1)
+        np.testing.assert_allclose(both, expected[row, :length], rtol=0, atol=1e-6)
+    network = rnnstates.load_weights(tmp_path / SUFFIX)
+    assert network.layers[0].forward.cell_clip == pytest.approx(0.4)
+    assert network.notes == ()
+    described = describe_weights(tmp_path / SUFFIX)["stacks"][0]["layers"][0]
+    assert described["forget_bias"].endswith("(file)")
+    assert described["activation"] == f"{activation} (file)"
+
+
+@pytest.mark.parametrize("name", ["BasicLSTMCell", "GRUCell", "BasicRNNCell"])
+def test_the_graph_says_the_activation_of_every_cell(name, tmp_path):
+    inputs, expected = train(
+        tmp_path / SUFFIX, lambda dtype: collecting(name)(5, activation="relu", dtype=dtype), loops=True
+    )
+    states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / SUFFIX)
+    np.testing.assert_allclose(states["hidden"], expected[..., -5:], rtol=0, atol=1e-6)
+
+
+def test_an_activation_that_is_not_known_is_refused(tmp_path):
+    tf = import_tensorflow()
+    train(tmp_path / SUFFIX, lambda dtype: collecting("GRUCell")(5, activation=tf.sin, dtype=dtype), loops=True)
+    with pytest.raises(BadWeights, match="computes the candidate by Sin, no activation known here"):
+        rnnstates.load_weights(tmp_path / SUFFIX)
+    (tmp_path / f"{SUFFIX}.meta").unlink()
+    assert rnnstates.load_weights(tmp_path / SUFFIX, activation="relu").layers[0].forward.activation == "relu"
+
+
+def test_a_block_operation_says_its_forget_bias_and_clip_itself(tmp_path):
+    tf = import_tensorflow()
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("rnn/lstm_fused_cell"):
+        kernel, bias = v1.get_variable("kernel", (8, 20)), v1.get_variable("bias", 20)
+        zero, none = tf.zeros((1, 5)), tf.zeros(5)
+        tf.raw_ops.BlockLSTM(
+            seq_len_max=2, x=tf.zeros((2, 1, 3)), cs_prev=zero, h_prev=zero, w=kernel, wci=none, wcf=none, wco=none,
+            b=bias, forget_bias=0.25, cell_clip=1.5,
+        )  # fmt: skip
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(tmp_path / SUFFIX))
+    read = rnnstates.load_weights(tmp_path / SUFFIX).layers[0].forward
+    assert (read.forget_bias, read.cell_clip) == (0.25, 1.5)
+
+
+def test_without_a_graph_a_note_says_what_is_assumed_and_options_overrule_it(tmp_path):
+    write(tmp_path / SUFFIX, asked("lstm with all", "float32")[1])
+    network = rnnstates.load_weights(tmp_path / SUFFIX)
+    assert network.layers[0].forward.forget_bias == 1.0
+    assert "1.0 added to the forget gate (--forget-bias), no clip of the cell state (--cell-clip)" in network.notes[0]
+    assert "none of the projection (--projection-clip)" in network.notes[0]
+    assert rnnstates.load_weights(tmp_path / SUFFIX, forget_bias=0).layers[0].forward.forget_bias == 0
+
+
+def test_the_rows_of_the_inputs_come_first_and_a_projection_has_as_many_rows_as_it_is_wide(tmp_path):
+    variables = asked("lstm with all", "float64")[1]
+    write(tmp_path / SUFFIX, variables)
+    read = rnnstates.load_weights(tmp_path / SUFFIX).layers[0].forward
+    kernel = variables["rnn/lstm_cell/kernel"]
+    assert (read.features, read.units, read.width) == (3, 5, 2)
+    np.testing.assert_array_equal(read.kernel[:, :5], kernel[:3, :5])
+    np.testing.assert_array_equal(read.recurrent_kernel[:, 5:10], kernel[3:, 10:15])
+
+
+def test_copies_of_a_variable_that_an_optimizer_or_an_average_keeps_are_not_weights(tmp_path):
+    variables = asked("stacked", "float32")[1]
+    copies = {
+        f"{name}/{slot}": values + 1
+        for name, values in variables.items()
+        for slot in ("Adam", "Adam_1", "Momentum", "ExponentialMovingAverage")
+    }
+    copies |= {f"train/{name}/RMSProp": values + 1 for name, values in variables.items()}
+    write(tmp_path / SUFFIX, copies | variables | {"global_step": np.int64(7), "beta1_power": np.float32(0.9)})
+    check(tmp_path / SUFFIX, "stacked", "float32")
+
+
+FOREIGN = {
+    "rnn/lstm_cell/input/gamma": "has 'rnn/lstm_cell/input/gamma', which LSTMCell does not have",
+    "rnn/layer_norm_basic_lstm_cell/kernel": "'rnn/layer_norm_basic_lstm_cell/kernel', of an unknown cell",
+    "rnn/ugrnn_cell/kernel": "of an unknown cell",
+    "rnn/nas_rnn/recurrent_kernel": "of an unknown cell",
+    "rnn/phased_lstm_cell/mask_gates/kernel": "of an unknown cell",
+    "rnn/attention_cell_wrapper/basic_lstm_cell/kernel": "lies in 'attention_cell_wrapper', which changes",
+    "decoder/attention_wrapper/lstm_cell/kernel": "lies in 'attention_wrapper', which changes",
+    "rnn/zoneout_wrapper/lstm_cell/kernel": "lies in 'zoneout_wrapper', which changes",
+    "rnn/multi_rnn_cell/cell_1/lstm_cell/kernel": "some are missing",
+    "bidirectional_rnn/bw/multi_rnn_cell/cell_0/lstm_cell/bias": "no recurrent layer found",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_cell_of_another_kind_is_refused_by_its_variables(name, tmp_path):
+    scope = name.rpartition("/")[0].removesuffix("/input")
+    own = arrays(kernel=(8, 20), bias=20) if "kernel" in name or "gamma" in name else {}
+    saved = {f"{scope}/{leaf}": values for leaf, values in own.items()}
+    write(tmp_path / SUFFIX, saved | {name: np.ones((8, 20), "f4")})
+    with pytest.raises(BadWeights, match=FOREIGN[name]):
+        rnnstates.load_weights(tmp_path / SUFFIX)
+
+
+def test_an_embedding_that_fits_is_taken_with_a_note(tmp_path):
+    table = arrays(words=(11, 3))["words"]
+    write(tmp_path / SUFFIX, asked("gru", "float32")[1] | {"model/embedding": table, "model/embedding/Adam": table})
+    network = rnnstates.load_weights(tmp_path / SUFFIX)
+    np.testing.assert_array_equal(network.embedding, table)
+    assert any("embedding 'model/embedding' is assumed to feed" in note for note in network.notes)
