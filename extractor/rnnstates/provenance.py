@@ -41,6 +41,7 @@ def provenance(job: Job, device: str, extra: Mapping[str, Any]) -> str:
         "input": dict(job.source.identity),
         "weights": dict(job.network.origin),
         "tokens": job.tokens,
+        "initial_state": None if job.initial is None else {"from": job.initial.where, "states": job.initial.named()},
         "states": list(request.states),
         "pool": list(request.pool),
         "plan": job.grid.as_dict(),

@@ -118,3 +118,18 @@ def test_a_file_of_another_kind_is_no_initial_state(tmp_path):
         extract(
             network("lstm"), inputs, lengths, initial_state=tmp_path / "s.npz", output=tmp_path / "s.npz", force=True
         )
+
+
+def test_the_final_states_of_another_network_are_refused(tmp_path):
+    inputs, lengths = ragged()
+    extract(network("gru"), inputs, lengths, pool="final", output=tmp_path / "a.h5").close()
+    with pytest.raises(rnnstates.BadInput, match="no final state .cell., which this network carries; it is"):
+        extract(network("lstm"), inputs, lengths, initial_state=tmp_path / "a.h5")
+
+
+def test_provenance_says_where_the_states_came_from(tmp_path):
+    inputs, lengths = ragged()
+    np.savez(tmp_path / "s.npz", hidden=np.ones(5))
+    states = extract(network("gru"), inputs, lengths, initial_state=tmp_path / "s.npz")
+    assert states.provenance["initial_state"] == {"from": str(tmp_path / "s.npz"), "states": ["hidden"]}
+    assert extract(network("gru"), inputs, lengths).provenance["initial_state"] is None

@@ -41,7 +41,7 @@ class InitialStates:
     """
 
     def __init__(self, found: Mapping[tuple[str, str], Any], where: str, closing: contextlib.ExitStack) -> None:
-        self._found, self._where, self._closing = found, where, closing
+        self._found, self.where, self._closing = found, where, closing
 
     def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
         """Give the states of some sequences.
@@ -62,7 +62,7 @@ class InitialStates:
             if not np.isfinite(values).all():
                 row = rows[np.argwhere(~np.isfinite(values))[0][0]]
                 raise BadInput(
-                    f"{self._where}: '{name}' of sequence {row} is NaN or infinite; expected the state of a run. An "
+                    f"{self.where}: '{name}' of sequence {row} is NaN or infinite; expected the state of a run. An "
                     "empty sequence has no last state, but a final one (--pool final)."
                 )
             read.setdefault(path, {})[name] = values
@@ -99,6 +99,7 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         where = "initial_state" if isinstance(initial, Mapping) else os.fspath(initial)
         stored = dict(initial) if isinstance(initial, Mapping) else _open(where, opening)
         found = _match(stored, wanted, where)
+        _check_all_there(stored, found, wanted, where)
         for (path, name), values in found.items():
             _check(values, wanted[path, name], sequences, f"{where}: '{name}'" + (f" of {path}" if path else ""))
         return InitialStates(found, where, opening.pop_all())
@@ -141,6 +142,21 @@ def _match(stored: Mapping[str, Any], wanted: Mapping[tuple[str, str], int], whe
     if not found:
         raise BadInput(f"{where}: holds no states; expected {', '.join(sorted(names)[:12])}.")
     return found
+
+
+def _check_all_there(
+    stored: Mapping[str, Any],
+    found: Mapping[tuple[str, str], Any],
+    wanted: Mapping[tuple[str, str], int],
+    where: str,
+) -> None:
+    """Refuse the final states of another network: an output holds all that its own network carries."""
+    missing = [f"{path}/{name}".strip("/") for path, name in wanted if (path, name) not in found]
+    if missing and any(name.endswith(FINAL) for name in stored):
+        raise BadInput(
+            f"{where}: has no final state '{missing[0]}', which this network carries; it is the output of another one. "
+            "Give the output of the same weights and --layer."
+        )
 
 
 def _check(values: Any, width: int, sequences: int, where: str) -> None:
