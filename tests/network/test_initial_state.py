@@ -123,7 +123,7 @@ def test_a_file_of_another_kind_is_no_initial_state(tmp_path):
 def test_the_final_states_of_another_network_are_refused(tmp_path):
     inputs, lengths = ragged()
     extract(network("gru"), inputs, lengths, pool="final", output=tmp_path / "a.h5").close()
-    with pytest.raises(rnnstates.BadInput, match="no final state .cell., which this network carries; it is"):
+    with pytest.raises(rnnstates.BadInput, match="no final state 'cell', which this network carries; it is"):
         extract(network("lstm"), inputs, lengths, initial_state=tmp_path / "a.h5")
 
 
