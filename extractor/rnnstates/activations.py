@@ -9,6 +9,7 @@ Keras: ``keras/src/backend/tensorflow/nn.py`` and ``keras/src/activations/activa
 functions of the operators RNN, GRU and LSTM. SELU: Klambauer et al. 2017, "Self-Normalizing Neural Networks".
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -148,6 +149,7 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
 _WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
 
 
+@functools.lru_cache(256)
 def activation_function(name: str) -> Callable[[Ops, Any], Any]:
     """Give the function of a name in ``ACTIVATIONS``, perhaps with its numbers in brackets.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import BadData
 
-__all__ = ["check_member", "is_zip", "open_zip", "read_member", "zip_members"]
+__all__ = ["check_member", "is_zip", "open_zip", "read_member", "zip_members", "zip_names"]
 
 # Weights barely shrink; a bomb does by a thousand.
 MOST_COMPRESSION = 100
@@ -27,6 +27,17 @@ def is_zip(path: str | os.PathLike[str]) -> bool:
     """Tell whether a file starts as a zip archive does."""
     with Path(path).open("rb") as file:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def zip_names(path: str | os.PathLike[str]) -> list[str] | None:
+    """Name the members of an archive; None where the file is none, empty where its directory is damaged."""
+    if not is_zip(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except DAMAGED:
+        return []
 
 
 @contextlib.contextmanager

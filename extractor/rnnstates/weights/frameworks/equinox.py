@@ -10,7 +10,7 @@ from ..convert import sizes
 from ..named import FoundStack, NamedModel, fitting_embedding, refusal
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
-from .flax import TreePath, after_zeros, names_of, of_optimiser, path_of, strangers
+from .jax_names import TreePath, after_zeros, names_of, of_optimiser, path_of, strangers
 
 __all__ = ["interpret", "recognises"]
 

@@ -5,11 +5,8 @@ nnx has the same with ``if_``, or all gates beside each other in ``dense_i`` and
 ``flatten_dict`` and of ``jax.tree_util.keystr``. Activations are code, and so is which cell feeds which.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-
-import numpy as np
 
 from ...errors import BadWeights
 from ..canonical import DIRECTIONS, Direction
@@ -19,20 +16,9 @@ from ..named import FoundStack, NamedModel, fitting_embedding, refusal
 from ..readers import Container, Tensor
 from ..readers.base import joined
 from ..stack import StoredCell, StoredLayer
+from .jax_names import TreePath, after_zeros, names_of, of_optimiser, path_of, strangers
 
-__all__ = [
-    "TreePath",
-    "after_zeros",
-    "interpret",
-    "names_of",
-    "of_optimiser",
-    "path_of",
-    "recognises",
-    "strangers",
-]
-
-# The parts of a name.
-TreePath = tuple[str, ...]
+__all__ = ["interpret", "recognises"]
 
 
 class Layout(NamedTuple):
@@ -76,49 +62,7 @@ _OF_HIDDEN = {name for layout in LAYOUTS for name in layout.recurrent_kernel} | 
 BLOCKS = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 CLASSES = {"lstm": "LSTMCell", "gru": "GRUCell", "simple_rnn": "SimpleCell"}
 _DIRECTIONS: dict[str, Direction] = {"forward_rnn": "forward", "backward_rnn": "backward"}
-_OPTIMISER = re.compile(r"(^|/)(opt(im(i[sz]er)?)?(_states?)?|\d+/(mu|nu|trace))/")
 _ASSUMED = {"activation": "default", "recurrent_activation": "default"}
-
-
-def path_of(name: str) -> TreePath:
-    """Take a name apart: ``params/cell/kernel``, ``.cell.kernel`` and ``['params']['cell']['kernel']`` are alike."""
-    return tuple(part for part in re.split(r"[/.|]|\[['\"]?|['\"]?\]", name) if part)
-
-
-def of_optimiser(path: TreePath) -> bool:
-    """Tell whether an array is a moment or the like, which has the names of the weights below its own."""
-    return _OPTIMISER.search("/".join(path)) is not None
-
-
-def names_of(paths: Iterable[TreePath]) -> dict[TreePath, str]:
-    """Call modules by their paths, without ``params`` where they stay apart; the top of a tree is ``cell``."""
-    full = {path: "/".join(path) or "/" for path in paths}
-    short = {path: re.sub(r"^(params)?(/|$)", "", name) or "cell" for path, name in full.items()}
-    return short if len(set(short.values())) == len(short) else full
-
-
-def after_zeros(tensor: Tensor, zeros: int) -> Tensor:
-    """Put zeros before a vector, for the gates that have no such bias."""
-    shape = (zeros + sum(tensor.shape),)
-    return Tensor(tensor.name, shape, lambda: np.pad(tensor.read(), ((zeros, 0),)))
-
-
-def strangers(container: Container, cells: Mapping[TreePath, Iterable[Tensor]]) -> dict[TreePath, list[str]]:
-    """Name the arrays below each cell that are none of its own; what keeps random numbers is not counted.
-
-    Of a cell at the top of a tree, what lies in other branches is not below it.
-    """
-    own = {path: {tensor.name for tensor in tensors} for path, tensors in cells.items()}
-    at_top = {path_of(name)[0] for name in own.get((), ())}
-    found: dict[TreePath, list[str]] = {path: [] for path in cells}
-    for name in container.tensors:
-        path = path_of(name)
-        for depth in range(len(path)):
-            cell = path[:depth]
-            below = depth or len(path) == 1 or path[0] in at_top
-            if below and cell in own and name not in own[cell] and "rngs" not in path[depth:]:
-                found[cell].append(name)
-    return found
 
 
 def recognises(container: Container) -> bool:

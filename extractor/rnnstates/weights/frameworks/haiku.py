@@ -14,7 +14,7 @@ from ..named import FoundStack, NamedModel, fitting_embedding, refusal
 from ..readers import Container, Tensor
 from ..readers.base import sliced
 from ..stack import StoredCell, StoredLayer
-from .flax import TreePath, of_optimiser, path_of, strangers
+from .jax_names import TreePath, of_optimiser, path_of, strangers
 
 __all__ = ["interpret", "recognises"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import h5py
 
 from ...errors import BadWeights
-from ...zip_guard import is_zip, open_zip, read_member, zip_members
+from ...zip_guard import open_zip, read_member, zip_members, zip_names
 from .base import Container
 from .hdf5 import from_hdf5
 from .json_text import LARGEST_JSON, parse_json
@@ -22,15 +22,11 @@ LARGEST_WEIGHTS = 2 * 2**30
 
 def is_keras_zip(path: str) -> bool:
     """Tell whether a file is a zip archive with a member that .keras files have, or one that nothing else would be."""
-    if not is_zip(path):
+    names = zip_names(path)
+    if names is None:
         return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return True
-    kinds = any(name.endswith("data.pkl") for name in names), bool(names) and all(n.endswith(".npy") for n in names)
-    return not any(kinds)
+    arrays = bool(names) and all(name.endswith(".npy") for name in names)
+    return not arrays and not any(name.endswith("data.pkl") for name in names)
 
 
 @contextlib.contextmanager

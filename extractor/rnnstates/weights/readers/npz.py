@@ -1,12 +1,11 @@
 """Weights in .npz: arrays by name, from any framework that has no better format."""
 
 import contextlib
-import zipfile
 from collections.abc import Iterator
 
 from ...errors import BadWeights
 from ...npz_guard import NpzArray, npz_arrays
-from ...zip_guard import is_zip
+from ...zip_guard import zip_names
 from .base import Container, Tensor, as_floating
 
 __all__ = ["is_npz", "open_npz_weights"]
@@ -14,14 +13,8 @@ __all__ = ["is_npz", "open_npz_weights"]
 
 def is_npz(path: str) -> bool:
     """Tell whether a file is a zip archive of .npy members."""
-    if not is_zip(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
-    return bool(names) and all(name.endswith(".npy") for name in names)
+    names = zip_names(path)
+    return bool(names) and all(name.endswith(".npy") for name in names or ())
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ instead when it refuses. Versions before 2.10 had holes in it (CVE-2025-32434, C
 import contextlib
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import BadWeights, EngineUnavailable
-from ...zip_guard import DAMAGED, MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members
+from ...zip_guard import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members, zip_names
 from .base import Container, Tensor
 
 __all__ = ["open_torch", "recognise_torch"]
@@ -32,12 +31,9 @@ LARGEST_MEMBER = 64 * 2**30
 
 def recognise_torch(path: str) -> bool:
     """Tell whether a file is an archive with a ``data.pkl``, or an old form."""
-    if is_zip(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return any(name.endswith("data.pkl") for name in archive.namelist())
-        except DAMAGED:
-            return False
+    names = zip_names(path)
+    if names is not None:
+        return any(name.endswith("data.pkl") for name in names)
     with Path(path).open("rb") as file:
         return file.read(len(LEGACY)) == LEGACY
 
