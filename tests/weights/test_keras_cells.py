@@ -248,3 +248,10 @@ def test_a_bidirectional_with_one_frozen_half_is_parted_by_the_names(generation,
         return {"layer0/forward/hidden": both[:, :4], "layer0/backward/hidden": both[:, 4:]}
 
     assert_same_states(tmp_path / "m.h5", oracle)
+
+
+def test_without_a_bias_a_file_of_weights_does_not_say_where_a_gru_resets_and_we_do(keras, tmp_path):
+    model = sequences_of(keras, keras.layers.GRU(5, return_sequences=True, use_bias=False))
+    model.save_weights(tmp_path / "m.weights.h5")
+    notes = rnnstates.load_weights(tmp_path / "m.weights.h5").notes
+    assert any("has no bias, so the file does not say where its GRU resets; after the product" in n for n in notes)

@@ -200,6 +200,13 @@ class GuessedModel:
             f"{self._where}: holds no configuration; activations tanh and {taken} are assumed, and layers that read "
             "forward unless they are in a Bidirectional."
         )
+        for layer in chain:
+            if layer.gates == BLOCKS["gru"] and any(len(half) == 2 for half in layer.cells.values()):
+                where = "after" if default_reset_after(self.version) else "before"
+                yield (
+                    f"layer '{layer.name}' has no bias, so the file does not say where its GRU resets; {where} the "
+                    "product is assumed."
+                )
         if len(chain) > 1:
             order = " -> ".join(layer.name for layer in chain)
             yield f"{self._where}: the order {order} is assumed, because the widths fit; --layer chooses a lower one."
