@@ -103,3 +103,60 @@ def test_a_quantised_embedding_is_refused_not_passed_over(tmp_path):
     model.save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(rnnstates.BadWeights, match=r"'layers/embedding' has 2 arrays; expected one table\. Quantised"):
         rnnstates.load_weights(tmp_path / "m.weights.h5")
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_frozen_cell_in_a_list_is_not_taken_for_another(keras, frozen, kind, tmp_path):
+    layers = keras.layers
+    cells = [layers.LSTMCell(5), layers.LSTMCell(5), layers.GRUCell(5)]
+    cells[frozen].trainable = False
+    model = keras.Sequential([keras.Input((None, 5)), layers.RNN(cells, return_sequences=True)])
+    save(randomise(model), tmp_path / "m", kind)
+    inputs = np.random.default_rng(1).normal(size=(2, 6, 5)).astype("f4")
+    states = rnnstates.extract(inputs, "full", weights=tmp_path / "m")
+    np.testing.assert_allclose(states["layer2/hidden"], np.array(model(inputs)), atol=1e-6)
+
+
+def test_cells_that_a_file_of_weights_alone_does_not_tell_apart_are_refused(keras, tmp_path):
+    layers = keras.layers
+    cells = {
+        "three simple ones, as many arrays as a GRU of Keras 1": [layers.SimpleRNNCell(5) for _ in range(3)],
+        "a list in a list": [layers.LSTMCell(5), layers.StackedRNNCells([layers.LSTMCell(5)])],
+    }
+    inputs = np.random.default_rng(1).normal(size=(2, 6, 5)).astype("f4")
+    for listed in cells.values():
+        model = keras.Sequential([keras.Input((None, 5)), layers.RNN(listed, return_sequences=True)])
+        save(randomise(model), tmp_path / "m", "legacy weights.h5" if keras.__name__ == "tf_keras" else ".weights.h5")
+        try:
+            states = rnnstates.extract(inputs, "full", weights=tmp_path / "m")
+        except rnnstates.BadWeights as refused:
+            assert "ave the whole model" in str(refused)  # noqa: PT017
+        else:
+            top = max(name for name in states if name.endswith("/hidden"))
+            np.testing.assert_allclose(states[top], np.array(model(inputs)), atol=1e-6)
+
+
+def test_a_cell_of_ones_own_in_a_list_is_not_passed_over(tmp_path):
+    keras = keras_of(3)
+
+    class My(keras.layers.SimpleRNNCell):
+        pass
+
+    cells = [keras.layers.LSTMCell(5), My(5), keras.layers.LSTMCell(5)]
+    model = keras.Sequential([keras.Input((None, 5)), keras.layers.RNN(cells)])
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(rnnstates.BadWeights, match="has arrays of several cells in one another"):
+        rnnstates.load_weights(tmp_path / "m.weights.h5")
+
+
+def test_a_function_of_the_users_that_is_called_swish_is_not_keras_own(tmp_path):
+    keras = keras_of(3)
+
+    def swish(x):
+        return x * keras.ops.sigmoid(1.7 * x)
+
+    layer = keras.layers.LSTM(4, activation=swish)
+    keras.Sequential([keras.Input((None, 3)), layer]).save(tmp_path / "m.keras")
+    with pytest.raises(rnnstates.BadWeights, match="activation is 'swish', a class or function of its own"):
+        rnnstates.load_weights(tmp_path / "m.keras")

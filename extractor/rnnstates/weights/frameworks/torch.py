@@ -122,6 +122,9 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
     first = next(iter(stored[0].cells.values()))
     features, *_ = sizes({role: tensor.shape for role, tensor in first.tensors.items()}, first.convention)
     table, notes = fitting_embedding(container, filter(_TABLE.search, others), features, names[0])
+    if not module and (inside := sorted({name.split(".")[0] for name in others if "." in name})):
+        told = ", ".join(f"'{name}'" for name in inside[:5])
+        notes = (f"{where}: {told} stand in the module beside its recurrent arrays; what they do is not run.", *notes)
     if cell == "simple_rnn":
         notes = (f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (--activation).", *notes)
     return FoundStack(CLASSES[cell], names, stored, table, notes)
@@ -130,7 +133,7 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
 def _problem(prefix: str, layers: Layers, others: list[str], where: str) -> str:
     """Say why a module cannot be computed; empty where it can."""
     # What a module holds beside its layers is of a subclass: normalisation, attention, quantisation.
-    beside = [name for name in others if name.startswith(prefix) and (prefix or "." not in name)]
+    beside = [name for name in others if name.startswith(prefix) and (prefix or _is_own(name))]
     if beside:
         return refusal(where, beside, "which PyTorch's own LSTM, GRU and RNN do not have")
     if sorted(layers) != list(range(len(layers))):
@@ -148,6 +151,11 @@ def _problem(prefix: str, layers: Layers, others: list[str], where: str) -> str:
         shape = layers[0]["forward"]["recurrent_kernel"].shape
         return f"{where}: weight_hh has shape {shape}; expected (4, 3 or 1 times its columns, columns)."
     return ""
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether an array at the root belongs to a module there; other modules have a name before theirs."""
+    return "." not in name or name.startswith("parametrizations.")
 
 
 def _cell(layers: Layers) -> str:

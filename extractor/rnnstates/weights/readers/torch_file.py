@@ -26,6 +26,8 @@ LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 # What checkpoints put around a state_dict.
 WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "ema_state_dict", "weights", "params")
 DEEPEST = 4
+# Names of the arrays that are read; what is wrong with them is told at once.
+RECURRENT = re.compile(r"(weight|bias)_(ih|hh|hr)")
 LARGEST_MEMBER = 64 * 2**30
 
 
@@ -128,17 +130,35 @@ def _refuse(content: Any, path: str) -> dict[str, Any]:
 
 def _tensor(torch: Any, name: str, value: Any, path: str) -> Tensor:
     where = f"{path}: '{name}'"
-    if value.is_quantized or value.is_sparse or value.layout != torch.strided:
-        raise BadWeights(f"{where}: is quantised or sparse; expected a plain array. A cell of another kind is not run.")
-    stored = value.untyped_storage().nbytes()
-    if value.numel() * value.element_size() > stored:
-        raise BadWeights(f"{where}: declares {tuple(value.shape)} {value.dtype} but stores {stored} bytes; refused.")
+    problem = _problem(torch, value)
+    if problem and RECURRENT.search(name):
+        raise BadWeights(f"{where}: {problem}")
 
     def read() -> Array:
-        if not value.dtype.is_floating_point or value.dtype.itemsize == 1:
-            raise BadWeights(f"{where}: has dtype {value.dtype}; expected float64, float32, float16 or bfloat16.")
-        wide = value.detach().to(torch.float32) if value.dtype == torch.bfloat16 else value.detach()
-        values: Array = np.array(wide.numpy())
+        if problem:
+            raise BadWeights(f"{where}: {problem}")
+        try:
+            wide = value.detach().to(torch.float32) if value.dtype == torch.bfloat16 else value.detach()
+            values: Array = np.array(wide.resolve_neg().numpy())
+        except (RuntimeError, TypeError) as reason:
+            raise BadWeights(
+                f"{where}: PyTorch cannot give its values ({reason}); save it as a plain array."
+            ) from reason
         return values
 
-    return Tensor(name, tuple(value.shape), read)
+    # A nested tensor has no shape.
+    return Tensor(name, () if value.is_nested else tuple(value.shape), read)
+
+
+def _problem(torch: Any, value: Any) -> str:
+    """Say why the values of a tensor cannot be had; empty where they can. Other tensors beside an RNN may be so."""
+    if value.is_quantized or value.is_nested or value.layout != torch.strided:
+        return "is quantised, nested or sparse; expected a plain array. A cell of another kind is not run."
+    if value.is_meta:
+        return "has no values (it is on the device 'meta'); save the model after it was loaded."
+    stored = value.untyped_storage().nbytes()
+    if value.numel() * value.element_size() > stored:
+        return f"declares {tuple(value.shape)} {value.dtype} but stores {stored} bytes; it is refused."
+    if not value.dtype.is_floating_point or value.dtype.itemsize == 1:
+        return f"has dtype {value.dtype}; expected float64, float32, float16 or bfloat16."
+    return ""

@@ -1,6 +1,7 @@
 """Find what looks like layers among the arrays of a file without a configuration."""
 
 import re
+from collections.abc import Mapping
 
 from ....arrays import Array
 from ....errors import BadWeights
@@ -35,6 +36,7 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     """
     cells: dict[str, Cells] = {}
     others: dict[str, list[Tensor]] = {}
+    inside: list[str] = []
     for variables, tensors in numbered(container).items():
         place = variables.removesuffix("vars").rstrip("/")
         *around, last = place.split("/")
@@ -42,15 +44,31 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
             half = HALVES.get(around[-1]) if around else None
             owner = "/".join(around[:-1] if half else around)
             cells.setdefault(owner, {})[half or "forward"] = tensors
-        elif IN_LIST.search(place) and not set(HALVES) & set(around):
+        elif IN_LIST.search(place) and len(tensors) in (2, 3) and not set(HALVES) & set(around):
             cells[place] = {"forward": tensors}
+        elif "cell" in around and "seed_generator" not in place and not place.startswith("optimizer"):
+            inside.append(place)
         elif not place.startswith("optimizer"):
             others[place] = tensors
+    _refuse_other_cells(container, inside, cells)
     for place, halves in cells.items():
         found_here = [tensor for tensors in halves.values() for tensor in tensors]
         check_nothing_else(container, place, found_here, f"{container.path}: '{place}'")
     layers = [_at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)]
     return layers + [_at_place(container, place, {}, tensors) for place, tensors in others.items()]
+
+
+def _refuse_other_cells(container: Container, inside: list[str], cells: Mapping[str, Cells]) -> None:
+    """Refuse arrays inside an RNN that are none of a known cell alone or in a list: lists in lists, one's own cells."""
+    for place in inside:
+        owner = place[: place.index("/cell/") if "/cell/" in place else len(place)]
+        matrices = [tensor.shape for tensor in numbered(container)[f"{place}/vars"] if len(tensor.shape) == 2]
+        like_a_cell = any(rows and columns in (rows, 3 * rows, 4 * rows) for rows, columns in matrices[1:])
+        if like_a_cell or any(other.startswith(f"{owner}/cell/") for other in cells):
+            raise BadWeights(
+                f"{container.path}: '{owner}' has arrays of several cells in one another ('{place}'), which a file "
+                "without a configuration does not tell apart. Save the whole model (model.save('model.keras'))."
+            )
 
 
 def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
@@ -153,9 +171,14 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
         if missing:
             raise BadWeights(f"{container.path}: has no dataset '{missing[0]}', which its group lists; it is damaged.")
         tensors = [container.tensors[at] for at in places]
-        in_order = len(names) > 1 and all(leaf.startswith(role) for leaf, role in zip(leaves, ROLES, strict=False))
-        if in_order or (len(names) in (9, 12) and all(KERAS_1.search(leaf) for leaf in leaves)):
+        in_order = all(leaf.startswith(role) for leaf, role in zip(leaves, ROLES, strict=False))
+        if (len(names) in (2, 3) and in_order) or (len(names) in (9, 12) and all(map(KERAS_1.search, leaves))):
             cells[half] = tensors
+        elif any(leaf.startswith("recurrent_kernel") for leaf in leaves):
+            raise BadWeights(
+                f"{container.path}: layer '{owner}' has {len(names)} arrays; expected kernel, recurrent kernel and "
+                "bias. Several cells in one layer are told apart by a configuration: save the whole model."
+            )
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
             table = tensors[0]
     return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=sum(map(len, halves.values())))

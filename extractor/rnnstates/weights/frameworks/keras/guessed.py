@@ -128,7 +128,7 @@ class GuessedModel:
         chain = chain[: chain.index(self._recurrent[top]) + 1]
         layers = tuple(self._stored(layer) for layer in chain)
         table, notes = self._embedding(chain[0])
-        return StoredStack(layers, None if table is None else table.table, (*self._notes(chain), *notes))
+        return StoredStack(layers, None if table is None else table.table, (*self._notes(chain, layers), *notes))
 
     def _chains(self) -> list[list[FoundLayer]]:
         models: dict[str, list[FoundLayer]] = {}
@@ -194,10 +194,12 @@ class GuessedModel:
         }
         return StoredLayer(layer.name, cells)
 
-    def _notes(self, chain: list[FoundLayer]) -> Iterator[str]:
-        taken = default_recurrent_activation("1" if chain[0].keras_1 else self.version)
+    def _notes(self, chain: list[FoundLayer], stored: tuple[StoredLayer, ...]) -> Iterator[str]:
+        settings = [cell.settings for layer in stored for cell in layer.cells.values()]
+        gates = sorted({str(of_cell["recurrent_activation"]) for of_cell in settings if len(of_cell) > 1})
+        taken = " and ".join(["tanh", *gates]).replace("_fifth", "")
         yield (
-            f"{self._where}: holds no configuration; activations tanh and {taken} are assumed, and layers that read "
+            f"{self._where}: holds no configuration; activations {taken} are assumed, and layers that read "
             "forward unless they are in a Bidirectional."
         )
         for layer in chain:

@@ -55,19 +55,20 @@ class LegacyNames:
     def _by_cell(
         self, layer: Layer, names: list[str], cells: tuple[CellSettings, ...], where: str
     ) -> list[list[Tensor]]:
-        """Part the arrays of a layer among its cells, which store theirs one after the other."""
+        """Part the arrays of a layer among its cells: one after the other, what is trained before what is frozen."""
         if len(cells) == 1:
             _check_order(names, where)
             return [[self._tensor(layer, name) for name in names]]
         expected = sum(cell.arrays for cell in cells)
         if len(names) != expected:
             raise BadWeights(f"{where}: has {len(names)} arrays; expected {expected}, those of {len(cells)} cells.")
-        rest, parts = iter(names), []
-        for cell in cells:
-            own = list(itertools.islice(rest, cell.arrays))
+        rest, parts = iter(names), {}
+        for number in sorted(range(len(cells)), key=lambda number: not cells[number].trainable):
+            own = list(itertools.islice(rest, cells[number].arrays))
             _check_order(own, where)
-            parts.append([self._tensor(layer, name) for name in own])
-        return parts
+            _check_cell(cells[number].name, own, names, where)
+            parts[number] = [self._tensor(layer, name) for name in own]
+        return [parts[number] for number in range(len(cells))]
 
     def _tensor(self, layer: Layer, name: str) -> Tensor:
         place = f"{self._root}/{layer.path[0]}/{name}".strip("/")
@@ -84,6 +85,13 @@ def _check_order(names: list[str], where: str) -> None:
         leaf = name.split("/")[-1]
         if any(leaf.startswith(other) for other in ROLES) and not leaf.startswith(role):
             raise BadWeights(f"{where}: has the array '{name}' where its {role} was expected; save the model again.")
+
+
+def _check_cell(cell: str, own: list[str], names: list[str], where: str) -> None:
+    """Refuse arrays that are called after another cell than the one they would be taken for."""
+    called = [name for name in names if cell in name.split("/")]
+    if called and set(called) != set(own):
+        raise BadWeights(f"{where}: has '{own[0]}' where the arrays of its cell '{cell}' were expected; save it again.")
 
 
 def by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:

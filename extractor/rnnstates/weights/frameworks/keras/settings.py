@@ -29,6 +29,8 @@ class CellSettings:
 
     cell: str
     class_name: str
+    name: str
+    trainable: bool
     units: int
     activation: str
     recurrent_activation: str
@@ -179,6 +181,8 @@ def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where
     return CellSettings(
         cell,
         class_name,
+        str(config.get("name") or ""),
+        bool(config.get("trainable", True)),
         units,
         _activation(config.get("activation", "tanh"), version, f"{where}: activation"),
         _activation(recurrent, version, f"{where}: recurrent activation"),
@@ -201,7 +205,8 @@ def _activation(stored: Any, version: str | None, where: str) -> str:
         return "linear"
     known = activation_name(stored, version) if isinstance(stored, str) else None
     if isinstance(stored, Mapping) and stored.get("class_name") == "function" and isinstance(stored.get("config"), str):
-        known = activation_name(stored["config"], version)
+        # Keras finds such a function by its very name: a user's swish is none of its own.
+        known = activation_name(stored["config"], version, aliases=False)
     if known is None:
         found = stored if isinstance(stored, str) else _told(stored)
         raise BadWeights(

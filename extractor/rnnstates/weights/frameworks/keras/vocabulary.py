@@ -78,7 +78,7 @@ def version_number(version: str | None) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2] or 0)) if found else None
 
 
-def activation_name(name: str, version: str | None) -> str | None:
+def activation_name(name: str, version: str | None, *, aliases: bool = True) -> str | None:
     """Give our name of an activation; None where it is not known.
 
     ``hard_sigmoid`` was clip(x / 5 + 1 / 2) until Keras 2 (``tensorflow/python/keras/backend.py``) and is
@@ -92,7 +92,7 @@ def activation_name(name: str, version: str | None) -> str | None:
     number = version_number(version)
     if name == "hard_sigmoid" and (number is None or number[0] < 3):
         return "hard_sigmoid_fifth"
-    name = ALSO.get(name, name)
+    name = ALSO.get(name, name) if aliases else name
     return name if name in ACTIVATIONS else None
 
 
