@@ -13,6 +13,7 @@ import rnnstates
 
 from .census import parity
 from .damage import refusal
+from .jax_precision import in_precision
 from .running import ATOL, assert_same_states
 
 KEY = jax.random.PRNGKey(0)
@@ -37,7 +38,7 @@ def arrays_of(tree):
 def made(kind, precision="float32", use_bias=True):
     """A cell with 3 features and 5 units: (cell, oracle)."""
     random = np.random.default_rng(7)
-    with jax.enable_x64(precision == "float64"):
+    with in_precision(precision):
         cell = CELLS[kind](3, 5, use_bias=use_bias, dtype=precision, key=KEY)
         cell = jax.tree.map(
             lambda array: jax.numpy.asarray(random.normal(size=array.shape) * 0.4, precision),
@@ -45,7 +46,7 @@ def made(kind, precision="float32", use_bias=True):
         )
 
     def oracle(sequence):
-        with jax.enable_x64(precision == "float64"):
+        with in_precision(precision):
             zero = jax.numpy.zeros(5, precision)
             state, collected = ((zero, zero) if kind == "LSTMCell" else zero), []
             for inputs in sequence:

@@ -13,6 +13,7 @@ import rnnstates
 
 from .census import parity
 from .damage import refusal
+from .jax_precision import in_precision
 from .running import LENGTHS, assert_same_states, ragged_inputs
 
 CELLS = ("LSTMCell", "OptimizedLSTMCell", "GRUCell", "SimpleCell")
@@ -46,7 +47,7 @@ def save_as(tree, folder, container):
 def stepped(step, carry, sequence, precision, prefix=""):
     """Run a cell step by step; Flax carries (cell, hidden), or hidden alone."""
     carries = []
-    with jax.enable_x64(precision == "float64"):
+    with in_precision(precision):
         for inputs in sequence[:, np.newaxis]:
             carry = step(carry, inputs)
             carries.append(carry)
@@ -60,7 +61,7 @@ def stepped(step, carry, sequence, precision, prefix=""):
 def linen_cell(kind, precision):
     """A cell of linen with 3 features and 5 units: (variables, oracle)."""
     cell = getattr(nn, kind)(features=5, param_dtype=precision)
-    with jax.enable_x64(precision == "float64"):
+    with in_precision(precision):
         carry = cell.initialize_carry(KEY, (1, 3))
         variables = randomised(cell.init(KEY, carry, np.zeros((1, 3), precision)), precision)
     run = jax.jit(lambda carry, inputs: cell.apply(variables, carry, inputs)[0])
@@ -70,7 +71,7 @@ def linen_cell(kind, precision):
 @functools.cache
 def nnx_cell(kind, precision):
     """The same of nnx: (state as plain dicts, oracle)."""
-    with jax.enable_x64(precision == "float64"):
+    with in_precision(precision):
         options = {"dtype": precision} if kind == "SimpleCell" else {}
         cell = getattr(nnx, kind)(3, 5, param_dtype=precision, rngs=nnx.Rngs(0), **options)
         state = randomised(nnx.to_pure_dict(nnx.state(cell, nnx.Param)), precision)

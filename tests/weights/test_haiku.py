@@ -12,6 +12,7 @@ import rnnstates
 
 from .census import parity
 from .damage import refusal
+from .jax_precision import in_precision
 from .running import ATOL, assert_same_states, ragged_inputs
 
 CORES = {
@@ -54,11 +55,11 @@ def made(kind, precision="float32"):
         return hk.dynamic_unroll(core, sequence, core.initial_state(inputs.shape[1]), return_all_states=True)
 
     unrolled = hk.without_apply_rng(hk.transform(unroll))
-    with jax.enable_x64(precision == "float64"):
+    with in_precision(precision):
         params = randomised(unrolled.init(KEY, np.zeros((2, 1, 3), precision)), precision)
 
     def oracle(sequence):
-        with jax.enable_x64(precision == "float64"):
+        with in_precision(precision):
             outputs, states = unrolled.apply(params, sequence[:, np.newaxis])
         found = {"hidden": np.asarray(outputs)[:, 0]}
         if isinstance(states, hk.LSTMState):
