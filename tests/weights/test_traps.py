@@ -95,7 +95,7 @@ TRAPS = {
         (OTHERS + "torch", "test_every_state_is_the_one_pytorch_computes"),
     ],
     "arrays that a variant has beside the cell's are passed over": [
-        (OTHERS + "torch", "test_arrays_of_a_variant_are_listed_and_the_module_refused"),
+        (OTHERS + "torch_refusals", "test_arrays_of_a_variant_are_listed_and_the_module_refused"),
         (OTHERS + "tensorflow1", "test_a_cell_of_another_kind_is_refused_by_its_variables"),
         (OTHERS + "wrong", "test_an_array_that_an_lstm_does_not_have_is_not_overlooked"),
         (OTHERS + "flax", "test_arrays_that_no_cell_of_flax_has_are_refused"),
@@ -103,7 +103,7 @@ TRAPS = {
     ],
     "weight normalisation is not applied": [
         (OTHERS + "unirep", "test_weight_normalisation_is_applied"),
-        (OTHERS + "torch", "test_weights_that_are_computed_from_others_are_refused_by_name"),
+        (OTHERS + "torch_refusals", "test_weights_that_are_computed_from_others_are_refused_by_name"),
     ],
     "a residual goes into the recurrent state": [
         (OTHERS + "elmo", "test_the_residual_goes_to_the_next_layer_but_not_into_the_recurrent_state"),
