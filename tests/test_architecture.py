@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "threadpoolctl",
         "arrays",
         "checking",
+        "errors",
         "job",
         "network",
         "output",

@@ -10,6 +10,8 @@ functions of the operators RNN, GRU and LSTM. SELU: Klambauer et al. 2017, "Self
 """
 
 import functools
+import inspect
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -171,6 +173,9 @@ def activation_function(name: str) -> Callable[[Ops, Any], Any]:
         plain: Callable[[Ops, Any], Any] = ACTIVATIONS[name]
         return plain
     function, numbers = ACTIVATIONS[found[1]], [float(number) for number in found[2].split(",")]
+    taken = len(inspect.signature(function).parameters) - 2
+    if len(numbers) > taken or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{name}: takes at most {taken} numbers, all finite")
     return lambda ops, x: function(ops, x, *numbers)
 
 

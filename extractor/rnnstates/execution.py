@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from .arrays import Array, Tile
 from .checking import check_finite, check_tokens
+from .errors import BadInput
 from .job import WINDOWS_HELD, Job
 from .network.cells import DERIVED, GATE_STATES
 from .network.stack import Engine, Stack
@@ -218,5 +219,9 @@ def _starts(
     for part, _, _, weights in network.parts():
         learned = {name: np.broadcast_to(values, (rows, len(values))) for name, values in weights.initial.items()}
         chosen = {**learned, **given.get(part, {})}
-        starts[part] = {name: np.asarray(values, precision) for name, values in chosen.items()}
+        with np.errstate(over="ignore"):
+            starts[part] = {name: np.asarray(values, precision) for name, values in chosen.items()}
+        for name, values in starts[part].items():
+            if not np.isfinite(values).all():
+                raise BadInput(f"initial state '{name}': is too large for {precision}; use --precision float64.")
     return starts

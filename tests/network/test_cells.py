@@ -199,6 +199,9 @@ def test_both_engines_compute_an_activation_alike(name):
 def test_names_with_numbers_are_read_and_nonsense_is_not():
     assert is_activation("hard_sigmoid(0.2, 0.5)")
     assert not is_activation("hard_sigmoid(x)")
+    assert not is_activation("sigmoid(1)")
+    assert not is_activation("leaky_relu(1, 2)")
+    assert not is_activation("affine(nan)")
     assert not is_activation("__import__('os')")
     with pytest.raises(KeyError):
         activation_function("nonsense")

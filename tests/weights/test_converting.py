@@ -177,3 +177,22 @@ def test_a_wrong_conversion_says_what_to_do_and_leaves_nothing(case, tmp_path):
     assert message in done.stderr.decode()
     assert (done.returncode, done.stdout) == (code, b"")
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_layers_of_one_name_are_kept_apart(tmp_path):
+    layers = RecurrentLayer("enc/rnn", cell_weights("lstm", 3, 4)), RecurrentLayer("rnn", cell_weights("gru", 4, 5))
+    rnnstates.save_weights(Network(layers), tmp_path / "n.weights.h5")
+    again = rnnstates.load_weights(tmp_path / "n.weights.h5")
+    assert [(layer.name, layer.forward.cell) for layer in again.layers] == [("rnn", "lstm"), ("rnn_2", "gru")]
+    with h5py.File(tmp_path / "n.weights.h5", "r+") as file:
+        file["layers/gru/vars"].attrs["name"] = "rnn"
+    assert [layer.forward.cell for layer in rnnstates.load_weights(tmp_path / "n.weights.h5").layers] == ["lstm", "gru"]
+
+
+def test_a_bias_of_half_precision_is_not_rounded_when_something_is_added(tmp_path):
+    weights = cell_weights("lstm", 3, 4, forget_bias=1.0)
+    weights = replace(weights, bias=weights.bias.astype("f2"))
+    for suffix in (".weights.h5", ".safetensors"):
+        rnnstates.save_weights(Network((RecurrentLayer("a", weights),)), tmp_path / f"n{suffix}")
+        again = rnnstates.load_weights(tmp_path / f"n{suffix}").layers[0].forward
+        np.testing.assert_array_equal(again.whole_bias(), weights.whole_bias().astype("f4"))

@@ -10,6 +10,7 @@ from rnnstates.weights.canonical import GATES
 from rnnstates.weights.conventions import CONVENTIONS
 
 from ..builders import cell_weights, ragged
+from .keras_models import keras_of, randomise
 
 FRAMEWORKS = [
     (framework, cell) for framework, cells in CONVENTIONS.items() for cell in cells if (framework, cell)[1] != "mlstm"
@@ -119,3 +120,39 @@ def test_plain_arrays_of_something_else_are_refused(case, tmp_path):
     with pytest.raises(rnnstates.BadWeights) as refused:
         rnnstates.load_weights(path, convention=framework)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_one_bias_of_a_keras_gru_means_that_it_resets_before_the_product(reset_after, tmp_path):
+    keras = keras_of(3)
+    layer = keras.layers.GRU(4, reset_after=reset_after, return_sequences=True)
+    model = randomise(keras.Sequential([keras.Input((None, 3)), layer]))
+    path = write(
+        "npz", tmp_path / "w", dict(zip(("kernel", "recurrent_kernel", "bias"), layer.get_weights(), strict=True))
+    )
+    inputs = np.random.default_rng(1).normal(size=(2, 6, 3)).astype("f4")
+    states = rnnstates.extract(inputs, "full", weights=path, convention="keras")
+    np.testing.assert_allclose(states["hidden"], np.array(model(inputs)), atol=1e-6)
+
+
+def test_where_arrays_do_not_say_where_a_gru_resets_it_is_noted(tmp_path):
+    arrays = stored("onnx", cell_weights("gru", 3, 5, reset_after=False))
+    notes = rnnstates.load_weights(write("npz", tmp_path / "w", arrays), convention="onnx").notes
+    assert any("do not say where the GRU resets; before the product" in note for note in notes)
+
+
+@pytest.mark.parametrize("prefix", ["", "enc.", "enc/"])
+def test_an_array_beside_the_plain_ones_is_refused_wherever_they_lie(prefix, tmp_path):
+    arrays = {**stored("keras", cell_weights("lstm", 3, 5)), "gamma": np.ones(5)}
+    with pytest.raises(rnnstates.BadWeights, match="gamma', which this lstm does not have"):
+        rnnstates.load_weights(write("npz", tmp_path / "w", arrays, prefix), convention="keras")
+
+
+def test_peepholes_that_are_none_and_names_that_cannot_be_printed_are_refused(tmp_path):
+    arrays = {**stored("onnx", cell_weights("lstm", 3, 5)), "peepholes": np.ones((4, 3))}
+    with pytest.raises(rnnstates.BadWeights, match=r"peepholes has shape \(4, 3\); expected \(3, units\)"):
+        rnnstates.load_weights(write("safetensors", tmp_path / "w", arrays), convention="onnx")
+    for name in ("a\x1b[31m/kernel", "a\0/kernel"):
+        path = write("safetensors", tmp_path / "w", {name: np.ones(3)})
+        with pytest.raises(rnnstates.BadWeights, match="expected letters that can be printed"):
+            rnnstates.load_weights(path)

@@ -58,6 +58,8 @@ def to_layer_weights(
     for role, array in arrays.items():
         if role in ("kernel", "recurrent_kernel", "bias", "recurrent_bias"):
             _check_blocks(role, array, convention, where)
+    if "peepholes" in arrays and (arrays["peepholes"].ndim != 2 or len(arrays["peepholes"]) != 3):
+        raise BadWeights(f"{where}: peepholes has shape {arrays['peepholes'].shape}; expected (3, units).")
     blocks = {role: _blocks(role, array, convention) for role, array in arrays.items()}
     bias = blocks.get("bias")
     if bias is None:

@@ -4,6 +4,7 @@ Each has two functions: ``recognises(container)`` tells by the names of the arra
 ``interpret(container)`` makes a ``Model`` of them. The first that recognises a container interprets it.
 """
 
+import unicodedata
 from collections.abc import Callable
 
 from ...errors import BadWeights
@@ -34,6 +35,15 @@ def is_known(container: Container) -> bool:
     return any(recognises(container) for recognises, _ in INTERPRETERS.values()) or plain.recognises(container)
 
 
+def _check_names(container: Container) -> None:
+    """Refuse names that cannot be printed, or that would do something to a terminal."""
+    for name in container.tensors:
+        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+            raise BadWeights(
+                f"{container.path}: has an array called {ascii(name)[:200]}; expected letters that can be printed."
+            )
+
+
 def interpret(container: Container, convention: str | None = None) -> Model:
     """Make out the layers of a container.
 
@@ -48,6 +58,7 @@ def interpret(container: Container, convention: str | None = None) -> Model:
     BadWeights
         The names are of no framework known here, or contradict themselves.
     """
+    _check_names(container)
     for recognises, read in INTERPRETERS.values():
         if recognises(container):
             return read(container)

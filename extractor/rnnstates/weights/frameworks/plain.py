@@ -69,12 +69,25 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
     if framework == "unirep" or cell not in CONVENTIONS[framework] or "kernel" not in roles:
         problem = f"{where}: recurrent kernel has shape {shape}, which is no cell of the convention '{framework}'."
         return FoundStack("?", (called,), problem=problem)
-    beside = [other for other in container.tensors if name and other.startswith(f"{name}/")]
+    beside = [other for other in container.tensors if _is_beside(other, name)]
     if others := set(beside) - {tensor.name for tensor in roles.values()}:
         return FoundStack(cell, (called,), problem=refusal(where, others, f"which this {cell} does not have"))
-    stored = StoredCell(CONVENTIONS[framework][cell], _one_bias(roles, cell), where, determined=_ASSUMED)
-    notes = (f"{where}: read by the convention '{framework}', as told; tanh and sigmoid are assumed.",)
+    parted = _one_bias(roles, cell)
+    notes: tuple[str, ...] = (f"{where}: read by the convention '{framework}', as told; tanh and sigmoid are assumed.",)
+    settings: dict[str, object] = {}
+    if cell == "gru" and framework == "keras" and "bias" in parted:
+        # Two biases are needed, and only used, behind the product.
+        settings["reset_after"] = "recurrent_bias" in parted
+    elif cell == "gru" and framework in ("keras", "onnx"):
+        place = "after" if CONVENTIONS[framework][cell].reset_after else "before"
+        notes = (*notes, f"{where}: its arrays do not say where the GRU resets; {place} the product is assumed.")
+    stored = StoredCell(CONVENTIONS[framework][cell], parted, where, settings, determined=_ASSUMED)
     return FoundStack(cell, (called,), (StoredLayer(called, {"forward": stored}),), notes=notes)
+
+
+def _is_beside(other: str, name: str) -> bool:
+    """Tell whether an array lies where a layer's own do; at the root, whether it has no layer's name before it."""
+    return other.startswith((f"{name}/", f"{name}.")) if name else not re.search(r"[/.]", other)
 
 
 _ASSUMED = {"activation": "default", "recurrent_activation": "default"}

@@ -110,7 +110,7 @@ def as_floating(values: Array, where: str) -> Array:
     BadWeights
         It is not floating.
     """
-    if values.dtype.kind != "f":
+    if values.dtype.kind != "f" or values.dtype.itemsize > 8:
         raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 

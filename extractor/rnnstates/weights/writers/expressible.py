@@ -1,8 +1,18 @@
 """What neither Keras nor PyTorch has in its own layers, or does not store."""
 
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
 from ..canonical import LayerWeights, RecurrentLayer
 
-__all__ = ["layer_problem"]
+__all__ = ["layer_problem", "wide"]
+
+
+def wide(array: Array) -> "np.dtype[Any]":
+    """Give the dtype of a sum of biases: the array's own, but that half precision would round it."""
+    return np.promote_types(array.dtype, np.float32)
 
 
 def layer_problem(layer: RecurrentLayer) -> str:

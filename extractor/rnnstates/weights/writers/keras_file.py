@@ -7,7 +7,7 @@ import numpy as np
 
 from ...arrays import Array
 from ..canonical import LayerWeights, Network, RecurrentLayer
-from .expressible import layer_problem
+from .expressible import layer_problem, wide
 
 if TYPE_CHECKING:
     import h5py
@@ -51,10 +51,18 @@ def _layer(file: "h5py.File", layer: RecurrentLayer, counts: dict[str, int]) -> 
     number = counts.setdefault(group, 0)
     counts[group] += 1
     place = f"layers/{group}" + (f"_{number}" if number else "")
-    _variables(file, place, layer.name.split("/")[-1], [])
+    _variables(file, place, _free_name(layer.name, counts), [])
     for direction, weights in layer.directions.items():
         inner = f"{place}/{direction}_layer" if both else place
         _variables(file, f"{inner}/cell", f"{cell}_cell", [weights.kernel, weights.recurrent_kernel, _bias(weights)])
+
+
+def _free_name(name: str, taken: dict[str, int]) -> str:
+    """Give the last part of a layer's name, with a number where another layer has it; HDF5 takes no NUL."""
+    plain = name.split("/")[-1].replace("\0", "") or "layer"
+    free = next(n for n in (plain, *(f"{plain}_{k}" for k in range(2, len(taken) + 3))) if f"name {n}" not in taken)
+    taken[f"name {free}"] = 1
+    return free
 
 
 def _variables(file: "h5py.File", place: str, name: str, arrays: list[Array]) -> None:
@@ -67,6 +75,7 @@ def _variables(file: "h5py.File", place: str, name: str, arrays: list[Array]) ->
 def _bias(weights: LayerWeights) -> Array:
     """Give the bias as Keras has it: [G * H], or [2, 3H] of a GRU that resets after the product."""
     if not weights.reset_after:
-        return weights.whole_bias().astype(weights.bias.dtype)
+        added = weights.recurrent_bias is not None or weights.forget_bias
+        return weights.whole_bias().astype(wide(weights.bias)) if added else weights.bias
     recurrent = np.zeros_like(weights.bias) if weights.recurrent_bias is None else weights.recurrent_bias
-    return np.stack([weights.bias, recurrent.astype(weights.bias.dtype)])
+    return np.stack([weights.bias, recurrent])

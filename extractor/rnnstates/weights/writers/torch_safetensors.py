@@ -8,7 +8,7 @@ import numpy as np
 from ...arrays import Array
 from ..canonical import GATES, LayerWeights, Network
 from ..conventions import CONVENTIONS
-from .expressible import layer_problem
+from .expressible import layer_problem, wide
 
 __all__ = ["content", "problem"]
 
@@ -68,7 +68,7 @@ def _roles(weights: LayerWeights) -> dict[str, Array]:
     bias, recurrent = weights.bias, weights.recurrent_bias
     if weights.forget_bias:
         # What was added at run time has no place of its own.
-        bias, recurrent = weights.whole_bias().astype(bias.dtype), None
+        bias, recurrent = weights.whole_bias().astype(wide(bias)), None
     if recurrent is None:
         recurrent = np.zeros_like(bias)
     roles = {

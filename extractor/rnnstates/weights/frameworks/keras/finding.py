@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ....arrays import Array
 from ....errors import BadWeights
@@ -54,8 +55,11 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     for place, halves in cells.items():
         found_here = [tensor for tensors in halves.values() for tensor in tensors]
         check_nothing_else(container, place, found_here, f"{container.path}: '{place}'")
-    layers = [_at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)]
-    return layers + [_at_place(container, place, {}, tensors) for place, tensors in others.items()]
+    layers = {place: _at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)}
+    layers |= {place: _at_place(container, place, {}, tensors) for place, tensors in others.items()}
+    names = [layer.name for layer in layers.values()]
+    # Layers of the same name are told apart by their places.
+    return [layer if names.count(layer.name) == 1 else replace(layer, name=place) for place, layer in layers.items()]
 
 
 def _refuse_other_cells(container: Container, inside: list[str], cells: Mapping[str, Cells]) -> None:
