@@ -205,3 +205,11 @@ def test_names_with_numbers_are_read_and_nonsense_is_not():
     assert not is_activation("__import__('os')")
     with pytest.raises(KeyError):
         activation_function("nonsense")
+
+
+def test_one_layer_may_stand_twice_in_a_network():
+    layer = RecurrentLayer("twice", cell_weights("lstm", 3, 3))
+    inputs, lengths = ragged()
+    states = extract(Network((layer, layer)), inputs, lengths)
+    again = extract(Network((layer,)), states["layer0/hidden"], lengths)
+    np.testing.assert_allclose(states["layer1/hidden"], again["hidden"], atol=1e-12)

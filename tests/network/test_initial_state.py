@@ -88,6 +88,10 @@ WRONG = {
     "not a number": ({"hidden": np.full(5, np.nan)}, "'hidden' of sequence 0 is NaN or infinite"),
     "text": ({"hidden": np.array(["a"] * 5)}, "has dtype <U1; expected numbers"),
     "nothing": ({}, "holds no states"),
+    "one state twice": (
+        {"hidden": np.ones(5), "hidden_final": np.ones(5)},
+        "holds 'hidden' and 'hidden_final'; give one",
+    ),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, Tile, reverse_valid
-from ..weights.canonical import Direction, LayerWeights, Network, RecurrentLayer
+from ..weights.canonical import Direction, LayerWeights, Network
 from .cells import CELLS
 
 __all__ = ["Engine", "Stack", "States", "Unroll"]
@@ -61,6 +61,8 @@ class Stack:
             path: engine.unroll(weights, [gate for gate in gates if gate in CELLS[weights.cell].gates._fields])
             for path, _, _, weights in network.parts()
         }
+        parts = network.parts()
+        self._paths = [{direction: next(parts)[0] for direction in layer.directions} for layer in network.layers]
 
     def run(self, tile: Tile, initial: Initial | None = None) -> dict[str, States]:
         """Compute every state of every layer.
@@ -80,9 +82,9 @@ class Stack:
         """
         results: dict[str, States] = {}
         inputs: Mapping[Direction, Array] = {"forward": tile.inputs, "backward": tile.inputs}
-        for layer in self._network.layers:
-            of_layer = self._run_layer(layer, inputs, tile.lengths, initial or {})
-            results.update((self._path(layer, direction), states) for direction, states in of_layer.items())
+        for layer, paths in zip(self._network.layers, self._paths, strict=True):
+            of_layer = self._run_layer(paths, inputs, tile.lengths, initial or {})
+            results.update((paths[direction], states) for direction, states in of_layer.items())
             hidden = {direction: states["hidden"] for direction, states in of_layer.items()}
             if layer.residual:
                 hidden = {direction: np.add(values, inputs[direction]) for direction, values in hidden.items()}
@@ -90,18 +92,17 @@ class Stack:
         return results
 
     def _run_layer(
-        self, layer: RecurrentLayer, inputs: Mapping[Direction, Array], lengths: npt.NDArray[np.int64], initial: Initial
+        self,
+        paths: Mapping[Direction, str],
+        inputs: Mapping[Direction, Array],
+        lengths: npt.NDArray[np.int64],
+        initial: Initial,
     ) -> dict[Direction, States]:
         found: dict[Direction, States] = {}
-        for direction in layer.directions:
-            path = self._path(layer, direction)
+        for direction, path in paths.items():
             unroll, start = self._unrolls[path], initial.get(path)
             found[direction] = _run_direction(unroll, direction, inputs[direction], lengths, start)
         return found
-
-    def _path(self, layer: RecurrentLayer, direction: Direction) -> str:
-        parts = self._network.parts()
-        return next(path for path, owner, towards, _ in parts if owner is layer and towards == direction)
 
 
 def _run_direction(

@@ -133,6 +133,8 @@ def _match(stored: Mapping[str, Any], wanted: Mapping[tuple[str, str], int], whe
     found: dict[tuple[str, str], Any] = {}
     for name, values in stored.items():
         plain = name.strip("/").removesuffix(FINAL)
+        if plain in names and names[plain] in found:
+            raise BadInput(f"{where}: holds '{plain}' and '{plain}{FINAL}'; give one of them.")
         if plain in names:
             found[names[plain]] = values
         elif plain not in BESIDE:
