@@ -2,13 +2,12 @@
 
 import pytest
 
-import rnnstates
-
 from . import parity_table
+from .builders import BUILT_ENGINES
 from .weights import census
 
 
-@pytest.fixture(params=sorted(rnnstates.ENGINES))
+@pytest.fixture(params=BUILT_ENGINES)
 def engine(request):
     """Each engine by name."""
     return request.param

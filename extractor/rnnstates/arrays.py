@@ -1,4 +1,4 @@
-"""The axis letters, and the one unit of work that travels between modules.
+"""The axis letters, and what is done with lengths and padding.
 
 ====  =========================================
 N     sequences in the whole input
@@ -14,33 +14,13 @@ padding is; reading and writing translate.
 
 import math
 import mmap
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Tile", "empty_window", "reverse_valid", "valid_mask"]
+__all__ = ["Array", "clear_padding", "empty_window", "reverse_valid", "valid_mask"]
 
 Array = npt.NDArray[np.generic]
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """A few sequences of similar length, longest first.
-
-    Parameters
-    ----------
-    rows : int64 [B]
-        The sequences' numbers in the input.
-    inputs : float32 or float64 [B, T, I]
-        Their features, T being the longest length here. Steps past a length hold anything.
-    lengths : int64 [B]
-        Valid steps of each, never increasing.
-    """
-
-    rows: npt.NDArray[np.int64]
-    inputs: Array
-    lengths: npt.NDArray[np.int64]
 
 
 def empty_window(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -87,17 +67,33 @@ def valid_mask(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.boo
     return mask
 
 
-def reverse_valid(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
+def clear_padding(values: Array, lengths: npt.NDArray[np.int64]) -> None:
+    """Zero what lies past each length, in place.
+
+    Parameters
+    ----------
+    values : [B, T, ...]
+    lengths : int64 [B]
+    """
+    steps = values.shape[1]
+    for row, length in enumerate(lengths.tolist()):
+        if length < steps:
+            values[row, length:] = 0
+
+
+def reverse_valid(values: Array, lengths: npt.NDArray[np.int64], into: Array | None = None) -> Array:
     """Reverse each sequence's valid steps; what lies past the length becomes zero.
 
     Parameters
     ----------
     values : [B, T, ...]
     lengths : int64 [B]
+    into : [B, T, ...] or None
+        Where to put them; None for new memory.
 
     Returns
     -------
-    [B, T, ...], the same dtype, new memory
+    [B, T, ...], the same dtype
 
     Examples
     --------
@@ -105,7 +101,8 @@ def reverse_valid(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
     array([[3, 2, 1],
            [5, 4, 0]])
     """
-    reversed_values = np.zeros_like(values, order="C")
-    for row, length in enumerate(lengths):
-        reversed_values[row, :length] = values[row, :length][::-1]
-    return reversed_values
+    turned = np.empty_like(values, order="C") if into is None else into
+    for row, length in enumerate(lengths.tolist()):
+        turned[row, :length] = values[row, :length][::-1]
+    clear_padding(turned, lengths)
+    return turned

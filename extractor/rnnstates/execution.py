@@ -1,43 +1,57 @@
 """Running a planned job: read a window, compute its tiles side by side, hand every state to the sink.
 
 One thread a tile. While the tiles of a window are computed the next window is read; two windows are held at most.
-Nothing polls: the reading thread waits for the oldest window's tiles.
+Where time is cut, a tile's task in one window waits for its task in the window before. Nothing polls: the reading
+thread waits for the oldest window's tiles.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from .arrays import Array, Tile
-from .checking import check_finite, check_tokens
-from .errors import BadInput
-from .job import WINDOWS_HELD, Job
-from .network.cells import DERIVED, GATE_STATES
+from .arrays import Array
+from .bands import Band
+from .job import Job
+from .network.cells import GATE_STATES
 from .network.stack import Engine, Stack
-from .output.format import DatasetSpec
-from .output.sink import Sink, to_dtype
-from .planning import Window, tiles, windows
-from .pooling import pool
-from .weights.canonical import Network
+from .output.sink import Sink
+from .planning import Window, pieces, tiles, windows
+from .reading import gather, read_window
+from .sweeping import TileSweep
+from .workspace import Workspace
 
-__all__ = ["Progress", "run"]
+__all__ = ["Progress", "make_stack", "run"]
 
 # Called with the steps done and the steps in all.
 Progress = Callable[[int, int], None]
 
 
-def run(job: Job, engine: Engine, sink: Sink, progress: Progress | None = None) -> int:
+def make_stack(job: Job, engine: Engine) -> Stack:
+    """Prepare the job's weights in an engine.
+
+    Raises
+    ------
+    EngineUnavailable
+        It cannot run one of the layers.
+    """
+    return Stack(job.network, engine, [state for state in job.request.states if state in GATE_STATES])
+
+
+def run(job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress | None = None) -> int:
     """Compute every state of a job.
 
     Parameters
     ----------
     job : Job
     engine : Engine
+    stack : Stack
+        The job's, of this engine.
     sink : Sink
         Gets each row of each dataset once, from several threads.
     progress : callable or None
@@ -55,29 +69,37 @@ def run(job: Job, engine: Engine, sink: Sink, progress: Progress | None = None) 
     int
         How many values were too large for the dtype they are stored in, and became infinite.
     """
-    gates = [state for state in job.request.states if state in GATE_STATES]
-    worker = _Worker(job, sink, Stack(job.network, engine, gates))
+    worker = _Worker(job, stack)
     # Two levels of threads would fight for the cores, and products split among threads round differently.
     with threadpool_limits(1), engine.running():
-        return _run_windows(job, worker, progress)
+        return _run_windows(job, sink, worker, progress)
 
 
-def _run_windows(job: Job, worker: "_Worker", progress: Progress | None) -> int:
+def _run_windows(job: Job, sink: Sink, worker: "_Worker", progress: Progress | None) -> int:
     tally = _Tally(job.shape.valid_steps, progress)
     held: deque[list[Future[_Done]]] = deque()
     threads = ThreadPoolExecutor(job.threads, thread_name_prefix="rnnstates")
+    tasks = _Tasks(job, sink, worker, threads)
+    shape = job.shape
+    cut = windows(shape.lengths, shape.steps, job.grid, padding=shape.padding, sweeps=tuple(job.sweeps))
     try:
-        for window in windows(job.shape.lengths, job.shape.steps, job.grid, padding=job.shape.padding):
-            members = list(_tiles(job, window))
-            block = _Block(read_window(job, window), uses=len(members))
-            held.append([threads.submit(worker.compute, tile, block, window) for tile in members])
-            if len(held) == WINDOWS_HELD:
+        for window in cut:
+            held.append(tasks.submit(window, read_window(job, window)))
+            if len(held) == job.windows_held:
                 tally.wait_for(held.popleft())
         while held:
             tally.wait_for(held.popleft())
     finally:
+        worker.stop.set()
         threads.shutdown(wait=True, cancel_futures=True)
     return tally.overflowed
+
+
+class _Done(NamedTuple):
+    """What a finished task reports."""
+
+    steps: int
+    overflowed: int
 
 
 class _Block:
@@ -99,129 +121,131 @@ class _Block:
                 self.values = None
 
 
-class _Done(NamedTuple):
-    """What a finished tile reports."""
+class _Tasks:
+    """Makes the tasks of each window; used by the reading thread alone."""
 
-    steps: int
-    overflowed: int
+    def __init__(self, job: Job, sink: Sink, worker: "_Worker", threads: ThreadPoolExecutor) -> None:
+        self._job, self._sink, self._worker, self._threads = job, sink, worker, threads
+        self._band: Band | None = None
+        self._members: list[npt.NDArray[np.int64]] = []
+        # By tile and sweep: what it carries, and its task in the window before.
+        self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[_Done] | None]] = {}
+
+    def submit(self, window: Window, values: Array) -> "list[Future[_Done]]":
+        """Start the tasks of a window."""
+        if self._band is None or self._band.rows != window.rows:
+            self._begin_band(window)
+        block = _Block(values, uses=len(self._members))
+        return [self._submit_tile(number, window, block) for number in range(len(self._members))]
+
+    def _begin_band(self, window: Window) -> None:
+        self._members = list(tiles(self._job.shape.lengths[window.rows], self._job.grid))
+        self._sweeps.clear()
+        parties = len(self._members) * len(self._job.sweeps)
+        self._band = Band(self._job, self._sink, window.rows, parties)
+
+    def _submit_tile(self, number: int, window: Window, block: _Block) -> "Future[_Done]":
+        band, members = self._band, self._members[number]
+        assert band is not None
+        if window.first and window.last:
+            return self._threads.submit(self._worker.whole_tile, band, members, block, window)
+        key = number, window.sweeps[0]
+        if window.first:
+            self._sweeps[key] = TileSweep(self._job, band, members, window.sweeps[0]), None
+        sweep, before = self._sweeps[key]
+        future = self._threads.submit(self._worker.part_of_tile, band, members, block, window, sweep, before)
+        self._sweeps[key] = sweep, future
+        return future
 
 
-class _Tally:
-    """Adds up what the tiles report; only the calling thread touches it."""
-
-    def __init__(self, steps: int, progress: Progress | None) -> None:
-        self._all, self._progress = steps, progress
-        self.steps = self.overflowed = 0
-
-    def wait_for(self, tiles_of_a_window: "list[Future[_Done]]") -> None:
-        """Wait for a window's tiles; raises what one of them raised."""
-        for future in as_completed(tiles_of_a_window):
-            done = future.result()
-            self.steps += done.steps
-            self.overflowed += done.overflowed
-            if self._progress is not None:
-                self._progress(self.steps, self._all)
-
-
-def _tiles(job: Job, window: Window) -> Iterator[Array]:
-    return tiles(job.shape.lengths[window.rows], job.grid)
-
-
-def read_window(job: Job, window: Window) -> Array:
-    """Read and check one window.
-
-    Returns
-    -------
-    floating [R, T', I] in the computing precision, or int64 [R, T'] token ids
-    """
-    stored = job.source.read(window.rows, window.steps)
-    lengths = job.shape.lengths[window.rows]
-    place: dict[str, Any] = {
-        "first_row": window.rows.start,
-        "first_step": window.steps.start,
-        "steps": job.shape.steps,
-        "padding": job.shape.padding,
-        "where": job.source.name,
-    }
-    if job.tokens:
-        vocabulary = len(job.network.embedding) if job.network.embedding is not None else 0
-        return check_tokens(stored, lengths, vocabulary=vocabulary, **place)
-    with np.errstate(over="ignore"):
-        block: Array = np.asarray(stored, job.request.precision)
-    if not job.request.allow_nonfinite:
-        check_finite(block, lengths, original=stored, **place)
-    return block
+class _StoppedError(Exception):
+    """The run is being ended; nobody waits for the task any more."""
 
 
 class _Worker:
     """Computes one tile after another; shared by the threads."""
 
-    def __init__(self, job: Job, sink: Sink, stack: Stack) -> None:
-        self._job, self._sink, self._stack = job, sink, stack
-        self._first_rows = job.shape.first_rows()
+    def __init__(self, job: Job, stack: Stack) -> None:
+        self._job, self._stack = job, stack
         embedding = job.network.embedding
-        self._embedding = None if embedding is None else np.asarray(embedding, job.request.precision)
-        self._directions = {part: direction for part, _, direction, _ in job.network.parts()}
+        self._embedding = None if embedding is None else np.asarray(embedding, job.request.computing)
+        self._own = threading.local()
+        self.stop = threading.Event()
 
-    def compute(self, members: Array, block: _Block, window: Window) -> _Done:
-        """Run the tile of these rows of the window and store its states."""
-        tile = self._tile(members, block.values, window)
+    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Block, window: Window) -> _Done:
+        """Run a tile whose sequences lie in the window from end to end."""
+        steps = overflowed = 0
+        for name in window.sweeps:
+            sweep = TileSweep(self._job, band, members, name)
+            done = self._run_pieces(sweep, members, block, window)
+            steps, overflowed = steps + done.steps, overflowed + done.overflowed + sweep.finish()
+            if name == window.sweeps[-1]:
+                block.done()
+            band.finished()
+        return _Done(steps, overflowed)
+
+    def part_of_tile(
+        self,
+        band: Band,
+        members: npt.NDArray[np.int64],
+        block: _Block,
+        window: Window,
+        sweep: TileSweep,
+        before: "Future[_Done] | None",
+    ) -> _Done:
+        """Run a tile's steps in the window, after those in the window before."""
+        if before is not None:
+            # Submitted earlier, so it runs already or has been run: threads take tasks in this order.
+            before.result()
+        done = self._run_pieces(sweep, members, block, window)
         block.done()
-        initial = {} if self._job.initial is None else self._job.initial.read(tile.rows)
-        start = _starts(self._job.network, initial, len(tile.rows), self._job.request.precision)
-        results = self._stack.run(tile, start)
-        overflowed = 0
-        for spec in self._job.specs:
-            overflowed += self._store(spec, tile, results[spec.part], start[spec.part])
-        return _Done(int(tile.lengths.sum()), overflowed)
+        if not window.last:
+            return done
+        overflowed = done.overflowed + sweep.finish()
+        band.finished()
+        return _Done(done.steps, overflowed)
 
-    def _tile(self, members: Array, block: Any, window: Window) -> Tile:
-        rows = np.asarray(members, np.int64) + window.rows.start
-        lengths = self._job.shape.lengths[rows]
-        steps = int(lengths[0])
-        # Zero, not garbage: products of a fused engine may touch what lies past the length.
-        inputs = np.zeros((len(rows), steps, *block.shape[2:]), block.dtype)
-        for place, (member, length) in enumerate(zip(members, lengths, strict=True)):
-            start = 0 if self._job.shape.padding == "post" else block.shape[1] - length
-            inputs[place, :length] = block[member, start : start + length]
-        if self._job.tokens and self._embedding is not None:
-            inputs = self._embedding[inputs]
-        return Tile(rows, inputs, lengths)
+    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Block, window: Window) -> _Done:
+        # Every sweep reads every step; one of them counts.
+        counts = sweep.sweep == next(reversed(self._job.sweeps))
+        steps = overflowed = 0
+        for span in pieces(len(members), window.steps, self._job.grid, sweep.sweep):
+            if self.stop.is_set():
+                raise _StoppedError
+            assert block.values is not None
+            piece = gather(
+                self._job, block.values, window, members=members, span=span, embedding=self._embedding,
+                workspace=self._workspace,
+            )  # fmt: skip
+            if not len(piece.lengths):
+                continue
+            results = self._stack.run(
+                piece.inputs, piece.lengths, sweep.state_before(piece), sweep=sweep.sweep, workspace=self._workspace
+            )
+            overflowed += sweep.take(piece, results)
+            steps += int(piece.lengths.sum()) if counts else 0
+        return _Done(steps, overflowed)
 
-    def _store(self, spec: DatasetSpec, tile: Tile, states: Mapping[str, Array], start: Mapping[str, Array]) -> int:
-        values = _state(states, spec.state)
-        if spec.pooling is not None:
-            direction = self._directions[spec.part]
-            first = start.get(spec.state)
-            vectors = pool(spec.pooling, values, tile.lengths, direction=direction, start=first)
-            pooled, overflowed = to_dtype(vectors, spec.dtype)
-            for row, vector in zip(tile.rows, pooled, strict=True):
-                self._sink.put(spec, int(row), vector[np.newaxis])
-            return overflowed
-        values, overflowed = to_dtype(values, spec.dtype)
-        for row, length, sequence in zip(tile.rows, tile.lengths, values, strict=True):
-            if length:
-                self._sink.put(spec, int(self._first_rows[row]), sequence[:length])
-        return overflowed
+    @property
+    def _workspace(self) -> Workspace:
+        if not hasattr(self._own, "workspace"):
+            self._own.workspace = Workspace()
+        workspace: Workspace = self._own.workspace
+        return workspace
 
 
-def _state(states: Mapping[str, Array], name: str) -> Array:
-    if name not in DERIVED:
-        return states[name]
-    return np.concatenate([states[part] for part in DERIVED[name] if part in states], axis=-1)
+class _Tally:
+    """Adds up what the tasks report; only the calling thread touches it."""
 
+    def __init__(self, steps: int, progress: Progress | None) -> None:
+        self._all, self._progress = steps, progress
+        self.steps = self.overflowed = 0
 
-def _starts(
-    network: Network, given: Mapping[str, Mapping[str, Array]], rows: int, precision: str
-) -> dict[str, dict[str, Array]]:
-    """Give the states that each part starts from, [B, W]: those of the run, else those that its weights bring."""
-    starts: dict[str, dict[str, Array]] = {}
-    for part, _, _, weights in network.parts():
-        learned = {name: np.broadcast_to(values, (rows, len(values))) for name, values in weights.initial.items()}
-        chosen = {**learned, **given.get(part, {})}
-        with np.errstate(over="ignore"):
-            starts[part] = {name: np.asarray(values, precision) for name, values in chosen.items()}
-        for name, values in starts[part].items():
-            if not np.isfinite(values).all():
-                raise BadInput(f"initial state '{name}': is too large for {precision}; use --precision float64.")
-    return starts
+    def wait_for(self, tasks: "list[Future[_Done]]") -> None:
+        """Wait for a window's tasks; raises what one of them raised."""
+        for future in as_completed(tasks):
+            done = future.result()
+            self.steps += done.steps
+            self.overflowed += done.overflowed
+            if self._progress is not None:
+                self._progress(self.steps, self._all)

@@ -3,6 +3,8 @@
 import logging
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ import numpy as np
 from .arrays import Array
 from .errors import BadInput, MemoryBudgetError, OptionError
 from .network.cells import available, carried, state_width
-from .network.engines import choose_engine
+from .network.stack import WHOLE, sweeps
+from .network.tuning import choose_engine, operations, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
 from .planning import Grid, Widths, make_grid, memory_needed
@@ -26,6 +29,9 @@ __all__ = ["WINDOWS_HELD", "Job", "Notes", "choose_network", "prepare"]
 
 # One window is computed while the next is read.
 WINDOWS_HELD = 2
+# The states of a sequence that take no more than this in a dataset are stored with those beside it: a page, below
+# which a hole in the file saves nothing.
+SHORT = 4096
 DEFAULT_UNITS = 64
 
 logger = logging.getLogger("rnnstates")
@@ -58,10 +64,45 @@ class Job:
     specs: tuple[DatasetSpec, ...]
     engine: str
     threads: int
+    windows_held: int
     memory: int
     tokens: bool
     notes: Notes
     initial: InitialStates | None = None
+
+    @cached_property
+    def sweeps(self) -> dict[str, tuple[str, ...]]:
+        """How the network goes over time: parts by sweep."""
+        return sweeps(self.network)
+
+    @property
+    def specs_held(self) -> list[DatasetSpec]:
+        """The datasets that are stored band by band: pooled vectors, and the states of short sequences."""
+        return [spec for spec in self.specs if is_held(spec, self.shape)]
+
+    def initial_of(self, rows: slice) -> dict[str, dict[str, Array]]:
+        """Read the states from which some sequences start: those of the run, else those that the weights bring.
+
+        Returns
+        -------
+        dict
+            From part to name to floating [R, W]; zero is meant where there is none.
+
+        Raises
+        ------
+        BadInput
+            One of them is NaN or infinite.
+        """
+        numbers = np.arange(rows.start, rows.stop)
+        given = {} if self.initial is None else self.initial.read(numbers)
+        learned = {part: weights.initial for part, _, _, weights in self.network.parts()}
+        return {
+            part: {
+                **{name: np.broadcast_to(values, (len(numbers), len(values))) for name, values in own.items()},
+                **given.get(part, {}),
+            }
+            for part, own in learned.items()
+        }
 
     def close(self) -> None:
         """Close the files that the job reads."""
@@ -121,7 +162,10 @@ def prepare(
         shape = Shape(read_lengths(lengths, source), source.shape[1], request.layout, request.padding)
         _note_data(source, shape, request, notes, tokens=tokens)
         _check_states(network, request, notes)
-        job = _plan(source, network, request, shape=shape, ids=open_ids(ids, source), tokens=tokens, notes=notes)
+        job = _plan(
+            source, network, request, shape=shape, ids=open_ids(ids, source), tokens=tokens, notes=notes,
+            continued=initial is not None,
+        )  # fmt: skip
         return job if initial is None else replace(job, initial=_initial(initial, network, shape, notes))
     except BaseException:
         source.close()
@@ -212,7 +256,7 @@ def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> Init
 def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
     if shape.sequences == 0:
         notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
-    if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > np.dtype(request.precision).itemsize:
+    if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > request.computing.itemsize:
         notes.say(
             f"{source.name}: {source.dtype} inputs are computed in {request.precision}; --precision float64 keeps them."
         )
@@ -224,24 +268,38 @@ def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, 
 
 
 def _plan(
-    source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes
-) -> Job:
-    precision = np.dtype(request.precision)
+    source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes,
+    continued: bool,
+) -> Job:  # fmt: skip
     specs = plan_datasets(
-        network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=precision
+        network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing
     )
-    widths = _widths(source, network, request)
-    grid = make_grid(shape.steps, widths, source.rows_together)
-    threads, memory = _fit_memory(request, shape.lengths, grid, widths)
-    engine = choose_engine(network, shape.valid_steps) if request.engine == "auto" else request.engine
+    engine = request.engine
+    if engine == "auto":
+        engine = choose_engine(network, shape.lengths, precision=request.precision)
+    cut = WHOLE not in sweeps(network)
+    held = [spec for spec in specs if is_held(spec, shape)]
+    widths = _widths(source, network, request, held=held, steps=shape.steps, continued=continued)
+    grid = make_grid(
+        (shape.sequences, shape.steps), widths, tile_rows=tile_rows(engine, shape.sequences), cut=cut,
+        rows_together=source.rows_together,
+    )  # fmt: skip
+    threads, windows_held, memory = _fit_memory(request, shape.lengths, grid, widths)
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
-        threads=threads, memory=memory, tokens=tokens, notes=notes,
+        threads=threads, windows_held=windows_held, memory=memory, tokens=tokens, notes=notes,
     )  # fmt: skip
 
 
-def _widths(source: Source, network: Network, request: Request) -> Widths:
-    item = np.dtype(request.precision).itemsize
+def is_held(spec: DatasetSpec, shape: Shape) -> bool:
+    """Tell whether a dataset is stored band by band rather than sequence by sequence."""
+    return spec.pooling is not None or shape.steps * spec.width * spec.dtype.itemsize <= SHORT
+
+
+def _widths(
+    source: Source, network: Network, request: Request, *, held: list[DatasetSpec], steps: int, continued: bool
+) -> Widths:
+    item = request.computing.itemsize
     states = pooled = 0
     for _, _, _, weights in network.parts():
         kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
@@ -249,15 +307,26 @@ def _widths(source: Source, network: Network, request: Request) -> Widths:
         states += sum(2 * state_width(weights, state) * item for state in kept)
         pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
     stored = source.dtype.itemsize * (source.shape[2] if len(source.shape) == 3 else 1)
-    return Widths(stored=stored, computed=2 * network.features * item, states=states + 2 * pooled)
+    # A vector as it is stored and three times in float64 while it is added up.
+    of_sequence = sum(
+        spec.width * (spec.dtype.itemsize * steps if spec.pooling is None else spec.dtype.itemsize + 24)
+        for spec in held
+    )
+    carry = 8 * sum(state_width(weights, name) for _, _, _, weights in network.parts() for name in carried(weights))
+    return Widths(
+        stored=stored, computed=2 * network.features * item, states=states + 2 * pooled,
+        kept=of_sequence + carry * (2 if continued else 1), operations=operations(network),
+    )  # fmt: skip
 
 
-def _fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int]:
-    """Choose the threads that fit ``--memory``; the results do not depend on it."""
-    for threads in range(request.threads, 0, -1):
-        needed = memory_needed(np.asarray(lengths, np.int64), grid, widths, windows_held=WINDOWS_HELD, threads=threads)
+def _fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int, int]:
+    """Choose the threads and windows that fit ``--memory``; the results do not depend on them."""
+    for windows_held, threads in product(range(WINDOWS_HELD, 0, -1), range(request.threads, 0, -1)):
+        needed = memory_needed(
+            np.asarray(lengths, np.int64), grid, widths, windows_held=windows_held, threads=threads
+        )  # fmt: skip
         if request.memory is None or needed <= request.memory:
-            return threads, needed
+            return threads, windows_held, needed
     raise MemoryBudgetError(
         f"--memory {request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
         f"{int(lengths.max())} steps); give at least --memory {-(-needed // 2**20)}M."

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .errors import MemoryBudgetError
-from .execution import Progress, run
+from .execution import Progress, make_stack, run
 from .job import Job, choose_network, prepare
 from .network.engines import make_engine
-from .network.stack import Engine
+from .network.stack import Engine, Stack
 from .output.destination import check_destination, check_space, free_space
 from .output.format import group_name
 from .output.layout import Contents
@@ -98,11 +98,11 @@ def extract(
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
     engine : str
-        ``auto``, ``tensorflow`` or ``numpy``.
+        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``.
     precision : str
-        ``float32`` or ``float64``: what is computed in.
+        ``float32``, ``float64``, or ``bfloat16`` (for products; the rest is float32): what is computed in.
     dtype : str or None
-        ``float32``, ``float16`` or ``float64``: what is stored; None for the precision.
+        ``float32``, ``float16`` or ``float64``: what is stored; None for the precision (float32 with bfloat16).
     threads : int or None
         Tiles computed at once; None for one a core. The results do not depend on it.
     memory : int, str or None
@@ -153,11 +153,12 @@ def extract(
         if save_weights is not None:
             write_weights(job.network, save_weights)
         started = make_engine(job.engine, job.request.precision)
-        about = describe_run(job, started.device, provenance or {})
+        stack = make_stack(job, started)
+        about = describe_run(job, started.device, stack.executors, provenance or {})
         if place is None:
-            return _to_memory(job, started, about, progress)
+            return _to_memory(job, started, stack, about=about, progress=progress)
         contents = Contents(job.specs, job.shape, job.network, job.ids, about)
-        return _to_file(job, started, contents, place=place, force=force, progress=progress)
+        return _to_file(job, started, stack, contents=contents, place=place, force=force, progress=progress)
     except MemoryError as reason:
         raise MemoryBudgetError(
             f"out of memory; this job holds about {job.memory} bytes at once with {job.threads} threads. Use fewer "
@@ -248,18 +249,18 @@ def _prepare(
 
 
 def _to_file(
-    job: Job, engine: Engine, contents: Contents, *, place: Path, force: bool, progress: Progress | None
+    job: Job, engine: Engine, stack: Stack, *, contents: Contents, place: Path, force: bool, progress: Progress | None
 ) -> States:
     with FileSink(place, contents, force=force) as sink:
-        _warn_of_overflow(job, run(job, engine, sink, progress))
+        _warn_of_overflow(job, run(job, engine, stack, sink, progress))
         sink.commit()
     return open_states(place)
 
 
-def _to_memory(job: Job, engine: Engine, about: str, progress: Progress | None) -> States:
+def _to_memory(job: Job, engine: Engine, stack: Stack, *, about: str, progress: Progress | None) -> States:
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
     sink = MemorySink(job.specs, job.shape, ids)
-    _warn_of_overflow(job, run(job, engine, sink, progress))
+    _warn_of_overflow(job, run(job, engine, stack, sink, progress))
     return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
 
 

@@ -1,31 +1,40 @@
-"""From lengths to windows of consecutive rows, and from a window to tiles of similar length. Pure.
+"""From lengths to windows, from a window to tiles of similar length, from a tile to pieces of time. Pure.
 
-A window is what is read at once; a tile is what one thread runs at once. The grid depends on the lengths, the widths
-and the constants below only, never on the number of threads or on ``--memory``, so that the same command on the same
-input gives the same bits wherever it runs. ``Grid`` is recorded in the output.
+A window is what is read at once: consecutive rows (a band), and of long sequences a stretch of time. A tile is what one
+thread runs: sequences of the band of similar length. A piece is what it runs in one go; where time is cut, the states
+are handed on from piece to piece.
+
+The grid depends on the lengths, the widths, the network and the engine only, never on the number of threads or on
+``--memory``, so that the same command on the same input gives the same bits wherever it runs. ``Grid`` is recorded in
+the output.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Grid", "Widths", "Window", "make_grid", "tiles", "windows"]
+__all__ = ["Grid", "Widths", "Window", "make_grid", "memory_needed", "pieces", "tiles", "windows"]
 
 Rows = npt.NDArray[np.int64]
 
-# Bytes read at once, before conversion. Large enough to sort by length inside, small enough to have three of them.
+# Bytes read at once, before conversion, and kept a band. Large enough to sort by length inside, small enough to have
+# three of them.
 WINDOW_BYTES = 16 * 2**20
-# Sequences a tile: larger ones fall out of the cache (performance: 64 rows beat 512 twice over at 1024 units).
-TILE_ROWS = 64
-# Bytes of inputs and states a tile may take; bounds the tiles of very long sequences.
+# Bytes of inputs and states a piece may take.
 TILE_BYTES = 16 * 2**20
+# Floating-point operations of a piece: some tenths of a second, after which an interruption is noticed.
+PIECE_OPERATIONS = 2e10
+# Tiles in a band whose sequences are too long for one window, so that as many threads have work.
+TILES_TOGETHER = 8
+# The sweep that reads from the end (network.stack.sweeps).
+BACKWARD = "backward"
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Bytes of one step.
+    """Bytes of one step, but for the last two.
 
     Parameters
     ----------
@@ -35,29 +44,41 @@ class Widths:
         As the first layer reads it: features in the computing precision.
     states : int
         All states of all layers in the computing precision, with what pooling them takes.
+    kept : int
+        Bytes of one sequence that are held until its band is finished: pooled vectors, the states of short sequences,
+        the states it starts from.
+    operations : int
+        Floating-point operations of one step.
     """
 
     stored: int
     computed: int
     states: int
+    kept: int = 0
+    operations: int = 0
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How rows are cut; the same grid means the same tiles.
+    """How an input is cut; the same grid means the same tiles.
 
     Parameters
     ----------
-    window_rows : int
-        Rows read at once.
-    tile_rows, tile_steps : int
-        The most sequences of a tile, and the most steps (sequences times longest length) unless one sequence alone
-        has more.
+    window_rows, window_steps : int
+        Rows and steps read at once.
+    tile_rows : int
+        The most sequences of a tile.
+    tile_steps : int
+        The most steps (sequences times steps) of a piece, unless one step of all its sequences is more.
+    cut : bool
+        Whether sequences may be cut in time. If not, tiles of long sequences have less of them instead.
     """
 
     window_rows: int
+    window_steps: int
     tile_rows: int
     tile_steps: int
+    cut: bool = False
 
     def as_dict(self) -> dict[str, int]:
         """Give the grid in JSON types."""
@@ -66,31 +87,61 @@ class Grid:
 
 @dataclass(frozen=True)
 class Window:
-    """Consecutive rows, and the steps that hold all their valid ones."""
+    """Consecutive rows and steps, and what is done with them.
+
+    Parameters
+    ----------
+    rows, steps : slice
+        Positions in the input.
+    sweeps : tuple of str
+        Which sweeps over time read it: all, or one where time is cut.
+    first, last : bool
+        Whether it is the first and the last of its band for these sweeps.
+    """
 
     rows: slice
     steps: slice
+    sweeps: tuple[str, ...] = ("whole",)
+    first: bool = True
+    last: bool = True
 
 
-def make_grid(steps: int, widths: Widths, rows_together: int = 1) -> Grid:
+def make_grid(
+    shape: tuple[int, int], widths: Widths, *, tile_rows: int, cut: bool = False, rows_together: int = 1
+) -> Grid:
     """Choose the cut for an input.
 
     Parameters
     ----------
-    steps : int
-        T, the padded length.
+    shape : (int, int)
+        N and T, the padded length.
     widths : Widths
+    tile_rows : int
+        The most sequences of a tile; the engine's choice.
+    cut : bool
+        Whether sequences may be cut in time.
     rows_together : int
         Rows best read at once (a chunk's); window edges fall on multiples of it where a window is that large.
     """
-    window_rows = max(1, WINDOW_BYTES // (steps * widths.stored))
+    sequences, steps = shape
+    window_rows = max(1, min(WINDOW_BYTES // (steps * widths.stored), WINDOW_BYTES // max(1, widths.kept)))
+    window_steps = steps
+    together = min(TILES_TOGETHER * tile_rows, max(1, sequences))
+    if cut and (window_rows < together or steps * widths.stored > WINDOW_BYTES):
+        window_rows = together
+        window_steps = min(steps, max(1, WINDOW_BYTES // (window_rows * widths.stored)))
     if window_rows > rows_together:
         window_rows -= window_rows % rows_together
-    return Grid(window_rows, TILE_ROWS, max(1, TILE_BYTES // (widths.computed + widths.states)))
+    tile_steps = TILE_BYTES // (widths.computed + widths.states)
+    if cut:
+        tile_steps = min(tile_steps, int(PIECE_OPERATIONS / max(1, widths.operations)))
+    return Grid(window_rows, window_steps, tile_rows, max(1, tile_steps), cut)
 
 
-def windows(lengths: Rows, steps: int, grid: Grid, *, padding: str = "post") -> Iterator[Window]:
-    """Yield the windows from the first row to the last.
+def windows(
+    lengths: Rows, steps: int, grid: Grid, *, padding: str = "post", sweeps: Sequence[str] = ("whole",)
+) -> Iterator[Window]:
+    """Yield the windows, band by band; those of a cut band for all sweeps in turns.
 
     Parameters
     ----------
@@ -99,39 +150,75 @@ def windows(lengths: Rows, steps: int, grid: Grid, *, padding: str = "post") -> 
         T.
     padding : str
         ``post``: the valid steps come first. ``pre``: last.
+    sweeps : sequence of str
+        What goes over each band; ``backward`` begins at the end.
     """
     for start in range(0, len(lengths), grid.window_rows):
-        stop = min(start + grid.window_rows, len(lengths))
-        longest = int(lengths[start:stop].max())
+        rows = slice(start, min(start + grid.window_rows, len(lengths)))
+        longest = int(lengths[rows].max())
         valid = slice(0, longest) if padding == "post" else slice(steps - longest, steps)
-        yield Window(slice(start, stop), valid)
+        spans = list(_spans(valid, grid.window_steps)) or [valid]
+        if len(spans) == 1:
+            yield Window(rows, valid, tuple(sweeps))
+            continue
+        for number in range(len(spans)):
+            for sweep in sweeps:
+                span = spans[-1 - number] if sweep == BACKWARD else spans[number]
+                yield Window(rows, span, (sweep,), number == 0, number == len(spans) - 1)
 
 
 def tiles(lengths: Rows, grid: Grid) -> Iterator[Rows]:
-    """Cut a window into tiles, the longest sequences first.
+    """Cut a band into tiles, the longest sequences first.
 
     Parameters
     ----------
     lengths : int64 [R]
-        Of the window's rows.
+        Of the band's rows.
 
     Yields
     ------
     int64 [B]
-        Numbers of rows inside the window, longest first; equal lengths keep the rows' order.
+        Numbers of rows inside the band, longest first; equal lengths keep the rows' order.
 
     Examples
     --------
-    >>> [tile.tolist() for tile in tiles(np.array([1, 5, 4, 5]), Grid(4, tile_rows=2, tile_steps=100))]
+    >>> [tile.tolist() for tile in tiles(np.array([1, 5, 4, 5]), Grid(4, 5, tile_rows=2, tile_steps=100))]
     [[1, 3], [2, 0]]
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
         longest = max(1, int(lengths[order[start]]))
-        stop = start + max(1, min(grid.tile_rows, grid.tile_steps // longest))
+        rows = grid.tile_rows if grid.cut else min(grid.tile_rows, grid.tile_steps // longest)
+        stop = start + max(1, rows)
         yield order[start:stop]
         start = stop
+
+
+def pieces(rows: int, steps: slice, grid: Grid, sweep: str) -> list[slice]:
+    """Cut a window's steps for a tile, in the order in which a sweep reads them.
+
+    Parameters
+    ----------
+    rows : int
+        B, the sequences of the tile.
+    steps : slice
+        Of the window.
+    sweep : str
+
+    Examples
+    --------
+    >>> pieces(2, slice(10, 20), Grid(4, 100, tile_rows=2, tile_steps=8, cut=True), "backward")
+    [slice(18, 20, None), slice(14, 18, None), slice(10, 14, None)]
+    """
+    if not grid.cut:
+        return [steps]
+    cut = list(_spans(steps, max(1, grid.tile_steps // rows)))
+    return cut[::-1] if sweep == BACKWARD else cut
+
+
+def _spans(steps: slice, most: int) -> Iterator[slice]:
+    return (slice(at, min(at + most, steps.stop)) for at in range(steps.start, steps.stop, most))
 
 
 def memory_needed(lengths: Rows, grid: Grid, widths: Widths, *, windows_held: int, threads: int) -> int:
@@ -148,9 +235,15 @@ def memory_needed(lengths: Rows, grid: Grid, widths: Widths, *, windows_held: in
     if not len(lengths):
         return 0
     longest = int(lengths.max())
-    window_steps: int = max(
-        (w.rows.stop - w.rows.start) * (w.steps.stop - w.steps.start) for w in windows(lengths, longest, grid)
-    )
-    tile_steps: int = max(longest, min(grid.tile_steps, grid.tile_rows * longest))
+    starts = np.arange(0, len(lengths), grid.window_rows)
+    rows = np.minimum(grid.window_rows, len(lengths) - starts)
+    window_steps = int((rows * np.minimum(np.maximum.reduceat(lengths, starts), grid.window_steps)).max())
+    tile_rows = min(grid.tile_rows, len(lengths))
+    if grid.cut:
+        tile_steps = min(max(grid.tile_steps, tile_rows), tile_rows * min(longest, grid.window_steps))
+    else:
+        tile_steps = max(longest, min(grid.tile_steps, tile_rows * longest))
     held = windows_held * window_steps * (widths.stored + widths.computed)
-    return held + threads * tile_steps * (widths.computed + widths.states)
+    # One band more than windows may have unfinished sequences.
+    kept = (windows_held + 1) * int(rows.max()) * widths.kept
+    return held + kept + threads * tile_steps * (widths.computed + widths.states)

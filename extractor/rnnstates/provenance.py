@@ -5,9 +5,12 @@ import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from .job import Job
+from .sources.identity import sample_file
+from .sources.initial import InitialStates
 from .version import __version__
 
 __all__ = ["provenance"]
@@ -17,7 +20,7 @@ LIBRARIES = ("numpy", "h5py", "tensorflow")
 LONGEST_COMMAND = 16384
 
 
-def provenance(job: Job, device: str, extra: Mapping[str, Any]) -> str:
+def provenance(job: Job, device: str, executors: Mapping[str, str], extra: Mapping[str, Any]) -> str:
     """Describe a job.
 
     Parameters
@@ -25,6 +28,8 @@ def provenance(job: Job, device: str, extra: Mapping[str, Any]) -> str:
     job : Job
     device : str
         What the engine runs on.
+    executors : mapping
+        What computes each part of the network, by its path.
     extra : mapping
         ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
     """
@@ -37,17 +42,32 @@ def provenance(job: Job, device: str, extra: Mapping[str, Any]) -> str:
         "libraries": {name: _version(name) for name in LIBRARIES},
         "engine": job.engine,
         "device": device,
+        "executors": dict(executors),
         "precision": request.precision,
+        "dtype": request.dtype.name,
+        "allow_nonfinite": request.allow_nonfinite,
+        "ids": job.ids is not None,
         "input": dict(job.source.identity),
         "weights": dict(job.network.origin),
+        "hidden_widths": [weights.width for _, _, _, weights in job.network.parts()],
         "tokens": job.tokens,
         "initial_state": None if job.initial is None else {"from": job.initial.where, "states": job.initial.named()},
+        "initial_state_file": _initial_file(job.initial),
         "states": list(request.states),
         "pool": list(request.pool),
         "plan": job.grid.as_dict(),
         "notes": list(job.notes),
     }
     return json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
+    """Tell the file of the initial states from another one; None for states that came in memory."""
+    if initial is None or not Path(initial.where).is_file():
+        return None
+    with Path(initial.where).open("rb") as file:
+        sample = sample_file(file)
+    return {name: sample[name] for name in ("size", "sample_sha256")}
 
 
 def _version(name: str) -> str | None:

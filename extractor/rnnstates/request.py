@@ -53,6 +53,15 @@ class Request:
     memory: int | None
     allow_nonfinite: bool
 
+    @property
+    def computing(self) -> np.dtype[Any]:
+        """The dtype of inputs and states while they are computed; in bfloat16 products alone are rounded to it."""
+        return _computing(self.precision)
+
+
+def _computing(precision: str) -> np.dtype[Any]:
+    return np.dtype("float32" if precision == "bfloat16" else precision)
+
 
 def make_request(
     *,
@@ -74,13 +83,14 @@ def make_request(
     OptionError
         An unknown word, with the nearest known one; a number out of range; nothing to compute.
     """
+    precision = _one("precision", precision, PRECISIONS)
     request = Request(
         states=_names("states", states, STATES),
         pool=_names("pool", pool, tuple(POOLINGS)),
         layout=_one("layout", layout, LAYOUTS),
         padding=_one("padding", padding, PADDINGS),
-        dtype=np.dtype(_one("dtype", dtype or precision, DTYPES)),
-        precision=_one("precision", precision, PRECISIONS),
+        dtype=np.dtype(_one("dtype", dtype or _computing(precision).name, DTYPES)),
+        precision=precision,
         engine=_one("engine", engine, ("auto", *ENGINES)),
         threads=_threads(threads),
         memory=parse_size(memory) if isinstance(memory, str) else memory,

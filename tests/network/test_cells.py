@@ -10,9 +10,9 @@ from rnnstates.network.cells import CELLS, GATE_STATES
 from rnnstates.network.engines import make_engine
 from rnnstates.weights.canonical import CARRIED, GATES, LayerWeights, Network, RecurrentLayer
 
-from ..builders import cell_weights, ragged
+from ..builders import BUILT_ENGINES, cell_weights, ragged
 
-ENGINES = sorted(rnnstates.ENGINES)
+ENGINES = BUILT_ENGINES
 LENGTHS = np.array([7, 4, 0, 1])
 
 

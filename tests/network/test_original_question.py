@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from rnnstates.arrays import Tile
 from rnnstates.network.engines import ENGINES, make_engine
 from rnnstates.network.stack import Stack
 from rnnstates.weights.canonical import LayerWeights, Network, RecurrentLayer
@@ -28,7 +27,7 @@ def question():
 def states(request, question):
     inputs, weights, _ = question
     network = Network((RecurrentLayer("lstm", forward=weights),))
-    return Stack(network, make_engine(request.param, "float64")).run(Tile(np.arange(N), inputs, LENGTHS))[""]
+    return Stack(network, make_engine(request.param, "float64")).run(inputs, LENGTHS)[""]
 
 
 def test_every_cell_and_hidden_state_is_the_one_tensorflow_1_computes(question, states):
@@ -57,5 +56,5 @@ def test_a_forgotten_forget_bias_would_be_seen(question):
     inputs, weights, theirs = question
     plain = LayerWeights(weights.kernel, weights.recurrent_kernel, weights.bias)
     network = Network((RecurrentLayer("lstm", forward=plain),))
-    states = Stack(network, make_engine("numpy", "float64")).run(Tile(np.arange(N), inputs, LENGTHS))[""]
+    states = Stack(network, make_engine("numpy", "float64")).run(inputs, LENGTHS)[""]
     assert np.abs(states["cell"] - theirs["states"][..., :H]).max() > 0.1

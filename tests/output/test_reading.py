@@ -147,7 +147,8 @@ def test_provenance_says_how_the_states_were_made(files):
     assert made["input"]["kind"] == "memory"
     assert made["libraries"]["numpy"] == np.__version__
     assert made["started"].endswith("Z")
-    assert set(made["plan"]) == {"window_rows", "tile_rows", "tile_steps"}
+    assert set(made["plan"]) == {"window_rows", "window_steps", "tile_rows", "tile_steps", "cut"}
+    assert set(made["executors"]) == {""}
     assert json.loads(json.dumps(made)) == made
 
 

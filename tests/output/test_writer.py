@@ -27,7 +27,7 @@ def contents(layout="padded", network=None, states=("hidden", "cell"), pool=("me
 
 
 def fill(sink, made):
-    first_rows = made.shape.first_rows()
+    first_rows = made.shape.first_rows
     for spec in made.specs:
         if spec.pooling is None:
             for row, length in enumerate(LENGTHS):
@@ -50,7 +50,7 @@ def test_what_is_put_is_what_h5py_reads(tmp_path, layout, network):
             rows = expected.reshape(-1, spec.width)
             for row, length in enumerate(LENGTHS):
                 if spec.pooling is None:
-                    start = made.shape.first_rows()[row]
+                    start = made.shape.first_rows[row]
                     rows[start : start + length] = row + 1
                 else:
                     rows[row] = 10 + row
@@ -91,7 +91,7 @@ def test_padding_takes_no_disk(tmp_path):
     )
     with FileSink(tmp_path / "out.h5", Contents(specs, shape, network, None, "{}")) as sink:
         for row in range(2):
-            sink.put(specs[0], int(shape.first_rows()[row]), np.ones((1, 64), np.float32))
+            sink.put(specs[0], int(shape.first_rows[row]), np.ones((1, 64), np.float32))
         sink.commit()
     found = os.stat(tmp_path / "out.h5")
     assert found.st_size > 50_000_000

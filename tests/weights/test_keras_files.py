@@ -75,6 +75,7 @@ def test_provenance_says_how_the_file_was_understood(keras, kind, tmp_path):
             "legacy weights.h5": "legacy Keras weights (.h5)",
         }[kind],
         "version": keras.__version__,
+        "options": {},
         "convention": "keras lstm",
         "gate_order": "input_gate, forget_gate, candidate, output_gate",
         "forget_bias": "in the stored bias; 0.0 is added at run time",

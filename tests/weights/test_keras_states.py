@@ -7,6 +7,7 @@ import pytest
 
 import rnnstates
 
+from ..builders import BUILT_ENGINES
 from .keras_models import KINDS, bidirectional, keras_of, layer_named, lstm, randomise, save, stacked
 
 LENGTHS = np.array([6, 3, 0, 1])
@@ -67,7 +68,7 @@ def asked(build, precision):
     return model, inputs, rows
 
 
-@pytest.mark.parametrize("engine", sorted(rnnstates.ENGINES))
+@pytest.mark.parametrize("engine", BUILT_ENGINES)
 @pytest.mark.parametrize("precision", sorted(ATOL))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("build", NAMES, ids=lambda build: build.__name__)
@@ -132,6 +133,6 @@ def test_activations_are_those_of_keras(activation, tmp_path):
     model = randomise(keras.Sequential([keras.Input((None, 3)), layer]))
     model.save(tmp_path / "m.keras")
     inputs = np.random.default_rng(3).normal(size=(2, 5, 3)).astype(np.float32)
-    for engine in sorted(rnnstates.ENGINES):
+    for engine in BUILT_ENGINES:
         states = rnnstates.extract(inputs, "full", weights=tmp_path / "m.keras", engine=engine)
         np.testing.assert_allclose(states["hidden"], np.array(model(inputs)), atol=1e-6)

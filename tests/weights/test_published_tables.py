@@ -11,7 +11,9 @@ import rnnstates
 from rnnstates import LayerWeights, Network, RecurrentLayer
 from rnnstates.weights.canonical import GATES
 
-ENGINES = sorted(rnnstates.ENGINES)
+from ..builders import BUILT_ENGINES
+
+ENGINES = BUILT_ENGINES
 
 
 def constant(cell, features, units, *, bias=0.03, unit_forget_bias=True, **options):

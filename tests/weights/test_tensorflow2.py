@@ -12,6 +12,7 @@ from rnnstates.tensorflow_start import import_tensorflow
 from rnnstates.weights.load import describe_weights
 from rnnstates.weights.readers import checkpoint
 
+from ..builders import BUILT_ENGINES
 from .census import parity
 from .keras_models import keras_of, randomise
 
@@ -74,7 +75,7 @@ def check(path, model, precision="float32", top="high"):
     reads = keras.Model(model.inputs[0], [model.get_layer(name).output for name in ("both", *LAYERS.values())])
     rows = [reads(inputs[row : row + 1, :length]) if length else () for row, length in enumerate(LENGTHS)]
     layer = next(name for name in layer_names(path) if name.split("/")[-1] == top)
-    for engine in sorted(rnnstates.ENGINES):
+    for engine in BUILT_ENGINES:
         states = rnnstates.extract(inputs, LENGTHS, weights=path, layer=layer, engine=engine, precision=precision)
         for row, length in enumerate(LENGTHS):
             for name, values in zip(("both", *LAYERS), rows[row], strict=False):

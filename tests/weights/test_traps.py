@@ -14,7 +14,7 @@ from rnnstates import Network, RecurrentLayer
 from rnnstates.weights.conventions import CONVENTIONS
 from rnnstates.weights.convert import to_layer_weights
 
-from ..builders import cell_weights, ragged
+from ..builders import BUILT_ENGINES, cell_weights, ragged
 
 HERE, OTHERS = "tests.weights.test_traps", "tests.weights.test_"
 
@@ -189,7 +189,7 @@ KERAS = CONVENTIONS["keras"]["lstm"]
 
 def test_a_cell_state_beyond_3_is_not_clipped_unasked():
     weights = cell_weights("lstm", 3, 5, activation="relu", forget_bias=5.0)
-    for engine in rnnstates.ENGINES:
+    for engine in BUILT_ENGINES:
         assert states_of(weights, engine=engine)["cell"].max() > 3
 
 

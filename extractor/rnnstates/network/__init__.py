@@ -1,4 +1,4 @@
 """Running a network: cells know one step, an unroll knows time, a stack knows layers and directions.
 
-Nothing here knows files. TensorFlow is imported by ``unroll`` alone, when an engine of that name is made.
+Nothing here knows files. TensorFlow is imported by ``tensorflow_engine`` alone, when an engine of that name is made.
 """

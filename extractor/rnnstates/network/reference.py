@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
+from ..arrays import Array, clear_padding
+from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
+from ..workspace import Workspace
 from .cells import CELLS, state_width
 
 __all__ = ["NumpyEngine", "NumpyOps", "live_rows", "start_states"]
@@ -62,12 +64,22 @@ class NumpyEngine:
     ----------
     precision : str
         ``float32`` or ``float64``.
+
+    Raises
+    ------
+    EngineUnavailable
+        It is asked for bfloat16.
     """
 
     name = "numpy"
     device = "CPU"
 
     def __init__(self, precision: str) -> None:
+        if precision == "bfloat16":
+            raise EngineUnavailable(
+                "--precision bfloat16: NumPy does not multiply in it; use --engine compiled or tensorflow, or "
+                "--precision float32."
+            )
         self.dtype = np.dtype(precision)
 
     def running(self) -> AbstractContextManager[None]:
@@ -82,6 +94,8 @@ class NumpyEngine:
 class NumpyUnroll:
     """One layer, one direction, over all steps of a tile."""
 
+    executor = "numpy"
+
     def __init__(self, weights: LayerWeights, dtype: "np.dtype[Any]", gates: Sequence[str]) -> None:
         self._cell = CELLS[weights.cell]
         self._parameters = self._cell.prepare(weights, dtype)
@@ -89,7 +103,11 @@ class NumpyUnroll:
         self._gates, self._dtype = tuple(gates), dtype
 
     def __call__(
-        self, inputs: Array, lengths: npt.NDArray[np.int64], initial: Mapping[str, Array] | None = None
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
     ) -> dict[str, Array]:
         """Run the tile; at each step only the sequences that still have steps are computed.
 
@@ -101,6 +119,8 @@ class NumpyUnroll:
             Never increasing.
         initial : mapping or None
             States floating [B, W] to start from, by name; zero for those that are not named.
+        workspace : Workspace or None
+            Where the results may lie until its next use; None for memory of their own.
 
         Returns
         -------
@@ -108,7 +128,10 @@ class NumpyUnroll:
             From the name of each state and gate to floating [B, T, W]; zero past the length.
         """
         rows, steps = inputs.shape[:2]
-        collected = {name: np.zeros((rows, steps, width), self._dtype) for name, width in self._widths.items()}
+        space = workspace or Workspace()
+        collected = {name: space.array(name, (rows, steps, width), self._dtype) for name, width in self._widths.items()}
+        for values in collected.values():
+            clear_padding(values, lengths)
         state = self._cell.state(**start_states(self._cell.state._fields, rows, self._widths, self._dtype, initial))
         with np.errstate(over="ignore", invalid="ignore"):
             for step, live in enumerate(live_rows(lengths, steps)):

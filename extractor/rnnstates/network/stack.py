@@ -1,18 +1,25 @@
-"""A stack of layers over one tile: which layer reads what, in which direction, from which state."""
+"""A stack of layers over one piece of a tile: which layer reads what, in which direction, from which state.
 
-from collections.abc import Mapping, Sequence
+Time may be cut where nothing waits for the end of a sequence: then each direction is a *sweep* of its own, which goes
+over the pieces in the order in which it reads them and hands its states on from one to the next. Where a layer reads
+both directions of the layer below, there is one sweep, ``whole``, and sequences cannot be cut.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array, Tile, reverse_valid
-from ..weights.canonical import Direction, LayerWeights, Network
+from ..arrays import Array, reverse_valid
+from ..weights.canonical import DIRECTIONS, Direction, LayerWeights, Network
+from ..workspace import Workspace
 from .cells import CELLS
 
-__all__ = ["Engine", "Stack", "States", "Unroll"]
+__all__ = ["WHOLE", "Engine", "Initial", "Stack", "States", "Unroll", "sweeps"]
 
+WHOLE = "whole"
 # The states and gates of one layer in one direction, by name: floating [B, T, W], zero past the length.
 States = dict[str, Array]
 # The states to start from, by the part's path and the state's name: floating [B, W].
@@ -20,14 +27,26 @@ Initial = Mapping[str, Mapping[str, Array]]
 
 
 class Unroll(Protocol):
-    """Runs one layer in one direction over the steps of a tile."""
+    """Runs one layer in one direction over the steps of a tile.
+
+    Attributes
+    ----------
+    executor : str
+        What computes, for the record: ``compiled``, ``numpy``, ``fused``, ….
+    """
+
+    executor: str
 
     def __call__(
-        self, inputs: Array, lengths: npt.NDArray[np.int64], initial: Mapping[str, Array] | None = None
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
     ) -> States:
         """Map inputs [B, T, I], non-increasing lengths [B] and first states [B, W] to the states of every step.
 
-        What stands in ``inputs`` past a length must never be read.
+        What stands in ``inputs`` past a length must never be read. The results may lie in ``workspace``.
         """
 
 
@@ -42,6 +61,35 @@ class Engine(Protocol):
 
     def running(self) -> AbstractContextManager[None]:
         """Be entered around the runs of a job, for settings of the library that hold meanwhile."""
+
+
+def sweeps(network: Network) -> dict[str, tuple[str, ...]]:
+    """Say how a network goes over time.
+
+    Returns
+    -------
+    dict
+        From ``forward`` or ``backward`` to the paths of the parts that are run so, each over one piece after another;
+        or from ``whole`` to all of them, which need each sequence in one piece.
+    """
+    parts = {
+        direction: tuple(part for part, _, its, _ in network.parts() if its == direction) for direction in DIRECTIONS
+    }
+    if any(waits_for != {direction} for direction, waits_for in _waiting(network)):
+        return {WHOLE: tuple(part for part, *_ in network.parts())}
+    return {direction: of_direction for direction, of_direction in parts.items() if of_direction}
+
+
+def _waiting(network: Network) -> Iterator[tuple[Direction, set[Direction]]]:
+    """Yield, for each part, its direction and those of all parts that it reads, directly or not."""
+    below: dict[Direction, set[Direction]] = {direction: {direction} for direction in DIRECTIONS}
+    merge = "apart"
+    for layer in network.layers:
+        everything = set().union(*below.values())
+        here = {direction: {direction} | (below[direction] if merge == "apart" else everything)
+                for direction in layer.directions}  # fmt: skip
+        yield from here.items()
+        below, merge = here, layer.merge
 
 
 class Stack:
@@ -64,14 +112,34 @@ class Stack:
         parts = network.parts()
         self._paths = [{direction: next(parts)[0] for direction in layer.directions} for layer in network.layers]
 
-    def run(self, tile: Tile, initial: Initial | None = None) -> dict[str, States]:
-        """Compute every state of every layer.
+    @property
+    def executors(self) -> dict[str, str]:
+        """What computes each part, by its path."""
+        return {path: unroll.executor for path, unroll in self._unrolls.items()}
+
+    def run(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Initial | None = None,
+        *,
+        sweep: str = WHOLE,
+        workspace: Workspace | None = None,
+    ) -> dict[str, States]:
+        """Compute every state of the layers of a sweep.
 
         Parameters
         ----------
-        tile : Tile
+        inputs : floating [B, T, I]
+            What stands past a length is never read.
+        lengths : int64 [B]
+            Never increasing.
         initial : mapping or None
             Where each part starts; zero states for what is not named.
+        sweep : str
+            A name in ``sweeps(network)``, or ``whole`` for everything at once.
+        workspace : Workspace or None
+            Where the results may lie until its next use.
 
         Returns
         -------
@@ -81,49 +149,48 @@ class Stack:
             stands.
         """
         results: dict[str, States] = {}
-        inputs: Mapping[Direction, Array] = {"forward": tile.inputs, "backward": tile.inputs}
-        for layer, paths in zip(self._network.layers, self._paths, strict=True):
-            of_layer = self._run_layer(paths, inputs, tile.lengths, initial or {})
+        space = workspace or Workspace()
+        read: Mapping[Direction, Array] = dict.fromkeys(DIRECTIONS, inputs)
+        for layer, all_paths in zip(self._network.layers, self._paths, strict=True):
+            paths = {direction: path for direction, path in all_paths.items() if sweep in (WHOLE, direction)}
+            if not paths:
+                break
+            of_layer = {
+                direction: self._run_part(path, direction, read[direction], lengths, (initial or {}).get(path), space)
+                for direction, path in paths.items()
+            }
             results.update((paths[direction], states) for direction, states in of_layer.items())
             hidden = {direction: states["hidden"] for direction, states in of_layer.items()}
             if layer.residual:
-                hidden = {direction: np.add(values, inputs[direction]) for direction, values in hidden.items()}
-            inputs = _merge(hidden, layer.merge)
+                hidden = {direction: np.add(values, read[direction]) for direction, values in hidden.items()}
+            read = _merge(hidden, layer.merge)
         return results
 
-    def _run_layer(
+    def _run_part(
         self,
-        paths: Mapping[Direction, str],
-        inputs: Mapping[Direction, Array],
+        path: str,
+        direction: Direction,
+        inputs: Array,
         lengths: npt.NDArray[np.int64],
-        initial: Initial,
-    ) -> dict[Direction, States]:
-        found: dict[Direction, States] = {}
-        for direction, path in paths.items():
-            unroll, start = self._unrolls[path], initial.get(path)
-            found[direction] = _run_direction(unroll, direction, inputs[direction], lengths, start)
-        return found
-
-
-def _run_direction(
-    unroll: Unroll,
-    direction: Direction,
-    inputs: Array,
-    lengths: npt.NDArray[np.int64],
-    initial: Mapping[str, Array] | None,
-) -> States:
-    if direction == "forward":
-        return unroll(inputs, lengths, initial)
-    states = unroll(reverse_valid(inputs, lengths), lengths, initial)
-    return {name: reverse_valid(values, lengths) for name, values in states.items()}
+        initial: Mapping[str, Array] | None,
+        workspace: Workspace,
+    ) -> States:
+        unroll, space = self._unrolls[path], workspace.inside(path)
+        if direction == "forward":
+            return unroll(inputs, lengths, initial, space)
+        turned = reverse_valid(inputs, lengths, space.array("turned inputs", inputs.shape, inputs.dtype))
+        states = unroll(turned, lengths, initial, space)
+        return {
+            name: reverse_valid(values, lengths, space.array(f"turned {name}", values.shape, values.dtype))
+            for name, values in states.items()
+        }
 
 
 def _merge(hidden: Mapping[Direction, Array], merge: str) -> Mapping[Direction, Array]:
     """Make what each direction of the next layer reads: [B, T, W] of each direction into [B, T, width]."""
     if merge == "apart":
         return hidden
-    merged = _merged(list(hidden.values()), merge)
-    return {"forward": merged, "backward": merged}
+    return dict.fromkeys(DIRECTIONS, _merged(list(hidden.values()), merge))
 
 
 def _merged(hidden: list[Array], merge: str) -> Array:

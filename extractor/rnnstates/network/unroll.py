@@ -1,4 +1,4 @@
-"""The TensorFlow engine: any cell, unrolled by one ``tf.while_loop`` over packed rows.
+"""Any cell in TensorFlow, unrolled by one ``tf.while_loop`` over packed rows.
 
 Rows are packed time-major, as in PyTorch's ``PackedSequence``: all valid rows of step 0, then those of step 1, ….
 With the sequences sorted by length, longest first, the rows still alive at a step are always the first ones, so
@@ -9,114 +9,56 @@ finished sequences cost nothing and padding does not exist. In NumPy the loop re
         collected.append(state); start += live[step]
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array, valid_mask
-from ..errors import EngineUnavailable
-from ..tensorflow_start import import_tensorflow
+from ..arrays import Array, clear_padding
 from ..weights.canonical import LayerWeights
+from ..workspace import Workspace
+from .bfloat16 import NAME as BFLOAT16
 from .cells import CELLS, state_width
 from .reference import live_rows, start_states
+from .tensorflow_ops import TensorFlowOps, bfloat16_matmul
 
-__all__ = ["TensorFlowEngine", "TensorFlowOps"]
-
-Made = TypeVar("Made")
-
-
-class TensorFlowOps:
-    """The array functions of a cell's equations, in TensorFlow."""
-
-    def __init__(self, tf: Any) -> None:
-        self.matmul, self.sigmoid, self.tanh = tf.matmul, tf.sigmoid, tf.tanh
-        self.exp, self.log1p = tf.exp, tf.math.log1p
-        self.sqrt, self.erf, self.where = tf.sqrt, tf.math.erf, tf.where
-        self.maximum, self.minimum = tf.maximum, tf.minimum
-        self._split, self._sum, self._max = tf.split, tf.reduce_sum, tf.reduce_max
-
-    def split(self, values: Any, parts: int) -> Any:
-        """[B, parts * M] into ``parts`` tensors [B, M]."""
-        return self._split(values, parts, axis=1)
-
-    def sum_units(self, values: Any) -> Any:
-        """[B, H] to the sums [B, 1]."""
-        return self._sum(values, axis=1, keepdims=True)
-
-    def max_units(self, values: Any) -> Any:
-        """[B, H] to the largest [B, 1]."""
-        return self._max(values, axis=1, keepdims=True)
+__all__ = ["PackedUnroll"]
 
 
-class TensorFlowEngine:
-    """Unrolls layers in TensorFlow, on its default device.
+class PackedUnroll:
+    """One layer, one direction, over all steps of a tile; traced once, whatever the shapes.
 
     Parameters
     ----------
+    tf : module
+    weights : LayerWeights
     precision : str
-        ``float32`` or ``float64``.
-
-    Raises
-    ------
-    EngineUnavailable
-        TensorFlow cannot be imported, or its eager execution is switched off in this process.
-
-    Notes
-    -----
-    TensorFlow's threads are the process' own affair: the command holds it to one thread an operation, because one
-    thread a tile is faster (see CONTRIBUTING.md); the library leaves them as they are.
+        ``float32``, ``float64`` or ``bfloat16`` (products in bfloat16, all else in float32).
+    gates : sequence of str
+        Which to collect beside the states.
     """
 
-    name = "tensorflow"
+    executor = "packed"
 
-    def __init__(self, precision: str) -> None:
-        self._tf = import_tensorflow()
-        if not _outside_graphs(self._tf.executing_eagerly):
-            raise EngineUnavailable("TensorFlow's eager execution is switched off in this process; use --engine numpy.")
-        self.device = "GPU" if self._tf.config.list_physical_devices("GPU") else "CPU"
-        self._dtype = np.dtype(precision)
-
-    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "TensorFlowUnroll":
-        """Make the function that runs one layer in one direction and collects some of its gates too."""
-        return _outside_graphs(lambda: TensorFlowUnroll(self._tf, weights, self._dtype, gates))
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Keep products exact for a while: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on one."""
-        settings = self._tf.config.experimental
-        before = settings.tensor_float_32_execution_enabled()
-        settings.enable_tensor_float_32_execution(False)
-        try:
-            yield
-        finally:
-            settings.enable_tensor_float_32_execution(before)
-
-
-def _outside_graphs(make: Callable[[], Made]) -> Made:
-    """Call a function in a thread of its own: the caller may be building a graph, which belongs to its thread."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(make).result()
-
-
-class TensorFlowUnroll:
-    """One layer, one direction, over all steps of a tile; traced once, whatever the shapes."""
-
-    def __init__(self, tf: Any, weights: LayerWeights, dtype: "np.dtype[Any]", gates: Sequence[str]) -> None:
-        self._tf, self._dtype = tf, dtype
-        self._cell, self._ops, self._gates = CELLS[weights.cell], TensorFlowOps(tf), tuple(gates)
+    def __init__(self, tf: Any, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
+        self._tf, self._cell, self._gates = tf, CELLS[weights.cell], tuple(gates)
+        self._dtype: np.dtype[Any] = np.dtype("float32" if precision == BFLOAT16 else precision)
+        self._ops = TensorFlowOps(tf, bfloat16_matmul(tf) if precision == BFLOAT16 else None)
         self._widths = {name: state_width(weights, name) for name in (*self._cell.state._fields, *gates)}
-        prepared = self._cell.prepare(weights, dtype)
-        self._parameters = prepared._make(tf.constant(p) if isinstance(p, np.ndarray) else p for p in prepared)
-        starts = self._cell.state(*(tf.TensorSpec([None, self._widths[f]], dtype) for f in self._cell.state._fields))
+        prepared = self._cell.prepare(weights, self._dtype)
+        self._parameters = prepared._make(_constant(tf, values, precision) for values in prepared)
+        dtype, fields = self._dtype, self._cell.state._fields
+        starts = self._cell.state(*(tf.TensorSpec([None, self._widths[name]], dtype) for name in fields))
         signature = (tf.TensorSpec([None, weights.features], dtype), tf.TensorSpec([None], tf.int32), starts)
-        self._loop = tf.function(self._packed_loop, input_signature=signature)
+        self._loop = tf.function(self._packed_loop, input_signature=signature, autograph=False)
 
     def __call__(
-        self, inputs: Array, lengths: npt.NDArray[np.int64], initial: Mapping[str, Array] | None = None
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
     ) -> dict[str, Array]:
         """Run the tile.
 
@@ -128,28 +70,36 @@ class TensorFlowUnroll:
             Never increasing.
         initial : mapping or None
             States floating [B, W] to start from, by name; zero for those that are not named.
+        workspace : Workspace or None
+            Where the results may lie until its next use; None for memory of their own.
 
         Returns
         -------
         dict
             From the name of each state and gate to floating [B, T, W]; zero past the length.
         """
-        rows, steps = inputs.shape[:2]
-        padded: dict[str, Array] = {
-            name: np.zeros((rows, steps, width), self._dtype) for name, width in self._widths.items()
-        }
-        if steps == 0:
-            return padded
-        mask = valid_mask(lengths, steps).T
-        packed = np.swapaxes(inputs, 0, 1)[mask]
+        space, dtype = workspace or Workspace(), self._dtype
+        rows, steps, features = inputs.shape
+        padded = {name: space.array(name, (rows, steps, width), dtype) for name, width in self._widths.items()}
         live = live_rows(lengths, steps).astype(np.int32)
-        fields = self._cell.state._fields
-        starts = start_states(fields, rows, self._widths, self._dtype, initial)
-        # The rows that have a first step; finished sequences come last.
-        start = self._cell.state(*(self._tf.constant(starts[name][: live[0]]) for name in fields))
-        for name, values in zip(self._widths, self._loop(packed, live, start), strict=True):
-            np.swapaxes(padded[name], 0, 1)[mask] = values.numpy()
+        packed = space.array("packed", (int(live.sum()), features), dtype)
+        for step, count, part in _packed_steps(live):
+            packed[part] = inputs[:count, step]
+        if len(packed):
+            for name, values in zip(self._widths, self._loop(packed, live, self._start(live, initial)), strict=True):
+                states = np.asarray(values)
+                for step, count, part in _packed_steps(live):
+                    padded[name][:count, step] = states[part]
+        for array in padded.values():
+            clear_padding(array, lengths)
         return padded
+
+    def _start(self, live: npt.NDArray[np.int32], initial: Mapping[str, Array] | None) -> Any:
+        """Give the states before the first step of the rows that have one; finished sequences come last."""
+        rows, fields = int(live[0]), self._cell.state._fields
+        given = {name: values[:rows] for name, values in (initial or {}).items()}
+        starts = start_states(fields, rows, self._widths, self._dtype, given)
+        return self._cell.state(*(self._tf.constant(starts[name]) for name in fields))
 
     def _packed_loop(self, packed: Any, live: Any, start_state: Any) -> list[Any]:
         """Map packed inputs [S, I], live rows [T] and first states [B, W] to each state, packed: [S, W]."""
@@ -182,3 +132,20 @@ class TensorFlowUnroll:
             parallel_iterations=1,
         )
         return [array.concat() for array in collected]
+
+
+def _constant(tf: Any, values: Any, precision: str) -> Any:
+    """Make a tensor of an array that a step reads; factors of products, which alone have two axes, in bfloat16."""
+    if not isinstance(values, np.ndarray):
+        return values
+    return (
+        tf.cast(tf.constant(values), tf.bfloat16) if precision == BFLOAT16 and values.ndim == 2 else tf.constant(values)
+    )
+
+
+def _packed_steps(live: npt.NDArray[np.int32]) -> Iterator[tuple[int, int, slice]]:
+    """Yield each step, how many sequences have it, and where its packed rows stand."""
+    start = 0
+    for step, count in enumerate(live.tolist()):
+        yield step, count, slice(start, start + count)
+        start += count

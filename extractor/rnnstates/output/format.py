@@ -17,6 +17,7 @@ Other networks write the same set once a part, in the groups ``layer0``, ``layer
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -106,16 +107,24 @@ class Shape:
         """The sum of all lengths."""
         return int(self.lengths.sum())
 
+    @cached_property
     def offsets(self) -> npt.NDArray[np.int64]:
-        """Compute where each sequence starts in the packed layout: int64 [N + 1]."""
+        """Where each sequence starts in the packed layout: int64 [N + 1]."""
         return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
 
+    @cached_property
     def first_rows(self) -> npt.NDArray[np.int64]:
-        """Compute, for each sequence, its first row in a per-step dataset seen as [rows, width]: int64 [N]."""
+        """For each sequence, its first row in a per-step dataset seen as [rows, width]: int64 [N]."""
         if self.layout == "packed":
-            return self.offsets()[:-1]
+            return self.offsets[:-1]
         starts = np.arange(self.sequences, dtype=np.int64) * self.steps
         return starts if self.padding == "post" else starts + self.steps - self.lengths
+
+    def extent(self, sequences: slice) -> tuple[int, int]:
+        """Give the rows that some sequences take in such a dataset, padding included: the first, and one past them."""
+        if self.layout == "packed":
+            return int(self.offsets[sequences.start]), int(self.offsets[sequences.stop])
+        return sequences.start * self.steps, sequences.stop * self.steps
 
 
 def group_name(part: str) -> str:

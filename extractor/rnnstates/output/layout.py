@@ -105,7 +105,7 @@ def _write_attributes(file: h5py.File, contents: Contents) -> None:
 def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
     _small(file, "lengths", contents.shape.lengths, "sequence")
     if contents.shape.layout == "packed":
-        _small(file, "offsets", contents.shape.offsets(), "boundary")
+        _small(file, "offsets", contents.shape.offsets, "boundary")
     if contents.ids is None:
         return
     dtype = contents.ids.dtype

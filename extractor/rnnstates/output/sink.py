@@ -59,7 +59,7 @@ class MemorySink:
         self._rows = {spec.name: self.arrays[spec.name].reshape(-1, spec.width) for spec in specs}
         self.arrays["lengths"] = shape.lengths.copy()
         if shape.layout == "packed":
-            self.arrays["offsets"] = shape.offsets()
+            self.arrays["offsets"] = shape.offsets
         if ids is not None:
             self.arrays["ids"] = ids
 

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..errors import BadWeights
@@ -67,7 +67,7 @@ def load_weights(
         model = interpret(container, options.convention)
         stack = model.stack(_choose(model, layer, where)).noting(*_told(options))
         network = stack.load(options)
-    return replace(network, origin=_origin(where, model, stack, network, options))
+    return replace(network, origin=_origin(where, model, stack, network, options=options, layer=layer))
 
 
 def describe_weights(path: str | os.PathLike[str], *, convention: str | None = None) -> dict[str, Any]:
@@ -176,7 +176,9 @@ def _told(options: Options) -> list[str]:
     return notes + [f"{name.replace('_', ' ')} is {value}, as told." for name, value in told.items()]
 
 
-def _origin(where: str, model: Model, stack: StoredStack, network: Network, options: Options) -> dict[str, Any]:
+def _origin(
+    where: str, model: Model, stack: StoredStack, network: Network, *, options: Options, layer: str | None
+) -> dict[str, Any]:
     stored = [cell for layer in stack.layers for cell in layer.cells.values()]
     loaded = [weights for _, _, _, weights in network.parts()]
     return {
@@ -184,6 +186,8 @@ def _origin(where: str, model: Model, stack: StoredStack, network: Network, opti
         "sha256": digest(where),
         "source_format": model.kind,
         "version": model.version,
+        # What to call ``load_weights`` with, to get the same network again.
+        "options": {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None},
         "convention": ", ".join(dict.fromkeys(cell.convention.name for cell in stored)),
         "gate_order": "; ".join(dict.fromkeys(", ".join(cell.convention.gates) for cell in stored)),
         "forget_bias": _forget_bias(loaded),

@@ -1,0 +1,110 @@
+"""What tiles leave in the output: the states of their steps, and vectors that wait until their band is finished.
+
+The rows of a band stand side by side in the output, so its pooled vectors are stored at once; so are the states of
+sequences so short that each by itself would cost more than its bytes.
+"""
+
+import itertools
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array, valid_mask
+from .job import Job
+from .output.format import DatasetSpec
+from .output.sink import Sink, to_dtype
+
+__all__ = ["Band"]
+
+
+class Band:
+    """Consecutive rows on their way to the sink; used by several threads, each for rows of its own.
+
+    Parameters
+    ----------
+    job : Job
+    sink : Sink
+    rows : slice
+    parties : int
+        How many times ``finished`` will be called before everything is stored.
+    """
+
+    def __init__(self, job: Job, sink: Sink, rows: slice, parties: int) -> None:
+        self._sink, self.rows = sink, rows
+        self.initial: Mapping[str, Mapping[str, Array]] = job.initial_of(rows)
+        self._first_rows = job.shape.first_rows[rows]
+        self._start, self._stop = job.shape.extent(rows)
+        self._held = {
+            spec.name: (spec, np.zeros((self._size(spec), spec.width), spec.dtype)) for spec in job.specs_held
+        }
+        self._left, self._lock = parties, threading.Lock()
+
+    def put_states(
+        self,
+        spec: DatasetSpec,
+        members: npt.NDArray[np.int64],
+        values: Array,
+        *,
+        lengths: npt.NDArray[np.int64],
+        before: npt.NDArray[np.int64],
+    ) -> int:
+        """Store the states of a piece.
+
+        Parameters
+        ----------
+        spec : DatasetSpec
+        members : int64 [k]
+            Rows inside the band.
+        values : floating [k, T, W]
+        lengths, before : int64 [k]
+            Valid steps of the piece, and before it.
+
+        Returns
+        -------
+        int
+            How many values were too large for the dtype.
+        """
+        cast, overflowed = to_dtype(values, spec.dtype)
+        places = self._first_rows[members] + before
+        if spec.name in self._held:
+            steps = np.arange(values.shape[1])
+            valid = valid_mask(lengths, values.shape[1])
+            self._held[spec.name][1][(places[:, np.newaxis] + steps - self._start)[valid]] = cast[valid]
+        else:
+            self._put_rows(spec, places, lengths, cast)
+        return overflowed
+
+    def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> int:
+        """Store the vectors floating [B, W] of some sequences; returns how many values were too large."""
+        cast, overflowed = to_dtype(vectors, spec.dtype)
+        self._held[spec.name][1][members] = cast
+        return overflowed
+
+    def finished(self) -> None:
+        """Tell that one party has stored all it has; the last one hands what was held to the sink."""
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        for spec, values in self._held.values():
+            if len(values):
+                self._sink.put(spec, self.rows.start if spec.pooling is not None else self._start, values)
+        self._held.clear()
+
+    def _size(self, spec: DatasetSpec) -> int:
+        return self.rows.stop - self.rows.start if spec.pooling is not None else self._stop - self._start
+
+    def _put_rows(
+        self, spec: DatasetSpec, places: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], values: Array
+    ) -> None:
+        """Store sequences, those that follow each other without a gap in one go."""
+        full = lengths == values.shape[1]
+        joined = full[:-1] & (places[1:] == places[:-1] + lengths[:-1])
+        edges = [0, *(np.flatnonzero(~joined) + 1).tolist(), len(places)]
+        rows_of, first = values.reshape(-1, values.shape[2]), places.tolist()
+        ends = (np.arange(len(places)) * values.shape[1] + lengths).tolist()
+        for start, stop in itertools.pairwise(edges):
+            # All but the last one are whole, so that their rows follow each other here too.
+            self._sink.put(spec, first[start], rows_of[start * values.shape[1] : ends[stop - 1]])

@@ -1,0 +1,119 @@
+"""What each engine costs on one ordinary core, and how many sequences its tiles should have: measured, then fixed.
+
+``benchmarks/costs.py`` measures the numbers below again. They are constants, not measured by each run, so that the
+choice, and with it every bit of the output, depends on the input and the options only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..weights.canonical import LayerWeights, Network
+from . import compiled
+
+__all__ = ["COSTS", "Cost", "choose_engine", "operations", "seconds", "tile_rows"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an engine costs.
+
+    Parameters
+    ----------
+    start : float
+        Seconds before it computes anything.
+    call : float
+        Seconds a step of a tile costs whatever is in it.
+    rate : float
+        Floating-point operations of matrix products a second.
+    elementwise : float
+        Seconds for the element-wise part of one step and unit.
+    tile_rows : int
+        The most sequences of a tile.
+    """
+
+    start: float
+    call: float
+    rate: float
+    elementwise: float
+    tile_rows: int
+
+
+COSTS: dict[str, Cost] = {
+    "compiled": Cost(0.01, 1e-6, 9e10, 1e-9, 48),
+    "tensorflow": Cost(2.5, 6e-5, 5e10, 4e-9, 64),
+    "numpy": Cost(0.0, 6e-5, 4e10, 2e-8, 64),
+}
+# Fewer sequences a tile than this leave the processor's vectors idle; more tiles leave fewer cores idle.
+LEAST_ROWS = 12
+# A job has at least this many tiles, if it has the sequences.
+LEAST_TILES = 16
+
+
+def operations(network: Network) -> int:
+    """Count the floating-point operations of one step in matrix products."""
+    return sum(2 * (weights.kernel.size + weights.recurrent_kernel.size) for _, _, _, weights in network.parts())
+
+
+def seconds(engine: str, network: Network, *, steps: int, calls: int, precision: str = "float32") -> float:
+    """Estimate how long one core takes for a job.
+
+    Parameters
+    ----------
+    engine : str
+        A name in ``COSTS``.
+    network : Network
+    steps : int
+        Valid steps in the whole job.
+    calls : int
+        Steps of tiles: how often each cell is called.
+    precision : str
+    """
+    total = COSTS[engine].start
+    for _, _, _, weights in network.parts():
+        cost = COSTS[_executor(engine, weights, precision)]
+        products = 2 * (weights.kernel.size + weights.recurrent_kernel.size)
+        total += calls * cost.call + steps * (products / cost.rate + weights.units * cost.elementwise)
+    return total
+
+
+def choose_engine(network: Network, lengths: npt.NDArray[np.int64], *, precision: str = "float32") -> str:
+    """Pick the engine that is done first.
+
+    Parameters
+    ----------
+    network : Network
+    lengths : int64 [N]
+        Of all sequences.
+    precision : str
+    """
+    steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
+
+    def estimate(name: str) -> float:
+        calls = max(longest, steps // tile_rows(name, len(lengths)))
+        return seconds(name, network, steps=steps, calls=calls, precision=precision)
+
+    return min((name for name in COSTS if _can(name, network, precision)), key=estimate)
+
+
+def tile_rows(engine: str, sequences: int) -> int:
+    """Choose the most sequences of a tile."""
+    most = COSTS[engine].tile_rows
+    return max(min(LEAST_ROWS, most), min(most, sequences // LEAST_TILES))
+
+
+def _can(engine: str, network: Network, precision: str) -> bool:
+    if engine == "numpy":
+        return precision != "bfloat16"
+    if engine != "compiled":
+        return True
+    if not compiled.is_built() or (precision == "bfloat16" and precision not in compiled.kinds()):
+        return False
+    return precision != "bfloat16" or all(compiled.takes(weights) for _, _, _, weights in network.parts())
+
+
+def _executor(engine: str, weights: LayerWeights, precision: str) -> str:
+    """Name the engine whose code runs a layer: the compiled one leaves to NumPy what it does not have."""
+    fits = precision != "float64" and compiled.takes(weights)
+    return "numpy" if engine == "compiled" and not fits else engine

@@ -1,0 +1,128 @@
+"""Getting inputs: a window is read and checked, a piece of a tile is gathered from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Array
+from .checking import check_finite, check_tokens
+from .job import Job
+from .planning import Window
+from .workspace import Workspace
+
+__all__ = ["Piece", "gather", "read_window"]
+
+# Rows with fewer bytes than this are gathered all at once; of longer ones each is copied by itself.
+SHORT_ROW = 2048
+
+
+def read_window(job: Job, window: Window) -> Array:
+    """Read and check one window.
+
+    Returns
+    -------
+    floating [R, T', I] in the computing precision, or int64 [R, T'] token ids
+
+    Raises
+    ------
+    BadInput
+        A valid step holds something that is not allowed there.
+    """
+    stored = job.source.read(window.rows, window.steps)
+    lengths = job.shape.lengths[window.rows]
+    place: dict[str, Any] = {
+        "first_row": window.rows.start,
+        "first_step": window.steps.start,
+        "steps": job.shape.steps,
+        "padding": job.shape.padding,
+        "where": job.source.name,
+    }
+    if job.tokens:
+        vocabulary = len(job.network.embedding) if job.network.embedding is not None else 0
+        return check_tokens(stored, lengths, vocabulary=vocabulary, **place)
+    with np.errstate(over="ignore"):
+        block: Array = np.asarray(stored, job.request.computing)
+    if not job.request.allow_nonfinite:
+        check_finite(block, lengths, original=stored, **place)
+    return block
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A stretch of time of a tile: its first k sequences, those that have steps in it.
+
+    Parameters
+    ----------
+    inputs : floating [k, T, I]
+        The valid steps come first, whatever the input's padding; what follows them is arbitrary.
+    lengths : int64 [k]
+        Valid steps of each, never increasing, all above zero.
+    before : int64 [k]
+        Valid steps of each that lie before the piece.
+    """
+
+    inputs: Array
+    lengths: npt.NDArray[np.int64]
+    before: npt.NDArray[np.int64]
+
+
+def gather(
+    job: Job,
+    block: Array,
+    window: Window,
+    *,
+    members: npt.NDArray[np.int64],
+    span: slice,
+    embedding: Array | None,
+    workspace: Workspace,
+) -> Piece:
+    """Take a piece of a tile out of its window.
+
+    Parameters
+    ----------
+    job : Job
+    block : [R, T', ...]
+        What ``read_window`` gave.
+    window : Window
+    members : int64 [B]
+        The tile's rows inside the window, longest first.
+    span : slice
+        Steps of the input, inside the window's.
+    embedding : floating [vocabulary, I] or None
+        For token ids.
+    workspace : Workspace
+        Where the inputs may lie.
+    """
+    lengths = job.shape.lengths[window.rows][members]
+    starts = np.zeros_like(lengths) if job.shape.padding == "post" else job.shape.steps - lengths
+    first = np.maximum(span.start, starts)
+    inside = np.minimum(span.stop, starts + lengths) - first
+    live = int(np.count_nonzero(inside > 0))
+    inside, first = inside[:live], first[:live]
+    inputs = _gathered(block, members[:live], first - window.steps.start, inside, workspace)
+    if job.tokens and embedding is not None:
+        inputs = embedding[inputs]
+    return Piece(inputs, inside, first - starts[:live])
+
+
+def _gathered(
+    block: Array,
+    members: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    workspace: Workspace,
+) -> Array:
+    width = int(lengths.max(initial=0))
+    row_bytes = width * block[:1, :1].nbytes
+    if row_bytes < SHORT_ROW and len(first) and (first == first[0]).all():
+        taken: Array = block[members, first[0] : first[0] + width]
+        return taken
+    # Zero for ids, which are looked up in the embedding before anything knows the lengths.
+    make = workspace.zeros if block.ndim == 2 else workspace.array
+    inputs = make("inputs", (len(members), width, *block.shape[2:]), block.dtype)
+    rows = zip(members.tolist(), first.tolist(), lengths.tolist(), strict=True)
+    for place, (member, start, length) in enumerate(rows):
+        inputs[place, :length] = block[member, start : start + length]
+    return inputs
