@@ -15,6 +15,7 @@ import rnnstates
 from .convert import convert
 from .extract import extract
 from .info import info
+from .verify import verify
 
 __all__ = ["EXIT_CODES", "cli", "main"]
 
@@ -42,6 +43,7 @@ def cli() -> None:
 cli.add_command(extract)
 cli.add_command(info)
 cli.add_command(convert)
+cli.add_command(verify)
 
 
 class _Stopped(BaseException):

@@ -7,7 +7,7 @@ Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --layer --units --seed --forget-bias --convention --activation --recurrent-activation
             --cell-clip --projection-clip --initial-state --save-weights``
 Output      ``--states --pool --layout --dtype --force``
-Run         ``--engine --precision --threads --memory --dry-run --progress --json --no-timestamps``
+Run         ``--engine --precision --threads --memory --dry-run --progress --json --no-timestamps --sample``
 ==========  ==================================================================================================
 """
 
@@ -28,7 +28,14 @@ from rnnstates import (
     WRITERS,
 )
 
-__all__ = ["GroupedCommand", "convention_option", "convert_options", "extract_options", "json_option"]
+__all__ = [
+    "GroupedCommand",
+    "convention_option",
+    "convert_options",
+    "extract_options",
+    "json_option",
+    "verify_options",
+]
 
 
 class GroupedOption(click.Option):
@@ -152,6 +159,19 @@ _EXTRACT = (
             help="Record no time, so that OUTPUT depends on the input and options only."),
 )  # fmt: skip
 
+_VERIFY = (
+    _option("--inputs", metavar="FILE", group="Input",
+            help="What OUTPUT was made from, where it no longer lies as OUTPUT says."),
+    _option("--weights", metavar="FILE", group="Model", help="Likewise, the weights."),
+    _option("--initial-state", metavar="FILE", group="Model", help="Likewise, the states it started from."),
+    *_WEIGHTS,
+    _option("--sample", type=click.IntRange(min=0), default=16, show_default=True, metavar="N", group="Run",
+            help="Sequences to recompute, the longest and the shortest among them; 0 for none."),
+    _option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N", group="Run",
+            help="Which the others are."),
+    json_option,
+)  # fmt: skip
+
 
 def convert_options(command: Any) -> Any:
     """Give a command every option of ``convert``."""
@@ -163,5 +183,12 @@ def convert_options(command: Any) -> Any:
 def extract_options(command: Any) -> Any:
     """Give a command every option of ``extract``, in the order of the table above."""
     for option in reversed(_EXTRACT):
+        command = option(command)
+    return command
+
+
+def verify_options(command: Any) -> Any:
+    """Give a command every option of ``verify``."""
+    for option in reversed(_VERIFY):
         command = option(command)
     return command

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .pipeline import extract, preview
     from .pooling import POOLINGS
     from .request import DTYPES, PADDINGS
+    from .verification.verify import verify
     from .weights.canonical import LayerWeights, Network, RecurrentLayer
     from .weights.conventions import CONVENTIONS
     from .weights.initialise import random_network
@@ -65,6 +66,7 @@ _LAZY = {
     "preview": ("pipeline", "preview"),
     "random_network": ("weights.initialise", "random_network"),
     "save_weights": ("weights.save", "save_weights"),
+    "verify": ("verification.verify", "verify"),
 }
 
 __all__ = [
@@ -104,6 +106,7 @@ __all__ = [
     "preview",
     "random_network",
     "save_weights",
+    "verify",
 ]
 
 

@@ -130,19 +130,23 @@ enum { PANELS, BIAS, PEEPHOLES, LIVE, INPUTS, HIDDEN_NOW, CELL_NOW, HIDDEN, CELL
 
 /* Whether every array has the bytes that the others imply: nothing is read or written beside them. */
 static int sizes_agree(const layer_t *layer, const tile_t *tile, const kind_t *kind, const Py_buffer *buffers) {
-    int64_t item = kind->pair == 2 ? 2 : 4, states = 4 * tile->rows * tile->steps * layer->units;
-    int64_t columns = (layer->units + kind->lanes - 1) / kind->lanes * kind->lanes * 4;
-    int64_t wanted[BUFFERS] = {item * layer->depth * columns, 4 * columns, 12 * layer->units, 8 * tile->steps,
-                               4 * tile->rows * tile->steps * layer->features, 4 * tile->rows * layer->units,
-                               4 * tile->rows * layer->units, states, states, states, states, states, states,
-                               2 * item * tile->rows * layer->depth};
+    const int64_t most = INT32_MAX; /* so that no product below overflows 128 bits */
+    if (layer->features < 1 || layer->units < 1 || tile->rows < 0 || tile->steps < 0 || layer->features > most ||
+        layer->units > most || tile->rows > most || tile->steps > most)
+        return 0;
+    __int128 item = kind->pair == 2 ? 2 : 4, units = layer->units, depth = layer->depth, rows = tile->rows;
+    __int128 columns = (units + kind->lanes - 1) / kind->lanes * kind->lanes * 4, of_rows = 4 * rows * units;
+    __int128 states = of_rows * tile->steps;
+    __int128 wanted[BUFFERS] = {item * depth * columns, 4 * columns, 12 * units, 8 * (__int128)tile->steps,
+                                4 * rows * tile->steps * layer->features, of_rows, of_rows, states, states, states,
+                                states, states, states, 2 * item * rows * depth};
     for (int at = 0; at < BUFFERS; at++)
         if (buffers[at].buf && buffers[at].len < wanted[at])
             return 0;
     for (int64_t step = 0; step < tile->steps; step++)
         if (tile->live[step] < 0 || tile->live[step] > tile->rows)
             return 0;
-    return layer->features > 0 && layer->units > 0 && tile->rows >= 0 && tile->steps >= 0;
+    return 1;
 }
 
 static void point(layer_t *layer, tile_t *tile, const Py_buffer *buffers) {
@@ -177,7 +181,7 @@ static PyObject *unroll(PyObject *module, PyObject *arguments) {
     const kind_t *kind = find_kind(name);
     if (kind) {
         layer.features = features, layer.units = units, tile.rows = rows, tile.steps = steps;
-        layer.depth = (features + units + kind->pair - 1) / kind->pair * kind->pair;
+        layer.depth = (int64_t)(((uint64_t)features + (uint64_t)units + kind->pair - 1) / kind->pair * kind->pair);
         point(&layer, &tile, b);
         if (sizes_agree(&layer, &tile, kind, b)) {
             Py_BEGIN_ALLOW_THREADS

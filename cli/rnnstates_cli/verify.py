@@ -1,0 +1,53 @@
+"""``rnnstates verify``: whether a states file is complete, consistent and right."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from .options import GroupedCommand, verify_options
+
+__all__ = ["verify"]
+
+
+@click.command(
+    cls=GroupedCommand,
+    short_help="Check OUTPUT, and recompute a sample of it in float64.",
+    examples=("rnnstates verify out.h5", "rnnstates verify out.h5 --inputs moved/in.h5 --sample 100 --json"),
+)
+@click.argument("output", metavar="OUTPUT")
+@verify_options
+def verify(output: str, *, as_json: bool, **options: Any) -> str:
+    """Check that OUTPUT, which extract wrote, is complete and consistent, and recompute a sample of it in float64.
+
+    Input and weights are those that OUTPUT names. Exits with 65 when something is wrong.
+    """
+    import rnnstates
+
+    found = rnnstates.verify(output, **options)
+    for note in found["notes"]:
+        click.echo(f"note: {note}", err=True)
+    if found["reason"]:
+        click.echo(f"note: no sequence was recomputed: {found['reason']}.", err=True)
+    return json.dumps(found) if as_json else "\n".join(_lines(found))
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['file']}: complete; {found['sequences']} sequences, {found['steps']} steps"
+    recomputed = f"in {len(found['recomputed'])} sequences recomputed in float64"
+    if found["precision"] == "bfloat16":
+        recomputed = f"against the exact states, {recomputed}"
+    for name, data in found["datasets"].items():
+        compared = [
+            f"{_plain(data[kind])} {where}"
+            for kind, where in (("recomputed", recomputed), ("pooled", "from the stored states pooled again"))
+            if data[kind] is not None
+        ]
+        if compared:
+            what = "error" if found["precision"] == "bfloat16" else "difference"
+            yield f"{name}: largest {what} {', '.join(compared)}"
+
+
+def _plain(difference: float) -> str:
+    return f"{difference:.1e}" if difference else "0"

@@ -1,0 +1,97 @@
+"""Recomputed sequences beside the stored ones: how far they are apart, and where too far."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Array
+from ..output.format import DatasetSpec
+from ..output.states import States
+from .blocks import BLOCK_VALUES, read, steps_of
+from .findings import Findings
+from .promised import Promise
+from .recomputing import Original, Rows, groups, magnitude, recomputed
+from .tolerance import computed_within, difference, rounding
+
+__all__ = ["compare_sample"]
+
+
+def compare_sample(
+    states: States, promise: Promise, original: Original, rows: Rows, findings: Findings
+) -> dict[str, float]:
+    """Recompute some sequences and hold every dataset against them.
+
+    Parameters
+    ----------
+    states : States
+    promise : Promise
+    original : Original
+    rows : int64 [R]
+    findings : Findings
+        Takes what is too far away.
+
+    Returns
+    -------
+    dict
+        The largest absolute difference by the name of the dataset.
+    """
+    differences = dict.fromkeys((spec.name for spec in promise.specs), 0.0)
+    for group in groups(states, promise, original, rows):
+        with recomputed(states, promise, original, group) as exact:
+            for spec in promise.specs:
+                for place, row in enumerate(group):
+                    away = _Comparison(states, exact, spec, int(row), place).run(findings)
+                    differences[spec.name] = max(differences[spec.name], away)
+    return differences
+
+
+class _Comparison:
+    """One dataset of one sequence."""
+
+    def __init__(self, states: States, exact: States, spec: DatasetSpec, row: int, place: int) -> None:
+        self._states, self._exact, self._spec, self._row, self._place = states, exact, spec, row, place
+        self._length = int(states.lengths[row])
+        self._bound = computed_within(
+            states.provenance["precision"],
+            spec.pooling,
+            length=self._length,
+            magnitude=magnitude(exact, place),
+        )
+
+    def run(self, findings: Findings) -> float:
+        """Compare all of it; gives the largest difference, and notes the first value that is too far away."""
+        largest, told = 0.0, False
+        at_once = max(1, BLOCK_VALUES // self._spec.width)
+        whole = self._spec.pooling is not None
+        for first in range(0, 1 if whole else self._length, at_once):
+            steps = slice(first, min(first + at_once, self._length))
+            stored, expected = self._values(steps)
+            away = difference(stored, expected)
+            if self._states.provenance["allow_nonfinite"]:
+                away[~np.isfinite(expected)] = 0
+            largest = max(largest, float(away.max(initial=0.0)))
+            wrong = away > self._bound + rounding(np.nan_to_num(expected, posinf=0.0, neginf=0.0), stored.dtype)
+            if wrong.any() and not told:
+                told = True
+                self._note(findings, stored, expected, np.argwhere(wrong)[0], None if whole else first)
+        return largest
+
+    def _values(self, steps: slice) -> tuple[Array, npt.NDArray[np.float64]]:
+        name = self._spec.name
+        if self._spec.pooling is not None:
+            return read(self._states, name, np.s_[self._row : self._row + 1]), self._exact[name][self._place][
+                np.newaxis
+            ]
+        expected = steps_of(self._exact, name, self._place, steps)
+        return steps_of(self._states, name, self._row, steps), expected.astype(np.float64, copy=False)
+
+    def _note(self, findings: Findings, stored: Array, expected: Array, where: Any, first: int | None) -> None:
+        step, unit = (int(axis) for axis in where)
+        place = f"unit {unit}" if first is None else f"step {first + step}, unit {unit}"
+        findings.add(
+            f"'{self._spec.name}' is not what float64 gives",
+            self._row,
+            f"{place} is {stored[step, unit]}, recomputed {expected[step, unit]}",
+            expected=f"a difference of at most {self._bound:.1e} and the rounding of {stored.dtype}",
+        )

@@ -1,0 +1,146 @@
+"""Whether the values of a states file go together: zero padding, finite states, poolings of the stored states."""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+from ..output.format import DatasetSpec
+from ..output.states import States
+from ..pooling import FINAL
+from .blocks import Block, blocks, read
+from .findings import Findings
+from .promised import Promise
+from .running import Running
+from .tolerance import difference, pooled_within
+
+__all__ = ["check_values"]
+
+# Pooled rows read at once.
+ROWS_AT_ONCE = 4096
+FINITE = "finite numbers, unless the network overflows in the precision it was computed in"
+
+
+def check_values(states: States, promise: Promise, findings: Findings) -> dict[str, float]:
+    """Look at every value once.
+
+    Parameters
+    ----------
+    states : States
+    promise : Promise
+        Which the file keeps.
+    findings : Findings
+        Takes what is wrong.
+
+    Returns
+    -------
+    dict
+        By the name of each pooled dataset whose states are stored too: the largest absolute difference from the
+        pooling of those.
+    """
+    directions = {part.path: part.direction for part in promise.parts}
+    differences: dict[str, float] = {}
+    for spec in promise.specs:
+        if spec.pooling is not None:
+            _check_finite(states, spec, findings)
+            continue
+        pairs = [_Pair(states, spec, other, directions[spec.part]) for other in promise.specs if _is_of(other, spec)]
+        differences |= dict.fromkeys((pair.pooled.name for pair in pairs), 0.0)
+        for running, rows in _pool(states, spec, findings):
+            for pair in pairs:
+                name = pair.pooled.name
+                differences[name] = max(differences[name], _compare(pair, running, rows, findings))
+    return differences
+
+
+class _Pair(NamedTuple):
+    """States of every step, and a pooling of them."""
+
+    states: States
+    every: DatasetSpec
+    pooled: DatasetSpec
+    direction: str
+
+
+def _is_of(pooled: DatasetSpec, every: DatasetSpec) -> bool:
+    return pooled.pooling is not None and (pooled.part, pooled.state) == (every.part, every.state)
+
+
+def _pool(states: States, spec: DatasetSpec, findings: Findings) -> Iterator[tuple[Running, slice]]:
+    wrong = _wrong_values(states, spec)
+    for _, pieces in groupby(blocks(states, spec.name), key=lambda block: block.rows.start):
+        running: Running | None = None
+        strays: dict[int, tuple[int, float]] = {}
+        for block in pieces:
+            running = running or Running(len(range(*block.rows.indices(states.sequences))), spec.width)
+            running.add(block)
+            rows, strays = block.rows, block.stray | strays
+            _note_nonfinite(spec, block, wrong(block.values), findings)
+        for row, (step, value) in strays.items():
+            expected = "zeros there"
+            findings.add(
+                f"'{spec.name}' is not zero past the length", row, f"step {step} is {value}", expected=expected
+            )
+        if running is not None:
+            yield running, rows
+
+
+def _note_nonfinite(spec: DatasetSpec, block: Block, wrong: Array, findings: Findings) -> None:
+    if not wrong.any():
+        return
+    ends = np.cumsum(block.counts)
+    of_row = np.searchsorted(ends, np.flatnonzero(wrong.any(axis=1)), "right")
+    for row in np.unique(of_row):
+        begin = int(ends[row] - block.counts[row])
+        step, unit = np.argwhere(wrong[begin : ends[row]])[0]
+        detail = f"step {block.first_step + step}, unit {unit} is {block.values[begin + step, unit]}"
+        findings.add(f"'{spec.name}' is not finite", block.rows.start + int(row), detail, expected=FINITE)
+
+
+def _wrong_values(states: States, spec: DatasetSpec) -> Callable[[Array], Array]:
+    """Tell what finds the values that should not be: NaN, and infinity where it does not stand for a large number."""
+    if states.provenance["allow_nonfinite"]:
+        return lambda values: np.zeros(values.shape, np.bool_)
+    computed = 8 if states.provenance["precision"] == "float64" else 4
+    narrowed = spec.pooling != FINAL and spec.dtype.itemsize < computed
+    return np.isnan if narrowed else lambda values: ~np.isfinite(values)
+
+
+def _check_finite(states: States, spec: DatasetSpec, findings: Findings) -> None:
+    wrong = _wrong_values(states, spec)
+    for start in range(0, states.sequences, ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, states.sequences))
+        values, empty = read(states, spec.name, rows), states.lengths[rows] == 0
+        if spec.pooling != FINAL:
+            for row in np.flatnonzero(empty & ~np.isnan(values).all(axis=1)):
+                detail = f"unit 0 is {values[row, 0]}"
+                findings.add(
+                    f"'{spec.name}' is not NaN", start + int(row), detail, expected="NaN where the length is 0"
+                )
+            values = values[~empty]
+        numbers = np.flatnonzero(~empty if spec.pooling != FINAL else np.ones_like(empty))
+        bad = wrong(values)
+        for row in np.flatnonzero(bad.any(axis=1)):
+            unit = int(np.argmax(bad[row]))
+            detail = f"unit {unit} is {values[row, unit]}"
+            findings.add(f"'{spec.name}' is not finite", start + int(numbers[row]), detail, expected=FINITE)
+
+
+def _compare(pair: _Pair, running: Running, rows: slice, findings: Findings) -> float:
+    """Hold a pooled dataset against the states of some sequences; gives the largest difference."""
+    name: Any = pair.pooled.pooling
+    stored = read(pair.states, pair.pooled.name, rows)
+    expected = running.pooled(name, pair.direction)
+    # Where the states are not finite, they say nothing of the pooled value; that was told by itself.
+    known = running.finite & (running.counts > 0)
+    away = np.where(known[:, np.newaxis], difference(stored, expected), 0.0)
+    scale, dtypes = running.scale(name, expected), (pair.states[pair.every.name].dtype, stored.dtype)
+    allowed = pooled_within(scale, expected, running.counts, states=dtypes[0], stored=dtypes[1])
+    for row in np.flatnonzero((away > allowed).any(axis=1)):
+        unit = int(np.argmax(away[row] > allowed[row]))
+        what = f"'{pair.pooled.name}' is not the {name} of '{pair.every.name}'"
+        detail = f"unit {unit} is {stored[row, unit]}, of the states {expected[row, unit]}"
+        findings.add(what, rows.start + int(row), detail, expected="both to be the same to rounding")
+    return float(away.max(initial=0.0))

@@ -1,0 +1,143 @@
+"""Finding again the sequences and the initial states that a states file was made from."""
+
+import contextlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import BadInput, OptionError
+from ..output.states import States
+from ..sources import open_source
+from ..sources.base import Source
+from ..sources.content import open_binary
+from ..sources.identity import sample_file
+from ..sources.initial import InitialStates, open_initial
+from .given import NotFound, changes, is_readable, places
+from .promised import Promise
+
+__all__ = ["find_initial", "find_source"]
+
+# What tells one input from another. The time of change does not: a copy has the same values.
+IDENTITY = ("kind", "size", "shape", "dtype", "sample_sha256")
+SAMPLE = ("size", "sample_sha256")
+
+
+def find_source(states: States, path: str, inputs: Any, notes: list[str]) -> Source:
+    """Open the input.
+
+    Parameters
+    ----------
+    states : States
+    path : str
+        Of the states file.
+    inputs : path, array or None
+        None for the recorded path.
+    notes : list of str
+        Takes what the user should know.
+
+    Raises
+    ------
+    NotFound
+        There is none at the recorded path, or no path is recorded.
+    BadInput
+        What is there is another one, with both values.
+    MissingInput
+        ``inputs`` is not there.
+    """
+    recorded, tokens = states.provenance["input"], bool(states.provenance["tokens"])
+    if inputs is not None:
+        return _given(inputs, recorded, path, tokens=tokens, notes=notes)
+    if not recorded["path"]:
+        kind = "came through a pipe" if recorded["kind"] == "stream" else "was an array in memory"
+        raise NotFound(f"the input {kind}; give it with --inputs FILE")
+    there = [place for place in places(recorded["path"], path) if is_readable(place)]
+    if not there:
+        raise NotFound(f"the input {recorded['path']} is not there; give it with --inputs FILE")
+    for place in there[1:]:
+        with contextlib.suppress(BadInput):
+            return _recorded(place, recorded, path, tokens=tokens)
+    return _recorded(there[0], recorded, path, tokens=tokens)
+
+
+def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: bool) -> Source:
+    try:
+        source = open_source(place, dataset=recorded.get("dataset"), tokens=tokens)
+    except (OptionError, BadInput) as reason:
+        raise BadInput(
+            f"{reason} The input that {path} was made from had {recorded['size']} bytes of {recorded['kind']}; give it "
+            "with --inputs FILE."
+        ) from reason
+    if not (found := changes(source.identity, recorded, IDENTITY)):
+        return source
+    source.close()
+    raise BadInput(
+        f"{place}: is not the input that {path} was made from: {found}. Give the input as it was with --inputs FILE, "
+        "or extract again."
+    )
+
+
+def _given(inputs: Any, recorded: Mapping[str, Any], path: str, *, tokens: bool, notes: list[str]) -> Source:
+    source = _open(inputs, recorded.get("dataset"), tokens=tokens)
+    try:
+        _check(source, recorded, path)
+    except BaseException:
+        source.close()
+        raise
+    if found := changes(source.identity, recorded, IDENTITY):
+        notes.append(f"{source.name}: is another file than the states were made from ({found}); compared all the same.")
+    return source
+
+
+def _open(inputs: Any, dataset: str | None, *, tokens: bool) -> Source:
+    """Open what was named: the dataset of the recorded name, else what ``extract`` would take."""
+    if dataset is not None and isinstance(inputs, str | os.PathLike):
+        try:
+            return open_source(inputs, dataset=dataset, tokens=tokens)
+        except (OptionError, BadInput):
+            pass
+    return open_source(inputs, tokens=tokens)
+
+
+def _check(source: Source, recorded: Mapping[str, Any], path: str) -> None:
+    if source.identity["kind"] == "stream":
+        raise BadInput(f"{source.name}: a stream, of which no single sequences can be read; save it to a file.")
+    if list(source.shape) != list(recorded["shape"]):
+        raise BadInput(
+            f"{source.name}: has shape {tuple(source.shape)}; expected {tuple(recorded['shape'])}, the shape of what "
+            f"{path} was made from. Give that input."
+        )
+
+
+def find_initial(states: States, promise: Promise, path: str, initial: Any) -> InitialStates | None:
+    """Open the initial states; None where the run had none.
+
+    Raises
+    ------
+    NotFound, BadInput, MissingInput
+        As ``find_source``.
+    OptionError
+        Some are given, but the run had none.
+    """
+    recorded, file = states.provenance["initial_state"], states.provenance["initial_state_file"]
+    if recorded is None and initial is None:
+        return None
+    if recorded is None:
+        raise OptionError(f"--initial-state: {path} was made without one; leave it away.")
+    wanted = {(part.path, name): part.width(name) for part in promise.parts for name in part.carried}
+    chosen = _recorded_initial(recorded["from"], file, path) if initial is None else initial
+    return open_initial(chosen, wanted, states.sequences)
+
+
+def _recorded_initial(name: str, file: Mapping[str, Any] | None, path: str) -> str:
+    if file is None:
+        raise NotFound("the initial states were arrays in memory; give them with --initial-state FILE")
+    problem = ""
+    for place in filter(is_readable, places(name, path)):
+        with open_binary(place, "initial states") as opened:
+            found = changes(sample_file(opened), file, SAMPLE)
+        if not found:
+            return place
+        problem = problem or f"{place}: is not the initial state that {path} was made with: {found}."
+    if problem:
+        raise BadInput(f"{problem} Give it as it was with --initial-state FILE, or extract again.")
+    raise NotFound(f"the initial states {name} are not there; give them with --initial-state FILE")

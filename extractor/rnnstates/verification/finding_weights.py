@@ -1,0 +1,116 @@
+"""Finding again, or making again, the network that a states file was made with."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import BadStates, BadWeights, EngineUnavailable, MissingInput
+from ..output.states import States
+from ..weights.canonical import Network
+from ..weights.initialise import random_network
+from ..weights.load import load_weights
+from ..weights.readers import digest, reader_of
+from .given import Given, NotFound, is_readable, places
+from .promised import Part, Promise
+
+__all__ = ["find_network"]
+
+
+def find_network(states: States, promise: Promise, path: str, given: Given, notes: list[str]) -> Network:
+    """Load the weights, or draw the random ones again.
+
+    Parameters
+    ----------
+    states : States
+    promise : Promise
+        Whose parts the network must have.
+    path : str
+        Of the states file.
+    given : Given
+    notes : list of str
+        Takes what the user should know.
+
+    Raises
+    ------
+    NotFound
+        The weights are not at the recorded path, or what reads them is not installed.
+    BadWeights
+        They changed, with both digests, or are those of another network.
+    MissingInput
+        Those that were given are not there.
+    """
+    network = _network(states.provenance["weights"], path, given, notes)
+    parts = tuple(
+        Part(name, weights.cell, direction, weights.units, weights.width)
+        for name, _, direction, weights in network.parts()
+    )
+    if parts != promise.parts:
+        called = given.weights if isinstance(given.weights, str | os.PathLike) else "weights"
+        raise BadWeights(
+            f"{called}: are {_listed(parts)}; expected {_listed(promise.parts)}, which {path} was made with. Give "
+            "those weights, with --layer where they have several stacks."
+        )
+    return network
+
+
+def _network(recorded: Mapping[str, Any], path: str, given: Given, notes: list[str]) -> Network:
+    if isinstance(given.weights, Network):
+        return given.weights
+    if given.weights is not None:
+        return _given(os.fspath(given.weights), recorded, given.options, notes)
+    if "random" in recorded:
+        return _random(recorded["random"], path)
+    if "file" not in recorded:
+        raise NotFound("the weights were arrays in memory; give them with --weights FILE")
+    try:
+        return load_weights(_located(recorded, path), **{**recorded.get("options", {}), **given.options})
+    except EngineUnavailable as reason:
+        raise NotFound(f"the weights cannot be read here: {reason}") from reason
+
+
+def _random(recorded: Mapping[str, Any], path: str) -> Network:
+    try:
+        return random_network(**recorded)
+    except TypeError as reason:
+        raise BadStates(
+            f"{path}: its provenance says of the random weights {dict(recorded)}; expected features, units, seed and "
+            "forget_bias. It was edited; give the weights with --weights FILE."
+        ) from reason
+
+
+def _located(recorded: Mapping[str, Any], path: str) -> str:
+    changed: list[str] = []
+    for place in filter(_is_there, places(recorded["file"], path)):
+        found = digest(place)
+        if found == recorded["sha256"]:
+            return place
+        changed.append(f"{place}: are not the weights that {path} was made with: SHA-256 is {found}")
+    if changed:
+        raise BadWeights(
+            f"{changed[0]}, was {recorded['sha256']}. Give them as they were with --weights FILE, or extract again."
+        )
+    raise NotFound(f"the weights {recorded['file']} are not there; give them with --weights FILE")
+
+
+def _is_there(place: str) -> bool:
+    """Tell whether a file, or what a reader knows as weights in several files, is there."""
+    try:
+        return reader_of(place) is not None or is_readable(place)
+    except MissingInput:
+        return False
+
+
+def _given(where: str, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str]) -> Network:
+    """Load what was named; the recorded options hold for the same file only."""
+    reader_of(where)
+    if digest(where) == recorded.get("sha256"):
+        return load_weights(where, **{**recorded.get("options", {}), **options})
+    notes.append(f"{where}: is another file than the states were made with; compared all the same.")
+    return load_weights(where, **options)
+
+
+def _listed(parts: tuple[Part, ...]) -> str:
+    sizes = (f"{part.units} units" if part.units == part.hidden else f"{part.units} -> {part.hidden}" for part in parts)
+    return ", ".join(
+        f"{part.path or '/'} {part.direction} {part.cell} {size}" for part, size in zip(parts, sizes, strict=True)
+    )

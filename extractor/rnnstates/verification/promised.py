@@ -1,0 +1,206 @@
+"""What a states file must hold by its own account, and whether it is there in the right shape.
+
+The account is the root attributes (``layout``, ``padding``, ``layers``, ``provenance``) and those of each group.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from ..errors import BadStates
+from ..hdf5_guard import check_dataset, find
+from ..network.cells import CELLS, DERIVED, STATES
+from ..output.format import LAYOUTS, DatasetSpec
+from ..output.states import States
+from ..pooling import FINAL, POOLINGS
+from .findings import shortened
+
+__all__ = ["Part", "Promise", "read_promise"]
+
+ADVICE = "The file is damaged or was edited; make it again."
+PADDINGS = ("post", "pre")
+GROUP_ATTRIBUTES = ("cell_type", "direction", "units")
+# What provenance has said since there has been a verify.
+NEEDED = ("allow_nonfinite", "dtype", "hidden_widths", "ids", "initial_state_file")
+
+
+class Part(NamedTuple):
+    """One layer in one direction, as the file describes it.
+
+    Parameters
+    ----------
+    path : str
+        ``""``, ``layer0``, ``layer0/forward``, ….
+    cell, direction : str
+    units : int
+        H.
+    hidden : int
+        The width of ``hidden``: H, or P with a projection.
+    """
+
+    path: str
+    cell: str
+    direction: str
+    units: int
+    hidden: int
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The states that it carries from step to step."""
+        fields: tuple[str, ...] = CELLS[self.cell].state._fields
+        return fields
+
+    def width(self, state: str) -> int:
+        """Give the last axis of a state, in units."""
+        parts = [name for name in DERIVED.get(state, (state,)) if state not in DERIVED or name in self.carried]
+        return sum(self.hidden if name == "hidden" else self.units for name in parts)
+
+    def names(self, states: list[str], pool: list[str]) -> Iterator[tuple[str, str | None]]:
+        """Yield (state, pooling or None) of each dataset, in the order in which ``plan_datasets`` lists them."""
+        kept = [state for state in states if state in (*self.carried, *CELLS[self.cell].gates._fields, *DERIVED)]
+        yield from ((state, None) for state in kept)
+        yield from ((state, name) for state in (kept if states else self.carried) for name in pool if name != FINAL)
+        yield from ((state, name) for state in self.carried for name in pool if name == FINAL)
+
+
+class Promise(NamedTuple):
+    """All that a file promises.
+
+    Parameters
+    ----------
+    steps : int
+        T.
+    parts : tuple of Part
+    specs : tuple of DatasetSpec
+    """
+
+    steps: int
+    parts: tuple[Part, ...]
+    specs: tuple[DatasetSpec, ...]
+
+
+def read_promise(states: States, file: h5py.File, path: str) -> Promise:
+    """Read the account and hold the datasets against it.
+
+    Parameters
+    ----------
+    states : States
+    file : h5py.File
+        The same file; its groups have attributes.
+    path : str
+        For messages.
+
+    Raises
+    ------
+    BadStates
+        The account is not readable, or a dataset is absent, of another shape or of another dtype; all of them at once.
+    """
+    if missing := [name for name in NEEDED if name not in states.provenance]:
+        raise BadStates(
+            f"{path}: its provenance lacks {', '.join(missing)}; expected all that this rnnstates records. It was made "
+            "by an older one, or edited: make it again."
+        )
+    try:
+        steps, parts = _steps(states), _parts(states, file)
+        names = _recorded(states)
+        specs = tuple(spec for part in parts for spec in _specs(states, part, steps, names))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:
+        raise BadStates(
+            f"{path}: its attributes do not say what the file holds ({type(reason).__name__}: {reason}). {ADVICE}"
+        ) from reason
+    wrong = [*_wrong_small(states), *_wrong(states, specs), *_wrong_lengths(states, steps)]
+    if wrong:
+        raise BadStates(f"{path}: {'; '.join(shortened(wrong))}. {ADVICE}")
+    for spec in specs:
+        check_dataset(states[spec.name], f"{path}: '{spec.name}'", BadStates)
+    return Promise(steps, parts, specs)
+
+
+def _steps(states: States) -> int:
+    sequences, steps, *_ = states.provenance["input"]["shape"]
+    if states.attributes["layout"] not in LAYOUTS or states.attributes["padding"] not in PADDINGS:
+        raise ValueError(f"layout '{states.attributes['layout']}', padding '{states.attributes['padding']}'")
+    if states.lengths.ndim != 1 or states.lengths.dtype.kind != "i":
+        raise TypeError(f"lengths of shape {states.lengths.shape} and dtype {states.lengths.dtype}")
+    if sequences != states.sequences:
+        raise ValueError(f"{states.sequences} lengths, but the input had {sequences} sequences")
+    return int(steps)
+
+
+def _parts(states: States, file: h5py.File) -> tuple[Part, ...]:
+    widths = states.provenance["hidden_widths"]
+    return tuple(_part(file, group, hidden) for group, hidden in zip(states.layers, widths, strict=True))
+
+
+def _part(file: h5py.File, name: str, hidden: int) -> Part:
+    group = find(file, name, file.filename, BadStates)
+    if not isinstance(group, h5py.Group):
+        raise KeyError(f"no group '{name}'")
+    cell, direction, units = (group.attrs[name] for name in GROUP_ATTRIBUTES)
+    cell, direction = (value.decode() if isinstance(value, bytes) else str(value) for value in (cell, direction))
+    if cell not in CELLS or direction not in ("forward", "backward"):
+        raise ValueError(f"a cell '{cell}' that runs '{direction}'")
+    return Part(group.name.strip("/"), cell, direction, int(units), int(hidden))
+
+
+def _recorded(states: States) -> tuple[list[str], list[str]]:
+    kept, pool = list(states.provenance["states"]), list(states.provenance["pool"])
+    for what, names, known in (("state", kept, STATES), ("pooling", pool, tuple(POOLINGS))):
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"{what} '{unknown[0]}'")
+    return kept, pool
+
+
+def _specs(states: States, part: Part, steps: int, names: tuple[list[str], list[str]]) -> Iterator[DatasetSpec]:
+    dtype = np.dtype(states.provenance["dtype"]).newbyteorder("<")
+    valid = int(states.lengths.sum())
+    axes = (valid,) if states.attributes["layout"] == "packed" else (states.sequences, steps)
+    for state, pooling in part.names(*names):
+        shape = (*axes, part.width(state)) if pooling is None else (states.sequences, part.width(state))
+        name = f"{part.path}/{state}".strip("/") + (f"_{pooling}" if pooling else "")
+        yield DatasetSpec(name, part.path, state, pooling, shape, dtype, ())
+
+
+def _wrong(states: States, specs: tuple[DatasetSpec, ...]) -> Iterator[str]:
+    for spec in specs:
+        if spec.name not in states:
+            yield f"dataset '{spec.name}' is missing; expected shape {spec.shape}"
+            continue
+        dataset = states[spec.name]
+        if dataset.shape != spec.shape:
+            yield f"dataset '{spec.name}' has shape {dataset.shape}; expected {spec.shape}"
+        # The final states are as precise as they were computed.
+        if dataset.dtype != spec.dtype and (spec.pooling != FINAL or dataset.dtype.kind != "f"):
+            yield f"dataset '{spec.name}' has dtype {dataset.dtype}; expected {spec.dtype}"
+
+
+def _wrong_small(states: States) -> Iterator[str]:
+    count = states.sequences
+    if states.provenance["ids"] and "ids" not in states:
+        yield f"dataset 'ids' is missing; expected one id for each of {count} sequences"
+    if "ids" in states and states["ids"].shape != (count,):
+        yield f"dataset 'ids' has shape {states['ids'].shape}; expected ({count},)"
+
+
+def _wrong_lengths(states: States, steps: int) -> Iterator[str]:
+    lengths: Any = states.lengths
+    wrong = (lengths < 0) | (lengths > steps)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        yield (
+            f"dataset 'lengths' has {int(lengths[row])} for sequence {row} ({int(wrong.sum())} such); expected 0 to "
+            f"{steps}"
+        )
+        return
+    if states.attributes["layout"] != "packed":
+        return
+    expected = np.concatenate([[0], np.cumsum(lengths)])
+    offsets = states["offsets"][()] if "offsets" in states else None
+    if offsets is None or offsets.shape != expected.shape:
+        shape = "is missing" if offsets is None else f"has shape {offsets.shape}"
+        yield f"dataset 'offsets' {shape}; expected {expected.shape}"
+    elif (offsets != expected).any():
+        row = int(np.argmax(offsets != expected))
+        yield f"dataset 'offsets' has {offsets[row]} at {row}; expected {expected[row]}, the sum of the lengths before"

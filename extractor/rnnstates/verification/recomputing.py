@@ -1,0 +1,149 @@
+"""A sample of the sequences, computed once more in float64 by the NumPy engine."""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Array
+from ..output.states import States
+from ..pipeline import extract
+from ..sources.base import Source
+from ..sources.initial import InitialStates
+from ..weights.canonical import Network
+from .promised import Promise
+
+__all__ = ["Original", "Rows", "choose_rows", "groups", "magnitude", "recomputed"]
+
+Rows = npt.NDArray[np.int64]
+
+# Bytes of inputs and states computed at once, unless one sequence alone has more; and kept in memory: more goes
+# through a file that is thrown away.
+GROUP_BYTES = 64 * 2**20
+ROWS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """What the states were made from, opened."""
+
+    source: Source
+    network: Network
+    initial: InitialStates | None
+
+
+def choose_rows(lengths: Array, sample: int, seed: int) -> Rows:
+    """Choose sequences: the longest, the shortest that is not empty, others at random.
+
+    Parameters
+    ----------
+    lengths : int64 [N]
+    sample : int
+        How many; all that are not empty, where there are fewer.
+    seed : int
+
+    Returns
+    -------
+    int64 [<= sample], ascending
+
+    Examples
+    --------
+    >>> choose_rows(np.array([0, 5, 2, 9, 5, 5]), 2, seed=0)
+    array([2, 3])
+    """
+    some = np.flatnonzero(lengths)
+    if not len(some):
+        return np.zeros(0, np.int64)
+    ends = [int(some[np.argmax(lengths[some])]), int(some[np.argmin(lengths[some])])]
+    rest = np.random.RandomState(seed).permutation(np.setdiff1d(some, ends))
+    return np.sort(np.array([*dict.fromkeys(ends), *rest[:sample]][:sample], np.int64))
+
+
+@contextmanager
+def recomputed(states: States, promise: Promise, original: Original, rows: Rows) -> Iterator[States]:
+    """Give the states of some sequences, in the packed layout.
+
+    The dtype is float64; ``max`` and ``min`` are pooled beside what the file has. Row i is that of ``rows[i]``.
+    """
+    provenance, lengths = states.provenance, states.lengths[rows]
+    with ExitStack() as closing:
+        output = None
+        if _bytes(promise, int(lengths.sum())) > GROUP_BYTES:
+            folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="rnnstates-verify-"))
+            output = Path(folder, "exact.h5")
+        exact = extract(
+            _inputs(states, original.source, rows),
+            lengths,
+            output=output,
+            weights=original.network,
+            initial_state=_initial(original.initial, rows),
+            states=_kept(states, promise),
+            pool=[*provenance["pool"], "max", "min"],
+            layout="packed",
+            padding=states.attributes["padding"],
+            engine="numpy",
+            precision="float64",
+            threads=1,
+            allow_nonfinite=provenance["allow_nonfinite"],
+        )
+        closing.callback(exact.close)
+        yield exact
+
+
+def groups(states: States, promise: Promise, original: Original, rows: Rows) -> Iterator[Rows]:
+    """Cut the sample into parts of about ``GROUP_BYTES``, padding included; sequences of similar length together."""
+    step = _bytes(promise, 1) + 8 * original.network.features
+    longest_first = rows[np.argsort(states.lengths[rows], kind="stable")[::-1]]
+    start = 0
+    while start < len(rows):
+        longest = int(states.lengths[longest_first[start]])
+        stop = start + max(1, min(ROWS_AT_ONCE, GROUP_BYTES // (step * longest)))
+        yield np.sort(longest_first[start:stop])
+        start = stop
+
+
+def _bytes(promise: Promise, steps: int) -> int:
+    carried = sum(part.width(name) for part in promise.parts for name in part.carried)
+    return 8 * steps * (carried + sum(spec.width for spec in promise.specs if spec.pooling is None))
+
+
+def _kept(states: States, promise: Promise) -> list[str]:
+    """Name what to keep: what the file has, and what the layers carry, because errors are in proportion to that."""
+    carried = (name for part in promise.parts for name in part.carried)
+    return list(dict.fromkeys([*states.provenance["states"], *carried]))
+
+
+def _inputs(states: States, source: Source, rows: Rows) -> Array:
+    """Read the sequences row by row, no longer than the longest of them: [B, S, ...]."""
+    longest, steps = int(states.lengths[rows].max()), source.shape[1]
+    valid = slice(0, longest) if states.attributes["padding"] == "post" else slice(steps - longest, steps)
+    inputs = np.zeros((len(rows), longest, *source.shape[2:]), source.dtype.newbyteorder("="))
+    for place, row in enumerate(rows):
+        inputs[place] = source.read(slice(row, row + 1), valid)[0]
+    return _as_computed(inputs, states.provenance)
+
+
+def _as_computed(inputs: Array, provenance: dict[str, Any]) -> Array:
+    """Round the inputs as the run did: that is where its computing begins."""
+    narrower = inputs.dtype.kind == "f" and provenance["precision"] != "float64" and not provenance["tokens"]
+    with np.errstate(over="ignore"):
+        return inputs.astype(np.float32) if narrower else inputs
+
+
+def _initial(initial: InitialStates | None, rows: Rows) -> dict[str, Array] | None:
+    if initial is None:
+        return None
+    found = initial.read(rows)
+    return {f"{path}/{name}".strip("/"): values for path, of_part in found.items() for name, values in of_part.items()}
+
+
+def magnitude(exact: States, row: int) -> float:
+    """Give the largest absolute state of a recomputed sequence; 1 where it is not finite."""
+    largest = max(float(np.max(np.abs(exact[name][row]))) for name in exact if name.endswith(("_max", "_min")))
+    return largest if math.isfinite(largest) else 1.0

@@ -1,0 +1,106 @@
+"""How far a value may be from what it should be.
+
+A stored value differs from the exact one for three reasons:
+
+- It was computed in ``precision``. Each step rounds its states by half a unit in the last place (6e-8 of them in
+  float32, 1.1e-16 in float64), and the next step passes this on. ``STEP`` is a hundred and more times that: the sums
+  inside a step round too, and TensorFlow, NumPy and others round them differently. Errors of many steps add up where a
+  cell forgets nothing; being as often up as down they grow with the root of the length, so beyond 1000 steps the bound
+  grows with it.
+- It was stored in ``dtype``: half a unit in the last place of the value, 5e-4 of it in float16.
+- A sum over L steps is wrong by up to L times what a state is.
+
+The bound of the first is relative to the largest state of the sequence, and absolute for states below 1. A network
+that amplifies differences (unbounded activations with large weights) can leave it although nothing is wrong.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Array
+
+__all__ = ["PRECISIONS", "computed_within", "difference", "pooled_within", "rounding"]
+
+# By precision: the bound on a state of size 1 after up to 1000 steps. bfloat16 is a choice of speed over exactness:
+# only what is plainly another number is told from its error.
+STEP = {"float64": 1e-10, "float32": 1e-5, "bfloat16": 0.1}
+PRECISIONS = tuple(STEP)
+STEPS = 1000
+
+Floats = npt.NDArray[np.float64]
+
+
+def computed_within(precision: str, pooling: str | None, *, length: int, magnitude: float) -> float:
+    """Bound the error of a value that was computed in ``precision``.
+
+    Parameters
+    ----------
+    precision : str
+    pooling : str or None
+    length : int
+        L, above 0.
+    magnitude : float
+        The largest absolute state of the sequence, of all that the layers carry: each is computed from the others.
+    """
+    bound = STEP[precision] * math.sqrt(max(1.0, length / STEPS)) * max(1.0, magnitude)
+    return bound * length if pooling == "sum" else bound
+
+
+def rounding(values: Floats, dtype: "np.dtype[Any]") -> Floats:
+    """Bound the error of storing: half a unit in the last place, floating of the shape of ``values``."""
+    about = np.finfo(dtype)
+    bound: Floats = np.abs(values) * (float(about.eps) / 2) + float(about.smallest_subnormal) / 2
+    return bound
+
+
+def pooled_within(
+    scale: Floats, pooled: Floats, counts: npt.NDArray[np.int64], *, states: "np.dtype[Any]", stored: "np.dtype[Any]"
+) -> Floats:
+    """Bound the difference of a pooled value from that of the stored states.
+
+    Parameters
+    ----------
+    scale : floating [R, W]
+        Size of what was pooled (of a sum, the sum of the absolute values).
+    pooled : floating [R, W]
+    counts : int64 [R]
+        Steps of each sequence.
+    states, stored : dtype
+        Of the states and of the pooled values.
+
+    Returns
+    -------
+    floating [R, W]
+        The states were rounded after they were pooled, the pooled value too; both twice over. Adding up L float64
+        values in another order changes the sum by at most L units in the last place.
+    """
+    steps = counts.astype(np.float64)[:, np.newaxis]
+    with np.errstate(invalid="ignore"):  # the largest of no states at all is infinite
+        adding = 4 * steps * float(np.finfo(np.float64).eps) * scale
+    tiny = steps * float(np.finfo(states).smallest_subnormal)
+    return 2 * rounding(scale, states) + 2 * rounding(pooled, stored) + adding + tiny
+
+
+def difference(stored: Array, expected: Floats) -> Floats:
+    """Tell how far stored values are from the expected ones.
+
+    Parameters
+    ----------
+    stored : floating, any shape
+    expected : float64, the same shape
+
+    Returns
+    -------
+    float64 of that shape
+        0 where both are NaN or where the expected value, stored in that dtype, is the same infinity; else infinite
+        where one of them is not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = expected.astype(stored.dtype)
+        away = np.abs(stored.astype(np.float64) - expected)
+    away = np.where(np.isfinite(stored) & np.isfinite(expected), away, np.inf)
+    same = (np.isnan(stored) & np.isnan(expected)) | (np.isinf(stored) & (stored == cast))
+    return np.where(same, 0.0, away)

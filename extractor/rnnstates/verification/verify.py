@@ -1,0 +1,200 @@
+"""verify(): the account is read, every value looked at, a sample computed again."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+from ..errors import BadStates, OptionError
+from ..hdf5_guard import open_hdf5
+from ..output.reader import open_states
+from ..output.states import States
+from ..sources.hdf5 import reading
+from .comparing import compare_sample
+from .consistency import check_values
+from .finding_input import find_initial, find_source
+from .finding_weights import find_network
+from .findings import Findings
+from .given import Given, NotFound
+from .promised import Promise, read_promise
+from .recomputing import Original, Rows, choose_rows
+from .tolerance import PRECISIONS
+
+__all__ = ["verify"]
+
+DAMAGED = "The file was damaged or edited after it was made; make it again."
+DIFFERENT = "The file was damaged or edited, or input or weights are not those it was made from; make it again."
+
+
+def verify(
+    path: str | os.PathLike[str],
+    *,
+    sample: int = 16,
+    seed: int = 0,
+    inputs: Any = None,
+    weights: Any = None,
+    initial_state: Any = None,
+    layer: str | None = None,
+    convention: str | None = None,
+    forget_bias: float | None = None,
+    activation: str | None = None,
+    recurrent_activation: str | None = None,
+    cell_clip: float | None = None,
+    projection_clip: float | None = None,
+) -> dict[str, Any]:
+    """Check that a states file is complete and consistent, and compute a sample of it again in float64.
+
+    Every value is looked at: padding must be zero, states finite, pooled values those of the stored states. Then some
+    sequences are computed again from the input and the weights that the file names. What is not to be found is no
+    fault of the file: the answer says why nothing was recomputed. Memory is that of one block of states and of the
+    longest sequence of the sample.
+
+    Parameters
+    ----------
+    path : str or path
+        What ``extract`` wrote.
+    sample : int
+        How many sequences to recompute, the longest and the shortest that is not empty among them; 0 for none.
+    seed : int
+        Which sequences the others are.
+    inputs : path, array or None
+        What the states were made from; None for the path in the file.
+    weights : path, Network or None
+        Likewise.
+    initial_state : path, mapping or None
+        Likewise.
+    layer, convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip
+        How to read the weights, as ``load_weights`` takes them; None for what the file says.
+
+    Returns
+    -------
+    dict
+        In JSON types: ``file``, ``sequences``, ``steps`` (valid ones), ``precision``, ``datasets`` (by name:
+        ``recomputed`` and ``pooled``, the largest absolute differences from the states recomputed and from the pooling
+        of the stored states, None where nothing was compared), ``recomputed`` (numbers of the sequences), ``reason``
+        (why there are none, else None), ``notes``.
+
+    Raises
+    ------
+    BadStates
+        The file is incomplete, inconsistent or wrong; with the datasets and sequences.
+    BadInput, BadWeights
+        What the file names is there, but is not what the states were made from.
+    MissingInput
+        The file, or what was given in place of what it names, is absent or unreadable.
+    OptionError
+        A number out of range, or an option that means nothing to these weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rnnstates
+    >>> folder = getfixture("tmp_path")
+    >>> inputs = np.ones((2, 10, 8))
+    >>> rnnstates.extract(inputs, [10, 6], output=folder / "out.h5").close()
+    >>> answer = verify(folder / "out.h5", inputs=inputs)
+    >>> answer["recomputed"], answer["datasets"]["hidden"]["recomputed"] < 1e-6
+    ([0, 1], True)
+    """
+    if sample < 0:
+        raise OptionError(f"--sample {sample}: expected 0 or more.")
+    if not 0 <= seed < 2**32:
+        raise OptionError(f"--seed {seed}: expected 0 to {2**32 - 1}.")
+    options = {
+        "layer": layer, "convention": convention, "forget_bias": forget_bias, "activation": activation,
+        "recurrent_activation": recurrent_activation, "cell_clip": cell_clip, "projection_clip": projection_clip,
+    }  # fmt: skip
+    said = {name: value for name, value in options.items() if value is not None}
+    given = Given(inputs, weights, initial_state, said)
+    where = os.fspath(path)
+    with ExitStack() as closing:
+        states, promise = _open(where, closing)
+        pooled = _consistent(where, states, promise)
+        recomputed = _sample(where, states, promise, given, rows=choose_rows(states.lengths, sample, seed))
+        return _answer(where, states, promise, pooled, recomputed)
+
+
+class _Sample(NamedTuple):
+    """What came of computing again; the reason stands where nothing was."""
+
+    differences: dict[str, float]
+    rows: list[int]
+    reason: str | None
+    notes: list[str]
+
+
+def _open(where: str, closing: ExitStack) -> tuple[States, Promise]:
+    with reading(where, BadStates):
+        states = closing.enter_context(open_states(where))
+        file = closing.enter_context(open_hdf5(where, BadStates))
+    promise = read_promise(states, file, where)
+    if (precision := states.provenance["precision"]) not in PRECISIONS:
+        raise BadStates(
+            f"{where}: was computed in '{precision}'; this rnnstates judges {', '.join(PRECISIONS)}. Update it."
+        )
+    return states, promise
+
+
+def _consistent(where: str, states: States, promise: Promise) -> dict[str, float]:
+    findings = Findings()
+    differences = check_values(states, promise, findings)
+    findings.refuse(where, DAMAGED)
+    return differences
+
+
+def _sample(where: str, states: States, promise: Promise, given: Given, *, rows: Rows) -> _Sample:
+    if not len(rows):
+        reason = "a sample of 0 was asked for" if states.lengths.any() else "no sequence has any steps"
+        return _Sample({}, [], reason, [])
+    notes: list[str] = []
+    with ExitStack() as closing:
+        try:
+            original = _open_original(where, states, promise, given, notes, closing)
+        except NotFound as reason:
+            return _Sample({}, [], str(reason), notes)
+        findings = Findings()
+        differences = compare_sample(states, promise, original, rows, findings)
+        findings.refuse(where, DIFFERENT)
+    return _Sample(differences, rows.tolist(), None, notes)
+
+
+def _open_original(
+    where: str, states: States, promise: Promise, given: Given, notes: list[str], closing: ExitStack
+) -> Original:
+    """Find input, weights and initial states; all that is not there is told at once."""
+    missing: list[str] = []
+
+    def found(find: Callable[[], Any]) -> Any:
+        try:
+            return find()
+        except NotFound as reason:
+            missing.append(str(reason))
+        return None
+
+    source = found(lambda: find_source(states, where, given.inputs, notes))
+    initial = found(lambda: find_initial(states, promise, where, given.initial_state))
+    for opened in (source, initial):
+        if opened is not None:
+            closing.callback(opened.close)
+    network = found(lambda: find_network(states, promise, where, given, notes))
+    if missing:
+        raise NotFound("; ".join(missing))
+    return Original(source, network, initial)
+
+
+def _answer(
+    where: str, states: States, promise: Promise, pooled: dict[str, float], recomputed: _Sample
+) -> dict[str, Any]:
+    return {
+        "file": where,
+        "sequences": states.sequences,
+        "steps": int(states.lengths.sum()),
+        "precision": states.provenance["precision"],
+        "datasets": {
+            spec.name: {"recomputed": recomputed.differences.get(spec.name), "pooled": pooled.get(spec.name)}
+            for spec in promise.specs
+        },
+        "recomputed": recomputed.rows,
+        "reason": recomputed.reason,
+        "notes": recomputed.notes,
+    }

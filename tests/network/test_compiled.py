@@ -1,0 +1,209 @@
+"""The compiled LSTM: every kind of kernel that this processor runs, against NumPy's plain equations and PyTorch."""
+
+import numpy as np
+import pytest
+import torch
+
+import rnnstates
+from rnnstates.network import compiled
+from rnnstates.network.compiled import CompiledEngine, CompiledUnroll, takes
+from rnnstates.network.reference import NumpyUnroll
+from rnnstates.workspace import Workspace
+
+from ..builders import BUILT_ENGINES, cell_weights, layer_weights, one_layer, ragged
+
+pytestmark = pytest.mark.skipif("compiled" not in BUILT_ENGINES, reason="not built: no C compiler")
+
+KINDS = compiled.kinds() if "compiled" in BUILT_ENGINES else {}
+EXACT = [kind for kind, (_, pair) in KINDS.items() if pair == 1]
+GATES = ("input_gate", "forget_gate", "output_gate", "candidate")
+LENGTHS = np.array([20, 19, 19, 12, 7, 5, 3, 3, 2, 1, 1, 0, 0])
+# Features and units below, at and above the lanes of each kind, odd and even, 1 among them.
+SIZES = [(1, 1), (3, 5), (7, 16), (5, 4), (33, 40), (2, 17)]
+
+
+def random(rows=13, steps=20, features=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(rows, steps, features)).astype(np.float32)
+
+
+def exact(weights, inputs, lengths=LENGTHS, gates=GATES, initial=None):
+    return NumpyUnroll(weights, np.dtype(np.float64), gates)(inputs.astype(np.float64), lengths, initial)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("extra", ["plain", "peepholes", "cell_clip", "forget_bias"])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_states_and_gates_are_those_of_the_equations(sizes, extra, kind):
+    features, units = sizes
+    options = {
+        "plain": {},
+        "peepholes": {"peepholes": np.random.default_rng(5).normal(size=(3, units))},
+        "cell_clip": {"cell_clip": 0.4},
+        "forget_bias": {"forget_bias": 1.5},
+    }
+    weights = layer_weights(features, units, **options[extra])
+    inputs = random(features=features)
+    initial = {name: random(features=units, seed=seed)[:, 0] for seed, name in enumerate(("hidden", "cell"), 1)}
+    inputs[np.arange(20) >= LENGTHS[:, np.newaxis]] = np.nan
+    space = Workspace()
+    for name in ("hidden", "cell", *GATES):
+        space.array(name, (13, 20, units), np.float32)[...] = np.nan
+    ours = CompiledUnroll(weights, GATES, kind)(inputs, LENGTHS, initial, space)
+    expected = exact(weights, np.nan_to_num(inputs), initial=initial)
+    assert set(ours) == {"hidden", "cell", *GATES}
+    for name, values in ours.items():
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(
+            values, expected[name], rtol=0, atol=0.05 if KINDS[kind][1] == 2 else 3e-6, err_msg=name
+        )
+        for row, length in enumerate(LENGTHS):
+            assert not values[row, length:].any(), name
+    if extra == "cell_clip":
+        assert (np.abs(ours["cell"]) == np.float32(0.4)).any()
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_states_are_those_of_pytorch(kind):
+    torch.manual_seed(0)
+    lstm = torch.nn.LSTM(6, 21, batch_first=True)
+    inputs = random(features=6)
+    with torch.no_grad():
+        hidden = lstm(torch.from_numpy(inputs))[0].numpy()
+    w = {name: value.detach().numpy() for name, value in lstm.named_parameters()}
+    from rnnstates import LayerWeights
+
+    weights = LayerWeights(w["weight_ih_l0"].T, w["weight_hh_l0"].T, w["bias_ih_l0"], recurrent_bias=w["bias_hh_l0"])
+    ours = CompiledUnroll(weights, (), kind)(inputs, np.full(13, 20))
+    np.testing.assert_allclose(ours["hidden"], hidden, rtol=0, atol=5e-7)
+
+
+def test_the_kinds_of_one_precision_give_the_same_states_to_rounding():
+    weights, inputs = layer_weights(9, 35), random(features=9)
+    results = [CompiledUnroll(weights, (), kind)(inputs, LENGTHS)["cell"] for kind in EXACT]
+    for other in results[1:]:
+        np.testing.assert_allclose(other, results[0], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_states_of_a_sequence_do_not_depend_on_its_batch_mates_in_a_single_bit(kind):
+    weights, inputs = layer_weights(3, 37), random()
+    unroll = CompiledUnroll(weights, GATES, kind)
+    together = {name: values.copy() for name, values in unroll(inputs, LENGTHS).items()}
+    for rows in (slice(0, 1), slice(1, 3), slice(2, 9), slice(0, 11)):
+        steps = LENGTHS[rows][0]
+        apart = unroll(np.ascontiguousarray(inputs[rows, :steps]), LENGTHS[rows])
+        for name, values in apart.items():
+            np.testing.assert_array_equal(values, together[name][rows, :steps], err_msg=name)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_small_states_keep_their_digits(kind):
+    """tanh(x) is x for small x; taken as 1 - 2 / (1 + e^2x) it would keep three digits of 1e-4."""
+    weights = layer_weights(3, 20)
+    small = rnnstates.LayerWeights(weights.kernel * 1e-5, weights.recurrent_kernel * 1e-5, np.zeros(80))
+    inputs = random()
+    ours, expected = CompiledUnroll(small, (), kind)(inputs, LENGTHS), exact(small, inputs)
+    for name in ("hidden", "cell"):
+        np.testing.assert_allclose(ours[name], expected[name], rtol=3e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saturated_gates_are_0_and_1_and_nothing_overflows(kind):
+    weights = rnnstates.LayerWeights(np.full((1, 20), 1e4), np.zeros((5, 20)), np.zeros(20))
+    ours = CompiledUnroll(weights, GATES, kind)(np.array([[[1.0], [-1.0]]], np.float32), np.array([2]))
+    for name in GATES:
+        low = -1.0 if name == "candidate" else 0.0
+        np.testing.assert_allclose(ours[name][0], [[1.0] * 5, [low] * 5], rtol=0, atol=1e-25)
+    np.testing.assert_allclose(ours["cell"][0], [[1.0] * 5, [0.0] * 5], rtol=0, atol=1e-25)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nan_and_infinity_in_a_valid_step_reach_their_own_sequence_only(kind):
+    inputs = random(rows=8)
+    unroll = CompiledUnroll(layer_weights(3, 18), (), kind)
+    clean = {name: values.copy() for name, values in unroll(inputs, np.full(8, 20)).items()}
+    inputs[2, 5, 1] = np.nan
+    ours = unroll(inputs, np.full(8, 20))
+    for name in ("hidden", "cell"):
+        assert np.isnan(ours[name][2, 5:]).all()
+        ours[name][2, 5:] = clean[name][2, 5:]
+        np.testing.assert_array_equal(ours[name], clean[name])
+
+
+def test_the_kernel_takes_plain_lstms_only():
+    assert takes(layer_weights(3, 5, peepholes=np.ones((3, 5)), cell_clip=1.0))
+    assert not takes(layer_weights(3, 5, activation="relu"))
+    assert not takes(layer_weights(3, 5, recurrent_activation="hard_sigmoid"))
+    assert not takes(layer_weights(3, 5, output_activation="linear"))
+    assert not takes(layer_weights(3, 5, preactivation_clip=2.0))
+    assert not takes(layer_weights(3, 5, coupled=True))
+    projected = rnnstates.LayerWeights(np.ones((3, 20)), np.ones((2, 20)), np.ones(20), projection=np.ones((5, 2)))
+    assert not takes(projected)
+    for cell in ("gru", "simple_rnn", "mlstm"):
+        assert not takes(cell_weights(cell, 3, 5))
+
+
+def test_what_the_kernel_does_not_take_is_run_by_numpy_and_the_record_says_so():
+    engine = CompiledEngine("float32")
+    assert isinstance(engine.unroll(cell_weights("gru", 3, 5)), NumpyUnroll)
+    assert isinstance(CompiledEngine("float64").unroll(layer_weights(3, 5)), NumpyUnroll)
+    inputs, lengths = ragged()
+    single, double = (
+        rnnstates.extract(inputs, lengths, weights=one_layer(), engine="compiled", precision=precision)
+        for precision in ("float32", "float64")
+    )
+    assert single.provenance["executors"] == {"": "compiled"}
+    assert double.provenance["executors"] == {"": "numpy"}
+
+
+def test_bfloat16_is_refused_where_the_processor_or_the_cell_has_none(monkeypatch):
+    if "bfloat16" in KINDS:
+        with pytest.raises(rnnstates.EngineUnavailable, match="runs plain LSTMs in bfloat16, and this is another cell"):
+            CompiledEngine("bfloat16").unroll(cell_weights("gru", 3, 5))
+    monkeypatch.setattr(compiled, "kinds", lambda: {"plain": (4, 1)})
+    with pytest.raises(rnnstates.EngineUnavailable, match="needs a processor with avx512_bf16"):
+        CompiledEngine("bfloat16")
+
+
+def test_an_engine_that_was_not_built_says_how_to_build_it(monkeypatch):
+    monkeypatch.setattr(compiled, "is_built", lambda: False)
+    with pytest.raises(rnnstates.EngineUnavailable, match="install a C compiler"):
+        CompiledEngine("float32")
+
+
+@pytest.mark.skipif("bfloat16" not in KINDS, reason="this processor does not multiply bfloat16")
+def test_bfloat16_rounds_the_factors_of_products_and_nothing_else():
+    """One step from zero: cell = sigmoid(z_i) * tanh(z_c), z being an exact sum of products of rounded numbers."""
+    weights, inputs = layer_weights(4, 6), random(features=4)
+
+    def rounded(values):
+        return torch.from_numpy(np.asarray(values, np.float32)).bfloat16().double().numpy()
+
+    z = rounded(inputs[:, 0]) @ rounded(weights.kernel) + weights.bias
+    cell = 1 / (1 + np.exp(-z[:, :6])) * np.tanh(z[:, 12:18])
+    ours = CompiledUnroll(weights, (), "bfloat16")(inputs[:, :1], np.ones(13, np.int64))
+    np.testing.assert_allclose(ours["cell"][:, 0], cell, rtol=0, atol=3e-7)
+
+
+def test_arrays_whose_sizes_do_not_agree_are_refused_by_the_kernel():
+    run = compiled._kernel().unroll
+    ones, live = np.ones(4096, np.float32), np.ones(4, np.int64)
+
+    def call(kind="plain", features=3, units=5, rows=2, steps=4, **other):
+        arrays = {"panels": ones.copy(), "bias": ones, "live": live, "inputs": ones, "hidden": ones.copy()} | other
+        run(
+            kind, features, units, rows, steps, 0.0, arrays["panels"], arrays["bias"], None, arrays["live"],
+            arrays["inputs"], ones, ones.copy(), arrays["hidden"], ones.copy(), None, None, None, None, ones.copy(),
+        )  # fmt: skip
+
+    call()
+    refused = [
+        {"steps": 5}, {"features": 2000}, {"units": 900}, {"rows": 900}, {"rows": -1}, {"features": 0}, {"units": -5},
+        {"live": np.array([3, 1, 1, 1])}, {"live": np.array([-1, 1, 1, 1])}, {"panels": ones[:8].copy()},
+        {"hidden": ones[:39].copy()}, {"inputs": ones[:5]}, {"bias": ones[:1]}, {"features": 2**62},
+    ]  # fmt: skip
+    for other in refused:
+        with pytest.raises(ValueError, match="sizes of the arrays do not agree"):
+            call(**other)
+    with pytest.raises(ValueError, match="does not run the kind 'sse9'"):
+        call(kind="sse9")
