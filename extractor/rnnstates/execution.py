@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from .arrays import Array
 from .bands import Band
@@ -70,8 +69,7 @@ def run(job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress |
         How many values were too large for the dtype they are stored in, and became infinite.
     """
     worker = _Worker(job, stack)
-    # Two levels of threads would fight for the cores, and products split among threads round differently.
-    with threadpool_limits(1), engine.running():
+    with engine.running():
         return _run_windows(job, sink, worker, progress)
 
 

@@ -1,5 +1,6 @@
 """What a states file says about how it was made: one JSON object."""
 
+import functools
 import json
 import platform
 from collections.abc import Mapping
@@ -70,6 +71,7 @@ def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
     return {name: sample[name] for name in ("size", "sample_sha256")}
 
 
+@functools.lru_cache
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
+from ..blas import one_thread
 from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
 from ..workspace import Workspace
@@ -79,7 +80,7 @@ class CompiledEngine:
                 "the compiled engine was not built when rnnstates was installed; install a C compiler (gcc) and "
                 "install it again, or use --engine numpy or tensorflow."
             )
-        self._precision = precision
+        self._precision, self._leaves_to_numpy = precision, False
         if precision == BFLOAT16 and BFLOAT16 not in kinds():
             raise EngineUnavailable(
                 "--precision bfloat16: the compiled engine needs a processor with avx512_bf16, which this one is not; "
@@ -87,8 +88,8 @@ class CompiledEngine:
             )
 
     def running(self) -> AbstractContextManager[None]:
-        """Change nothing: the kernel has no settings."""
-        return contextlib.nullcontext()
+        """Change nothing but what NumPy needs, where it runs a layer: the kernel has no settings."""
+        return one_thread() if self._leaves_to_numpy else contextlib.nullcontext()
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "CompiledUnroll | NumpyUnroll":
         """Make the function that runs one layer in one direction and collects some of its gates too.
@@ -105,6 +106,7 @@ class CompiledEngine:
                 f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
                 "--engine tensorflow or --precision float32."
             )
+        self._leaves_to_numpy = True
         return NumpyUnroll(weights, np.dtype(self._precision), gates)
 
     def _kind(self) -> str:

@@ -1,6 +1,5 @@
 """The NumPy engine: the readable statement of what an unroll does, and the quick one for small jobs."""
 
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, clear_padding
+from ..blas import one_thread
 from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
 from ..workspace import Workspace
 from .cells import CELLS, state_width
 
-__all__ = ["NumpyEngine", "NumpyOps", "live_rows", "start_states"]
+__all__ = ["NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
 
 
 class NumpyOps:
@@ -83,8 +83,8 @@ class NumpyEngine:
         self.dtype = np.dtype(precision)
 
     def running(self) -> AbstractContextManager[None]:
-        """Change nothing: NumPy has no settings to keep."""
-        return contextlib.nullcontext()
+        """Hold NumPy's products to one thread each for a while."""
+        return one_thread()
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "NumpyUnroll":
         """Make the function that runs one layer in one direction and collects some of its gates too."""

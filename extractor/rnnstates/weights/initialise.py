@@ -5,6 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ..blas import one_thread
 from ..errors import OptionError
 from .canonical import LayerWeights, Network, RecurrentLayer
 
@@ -68,7 +69,9 @@ def _glorot_uniform(random: np.random.RandomState, rows: int, columns: int) -> n
 
 def _orthogonal(random: np.random.RandomState, rows: int, columns: int) -> npt.NDArray[np.float64]:
     """Draw rows that are orthonormal; ``rows`` must not exceed ``columns``."""
-    orthogonal, triangular = np.linalg.qr(random.standard_normal((columns, rows)))
+    drawn = random.standard_normal((columns, rows))
+    with one_thread():
+        orthogonal, triangular = np.linalg.qr(drawn)
     # The signs make the draw uniform over all such matrices, and the same whatever the LAPACK.
     signs = np.where(np.diag(triangular) < 0, -1.0, 1.0)
     return np.ascontiguousarray((orthogonal * signs).T)
