@@ -281,7 +281,7 @@ def _plan(
     held = [spec for spec in specs if is_held(spec, shape)]
     widths = _widths(source, network, request, held=held, steps=shape.steps, continued=continued)
     grid = make_grid(
-        (shape.sequences, shape.steps), widths, tile_rows=tile_rows(engine, shape.sequences), cut=cut,
+        (shape.sequences, shape.steps), widths, tile_rows=tile_rows(engine, network, shape.lengths), cut=cut,
         rows_together=source.rows_together,
     )  # fmt: skip
     threads, windows_held, memory = _fit_memory(request, shape.lengths, grid, widths)
@@ -306,7 +306,7 @@ def _widths(
         # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
         states += sum(2 * state_width(weights, state) * item for state in kept)
         pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
-    stored = source.dtype.itemsize * (source.shape[2] if len(source.shape) == 3 else 1)
+    window, checked = _window_widths(source, request)
     # A vector as it is stored and three times in float64 while it is added up.
     of_sequence = sum(
         spec.width * (spec.dtype.itemsize * steps if spec.pooling is None else spec.dtype.itemsize + 24)
@@ -314,9 +314,20 @@ def _widths(
     )
     carry = 8 * sum(state_width(weights, name) for _, _, _, weights in network.parts() for name in carried(weights))
     return Widths(
-        stored=stored, computed=2 * network.features * item, states=states + 2 * pooled,
+        window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled,
         kept=of_sequence + carry * (2 if continued else 1), operations=operations(network),
     )  # fmt: skip
+
+
+def _window_widths(source: Source, request: Request) -> tuple[int, int]:
+    """Tell how many bytes a step of a window takes while it is held, and while it is checked (``checking``)."""
+    stored = source.dtype.itemsize
+    if len(source.shape) == 2:
+        # Ids are held as int64; checked as float64 where they are floats, with masks and a copy.
+        return stored + 8, 28
+    features = source.shape[2]
+    converted = 0 if source.dtype == request.computing else request.computing.itemsize
+    return features * (stored + converted), features
 
 
 def _fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int, int]:
@@ -329,5 +340,6 @@ def _fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) ->
             return threads, windows_held, needed
     raise MemoryBudgetError(
         f"--memory {request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
-        f"{int(lengths.max())} steps); give at least --memory {-(-needed // 2**20)}M."
+        f"{int(lengths.max())} steps{'' if grid.cut else ', and its layers need it whole'}); give at least --memory "
+        f"{-(-needed // 2**20)}M."
     )

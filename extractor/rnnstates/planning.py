@@ -19,7 +19,7 @@ __all__ = ["Grid", "Widths", "Window", "make_grid", "memory_needed", "pieces", "
 
 Rows = npt.NDArray[np.int64]
 
-# Bytes read at once, before conversion, and kept a band. Large enough to sort by length inside, small enough to have
+# Bytes read at once, with what converting and checking them takes, and bytes kept a band. Large enough to sort by length inside, small enough to have
 # three of them.
 WINDOW_BYTES = 16 * 2**20
 # Bytes of inputs and states a piece may take.
@@ -34,12 +34,12 @@ BACKWARD = "backward"
 
 @dataclass(frozen=True)
 class Widths:
-    """Bytes of one step, but for the last two.
+    """Bytes of one step, but for what says otherwise.
 
     Parameters
     ----------
-    stored : int
-        As it lies in the input.
+    window : int
+        Of a window that is held: as it is stored, and as it is converted where that is something else.
     computed : int
         As the first layer reads it: features in the computing precision.
     states : int
@@ -47,14 +47,17 @@ class Widths:
     kept : int
         Bytes of one sequence that are held until its band is finished: pooled vectors, the states of short sequences,
         the states it starts from.
+    checked : int
+        While a window is checked, beside what is held of it.
     operations : int
         Floating-point operations of one step.
     """
 
-    stored: int
+    window: int
     computed: int
     states: int
     kept: int = 0
+    checked: int = 0
     operations: int = 0
 
 
@@ -124,12 +127,13 @@ def make_grid(
         Rows best read at once (a chunk's); window edges fall on multiples of it where a window is that large.
     """
     sequences, steps = shape
-    window_rows = max(1, min(WINDOW_BYTES // (steps * widths.stored), WINDOW_BYTES // max(1, widths.kept)))
+    step_bytes = widths.window + widths.checked
+    window_rows = max(1, min(WINDOW_BYTES // (steps * step_bytes), WINDOW_BYTES // max(1, widths.kept)))
     window_steps = steps
     together = min(TILES_TOGETHER * tile_rows, max(1, sequences))
-    if cut and (window_rows < together or steps * widths.stored > WINDOW_BYTES):
+    if cut and (window_rows < together or steps * step_bytes > WINDOW_BYTES):
         window_rows = together
-        window_steps = min(steps, max(1, WINDOW_BYTES // (window_rows * widths.stored)))
+        window_steps = min(steps, max(1, WINDOW_BYTES // (window_rows * step_bytes)))
     if window_rows > rows_together:
         window_rows -= window_rows % rows_together
     tile_steps = TILE_BYTES // (widths.computed + widths.states)
@@ -243,7 +247,7 @@ def memory_needed(lengths: Rows, grid: Grid, widths: Widths, *, windows_held: in
         tile_steps = min(max(grid.tile_steps, tile_rows), tile_rows * min(longest, grid.window_steps))
     else:
         tile_steps = max(longest, min(grid.tile_steps, tile_rows * longest))
-    held = windows_held * window_steps * (widths.stored + widths.computed)
+    held = window_steps * (windows_held * widths.window + widths.checked)
     # One band more than windows may have unfinished sequences.
     kept = (windows_held + 1) * int(rows.max()) * widths.kept
     return held + kept + threads * tile_steps * (widths.computed + widths.states)

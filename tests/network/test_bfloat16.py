@@ -132,7 +132,13 @@ def test_the_measurement_takes_the_best_of_each_in_turns(monkeypatch):
         clock[0] += {"float32": 0.25, "bfloat16": 0.5}[precision] * (3 if len(calls) == 3 else 1)
 
     assert "take 2.0 times as long" in bfloat16.unprofitable(multiply, "1 x 1")
-    assert calls == ["float32", "bfloat16"] * (bfloat16.TIMES + 1)
+    assert calls == ["float32", "bfloat16"] * (bfloat16.TIMES + 1) * bfloat16.ROUNDS
+
+
+def test_one_bad_measurement_on_a_busy_machine_refuses_nothing(monkeypatch):
+    measured = iter([(1.0, 1.3), (1.0, 1.1), (1.0, 0.7)])
+    monkeypatch.setattr(bfloat16, "_seconds", lambda multiply: next(measured))
+    assert bfloat16.unprofitable(lambda precision: None, "1 x 1") is None
 
 
 def test_the_log_of_xla_does_not_reach_the_user():

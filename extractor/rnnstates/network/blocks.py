@@ -27,7 +27,7 @@ __all__ = ["Block", "BlockUnroll"]
 
 # What a block computes at once should stay in the cache of one core (bytes), and be worth the call (steps).
 CACHED = 4 << 20
-SHORTEST, LONGEST = 8, 128
+SHORTEST, LONGEST = 4, 128
 
 FLOAT32 = np.dtype(np.float32)
 

@@ -47,9 +47,11 @@ class MixedBlock:
             input_signature=(tf.TensorSpec([None, 4 * units], tf.bfloat16), state),
             jit_compile=True,
             autograph=False,
-        )
+        ).get_concrete_function()
         inputs = tf.TensorSpec([None, None, weights.features], tf.float32)
-        self._loop = tf.function(self._steps, input_signature=(inputs, state, state), autograph=False)
+        signature = (inputs, state, state)
+        # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+        self._loop = tf.function(self._steps, input_signature=signature, autograph=False).get_concrete_function()
 
     def rows(self, live: int) -> int:
         """Round up to a power of two or one and a half of it, so that XLA meets few shapes.
@@ -62,7 +64,7 @@ class MixedBlock:
 
     def __call__(self, inputs: Array, state: Mapping[str, Array]) -> Mapping[str, Array]:
         """Map inputs float32 [S, R, I] and states [R, H] by name to states and gates float32 [S, R, H] by name."""
-        made = self._loop(inputs, state["hidden"], state["cell"])
+        made = self._loop(*map(self._tf.constant, (inputs, state["hidden"], state["cell"])))
         return {name: np.asarray(values) for name, values in zip(self._names, made, strict=True)}
 
     def _compiled(self, z: Any, cell: Any) -> tuple[Any, LSTMState, LSTMGates]:

@@ -57,10 +57,8 @@ class TensorFlowEngine:
             raise EngineUnavailable("TensorFlow's eager execution is switched off in this process; use --engine numpy.")
         self.device = "GPU" if self._tf.config.list_physical_devices("GPU") else "CPU"
         self._precision = precision
-        if precision == bfloat16.NAME:
-            _refuse(bfloat16.unsupported() if self.device == "CPU" else None)
-            with without_chatter():
-                _outside_graphs(lambda: _start_compiler(self._tf))
+        if precision == bfloat16.NAME and self.device == "CPU":
+            _refuse(bfloat16.unsupported())
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "BlockUnroll | PackedUnroll":
         """Make the function that runs one layer in one direction and collects some of its gates too.
@@ -76,7 +74,7 @@ class TensorFlowEngine:
         if self._precision == bfloat16.NAME:
             _refuse(bfloat16.unprofitable(_products(self._tf, weights), _size(weights)))
             if takes(weights):
-                return BlockUnroll(weights, gates, MixedBlock(self._tf, weights, gates))
+                return BlockUnroll(weights, gates, _compiled(MixedBlock(self._tf, weights, gates), weights))
         elif self._precision == "float32" and takes(weights):
             return BlockUnroll(weights, gates, FusedBlock(self._tf, weights, gates))
         return PackedUnroll(self._tf, weights, self._precision, gates)
@@ -99,9 +97,12 @@ def _outside_graphs(make: Callable[[], Made]) -> Made:
         return thread.submit(make).result()
 
 
-def _start_compiler(tf: Any) -> None:
-    """Compile something with XLA: it writes to the log the first time."""
-    tf.function(lambda x: x + x, jit_compile=True, autograph=False)(tf.zeros([2]))
+def _compiled(block: MixedBlock, weights: LayerWeights) -> MixedBlock:
+    """Run a block once at an ordinary size: XLA writes to the log when it first compiles."""
+    state = np.zeros((ROWS, weights.units), np.float32)
+    with without_chatter():
+        block(np.zeros((1, ROWS, weights.features), np.float32), {"hidden": state, "cell": state})
+    return block
 
 
 def _refuse(reason: str | None) -> None:

@@ -47,6 +47,10 @@ COSTS: dict[str, Cost] = {
 }
 # Fewer sequences a tile than this leave the processor's vectors idle; more tiles leave fewer cores idle.
 LEAST_ROWS = 12
+# A tile has about this many steps, so that what it costs beside them does not show.
+STEPS_TOGETHER = 4096
+# Numbers that the products of one step read, inputs and hidden states of a tile: half of an ordinary cache of a core.
+FACTORS = 2**16
 # A job has at least this many tiles, if it has the sequences.
 LEAST_TILES = 16
 
@@ -91,16 +95,28 @@ def choose_engine(network: Network, lengths: npt.NDArray[np.int64], *, precision
     steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
 
     def estimate(name: str) -> float:
-        calls = max(longest, steps // tile_rows(name, len(lengths)))
+        calls = max(longest, steps // tile_rows(name, network, lengths))
         return seconds(name, network, steps=steps, calls=calls, precision=precision)
 
     return min((name for name in COSTS if _can(name, network, precision)), key=estimate)
 
 
-def tile_rows(engine: str, sequences: int) -> int:
-    """Choose the most sequences of a tile."""
-    most = COSTS[engine].tile_rows
-    return max(min(LEAST_ROWS, most), min(most, sequences // LEAST_TILES))
+def tile_rows(engine: str, network: Network, lengths: npt.NDArray[np.int64]) -> int:
+    """Choose the most sequences of a tile.
+
+    Parameters
+    ----------
+    engine : str
+        A name in ``COSTS``.
+    network : Network
+    lengths : int64 [N]
+        Of all sequences.
+    """
+    mean = max(1, int(lengths.sum()) // max(1, len(lengths)))
+    deepest = max(weights.features + weights.width for _, _, _, weights in network.parts())
+    # Short sequences come many at once, as long as what a step reads of them stays in the cache.
+    most = max(COSTS[engine].tile_rows, min(STEPS_TOGETHER // mean, FACTORS // deepest))
+    return max(LEAST_ROWS, min(most, len(lengths) // LEAST_TILES))
 
 
 def _can(engine: str, network: Network, precision: str) -> bool:

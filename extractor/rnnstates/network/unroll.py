@@ -51,7 +51,8 @@ class PackedUnroll:
         dtype, fields = self._dtype, self._cell.state._fields
         starts = self._cell.state(*(tf.TensorSpec([None, self._widths[name]], dtype) for name in fields))
         signature = (tf.TensorSpec([None, weights.features], dtype), tf.TensorSpec([None], tf.int32), starts)
-        self._loop = tf.function(self._packed_loop, input_signature=signature, autograph=False)
+        # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+        self._loop = tf.function(self._packed_loop, input_signature=signature, autograph=False).get_concrete_function()
 
     def __call__(
         self,
@@ -86,7 +87,9 @@ class PackedUnroll:
         for step, count, part in _packed_steps(live):
             packed[part] = inputs[:count, step]
         if len(packed):
-            for name, values in zip(self._widths, self._loop(packed, live, self._start(live, initial)), strict=True):
+            constant = self._tf.constant
+            made = self._loop(constant(packed), constant(live), self._start(live, initial))
+            for name, values in zip(self._widths, made, strict=True):
                 states = np.asarray(values)
                 for step, count, part in _packed_steps(live):
                     padded[name][:count, step] = states[part]

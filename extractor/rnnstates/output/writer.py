@@ -17,6 +17,7 @@ from ..arrays import Array
 from ..errors import CannotCreate, OutputBusy, OutputError, PermissionDenied, WriteFailed
 from .format import PARTIAL, DatasetSpec
 from .layout import Contents, lay_out
+from .writeback import Writeback
 
 __all__ = ["FileSink", "partial_path"]
 
@@ -51,6 +52,7 @@ class FileSink:
         self._path, self._force = path, force
         self._partial = partial_path(path)
         self._fd = _claim(self._partial)
+        self._writeback = Writeback(self._fd)
         try:
             self._offsets = lay_out(self._fd, contents)
             os.fsync(self._fd)
@@ -97,6 +99,7 @@ class FileSink:
         try:
             while data:
                 written = os.pwrite(self._fd, data, position)
+                self._writeback.wrote(written)
                 data, position = data[written:], position + written
         except OSError as reason:
             raise _translated(reason, self._partial) from reason
