@@ -10,7 +10,7 @@ import numpy as np
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
 from .job import Job, choose_network, prepare
-from .network.engines import make_engine
+from .network.engines import abandon, begin, make_engine
 from .network.stack import Engine, Stack
 from .output.destination import check_destination, check_space, free_space
 from .output.format import group_name
@@ -140,6 +140,8 @@ def extract(
         if output is None
         else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, initial_state])
     )
+    if all(map(_is_there, (inputs, weights))):
+        begin(engine)
     job = _prepare(
         inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, states=states,
         convention=convention, activation=activation, recurrent_activation=recurrent_activation,
@@ -164,6 +166,9 @@ def extract(
             f"out of memory; this job holds about {job.memory} bytes at once with {job.threads} threads. Use fewer "
             "--threads, keep fewer --states, or write to a file instead of memory."
         ) from reason
+    except BaseException:
+        abandon()
+        raise
     finally:
         job.close()
 
@@ -246,6 +251,11 @@ def _prepare(
     return prepare(
         inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random, initial=initial_state
     )
+
+
+def _is_there(given: Any) -> bool:
+    """Tell whether a path names something; what is no path is there. The commonest mistake is to be told at once."""
+    return not isinstance(given, str | os.PathLike) or Path(given).exists()
 
 
 def _to_file(

@@ -19,8 +19,8 @@ __all__ = ["Grid", "Widths", "Window", "make_grid", "memory_needed", "pieces", "
 
 Rows = npt.NDArray[np.int64]
 
-# Bytes read at once, with what converting and checking them takes, and bytes kept a band. Large enough to sort by length inside, small enough to have
-# three of them.
+# Bytes read at once, with what converting and checking them takes, and bytes kept a band. Large enough to sort by
+# length inside, small enough to have three of them.
 WINDOW_BYTES = 16 * 2**20
 # Bytes of inputs and states a piece may take.
 TILE_BYTES = 16 * 2**20

@@ -141,16 +141,18 @@ def test_one_bad_measurement_on_a_busy_machine_refuses_nothing(monkeypatch):
     assert bfloat16.unprofitable(lambda precision: None, "1 x 1") is None
 
 
-def test_the_log_of_xla_does_not_reach_the_user():
+def test_neither_the_log_of_xla_nor_warnings_of_functions_made_often_reach_the_user():
     script = """
         import numpy as np
         from rnnstates.network import bfloat16
         bfloat16.unsupported = lambda: None
         bfloat16._seconds = lambda multiply: (2.0, 1.0)
         from rnnstates.network.engines import make_engine
-        from tests.builders import layer_weights
-        unroll = make_engine("tensorflow", "bfloat16").unroll(layer_weights(3, 5))
-        unroll(np.ones((2, 3, 3), "f4"), np.array([3, 1]))
+        from tests.builders import cell_weights
+        for precision, cell in 7 * [("bfloat16", "lstm"), ("float32", "gru")]:
+            unroll = make_engine("tensorflow", precision).unroll(cell_weights(cell, 3, 5))
+            for rows in (2, 20):
+                unroll(np.ones((rows, 3, 3), "f4"), np.full(rows, 3))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=True

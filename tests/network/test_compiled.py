@@ -6,7 +6,8 @@ import torch
 
 import rnnstates
 from rnnstates.network import compiled
-from rnnstates.network.compiled import CompiledEngine, CompiledUnroll, takes
+from rnnstates.network.cells.lstm import is_plain
+from rnnstates.network.compiled import CompiledEngine, CompiledUnroll
 from rnnstates.network.reference import NumpyUnroll
 from rnnstates.workspace import Workspace
 
@@ -131,16 +132,16 @@ def test_nan_and_infinity_in_a_valid_step_reach_their_own_sequence_only(kind):
 
 
 def test_the_kernel_takes_plain_lstms_only():
-    assert takes(layer_weights(3, 5, peepholes=np.ones((3, 5)), cell_clip=1.0))
-    assert not takes(layer_weights(3, 5, activation="relu"))
-    assert not takes(layer_weights(3, 5, recurrent_activation="hard_sigmoid"))
-    assert not takes(layer_weights(3, 5, output_activation="linear"))
-    assert not takes(layer_weights(3, 5, preactivation_clip=2.0))
-    assert not takes(layer_weights(3, 5, coupled=True))
+    assert is_plain(layer_weights(3, 5, peepholes=np.ones((3, 5)), cell_clip=1.0))
+    assert not is_plain(layer_weights(3, 5, activation="relu"))
+    assert not is_plain(layer_weights(3, 5, recurrent_activation="hard_sigmoid"))
+    assert not is_plain(layer_weights(3, 5, output_activation="linear"))
+    assert not is_plain(layer_weights(3, 5, preactivation_clip=2.0))
+    assert not is_plain(layer_weights(3, 5, coupled=True))
     projected = rnnstates.LayerWeights(np.ones((3, 20)), np.ones((2, 20)), np.ones(20), projection=np.ones((5, 2)))
-    assert not takes(projected)
+    assert not is_plain(projected)
     for cell in ("gru", "simple_rnn", "mlstm"):
-        assert not takes(cell_weights(cell, 3, 5))
+        assert not is_plain(cell_weights(cell, 3, 5))
 
 
 def test_what_the_kernel_does_not_take_is_run_by_numpy_and_the_record_says_so():

@@ -25,7 +25,7 @@ from ..workspace import Workspace
 from .cells import lstm
 from .reference import NumpyUnroll, live_rows, start_states
 
-__all__ = ["CompiledEngine", "CompiledUnroll", "is_built", "kinds", "takes"]
+__all__ = ["CompiledEngine", "CompiledUnroll", "is_built", "kinds"]
 
 BFLOAT16 = "bfloat16"
 # The kernel's order of gates.
@@ -48,13 +48,6 @@ def is_built() -> bool:
 def kinds() -> dict[str, tuple[int, int]]:
     """Give the kinds of kernel that this processor runs: lanes and numbers multiplied at once by name, widest last."""
     return {name: (lanes, pair) for name, lanes, pair in _kernel().kinds()}
-
-
-def takes(weights: LayerWeights) -> bool:
-    """Tell whether the kernel has a layer's equations."""
-    activations = (weights.activation, weights.output_activation or weights.activation, weights.recurrent_activation)
-    plain = weights.projection is None and weights.preactivation_clip is None and not weights.coupled
-    return weights.cell == "lstm" and plain and activations == ("tanh", "tanh", "sigmoid")
 
 
 class CompiledEngine:
@@ -99,7 +92,7 @@ class CompiledEngine:
         EngineUnavailable
             The layer is asked for in bfloat16 and is not one that the kernel runs.
         """
-        if self._precision != "float64" and takes(weights):
+        if self._precision != "float64" and lstm.is_plain(weights):
             return CompiledUnroll(weights, gates, self._kind())
         if self._precision == BFLOAT16:
             raise EngineUnavailable(

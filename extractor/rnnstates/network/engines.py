@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from ..tensorflow_start import begin_import, stop_diverting
 from .compiled import CompiledEngine
 from .reference import NumpyEngine
 from .stack import Engine
 
-__all__ = ["ENGINES", "PRECISIONS", "make_engine"]
+__all__ = ["ENGINES", "PRECISIONS", "abandon", "begin", "make_engine"]
 
 PRECISIONS = ("float32", "float64", "bfloat16")
 
@@ -22,6 +23,17 @@ ENGINES: dict[str, Callable[[str], Engine]] = {
     "tensorflow": _tensorflow,
     "numpy": NumpyEngine,
 }
+
+
+def begin(name: str) -> None:
+    """Start in the background what takes long of an engine, if anything; ``make_engine`` waits for it."""
+    if name == "tensorflow":
+        begin_import()
+
+
+def abandon() -> None:
+    """Let what was begun no longer hold back a line of standard error: the process may end on a signal now."""
+    stop_diverting()
 
 
 def make_engine(name: str, precision: str) -> Engine:

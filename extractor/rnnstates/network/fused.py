@@ -15,7 +15,7 @@ from ..arrays import Array
 from ..weights.canonical import LayerWeights
 from .cells.lstm import LSTMState
 
-__all__ = ["FusedBlock", "takes"]
+__all__ = ["FusedBlock"]
 
 # What the op calls them.
 OUTPUTS = {
@@ -28,13 +28,6 @@ OUTPUTS = {
 }
 
 
-def takes(weights: LayerWeights) -> bool:
-    """Tell whether the op has a layer's equations: tanh and sigmoid, perhaps peepholes and a cell clip."""
-    activations = (weights.activation, weights.output_activation or weights.activation, weights.recurrent_activation)
-    plain = weights.projection is None and weights.preactivation_clip is None and not weights.coupled
-    return weights.cell == "lstm" and plain and activations == ("tanh", "tanh", "sigmoid")
-
-
 class FusedBlock:
     """Computes a block of steps in one op.
 
@@ -42,7 +35,7 @@ class FusedBlock:
     ----------
     tf : module
     weights : LayerWeights
-        One that ``takes`` takes; the op's second version has their order of gates.
+        One that ``lstm.is_plain`` takes; the op's second version has their order of gates.
     gates : sequence of str
         Which to give beside the states.
     """

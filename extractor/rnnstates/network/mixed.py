@@ -27,7 +27,7 @@ class MixedBlock:
     ----------
     tf : module
     weights : LayerWeights
-        One that ``fused.takes`` takes.
+        One that ``lstm.is_plain`` takes.
     gates : sequence of str
         Which to give beside the states.
     """

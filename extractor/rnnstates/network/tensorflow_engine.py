@@ -16,7 +16,8 @@ from ..tensorflow_start import import_tensorflow, without_chatter
 from ..weights.canonical import LayerWeights
 from . import bfloat16
 from .blocks import BlockUnroll
-from .fused import FusedBlock, takes
+from .cells import lstm
+from .fused import FusedBlock
 from .mixed import MixedBlock
 from .tensorflow_ops import bfloat16_matmul
 from .unroll import PackedUnroll
@@ -73,9 +74,9 @@ class TensorFlowEngine:
     def _unroll(self, weights: LayerWeights, gates: Sequence[str]) -> "BlockUnroll | PackedUnroll":
         if self._precision == bfloat16.NAME:
             _refuse(bfloat16.unprofitable(_products(self._tf, weights), _size(weights)))
-            if takes(weights):
+            if lstm.is_plain(weights):
                 return BlockUnroll(weights, gates, _compiled(MixedBlock(self._tf, weights, gates), weights))
-        elif self._precision == "float32" and takes(weights):
+        elif self._precision == "float32" and lstm.is_plain(weights):
             return BlockUnroll(weights, gates, FusedBlock(self._tf, weights, gates))
         return PackedUnroll(self._tf, weights, self._precision, gates)
 

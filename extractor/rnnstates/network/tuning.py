@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..weights.canonical import LayerWeights, Network
 from . import compiled
+from .cells import lstm
 
 __all__ = ["COSTS", "Cost", "choose_engine", "operations", "seconds", "tile_rows"]
 
@@ -126,10 +127,10 @@ def _can(engine: str, network: Network, precision: str) -> bool:
         return True
     if not compiled.is_built() or (precision == "bfloat16" and precision not in compiled.kinds()):
         return False
-    return precision != "bfloat16" or all(compiled.takes(weights) for _, _, _, weights in network.parts())
+    return precision != "bfloat16" or all(lstm.is_plain(weights) for _, _, _, weights in network.parts())
 
 
 def _executor(engine: str, weights: LayerWeights, precision: str) -> str:
     """Name the engine whose code runs a layer: the compiled one leaves to NumPy what it does not have."""
-    fits = precision != "float64" and compiled.takes(weights)
+    fits = precision != "float64" and lstm.is_plain(weights)
     return "numpy" if engine == "compiled" and not fits else engine

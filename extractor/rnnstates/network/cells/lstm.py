@@ -27,7 +27,7 @@ import numpy as np
 from ...activations import Ops, activation_function
 from ...weights.canonical import LayerWeights
 
-__all__ = ["LSTMGates", "LSTMParameters", "LSTMState", "gated_step", "held", "prepare", "step"]
+__all__ = ["LSTMGates", "LSTMParameters", "LSTMState", "gated_step", "held", "is_plain", "prepare", "step"]
 
 
 class LSTMState(NamedTuple):
@@ -70,6 +70,16 @@ class LSTMParameters(NamedTuple):
     projection_clip: float | None
     preactivation_clip: float | None
     coupled: bool
+
+
+def is_plain(weights: LayerWeights) -> bool:
+    """Tell whether a layer is an LSTM of tanh and sigmoid, perhaps with peepholes and a cell clip.
+
+    That is what ``BlockLSTMV2`` and the compiled kernel have.
+    """
+    activations = (weights.activation, weights.output_activation or weights.activation, weights.recurrent_activation)
+    plain = weights.projection is None and weights.preactivation_clip is None and not weights.coupled
+    return weights.cell == "lstm" and plain and activations == ("tanh", "tanh", "sigmoid")
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
