@@ -48,6 +48,7 @@ MAY_IMPORT = {
     },
     "sources": {"numpy", "h5py", "arrays", "errors", "files", "hdf5_guard", "npz_guard", "zip_guard"},
     "workspace": {"numpy", "arrays"},
+    "copying": {"numpy", "arrays", "network"},
     "network": {
         "numpy",
         "activations",
@@ -58,10 +59,10 @@ MAY_IMPORT = {
         "weights",
         "workspace",
     },
-    "output": {"numpy", "h5py", "arrays", "errors", "hdf5_guard", "network", "pooling", "weights"},
+    "output": {"numpy", "h5py", "arrays", "copying", "errors", "hdf5_guard", "network", "pooling", "weights"},
     "request": {"numpy", "errors", "network", "output", "pooling"},
     "job": {"numpy", "arrays", "errors", "network", "output", "planning", "request", "sources", "weights"},
-    "reading": {"numpy", "arrays", "checking", "job", "planning", "workspace"},
+    "reading": {"numpy", "arrays", "checking", "copying", "job", "planning", "workspace"},
     "bands": {"numpy", "arrays", "job", "output"},
     "sweeping": {"numpy", "arrays", "bands", "errors", "job", "network", "output", "pooling", "reading"},
     "execution": {

@@ -4,7 +4,6 @@ The rows of a band stand side by side in the output, so its pooled vectors are s
 sequences so short that each by itself would cost more than its bytes.
 """
 
-import itertools
 import threading
 from collections.abc import Mapping
 
@@ -73,7 +72,8 @@ class Band:
             valid = valid_mask(lengths, values.shape[1])
             self._held[spec.name][1][(places[:, np.newaxis] + steps - self._start)[valid]] = cast[valid]
         else:
-            self._put_rows(spec, places, lengths, cast)
+            first = np.arange(len(places)) * values.shape[1]
+            self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths)
         return overflowed
 
     def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> int:
@@ -95,16 +95,3 @@ class Band:
 
     def _size(self, spec: DatasetSpec) -> int:
         return self.rows.stop - self.rows.start if spec.pooling is not None else self._stop - self._start
-
-    def _put_rows(
-        self, spec: DatasetSpec, places: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], values: Array
-    ) -> None:
-        """Store sequences, those that follow each other without a gap in one go."""
-        full = lengths == values.shape[1]
-        joined = full[:-1] & (places[1:] == places[:-1] + lengths[:-1])
-        edges = [0, *(np.flatnonzero(~joined) + 1).tolist(), len(places)]
-        rows_of, first = values.reshape(-1, values.shape[2]), places.tolist()
-        ends = (np.arange(len(places)) * values.shape[1] + lengths).tolist()
-        for start, stop in itertools.pairwise(edges):
-            # All but the last one are whole, so that their rows follow each other here too.
-            self._sink.put(spec, first[start], rows_of[start * values.shape[1] : ends[stop - 1]])

@@ -1,5 +1,6 @@
 """Getting inputs: a window is read and checked, a piece of a tile is gathered from it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from .arrays import Array
 from .checking import check_finite, check_tokens
+from .copying import copy_rows
 from .job import Job
 from .planning import Window
 from .workspace import Workspace
@@ -122,7 +124,24 @@ def _gathered(
     # Zero for ids, which are looked up in the embedding before anything knows the lengths.
     make = workspace.zeros if block.ndim == 2 else workspace.array
     inputs = make("inputs", (len(members), width, *block.shape[2:]), block.dtype)
+    _copy(block, members, first, lengths, inputs)
+    return inputs
+
+
+def _copy(
+    block: Array,
+    members: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    inputs: Array,
+) -> None:
+    if block.flags.c_contiguous:
+        numbers = math.prod(block.shape[2:])
+        places = np.arange(len(members)) * inputs.shape[1]
+        starts = members * block.shape[1] + first
+        copy_rows(block.reshape(-1, numbers), starts, inputs.reshape(-1, numbers), places, lengths)
+        return
+    # A part of somebody's array, or one in Fortran order: making it contiguous would take as much memory again.
     rows = zip(members.tolist(), first.tolist(), lengths.tolist(), strict=True)
     for place, (member, start, length) in enumerate(rows):
         inputs[place, :length] = block[member, start : start + length]
-    return inputs

@@ -4,10 +4,14 @@ import json
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Array
+from ..copying import copy_rows
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
 from .states import States
+
+Rows = npt.NDArray[np.int64]
 
 __all__ = ["MemorySink", "Sink", "to_dtype"]
 
@@ -19,6 +23,12 @@ class Sink(Protocol):
         """Store ``values`` [k, width], contiguous and of the dataset's dtype, at rows ``row`` to ``row + k``.
 
         The dataset is seen as [rows, width].
+        """
+
+    def put_sequences(self, spec: DatasetSpec, places: Rows, values: Array, first: Rows, counts: Rows) -> None:
+        """Store several stretches of ``values`` [k, width] at once.
+
+        Stretch i is rows ``first[i]`` to ``first[i] + counts[i]`` of ``values``, and goes to row ``places[i]``.
         """
 
 
@@ -66,6 +76,10 @@ class MemorySink:
     def put(self, spec: DatasetSpec, row: int, values: Array) -> None:
         """Store rows."""
         self._rows[spec.name][row : row + len(values)] = values
+
+    def put_sequences(self, spec: DatasetSpec, places: Rows, values: Array, first: Rows, counts: Rows) -> None:
+        """Store several stretches of rows."""
+        copy_rows(values, first, self._rows[spec.name], places, counts)
 
     def states(self, layers: list[str], provenance: str) -> States:
         """Give the arrays to the user, read-only from now on."""

@@ -7,11 +7,13 @@ without HDF5. Only when everything is on disk does the file get its name, and ne
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Array
 from ..errors import CannotCreate, OutputBusy, OutputError, PermissionDenied, WriteFailed
@@ -73,6 +75,27 @@ class FileSink:
         """
         position = self._offsets[spec.name] + row * spec.width * spec.dtype.itemsize
         self._write(values.reshape(-1).view(np.uint8).data, position)
+
+    def put_sequences(
+        self,
+        spec: DatasetSpec,
+        places: npt.NDArray[np.int64],
+        values: Array,
+        first: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.int64],
+    ) -> None:
+        """Write several stretches of rows, those that follow each other here and there in one go.
+
+        Raises
+        ------
+        WriteFailed
+            The disk is full or failing.
+        """
+        apart = (places[1:] != places[:-1] + counts[:-1]) | (first[1:] != first[:-1] + counts[:-1])
+        edges = [0, *(np.flatnonzero(apart) + 1).tolist(), len(places)]
+        starts, begins, ends = places.tolist(), first.tolist(), (first + counts).tolist()
+        for start, stop in itertools.pairwise(edges):
+            self.put(spec, starts[start], values[begins[start] : ends[stop - 1]])
 
     def commit(self) -> None:
         """Make the file durable and give it its name.

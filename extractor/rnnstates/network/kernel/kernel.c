@@ -51,6 +51,8 @@ static void clear(const tile_t *tile, int64_t place, int64_t units) {
 #define LANES 8
 #define MOST_ROWS 3
 #define PAIR 1
+#define LEAST(a, b) _mm256_min_ps((__m256)(a), (__m256)(b))
+#define MOST(a, b) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define NAME(x) avx2_##x
 #include "unroll.h"
 #pragma GCC pop_options
@@ -60,6 +62,8 @@ static void clear(const tile_t *tile, int64_t place, int64_t units) {
 #define LANES 16
 #define MOST_ROWS 6
 #define PAIR 1
+#define LEAST(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define MOST(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define NAME(x) avx512_##x
 #include "unroll.h"
 #pragma GCC pop_options
@@ -69,6 +73,8 @@ static void clear(const tile_t *tile, int64_t place, int64_t units) {
 #define LANES 16
 #define MOST_ROWS 6
 #define PAIR 2
+#define LEAST(a, b) _mm512_min_ps((__m512)(a), (__m512)(b))
+#define MOST(a, b) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define NAME(x) bfloat16_##x
 #include "unroll.h"
 #pragma GCC pop_options
@@ -198,7 +204,39 @@ static PyObject *unroll(PyObject *module, PyObject *arguments) {
     return answer;
 }
 
+/* Stretches of rows from one array to another; none may lie outside. See copying.py. */
+static PyObject *copy_rows(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Py_buffer source, from, target, to, counts;
+    Py_ssize_t row;
+    if (!PyArg_ParseTuple(arguments, "y*y*w*y*y*n", &source, &from, &target, &to, &counts, &row))
+        return NULL;
+    Py_ssize_t stretches = counts.len / 8;
+    int agree = row > 0 && from.len / 8 == stretches && to.len / 8 == stretches;
+    for (Py_ssize_t at = 0; agree && at < stretches; at++) {
+        int64_t first = ((const int64_t *)from.buf)[at], place = ((const int64_t *)to.buf)[at];
+        int64_t count = ((const int64_t *)counts.buf)[at];
+        agree = first >= 0 && place >= 0 && count >= 0 && count <= source.len / row && count <= target.len / row &&
+                first <= source.len / row - count && place <= target.len / row - count;
+    }
+    if (agree) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t at = 0; at < stretches; at++)
+            memcpy((char *)target.buf + ((const int64_t *)to.buf)[at] * row,
+                   (const char *)source.buf + ((const int64_t *)from.buf)[at] * row,
+                   (size_t)(((const int64_t *)counts.buf)[at] * row));
+        Py_END_ALLOW_THREADS
+    } else {
+        PyErr_SetString(PyExc_ValueError, "a stretch of rows lies outside its array");
+    }
+    PyBuffer_Release(&source), PyBuffer_Release(&from), PyBuffer_Release(&target);
+    PyBuffer_Release(&to), PyBuffer_Release(&counts);
+    return agree ? Py_NewRef(Py_None) : NULL;
+}
+
 static PyMethodDef METHODS[] = {
+    {"copy_rows", copy_rows, METH_VARARGS,
+     "copy_rows(source, source_rows, target, target_rows, counts, row_bytes): copy stretches of rows."},
     {"kinds", kinds, METH_NOARGS, "kinds() -> [(name, lanes, pair)]: what this processor runs, the widest last."},
     {"unroll", unroll, METH_VARARGS,
      "unroll(kind, features, units, rows, steps, cell_clip, panels, bias, peepholes, live, inputs, hidden_now, cell_now, "

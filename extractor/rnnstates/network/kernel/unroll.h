@@ -66,15 +66,16 @@ FUNCTION VECTOR NAME(add_product)(VECTOR sum, VECTOR x, VECTOR weights) {
 #endif
 }
 
-FUNCTION VECTOR NAME(either)(INTEGERS condition, VECTOR yes, VECTOR no) {
-    return (VECTOR)((condition & (INTEGERS)yes) | (~condition & (INTEGERS)no));
-}
-
-/* NaN passes, because it compares as neither larger nor smaller. */
+/* NaN passes: it compares as neither larger nor smaller, and of a NaN x86's minimum and maximum give the second. */
 FUNCTION VECTOR NAME(within)(VECTOR x, float bound) {
     VECTOR high = NAME(all)(bound), low = -high;
-    x = NAME(either)(x > high, high, x);
-    return NAME(either)(x < low, low, x);
+#ifdef LEAST
+    return (VECTOR)MOST(low, LEAST(high, x));
+#else
+    INTEGERS above = x > high, below = x < low;
+    x = (VECTOR)((above & (INTEGERS)high) | (~above & (INTEGERS)x));
+    return (VECTOR)((below & (INTEGERS)low) | (~below & (INTEGERS)x));
+#endif
 }
 
 /* With x = n ln 2 + r, |r| <= ln(2) / 2 and |x| < 88: 2^n by the pointer, e^r - 1 returned. So e^x is 2^n + 2^n (e^r - 1),
@@ -214,3 +215,5 @@ static void NAME(unroll)(const layer_t *layer, const tile_t *tile) {
 #undef LANES
 #undef MOST_ROWS
 #undef PAIR
+#undef LEAST
+#undef MOST
