@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Installing compiles it again.
+KERNEL := $(wildcard extractor/rnnstates/network/kernel/*)
+
 .PHONY: demo test lint types unit bench sample_data clean
 
 demo: .venv/installed
@@ -23,9 +26,13 @@ unit: .venv/installed-test
 	$(BIN)/python -m pytest
 
 # Measurements behind the numbers of README.md and CHANGELOG.md; none of them is a test.
-bench: .venv/installed-test
+# The peers are an extra; the whole takes about an hour, benchmarks/*.py --quick minutes.
+bench: .venv/installed-bench
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/memory.py --large 20G --long 1000000
 
 # Makes the files in sample_data/ again (they are committed).
 sample_data: .venv/installed
@@ -37,10 +44,14 @@ clean:
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt $(KERNEL)
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch .venv/installed
 
-.venv/installed-test: .venv/bin/python pyproject.toml constraints.txt
+.venv/installed-bench: .venv/installed-test
+	$(PIP) install --constraint constraints.txt --editable ".[test,bench]"
+	@touch .venv/installed .venv/installed-test .venv/installed-bench
+
+.venv/installed-test: .venv/bin/python pyproject.toml constraints.txt $(KERNEL)
 	$(PIP) install --constraint constraints.txt --editable ".[test]"
 	@touch .venv/installed .venv/installed-test

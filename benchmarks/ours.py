@@ -1,0 +1,47 @@
+"""rnnstates itself, with each of its engines, arrays to arrays."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from cases import Data
+from peers.base import Part, Peer, Run
+
+import rnnstates
+
+# As the command sets it for itself; see CONTRIBUTING.md.
+ENVIRONMENT = {"TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def prepare(data: Data, engine: str, precision: str) -> dict[str, Run]:
+    network = load_network(data)
+    return {"": partial(_run, data, network, engine=engine, precision=precision)}
+
+
+def load_network(data: Data) -> rnnstates.Network:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.npz"
+        np.savez(path, kernel=data.kernel, recurrent_kernel=data.recurrent_kernel, bias=data.bias)
+        return rnnstates.load_weights(path, convention="keras")
+
+
+def _run(data: Data, network: rnnstates.Network, *, engine: str, precision: str) -> list[Part]:
+    options = {"engine": engine, "precision": precision, "dtype": "float32"}
+    states = rnnstates.extract(data.inputs, data.lengths, weights=network, pool=None, **options)
+    return [Part(np.arange(len(data.lengths)), states["hidden"], states["cell"])]
+
+
+def _peer(engine: str, precision: str) -> Peer:
+    about = partial(prepare, engine=engine, precision=precision)
+    return Peer("c+h", ("rnnstates",), about, exact=precision == "float32", environment=ENVIRONMENT)
+
+
+def _ours(precision: str, engines: Iterable[str]) -> dict[str, Peer]:
+    suffix = "" if precision == "float32" else f" {precision}"
+    return {f"rnnstates {engine}{suffix}": _peer(engine, precision) for engine in engines}
+
+
+OURS = _ours("float32", ("auto", *rnnstates.ENGINES))
+OURS |= _ours("bfloat16", ("auto", *rnnstates.ENGINES) if "bfloat16" in rnnstates.PRECISIONS else ("auto",))

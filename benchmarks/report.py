@@ -1,0 +1,161 @@
+"""Results as Markdown, JSON and a plot."""
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import cases
+from child import markdown
+from timing import Outcome
+
+RESULTS = Path(__file__).with_name("results")
+
+Table = Mapping[str, Sequence[Outcome]]
+
+
+def machine() -> dict[str, Any]:
+    """Describe where it runs: processor, what it can, cores, versions."""
+    cpu = Path("/proc/cpuinfo").read_text()
+    fields = dict(line.split(":", 1) for line in cpu.split("\n\n")[0].splitlines() if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    wanted = ("avx2", "avx512f", "avx512_bf16", "amx_tile")
+    return {
+        "cpu": fields.get("model name", platform.processor()),
+        "instructions": [flag for flag in wanted if flag in fields.get("flags", "").split()],
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "rnnstates": metadata.version("rnnstates"),
+    }
+
+
+def about(here: Mapping[str, Any]) -> str:
+    """Say in one line what ``machine`` found."""
+    can = ", ".join(here["instructions"]) or "no AVX"
+    return (
+        f"{here['cpu']} ({can}), {here['cores']} cores, Python {here['python']}, NumPy {here['numpy']}, "
+        f"rnnstates {here['rnnstates']}."
+    )
+
+
+def today() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+
+
+def save(name: str, text: str, content: Mapping[str, Any]) -> None:
+    """Keep a report as Markdown and as JSON, and print it."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(text + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    print(text)
+
+
+def times(table: Table) -> str:
+    """Lay out milliseconds, median and range of the runs: a row a contestant, a column a case."""
+    head = ["milliseconds: median (least to most)", "gives", *table]
+    names = {outcome.name: outcome.gives for outcomes in table.values() for outcome in outcomes}
+    found = {(case, outcome.name): outcome for case, outcomes in table.items() for outcome in outcomes}
+    rows = [[name, gives, *(_time(found[case, name]) for case in table)] for name, gives in names.items()]
+    return markdown(head, rows)
+
+
+def _time(outcome: Outcome) -> str:
+    if outcome.failed:
+        return outcome.failed if outcome.failed.startswith("over") else "no"
+    least, most = (_milliseconds(seconds) for seconds in (min(outcome.seconds), max(outcome.seconds)))
+    return f"{_milliseconds(outcome.median)} ({least} to {most})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.{2 if seconds < 0.01 else 1 if seconds < 0.1 else 0}f}"
+
+
+def ratios(table: Table) -> str:
+    """Lay out how many times as fast each of our engines is as the fastest peers, and its share of the limit."""
+    head = ["case", "engine", "to the fastest with h", "", "to the fastest with c + h", "", "share of the limit"]
+    rows = []
+    for case, outcomes in table.items():
+        ours = [o for o in outcomes if o.name.startswith("rnnstates") and o.seconds and o.exact]
+        rows += [[case, own.name.removeprefix("rnnstates "), *_compared(own, outcomes)] for own in ours]
+    return markdown(head, rows)
+
+
+def _compared(own: Outcome, outcomes: Sequence[Outcome]) -> list[str]:
+    cells = []
+    for kinds in (("h", "c+h"), ("c+h",)):
+        best = fastest(outcomes, kinds)
+        cells += [f"{best.median / own.median:.2f}", best.name] if best else ["", ""]
+    limit = fastest(outcomes, ("limit",))
+    return [*cells, f"{limit.median / own.median:.2f}" if limit else ""]
+
+
+def fastest(outcomes: Sequence[Outcome], kinds: Sequence[str]) -> Outcome | None:
+    """Find the fastest exact peer that gives one of these."""
+    able = [o for o in outcomes if o.gives in kinds and o.exact and o.seconds and not o.name.startswith("rnnstates")]
+    return min(able, key=lambda outcome: outcome.median, default=None)
+
+
+def choices(table: Table) -> str:
+    """Lay out the way that each peer ran fastest, and its largest difference from the equations in float64."""
+    rows = [
+        [o.name, o.version, case, o.way, "" if o.difference is None else f"{o.difference:.1e}"]
+        for case, outcomes in table.items()
+        for o in outcomes
+        if o.seconds and o.gives != "limit"
+    ]
+    return markdown(["contestant", "versions", "case", "fastest way", "largest difference"], rows)
+
+
+def failures(table: Table) -> str:
+    """List who could not run, and why."""
+    reasons = [(o.name, case, o.failed) for case, outcomes in table.items() for o in outcomes if o.failed]
+    return "\n".join(f"- {name}, {case}: {reason}" for name, case, reason in reasons)
+
+
+def as_json(table: Table) -> dict[str, Any]:
+    """Every run of every contestant."""
+    return {case: [outcome._asdict() for outcome in outcomes] for case, outcomes in table.items()}
+
+
+def plot(table: Table, path: Path) -> None:
+    """Draw the rate of products against the number of units: ours and each peer a line, the limit dashed."""
+    from matplotlib import pyplot
+
+    # Names of clip paths are random without it, and the file would change with every run.
+    pyplot.rcParams["svg.hashsalt"] = "rnnstates"
+    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    for name, points in lines(table).items():
+        own, limit = name.startswith("rnnstates"), name == "limit"
+        look = {"linewidth": 3, "color": "black"} if own else {"linewidth": 1.2, "color": "grey" if limit else None}
+        axes.plot(*zip(*points, strict=True), "--" if limit else "-", marker="o", label=name, **look)
+    axes.set(xscale="log", xlabel="units", ylabel="GFLOP/s in matrix products", ylim=(0, None))
+    units = sorted({cases.CASES[case].units for case in table})
+    axes.set_xticks(units, [str(count) for count in units])
+    axes.minorticks_off()
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
+    figure.savefig(path, metadata={"Date": None})
+
+
+def lines(table: Table) -> dict[str, list[tuple[int, float]]]:
+    """Give, by name, units and 10^9 operations a second; of our engines ``auto``, of the limits the faster."""
+    drawn: dict[str, list[tuple[int, float]]] = {}
+    for name, outcomes in table.items():
+        case = cases.CASES[name]
+        limit = fastest(outcomes, ("limit",))
+        shown = {o.name: o for o in outcomes if o.exact and o.seconds and o.gives != "limit"}
+        shown = {n: o for n, o in shown.items() if n == "rnnstates auto" or not n.startswith("rnnstates")}
+        for label, outcome in {**shown, **({"limit": limit} if limit else {})}.items():
+            titled = label if label == "limit" else f"{label} ({outcome.gives})"
+            drawn.setdefault(titled, []).append((case.units, operations(case) / outcome.median / 1e9))
+    return drawn
+
+
+def operations(case: cases.Case) -> float:
+    """Count the floating-point operations of the matrix products of a case."""
+    steps = cases.valid_steps(case)
+    return 2.0 * steps * (case.features + case.units) * 4 * case.units
