@@ -30,7 +30,9 @@ which a compiled loop can beat.
 
 Cases, (features, units), sequences x steps:"""
 
-NOTES = """Times as fast (above 1: rnnstates, with all c and h, is ahead), from medians:"""
+NOTES = """Times as fast (above 1: rnnstates, with all c and h, is ahead), from medians. "In one batch" is how the
+documentation of the libraries shows it, lengths given; the first comparison lets each peer have rnnstates' own remedy,
+batches of similar length side by side, where that is faster:"""
 
 
 def contestants(wanted: str | None) -> dict[str, Peer]:

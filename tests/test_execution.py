@@ -1,5 +1,6 @@
 """How a job runs: windows in memory, progress, threads."""
 
+import threading
 import weakref
 
 import numpy as np
@@ -59,3 +60,27 @@ def test_an_interruption_while_computing_ends_the_run(many_windows):
 
     with pytest.raises(KeyboardInterrupt):
         rnnstates.extract(inputs, lengths, weights=one_layer(), progress=interrupt)
+
+
+def test_threads_and_memory_do_not_change_a_byte_of_the_file(many_windows, tmp_path, engine):
+    inputs, lengths = ragged(sequences=50)
+    quiet = {"command": None, "started": None}
+    made = set()
+    plan = rnnstates.preview(inputs, lengths, weights=one_layer(), engine=engine, threads=1)
+    for options in ({"threads": 1}, {"threads": 2}, {"threads": 8}, {"threads": 8, "memory": plan["memory"]}):
+        output = tmp_path / "out.h5"
+        rnnstates.extract(
+            inputs, lengths, output=output, force=True, weights=one_layer(), engine=engine, provenance=quiet, **options
+        ).close()
+        made.add(output.read_bytes())
+    assert len(made) == 1
+
+
+def test_no_thread_is_left_after_a_run_or_an_error(many_windows, engine):
+    inputs, lengths = ragged(sequences=50)
+    before = set(threading.enumerate())
+    rnnstates.extract(inputs, lengths, weights=one_layer(), engine=engine)
+    inputs[0, 0, 0] = np.inf
+    with pytest.raises(rnnstates.BadInput):
+        rnnstates.extract(inputs, lengths, weights=one_layer(), engine=engine)
+    assert set(threading.enumerate()) <= before

@@ -42,7 +42,7 @@ class Cost:
 
 
 COSTS: dict[str, Cost] = {
-    "compiled": Cost(0.01, 1e-6, 9e10, 1e-9, 48),
+    "compiled": Cost(0.001, 1e-6, 1e11, 1.4e-9, 48),
     "tensorflow": Cost(2.5, 6e-5, 5e10, 4e-9, 64),
     "numpy": Cost(0.0, 6e-5, 4e10, 2e-8, 64),
 }
