@@ -1,6 +1,6 @@
 """What each engine costs on one ordinary core, and how many sequences its tiles should have: measured, then fixed.
 
-``benchmarks/costs.py`` measures the numbers below again. They are constants, not measured by each run, so that the
+``benchmarks/costs.py`` measures the numbers below again; they fit tiles of 1 to 96 sequences within a factor of two. They are constants, not measured by each run, so that the
 choice, and with it every bit of the output, depends on the input and the options only.
 """
 
@@ -42,9 +42,9 @@ class Cost:
 
 
 COSTS: dict[str, Cost] = {
-    "compiled": Cost(0.001, 1e-6, 1e11, 1.4e-9, 48),
-    "tensorflow": Cost(2.5, 6e-5, 5e10, 4e-9, 64),
-    "numpy": Cost(0.0, 6e-5, 4e10, 2e-8, 64),
+    "compiled": Cost(0.001, 8.4e-7, 1.0e11, 1.4e-9, 48),
+    "tensorflow": Cost(3.0, 1.3e-5, 9.2e10, 7.0e-9, 64),
+    "numpy": Cost(0.0, 2.1e-5, 6.0e10, 3.1e-9, 64),
 }
 # Fewer sequences a tile than this leave the processor's vectors idle; more tiles leave fewer cores idle.
 LEAST_ROWS = 12
