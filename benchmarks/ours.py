@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from cases import Data
-from peers.base import Part, Peer, Run
+from peers.base import Joined, Part, Peer, Run
 
 import rnnstates
 
@@ -17,7 +17,10 @@ ENVIRONMENT = {"TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 def prepare(data: Data, engine: str, precision: str) -> dict[str, Run]:
     network = load_network(data)
-    return {"": partial(_run, data, network, engine=engine, precision=precision)}
+    return {
+        layout: partial(_run, data, network, layout=layout, engine=engine, precision=precision)
+        for layout in rnnstates.LAYOUTS
+    }
 
 
 def load_network(data: Data) -> rnnstates.Network:
@@ -27,10 +30,12 @@ def load_network(data: Data) -> rnnstates.Network:
         return rnnstates.load_weights(path, convention="keras")
 
 
-def _run(data: Data, network: rnnstates.Network, *, engine: str, precision: str) -> list[Part]:
-    options = {"engine": engine, "precision": precision, "dtype": "float32"}
-    states = rnnstates.extract(data.inputs, data.lengths, weights=network, pool=None, **options)
-    return [Part(np.arange(len(data.lengths)), states["hidden"], states["cell"])]
+def _run(data: Data, network: rnnstates.Network, *, layout: str, **options: str) -> list[Part]:
+    states = rnnstates.extract(data.inputs, data.lengths, weights=network, pool=None, layout=layout, **options)
+    hidden, cell = states["hidden"], states["cell"]
+    if layout == "packed":
+        hidden, cell = (Joined(values, states["offsets"]) for values in (hidden, cell))
+    return [Part(np.arange(len(data.lengths)), hidden, cell)]
 
 
 def _peer(engine: str, precision: str) -> Peer:

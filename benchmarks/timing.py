@@ -14,8 +14,8 @@ import check
 from contestant import Contestant, Failed
 from peers.base import Peer, version
 
-# Idle threads of the one who ran last go on spinning for some milliseconds.
-PAUSE = 0.2
+# Idle threads of the one who ran last go on spinning, those of OpenMP for 0.2 s by default.
+PAUSE = 0.6
 
 
 class Outcome(NamedTuple):

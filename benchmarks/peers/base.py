@@ -16,11 +16,18 @@ class Packed(NamedTuple):
     batch_sizes: npt.NDArray[np.int64]  # [T]
 
 
+class Joined(NamedTuple):
+    """States as rnnstates packs them: sequence after sequence."""
+
+    values: npt.NDArray[np.float32]  # [S, H]
+    offsets: npt.NDArray[np.int64]  # [B + 1]
+
+
 class Part(NamedTuple):
     """The states of some sequences; what stands past a length is not looked at."""
 
     rows: npt.NDArray[np.int64]  # [B]
-    hidden: Any  # float32 [B, T', H] or Packed
+    hidden: Any  # float32 [B, T', H], Packed or Joined
     cell: Any = None
 
 
@@ -62,6 +69,8 @@ def version(peer: Peer) -> str | None:
 
 def sequence(states: Any, place: int, count: int) -> npt.NDArray[np.float32]:
     """Take the first ``count`` states of one sequence of a part, [count, H]."""
+    if isinstance(states, Joined):
+        return states.values[states.offsets[place] :][:count]
     if not isinstance(states, Packed):
         return states[place, :count]
     starts = np.cumsum(states.batch_sizes) - states.batch_sizes
