@@ -124,6 +124,15 @@ def test_a_network_that_cannot_be_cut_says_how_much_a_long_sequence_takes(peak):
         peak((1, 200_000, 3), weights=bidirectional_stack(), memory="16M", engine=ENGINES[0])
 
 
+def test_a_network_that_cannot_be_cut_says_so_beforehand_when_that_takes_much():
+    inputs = np.broadcast_to(np.zeros((), np.float32), (1, 10**7, 3))
+    cut = rnnstates.preview(inputs, "full", weights=one_layer())
+    assert not [note for note in cut["notes"] if "held whole" in note]
+    whole = rnnstates.preview(inputs, "full", weights=bidirectional_stack())
+    assert whole["memory"] > 2**30
+    assert any("each sequence is held whole: about" in note and "10000000 steps" in note for note in whole["notes"])
+
+
 def test_token_ids_are_bounded_too(peak):
     # Ids come as numbers of any type; zeros are ids as well.
     options = {"weights": embedded(features=16, units=8), "engine": ENGINES[0], "states": "none"}

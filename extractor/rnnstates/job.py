@@ -33,6 +33,8 @@ WINDOWS_HELD = 2
 # which a hole in the file saves nothing.
 SHORT = 4096
 DEFAULT_UNITS = 64
+# Bytes that a user should know of beforehand, where nothing can be done about them.
+MUCH = 2**30
 
 logger = logging.getLogger("rnnstates")
 
@@ -285,6 +287,11 @@ def _plan(
         rows_together=source.rows_together,
     )  # fmt: skip
     threads, windows_held, memory = _fit_memory(request, shape.lengths, grid, widths)
+    if not cut and memory > MUCH:
+        notes.say(
+            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
+            f"about {memory / 2**30:.1f} GiB for the longest, of {int(shape.lengths.max())} steps."
+        )
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
         threads=threads, windows_held=windows_held, memory=memory, tokens=tokens, notes=notes,
