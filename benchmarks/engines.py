@@ -70,10 +70,17 @@ def main() -> None:
     for name, case in chosen.items():
         tell(f"{name}: {case.title}")
         table[name] = contest(case, peers, runs=runs, limit=options.limit, folder=options.folder)
-    content = {"machine": report.machine(), "cases": report.as_json(table)}
-    report.save(options.name, text(table, chosen, runs), content)
+        # After each case: the whole takes an hour, and may be stopped.
+        keep(table, chosen, runs=runs, name=options.name)
     if not options.quick and any(name in table for name in PLOTTED):
         report.plot({name: table[name] for name in PLOTTED if name in table}, report.RESULTS / "throughput.svg")
+
+
+def keep(table: Mapping[str, list[Outcome]], chosen: Mapping[str, Case], *, runs: int, name: str) -> None:
+    """Write what there is so far."""
+    content = {"machine": report.machine(), "cases": report.as_json(table)}
+    run_so_far = {case: chosen[case] for case in table}
+    report.save(name, text(table, run_so_far, runs), content, show=len(table) == len(chosen))
 
 
 if __name__ == "__main__":

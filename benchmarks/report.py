@@ -47,12 +47,13 @@ def today() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
 
-def save(name: str, text: str, content: Mapping[str, Any]) -> None:
+def save(name: str, text: str, content: Mapping[str, Any], *, show: bool = True) -> None:
     """Keep a report as Markdown and as JSON, and print it."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text + "\n")
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    print(text)
+    if show:
+        print(text)
 
 
 def times(table: Table) -> str:
