@@ -11,6 +11,9 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define X86 1
 #include <immintrin.h>
+#if __GNUC__ >= 12 /* the first to ask a processor for it by name */
+#define X86_BFLOAT16 1
+#endif
 #endif
 
 typedef struct {
@@ -67,7 +70,9 @@ static void clear(const tile_t *tile, int64_t place, int64_t units) {
 #define NAME(x) avx512_##x
 #include "unroll.h"
 #pragma GCC pop_options
+#endif
 
+#ifdef X86_BFLOAT16
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,prefer-vector-width=512")
 #define LANES 16
@@ -91,6 +96,8 @@ static const kind_t KINDS[] = {
 #ifdef X86
     {"avx2", 8, 1, avx2_unroll},
     {"avx512", 16, 1, avx512_unroll},
+#endif
+#ifdef X86_BFLOAT16
     {"bfloat16", 16, 2, bfloat16_unroll},
 #endif
 };
@@ -104,8 +111,10 @@ static int runs_here(const kind_t *kind) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (kind->unroll == avx512_unroll)
         return avx512;
+#ifdef X86_BFLOAT16
     if (kind->unroll == bfloat16_unroll)
         return avx512 && __builtin_cpu_supports("avx512bf16");
+#endif
 #endif
     return kind->unroll == plain_unroll;
 }
