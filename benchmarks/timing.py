@@ -53,8 +53,10 @@ def contest(case: cases.Case, peers: Mapping[str, Peer], *, runs: int, limit: fl
 def take_turns(contestants: list[Contestant], *, runs: int, alone: bool) -> list[Outcome]:
     failed = _choose(contestants, alone=alone)
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
-    for _ in range(runs):
-        for contestant in contestants:
+    for turn in range(runs):
+        # Another one begins each round, and nobody always runs after the same.
+        begin = turn * len(contestants) // runs
+        for contestant in contestants[begin:] + contestants[:begin]:
             if contestant.name in failed:
                 continue
             time.sleep(PAUSE)

@@ -15,7 +15,6 @@ from typing import Any
 
 import cases
 import check
-import numpy as np
 from limits import LIMITS
 from ours import OURS
 from peers import PEERS
@@ -24,8 +23,6 @@ from peers.base import Run
 CONTESTANTS = {**OURS, **PEERS, **LIMITS}
 # A way to run is chosen by its best time; runs below SHORT seconds can be repeated for little.
 SHORT, RETRIES = 1.0, 3
-# Bytes; more than any contestant allocates for a case but the largest.
-TOUCHED = 1 << 30
 
 
 def attempt(run: Run, folder: Path) -> dict[str, Any]:
@@ -41,21 +38,11 @@ def attempt(run: Run, folder: Path) -> dict[str, Any]:
 def clocked(run: Run) -> dict[str, Any]:
     """Take the time of one run; letting go of its states does not count."""
     gc.collect()
-    touch_memory()
     start = time.perf_counter()
     parts = run()
     seconds = time.perf_counter() - start
     del parts
     return {"seconds": seconds}
-
-
-def touch_memory() -> None:
-    """Use and free as much memory as large states take.
-
-    A virtual machine may hand idle memory back to its host, and then pays some 2 ms for each megabyte that it takes
-    again, now and then, and whoever happens to run.
-    """
-    np.empty(TOUCHED, np.uint8)[::4096] = 1
 
 
 def answers(name: str, folder: Path) -> Callable[[dict[str, str]], dict[str, Any]]:

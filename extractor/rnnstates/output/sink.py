@@ -51,6 +51,12 @@ def to_dtype(values: Array, dtype: "np.dtype[Any]") -> tuple[Array, int]:
     return cast, int(np.count_nonzero(np.isinf(cast) & np.isfinite(values)))
 
 
+def _room(spec: DatasetSpec, shape: Shape) -> Array:
+    """Make an array that is zero where nothing will be put: only the padding of states of every step."""
+    make = np.zeros if spec.pooling is None and shape.layout == "padded" else np.empty
+    return make(spec.shape, spec.dtype.newbyteorder("="))
+
+
 class MemorySink:
     """Arrays in memory, with the names and shapes that the file would have.
 
@@ -63,9 +69,7 @@ class MemorySink:
 
     def __init__(self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Array | None) -> None:
         self._shape = shape
-        self.arrays: dict[str, Array] = {
-            spec.name: np.zeros(spec.shape, spec.dtype.newbyteorder("=")) for spec in specs
-        }
+        self.arrays: dict[str, Array] = {spec.name: _room(spec, shape) for spec in specs}
         self._rows = {spec.name: self.arrays[spec.name].reshape(-1, spec.width) for spec in specs}
         self.arrays["lengths"] = shape.lengths.copy()
         if shape.layout == "packed":
