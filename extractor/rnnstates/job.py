@@ -4,20 +4,20 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array
-from .errors import BadInput, MemoryBudgetError, OptionError
+from .errors import BadInput, OptionError
 from .network.cells import available, carried, state_width
 from .network.stack import WHOLE, sweeps
-from .network.tuning import choose_engine, operations, tile_rows
+from .network.tuning import choose_engine, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
-from .planning import Grid, Widths, make_grid, memory_needed
+from .planning import Grid, make_grid
 from .request import DEFAULT_STATES, Request
+from .sizing import MUCH, fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
 from .sources.initial import InitialStates, open_initial
@@ -25,17 +25,9 @@ from .weights.canonical import Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
 
-__all__ = ["WINDOWS_HELD", "Job", "Notes", "choose_network", "prepare"]
+__all__ = ["Job", "Notes", "choose_network", "prepare"]
 
-# One window is computed while the next is read.
-WINDOWS_HELD = 2
-# The states of a sequence that take no more than this in a dataset are stored with those beside it: a page, below
-# which a hole in the file saves nothing.
-SHORT = 4096
 DEFAULT_UNITS = 64
-# Bytes that a user should know of beforehand, where nothing can be done about them.
-MUCH = 2**30
-
 logger = logging.getLogger("rnnstates")
 
 
@@ -281,12 +273,12 @@ def _plan(
         engine = choose_engine(network, shape.lengths, precision=request.precision)
     cut = WHOLE not in sweeps(network)
     held = [spec for spec in specs if is_held(spec, shape)]
-    widths = _widths(source, network, request, held=held, steps=shape.steps, continued=continued)
+    widths = measure(source, network, request, held=held, steps=shape.steps, continued=continued)
     grid = make_grid(
         (shape.sequences, shape.steps), widths, tile_rows=tile_rows(engine, network, shape.lengths), cut=cut,
         rows_together=source.rows_together,
     )  # fmt: skip
-    threads, windows_held, memory = _fit_memory(request, shape.lengths, grid, widths)
+    threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)
     if not cut and memory > MUCH:
         notes.say(
             f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
@@ -296,57 +288,3 @@ def _plan(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
         threads=threads, windows_held=windows_held, memory=memory, tokens=tokens, notes=notes,
     )  # fmt: skip
-
-
-def is_held(spec: DatasetSpec, shape: Shape) -> bool:
-    """Tell whether a dataset is stored band by band rather than sequence by sequence."""
-    return spec.pooling is not None or shape.steps * spec.width * spec.dtype.itemsize <= SHORT
-
-
-def _widths(
-    source: Source, network: Network, request: Request, *, held: list[DatasetSpec], steps: int, continued: bool
-) -> Widths:
-    item = request.computing.itemsize
-    states = pooled = 0
-    for _, _, _, weights in network.parts():
-        kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
-        # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
-        states += sum(2 * state_width(weights, state) * item for state in kept)
-        pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
-    window, checked = _window_widths(source, request)
-    # A vector as it is stored and three times in float64 while it is added up.
-    of_sequence = sum(
-        spec.width * (spec.dtype.itemsize * steps if spec.pooling is None else spec.dtype.itemsize + 24)
-        for spec in held
-    )
-    carry = 8 * sum(state_width(weights, name) for _, _, _, weights in network.parts() for name in carried(weights))
-    return Widths(
-        window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled,
-        kept=of_sequence + carry * (2 if continued else 1), operations=operations(network),
-    )  # fmt: skip
-
-
-def _window_widths(source: Source, request: Request) -> tuple[int, int]:
-    """Tell how many bytes a step of a window takes while it is held, and while it is checked (``checking``)."""
-    stored = source.dtype.itemsize
-    if len(source.shape) == 2:
-        # Ids are held as int64; checked as float64 where they are floats, with masks and a copy.
-        return stored + 8, 28
-    features = source.shape[2]
-    converted = 0 if source.dtype == request.computing else request.computing.itemsize
-    return features * (stored + converted), features
-
-
-def _fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int, int]:
-    """Choose the threads and windows that fit ``--memory``; the results do not depend on them."""
-    for windows_held, threads in product(range(WINDOWS_HELD, 0, -1), range(request.threads, 0, -1)):
-        needed = memory_needed(
-            np.asarray(lengths, np.int64), grid, widths, windows_held=windows_held, threads=threads
-        )  # fmt: skip
-        if request.memory is None or needed <= request.memory:
-            return threads, windows_held, needed
-    raise MemoryBudgetError(
-        f"--memory {request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
-        f"{int(lengths.max())} steps{'' if grid.cut else ', and its layers need it whole'}); give at least --memory "
-        f"{-(-needed // 2**20)}M."
-    )

@@ -77,24 +77,7 @@ class BlockUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile.
-
-        Parameters
-        ----------
-        inputs : float32 [B, T, I]
-            Steps past a length reach no result.
-        lengths : int64 [B]
-            Never increasing.
-        initial : mapping or None
-            States floating [B, H] to start from, by name; zero for those that are not named.
-        workspace : Workspace or None
-            Where the results may lie until its next use; None for memory of their own.
-
-        Returns
-        -------
-        dict
-            From the name of each state and gate to float32 [B, T, H]; zero past the length.
-        """
+        """Run the tile block by block; see ``stack.Unroll``. All arrays are float32."""
         space, fields = workspace or Workspace(), LSTMState._fields
         shape = (*inputs.shape[:2], self._units)
         collected = {name: space.array(name, shape, FLOAT32) for name in self._names}

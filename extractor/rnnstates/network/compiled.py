@@ -140,24 +140,7 @@ class CompiledUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile.
-
-        Parameters
-        ----------
-        inputs : float32 [B, T, I]
-            Steps past a length are never read.
-        lengths : int64 [B]
-            Never increasing.
-        initial : mapping or None
-            States floating [B, H] to start from, by name; zero for those that are not named.
-        workspace : Workspace or None
-            Where the results may lie until its next use; None for memory of their own.
-
-        Returns
-        -------
-        dict
-            From the name of each state and gate to float32 [B, T, H]; zero past the length.
-        """
+        """Run the tile in one call that lets other threads run; see ``stack.Unroll``. All arrays are float32."""
         space = workspace or Workspace()
         rows, steps = inputs.shape[:2]
         fields = lstm.LSTMState._fields

@@ -109,24 +109,7 @@ class NumpyUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile; at each step only the sequences that still have steps are computed.
-
-        Parameters
-        ----------
-        inputs : floating [B, T, I]
-            Steps past a length are never read.
-        lengths : int64 [B]
-            Never increasing.
-        initial : mapping or None
-            States floating [B, W] to start from, by name; zero for those that are not named.
-        workspace : Workspace or None
-            Where the results may lie until its next use; None for memory of their own.
-
-        Returns
-        -------
-        dict
-            From the name of each state and gate to floating [B, T, W]; zero past the length.
-        """
+        """Run the tile; at each step only the sequences that still have it are computed. See ``stack.Unroll``."""
         rows, steps = inputs.shape[:2]
         space = workspace or Workspace()
         collected = {name: space.array(name, (rows, steps, width), self._dtype) for name, width in self._widths.items()}

@@ -44,9 +44,23 @@ class Unroll(Protocol):
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> States:
-        """Map inputs [B, T, I], non-increasing lengths [B] and first states [B, W] to the states of every step.
+        """Run the steps of a tile.
 
-        What stands in ``inputs`` past a length must never be read. The results may lie in ``workspace``.
+        Parameters
+        ----------
+        inputs : floating [B, T, I]
+            Steps past a length are arbitrary, and reach no result.
+        lengths : int64 [B]
+            Never increasing.
+        initial : mapping or None
+            States floating [B, W] to start from, by name; zero for those that are not named.
+        workspace : Workspace or None
+            Where the results may lie until its next use; None for memory of their own.
+
+        Returns
+        -------
+        dict
+            From the name of each state and gate to floating [B, T, W]; zero past the length.
         """
 
 

@@ -61,24 +61,7 @@ class PackedUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile.
-
-        Parameters
-        ----------
-        inputs : floating [B, T, I]
-            Steps past a length are never read.
-        lengths : int64 [B]
-            Never increasing.
-        initial : mapping or None
-            States floating [B, W] to start from, by name; zero for those that are not named.
-        workspace : Workspace or None
-            Where the results may lie until its next use; None for memory of their own.
-
-        Returns
-        -------
-        dict
-            From the name of each state and gate to floating [B, T, W]; zero past the length.
-        """
+        """Pack the tile, run the loop, unpack what it collected; see ``stack.Unroll``."""
         space, dtype = workspace or Workspace(), self._dtype
         rows, steps, features = inputs.shape
         padded = {name: space.array(name, (rows, steps, width), dtype) for name, width in self._widths.items()}
