@@ -20,6 +20,9 @@ from .builders import BUILT_ENGINES, bidirectional_stack, embedded, one_layer
 ENGINES = [name for name in BUILT_ENGINES if name != "tensorflow"]
 # What a run holds beside windows and tiles: lengths, positions and the like, a few numbers a sequence; Python's own.
 A_SEQUENCE, BESIDE = 64, 4 * 2**20
+# How much of a larger input may be seen in the peak: what threads hold at once differs from run to run, by parts of a
+# window; whatever grew with the input would be far more.
+SEEN = 10
 
 
 class Windows:
@@ -69,14 +72,14 @@ def test_memory_does_not_grow_with_the_number_of_sequences(peak, engine):
     options = {"weights": one_layer(8, 16), "engine": engine}
     few, many = (peak((count, 40, 8), **options) for count in (30_000, 90_000))
     assert few < 100 * 2**20
-    assert many < few + 60_000 * A_SEQUENCE
+    assert many < few + 60_000 * 40 * 8 * 4 // SEEN
 
 
 @pytest.mark.parametrize("states", ["hidden,cell", "none"])
 def test_memory_does_not_grow_with_the_length_of_a_sequence(peak, states):
     options = {"weights": one_layer(8, 16), "states": states, "engine": ENGINES[0]}
     short, long = (peak((1, steps, 8), **options) for steps in (2**21, 2**23))
-    assert long < short + 2**20
+    assert long < short + (2**23 - 2**21) * 8 * 4 // SEEN
     assert long < 80 * 2**20
 
 
@@ -136,6 +139,6 @@ def test_a_network_that_cannot_be_cut_says_so_beforehand_when_that_takes_much():
 def test_token_ids_are_bounded_too(peak):
     # Ids come as numbers of any type; zeros are ids as well.
     options = {"weights": embedded(features=16, units=8), "engine": ENGINES[0], "states": "none"}
-    short, long = (peak((1, steps), **options) for steps in (2**21, 2**22))
-    assert long < short + 2**20
+    short, long = (peak((1, steps), **options) for steps in (2**21, 2**24))
+    assert long < short + (2**24 - 2**21) * 4 // SEEN
     assert long < 60 * 2**20
