@@ -1,11 +1,14 @@
 """Time cut into windows and pieces: the states are those of whole sequences, whatever is cut where."""
 
+import io
+
 import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import planning
+from rnnstates import job, planning
 from rnnstates.network.stack import sweeps
+from rnnstates.sources.memory import MemorySource
 from rnnstates.weights.canonical import Network, RecurrentLayer
 
 from .builders import BUILT_ENGINES, bidirectional_stack, cell_weights, embedded, layer_weights, one_layer, ragged
@@ -141,7 +144,7 @@ def test_token_ids_are_cut_too(cut_small, engine):
     whole = rnnstates.extract(ids, lengths, **options)
     cut_small(window_bytes=24 * 44 * 7)
     cut = rnnstates.extract(ids, lengths, **options)
-    assert cut.provenance["plan"]["window_steps"] == 7
+    assert cut.provenance["plan"]["window_steps"] == 14
     for dataset in whole:
         np.testing.assert_allclose(cut[dataset], whole[dataset], rtol=0, atol=1e-13, err_msg=dataset)
 
@@ -153,3 +156,64 @@ def test_progress_comes_while_a_long_sequence_is_computed(cut_small):
     assert len(told) == 100
     assert told == sorted(told)
     assert told[-1] == (500, 500)
+
+
+@pytest.mark.parametrize("name", ["one layer", "backward stack", "bidirectional"])
+def test_a_stream_that_is_read_once_is_cut_into_whole_rows(name, cut_small):
+    inputs, lengths = ragged(70, 40)
+    inputs = np.nan_to_num(inputs)
+    written = io.BytesIO()
+    np.save(written, inputs)
+    written.seek(0)
+    cut_small()
+    options = {"weights": CUT[name][0](), "engine": "numpy", "precision": "float64"}
+    piped = rnnstates.extract(written, lengths, **options)
+    assert piped.provenance["plan"]["window_rows"] < 10
+    assert piped.provenance["plan"]["window_steps"] == 40
+    direct = rnnstates.extract(inputs, lengths, **options)
+    assert direct.provenance["plan"]["window_steps"] < 40
+    for dataset in direct:
+        np.testing.assert_allclose(piped[dataset], direct[dataset], rtol=0, atol=1e-13, err_msg=dataset)
+
+
+@pytest.mark.parametrize("padding", ["post", "pre"])
+def test_of_a_stretch_of_time_only_sequences_that_have_steps_in_it_are_read(padding, cut_small, monkeypatch):
+    lengths = np.full(70, 3)
+    lengths[[20, 60]] = 400
+    inputs = np.random.default_rng(0).normal(size=(70, 400, 3))
+    options = {"weights": bidirectional(), "engine": "numpy", "precision": "float64", "padding": padding}
+    whole = rnnstates.extract(inputs, lengths, **options)
+    cut_small()
+    read, taken = MemorySource.read, []
+
+    def counted(self, rows, steps):
+        taken.append((rows.stop - rows.start) * (steps.stop - steps.start))
+        return read(self, rows, steps)
+
+    monkeypatch.setattr(MemorySource, "read", counted)
+    cut = rnnstates.extract(inputs, lengths, **options)
+    plan = cut.provenance["plan"]
+    assert plan["window_steps"] <= 20
+    assert plan["window_rows"] > 10
+    # Both directions read all valid steps, and what shares a window with the first of them.
+    assert sum(taken) < 2 * (lengths.sum() + 70 * plan["window_steps"])
+    for dataset in whole:
+        np.testing.assert_allclose(cut[dataset], whole[dataset], rtol=0, atol=1e-13, err_msg=dataset)
+
+
+def test_what_is_wrong_in_a_stretch_of_time_is_named_by_its_place_in_the_input(cut_small):
+    lengths = np.full(70, 3)
+    lengths[[20, 60]] = 400
+    inputs = np.ones((70, 400, 3))
+    inputs[60, 300, 1] = np.nan
+    cut_small()
+    with pytest.raises(rnnstates.BadInput, match="sequence 60, step 300, feature 1 is nan"):
+        rnnstates.extract(inputs, lengths, weights=one_layer(), engine="numpy")
+
+
+def test_notes_do_not_depend_on_the_number_of_threads(monkeypatch):
+    monkeypatch.setattr(job, "MUCH", 1)
+    inputs, lengths = ragged(70, 40)
+    notes = [rnnstates.preview(inputs, lengths, weights=bidirectional_stack(), threads=n)["notes"] for n in (1, 8)]
+    assert any("GiB a thread for the longest, of 40 steps" in note for note in notes[0])
+    assert notes[0] == notes[1]

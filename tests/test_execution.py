@@ -23,9 +23,10 @@ def test_at_most_two_windows_are_in_memory(monkeypatch, many_windows):
 
     def watched(job, window):
         alive.append(sum(reference() is not None for reference in seen))
-        values = read_window(job, window).copy()
-        seen.append(weakref.ref(values))
-        return values
+        block = read_window(job, window)
+        block = block._replace(values=block.values.copy())
+        seen.append(weakref.ref(block.values))
+        return block
 
     monkeypatch.setattr(execution, "read_window", watched)
     inputs, lengths = ragged(sequences=300)

@@ -78,7 +78,7 @@ def test_windows_of_a_cut_band_come_in_turns_so_that_both_directions_have_work()
 
 
 def test_window_edges_fall_on_chunk_edges_where_a_window_holds_several():
-    grid = make_grid((10**5, 100), Widths(128, 128, 2048), tile_rows=64, rows_together=100)
+    grid = make_grid((10**5, 100), Widths(128, 128, 2048), tile_rows=64, together=(100, 1))
     assert grid.window_rows > 100
     assert grid.window_rows % 100 == 0
 
@@ -119,3 +119,24 @@ def test_memory_grows_with_threads_and_not_with_the_number_of_sequences_or_their
     assert need(10**5, threads=2) > need(10**5) > need(10**5, windows_held=1)
     assert need(1, steps=10**7) == need(1, steps=10**6)
     assert need(10**4, steps=10**5) < 200 * 2**20
+
+
+def test_steps_that_are_stored_together_are_read_together():
+    widths = Widths(256, 256, 2048)
+    cut = make_grid((1000, 1000), widths, tile_rows=48, cut=True)
+    assert cut.window_steps < 1000
+    rounded = make_grid((1000, 1000), widths, tile_rows=48, cut=True, together=(1, 30))
+    assert rounded.window_steps % 30 == 0
+    assert 0 < rounded.window_steps <= cut.window_steps
+    whole = make_grid((1000, 1000), widths, tile_rows=48, cut=True, together=(1, 1000))
+    assert whole.window_steps == 1000
+    assert whole.window_rows * 1000 * 256 <= WINDOW_BYTES
+    assert make_grid((1000, 10**6), widths, tile_rows=48, cut=True, together=(1, 10**6)).window_rows == 1
+
+
+def test_what_is_kept_of_each_sequence_bounds_a_band_where_time_may_be_cut_too():
+    kept = 500_000
+    for cut in (False, True):
+        grid = make_grid((10**5, 20), Widths(128, 128, 2048, kept=kept), tile_rows=16, cut=cut)
+        assert grid.window_rows * kept <= WINDOW_BYTES
+        assert grid.window_rows >= 16

@@ -37,11 +37,20 @@ def empty_window(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     Returns
     -------
     array of that shape and dtype, all zero
+
+    Raises
+    ------
+    MemoryError
+        The system has no room for it.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size == 0:
         return np.empty(shape, dtype)
-    return np.frombuffer(mmap.mmap(-1, size), dtype).reshape(shape)
+    try:
+        memory = mmap.mmap(-1, size)
+    except OSError as reason:
+        raise MemoryError(f"{size} bytes for a window of the input ({reason.strerror})") from reason
+    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 def valid_mask(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.bool_]:

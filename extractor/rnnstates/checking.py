@@ -50,10 +50,14 @@ def check_finite(
     BadInput
         Naming the first (sequence, step, feature) and how many there are in this block.
     """
-    if block.dtype.kind in "iu" or bool(np.isfinite(block).all()):
+    if block.dtype.kind in "iu":
         return
-    valid = _valid(block.shape[1], lengths, first_step, steps, padding)
-    wrong = ~np.isfinite(block) & valid[:, :, np.newaxis]
+    finite = np.isfinite(block)
+    if bool(finite.all()):
+        return
+    # In place: a window is large.
+    wrong = np.logical_not(finite, out=finite)
+    wrong &= _valid(block.shape[1], lengths, first_step, steps, padding)[:, :, np.newaxis]
     if not wrong.any():
         return
     row, step, feature = _first(wrong)

@@ -14,14 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Array
 from .bands import Band
 from .job import Job
 from .network.cells import GATE_STATES
 from .network.stack import Engine, Stack
 from .output.sink import Sink
 from .planning import Window, pieces, tiles, windows
-from .reading import gather, read_window
+from .reading import Block, gather, read_window
 from .sweeping import TileSweep
 from .workspace import Workspace
 
@@ -100,15 +99,15 @@ class _Done(NamedTuple):
     overflowed: int
 
 
-class _Block:
+class _Held:
     """A window's values, let go by the last tile that uses them.
 
     An executor keeps a task's arguments a little longer than the task's result is awaited; were they the values
     themselves, a third window would be read while the first is still in memory.
     """
 
-    def __init__(self, values: Array, uses: int) -> None:
-        self.values: Array | None = values
+    def __init__(self, values: Block, uses: int) -> None:
+        self.values: Block | None = values
         self._left, self._lock = uses, threading.Lock()
 
     def done(self) -> None:
@@ -129,11 +128,11 @@ class _Tasks:
         # By tile and sweep: what it carries, and its task in the window before.
         self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[_Done] | None]] = {}
 
-    def submit(self, window: Window, values: Array) -> "list[Future[_Done]]":
+    def submit(self, window: Window, values: Block) -> "list[Future[_Done]]":
         """Start the tasks of a window."""
         if self._band is None or self._band.rows != window.rows:
             self._begin_band(window)
-        block = _Block(values, uses=len(self._members))
+        block = _Held(values, uses=len(self._members))
         return [self._submit_tile(number, window, block) for number in range(len(self._members))]
 
     def _begin_band(self, window: Window) -> None:
@@ -142,7 +141,7 @@ class _Tasks:
         parties = len(self._members) * len(self._job.sweeps)
         self._band = Band(self._job, self._sink, window.rows, parties)
 
-    def _submit_tile(self, number: int, window: Window, block: _Block) -> "Future[_Done]":
+    def _submit_tile(self, number: int, window: Window, block: _Held) -> "Future[_Done]":
         band, members = self._band, self._members[number]
         assert band is not None
         if window.first and window.last:
@@ -170,7 +169,7 @@ class _Worker:
         self._own = threading.local()
         self.stop = threading.Event()
 
-    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Block, window: Window) -> _Done:
+    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Held, window: Window) -> _Done:
         """Run a tile whose sequences lie in the window from end to end."""
         steps = overflowed = 0
         for name in window.sweeps:
@@ -186,7 +185,7 @@ class _Worker:
         self,
         band: Band,
         members: npt.NDArray[np.int64],
-        block: _Block,
+        block: _Held,
         window: Window,
         sweep: TileSweep,
         before: "Future[_Done] | None",
@@ -203,14 +202,15 @@ class _Worker:
         band.finished()
         return _Done(done.steps, overflowed)
 
-    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Block, window: Window) -> _Done:
+    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Held, window: Window) -> _Done:
         # Every sweep reads every step; one of them counts.
         counts = sweep.sweep == next(reversed(self._job.sweeps))
         steps = overflowed = 0
-        for span in pieces(len(members), window.steps, self._job.grid, sweep.sweep):
+        assert block.values is not None
+        live = max(1, int((block.values.places[members] >= 0).sum()))
+        for span in pieces(live, window.steps, self._job.grid, sweep.sweep):
             if self.stop.is_set():
                 raise _StoppedError
-            assert block.values is not None
             piece = gather(
                 self._job, block.values, window, members=members, span=span, embedding=self._embedding,
                 workspace=self._workspace,

@@ -15,7 +15,7 @@ from .network.stack import WHOLE, sweeps
 from .network.tuning import choose_engine, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
-from .planning import Grid, make_grid
+from .planning import Grid, make_grid, memory_needed
 from .request import DEFAULT_STATES, Request
 from .sizing import MUCH, fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
@@ -106,10 +106,12 @@ class Job:
 
     @property
     def bytes_to_write(self) -> int:
-        """Bytes of states that will take disk: the valid steps, not the holes between them."""
-        steps = sum(spec.width * spec.dtype.itemsize for spec in self.specs if spec.pooling is None)
-        pooled = sum(spec.nbytes for spec in self.specs if spec.pooling is not None)
-        return steps * self.shape.valid_steps + pooled
+        """Bytes that will take disk: of states the valid steps, not the holes between them; short ones leave none."""
+        whole = [is_held(spec, self.shape) for spec in self.specs]
+        return sum(
+            spec.nbytes if held else spec.width * spec.dtype.itemsize * self.shape.valid_steps
+            for spec, held in zip(self.specs, whole, strict=True)
+        )
 
 
 def prepare(
@@ -273,16 +275,20 @@ def _plan(
         engine = choose_engine(network, shape.lengths, precision=request.precision)
     cut = WHOLE not in sweeps(network)
     held = [spec for spec in specs if is_held(spec, shape)]
-    widths = measure(source, network, request, held=held, steps=shape.steps, continued=continued)
+    widths = measure(
+        source, network, request, engine=engine, held=held, steps=shape.steps, continued=continued
+    )  # fmt: skip
     grid = make_grid(
         (shape.sequences, shape.steps), widths, tile_rows=tile_rows(engine, network, shape.lengths), cut=cut,
-        rows_together=source.rows_together,
+        together=(source.rows_together, source.steps_together),
     )  # fmt: skip
     threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)
-    if not cut and memory > MUCH:
+    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
+    least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
+    if not cut and least > MUCH:
         notes.say(
             f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
-            f"about {memory / 2**30:.1f} GiB for the longest, of {int(shape.lengths.max())} steps."
+            f"about {least / 2**30:.1f} GiB a thread for the longest, of {int(shape.lengths.max())} steps."
         )
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,

@@ -140,15 +140,18 @@ def extract(
         if output is None
         else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, initial_state])
     )
-    if all(map(_is_there, (inputs, weights))):
-        begin(engine)
-    job = _prepare(
-        inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, states=states,
-        convention=convention, activation=activation, recurrent_activation=recurrent_activation,
-        cell_clip=cell_clip, projection_clip=projection_clip,
-        pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
-        dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
-    )  # fmt: skip
+    try:
+        job = _prepare(
+            inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
+            states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
+            cell_clip=cell_clip, projection_clip=projection_clip,
+            pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
+            dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
+            start=all(map(_is_there, (inputs, weights))),
+        )  # fmt: skip
+    except BaseException:
+        abandon()
+        raise
     try:
         if place is not None:
             check_space(place, job.bytes_to_write)
@@ -240,12 +243,16 @@ def _prepare(
     threads: int | None = None,
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
+    start: bool = False,
     **unsaid: Any,
 ) -> Job:
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
         threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
     )  # fmt: skip
+    if start:
+        # Options that are wrong have been refused by now; what follows reads files, and takes its time.
+        begin(request.engine)
     network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, **unsaid)
     random = {"units": units, "seed": seed, "forget_bias": forget_bias}
     return prepare(

@@ -110,7 +110,7 @@ class Window:
 
 
 def make_grid(
-    shape: tuple[int, int], widths: Widths, *, tile_rows: int, cut: bool = False, rows_together: int = 1
+    shape: tuple[int, int], widths: Widths, *, tile_rows: int, cut: bool = False, together: tuple[int, int] = (1, 1)
 ) -> Grid:
     """Choose the cut for an input.
 
@@ -123,23 +123,32 @@ def make_grid(
         The most sequences of a tile; the engine's choice.
     cut : bool
         Whether sequences may be cut in time.
-    rows_together : int
-        Rows best read at once (a chunk's); window edges fall on multiples of it where a window is that large.
+    together : (int, int)
+        Rows and steps best read at once (a chunk's); window edges fall on multiples of the rows where a window is that
+        large, and on multiples of the steps always.
     """
-    sequences, steps = shape
     step_bytes = widths.window + widths.checked
-    window_rows = max(1, min(WINDOW_BYTES // (steps * step_bytes), WINDOW_BYTES // max(1, widths.kept)))
-    window_steps = steps
-    together = min(TILES_TOGETHER * tile_rows, max(1, sequences))
-    if cut and (window_rows < together or steps * step_bytes > WINDOW_BYTES):
-        window_rows = together
-        window_steps = min(steps, max(1, WINDOW_BYTES // (window_rows * step_bytes)))
-    if window_rows > rows_together:
-        window_rows -= window_rows % rows_together
+    window_rows, window_steps = _window(shape, step_bytes, widths.kept, tile_rows=tile_rows, cut=cut)
+    if window_steps < shape[1]:
+        window_steps = min(shape[1], max(together[1], window_steps - window_steps % together[1]))
+        window_rows = max(1, min(window_rows, WINDOW_BYTES // (window_steps * step_bytes)))
+    if window_rows > together[0]:
+        window_rows -= window_rows % together[0]
     tile_steps = TILE_BYTES // (widths.computed + widths.states)
     if cut:
         tile_steps = min(tile_steps, int(PIECE_OPERATIONS / max(1, widths.operations)))
     return Grid(window_rows, window_steps, tile_rows, max(1, tile_steps), cut)
+
+
+def _window(shape: tuple[int, int], step_bytes: int, kept: int, *, tile_rows: int, cut: bool) -> tuple[int, int]:
+    """Choose the rows and steps of a window by their bytes: whole rows, unless enough for all threads are too many."""
+    sequences, steps = shape
+    kept_rows = WINDOW_BYTES // max(1, kept)
+    rows = max(1, min(WINDOW_BYTES // (steps * step_bytes), kept_rows))
+    enough = max(1, min(TILES_TOGETHER * tile_rows, sequences, max(tile_rows, kept_rows)))
+    if not cut or (rows >= enough and steps * step_bytes <= WINDOW_BYTES):
+        return rows, steps
+    return enough, min(steps, max(1, WINDOW_BYTES // (enough * step_bytes)))
 
 
 def windows(

@@ -2,41 +2,87 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Array
+from .arrays import Array, empty_window
 from .checking import check_finite, check_tokens
 from .copying import copy_rows
 from .job import Job
 from .planning import Window
 from .workspace import Workspace
 
-__all__ = ["Piece", "gather", "read_window"]
+__all__ = ["Block", "Piece", "gather", "read_window"]
 
 # Rows with fewer bytes than this are gathered all at once; of longer ones each is copied by itself.
 SHORT_ROW = 2048
+# Of a window of which not all rows are wanted, this part is read at once: it is held beside the window meanwhile.
+PARTS = 16
 
 
-def read_window(job: Job, window: Window) -> Array:
-    """Read and check one window.
+class Block(NamedTuple):
+    """What was read of a window.
 
-    Returns
-    -------
-    floating [R, T', I] in the computing precision, or int64 [R, T'] token ids
+    Parameters
+    ----------
+    values : floating [K, T', I] in the computing precision, or int64 [K, T'] token ids
+        The rows that have steps in the window, perhaps others too.
+    places : int64 [R]
+        Where each row of the window stands in ``values``; -1: not read.
+    """
+
+    values: Array
+    places: npt.NDArray[np.int64]
+
+
+def read_window(job: Job, window: Window) -> Block:
+    """Read and check one window; of a stretch of time only the sequences that have steps in it.
 
     Raises
     ------
     BadInput
         A valid step holds something that is not allowed there.
     """
-    stored = job.source.read(window.rows, window.steps)
+    count = window.rows.stop - window.rows.start
+    live = np.flatnonzero(_has_steps(job, window))
+    if len(live) == count or (window.first and window.last):
+        return Block(_read(job, window.rows, window.steps), np.arange(count))
+    places = np.full(count, -1)
+    places[live] = np.arange(len(live))
+    return Block(_read_some(job, window, live, most=max(1, count // PARTS)), places)
+
+
+def _has_steps(job: Job, window: Window) -> npt.NDArray[np.bool_]:
     lengths = job.shape.lengths[window.rows]
+    has: npt.NDArray[np.bool_] = (
+        lengths > window.steps.start if job.shape.padding == "post" else job.shape.steps - lengths < window.steps.stop
+    )
+    return has
+
+
+def _read_some(job: Job, window: Window, live: npt.NDArray[np.int64], *, most: int) -> Array:
+    """Read rows of a window, given by their numbers in it: those that follow one another together, up to ``most``."""
+    steps = window.steps.stop - window.steps.start
+    dtype = np.dtype(np.int64) if job.tokens else job.request.computing
+    values = empty_window((len(live), steps, *job.source.shape[2:]), dtype)
+    edges = np.flatnonzero(np.diff(live, prepend=-2) != 1).tolist()
+    for run, end in zip(edges, [*edges[1:], len(live)], strict=True):
+        for start in range(run, end, most):
+            stop = min(start + most, end)
+            first = window.rows.start + int(live[start])
+            values[start:stop] = _read(job, slice(first, first + stop - start), window.steps)
+    return values
+
+
+def _read(job: Job, rows: slice, steps: slice) -> Array:
+    """Read rows and check them: floating [R, T', I], or int64 [R, T'] token ids."""
+    stored = job.source.read(rows, steps)
+    lengths = job.shape.lengths[rows]
     place: dict[str, Any] = {
-        "first_row": window.rows.start,
-        "first_step": window.steps.start,
+        "first_row": rows.start,
+        "first_step": steps.start,
         "steps": job.shape.steps,
         "padding": job.shape.padding,
         "where": job.source.name,
@@ -72,7 +118,7 @@ class Piece:
 
 def gather(
     job: Job,
-    block: Array,
+    block: Block,
     window: Window,
     *,
     members: npt.NDArray[np.int64],
@@ -85,7 +131,7 @@ def gather(
     Parameters
     ----------
     job : Job
-    block : [R, T', ...]
+    block : Block
         What ``read_window`` gave.
     window : Window
     members : int64 [B]
@@ -103,7 +149,7 @@ def gather(
     inside = np.minimum(span.stop, starts + lengths) - first
     live = int(np.count_nonzero(inside > 0))
     inside, first = inside[:live], first[:live]
-    inputs = _gathered(block, members[:live], first - window.steps.start, inside, workspace)
+    inputs = _gathered(block.values, block.places[members[:live]], first - window.steps.start, inside, workspace)
     if job.tokens and embedding is not None:
         inputs = embedding[inputs]
     return Piece(inputs, inside, first - starts[:live])

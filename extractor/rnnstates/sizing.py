@@ -6,13 +6,13 @@ import numpy as np
 
 from .arrays import Array
 from .errors import MemoryBudgetError
-from .network.cells import available, carried, state_width
+from .network.cells import available, carried, lstm, state_width
 from .network.tuning import operations
 from .output.format import DatasetSpec, Shape
 from .planning import Grid, Widths, memory_needed
 from .request import Request
 from .sources.base import Source
-from .weights.canonical import Network
+from .weights.canonical import LayerWeights, Network
 
 __all__ = ["MUCH", "fit_memory", "is_held", "measure"]
 
@@ -31,7 +31,14 @@ def is_held(spec: DatasetSpec, shape: Shape) -> bool:
 
 
 def measure(
-    source: Source, network: Network, request: Request, *, held: list[DatasetSpec], steps: int, continued: bool
+    source: Source,
+    network: Network,
+    request: Request,
+    *,
+    engine: str,
+    held: list[DatasetSpec],
+    steps: int,
+    continued: bool,
 ) -> Widths:
     """Count the bytes of a step and of a sequence.
 
@@ -40,6 +47,8 @@ def measure(
     source : Source
     network : Network
     request : Request
+    engine : str
+        The one that was chosen.
     held : list of DatasetSpec
         The datasets that are stored band by band.
     steps : int
@@ -52,7 +61,7 @@ def measure(
     for _, _, _, weights in network.parts():
         kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
         # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
-        states += sum(2 * state_width(weights, state) * item for state in kept)
+        states += sum(_copies(engine, weights, request) * state_width(weights, state) * item for state in kept)
         pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
     window, checked = _window_widths(source, request)
     # A vector as it is stored and three times in float64 while it is added up.
@@ -63,8 +72,14 @@ def measure(
     carry = 8 * sum(state_width(weights, name) for _, _, _, weights in network.parts() for name in carried(weights))
     return Widths(
         window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled,
-        kept=of_sequence + carry * (2 if continued else 1), operations=operations(network),
+        kept=of_sequence + carry * (3 if continued else 2), operations=operations(network),
     )  # fmt: skip
+
+
+def _copies(engine: str, weights: LayerWeights, request: Request) -> int:
+    """Tell how often the states of a step lie in memory: as they come out, reversed; step by step and packed before."""
+    packed = engine == "tensorflow" and (request.precision == "float64" or not lstm.is_plain(weights))
+    return 4 if packed else 2
 
 
 def _window_widths(source: Source, request: Request) -> tuple[int, int]:

@@ -1,7 +1,8 @@
-"""Keeping some lines of C++ libraries from the user, while everything else reaches standard error at once.
+"""Keeping some lines of C++ libraries from the user, while everything else reaches standard error.
 
 A library that writes to file descriptor 2 itself cannot be told otherwise from Python. The descriptor is diverted into
-a pipe for a while, whose other end a thread sorts line by line.
+a pipe for a while, whose other end a thread sorts line by line: at once, if a thread of Python may run. What C++ writes
+just before it aborts the process is lost; nothing inside the process could pass it on.
 """
 
 import contextlib

@@ -14,7 +14,7 @@ import pytest
 
 import rnnstates as library
 
-from ..builders import ragged
+from ..builders import BUILT_ENGINES, ragged
 from .running import rnnstates
 
 
@@ -67,7 +67,7 @@ def test_the_command_and_the_library_give_the_same_bits(place):
             np.testing.assert_array_equal(states[name][()], memory[name])
 
 
-@pytest.mark.parametrize("engine", sorted(library.ENGINES))
+@pytest.mark.parametrize("engine", BUILT_ENGINES)
 def test_no_chatter_of_tensorflow_reaches_the_user(place, engine):
     done = rnnstates("extract", "in.npy", "out.h5", "--lengths", "lengths.npy", "--engine", engine, cwd=place)
     assert done.returncode == 0
@@ -106,8 +106,11 @@ def test_dry_run_says_what_would_be_written_and_writes_nothing(place):
     assert "dataset hidden: (9, 8, 5) float32, 1.4 kB" in printed
     assert "free there: " in printed
     plan = json.loads(rnnstates("extract", "in.h5", "out.h5", "--dry-run", "--json", cwd=place).stdout)
-    assert plan["bytes_to_write"] == int(steps) * 2 * 64 * 4 + 4 * 9 * 64 * 4
+    # The states of a sequence are so few that its padding is written with them.
+    assert plan["bytes_to_write"] == 72 * 2 * 64 * 4 + 4 * 9 * 64 * 4
     assert plan["bytes_free"] > 0
+    plan = json.loads(rnnstates("extract", "in.h5", "out.h5", "--dry-run", "--json", "--units", 200, cwd=place).stdout)
+    assert plan["bytes_to_write"] == int(steps) * 2 * 200 * 4 + 4 * 9 * 200 * 4
 
 
 def test_the_same_command_twice_gives_the_same_bytes(place):

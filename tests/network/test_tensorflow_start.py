@@ -111,7 +111,22 @@ def test_a_failure_is_raised_by_the_one_who_waits_and_the_chatter_is_replayed(tm
     assert sorted(set(done.stderr.splitlines())) == [CHATTER, "a warning of a library"]
 
 
-@pytest.mark.parametrize("failure", ["TypeError", "SystemExit"])
+def test_a_library_that_does_not_fit_is_no_bug_of_ours(tmp_path):
+    run(
+        """
+        try:
+            start.import_tensorflow()
+        except EngineUnavailable as error:
+            assert "does not start (TypeError: broken); mend its installation, or use --engine numpy" in str(error)
+        else:
+            raise SystemExit("no error")
+        """,
+        tmp_path,
+        FAILING.format(failure="TypeError('broken')"),
+    )
+
+
+@pytest.mark.parametrize("failure", ["MemoryError", "SystemExit"])
 def test_any_other_failure_passes_as_it_is(failure, tmp_path):
     run(
         f"""

@@ -39,6 +39,13 @@ def test_a_plain_lstm_is_compiled_whatever_the_size(built):
         assert choose_engine(network(), lengths(sequences)) == "compiled"
 
 
+def test_a_kernel_of_narrow_vectors_is_left_for_others_where_products_decide(built, monkeypatch):
+    monkeypatch.setattr(compiled, "kinds", lambda: {"plain": (4, 1)})
+    assert choose_engine(network(), lengths(1)) == "compiled"
+    assert choose_engine(network(units=1024), lengths(100)) == "numpy"
+    assert choose_engine(network(units=1024), lengths(10**5)) == "tensorflow"
+
+
 def test_without_the_compiled_engine_a_small_job_does_not_start_tensorflow_and_a_large_one_does(not_built):
     assert choose_engine(network(), lengths(10)) == "numpy"
     assert choose_engine(network(), lengths(10**6)) == "tensorflow"

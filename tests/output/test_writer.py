@@ -189,3 +189,15 @@ def test_short_writes_are_continued(tmp_path, monkeypatch):
 def test_a_missing_directory_is_named(tmp_path):
     with pytest.raises(CannotCreate, match="cannot be made there"):
         FileSink(tmp_path / "no" / "out.h5", contents())
+
+
+def test_a_file_that_cannot_be_made_durable_is_not_left_behind(tmp_path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    made = contents()
+    with pytest.raises(WriteFailed, match="the disk is full; nothing was kept"), FileSink(tmp_path / "o.h5", made) as s:
+        fill(s, made)
+        monkeypatch.setattr(os, "fsync", fail)
+        s.commit()
+    assert list(tmp_path.iterdir()) == []

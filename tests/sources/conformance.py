@@ -128,5 +128,6 @@ class SourceConformance:
 
     def test_summary_fields_have_their_types(self, source):
         assert isinstance(source.name, str)
-        assert source.rows_together >= 1
+        assert 1 <= source.rows_together <= max(1, source.shape[0])
+        assert 1 <= source.steps_together <= max(1, source.shape[1])
         assert all(isinstance(note, str) for note in source.notes)

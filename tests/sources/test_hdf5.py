@@ -51,15 +51,15 @@ def test_any_block_of_any_storage_equals_the_slice(tmp_path, data, dtype, storag
     np.testing.assert_array_equal(block, truth[rows, steps])
 
 
-def test_rows_together_are_those_of_a_chunk(path):
+def test_rows_and_steps_together_are_those_of_a_chunk(path):
     with h5py.File(path, "w") as file:
-        file.create_dataset("chunked", data=make_inputs((9, 5, 3)), chunks=(4, 5, 3))
+        file.create_dataset("chunked", data=make_inputs((9, 5, 3)), chunks=(4, 2, 3))
         file.create_dataset("plain", data=make_inputs((9, 5, 3)))
         file.create_dataset("growing", shape=(0, 5, 3), maxshape=(None, 5, 3), chunks=(4, 5, 3))
-    for name, expected in (("chunked", 4), ("plain", 1), ("growing", 1)):
+    for name, expected in (("chunked", (4, 2)), ("plain", (1, 1)), ("growing", (1, 5))):
         source = open_source(path, dataset=name)
         source.close()
-        assert source.rows_together == expected
+        assert (source.rows_together, source.steps_together) == expected
 
 
 def test_one_row_of_chunks_is_kept_decompressed(path):

@@ -131,6 +131,29 @@ def test_nonfinite_inputs_pass_where_they_were_allowed(place):
     wrong("'cell_mean' is not the mean of 'cell' in sequence 2 ")
 
 
+def test_large_states_before_an_input_that_is_not_finite_pass(place):
+    """The bound is relative to the largest finite state."""
+    counting = rnnstates.LayerWeights(np.full((3, 20), 3.0), np.zeros((5, 20)), np.full(20, 40.0))
+    rnnstates.save_weights(Network((RecurrentLayer("lstm", forward=counting),)), "counting.weights.h5")
+    inputs = np.full((2, 900, 3), 0.37, np.float32)
+    inputs[0, 850:] = np.nan
+    with h5py.File("long.h5", "w") as file:
+        file["inputs"], file["lengths"] = inputs, [900, 900]
+    make("long.h5", weights="counting.weights.h5", allow_nonfinite=True, pool="last")
+    right()
+    with h5py.File("out.h5") as file:
+        assert file["cell"][0, 849, 0] > 800
+
+
+@pytest.mark.parametrize("engine", BUILT_ENGINES)
+def test_inputs_of_any_size_pass(place, engine):
+    """Raw samples of sound, say: sums of thousands that cancel leave errors that no state shows the size of."""
+    random = np.random.default_rng(0)
+    np.save("loud.npy", random.normal(scale=2e4, size=(40, 100, 16)).astype(np.float32))
+    make("loud.npy", "full", weights=None, units=64, engine=engine, pool="last", states="hidden,cell,candidate")
+    assert right()["datasets"]["candidate"]["recomputed"] > 1e-5
+
+
 def test_states_too_large_for_their_dtype_pass_as_infinite(place):
     weights = layer_weights(3, 5)
     large = rnnstates.LayerWeights(

@@ -11,6 +11,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadInput, BadWeights, MissingInput, OptionError
+from rnnstates.verification import recomputing
 
 from ..builders import one_layer
 from .making import INPUTS, LENGTHS, make, right, wrong
@@ -100,6 +101,22 @@ def test_weights_that_need_what_is_not_installed_are_the_reason(place, monkeypat
     right()
     monkeypatch.setitem(sys.modules, "torch", None)
     assert rnnstates.verify("out.h5")["reason"].startswith("the weights cannot be read here: ")
+
+
+def test_a_sample_for_which_the_disk_has_no_room_is_a_reason_and_no_fault(place, monkeypatch):
+    make()
+    monkeypatch.setattr(recomputing, "GROUP_BYTES", 1)
+    real = recomputing.extract
+
+    def full(*arguments, **options):
+        raise rnnstates.WriteFailed("the disk is full") if options["output"] else AssertionError
+
+    monkeypatch.setattr(recomputing, "extract", full)
+    found = rnnstates.verify("out.h5")
+    assert found["reason"] == "there is no room for what is computed again (the disk is full)"
+    assert found["recomputed"] == []
+    monkeypatch.setattr(recomputing, "extract", real)
+    assert rnnstates.verify("out.h5")["reason"] is None
 
 
 def test_what_came_in_memory_is_the_reason_and_may_be_given(place):

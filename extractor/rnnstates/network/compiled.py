@@ -76,8 +76,8 @@ class CompiledEngine:
         self._precision, self._leaves_to_numpy = precision, False
         if precision == BFLOAT16 and BFLOAT16 not in kinds():
             raise EngineUnavailable(
-                "--precision bfloat16: the compiled engine needs a processor with avx512_bf16, which this one is not; "
-                "use --precision float32."
+                "--precision bfloat16: the compiled engine needs a processor with avx512_bf16, and to be built by "
+                "GCC 12 or later; one of the two is missing here. Use --precision float32."
             )
 
     def running(self) -> AbstractContextManager[None]:

@@ -4,14 +4,15 @@ A plain LSTM in float32 runs in TensorFlow's own op over many steps (``fused``);
 cell that XLA compiles (``mixed``); everything else goes through one loop over packed rows (``unroll``).
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import EngineUnavailable
+from ..shared_setting import SharedSetting
 from ..tensorflow_start import import_tensorflow, without_chatter
 from ..weights.canonical import LayerWeights
 from . import bfloat16
@@ -28,6 +29,8 @@ Made = TypeVar("Made")
 
 # Sequences in an ordinary tile, for measuring what a product takes.
 ROWS = 64
+
+_exact_products = SharedSetting()
 
 
 class TensorFlowEngine:
@@ -80,16 +83,15 @@ class TensorFlowEngine:
             return BlockUnroll(weights, gates, FusedBlock(self._tf, weights, gates))
         return PackedUnroll(self._tf, weights, self._precision, gates)
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Keep products exact for a while: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on one."""
+        return _exact_products.held(self._keep_products_exact)
+
+    def _keep_products_exact(self) -> Callable[[], None]:
         settings = self._tf.config.experimental
         before = settings.tensor_float_32_execution_enabled()
         settings.enable_tensor_float_32_execution(False)
-        try:
-            yield
-        finally:
-            settings.enable_tensor_float_32_execution(before)
+        return lambda: settings.enable_tensor_float_32_execution(before)
 
 
 def _outside_graphs(make: Callable[[], Made]) -> Made:

@@ -47,6 +47,8 @@ COSTS: dict[str, Cost] = {
     "tensorflow": Cost(3.0, 1.3e-5, 9.2e10, 7.0e-9, 64),
     "numpy": Cost(0.0, 2.1e-5, 6.0e10, 3.1e-9, 64),
 }
+# The rate of the compiled engine where its widest vectors have 4 lanes (not x86, or not built by GCC).
+PLAIN_RATE = 3.4e10
 # Fewer sequences a tile than this leave the processor's vectors idle; more tiles leave fewer cores idle.
 LEAST_ROWS = 12
 # A tile has about this many steps, so that what it costs beside them does not show.
@@ -78,10 +80,16 @@ def seconds(engine: str, network: Network, *, steps: int, calls: int, precision:
     """
     total = COSTS[engine].start
     for _, _, _, weights in network.parts():
-        cost = COSTS[_executor(engine, weights, precision)]
+        executor = _executor(engine, weights, precision)
+        cost = COSTS[executor]
         products = 2 * (weights.kernel.size + weights.recurrent_kernel.size)
-        total += calls * cost.call + steps * (products / cost.rate + weights.units * cost.elementwise)
+        total += calls * cost.call + steps * (products / _rate(executor) + weights.units * cost.elementwise)
     return total
+
+
+def _rate(executor: str) -> float:
+    narrow = executor == "compiled" and compiled.is_built() and list(compiled.kinds()) == ["plain"]
+    return PLAIN_RATE if narrow else COSTS[executor].rate
 
 
 def choose_engine(network: Network, lengths: npt.NDArray[np.int64], *, precision: str = "float32") -> str:

@@ -111,12 +111,14 @@ class FileSink:
             os.fsync(self._fd)
             self._rename()
             _sync_directory(self._path.parent)
+        except CannotCreate:
+            # The states are all there: they stay under the unfinished name.
+            self._close()
+            raise
         except OSError as reason:
+            self._abandon()
             raise _translated(reason, self._path) from reason
-        finally:
-            # Whatever went wrong, the states are all there: leave them under the unfinished name.
-            os.close(self._fd)
-            self._fd = -1
+        self._close()
 
     def _write(self, data: memoryview, position: int) -> None:
         try:
@@ -151,6 +153,9 @@ class FileSink:
     def _abandon(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._partial.unlink()
+        self._close()
+
+    def _close(self) -> None:
         os.close(self._fd)
         self._fd = -1
 

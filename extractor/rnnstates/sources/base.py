@@ -22,6 +22,9 @@ class Source(Protocol):
         As stored; what ``read`` gives may differ in byte order only.
     rows_together : int
         Rows that are best read at once (a chunk's rows); 1 where it does not matter.
+    steps_together : int
+        Steps that are best read at once (a chunk's; of a stream, which is read once, all of them); 1 where it does
+        not matter.
     identity : dict
         What tells this input from another one, in JSON types: kind, path, size, time of change, digest of a sample.
     notes : tuple of str
@@ -32,6 +35,7 @@ class Source(Protocol):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     rows_together: int
+    steps_together: int
     identity: dict[str, object]
     notes: tuple[str, ...]
 

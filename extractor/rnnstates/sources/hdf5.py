@@ -53,7 +53,8 @@ class Hdf5Source:
         except BaseException:
             self.file.close()
             raise
-        self.rows_together, chunk_bytes = _chunk_rows(self._dataset), _chunk_bytes(self._dataset)
+        self.rows_together, self.steps_together = (_chunk_size(self._dataset, axis) for axis in (0, 1))
+        chunk_bytes = _chunk_bytes(self._dataset)
         self.identity = identify("hdf5", self.shape, self.dtype, path=self.path, dataset=key, **sample)
         self.notes: tuple[str, ...] = ()
         if chunk_bytes > MOST_CACHE:
@@ -118,8 +119,8 @@ def _advice() -> str:
     return "The file is damaged or its disk fails; copy or make it again."
 
 
-def _chunk_rows(dataset: h5py.Dataset) -> int:
-    return max(1, min(dataset.chunks[0], dataset.shape[0])) if dataset.chunks else 1
+def _chunk_size(dataset: h5py.Dataset, axis: int) -> int:
+    return max(1, min(dataset.chunks[axis], dataset.shape[axis])) if dataset.chunks else 1
 
 
 def _chunk_bytes(dataset: h5py.Dataset) -> int:

@@ -177,7 +177,8 @@ def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
     if len(shape) == 1 or shape[0] == 1:
         one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
         return np.broadcast_to(one, (len(rows), len(one)))
-    first = int(rows.min()) if len(rows) else 0
-    block = stored[first : int(rows.max()) + 1] if len(rows) else stored[:0]
-    chosen: Array = np.asarray(block)[rows - first]
-    return chosen
+    if not len(rows) or np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
+        together: Array = np.asarray(stored[rows[0] : rows[0] + len(rows)] if len(rows) else stored[:0])
+        return together
+    # What lies between them may be the whole file.
+    return np.stack([np.asarray(stored[row]) for row in rows.tolist()])

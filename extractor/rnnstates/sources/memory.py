@@ -33,7 +33,7 @@ class MemorySource:
         self._array = _as_array(inputs)
         self.shape, self.dtype = self._array.shape, self._array.dtype
         check_layout(self.shape, self.dtype, self.name, tokens=tokens)
-        self.rows_together = 1
+        self.rows_together = self.steps_together = 1
         self.notes: tuple[str, ...] = ()
         self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array))
 

@@ -52,7 +52,7 @@ class NpySource:
         except BaseException:
             self._file.close()
             raise
-        self.rows_together = 1
+        self.rows_together = self.steps_together = 1
         self.notes: tuple[str, ...] = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
 
     def read(self, rows: slice, steps: slice) -> Array:

@@ -56,7 +56,7 @@ class StreamSource:
         self.shape, self.dtype = header.shape, header.dtype
         self._row_items = int(np.prod(self.shape[1:], dtype=object))
         self._position = 0
-        self.rows_together = 1
+        self.rows_together, self.steps_together = 1, self.shape[1]
         self.notes: tuple[str, ...] = ()
         self.identity = identify("stream", self.shape, self.dtype)
         if self.shape[0] == 0:

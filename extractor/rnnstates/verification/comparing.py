@@ -1,5 +1,6 @@
 """Recomputed sequences beside the stored ones: how far they are apart, and where too far."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..output.states import States
 from .blocks import BLOCK_VALUES, read, steps_of
 from .findings import Findings
 from .promised import Promise
-from .recomputing import Original, Rows, groups, magnitude, recomputed
+from .recomputing import Original, Rows, groups, magnitude, products, recomputed
 from .tolerance import computed_within, difference, rounding
 
 __all__ = ["compare_sample"]
@@ -39,9 +40,10 @@ def compare_sample(
     differences = dict.fromkeys((spec.name for spec in promise.specs), 0.0)
     for group in groups(states, promise, original, rows):
         with recomputed(states, promise, original, group) as exact:
-            for spec in promise.specs:
-                for place, row in enumerate(group):
-                    away = _Comparison(states, exact, spec, int(row), place).run(findings)
+            for place, row in enumerate(group.tolist()):
+                sizes = {"magnitude": magnitude(exact, place), "products": products(states, original, row)}
+                for spec in promise.specs:
+                    away = _Comparison(states, exact, spec, row, place, sizes).run(findings)
                     differences[spec.name] = max(differences[spec.name], away)
     return differences
 
@@ -49,14 +51,16 @@ def compare_sample(
 class _Comparison:
     """One dataset of one sequence."""
 
-    def __init__(self, states: States, exact: States, spec: DatasetSpec, row: int, place: int) -> None:
+    def __init__(
+        self, states: States, exact: States, spec: DatasetSpec, row: int, place: int, sizes: Mapping[str, float]
+    ) -> None:
         self._states, self._exact, self._spec, self._row, self._place = states, exact, spec, row, place
         self._length = int(states.lengths[row])
         self._bound = computed_within(
             states.provenance["precision"],
             spec.pooling,
             length=self._length,
-            magnitude=magnitude(exact, place),
+            **sizes,
         )
 
     def run(self, findings: Findings) -> float:

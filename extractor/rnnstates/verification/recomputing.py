@@ -17,9 +17,10 @@ from ..pipeline import extract
 from ..sources.base import Source
 from ..sources.initial import InitialStates
 from ..weights.canonical import Network
+from .blocks import BLOCK_VALUES, steps_of
 from .promised import Promise
 
-__all__ = ["Original", "Rows", "choose_rows", "groups", "magnitude", "recomputed"]
+__all__ = ["Original", "Rows", "choose_rows", "groups", "magnitude", "products", "recomputed"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -27,6 +28,8 @@ Rows = npt.NDArray[np.int64]
 # through a file that is thrown away.
 GROUP_BYTES = 64 * 2**20
 ROWS_AT_ONCE = 64
+# Poolings that tell how large the states of a sequence are.
+LARGEST = ("_max", "_min")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +147,28 @@ def _initial(initial: InitialStates | None, rows: Rows) -> dict[str, Array] | No
 
 
 def magnitude(exact: States, row: int) -> float:
-    """Give the largest absolute state of a recomputed sequence; 1 where it is not finite."""
-    largest = max(float(np.max(np.abs(exact[name][row]))) for name in exact if name.endswith(("_max", "_min")))
-    return largest if math.isfinite(largest) else 1.0
+    """Give the largest finite absolute state of a recomputed sequence."""
+    largest = max(float(np.max(np.abs(exact[name][row]))) for name in exact if name.endswith(LARGEST))
+    if math.isfinite(largest):
+        return largest
+    names = {name.rpartition("_")[0] for name in exact if name.endswith(LARGEST)}
+    return max((_largest(values) for name in names for values in _in_blocks(exact, name, row)), default=0.0)
+
+
+def products(states: States, original: Original, row: int) -> float:
+    """Give at least the largest sum of the absolute products of a sequence's inputs with the first layer's weights."""
+    inputs = _inputs(states, original.source, np.array([row]))[0]
+    if original.network.embedding is not None and inputs.ndim == 1:
+        inputs = np.asarray(original.network.embedding)[inputs.astype(np.int64)]
+    peaks = np.max(np.abs(inputs), axis=0, where=np.isfinite(inputs), initial=0.0).astype(np.float64)
+    first = original.network.layers[0].directions.values()
+    return max(float((peaks @ np.abs(weights.kernel)).max()) for weights in first)
+
+
+def _in_blocks(exact: States, name: str, row: int) -> Iterator[Array]:
+    length, at_once = int(exact.lengths[row]), max(1, BLOCK_VALUES // exact[name].shape[-1])
+    return (steps_of(exact, name, row, slice(at, min(at + at_once, length))) for at in range(0, length, at_once))
+
+
+def _largest(values: Array) -> float:
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0))

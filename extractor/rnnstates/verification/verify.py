@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from ..errors import BadStates, OptionError
+from ..errors import BadStates, OptionError, OutputError
 from ..hdf5_guard import open_hdf5
 from ..output.reader import open_states
 from ..output.states import States
@@ -153,7 +153,10 @@ def _sample(where: str, states: States, promise: Promise, given: Given, *, rows:
         except NotFound as reason:
             return _Sample({}, [], str(reason), notes)
         findings = Findings()
-        differences = compare_sample(states, promise, original, rows, findings)
+        try:
+            differences = compare_sample(states, promise, original, rows, findings)
+        except OutputError as reason:
+            return _Sample({}, [], f"there is no room for what is computed again ({reason})", notes)
         findings.refuse(where, DIFFERENT)
     return _Sample(differences, rows.tolist(), None, notes)
 

@@ -156,7 +156,7 @@ static int sizes_agree(const layer_t *layer, const tile_t *tile, const kind_t *k
                                 4 * rows * tile->steps * layer->features, of_rows, of_rows, states, states, states,
                                 states, states, states, 2 * item * rows * depth};
     for (int at = 0; at < BUFFERS; at++)
-        if (buffers[at].buf && buffers[at].len < wanted[at])
+        if (buffers[at].buf && (buffers[at].len < wanted[at] || (at >= GATES && buffers[at].readonly)))
             return 0;
     for (int64_t step = 0; step < tile->steps; step++)
         if (tile->live[step] < 0 || tile->live[step] > tile->rows)
@@ -204,7 +204,7 @@ static PyObject *unroll(PyObject *module, PyObject *arguments) {
             Py_END_ALLOW_THREADS
             answer = Py_NewRef(Py_None);
         } else {
-            PyErr_SetString(PyExc_ValueError, "the sizes of the arrays do not agree");
+            PyErr_SetString(PyExc_ValueError, "the sizes of the arrays do not agree, or one cannot be written");
         }
     }
     for (int at = 0; at < BUFFERS; at++)

@@ -94,9 +94,10 @@ FUNCTION VECTOR NAME(exp_parts)(VECTOR x, VECTOR *power) {
     return sum * (r * r) + r;
 }
 
-/* 1 + e^-x, of which sigmoid(x) is the reciprocal. Below -60 sigmoid is held at 1e-26. */
+/* 1 + e^-x, of which sigmoid(x) is the reciprocal. Below -87 sigmoid is held at 1.6e-38; where its reciprocal is
+ * multiplied by another and overflows, the quotient is the 0 that it should be. */
 FUNCTION VECTOR NAME(sigmoid_below)(VECTOR x) {
-    VECTOR power, rest = NAME(exp_parts)(NAME(within)(-x, 60.0f), &power);
+    VECTOR power, rest = NAME(exp_parts)(NAME(within)(-x, 87.0f), &power);
     return 1.0f + (power + power * rest);
 }
 
