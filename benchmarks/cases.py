@@ -21,7 +21,7 @@ class Case(NamedTuple):
     sequences: int
     steps: int
     lengths: Callable[[np.random.RandomState, "Case"], Lengths]
-    # So large that only one contestant at a time may hold it in memory.
+    # So large that only one contestant at a time may hold it, and its results, in memory.
     alone: bool = False
 
     @property
@@ -66,7 +66,7 @@ def skewed(random: np.random.RandomState, case: Case) -> Lengths:
 CASES = {
     "small": Case("ragged", 32, 64, 2048, 100, ragged),
     "medium": Case("ragged", 64, 256, 1024, 100, ragged),
-    "large": Case("ragged", 512, 1024, 1024, 100, ragged),
+    "large": Case("ragged", 512, 1024, 1024, 100, ragged, alone=True),
     "even": Case("all of one length", 64, 256, 1024, 55, full),
     "skewed": Case("1 in 100 is long", 64, 256, 1024, 1000, skewed),
     "one": Case("a batch of one", 64, 256, 1, 100, full),

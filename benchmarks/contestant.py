@@ -1,5 +1,6 @@
 """Holding a contestant's process: starting it, asking it, choosing the fastest of its ways, ending it."""
 
+import contextlib
 import json
 import os
 import select
@@ -81,7 +82,8 @@ class Contestant:
         """End the process; the next request starts another."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.communicate()
             self._process = None
 
     def _start(self) -> subprocess.Popen[str]:
@@ -101,8 +103,12 @@ class Contestant:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            self.rest()
+            raise Failed("its process died") from None
         if not select.select([process.stdout], [], [], limit)[0]:
             self.rest()
             raise Failed(f"over {limit:.0f} s")
