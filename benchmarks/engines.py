@@ -2,8 +2,10 @@
 
 Also ``--peers "torch nn.LSTM,JAX scan"`` (the others are left out), ``--limit 120`` (seconds that the first two runs
 of a way may take), ``--quick`` (two small cases, three runs), ``--folder`` (for the inputs meanwhile), ``--name``.
+``--add`` keeps the cases of an earlier run that are not run now.
 Each contestant has a process of its own, is checked against the equations, tries every way its documentation offers,
-and keeps the fastest; then all take turns. Writes results/engines.md, .json and throughput.svg.
+and keeps the fastest, and the fastest in one batch; then all take turns. Writes results/engines.md, .json and
+throughput.svg.
 """
 
 import argparse
@@ -24,15 +26,15 @@ INTRODUCTION = """# Engines: arrays in, arrays out
 
 {machine} {day}. Same float32 inputs and weights for all; ragged lengths are uniform from a tenth to all of the steps.
 Each contestant is checked against the equations in float64, tries every way its documentation offers and runs in the
-fastest; all take turns, {runs} rounds. `gives` says which states of every step come out. The limit is all valid steps
-as products of 64 rows, one thread a core, and nothing else; with one sequence each step is a call from Python,
-which a compiled loop can beat.
+fastest, and once more in one batch; all take turns, {runs} rounds. `gives` says which states of every step come out.
+The limit is all valid steps as products of 64 rows, one thread a core, and nothing else; with one sequence each step is
+a call from Python, which a compiled loop can beat.
 
 Cases, (features, units), sequences x steps:"""
 
 NOTES = """Times as fast (above 1: rnnstates, with all c and h, is ahead), from medians. "In one batch" is how the
-documentation of the libraries shows it, lengths given; the first comparison lets each peer have rnnstates' own remedy,
-batches of similar length side by side, where that is faster:"""
+documentation of the libraries shows it, lengths given; "batched as it is fastest" lets each peer have rnnstates' own
+remedy, batches of similar length side by side, where that is faster:"""
 
 
 def contestants(wanted: str | None) -> dict[str, Peer]:
@@ -61,26 +63,28 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two small cases")
     parser.add_argument("--folder", type=Path, help="where to put the inputs meanwhile (default: the system's)")
     parser.add_argument("--name", default="engines", help="of the files in results/ (default: engines)")
+    parser.add_argument("--add", action="store_true", help="keep other cases of an earlier run")
     options = parser.parse_args()
     known = SMALL_CASES if options.quick else CASES
     chosen = {name: known[name] for name in (options.cases or ",".join(known)).split(",")}
     runs = options.runs or (3 if options.quick else 5)
     peers = contestants(options.peers)
-    table: dict[str, list[Outcome]] = {}
+    table = report.earlier(options.name) if options.add else {}
     for name, case in chosen.items():
         tell(f"{name}: {case.title}")
         table[name] = contest(case, peers, runs=runs, limit=options.limit, folder=options.folder)
+        table = {case: table[case] for case in known if case in table}
         # After each case: the whole takes an hour, and may be stopped.
-        keep(table, chosen, runs=runs, name=options.name)
+        keep(table, known, runs=runs, name=options.name)
+    print((report.RESULTS / f"{options.name}.md").read_text())
     if not options.quick and any(name in table for name in PLOTTED):
         report.plot({name: table[name] for name in PLOTTED if name in table}, report.RESULTS / "throughput.svg")
 
 
-def keep(table: Mapping[str, list[Outcome]], chosen: Mapping[str, Case], *, runs: int, name: str) -> None:
+def keep(table: Mapping[str, list[Outcome]], known: Mapping[str, Case], *, runs: int, name: str) -> None:
     """Write what there is so far."""
     content = {"machine": report.machine(), "cases": report.as_json(table)}
-    run_so_far = {case: chosen[case] for case in table}
-    report.save(name, text(table, run_so_far, runs), content, show=len(table) == len(chosen))
+    report.save(name, text(table, {case: known[case] for case in table}, runs), content, show=False)
 
 
 if __name__ == "__main__":

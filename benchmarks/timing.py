@@ -4,6 +4,7 @@ import json
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,11 @@ PAUSE = 0.6
 
 
 class Outcome(NamedTuple):
-    """What came of one contestant on one case; ``seconds`` of each run, or ``failed`` says why there are none."""
+    """What came of one contestant on one case.
+
+    ``seconds`` are those of each run in its fastest way, ``batch_seconds`` of each run in its fastest way that gives
+    all sequences at once; where there are none, ``failed`` says why.
+    """
 
     name: str
     gives: str
@@ -28,6 +33,8 @@ class Outcome(NamedTuple):
     way: str = ""
     difference: float | None = None
     seconds: tuple[float, ...] = ()
+    batch_way: str = ""
+    batch_seconds: tuple[float, ...] = ()
     failed: str = ""
     tried: Mapping[str, Any] = {}
 
@@ -35,6 +42,11 @@ class Outcome(NamedTuple):
     def median(self) -> float:
         """Seconds."""
         return statistics.median(self.seconds)
+
+    @property
+    def batch_median(self) -> float:
+        """Seconds, in one batch."""
+        return statistics.median(self.batch_seconds)
 
 
 def contest(case: cases.Case, peers: Mapping[str, Peer], *, runs: int, limit: float, folder: Path) -> list[Outcome]:
@@ -52,21 +64,27 @@ def contest(case: cases.Case, peers: Mapping[str, Peer], *, runs: int, limit: fl
 
 def take_turns(contestants: list[Contestant], *, runs: int, alone: bool) -> list[Outcome]:
     failed = _choose(contestants, alone=alone)
-    seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     for turn in range(runs):
         # Another one begins each round, and nobody always runs after the same.
         begin = turn * len(contestants) // runs
         for contestant in contestants[begin:] + contestants[:begin]:
             if contestant.name in failed:
                 continue
-            time.sleep(PAUSE)
             try:
-                seconds[contestant.name].append(contestant.run())
+                for way in _both(contestant):
+                    time.sleep(PAUSE)
+                    seconds[contestant.name, way].append(contestant.run(way))
             except Failed as reason:
                 failed[contestant.name] = str(reason)
             if alone:
                 contestant.rest()
-    return [_outcome(c, seconds[c.name], failed.get(c.name, "")) for c in contestants]
+    return [_outcome(c, seconds, failed.get(c.name, "")) for c in contestants]
+
+
+def _both(contestant: Contestant) -> list[str]:
+    """Name the ways that a contestant runs in: the fastest, and the fastest in one batch; once, if that is one."""
+    return [contestant.way, *({contestant.in_one_batch} - {"", contestant.way})]
 
 
 def _choose(contestants: Iterable[Contestant], *, alone: bool) -> dict[str, str]:
@@ -86,11 +104,12 @@ def _choose(contestants: Iterable[Contestant], *, alone: bool) -> dict[str, str]
     return failed
 
 
-def _outcome(contestant: Contestant, seconds: list[float], failed: str) -> Outcome:
-    peer = contestant.peer
+def _outcome(contestant: Contestant, seconds: Mapping[tuple[str, str], list[float]], failed: str) -> Outcome:
+    peer, name, batch = contestant.peer, contestant.name, contestant.in_one_batch
     return Outcome(
-        contestant.name, peer.gives, peer.exact, version(peer) or "", contestant.way, contestant.difference,
-        () if failed else tuple(seconds), failed, contestant.tried,
+        name, peer.gives, peer.exact, version(peer) or "", contestant.way, contestant.difference,
+        () if failed else tuple(seconds[name, contestant.way]),
+        batch, () if failed or not batch else tuple(seconds[name, batch]), failed, contestant.tried,
     )  # fmt: skip
 
 
