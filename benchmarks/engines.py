@@ -26,9 +26,9 @@ INTRODUCTION = """# Engines: arrays in, arrays out
 
 {machine} {day}. Same float32 inputs and weights for all; ragged lengths are uniform from a tenth to all of the steps.
 Each contestant is checked against the equations in float64, tries every way its documentation offers and runs in the
-fastest, and once more in one batch; all take turns, {runs} rounds. `gives` says which states of every step come out.
-The limit is all valid steps as products of 64 rows, one thread a core, and nothing else; with one sequence each step is
-a call from Python, which a compiled loop can beat.
+fastest, and once more in one batch; all take turns. `gives` says which states of every step come out. The limit is all
+valid steps as products of 64 rows, one thread a core, and nothing else; with one sequence each step is a call from
+Python, which a compiled loop can beat.
 
 Cases, (features, units), sequences x steps:"""
 
@@ -44,14 +44,19 @@ def contestants(wanted: str | None) -> dict[str, Peer]:
     return {**OURS, **{name: PEERS[name] for name in wanted.split(",") if name}, **LIMITS}
 
 
-def text(table: Mapping[str, list[Outcome]], chosen: Mapping[str, Case], runs: int) -> str:
+def text(table: Mapping[str, list[Outcome]], chosen: Mapping[str, Case]) -> str:
     """Write the report."""
     legend = "\n".join(
-        f"- {name}: (features, units), sequences x steps = {case.title}" for name, case in chosen.items()
+        f"- {name}: (features, units), sequences x steps = {case.title}; {_rounds(table[name])} rounds"
+        for name, case in chosen.items()
     )
-    introduction = INTRODUCTION.format(machine=report.about(report.machine()), day=report.today(), runs=runs)
+    introduction = INTRODUCTION.format(machine=report.about(report.machine()), day=report.today())
     tables = [report.times(table), NOTES, report.ratios(table), report.choices(table), report.failures(table)]
     return "\n\n".join([introduction, legend, *tables]).rstrip()
+
+
+def _rounds(outcomes: list[Outcome]) -> int:
+    return max(len(outcome.seconds) for outcome in outcomes)
 
 
 def main() -> None:
@@ -75,16 +80,16 @@ def main() -> None:
         table[name] = contest(case, peers, runs=runs, limit=options.limit, folder=options.folder)
         table = {case: table[case] for case in known if case in table}
         # After each case: the whole takes an hour, and may be stopped.
-        keep(table, known, runs=runs, name=options.name)
+        keep(table, known, name=options.name)
     print((report.RESULTS / f"{options.name}.md").read_text())
     if not options.quick and any(name in table for name in PLOTTED):
         report.plot({name: table[name] for name in PLOTTED if name in table}, report.RESULTS / "throughput.svg")
 
 
-def keep(table: Mapping[str, list[Outcome]], known: Mapping[str, Case], *, runs: int, name: str) -> None:
+def keep(table: Mapping[str, list[Outcome]], known: Mapping[str, Case], *, name: str) -> None:
     """Write what there is so far."""
     content = {"machine": report.machine(), "cases": report.as_json(table)}
-    report.save(name, text(table, {case: known[case] for case in table}, runs), content, show=False)
+    report.save(name, text(table, {case: known[case] for case in table}), content, show=False)
 
 
 if __name__ == "__main__":
