@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+import plot
 import report
 from cases import CASES, SMALL_CASES, Case
 from limits import LIMITS
@@ -83,7 +84,7 @@ def main() -> None:
         keep(table, known, name=options.name)
     print((report.RESULTS / f"{options.name}.md").read_text())
     if not options.quick and any(name in table for name in PLOTTED):
-        report.plot({name: table[name] for name in PLOTTED if name in table}, report.RESULTS / "throughput.svg")
+        plot.draw({name: table[name] for name in PLOTTED if name in table}, report.RESULTS / "throughput.svg")
 
 
 def keep(table: Mapping[str, list[Outcome]], known: Mapping[str, Case], *, name: str) -> None:

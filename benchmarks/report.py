@@ -1,4 +1,4 @@
-"""Results as Markdown, JSON and a plot."""
+"""Results as Markdown and JSON."""
 
 import datetime
 import itertools
@@ -11,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import cases
 from child import markdown
 from timing import Outcome
 
@@ -154,42 +153,3 @@ def earlier(name: str) -> dict[str, list[Outcome]]:
     if content["machine"] != machine():
         return {}
     return {case: [Outcome(**outcome) for outcome in outcomes] for case, outcomes in content["cases"].items()}
-
-
-def plot(table: Table, path: Path) -> None:
-    """Draw the rate of products against the number of units: ours and each peer a line, the limit dashed."""
-    from matplotlib import pyplot
-
-    # Names of clip paths are random without it, and the file would change with every run.
-    pyplot.rcParams["svg.hashsalt"] = "rnnstates"
-    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    for name, points in lines(table).items():
-        own, limit = name.startswith("rnnstates"), name == "limit"
-        look = {"linewidth": 3, "color": "black"} if own else {"linewidth": 1.2, "color": "grey" if limit else None}
-        axes.plot(*zip(*points, strict=True), "--" if limit else "-", marker="o", label=name, **look)
-    axes.set(xscale="log", xlabel="units", ylabel="GFLOP/s in matrix products", ylim=(0, None))
-    units = sorted({cases.CASES[case].units for case in table})
-    axes.set_xticks(units, [str(count) for count in units])
-    axes.minorticks_off()
-    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
-    figure.savefig(path, metadata={"Date": None})
-
-
-def lines(table: Table) -> dict[str, list[tuple[int, float]]]:
-    """Give, by name, units and 10^9 operations a second; of our engines ``auto``, of the limits the faster."""
-    drawn: dict[str, list[tuple[int, float]]] = {}
-    for name, outcomes in table.items():
-        case = cases.CASES[name]
-        limit = fastest(outcomes, ("limit",))
-        shown = {o.name: o for o in outcomes if o.exact and o.seconds and o.gives != "limit"}
-        shown = {n: o for n, o in shown.items() if n == "rnnstates auto" or not n.startswith("rnnstates")}
-        for label, outcome in {**shown, **({"limit": limit} if limit else {})}.items():
-            titled = label if label == "limit" else f"{label} ({outcome.gives})"
-            drawn.setdefault(titled, []).append((case.units, operations(case) / outcome.median / 1e9))
-    return drawn
-
-
-def operations(case: cases.Case) -> float:
-    """Count the floating-point operations of the matrix products of a case."""
-    steps = cases.valid_steps(case)
-    return 2.0 * steps * (case.features + case.units) * 4 * case.units
