@@ -57,7 +57,7 @@ class Bounds:
         cached, durable = write_seconds(self._folder / "written", size)
         for contestant in self._engines:
             time.sleep(PAUSE)
-            sample = Bound(contestant.run(), cached, durable, start(contestant.name, self._folder))
+            sample = Bound(contestant.run(contestant.way), cached, durable, start(contestant.name, self._folder))
             self._samples[contestant.name].append(sample)
 
     def found(self) -> dict[str, Bound]:
