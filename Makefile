@@ -28,6 +28,8 @@ unit: .venv/installed-test
 # Measurements behind the numbers of README.md and CHANGELOG.md; none of them is a test.
 # The peers are an extra; the whole takes about an hour, benchmarks/*.py --quick minutes.
 bench: .venv/installed-bench
+	@# The peers come with their bytecode; a checkout has none before it has run.
+	$(BIN)/python -m compileall -q extractor cli
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/commands.py
