@@ -1,6 +1,8 @@
 """How a job runs: windows in memory, progress, threads."""
 
+import io
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import rnnstates
 from rnnstates import execution, planning
+from rnnstates.output.writer import FileSink
 
 from .builders import one_layer, ragged
 
@@ -85,3 +88,75 @@ def test_no_thread_is_left_after_a_run_or_an_error(many_windows, engine):
     with pytest.raises(rnnstates.BadInput):
         rnnstates.extract(inputs, lengths, weights=one_layer(), engine=engine)
     assert set(threading.enumerate()) <= before
+
+
+def test_the_next_window_is_read_while_the_first_is_computed(monkeypatch, many_windows):
+    read_window, gather = execution.read_window, execution.gather
+    windows, second_read = [], threading.Event()
+
+    def watched(job, window):
+        windows.append(window)
+        if len(windows) == 2:
+            second_read.set()
+        return read_window(job, window)
+
+    def waiting(*arguments, **options):
+        # Never set, if reading waited for the first window's tiles.
+        assert second_read.wait(20)
+        return gather(*arguments, **options)
+
+    monkeypatch.setattr(execution, "read_window", watched)
+    monkeypatch.setattr(execution, "gather", waiting)
+    inputs, lengths = ragged(sequences=50)
+    rnnstates.extract(inputs, lengths, weights=one_layer(), threads=1)
+    assert len(windows) > 2
+
+
+def test_one_window_is_written_while_the_next_is_computed(monkeypatch, many_windows, tmp_path):
+    """A write that does not end until a later tile has begun."""
+    put, gather = FileSink.put, execution.gather
+    begun, first_put, later = [], threading.Event(), threading.Event()
+
+    def waiting(self, *arguments):
+        if not first_put.is_set():
+            first_put.set()
+            assert later.wait(20)
+        put(self, *arguments)
+
+    def watched(*arguments, **options):
+        begun.append(None)
+        if first_put.is_set():
+            later.set()
+        return gather(*arguments, **options)
+
+    monkeypatch.setattr(FileSink, "put", waiting)
+    monkeypatch.setattr(execution, "gather", watched)
+    inputs, lengths = ragged(sequences=50)
+    output = tmp_path / "out.h5"
+    rnnstates.extract(inputs, lengths, weights=one_layer(), threads=2, output=output, memory="100M").close()
+    assert len(begun) > 2
+
+
+def test_waiting_for_a_slow_input_takes_no_processor(many_windows):
+    """A pipe that gives a window's worth now and then: whoever polled or spun meanwhile would use the processor."""
+    inputs, lengths = ragged(sequences=50)
+    whole = io.BytesIO()
+    np.save(whole, np.nan_to_num(inputs))
+
+    class Slow:
+        def __init__(self):
+            self.left, self.pauses = whole.getvalue(), 0
+
+        def read(self, count):
+            if self.pauses < 10:
+                self.pauses += 1
+                time.sleep(0.2)
+            piece, self.left = self.left[:count], self.left[count:]
+            return piece
+
+    rnnstates.extract(inputs, lengths, weights=one_layer())  # so that nothing is imported below
+    began, used = time.monotonic(), time.process_time()
+    rnnstates.extract(Slow(), lengths, weights=one_layer())
+    waited, used = time.monotonic() - began, time.process_time() - used
+    assert waited > 2
+    assert used < waited / 4

@@ -55,7 +55,9 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
     with missing_told(path, "an HDF5 file"):
         found = is_hdf5(path)
     if not found:
-        raise error(f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}.")
+        raise error(
+            f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}. Check the path, or make the file again."
+        )
     try:
         return h5py.File(path, "r", locking="best-effort")
     except OSError as reason:

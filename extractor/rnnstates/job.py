@@ -15,7 +15,7 @@ from .network.stack import WHOLE, sweeps
 from .network.tuning import choose_engine, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
-from .planning import Grid, make_grid, memory_needed
+from .planning import Grid, Widths, make_grid, memory_needed
 from .request import DEFAULT_STATES, Request
 from .sizing import MUCH, fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
@@ -283,14 +283,19 @@ def _plan(
         together=(source.rows_together, source.steps_together),
     )  # fmt: skip
     threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)
-    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
-    least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
-    if not cut and least > MUCH:
-        notes.say(
-            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
-            f"about {least / 2**30:.1f} GiB a thread for the longest, of {int(shape.lengths.max())} steps."
-        )
+    if not cut:
+        _note_whole(source, shape, grid, widths, notes)
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
         threads=threads, windows_held=windows_held, memory=memory, tokens=tokens, notes=notes,
     )  # fmt: skip
+
+
+def _note_whole(source: Source, shape: Shape, grid: Grid, widths: Widths, notes: Notes) -> None:
+    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
+    least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
+    if least > MUCH:
+        notes.say(
+            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
+            f"about {least / 2**30:.1f} GiB a thread for the longest, of {int(shape.lengths.max())} steps."
+        )

@@ -78,7 +78,7 @@ def measure(
 
 def _copies(engine: str, weights: LayerWeights, request: Request) -> int:
     """Tell how often the states of a step lie in memory: as they come out, reversed; step by step and packed before."""
-    packed = engine == "tensorflow" and (request.precision == "float64" or not lstm.is_plain(weights))
+    packed = engine == "tensorflow" and not lstm.is_fused(weights, request.precision)
     return 4 if packed else 2
 
 

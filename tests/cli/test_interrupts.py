@@ -12,6 +12,8 @@ import pytest
 
 import rnnstates as library
 
+from ..builders import BUILT_ENGINES
+
 
 @pytest.fixture
 def long_job(tmp_path):
@@ -46,3 +48,24 @@ def test_an_interrupted_run_leaves_no_result_file_and_the_next_one_finishes(long
         np.save(place / "long.npy", np.ones((2, 3, 4), np.float32))
         assert subprocess.run(command, cwd=place, capture_output=True, timeout=60).returncode == 0
         assert sorted(os.listdir(place)) == ["long.npy", "out.h5"]
+
+
+@pytest.mark.parametrize("engine", BUILT_ENGINES)
+def test_a_wide_layer_is_left_in_the_middle_of_its_sequences(tmp_path, engine):
+    """Sequences of 5000 steps and 1024 units take a core minutes; nothing waits for the end of one."""
+    np.save(tmp_path / "wide.npy", np.zeros((64, 5000, 64), np.float32))
+    command = [sys.executable, "-m", "rnnstates_cli.main", "extract", "wide.npy", "out.h5", "--lengths", "full",
+               "--units", "1024", "--states", "none", "--engine", engine]  # fmt: skip
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, **heed)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out.h5.partial").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    # It is a matter of tenths of a second; this is for a machine that does much else.
+    _, complaint = process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGINT
+    assert complaint.endswith(b"rnnstates: interrupted; no output was made.\n")
+    assert os.listdir(tmp_path) == ["wide.npy"]

@@ -92,7 +92,7 @@ class CompiledEngine:
         EngineUnavailable
             The layer is asked for in bfloat16 and is not one that the kernel runs.
         """
-        if self._precision != "float64" and lstm.is_plain(weights):
+        if lstm.is_fused(weights, self._precision):
             return CompiledUnroll(weights, gates, self._kind())
         if self._precision == BFLOAT16:
             raise EngineUnavailable(

@@ -79,7 +79,7 @@ class TensorFlowEngine:
             _refuse(bfloat16.unprofitable(_products(self._tf, weights), _size(weights)))
             if lstm.is_plain(weights):
                 return BlockUnroll(weights, gates, _compiled(MixedBlock(self._tf, weights, gates), weights))
-        elif self._precision == "float32" and lstm.is_plain(weights):
+        elif lstm.is_fused(weights, self._precision):
             return BlockUnroll(weights, gates, FusedBlock(self._tf, weights, gates))
         return PackedUnroll(self._tf, weights, self._precision, gates)
 

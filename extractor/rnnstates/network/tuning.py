@@ -136,10 +136,9 @@ def _can(engine: str, network: Network, precision: str) -> bool:
         return True
     if not compiled.is_built() or (precision == "bfloat16" and precision not in compiled.kinds()):
         return False
-    return precision != "bfloat16" or all(lstm.is_plain(weights) for _, _, _, weights in network.parts())
+    return precision != "bfloat16" or all(lstm.is_fused(weights, precision) for _, _, _, weights in network.parts())
 
 
 def _executor(engine: str, weights: LayerWeights, precision: str) -> str:
     """Name the engine whose code runs a layer: the compiled one leaves to NumPy what it does not have."""
-    fits = precision != "float64" and lstm.is_plain(weights)
-    return "numpy" if engine == "compiled" and not fits else engine
+    return "numpy" if engine == "compiled" and not lstm.is_fused(weights, precision) else engine

@@ -27,7 +27,7 @@ import numpy as np
 from ...activations import Ops, activation_function
 from ...weights.canonical import LayerWeights
 
-__all__ = ["LSTMGates", "LSTMParameters", "LSTMState", "gated_step", "held", "is_plain", "prepare", "step"]
+__all__ = ["LSTMGates", "LSTMParameters", "LSTMState", "gated_step", "held", "is_fused", "is_plain", "prepare", "step"]
 
 
 class LSTMState(NamedTuple):
@@ -80,6 +80,11 @@ def is_plain(weights: LayerWeights) -> bool:
     activations = (weights.activation, weights.output_activation or weights.activation, weights.recurrent_activation)
     plain = weights.projection is None and weights.preactivation_clip is None and not weights.coupled
     return weights.cell == "lstm" and plain and activations == ("tanh", "tanh", "sigmoid")
+
+
+def is_fused(weights: LayerWeights, precision: str) -> bool:
+    """Tell whether an engine that has a fused path runs a layer by it: a plain LSTM whose states are float32."""
+    return precision != "float64" and is_plain(weights)
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
