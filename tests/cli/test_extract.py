@@ -277,3 +277,17 @@ def test_a_big_input_from_a_pipe_in_fortran_order_is_refused_with_advice(place):
     done = rnnstates("extract", "-", "out.h5", "--lengths", "full", cwd=place, stdin=stream.getvalue())
     assert done.returncode == 65
     assert b"C order" in done.stderr
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"TF_NUM_INTRAOP_THREADS": "3"}, "3")])
+def test_each_operation_of_tensorflow_has_one_thread_unless_the_user_says_more(place, given, expected):
+    script = (
+        "import os, sys; from rnnstates_cli import main; main._run = lambda: print(os.environ[sys.argv[1]]) or 0; "
+        "main.main()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_NUM_INTRAOP_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, "TF_NUM_INTRAOP_THREADS"], env={**environment, **given}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"{expected}\n"
