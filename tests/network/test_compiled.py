@@ -198,7 +198,9 @@ def test_an_engine_that_was_not_built_says_how_to_build_it(monkeypatch):
         CompiledEngine("float32")
 
 
-@pytest.mark.skipif("bfloat16" not in KINDS, reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(
+    "bfloat16" not in KINDS, reason="this processor does not multiply bfloat16, or there is no C compiler"
+)
 def test_bfloat16_rounds_the_factors_of_products_and_nothing_else():
     """One step from zero: cell = sigmoid(z_i) * tanh(z_c), z being an exact sum of products of rounded numbers."""
     weights, inputs = layer_weights(4, 6), random(features=4)
