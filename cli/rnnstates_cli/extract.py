@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -65,14 +66,35 @@ def _extract(
 ) -> str:
     import rnnstates
 
-    about = {"command": shlex.join(["rnnstates", *sys.argv[1:]]), "started": started}
+    command = shlex.join(["rnnstates", *sys.argv[1:]])
+    about = {"command": command, "started": started}
     clock = time.monotonic()
-    with Reporter(progress) as reporter:
-        states = rnnstates.extract(source, output=output, progress=reporter.update, provenance=about, **options)
+    try:
+        with Reporter(progress) as reporter:
+            states = rnnstates.extract(source, output=output, progress=reporter.update, provenance=about, **options)
+    except BaseException as reason:
+        _tell_what_is_kept(output, command, reason)
+        raise
     with states:
         summary = _summary(output, states, time.monotonic() - clock)
     click.echo(_sentence(summary), err=True)
     return json.dumps(summary) if as_json else ""
+
+
+def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None:
+    """Say how to go on, if there is something to go on with; what ended the run is told by ``main``."""
+    import rnnstates
+
+    if isinstance(reason, rnnstates.OutputBusy | rnnstates.DoesNotMatch):
+        return
+    with suppress(rnnstates.RnnstatesError):
+        found = rnnstates.status(output)
+        if found["state"] == "stopped" and found["windows"]:
+            click.echo(
+                f"note: {found['windows']} of {found['windows_in_all']} windows are finished and kept beside {output}; "
+                f"'rnnstates clean {shlex.quote(output)}' throws them away. To go on:\n  {command}",
+                err=True,
+            )
 
 
 def _summary(output: str, states: Any, seconds: float) -> dict[str, Any]:
@@ -100,7 +122,8 @@ def _sentence(summary: dict[str, Any]) -> str:
 def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]) -> str:
     import rnnstates
 
-    options.pop("save_weights")
+    for name in ("save_weights", "restart", "verify", "max_runtime"):
+        options.pop(name)
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:
         return json.dumps(plan)

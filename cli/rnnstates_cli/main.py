@@ -12,9 +12,11 @@ import click
 
 import rnnstates
 
+from .clean import clean
 from .convert import convert
 from .extract import extract
 from .info import info
+from .status import status
 from .verify import verify
 
 __all__ = ["EXIT_CODES", "cli", "main"]
@@ -29,9 +31,12 @@ EXIT_CODES: dict[type[Exception], int] = {
     rnnstates.CannotCreate: 73,
     rnnstates.WriteFailed: 74,
     rnnstates.OutputBusy: 75,
+    rnnstates.Stopped: 75,
     rnnstates.PermissionDenied: 77,
+    rnnstates.DoesNotMatch: 78,
 }
 BUG, MEMORY, IO = 1, 71, 74
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,10 +49,12 @@ cli.add_command(extract)
 cli.add_command(info)
 cli.add_command(convert)
 cli.add_command(verify)
+cli.add_command(status)
+cli.add_command(clean)
 
 
 class _Stopped(BaseException):
-    """SIGTERM or SIGHUP arrived."""
+    """SIGINT, SIGTERM or SIGHUP arrived."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -56,9 +63,9 @@ class _Stopped(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         # Somebody who ignores hang-ups (nohup) goes on ignoring them.
-        if signal.getsignal(number) is signal.SIG_DFL:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
     # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -66,7 +73,10 @@ def main() -> NoReturn:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    signal.signal(number, signal.SIG_IGN)
+    # What is finished is being written down; whoever asks a second time is obeyed at once.
+    for other in STOPPING:
+        if signal.getsignal(other) is _stop:
+            signal.signal(other, signal.SIG_DFL)
     raise _Stopped(number)
 
 
@@ -118,8 +128,8 @@ def _complain(text: str) -> None:
 
 def _die(number: int) -> int:
     """End as the signal would have ended us, so that shells and batch systems see what happened."""
-    if number == signal.SIGINT:
-        _complain("interrupted; no output was made.")
+    if number in STOPPING:
+        _complain(f"{'interrupted' if number == signal.SIGINT else 'ended'} before the output was finished.")
     sys.stdout.flush()
     sys.stderr.flush()
     signal.signal(number, signal.SIG_DFL)

@@ -7,7 +7,8 @@ Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --layer --units --seed --forget-bias --convention --activation --recurrent-activation
             --cell-clip --projection-clip --initial-state --save-weights``
 Output      ``--states --pool --layout --dtype --force``
-Run         ``--engine --precision --threads --memory --dry-run --progress --json --no-timestamps --sample``
+Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
+            --no-timestamps --sample --full``
 ==========  ==================================================================================================
 """
 
@@ -151,6 +152,12 @@ _EXTRACT = (
     _option("--threads", type=click.IntRange(min=1), metavar="N", group="Run",
             help="Tiles computed at once.  [default: one a core]"),
     _option("--memory", metavar="SIZE", group="Run", help="Most memory for inputs and states, such as 512M."),
+    _option("--max-runtime", metavar="DURATION", group="Run",
+            help="Stop after 45m, 1h30m, 23:30:00, …; what is finished is kept, exit code 75."),
+    _option("--restart", is_flag=True, group="Run",
+            help="Throw away what an unfinished run of OUTPUT left. By default the same command goes on from there."),
+    _option("--verify", is_flag=True, group="Run",
+            help="Hold what an unfinished run left against its checksums first."),
     _option("--dry-run", is_flag=True, group="Run", help="Say what would be done and written, and do nothing."),
     _option("--progress", type=click.Choice(("auto", "plain", "none")), default="auto", show_default=True, group="Run",
             help="A bar on a terminal, else a line every 30 s; or always lines; or nothing."),

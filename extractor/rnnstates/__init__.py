@@ -14,7 +14,9 @@ from .errors import (
     BadStates,
     BadWeights,
     CannotCreate,
+    DoesNotMatch,
     EngineUnavailable,
+    InputChanged,
     MemoryBudgetError,
     MissingInput,
     OptionError,
@@ -22,6 +24,7 @@ from .errors import (
     OutputError,
     PermissionDenied,
     RnnstatesError,
+    Stopped,
     WriteFailed,
 )
 from .version import __version__
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from .output.format import LAYOUTS
     from .output.reader import open_states as open
     from .output.states import States
+    from .output.unfinished import clean, status
     from .pipeline import extract, preview
     from .pooling import POOLINGS
     from .request import DTYPES, PADDINGS
@@ -59,6 +63,7 @@ _LAZY = {
     "STATES": ("network.cells", "STATES"),
     "States": ("output.states", "States"),
     "WRITERS": ("weights.writers", "WRITERS"),
+    "clean": ("output.unfinished", "clean"),
     "describe": ("describe", "describe"),
     "extract": ("pipeline", "extract"),
     "load_weights": ("weights.load", "load_weights"),
@@ -66,6 +71,7 @@ _LAZY = {
     "preview": ("pipeline", "preview"),
     "random_network": ("weights.initialise", "random_network"),
     "save_weights": ("weights.save", "save_weights"),
+    "status": ("output.unfinished", "status"),
     "verify": ("verification.verify", "verify"),
 }
 
@@ -85,7 +91,9 @@ __all__ = [
     "BadStates",
     "BadWeights",
     "CannotCreate",
+    "DoesNotMatch",
     "EngineUnavailable",
+    "InputChanged",
     "LayerWeights",
     "MemoryBudgetError",
     "MissingInput",
@@ -97,8 +105,10 @@ __all__ = [
     "RecurrentLayer",
     "RnnstatesError",
     "States",
+    "Stopped",
     "WriteFailed",
     "__version__",
+    "clean",
     "describe",
     "extract",
     "load_weights",
@@ -106,6 +116,7 @@ __all__ = [
     "preview",
     "random_network",
     "save_weights",
+    "status",
     "verify",
 ]
 

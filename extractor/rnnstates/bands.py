@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import Array, valid_mask
+from .checksums import Sums
 from .job import Job
 from .output.format import DatasetSpec
 from .output.sink import Sink, to_dtype
@@ -28,10 +29,17 @@ class Band:
     rows : slice
     parties : int
         How many times ``finished`` will be called before everything is stored.
+
+    Attributes
+    ----------
+    read : (int, int) or None
+        Sums of what was read, where they are to be recorded.
     """
 
     def __init__(self, job: Job, sink: Sink, rows: slice, parties: int) -> None:
         self._sink, self.rows = sink, rows
+        self._window, self._overflowed = rows.start // job.grid.window_rows, 0
+        self.read: Sums | None = None
         self.initial: Mapping[str, Mapping[str, Array]] = job.initial_of(rows)
         self._first_rows = job.shape.first_rows[rows]
         self._start, self._stop = job.shape.extent(rows)
@@ -48,7 +56,7 @@ class Band:
         *,
         lengths: npt.NDArray[np.int64],
         before: npt.NDArray[np.int64],
-    ) -> int:
+    ) -> None:
         """Store the states of a piece.
 
         Parameters
@@ -59,13 +67,8 @@ class Band:
         values : floating [k, T, W]
         lengths, before : int64 [k]
             Valid steps of the piece, and before it.
-
-        Returns
-        -------
-        int
-            How many values were too large for the dtype.
         """
-        cast, overflowed = to_dtype(values, spec.dtype)
+        cast = self._cast(values, spec)
         places = self._first_rows[members] + before
         if spec.name in self._held:
             steps = np.arange(values.shape[1])
@@ -73,14 +76,11 @@ class Band:
             self._held[spec.name][1][(places[:, np.newaxis] + steps - self._start)[valid]] = cast[valid]
         else:
             first = np.arange(len(places)) * values.shape[1]
-            self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths)
-        return overflowed
+            self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths, self._window)
 
-    def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> int:
-        """Store the vectors floating [B, W] of some sequences; returns how many values were too large."""
-        cast, overflowed = to_dtype(vectors, spec.dtype)
-        self._held[spec.name][1][members] = cast
-        return overflowed
+    def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> None:
+        """Store the vectors floating [B, W] of some sequences."""
+        self._held[spec.name][1][members] = self._cast(vectors, spec)
 
     def finished(self) -> None:
         """Tell that one party has stored all it has; the last one hands what was held to the sink."""
@@ -90,8 +90,17 @@ class Band:
                 return
         for spec, values in self._held.values():
             if len(values):
-                self._sink.put(spec, self.rows.start if spec.pooling is not None else self._start, values)
+                row = self.rows.start if spec.pooling is not None else self._start
+                self._sink.put(spec, row, values, self._window)
         self._held.clear()
+        self._sink.finish(self._window, self._overflowed, self.read)
+
+    def _cast(self, values: Array, spec: DatasetSpec) -> Array:
+        cast, overflowed = to_dtype(values, spec.dtype)
+        if overflowed:
+            with self._lock:
+                self._overflowed += overflowed
+        return cast
 
     def _size(self, spec: DatasetSpec) -> int:
         return self.rows.stop - self.rows.start if spec.pooling is not None else self._stop - self._start

@@ -7,13 +7,16 @@
     ├── MissingInput         a file that is absent, unreadable or a directory
     ├── BadData              a file that is there but wrong
     │   ├── BadInput         the sequences or their ids
+    │   │   └── InputChanged the file was changed while it was read
     │   ├── BadLengths       the lengths
     │   ├── BadWeights       the weights
     │   └── BadStates        a states file (what rnnstates wrote)
     ├── EngineUnavailable    TensorFlow, or an extra, cannot be started
     ├── MemoryBudgetError    the job does not fit the memory it may use
+    ├── Stopped              the time that was given is over; the run can go on
     └── OutputError
         ├── CannotCreate     the output exists, or its place is unsuitable
+        ├── DoesNotMatch     the unfinished output is that of another job
         ├── PermissionDenied the place may not be written
         ├── OutputBusy       another run is writing this output
         └── WriteFailed      the disk is full or failing
@@ -28,7 +31,9 @@ __all__ = [
     "BadStates",
     "BadWeights",
     "CannotCreate",
+    "DoesNotMatch",
     "EngineUnavailable",
+    "InputChanged",
     "MemoryBudgetError",
     "MissingInput",
     "OptionError",
@@ -36,6 +41,7 @@ __all__ = [
     "OutputError",
     "PermissionDenied",
     "RnnstatesError",
+    "Stopped",
     "WriteFailed",
 ]
 
@@ -60,6 +66,10 @@ class BadInput(BadData):
     """The input sequences (or their ids) cannot be used."""
 
 
+class InputChanged(BadInput):
+    """The input's file was changed while it was read."""
+
+
 class BadLengths(BadData):
     """The lengths cannot be used."""
 
@@ -80,12 +90,20 @@ class MemoryBudgetError(RnnstatesError):
     """The job does not fit the memory it may use; the message says what would."""
 
 
+class Stopped(RnnstatesError):  # noqa: N818
+    """The time that was given is over; what is finished is kept, and the same call goes on from there."""
+
+
 class OutputError(RnnstatesError):
     """The output cannot be made."""
 
 
 class CannotCreate(OutputError):  # noqa: N818
     """The output exists, or its directory is missing or unsuitable."""
+
+
+class DoesNotMatch(OutputError):  # noqa: N818
+    """The unfinished output that is there was begun by another job."""
 
 
 class PermissionDenied(OutputError):  # noqa: N818

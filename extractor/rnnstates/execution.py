@@ -6,19 +6,22 @@ thread waits for the oldest window's tiles.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import NamedTuple
+from concurrent.futures import TimeoutError as FuturesTimeoutError
 
 import numpy as np
 import numpy.typing as npt
 
 from .bands import Band
+from .errors import Stopped
 from .job import Job
 from .network.cells import GATE_STATES
 from .network.stack import Engine, Stack
 from .output.sink import Sink
+from .passing import PassOver, sums_read
 from .planning import Window, pieces, tiles, windows
 from .reading import Block, gather, read_window
 from .sweeping import TileSweep
@@ -28,6 +31,10 @@ __all__ = ["Progress", "make_stack", "run"]
 
 # Called with the steps done and the steps in all.
 Progress = Callable[[int, int], None]
+
+# Seconds in which the windows that were begun before the time was over may be finished.
+GRACE = 10.0
+OVER = "the time is over; without an output nothing is kept."
 
 
 def make_stack(job: Job, engine: Engine) -> Stack:
@@ -41,8 +48,10 @@ def make_stack(job: Job, engine: Engine) -> Stack:
     return Stack(job.network, engine, [state for state in job.request.states if state in GATE_STATES])
 
 
-def run(job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress | None = None) -> int:
-    """Compute every state of a job.
+def run(
+    job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress | None = None, until: float | None = None
+) -> None:
+    """Compute every state of a job that the sink does not have.
 
     Parameters
     ----------
@@ -54,33 +63,37 @@ def run(job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress |
         Gets each row of each dataset once, from several threads.
     progress : callable or None
         Called from the calling thread after each tile.
+    until : float or None
+        When to stop, by ``time.monotonic``: no window is begun after that, and those begun get ``GRACE`` seconds.
 
     Raises
     ------
     BadInput
         A valid step holds something that is not allowed there; earlier rows have been given to the sink.
+    DoesNotMatch
+        What an earlier run read, and finished, was something else.
     WriteFailed
         The sink's.
-
-    Returns
-    -------
-    int
-        How many values were too large for the dtype they are stored in, and became infinite.
+    Stopped
+        It is time.
     """
     worker = _Worker(job, stack)
     with engine.running():
-        return _run_windows(job, sink, worker, progress)
+        _run_windows(job, sink, worker, _Tally(job, sink, progress, until))
 
 
-def _run_windows(job: Job, sink: Sink, worker: "_Worker", progress: Progress | None) -> int:
-    tally = _Tally(job.shape.valid_steps, progress)
-    held: deque[list[Future[_Done]]] = deque()
+def _run_windows(job: Job, sink: Sink, worker: "_Worker", tally: "_Tally") -> None:
+    held: deque[list[Future[int]]] = deque()
     threads = ThreadPoolExecutor(job.threads, thread_name_prefix="rnnstates")
     tasks = _Tasks(job, sink, worker, threads)
     shape = job.shape
     cut = windows(shape.lengths, shape.steps, job.grid, padding=shape.padding, sweeps=tuple(job.sweeps))
+    passing = PassOver(job, sink.windows)
     try:
         for window in cut:
+            if passing.over(window):
+                continue
+            tally.check_time()
             held.append(tasks.submit(window, read_window(job, window)))
             if len(held) == job.windows_held:
                 tally.wait_for(held.popleft())
@@ -89,14 +102,6 @@ def _run_windows(job: Job, sink: Sink, worker: "_Worker", progress: Progress | N
     finally:
         worker.stop.set()
         threads.shutdown(wait=True, cancel_futures=True)
-    return tally.overflowed
-
-
-class _Done(NamedTuple):
-    """What a finished task reports."""
-
-    steps: int
-    overflowed: int
 
 
 class _Held:
@@ -126,12 +131,14 @@ class _Tasks:
         self._band: Band | None = None
         self._members: list[npt.NDArray[np.int64]] = []
         # By tile and sweep: what it carries, and its task in the window before.
-        self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[_Done] | None]] = {}
+        self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[int] | None]] = {}
 
-    def submit(self, window: Window, values: Block) -> "list[Future[_Done]]":
+    def submit(self, window: Window, values: Block) -> "list[Future[int]]":
         """Start the tasks of a window."""
         if self._band is None or self._band.rows != window.rows:
             self._begin_band(window)
+        assert self._band is not None
+        self._band.read = sums_read(self._job, window, values, self._band.read)
         block = _Held(values, uses=len(self._members))
         return [self._submit_tile(number, window, block) for number in range(len(self._members))]
 
@@ -141,7 +148,7 @@ class _Tasks:
         parties = len(self._members) * len(self._job.sweeps)
         self._band = Band(self._job, self._sink, window.rows, parties)
 
-    def _submit_tile(self, number: int, window: Window, block: _Held) -> "Future[_Done]":
+    def _submit_tile(self, number: int, window: Window, block: _Held) -> "Future[int]":
         band, members = self._band, self._members[number]
         assert band is not None
         if window.first and window.last:
@@ -169,17 +176,17 @@ class _Worker:
         self._own = threading.local()
         self.stop = threading.Event()
 
-    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Held, window: Window) -> _Done:
-        """Run a tile whose sequences lie in the window from end to end."""
-        steps = overflowed = 0
+    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Held, window: Window) -> int:
+        """Run a tile whose sequences lie in the window from end to end; gives the steps done."""
+        steps = 0
         for name in window.sweeps:
             sweep = TileSweep(self._job, band, members, name)
-            done = self._run_pieces(sweep, members, block, window)
-            steps, overflowed = steps + done.steps, overflowed + done.overflowed + sweep.finish()
+            steps += self._run_pieces(sweep, members, block, window)
+            sweep.finish()
             if name == window.sweeps[-1]:
                 block.done()
             band.finished()
-        return _Done(steps, overflowed)
+        return steps
 
     def part_of_tile(
         self,
@@ -188,24 +195,23 @@ class _Worker:
         block: _Held,
         window: Window,
         sweep: TileSweep,
-        before: "Future[_Done] | None",
-    ) -> _Done:
-        """Run a tile's steps in the window, after those in the window before."""
+        before: "Future[int] | None",
+    ) -> int:
+        """Run a tile's steps in the window, after those in the window before; gives the steps done."""
         if before is not None:
             # Submitted earlier, so it runs already or has been run: threads take tasks in this order.
             before.result()
-        done = self._run_pieces(sweep, members, block, window)
+        steps = self._run_pieces(sweep, members, block, window)
         block.done()
-        if not window.last:
-            return done
-        overflowed = done.overflowed + sweep.finish()
-        band.finished()
-        return _Done(done.steps, overflowed)
+        if window.last:
+            sweep.finish()
+            band.finished()
+        return steps
 
-    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Held, window: Window) -> _Done:
+    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Held, window: Window) -> int:
         # Every sweep reads every step; one of them counts.
         counts = sweep.sweep == next(reversed(self._job.sweeps))
-        steps = overflowed = 0
+        steps = 0
         assert block.values is not None
         live = max(1, int((block.values.places[members] >= 0).sum()))
         for span in pieces(live, window.steps, self._job.grid, sweep.sweep):
@@ -220,9 +226,9 @@ class _Worker:
             results = self._stack.run(
                 piece.inputs, piece.lengths, sweep.state_before(piece), sweep=sweep.sweep, workspace=self._workspace
             )
-            overflowed += sweep.take(piece, results)
+            sweep.take(piece, results)
             steps += int(piece.lengths.sum()) if counts else 0
-        return _Done(steps, overflowed)
+        return steps
 
     @property
     def _workspace(self) -> Workspace:
@@ -233,17 +239,24 @@ class _Worker:
 
 
 class _Tally:
-    """Adds up what the tasks report; only the calling thread touches it."""
+    """Adds up what the tasks report, and looks at the time; only the calling thread touches it."""
 
-    def __init__(self, steps: int, progress: Progress | None) -> None:
-        self._all, self._progress = steps, progress
-        self.steps = self.overflowed = 0
+    def __init__(self, job: Job, sink: Sink, progress: Progress | None, until: float | None) -> None:
+        self._all, self._progress, self._until = job.shape.valid_steps, progress, until
+        self._steps = sum(window.steps for window in sink.windows.values())
 
-    def wait_for(self, tasks: "list[Future[_Done]]") -> None:
+    def check_time(self) -> None:
+        """Raise ``Stopped`` if it is time."""
+        if self._until is not None and time.monotonic() >= self._until:
+            raise Stopped(OVER)
+
+    def wait_for(self, tasks: "list[Future[int]]") -> None:
         """Wait for a window's tasks; raises what one of them raised."""
-        for future in as_completed(tasks):
-            done = future.result()
-            self.steps += done.steps
-            self.overflowed += done.overflowed
-            if self._progress is not None:
-                self._progress(self.steps, self._all)
+        left = None if self._until is None else max(0.0, self._until + GRACE - time.monotonic())
+        try:
+            for future in as_completed(tasks, left):
+                self._steps += future.result()
+                if self._progress is not None:
+                    self._progress(self._steps, self._all)
+        except FuturesTimeoutError:
+            raise Stopped(OVER) from None

@@ -15,7 +15,7 @@ from .network.stack import WHOLE, sweeps
 from .network.tuning import choose_engine, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
-from .planning import Grid, Widths, make_grid, memory_needed
+from .planning import Grid, make_grid, memory_needed
 from .request import DEFAULT_STATES, Request
 from .sizing import MUCH, fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
@@ -60,6 +60,7 @@ class Job:
     threads: int
     windows_held: int
     memory: int
+    least: int
     tokens: bool
     notes: Notes
     initial: InitialStates | None = None
@@ -97,6 +98,18 @@ class Job:
             }
             for part, own in learned.items()
         }
+
+    def advice(self) -> str:
+        """Say what would take less memory."""
+        if self.least < self.memory:
+            return (
+                f"this job holds about {self.memory} bytes at once with {self.threads} threads; --memory "
+                f"{-(-self.least // 2**20)}M makes it hold the least it can."
+            )
+        return (
+            f"this job holds about {self.memory} bytes at once, which is the least it can; keep fewer --states, write "
+            "to a file instead of memory, or give it a machine with more."
+        )
 
     def close(self) -> None:
         """Close the files that the job reads."""
@@ -283,19 +296,20 @@ def _plan(
         together=(source.rows_together, source.steps_together),
     )  # fmt: skip
     threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)
+    least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
     if not cut:
-        _note_whole(source, shape, grid, widths, notes)
+        _note_whole(source, least, int(shape.lengths.max(initial=0)), notes)
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
-        threads=threads, windows_held=windows_held, memory=memory, tokens=tokens, notes=notes,
+        threads=threads, windows_held=windows_held, memory=memory, least=least, tokens=tokens,
+        notes=notes,
     )  # fmt: skip
 
 
-def _note_whole(source: Source, shape: Shape, grid: Grid, widths: Widths, notes: Notes) -> None:
+def _note_whole(source: Source, least: int, longest: int, notes: Notes) -> None:
     # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
-    least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
     if least > MUCH:
         notes.say(
             f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
-            f"about {least / 2**30:.1f} GiB a thread for the longest, of {int(shape.lengths.max())} steps."
+            f"about {least / 2**30:.1f} GiB a thread for the longest, of {longest} steps."
         )

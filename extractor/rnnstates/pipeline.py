@@ -1,29 +1,39 @@
 """The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
 
+import functools
+import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .errors import MemoryBudgetError
+from .errors import MemoryBudgetError, OptionError, Stopped
 from .execution import Progress, make_stack, run
 from .job import Job, choose_network, prepare
+from .job_identity import identity
 from .network.engines import abandon, begin, make_engine
-from .network.stack import Engine, Stack
 from .output.destination import check_destination, check_space, free_space
 from .output.format import group_name
 from .output.layout import Contents
+from .output.names import Names
+from .output.partial import Wanted
 from .output.reader import open_states
-from .output.sink import MemorySink
+from .output.sink import MemorySink, Sink
 from .output.states import States
+from .output.system import DISK, System
 from .output.writer import FileSink
 from .provenance import provenance as describe_run
-from .request import make_request
-from .weights.save import save_weights as write_weights
+from .request import make_request, parse_duration
+from .weights.save import keep_weights
 
 __all__ = ["extract", "preview"]
+
+logger = logging.getLogger("rnnstates")
+# What files are written with; a test puts a failing one here.
+SYSTEM: System = DISK
 
 
 def extract(
@@ -56,6 +66,9 @@ def extract(
     allow_nonfinite: bool = False,
     save_weights: str | os.PathLike[str] | None = None,
     force: bool = False,
+    restart: bool = False,
+    verify: bool = False,
+    max_runtime: float | str | None = None,
     progress: Progress | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> States:
@@ -113,6 +126,12 @@ def extract(
         Where to keep the weights that were used, as a Keras ``.weights.h5``.
     force : bool
         Whether an existing ``output`` may be replaced.
+    restart : bool
+        Whether to throw away what an unfinished run of ``output`` left. By default the same call goes on from there.
+    verify : bool
+        Whether what it finished is held against its checksums first; what is wrong is computed again.
+    max_runtime : float, str or None
+        Seconds (or ``"45m"``) after which to stop; what is finished by then is kept in ``output`` + ``.partial``.
     progress : callable or None
         ``progress(steps_done, steps_in_all)``, called after each tile.
     provenance : mapping or None
@@ -127,7 +146,8 @@ def extract(
     Raises
     ------
     RnnstatesError
-        One of its kinds, see ``rnnstates.errors``; nothing is left behind.
+        One of its kinds, see ``rnnstates.errors``. Windows of sequences that are finished are kept beside ``output``
+        (``status`` tells how many, ``clean`` removes them); without any, nothing is left behind.
 
     Examples
     --------
@@ -135,7 +155,8 @@ def extract(
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
     """
-    place = (
+    until = _end(max_runtime)
+    names = (
         None
         if output is None
         else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, initial_state])
@@ -153,22 +174,24 @@ def extract(
         abandon()
         raise
     try:
-        if place is not None:
-            check_space(place, job.bytes_to_write)
+        if names is not None and not restart:
+            check_space(names, job.bytes_to_write)
         if save_weights is not None:
-            write_weights(job.network, save_weights)
-        started = make_engine(job.engine, job.request.precision)
-        stack = make_stack(job, started)
-        about = describe_run(job, started.device, stack.executors, provenance or {})
-        if place is None:
-            return _to_memory(job, started, stack, about=about, progress=progress)
-        contents = Contents(job.specs, job.shape, job.network, job.ids, about)
-        return _to_file(job, started, stack, contents=contents, place=place, force=force, progress=progress)
+            keep_weights(job.network, save_weights)
+        engine_made = make_engine(job.engine, job.request.precision)
+        stack = make_stack(job, engine_made)
+        extra = provenance or {}
+        about = describe_run(job, engine_made.device, stack.executors, extra)
+        compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
+        if names is None:
+            return _to_memory(job, compute, about=about)
+        wanted = Wanted(
+            Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows), identity(job, about),
+            command=str(extra.get("command") or ""), restart=restart, verify=verify,
+        )  # fmt: skip
+        return _to_file(job, compute, names, wanted, force=force)
     except MemoryError as reason:
-        raise MemoryBudgetError(
-            f"out of memory; this job holds about {job.memory} bytes at once with {job.threads} threads. Use fewer "
-            "--threads, keep fewer --states, or write to a file instead of memory."
-        ) from reason
+        raise MemoryBudgetError(f"out of memory; {job.advice()}") from reason
     except BaseException:
         abandon()
         raise
@@ -194,7 +217,7 @@ def preview(
         What ``extract`` would raise before it computes.
     """
     force = bool(options.pop("force", False))
-    place = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
+    names = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
     job = _prepare(inputs, lengths, **options)
     job.close()
     return {
@@ -208,7 +231,7 @@ def preview(
             for spec in job.specs
         ],
         "bytes_to_write": job.bytes_to_write,
-        "bytes_free": None if place is None else free_space(place),
+        "bytes_free": None if names is None else free_space(names.output),
         "engine": job.engine,
         "threads": job.threads,
         "memory": job.memory,
@@ -265,19 +288,42 @@ def _is_there(given: Any) -> bool:
     return not isinstance(given, str | os.PathLike) or Path(given).exists()
 
 
-def _to_file(
-    job: Job, engine: Engine, stack: Stack, *, contents: Contents, place: Path, force: bool, progress: Progress | None
-) -> States:
-    with FileSink(place, contents, force=force) as sink:
-        _warn_of_overflow(job, run(job, engine, stack, sink, progress))
-        sink.commit()
-    return open_states(place)
+def _end(max_runtime: float | str | None) -> float | None:
+    """Tell when to stop, by ``time.monotonic``."""
+    if max_runtime is None:
+        return None
+    seconds = parse_duration(max_runtime) if isinstance(max_runtime, str) else float(max_runtime)
+    if not seconds > 0:
+        raise OptionError(f"--max-runtime {max_runtime}: expected more than 0 seconds.")
+    return time.monotonic() + seconds
 
 
-def _to_memory(job: Job, engine: Engine, stack: Stack, *, about: str, progress: Progress | None) -> States:
+def _to_file(job: Job, compute: Callable[[Sink], None], names: Names, wanted: Wanted, *, force: bool) -> States:
+    sink = FileSink(names, wanted, force=force, check=job.source.check_unchanged, system=SYSTEM)
+    try:
+        with sink:
+            if sink.committed:
+                logger.info("%s: was finished already; what was left beside it is gone.", names.output)
+            else:
+                compute(sink)
+                _warn_of_overflow(job, sink.overflowed)
+                sink.commit()
+    except Stopped:
+        raise Stopped(f"{names.output}: {_stopped(sink.recorded, wanted.contents.windows)}") from None
+    return open_states(names.output)
+
+
+def _stopped(recorded: int, windows: int) -> str:
+    if not recorded:
+        return "the time was over before one window of sequences was finished, so nothing is kept; give it more time."
+    return f"the time is over; {recorded} of {windows} windows are finished and kept, the same call goes on from there."
+
+
+def _to_memory(job: Job, compute: Callable[[Sink], None], *, about: str) -> States:
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
     sink = MemorySink(job.specs, job.shape, ids)
-    _warn_of_overflow(job, run(job, engine, stack, sink, progress))
+    compute(sink)
+    _warn_of_overflow(job, sink.overflowed)
     return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
 
 

@@ -15,12 +15,13 @@ from .network.engines import ENGINES, PRECISIONS
 from .output.format import LAYOUTS
 from .pooling import POOLINGS
 
-__all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "make_request", "parse_size"]
+__all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "make_request", "parse_duration", "parse_size"]
 
 PADDINGS = ("post", "pre")
 # What is kept if nothing is said: a cell that has no cell state gives the hidden one.
 DEFAULT_STATES = ("hidden", "cell")
 DTYPES = ("float32", "float16", "float64")
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -118,6 +119,33 @@ def parse_size(text: str) -> int:
     if match is None:
         raise OptionError(f"--memory {text}: not a size; write 512M or 2G.")
     return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+def parse_duration(text: str) -> float:
+    """Read a number of seconds.
+
+    Raises
+    ------
+    OptionError
+        It is not a number with s, m, h or d behind it, nor several of those, nor hours:minutes:seconds.
+
+    Examples
+    --------
+    >>> parse_duration("90"), parse_duration("1h30m"), parse_duration("23:59:00")
+    (90.0, 5400.0, 86340.0)
+    """
+    plain = text.strip().lower()
+    if re.fullmatch(r"\d+:\d{1,2}(:\d{1,2})?", plain):
+        hours, minutes, *seconds = map(int, plain.split(":"))
+        return float(hours * 3600 + minutes * 60 + sum(seconds))
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", plain)
+    if (
+        not parts
+        or "".join(number + unit for number, unit in parts) != plain
+        or (len(parts) > 1 and not all(unit for _, unit in parts))
+    ):
+        raise OptionError(f"--max-runtime {text}: not a duration; write 45m, 1h30m, 23:30:00 or seconds.")
+    return sum(float(number) * SECONDS[unit] for number, unit in parts)
 
 
 def _names(option: str, given: "str | Sequence[str] | None", known: Sequence[str]) -> tuple[str, ...]:

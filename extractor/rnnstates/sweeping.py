@@ -53,11 +53,10 @@ class TileSweep:
         live = len(piece.lengths)
         return {part: {name: values[:live] for name, values in states.items()} for part, states in self.carry.items()}
 
-    def take(self, piece: Piece, results: Mapping[str, States]) -> int:
-        """Store and pool the states of a piece, and keep where it ended; returns how many values were too large."""
-        overflowed = 0
+    def take(self, piece: Piece, results: Mapping[str, States]) -> None:
+        """Store and pool the states of a piece, and keep where it ended."""
         for spec in self._specs(pooled=False):
-            overflowed += self._band.put_states(
+            self._band.put_states(
                 spec, self._members[: len(piece.lengths)], _state(results[spec.part], spec.state),
                 lengths=piece.lengths, before=piece.before,
             )  # fmt: skip
@@ -65,15 +64,12 @@ class TileSweep:
             self._pools[spec.name].add(_state(results[spec.part], spec.state), piece.lengths)
         if self.sweep != WHOLE:
             self._hand_on(piece, results)
-        return overflowed
 
-    def finish(self) -> int:
-        """Store the pooled vectors; returns how many values were too large."""
-        overflowed = 0
+    def finish(self) -> None:
+        """Store the pooled vectors."""
         for spec in self._specs(pooled=True):
             start = self._starts[spec.part].get(spec.state)
-            overflowed += self._band.put_pooled(spec, self._members, self._pools[spec.name].result(start))
-        return overflowed
+            self._band.put_pooled(spec, self._members, self._pools[spec.name].result(start))
 
     def _specs(self, *, pooled: bool) -> list[DatasetSpec]:
         return [spec for spec in self._job.specs if spec.part in self._parts and (spec.pooling is not None) == pooled]

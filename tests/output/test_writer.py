@@ -7,10 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
-from rnnstates.errors import CannotCreate, OutputBusy, WriteFailed
+from rnnstates.errors import CannotCreate, DoesNotMatch, OutputBusy, WriteFailed
 from rnnstates.output.format import Shape, plan_datasets
 from rnnstates.output.layout import Contents
-from rnnstates.output.writer import FileSink, partial_path
+from rnnstates.output.names import names_of
+from rnnstates.output.partial import Wanted
+from rnnstates.output.system import Disk
+from rnnstates.output.writer import FileSink
 
 from ..builders import bidirectional_stack, one_layer
 
@@ -23,25 +26,59 @@ def contents(layout="padded", network=None, states=("hidden", "cell"), pool=("me
     specs = plan_datasets(
         network, shape, states=states, pool=pool, dtype=np.dtype(dtype), precision=np.dtype("float64")
     )
-    return Contents(specs, shape, network, None, "{}")
+    return Contents(specs, shape, network, None, "{}", 1)
 
 
-def fill(sink, made):
+def sink_of(path, made, system=None, **options):
+    return FileSink(names_of(path), Wanted(made, {"job": 1}), system=system or Disk(), **options)
+
+
+def partial_path(path):
+    return names_of(path).partial
+
+
+def fill(sink, made, rows=(0, 1, 2)):
     first_rows = made.shape.first_rows
-    for spec in made.specs:
-        if spec.pooling is None:
-            for row, length in enumerate(LENGTHS):
-                sink.put(spec, int(first_rows[row]), np.full((length, spec.width), row + 1, spec.dtype))
-        else:
-            for row in range(len(LENGTHS)):
-                sink.put(spec, row, np.full((1, spec.width), 10 + row, spec.dtype))
+    for row in rows:
+        for spec in made.specs:
+            if spec.pooling is None:
+                values = np.full((LENGTHS[row], spec.width), row + 1, spec.dtype)
+                sink.put(spec, int(first_rows[row]), values, row)
+            else:
+                sink.put(spec, row, np.full((1, spec.width), 10 + row, spec.dtype), row)
+        sink.finish(row, 0)
+
+
+class Failing(Disk):
+    """A disk on which one kind of call fails when told to."""
+
+    failing = ()
+
+    def __init__(self, number=errno.ENOSPC):
+        self.number = number
+
+    def pwrite(self, fd, data, position):
+        self._fail("pwrite")
+        return super().pwrite(fd, data, position)
+
+    def fsync(self, fd):
+        self._fail("fsync")
+        super().fsync(fd)
+
+    def link(self, source, target):
+        self._fail("link")
+        super().link(source, target)
+
+    def _fail(self, name):
+        if name in self.failing:
+            raise OSError(self.number, os.strerror(self.number))
 
 
 @pytest.mark.parametrize("network", [one_layer(units=5), bidirectional_stack()], ids=["plain", "stack"])
 @pytest.mark.parametrize("layout", ["padded", "packed"])
 def test_what_is_put_is_what_h5py_reads(tmp_path, layout, network):
     made = contents(layout, network)
-    with FileSink(tmp_path / "out.h5", made) as sink:
+    with sink_of(tmp_path / "out.h5", made) as sink:
         fill(sink, made)
         sink.commit()
     with h5py.File(tmp_path / "out.h5") as file:
@@ -62,7 +99,7 @@ def test_what_is_put_is_what_h5py_reads(tmp_path, layout, network):
 
 def test_the_final_name_appears_only_at_the_commit(tmp_path):
     path, made = tmp_path / "out.h5", contents()
-    with FileSink(path, made) as sink:
+    with sink_of(path, made) as sink:
         fill(sink, made)
         assert not path.exists()
         assert partial_path(path).exists()
@@ -71,14 +108,14 @@ def test_the_final_name_appears_only_at_the_commit(tmp_path):
 
 
 def test_an_error_on_the_way_leaves_nothing_behind(tmp_path):
-    with pytest.raises(KeyError), FileSink(tmp_path / "out.h5", contents()):
+    with pytest.raises(KeyError), sink_of(tmp_path / "out.h5", contents()):
         raise KeyError
     assert os.listdir(tmp_path) == []
 
 
 def test_the_unfinished_file_opens_at_any_moment_and_reads_as_zero(tmp_path):
     path, made = tmp_path / "out.h5", contents()
-    with FileSink(path, made), h5py.File(partial_path(path), locking=False) as file:
+    with sink_of(path, made), h5py.File(partial_path(path), locking=False) as file:
         assert file["hidden"].shape == (3, 4, 5)
         assert not file["hidden"][()].any()
 
@@ -89,9 +126,10 @@ def test_padding_takes_no_disk(tmp_path):
     specs = plan_datasets(
         network, shape, states=("hidden",), pool=(), dtype=np.dtype("float32"), precision=np.dtype("float32")
     )
-    with FileSink(tmp_path / "out.h5", Contents(specs, shape, network, None, "{}")) as sink:
+    with sink_of(tmp_path / "out.h5", Contents(specs, shape, network, None, "{}", 2)) as sink:
         for row in range(2):
-            sink.put(specs[0], int(shape.first_rows[row]), np.ones((1, 64), np.float32))
+            sink.put(specs[0], int(shape.first_rows[row]), np.ones((1, 64), np.float32), 0)
+        sink.finish(0, 0)
         sink.commit()
     found = os.stat(tmp_path / "out.h5")
     assert found.st_size > 50_000_000
@@ -101,7 +139,7 @@ def test_padding_takes_no_disk(tmp_path):
 def test_a_file_that_appears_meanwhile_is_left_alone_and_the_states_are_kept(tmp_path):
     path, made = tmp_path / "out.h5", contents()
     with pytest.raises(CannotCreate, match=r"appeared while this run was computing.*out\.h5\.partial"):
-        with FileSink(path, made) as sink:
+        with sink_of(path, made) as sink:
             fill(sink, made)
             path.write_text("somebody else's")
             sink.commit()
@@ -113,22 +151,22 @@ def test_a_file_that_appears_meanwhile_is_left_alone_and_the_states_are_kept(tmp
 def test_force_replaces_at_the_end_and_not_before(tmp_path):
     path, made = tmp_path / "out.h5", contents()
     path.write_text("old")
-    with FileSink(path, made, force=True) as sink:
+    with sink_of(path, made, force=True) as sink:
         fill(sink, made)
         assert path.read_text() == "old"
         sink.commit()
     assert h5py.is_hdf5(path)
 
 
-def test_without_hard_links_the_commit_renames_and_still_does_not_clobber(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EOPNOTSUPP, "no hard links here")
-
-    monkeypatch.setattr(os, "link", refuse)
-    with FileSink(tmp_path / "a.h5", contents()) as sink:
+def test_without_hard_links_the_commit_renames_and_still_does_not_clobber(tmp_path):
+    system, made = Failing(errno.EOPNOTSUPP), contents()
+    system.failing = ("link",)
+    with sink_of(tmp_path / "a.h5", made, system) as sink:
+        fill(sink, made)
         sink.commit()
     assert os.listdir(tmp_path) == ["a.h5"]
-    with pytest.raises(CannotCreate, match="appeared"), FileSink(tmp_path / "b.h5", contents()) as sink:
+    with pytest.raises(CannotCreate, match="appeared"), sink_of(tmp_path / "b.h5", made, system) as sink:
+        fill(sink, made)
         (tmp_path / "b.h5").write_text("theirs")
         sink.commit()
     assert (tmp_path / "b.h5").read_text() == "theirs"
@@ -136,21 +174,20 @@ def test_without_hard_links_the_commit_renames_and_still_does_not_clobber(tmp_pa
 
 def test_two_runs_on_one_output_do_not_meet(tmp_path):
     path = tmp_path / "out.h5"
-    with FileSink(path, contents()) as sink:
-        with pytest.raises(OutputBusy, match=r"another run is writing it"):
-            FileSink(path, contents())
+    with sink_of(path, contents()) as sink:
+        with pytest.raises(OutputBusy, match=rf"out\.h5\.lock: locked by \S+:{os.getpid()} since 20\d\d-.*Z; wait"):
+            sink_of(path, contents())
+        fill(sink, contents())
         sink.commit()
-    assert h5py.is_hdf5(path)
+    assert os.listdir(tmp_path) == ["out.h5"]
 
 
-def test_what_a_killed_run_left_is_thrown_away(tmp_path):
+def test_what_is_no_file_of_ours_is_left_where_it_is(tmp_path):
     path, made = tmp_path / "out.h5", contents()
-    partial_path(path).write_bytes(b"garbage" * 10_000)
-    with FileSink(path, made) as sink:
-        fill(sink, made)
-        sink.commit()
-    with h5py.File(path) as file:
-        assert file["hidden"][2, 1, 0] == 3
+    partial_path(path).write_bytes(b"precious" * 10_000)
+    with pytest.raises(CannotCreate, match="in the way and not a file of ours; remove it, or give --restart"):
+        sink_of(path, made)
+    assert os.listdir(tmp_path) == ["out.h5.partial"]
 
 
 def test_a_symbolic_link_under_the_partial_name_is_not_followed(tmp_path):
@@ -158,28 +195,33 @@ def test_a_symbolic_link_under_the_partial_name_is_not_followed(tmp_path):
     target.write_text("precious")
     (tmp_path / "out.h5.partial").symlink_to(target)
     with pytest.raises(CannotCreate, match="in the way"):
-        FileSink(tmp_path / "out.h5", contents())
+        sink_of(tmp_path / "out.h5", contents())
     assert target.read_text() == "precious"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
-def test_a_full_or_failing_disk_is_reported_and_nothing_left(tmp_path, monkeypatch, number):
-    def fail(*_):
-        raise OSError(number, os.strerror(number))
-
-    made = contents()
-    with pytest.raises(WriteFailed, match=r"out\.h5\.partial: (the disk is full|the file is larger|writing failed)"):
-        with FileSink(tmp_path / "out.h5", made) as sink:
-            monkeypatch.setattr(os, "pwrite", fail)
+def test_a_full_or_failing_disk_is_reported_and_nothing_left_of_what_was_not_finished(tmp_path, number):
+    system, made = Failing(number), contents()
+    expected = r"out\.h5\.partial: (the disk is full|the disk quota|the file is larger|writing failed)"
+    with pytest.raises(WriteFailed, match=expected):
+        with sink_of(tmp_path / "out.h5", made, system) as sink:
+            system.failing = ("pwrite",)
             fill(sink, made)
     assert os.listdir(tmp_path) == []
 
 
-def test_short_writes_are_continued(tmp_path, monkeypatch):
-    whole = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, position: whole(fd, bytes(data)[:7], position))
+def test_short_writes_and_interrupted_ones_are_continued(tmp_path):
+    class Short(Disk):
+        calls = 0
+
+        def pwrite(self, fd, data, position):
+            self.calls += 1
+            if self.calls % 3 == 0:
+                raise InterruptedError
+            return super().pwrite(fd, data[:7], position)
+
     made = contents()
-    with FileSink(tmp_path / "out.h5", made) as sink:
+    with sink_of(tmp_path / "out.h5", made, Short()) as sink:
         fill(sink, made)
         sink.commit()
     with h5py.File(tmp_path / "out.h5") as file:
@@ -188,16 +230,44 @@ def test_short_writes_are_continued(tmp_path, monkeypatch):
 
 def test_a_missing_directory_is_named(tmp_path):
     with pytest.raises(CannotCreate, match="cannot be made there"):
-        FileSink(tmp_path / "no" / "out.h5", contents())
+        sink_of(tmp_path / "no" / "out.h5", contents())
 
 
-def test_a_file_that_cannot_be_made_durable_is_not_left_behind(tmp_path, monkeypatch):
-    def fail(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_file_that_cannot_be_made_durable_gets_no_name(tmp_path):
+    system, made = Failing(errno.EIO), contents()
+    with pytest.raises(WriteFailed, match="writing failed"), sink_of(tmp_path / "o.h5", made, system) as sink:
+        fill(sink, made)
+        system.failing = ("fsync",)
+        sink.commit()
+    assert not (tmp_path / "o.h5").exists()
 
-    made = contents()
-    with pytest.raises(WriteFailed, match="the disk is full; nothing was kept"), FileSink(tmp_path / "o.h5", made) as s:
-        fill(s, made)
-        monkeypatch.setattr(os, "fsync", fail)
-        s.commit()
-    assert list(tmp_path.iterdir()) == []
+
+def test_what_is_finished_is_kept_and_not_put_again(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    with pytest.raises(KeyError), sink_of(path, made) as sink:
+        fill(sink, made, rows=[0, 2])
+        raise KeyError
+    assert sorted(os.listdir(tmp_path)) == ["out.h5.journal", "out.h5.partial"]
+    with sink_of(path, made) as sink:
+        assert sorted(sink.windows) == [0, 2]
+        fill(sink, made, rows=[1])
+        sink.commit()
+    assert os.listdir(tmp_path) == ["out.h5"]
+    with h5py.File(path) as file:
+        assert file["hidden"][:, 0, 0].tolist() == [1, 0, 3]
+
+
+def test_what_another_job_left_is_refused_with_what_differs(tmp_path):
+    path, made = tmp_path / "out.h5", contents()
+    with pytest.raises(KeyError), sink_of(path, made) as sink:
+        fill(sink, made, rows=[0])
+        raise KeyError
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by another job: job was 1, is 2\. Run that"):
+        FileSink(names_of(path), Wanted(made, {"job": 2}))
+    assert sorted(os.listdir(tmp_path)) == before
+    with FileSink(names_of(path), Wanted(made, {"job": 2}, restart=True)) as sink:
+        assert sink.windows == {}
+        fill(sink, made)
+        sink.commit()
+    assert os.listdir(tmp_path) == ["out.h5"]

@@ -3,14 +3,16 @@
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
+from .names import Names, names_of
 
 __all__ = ["check_destination", "check_space", "free_space"]
 
 
-def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Path:
+def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Names:
     """Check the output's name and directory; nothing is made.
 
     Parameters
@@ -23,8 +25,8 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
 
     Returns
     -------
-    Path
-        The file to make: the target, when the name is a symbolic link.
+    Names
+        The file to make (the target, when the name is a symbolic link) and what stands beside it meanwhile.
 
     Raises
     ------
@@ -41,13 +43,13 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     for source in sources:
         if _is_same_file(path, source):
             raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
-    if path.is_symlink():
-        path = path.resolve()
-    _check_directory(path.parent, output)
-    check_regular(path, output)
-    if path.exists() and not force:
+    names = names_of(path)
+    _check_directory(names.output.parent, output)
+    check_regular(names.output, output)
+    # With something left beside it, it may be what this run is to make, named but not tidied up after.
+    if names.output.exists() and not force and not (names.journal.exists() or names.lock.exists()):
         raise CannotCreate(f"{output}: exists; replace it with --force, or choose another output.")
-    return path
+    return names
 
 
 def check_regular(path: Path, output: object) -> None:
@@ -69,18 +71,20 @@ def free_space(path: Path) -> int:
     return shutil.disk_usage(path.parent).free
 
 
-def check_space(path: Path, needed: int) -> None:
-    """Refuse a job that cannot fit.
+def check_space(names: Names, needed: int) -> None:
+    """Refuse a job that cannot fit; what an unfinished run of it holds already is not needed again.
 
     Raises
     ------
     WriteFailed
         With the bytes needed and free.
     """
-    free = free_space(path)
+    with suppress(OSError):
+        needed -= min(needed, names.partial.stat().st_blocks * 512)
+    free = free_space(names.output)
     if needed > free:
         raise WriteFailed(
-            f"{path}: needs {needed} bytes, but {free} are free there. Free some space, keep less (--states, "
+            f"{names.output}: needs {needed} bytes, but {free} are free there. Free some space, keep less (--states, "
             "--dtype float16), or choose another place."
         )
 

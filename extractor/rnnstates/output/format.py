@@ -9,6 +9,8 @@ A file holds, for a network of one layer and one direction, at the root:
 ``lengths``                   [N] int64
 ``offsets``                   [N + 1] int64        packed layout only: sequence i is rows offsets[i]:offsets[i + 1]
 ``ids``                       [N]                  when the input has them
+``integrity/sums``            [windows, D, 2]      checksums of D datasets (``checksums``), window by window
+``integrity/rest``            [32]                 SHA-256 of all other bytes of the file
 ============================  ===================  =========================================================
 
 Other networks write the same set once a part, in the groups ``layer0``, ``layer0/forward``, …; the root attribute
@@ -28,13 +30,11 @@ from ..network.cells import available, carried, state_width
 from ..pooling import FINAL
 from ..weights.canonical import LayerWeights, Network
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "PARTIAL", "DatasetSpec", "Shape", "group_name", "plan_datasets"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "DatasetSpec", "Shape", "group_name", "plan_datasets"]
 
 FORMAT = "rnnstates"
 FORMAT_VERSION = 1
 LAYOUTS = ("padded", "packed")
-# What is unfinished has this behind its name, and no other name.
-PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,10 @@ class Shape:
         if self.layout == "packed":
             return int(self.offsets[sequences.start]), int(self.offsets[sequences.stop])
         return sequences.start * self.steps, sequences.stop * self.steps
+
+    def rows_of(self, spec: DatasetSpec, sequences: slice) -> tuple[int, int]:
+        """Give the rows that some sequences take in any dataset, seen as [rows, width]."""
+        return self.extent(sequences) if spec.pooling is None else (sequences.start, sequences.stop)
 
 
 def group_name(part: str) -> str:

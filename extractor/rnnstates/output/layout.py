@@ -14,7 +14,9 @@ import numpy as np
 from ..arrays import Array
 from ..weights.canonical import Network
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape, group_name
+from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
 from .patient_file import PatientFile
+from .system import System
 
 __all__ = ["Contents", "Ids", "lay_out"]
 
@@ -46,6 +48,8 @@ class Contents:
     ids : Ids or None
     provenance : str
         One JSON object.
+    window_rows : int
+        Sequences of a window, by which the sums stand.
     """
 
     specs: tuple[DatasetSpec, ...]
@@ -53,13 +57,20 @@ class Contents:
     network: Network
     ids: Ids | None
     provenance: str
+    window_rows: int
+
+    @property
+    def windows(self) -> int:
+        """How many windows there are."""
+        return -(-self.shape.sequences // self.window_rows)
 
 
-def lay_out(descriptor: int, contents: Contents) -> dict[str, int]:
-    """Write everything but the states into an empty file.
+def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, int]:
+    """Write everything but states and sums into an empty file.
 
     Parameters
     ----------
+    system : System
     descriptor : int
         Of an empty file of our own making, open for reading and writing.
     contents : Contents
@@ -67,23 +78,40 @@ def lay_out(descriptor: int, contents: Contents) -> dict[str, int]:
     Returns
     -------
     dict
-        From dataset name to the position of its first byte; empty datasets are left out.
+        From dataset name, those of the sums included, to the position of its first byte; 0 for one without bytes.
 
     Raises
     ------
     OSError
         The disk is full or failing.
     """
-    disk = PatientFile(descriptor)
+    disk = PatientFile(system, descriptor)
     with h5py.File(disk, "w") as file:
         _write_attributes(file, contents)
         _write_small_datasets(file, contents)
         made = {spec.name: _create(file, spec) for spec in contents.specs}
+        made |= _make_integrity(file, contents)
         file.flush()
-        offsets = {name: dataset.id.get_offset() for name, dataset in made.items()}
+        offsets = {name: dataset.id.get_offset() or 0 for name, dataset in made.items()}
     if disk.failure is not None:
         raise disk.failure
-    return {name: offset for name, offset in offsets.items() if offset is not None}
+    return offsets
+
+
+def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Dataset]:
+    """Make room for the sums of each window and for the digest of all the rest."""
+    group = file.create_group(INTEGRITY)
+    group.attrs.create("window_rows", contents.window_rows, dtype="<i8")
+    _text(group, "meaning", MEANING)
+    _texts(group, "datasets", [spec.name for spec in contents.specs])
+    sums = (contents.windows, len(contents.specs), 2)
+    made = {
+        SUMS: _contiguous(group, "sums", sums, np.dtype("<u8")),
+        REST: _contiguous(group, "rest", (REST_BYTES,), np.dtype("u1")),
+    }
+    _attach(group, made[SUMS], ("window", "dataset", "sum"), owner=group)
+    _attach(group, made[REST], ("byte",), owner=group)
+    return made
 
 
 def _write_attributes(file: h5py.File, contents: Contents) -> None:
@@ -125,26 +153,33 @@ def _small(file: h5py.File, name: str, values: Array, dimension: str) -> None:
 def _create(file: h5py.File, spec: DatasetSpec) -> h5py.Dataset:
     group_path, _, name = spec.name.rpartition("/")
     group = file[group_path or "/"]
+    dataset = _contiguous(group, name, spec.shape, spec.dtype)
+    _attach(group, dataset, spec.dimensions)
+    return dataset
+
+
+def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> h5py.Dataset:
+    """Make a dataset that has its place in the file at once, and is not filled."""
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_layout(h5py.h5d.CONTIGUOUS)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     properties.set_obj_track_times(False)
-    space = h5py.h5s.create_simple(spec.shape)
-    kind = h5py.h5t.py_create(spec.dtype, logical=True)
-    dataset = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
-    _attach(group, dataset, spec.dimensions)
-    return dataset
+    space = h5py.h5s.create_simple(shape)
+    kind = h5py.h5t.py_create(dtype, logical=True)
+    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
 
 
-def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
-    """Name the axes: units belong to their group, the other dimensions to the whole file."""
+def _attach(
+    group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...], *, owner: h5py.Group | None = None
+) -> None:
+    """Name the axes: units belong to their group, other dimensions to the whole file unless they have an owner."""
     for axis, (name, size) in enumerate(zip(dimensions, dataset.shape, strict=True)):
-        owner = group if name.endswith("unit") else group.file
-        if name not in owner:
-            scale = owner.create_dataset(name, (size,), ">f4", track_times=False)
+        place = owner or (group if name.endswith("unit") else group.file)
+        if name not in place:
+            scale = place.create_dataset(name, (size,), ">f4", track_times=False)
             scale.make_scale(NO_VARIABLE.format(size))
-        dataset.dims[axis].attach_scale(owner[name])
+        dataset.dims[axis].attach_scale(place[name])
 
 
 def _text(target: h5py.Group, name: str, value: str) -> None:

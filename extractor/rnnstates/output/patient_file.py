@@ -7,6 +7,8 @@ crash then. So a full disk is kept from it, and told when HDF5 is done.
 import io
 import os
 
+from .system import System, write_all
+
 __all__ = ["PatientFile"]
 
 
@@ -15,12 +17,13 @@ class PatientFile(io.RawIOBase):
 
     Parameters
     ----------
+    system : System
     descriptor : int
         Open for reading and writing; stays open when this object is closed.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor, self._position = descriptor, 0
+    def __init__(self, system: System, descriptor: int) -> None:
+        self._system, self._descriptor, self._position = system, descriptor, 0
         self.failure: OSError | None = None
 
     def readable(self) -> bool:
@@ -37,8 +40,10 @@ class PatientFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place of the file."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: os.fstat(self._descriptor).st_size}
-        self._position = start[whence] + offset
+        if whence == os.SEEK_END:
+            self._position = self._system.size(self._descriptor) + offset
+        else:
+            self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
         return self._position
 
     def tell(self) -> int:
@@ -48,8 +53,8 @@ class PatientFile(io.RawIOBase):
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         """Fill a buffer from the file, with zeros where the file ends."""
         view = memoryview(buffer).cast("B")
-        got = os.preadv(self._descriptor, [view], self._position)
-        view[got:] = bytes(len(view) - got)
+        found = self._system.pread(self._descriptor, len(view), self._position)
+        view[:] = found + bytes(len(view) - len(found))
         self._position += len(view)
         return len(view)
 
@@ -57,9 +62,8 @@ class PatientFile(io.RawIOBase):
         """Write, or remember why not."""
         view = memoryview(data).cast("B")
         try:
-            done = 0 if self.failure is None else len(view)
-            while done < len(view):
-                done += os.pwrite(self._descriptor, view[done:], self._position + done)
+            if self.failure is None:
+                write_all(self._system, self._descriptor, view, self._position)
         except OSError as reason:
             self.failure = reason
         self._position += len(view)
@@ -70,7 +74,7 @@ class PatientFile(io.RawIOBase):
         wanted = self._position if size is None else size
         try:
             if self.failure is None:
-                os.ftruncate(self._descriptor, wanted)
+                self._system.truncate(self._descriptor, wanted)
         except OSError as reason:
             self.failure = reason
         return wanted

@@ -8,7 +8,9 @@ import h5py
 
 from ..errors import BadStates
 from ..hdf5_guard import datasets, open_hdf5
-from .format import FORMAT, FORMAT_VERSION, PARTIAL
+from .format import FORMAT, FORMAT_VERSION
+from .integrity import INTEGRITY
+from .names import PARTIAL
 from .states import States, read_attributes
 
 __all__ = ["is_states_file", "open_states"]
@@ -63,5 +65,9 @@ def _states(file: h5py.File, where: str) -> States:
     ]
     if missing:
         raise BadStates(f"{where}: lacks {', '.join(missing)}; it is damaged, make it again.")
-    named = {name: found for name, found in datasets(file, where, BadStates) if not found.is_scale}
+    named = {
+        name: found
+        for name, found in datasets(file, where, BadStates)
+        if not found.is_scale and not name.startswith(INTEGRITY + "/")
+    }
     return States(named, read_attributes(file), file)

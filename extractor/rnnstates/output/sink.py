@@ -1,14 +1,18 @@
 """Where states go: a file or memory, both seen as datasets of rows."""
 
 import json
+import threading
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
+from ..checksums import Sums
 from ..copying import copy_rows
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
+from .journal import Window
 from .states import States
 
 Rows = npt.NDArray[np.int64]
@@ -17,18 +21,42 @@ __all__ = ["MemorySink", "Sink", "to_dtype"]
 
 
 class Sink(Protocol):
-    """Takes rows of states; may be called from several threads, each row once."""
+    """Takes rows of states; may be called from several threads, each row once.
 
-    def put(self, spec: DatasetSpec, row: int, values: Array) -> None:
+    Attributes
+    ----------
+    windows : mapping
+        The windows that an earlier run finished, by number; they are not put again.
+    """
+
+    @property
+    def windows(self) -> Mapping[int, Window]:
+        """See above."""
+
+    def put(self, spec: DatasetSpec, row: int, values: Array, window: int) -> None:
         """Store ``values`` [k, width], contiguous and of the dataset's dtype, at rows ``row`` to ``row + k``.
 
-        The dataset is seen as [rows, width].
+        The dataset is seen as [rows, width]; all rows are of sequences of one window.
         """
 
-    def put_sequences(self, spec: DatasetSpec, places: Rows, values: Array, first: Rows, counts: Rows) -> None:
+    def put_sequences(
+        self, spec: DatasetSpec, places: Rows, values: Array, first: Rows, counts: Rows, window: int
+    ) -> None:
         """Store several stretches of ``values`` [k, width] at once.
 
         Stretch i is rows ``first[i]`` to ``first[i] + counts[i]`` of ``values``, and goes to row ``places[i]``.
+        """
+
+    def finish(self, window: int, overflowed: int, read: Sums | None) -> None:
+        """Tell that all rows of a window have been put.
+
+        Parameters
+        ----------
+        window : int
+        overflowed : int
+            Values in it that were too large for the dtype they are stored in.
+        read : (int, int) or None
+            Sums of what was read, where the input cannot be told from another one otherwise.
         """
 
 
@@ -68,7 +96,9 @@ class MemorySink:
     """
 
     def __init__(self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Array | None) -> None:
-        self._shape = shape
+        self._shape, self._lock = shape, threading.Lock()
+        self.windows: dict[int, Window] = {}
+        self.overflowed = 0
         self.arrays: dict[str, Array] = {spec.name: _room(spec, shape) for spec in specs}
         self._rows = {spec.name: self.arrays[spec.name].reshape(-1, spec.width) for spec in specs}
         self.arrays["lengths"] = shape.lengths.copy()
@@ -77,13 +107,26 @@ class MemorySink:
         if ids is not None:
             self.arrays["ids"] = ids
 
-    def put(self, spec: DatasetSpec, row: int, values: Array) -> None:
+    def put(self, spec: DatasetSpec, row: int, values: Array, window: int) -> None:  # noqa: ARG002
         """Store rows."""
         self._rows[spec.name][row : row + len(values)] = values
 
-    def put_sequences(self, spec: DatasetSpec, places: Rows, values: Array, first: Rows, counts: Rows) -> None:
+    def put_sequences(
+        self,
+        spec: DatasetSpec,
+        places: Rows,
+        values: Array,
+        first: Rows,
+        counts: Rows,
+        window: int,  # noqa: ARG002
+    ) -> None:
         """Store several stretches of rows."""
         copy_rows(values, first, self._rows[spec.name], places, counts)
+
+    def finish(self, window: int, overflowed: int, read: Sums | None) -> None:  # noqa: ARG002
+        """Count what was too large."""
+        with self._lock:
+            self.overflowed += overflowed
 
     def states(self, layers: list[str], provenance: str) -> States:
         """Give the arrays to the user, read-only from now on."""

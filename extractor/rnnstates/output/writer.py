@@ -1,88 +1,140 @@
-"""Writing a states file so that the final name is either absent or complete.
+"""Writing a states file so that its name is either absent or complete, and what is finished is never lost.
 
-The work happens in ``OUTPUT.partial``; states go in by ``os.pwrite`` at offsets known beforehand, from any thread,
-without HDF5. Only when everything is on disk does the file get its name, and never over somebody else's file.
+The work happens in ``OUTPUT.partial``; states go in by ``pwrite`` at offsets known beforehand, from any thread, without
+HDF5. Windows that are finished are recorded in ``OUTPUT.journal`` (``recorder``); only when all of them are on disk
+does the file get its name, and never over somebody else's file.
 """
 
-import contextlib
-import errno
-import fcntl
 import itertools
 import os
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
-from ..errors import CannotCreate, OutputBusy, OutputError, PermissionDenied, WriteFailed
-from .format import PARTIAL, DatasetSpec
-from .layout import Contents, lay_out
+from ..checksums import Sums, add, sums
+from ..errors import CannotCreate, InputChanged
+from .failures import translated
+from .format import DatasetSpec
+from .integrity import window_slice
+from .journal import Window
+from .journal_file import read_journal
+from .lock import RunLock
+from .names import Names
+from .naming import name_output, tidy
+from .partial import Partial, Wanted, discard, is_output_of, open_partial
+from .recorder import PACE, Pace, Recorder
+from .system import DISK, System, write_all
 from .writeback import Writeback
 
-__all__ = ["FileSink", "partial_path"]
+__all__ = ["FileSink"]
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+Rows = npt.NDArray[np.int64]
 
 
-def partial_path(path: Path) -> Path:
-    """Name the file the work happens in."""
-    return path.with_name(path.name + PARTIAL)
+def _nothing() -> None:
+    """Check nothing."""
+
+
+@dataclass
+class _Gathered:
+    """What has been put of a window: the sums of each dataset, and bytes."""
+
+    sums: list[Sums] = field(default_factory=list)
+    size: int = 0
 
 
 class FileSink:
-    """A states file in the making; a context manager that leaves nothing behind unless ``commit`` was called.
+    """A states file in the making; a context manager that keeps what is finished unless ``commit`` was called.
 
     Parameters
     ----------
-    path : Path
-        The final name.
-    contents : Contents
+    names : Names
+    wanted : Wanted
     force : bool
         Whether ``commit`` may replace an existing file.
+    check : callable
+        Raises where the input is no longer what the run began with.
+    system : System
+    pace : Pace
+
+    Attributes
+    ----------
+    committed : bool
+        Whether the file has its name: an earlier run may have been ended just after giving it.
+    windows : dict
+        The windows that were finished before, by number.
 
     Raises
     ------
     OutputBusy
         Another run is writing the same output.
+    DoesNotMatch
+        What an earlier run left belongs to another job.
     CannotCreate, PermissionDenied, WriteFailed
         The file cannot be made there.
     """
 
-    def __init__(self, path: Path, contents: Contents, *, force: bool = False) -> None:
-        self._path, self._force = path, force
-        self._partial = partial_path(path)
-        self._fd = _claim(self._partial)
-        self._writeback = Writeback(self._fd)
+    def __init__(
+        self,
+        names: Names,
+        wanted: Wanted,
+        *,
+        force: bool = False,
+        check: Callable[[], None] = _nothing,
+        system: System = DISK,
+        pace: Pace = PACE,
+    ) -> None:
+        self._names, self._contents, self._force, self._system = names, wanted.contents, force, system
+        self._gathered: dict[int, _Gathered] = {}
+        self._overflowed, self._mutex = 0, threading.Lock()
+        self._places = {spec.name: place for place, spec in enumerate(wanted.contents.specs)}
+        self.windows: dict[int, Window] = {}
+        self._run_lock = RunLock(names, system)
         try:
-            self._offsets = lay_out(self._fd, contents)
-            os.fsync(self._fd)
+            self.committed = self._was_committed(wanted)
+            if not self.committed:
+                self._open(wanted, check, pace)
         except OSError as reason:
-            self._abandon()
-            raise _translated(reason, self._partial) from reason
+            self._run_lock.release()
+            raise translated(reason, names.partial) from reason
         except BaseException:
-            self._abandon()
+            self._run_lock.release()
             raise
 
-    def put(self, spec: DatasetSpec, row: int, values: Array) -> None:
-        """Write rows at their place.
+    @property
+    def overflowed(self) -> int:
+        """Values that were too large for their dtype, those of earlier runs included."""
+        return self._overflowed + sum(window.overflowed for window in self.windows.values())
+
+    @property
+    def recorded(self) -> int:
+        """Windows that are finished and on disk, those of earlier runs included."""
+        return self._recorder.recorded
+
+    def put(self, spec: DatasetSpec, row: int, values: Array, window: int) -> None:
+        """Write rows of a window at their place.
 
         Raises
         ------
         WriteFailed
             The disk is full or failing.
         """
-        position = self._offsets[spec.name] + row * spec.width * spec.dtype.itemsize
-        self._write(values.reshape(-1).view(np.uint8).data, position)
+        self._add(window, spec, self._write(spec, row, values), values.nbytes)
 
     def put_sequences(
         self,
         spec: DatasetSpec,
-        places: npt.NDArray[np.int64],
+        places: Rows,
         values: Array,
-        first: npt.NDArray[np.int64],
-        counts: npt.NDArray[np.int64],
+        first: Rows,
+        counts: Rows,
+        window: int,
     ) -> None:
         """Write several stretches of rows, those that follow each other here and there in one go.
 
@@ -94,8 +146,33 @@ class FileSink:
         apart = (places[1:] != places[:-1] + counts[:-1]) | (first[1:] != first[:-1] + counts[:-1])
         edges = [0, *(np.flatnonzero(apart) + 1).tolist(), len(places)]
         starts, begins, ends = places.tolist(), first.tolist(), (first + counts).tolist()
+        total: Sums = (0, 0)
         for start, stop in itertools.pairwise(edges):
-            self.put(spec, starts[start], values[begins[start] : ends[stop - 1]])
+            total = add(total, self._write(spec, starts[start], values[begins[start] : ends[stop - 1]]))
+        self._add(window, spec, total, int(counts.sum()) * spec.width * spec.dtype.itemsize)
+
+    def finish(self, window: int, overflowed: int, read: Sums | None = None) -> None:
+        """Tell that all rows of a window have been put; it is recorded within half a minute.
+
+        Raises
+        ------
+        WriteFailed
+            Recording has failed.
+        """
+        if self._recorder.failure is not None:
+            with self._told():
+                raise self._recorder.failure
+        rows = window_slice(self._contents.shape, window, self._contents.window_rows)
+        with self._mutex:
+            gathered = self._gathered.pop(window, None) or self._nothing_put()
+            self._overflowed += overflowed
+        self._recorder.finished(
+            Window(
+                window, int(self._contents.shape.lengths[rows].sum()), overflowed, self._made.journal.elapsed,
+                tuple(gathered.sums), read,
+            ),
+            gathered.size,
+        )  # fmt: skip
 
     def commit(self) -> None:
         """Make the file durable and give it its name.
@@ -107,57 +184,65 @@ class FileSink:
         WriteFailed
             The disk is full or failing.
         """
+        with self._told():
+            self._recorder.close(complete=True)
+            name_output(self._system, self._names, force=self._force)
+        self.committed = True
+        tidy(self._system, self._names)
+
+    def _was_committed(self, wanted: Wanted) -> bool:
+        """Tell whether the output is what an earlier run of this job made, ended while it tidied up."""
+        names = self._names
+        if not os.path.lexists(names.output):
+            return False
+        known = None if wanted.restart else read_journal(names.journal)
+        ours = known is not None and known.header.identity == wanted.identity
+        if known is not None and ours and is_output_of(self._system, names, known):
+            tidy(self._system, names)
+            return True
+        if not self._force:
+            raise CannotCreate(f"{names.output}: exists; replace it with --force, or choose another output.")
+        return False
+
+    def _open(self, wanted: Wanted, check: Callable[[], None], pace: Pace) -> None:
+        self._made: Partial = open_partial(self._system, self._names, wanted)
+        self.windows = self._made.windows
+        self._recorder = Recorder(self._system, self._made, check, pace)
+        self._writeback = Writeback(self._made.fd)
+
+    def _write(self, spec: DatasetSpec, row: int, values: Array) -> Sums:
+        first = row * spec.width
+        position = self._made.header.offsets[spec.name] + first * spec.dtype.itemsize
+        with self._told():
+            write_all(self._system, self._made.fd, values.reshape(-1).view(np.uint8).data, position)
+        self._writeback.wrote(values.nbytes)
+        return sums(values, first)
+
+    def _add(self, window: int, spec: DatasetSpec, found: Sums, size: int) -> None:
+        place = self._places[spec.name]
+        with self._mutex:
+            gathered = self._gathered.setdefault(window, self._nothing_put())
+            gathered.sums[place] = add(gathered.sums[place], found)
+            gathered.size += size
+
+    def _nothing_put(self) -> _Gathered:
+        return _Gathered([(0, 0)] * len(self._places))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            os.fsync(self._fd)
-            self._rename()
-            _sync_directory(self._path.parent)
-        except CannotCreate:
-            # The states are all there: they stay under the unfinished name.
-            self._close()
-            raise
+            yield
         except OSError as reason:
-            self._abandon()
-            raise _translated(reason, self._path) from reason
-        self._close()
+            raise translated(reason, self._names.partial) from reason
 
-    def _write(self, data: memoryview, position: int) -> None:
-        try:
-            while data:
-                written = os.pwrite(self._fd, data, position)
-                self._writeback.wrote(written)
-                data, position = data[written:], position + written
-        except OSError as reason:
-            raise _translated(reason, self._partial) from reason
-
-    def _rename(self) -> None:
-        if self._force:
-            self._partial.replace(self._path)
-            return
-        try:
-            self._path.hardlink_to(self._partial)
-        except FileExistsError as reason:
-            raise CannotCreate(
-                f"{self._path}: appeared while this run was computing and is left alone; the finished states are in "
-                f"{self._partial}, move them to a name of your choice."
-            ) from reason
-        except OSError:  # a file system without hard links: look, then rename
-            if self._path.exists():
-                raise CannotCreate(
-                    f"{self._path}: appeared while this run was computing and is left alone; the finished states are "
-                    f"in {self._partial}, move them to a name of your choice."
-                ) from None
-            self._partial.rename(self._path)
-            return
-        self._partial.unlink()
-
-    def _abandon(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._partial.unlink()
-        self._close()
-
-    def _close(self) -> None:
-        os.close(self._fd)
-        self._fd = -1
+    def _leave(self, error: BaseException | None) -> None:
+        """Record what is finished; where nothing is, or it is of no use, leave nothing behind."""
+        # What cannot be recorded is computed again; the error that ended the run is told, not this one.
+        with suppress(Exception):
+            self._recorder.close(complete=False)
+        if not self._recorder.recorded or isinstance(error, InputChanged):
+            with suppress(OSError):
+                discard(self._system, self._names)
 
     def __enter__(self) -> "FileSink":
         return self
@@ -165,59 +250,12 @@ class FileSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._fd >= 0:
-            self._abandon()
-
-
-def _claim(partial: Path) -> int:
-    """Create the file and lock it; what a killed run has left behind is thrown away."""
-    for _ in range(2):
         try:
-            descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o666)
-        except FileExistsError:
-            _remove_leftover(partial)
-            continue
-        except OSError as reason:
-            raise _translated(reason, partial) from reason
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
-    raise OutputBusy(f"{partial}: another run is writing it; wait for it, or choose another output.")
-
-
-def _remove_leftover(partial: Path) -> None:
-    try:
-        descriptor = os.open(partial, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    except OSError as reason:
-        raise CannotCreate(f"{partial}: in the way and not a file of ours ({reason.strerror}); remove it.") from reason
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        partial.unlink(missing_ok=True)
-    except BlockingIOError as reason:
-        raise OutputBusy(f"{partial}: another run is writing it; wait for it, or choose another output.") from reason
-    finally:
-        os.close(descriptor)
-
-
-def _translated(reason: Exception, path: Path) -> OutputError:
-    number = getattr(reason, "errno", None)
-    if number in FULL or "No space left" in str(reason) or "File too large" in str(reason):
-        limit = "the file is larger than may be written there" if number == errno.EFBIG else "the disk is full"
-        return WriteFailed(
-            f"{path}: {limit}; nothing was kept. Free some space, keep less (--states, --dtype float16, "
-            "--layout packed), or choose another place."
-        )
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return PermissionDenied(f"{path}: may not be written here ({reason}); choose another place.")
-    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
-        return CannotCreate(f"{path}: cannot be made there ({getattr(reason, 'strerror', reason)}).")
-    return WriteFailed(f"{path}: writing failed ({reason}); the file was not made. Check the disk.")
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            if not self.committed:
+                self._leave(error)
+        finally:
+            if hasattr(self, "_made"):
+                for close in (self._made.journal.close, lambda: self._system.close(self._made.fd)):
+                    with suppress(OSError):
+                        close()
+            self._run_lock.release()

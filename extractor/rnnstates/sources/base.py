@@ -26,7 +26,8 @@ class Source(Protocol):
         Steps that are best read at once (a chunk's; of a stream, which is read once, all of them); 1 where it does
         not matter.
     identity : dict
-        What tells this input from another one, in JSON types: kind, path, size, time of change, digest of a sample.
+        What tells this input from another one, in JSON types: kind, path, size, time of change (None of what is no
+        file: then all of its values have to be compared), digest of a sample.
     notes : tuple of str
         What makes reading it cost more than it need, one sentence each; for the summary.
     """
@@ -44,6 +45,9 @@ class Source(Protocol):
 
         Both slices have a start and a stop inside the shape and no step. Memory stays proportional to the result.
         """
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the file is not what it was when it was opened; memory and streams pass."""
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

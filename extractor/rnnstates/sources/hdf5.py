@@ -14,7 +14,7 @@ from ..hdf5_guard import check_dataset, open_hdf5
 from .content import open_binary
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .hdf5_filters import check_filters
-from .identity import identify, sample_file
+from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout
 
 __all__ = ["Hdf5Source", "checked", "reading"]
@@ -79,6 +79,10 @@ class Hdf5Source:
             if block.size:
                 self._dataset.read_direct(block, np.s_[rows, steps])
         return block.astype(block.dtype.newbyteorder("="), copy=False)
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        check_unchanged(self.file.id.get_vfd_handle(), self.identity, self.name)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..arrays import Array
+from ..errors import InputChanged
 
-__all__ = ["identify", "sample_array", "sample_file"]
+__all__ = ["check_unchanged", "identify", "sample_array", "sample_file"]
 
 SAMPLE_BYTES = 64 * 2**10
 
@@ -23,6 +25,22 @@ def identify(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any], **known: o
     """
     nothing: dict[str, object] = {"path": None, "size": None, "mtime_ns": None, "sample_sha256": None}
     return {"kind": kind, **nothing, "shape": list(shape), "dtype": dtype.str, **known}
+
+
+def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str) -> None:
+    """See that an open file has the size and time of change that it had when it was identified.
+
+    Raises
+    ------
+    InputChanged
+    """
+    status = os.fstat(descriptor)
+    for what, now in (("size", status.st_size), ("mtime_ns", status.st_mtime_ns)):
+        if now != identity[what]:
+            raise InputChanged(
+                f"{where}: was changed while it was read ({what} was {identity[what]}, is {now}). Start again when "
+                "nothing writes to it."
+            )
 
 
 def sample_file(file: BinaryIO) -> dict[str, object]:

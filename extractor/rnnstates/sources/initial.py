@@ -8,6 +8,7 @@ wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so tha
 import contextlib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -20,6 +21,7 @@ from ..files import missing_told
 from ..hdf5_guard import check_dataset, datasets, is_hdf5, open_hdf5
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
+from .identity import sample_array, sample_file
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -67,6 +69,17 @@ class InitialStates:
                 )
             read.setdefault(path, {})[name] = values
         return read
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What tells these states from others, in JSON types."""
+        if Path(self.where).is_file():
+            with Path(self.where).open("rb") as file:
+                return sample_file(file)
+        return {
+            name: sample_array(np.asarray(values))
+            for name, values in zip(self.named(), self._found.values(), strict=True)
+        }
 
     def named(self) -> list[str]:
         """List what was found, by the names of an output file."""

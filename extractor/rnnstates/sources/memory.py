@@ -44,6 +44,9 @@ class MemorySource:
         block.flags.writeable = False
         return block
 
+    def check_unchanged(self) -> None:
+        """Do nothing: there is no file to look at."""
+
     def close(self) -> None:
         """Do nothing; the array is the caller's."""
 

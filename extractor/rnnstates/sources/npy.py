@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
 from .content import open_binary
-from .identity import identify, sample_file
+from .identity import check_unchanged, identify, sample_file
 from .layout import check_layout
 from .npy_header import NpyHeader, check_size, parse_header
 
@@ -59,6 +59,10 @@ class NpySource:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
         block = (self._read_fortran if self._header.fortran_order else self._read_c)(rows, steps)
         return to_native(block)
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        check_unchanged(self._file.fileno(), self.identity, self.name)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

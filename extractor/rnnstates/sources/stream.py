@@ -76,6 +76,9 @@ class StreamSource:
             self._check_end()
         return to_native(block)
 
+    def check_unchanged(self) -> None:
+        """Do nothing: there is no file to look at."""
+
     def close(self) -> None:
         """Close the stream if it is ours; safe to call twice."""
         if self._owned:

@@ -10,7 +10,7 @@ from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .canonical import Network
 from .writers import WRITERS, Writer
 
-__all__ = ["save_weights"]
+__all__ = ["keep_weights", "save_weights"]
 
 
 def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | None = None) -> None:
@@ -56,6 +56,24 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
         unfinished.write_bytes(writer.content(network))
         _sync(unfinished)
         _name(unfinished, target)
+
+
+def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
+    """Write a network's weights unless the file holds just that already, as it does when a run is gone on with.
+
+    Raises
+    ------
+    OptionError, CannotCreate, PermissionDenied, WriteFailed
+        As ``save_weights``.
+    """
+    target = Path(path)
+    writer = _writer(target, None)
+    if target.is_file() and not writer.problem(network):
+        content = writer.content(network)
+        with _errors_told(path):
+            if target.stat().st_size == len(content) and target.read_bytes() == content:
+                return
+    save_weights(network, path)
 
 
 def _writer(target: Path, to: str | None) -> Writer:

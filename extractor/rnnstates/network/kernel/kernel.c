@@ -243,10 +243,53 @@ static PyObject *copy_rows(PyObject *module, PyObject *arguments) {
     return agree ? Py_NewRef(Py_None) : NULL;
 }
 
+/* The two sums of elements of one size, in blocks whose places fit a short loop. See checksums.py. */
+#define SUMS_OF(type)                                                                                                  \
+    static void sums_of_##type(const void *from, Py_ssize_t count, uint64_t *first, uint64_t *second) {                \
+        const type *words = from;                                                                                      \
+        uint64_t plain = 0, weighted = 0;                                                                              \
+        for (Py_ssize_t at = 0; at < count; at++) {                                                                    \
+            uint64_t word = words[at];                                                                                 \
+            plain += word;                                                                                             \
+            weighted += (uint64_t)(at + 1) * word;                                                                     \
+        }                                                                                                              \
+        *first = plain, *second = weighted;                                                                            \
+    }
+
+SUMS_OF(uint8_t)
+SUMS_OF(uint16_t)
+SUMS_OF(uint32_t)
+SUMS_OF(uint64_t)
+
+static PyObject *sums(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Py_buffer values;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(arguments, "y*n", &values, &size))
+        return NULL;
+    void (*run)(const void *, Py_ssize_t, uint64_t *, uint64_t *) = size == 1   ? sums_of_uint8_t
+                                                                     : size == 2 ? sums_of_uint16_t
+                                                                     : size == 4 ? sums_of_uint32_t
+                                                                     : size == 8 ? sums_of_uint64_t
+                                                                                 : NULL;
+    uint64_t first = 0, second = 0;
+    int fits = run && values.len % size == 0 && (uintptr_t)values.buf % (size_t)size == 0;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        run(values.buf, values.len / size, &first, &second);
+        Py_END_ALLOW_THREADS
+    } else {
+        PyErr_SetString(PyExc_ValueError, "expected aligned elements of 1, 2, 4 or 8 bytes");
+    }
+    PyBuffer_Release(&values);
+    return fits ? Py_BuildValue("KK", (unsigned long long)first, (unsigned long long)second) : NULL;
+}
+
 static PyMethodDef METHODS[] = {
     {"copy_rows", copy_rows, METH_VARARGS,
      "copy_rows(source, source_rows, target, target_rows, counts, row_bytes): copy stretches of rows."},
     {"kinds", kinds, METH_NOARGS, "kinds() -> [(name, lanes, pair)]: what this processor runs, the widest last."},
+    {"sums", sums, METH_VARARGS, "sums(values, itemsize) -> (first, second): the checksums of checksums.py."},
     {"unroll", unroll, METH_VARARGS,
      "unroll(kind, features, units, rows, steps, cell_clip, panels, bias, peepholes, live, inputs, hidden_now, cell_now, "
      "hidden, cell, input_gate, forget_gate, candidate, output_gate, scratch): run a tile, see compiled.py."},

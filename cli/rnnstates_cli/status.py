@@ -1,0 +1,52 @@
+"""``rnnstates status``: how far the run is that makes an output."""
+
+import json
+from typing import Any
+
+import click
+
+from .options import GroupedCommand, json_option
+from .reporting import size
+
+__all__ = ["status"]
+
+
+@click.command(
+    cls=GroupedCommand,
+    short_help="How far the run is that makes OUTPUT, and who is at work.",
+    examples=("rnnstates status out.h5",),
+)
+@click.argument("output", metavar="OUTPUT")
+@json_option
+def status(output: str, *, as_json: bool) -> str:
+    """Tell whether OUTPUT is finished, and if not how far it is, at what rate, and who is at work.
+
+    What is on disk counts: a run at work is up to half a minute further.
+    """
+    import rnnstates
+
+    found = rnnstates.status(output)
+    return json.dumps(found) if as_json else _told(found)
+
+
+def _told(found: dict[str, Any]) -> str:
+    lines = [f"{found['output']}: {_state(found)}"]
+    if "windows" in found:
+        share = found["steps"] / found["steps_in_all"] if found["steps_in_all"] else 1.0
+        lines.append(
+            f"{found['windows']} of {found['windows_in_all']} windows, {found['steps']} of {found['steps_in_all']} "
+            f"steps ({share:.0%}), {size(found['bytes'])} on disk"
+        )
+        if found["rate"]:
+            left = (found["steps_in_all"] - found["steps"]) / found["rate"]
+            lines.append(f"{found['rate']} steps a second, about {left:.0f} s left")
+        if found["state"] == "stopped" and found["command"]:
+            lines.append(f"to go on: {found['command']}")
+    return "\n".join(lines)
+
+
+def _state(found: dict[str, Any]) -> str:
+    if found["state"] == "running":
+        return f"being made by {found['holder'] or 'another run'}"
+    told = {"absent": "no such output, finished or not", "stopped": "not finished, nobody is at work"}
+    return told.get(found["state"], "finished")

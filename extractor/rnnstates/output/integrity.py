@@ -1,0 +1,87 @@
+"""What guards the bytes of a states file: sums of each window of each dataset, and a digest of all the rest.
+
+Both lie in the file, in the group ``integrity``. Between them no byte is left out: ``sums`` covers the datasets of
+states, padding included, window by window; ``rest`` covers everything but those datasets and ``integrity`` itself.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..checksums import Sums, add, sums
+from .format import DatasetSpec, Shape
+
+__all__ = ["INTEGRITY", "MEANING", "REST", "REST_BYTES", "SUMS", "Read", "digest_rest", "window_slice", "window_sums"]
+
+INTEGRITY = "integrity"
+SUMS, REST = f"{INTEGRITY}/sums", f"{INTEGRITY}/rest"
+REST_BYTES = 32
+MEANING = (
+    "sums[window, dataset] = (sum of w, sum of (i + 1) * w) modulo 2**64 over the elements of the dataset that belong "
+    "to the window's sequences, padding included; w: an element's bits as an unsigned little-endian integer, i: its "
+    "place in the whole dataset, from 0. rest = SHA-256 of all bytes of the file outside the datasets listed, sums and "
+    "rest, in their order."
+)
+# Bytes read at once.
+AT_ONCE = 2**22
+
+# Reads (count, position); gives fewer bytes at the end of the file.
+Read = Callable[[int, int], bytes]
+
+
+def window_slice(shape: Shape, window: int, window_rows: int) -> slice:
+    """Give the sequences of a window."""
+    return slice(window * window_rows, min((window + 1) * window_rows, shape.sequences))
+
+
+def window_sums(read: Read, offset: int, spec: DatasetSpec, rows: tuple[int, int]) -> Sums:
+    """Sum up some rows of a dataset as they lie in the file.
+
+    Parameters
+    ----------
+    read : callable
+    offset : int
+        Where the dataset begins.
+    spec : DatasetSpec
+    rows : (int, int)
+        The first, and one past the last, of the dataset seen as [rows, width].
+    """
+    item = spec.dtype.itemsize
+    total: Sums = (0, 0)
+    begin, end = (row * spec.width * item for row in rows)
+    for start in range(begin, end, AT_ONCE):
+        data = read(min(AT_ONCE, end - start), offset + start)
+        whole: npt.NDArray[Any] = np.frombuffer(data, f"<u{item}", len(data) // item)
+        total = add(total, sums(whole, start // item))
+    return total
+
+
+def digest_rest(read: Read, size: int, stretches: Iterable[tuple[int, int]]) -> str:
+    """Digest a file but for some stretches.
+
+    Parameters
+    ----------
+    read : callable
+    size : int
+        Bytes of the file.
+    stretches : iterable of (int, int)
+        First byte and length of what is left out, in any order; they do not overlap.
+    """
+    digest = hashlib.sha256()
+    for start, stop in _between(size, stretches):
+        for at in range(start, stop, AT_ONCE):
+            digest.update(read(min(AT_ONCE, stop - at), at))
+    return digest.hexdigest()
+
+
+def _between(size: int, stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    at = 0
+    for start, length in sorted((start, length) for start, length in stretches if length):
+        if start > at:
+            yield at, start
+        at = max(at, start + length)
+    if at < size:
+        yield at, size

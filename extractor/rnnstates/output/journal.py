@@ -1,0 +1,272 @@
+"""What a journal says: one line a record, each behind its own checksum. Pure.
+
+::
+
+    1f0e2c9a {"journal": 1, ...}                                     the header: which job this is
+    7b81d0c4 {"session": "host:pid since ...", ...}                  a run began, or went on
+    90aa3e55 {"window": 12, "sums": [[...], ...], ...}               window 12 is on disk
+    08c4d9f1 {"undone": 12}                                          it was found damaged and is made again
+    c2b7f1d3 {"complete": true}                                      all of them are
+
+The checksum is the CRC-32 of the JSON text in eight hexadecimal digits. Reading stops at the first line that is not
+whole: a crash tears the last one, and what follows a damaged one is not trusted.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..checksums import MODULUS, Sums
+from .integrity import REST_BYTES
+
+__all__ = ["VERSION", "Header", "Journal", "Window", "encode", "parse"]
+
+VERSION = 1
+# A header holds what provenance holds, which HDF5 keeps below 64 KiB, and the offsets of the datasets.
+LONGEST_LINE = 2**20
+# Seconds; some thirty thousand years.
+LONGEST_TIME = 1e12
+
+
+class Window(NamedTuple):
+    """A window of rows that is finished.
+
+    Parameters
+    ----------
+    window : int
+        Its number.
+    steps : int
+        Valid steps in it.
+    overflowed : int
+        Values in it that were too large for the dtype they are stored in.
+    elapsed : float
+        Seconds since its session began.
+    sums : tuple of (int, int)
+        Of each dataset, in the header's order.
+    read : (int, int) or None
+        Sums of what was read, where the input cannot be told from another one otherwise.
+    """
+
+    window: int
+    steps: int
+    overflowed: int
+    elapsed: float
+    sums: tuple[Sums, ...]
+    read: Sums | None = None
+
+
+class Header(NamedTuple):
+    """Which job a journal belongs to, and where its datasets lie.
+
+    Parameters
+    ----------
+    identity : mapping
+        All that the result depends on, in JSON types.
+    offsets : mapping
+        From dataset name to the position of its first byte in the file, in the order of their sums; 0 for one that
+        has no bytes.
+    sizes : list of int
+        Bytes of each dataset, in the same order.
+    sums_at, rest_at : int
+        Where the sums of all windows and the digest of the rest stand in the file.
+    size : int
+        Bytes of the file.
+    rest : str
+        SHA-256 of all bytes of the file but the states and their sums, hexadecimal.
+    windows, window_rows, steps : int
+        How many windows there are, how many rows each has, how many valid steps all have.
+    command : str
+        Which made it, for people; may be empty.
+    """
+
+    identity: Mapping[str, Any]
+    offsets: Mapping[str, int]
+    sizes: Sequence[int]
+    sums_at: int
+    rest_at: int
+    size: int
+    rest: str
+    windows: int
+    window_rows: int
+    steps: int
+    command: str
+
+    @property
+    def apart(self) -> list[tuple[int, int]]:
+        """The stretches of the file that its digest leaves out: (first byte, length)."""
+        sums = self.windows * len(self.sizes) * 16
+        states = list(zip(self.offsets.values(), self.sizes, strict=True))
+        return [*states, (self.sums_at, sums), (self.rest_at, REST_BYTES)]
+
+
+@dataclass
+class Journal:
+    """What could be read of a journal.
+
+    Parameters
+    ----------
+    header : Header
+    windows : dict
+        The finished ones by number.
+    sessions : list of str
+        Who was at work, the last one last.
+    last : list of Window
+        What the last session finished.
+    complete : bool
+    valid : int
+        Bytes up to the end of the last whole line.
+    torn : bool
+        Whether there is more behind them.
+    """
+
+    header: Header
+    windows: dict[int, Window] = field(default_factory=dict)
+    sessions: list[str] = field(default_factory=list)
+    last: list[Window] = field(default_factory=list)
+    complete: bool = False
+    valid: int = 0
+    torn: bool = False
+
+
+def encode(record: "Header | Window | str | int | None") -> bytes:
+    r"""Write a line: a header, a finished window, who begins a session, a window undone, or None for the end of all.
+
+    Examples
+    --------
+    >>> encode(None)
+    b'd2d6c090 {"complete": true}\n'
+    """
+    text = json.dumps(_as_dict(record), ensure_ascii=True).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _as_dict(record: "Header | Window | str | int | None") -> dict[str, Any]:
+    if isinstance(record, Header):
+        return {"journal": VERSION, **record._asdict()}
+    if isinstance(record, Window):
+        return record._asdict()
+    if isinstance(record, str):
+        return {"session": record}
+    return {"complete": True} if record is None else {"undone": record}
+
+
+def parse(data: bytes) -> Journal | None:
+    """Read a journal as far as it is whole.
+
+    Parameters
+    ----------
+    data : bytes
+        Anything.
+
+    Returns
+    -------
+    Journal or None
+        None where not even the header is whole, or it is of another version.
+    """
+    lines = _lines(data)
+    first = next(lines, None)
+    header = None if first is None else _header(first[0])
+    if first is None or header is None:
+        return None
+    journal = Journal(header, valid=first[1])
+    for record, end in lines:
+        if not _take(journal, record):
+            break
+        journal.valid = end
+    journal.torn = journal.valid < len(data)
+    return journal
+
+
+def _lines(data: bytes) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield each record with the position behind its line, as long as checksums are right."""
+    start = 0
+    while True:
+        end = data.find(b"\n", start, start + LONGEST_LINE)
+        if end < 0:
+            return
+        record = _record(data[start:end])
+        if record is None:
+            return
+        yield record, end + 1
+        start = end + 1
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    text = line[9:]
+    if line[:9] != b"%08x " % zlib.crc32(text):
+        return None
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _header(record: dict[str, Any]) -> Header | None:
+    known = dict(record)
+    if known.pop("journal", None) != VERSION or set(known) != set(Header._fields):
+        return None
+    header = Header(**known)
+    if not isinstance(header.offsets, dict) or not isinstance(header.sizes, list):
+        return None
+    places = (*header.offsets.values(), *header.sizes, header.sums_at, header.rest_at, header.size)
+    counts = (header.windows, header.window_rows, header.steps)
+    good = (
+        isinstance(header.identity, dict)
+        and len(header.offsets) == len(header.sizes)
+        and all(map(_is_count, (*places, *counts)))
+        and header.window_rows > 0
+        and isinstance(header.rest, str)
+        and isinstance(header.command, str)
+    )
+    return header if good else None
+
+
+def _take(journal: Journal, record: dict[str, Any]) -> bool:
+    """Add a record to what is known; False if it is none that may stand there."""
+    if record.keys() == {"session"} and isinstance(record["session"], str):
+        journal.sessions.append(record["session"])
+        journal.last = []
+        return True
+    if record == {"complete": True}:
+        journal.complete = len(journal.windows) == journal.header.windows
+        return journal.complete
+    if record.keys() == {"undone"}:
+        # A list, say, is no number of a window, and no key of a dict either.
+        journal.complete = False
+        return _is_count(record["undone"]) and journal.windows.pop(record["undone"], None) is not None
+    window = _window(record, journal.header)
+    if window is None:
+        return False
+    journal.windows[window.window] = window
+    journal.last.append(window)
+    return True
+
+
+def _window(record: dict[str, Any], header: Header) -> Window | None:
+    if record.keys() != set(Window._fields):
+        return None
+    sums, read, elapsed = record["sums"], record["read"], record["elapsed"]
+    good = (
+        all(_is_count(record[name]) for name in ("window", "steps", "overflowed"))
+        and record["window"] < header.windows
+        and type(elapsed) in (int, float)
+        and 0 <= elapsed < LONGEST_TIME
+        and isinstance(sums, list)
+        and len(sums) == len(header.offsets)
+        and all(map(_is_sums, sums))
+        and (read is None or _is_sums(read))
+    )
+    if not good:
+        return None
+    return Window(**record | {"sums": tuple(map(tuple, sums)), "read": None if read is None else tuple(read)})
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_sums(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(v) is int and 0 <= v < MODULUS for v in value)

@@ -1,0 +1,251 @@
+"""One run at a time on one output.
+
+``OUTPUT.lock`` is made exclusively and says who made it. The file is locked too (``flock``), which ends with its
+process: of a lock that is left behind on this machine, the one who gets the file's lock knows that its maker is dead.
+Of one that another machine made nobody here can know; it is left alone.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import OutputBusy
+from .failures import translated
+from .names import Names
+from .system import System, write_all
+
+__all__ = ["Holder", "RunLock", "holder_of", "is_held"]
+
+# A lock's text is about a hundred bytes; more of it is not read.
+MOST = 4096
+# A name that is made and taken away again as often as this between two looks.
+TRIES = 100
+# File systems without flock: the exclusive making of the file has to do.
+NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+class Holder(NamedTuple):
+    """Who made a lock.
+
+    Parameters
+    ----------
+    host : str
+    boot : str
+        What the kernel calls its start; two machines, or one after a restart, differ in it.
+    pid : int
+    began : int
+        When the process began, in ticks of the machine since its start, so that a number used again is told apart.
+    since : str
+        UTC, for people.
+    """
+
+    host: str
+    boot: str
+    pid: int
+    began: int
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid} since {self.since}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it was made on this machine, in whatever container, or by this machine before it was restarted."""
+        return self.boot == _boot() or self.host == socket.gethostname()
+
+    @property
+    def lives(self) -> bool:
+        """Whether the process runs, as far as can be seen from here without the file's lock."""
+        return not self.is_here or (self.boot == _boot() and _began(self.pid) == self.began)
+
+
+class RunLock:
+    """The lock of one output; a context manager that lets it go.
+
+    Parameters
+    ----------
+    names : Names
+    system : System
+
+    Raises
+    ------
+    OutputBusy
+        Somebody else holds it, with host, process and since when.
+    OutputError
+        It cannot be made there.
+    """
+
+    def __init__(self, names: Names, system: System) -> None:
+        self._path, self._system = names.lock, system
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._me = Holder(socket.gethostname(), _boot(), os.getpid(), _began(os.getpid()), now)
+        try:
+            self._fd = self._take()
+        except OSError as reason:
+            raise translated(reason, self._path) from reason
+
+    def release(self) -> None:
+        """Take the lock's name away, then let others have it; safe to call twice."""
+        if self._fd < 0:
+            return
+        fd, self._fd = self._fd, -1
+        with suppress(OSError):
+            self._system.unlink(self._path)
+        with suppress(OSError):
+            self._system.close(fd)
+
+    def __enter__(self) -> "RunLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _take(self) -> int:
+        for _ in range(TRIES):
+            fd, made = self._open()
+            ours = self._locked = False
+            try:
+                ours = self._is_ours(fd, made=made)
+                if ours:
+                    return self._sign(fd)
+            except BaseException:
+                # What was made here but could not be locked may be another's by now; it takes a dead one over.
+                self._drop(fd, ours=ours or (made and self._locked))
+                raise
+            self._drop(fd, ours=False)
+        raise self._busy(holder_of(self._path))
+
+    @property
+    def holder(self) -> Holder:
+        """Who holds it: this process."""
+        return self._me
+
+    def _open(self) -> tuple[int, bool]:
+        """Make the file, or open the one that is there; tells whether it was made."""
+        while True:
+            with suppress(FileExistsError):
+                return self._system.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR), True
+            # Gone again meanwhile: whoever had it has finished.
+            with suppress(FileNotFoundError):
+                return self._system.open(self._path, os.O_RDWR), False
+
+    def _is_ours(self, fd: int, *, made: bool) -> bool:
+        """Lock the open file and see that it still has its name; False if it was taken away meanwhile."""
+        flocked = self._flock(fd)
+        if not _has_name(fd, self._path):
+            return False
+        if made:
+            return True
+        holder = _holder(self._system.pread(fd, MOST, 0))
+        # With the file's lock in hand, whoever made it on this machine is gone.
+        if not flocked and (holder is None or holder.lives):
+            raise self._busy(holder)
+        if holder is not None and not holder.is_here:
+            raise self._busy(holder)
+        return True
+
+    def _flock(self, fd: int) -> bool:
+        """Lock the open file; False where the file system cannot."""
+        try:
+            self._system.lock(fd)
+        except OSError as reason:
+            if reason.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise self._busy(_holder(self._system.pread(fd, MOST, 0))) from reason
+            if reason.errno not in NO_FLOCK:
+                raise
+            return False
+        self._locked = True
+        return True
+
+    def _drop(self, fd: int, *, ours: bool) -> None:
+        """Leave nothing of a lock that could not be had; somebody who took it meanwhile keeps it."""
+        if ours and _has_name(fd, self._path):
+            with suppress(OSError):
+                self._system.unlink(self._path)
+        with suppress(OSError):
+            self._system.close(fd)
+
+    def _sign(self, fd: int) -> int:
+        text = json.dumps(self._me._asdict()).encode()
+        self._system.truncate(fd, 0)
+        write_all(self._system, fd, memoryview(text), 0)
+        return fd
+
+    def _busy(self, holder: Holder | None) -> OutputBusy:
+        if holder is None:
+            return OutputBusy(f"{self._path}: another run is writing this output; wait for it, or choose another.")
+        if holder.is_here:
+            return OutputBusy(f"{self._path}: locked by {holder}; wait for that run, or choose another output.")
+        return OutputBusy(
+            f"{self._path}: locked by {holder}, on another machine; wait for that run. If it is dead, remove the file."
+        )
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Read who made a lock; None where there is none, or its text cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _holder(file.read(MOST))
+    except OSError:
+        return None
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether the maker of a lock is at work; of one that another machine made that is assumed."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        holder = _holder(os.pread(fd, MOST, 0))
+        return holder is not None and holder.lives
+    else:
+        holder = _holder(os.pread(fd, MOST, 0))
+        return holder is not None and not holder.is_here
+    finally:
+        os.close(fd)
+
+
+def _holder(text: bytes) -> Holder | None:
+    try:
+        known: Any = json.loads(text)
+        holder = Holder(*(known[name] for name in Holder._fields))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    kinds = (str, str, int, int, str)
+    return holder if all(type(value) is kind for value, kind in zip(holder, kinds, strict=True)) else None
+
+
+def _has_name(fd: int, path: Path) -> bool:
+    try:
+        there, here = path.stat(follow_symlinks=False), os.fstat(fd)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _began(pid: int) -> int:
+    """Give when a process began, in ticks since the machine's start; 0 where there is none."""
+    try:
+        # The second field is the name in brackets, which may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return 0

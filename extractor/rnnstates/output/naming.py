@@ -1,0 +1,51 @@
+"""Giving a finished file its name, never over somebody else's, and tidying up after."""
+
+from contextlib import suppress
+
+from ..errors import CannotCreate
+from .names import Names
+from .partial import discard
+from .system import System
+
+__all__ = ["name_output", "tidy"]
+
+
+def name_output(system: System, names: Names, *, force: bool) -> None:
+    """Give ``OUTPUT.partial``, which is on disk, the name of the output; that is on disk afterwards.
+
+    Raises
+    ------
+    CannotCreate
+        The name was taken meanwhile; the finished work stays under ``.partial``.
+    OSError
+        The disk is failing.
+    """
+    if force:
+        system.rename(names.partial, names.output)
+    else:
+        _name_free(system, names)
+    system.sync_directory(names.output.parent)
+
+
+def tidy(system: System, names: Names) -> None:
+    """Take away what is beside a named output; what cannot be taken away does not make the output worse."""
+    with suppress(OSError):
+        discard(system, names)
+
+
+def _name_free(system: System, names: Names) -> None:
+    try:
+        system.link(names.partial, names.output)
+    except FileExistsError as reason:
+        raise _taken(names) from reason
+    except OSError:  # a file system without hard links: look, then rename
+        if names.output.exists():
+            raise _taken(names) from None
+        system.rename(names.partial, names.output)
+
+
+def _taken(names: Names) -> CannotCreate:
+    return CannotCreate(
+        f"{names.output}: appeared while this run was computing and is left alone; the finished states are in "
+        f"{names.partial}. Move {names.output} away and run the command again."
+    )

@@ -1,0 +1,261 @@
+"""The file in the making: laid out, or found again as an earlier run left it.
+
+``OUTPUT.partial`` has its name from the moment on at which it can be opened, and its journal before that; so whatever
+ends a run, the one is never there without being whole and never without the other, unless somebody took one away.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial as fixed
+from typing import Any, NamedTuple
+
+from ..errors import CannotCreate, DoesNotMatch
+from ..hdf5_guard import SIGNATURE
+from .format import DatasetSpec
+from .integrity import REST, REST_BYTES, SUMS, digest_rest, window_slice, window_sums
+from .journal import Header, Journal, Window
+from .journal_file import JournalFile, read_journal
+from .layout import Contents, lay_out
+from .matching import differences
+from .names import Names
+from .system import System, write_all
+
+__all__ = ["Partial", "Wanted", "check_ours", "discard", "is_output_of", "open_partial"]
+
+logger = logging.getLogger("rnnstates")
+ZEROS = memoryview(bytes(2**20))
+
+
+class Wanted(NamedTuple):
+    """What a run is to make, and how it takes what it finds.
+
+    Parameters
+    ----------
+    contents : Contents
+    identity : mapping
+        All that the result depends on, in JSON types.
+    command : str
+        For people.
+    session : str
+        Who is at work, likewise.
+    restart : bool
+        Throw away what an earlier run left.
+    verify : bool
+        Hold its finished windows against their sums before they are trusted.
+    """
+
+    contents: Contents
+    identity: Mapping[str, Any]
+    command: str = ""
+    session: str = ""
+    restart: bool = False
+    verify: bool = False
+
+
+class Partial(NamedTuple):
+    """An open file in the making, with its journal.
+
+    Parameters
+    ----------
+    fd : int
+    header : Header
+    journal : JournalFile
+    windows : dict
+        Those that are finished already, by number.
+    """
+
+    fd: int
+    header: Header
+    journal: JournalFile
+    windows: dict[int, Window]
+
+
+def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
+    """Go on with what an earlier run of the same job left, or begin.
+
+    Raises
+    ------
+    DoesNotMatch
+        What is there belongs to another job.
+    CannotCreate
+        What is there is no file of ours.
+    OSError
+        The disk is full or failing.
+    """
+    if wanted.restart:
+        discard(system, names)
+    known = read_journal(names.journal)
+    if not os.path.lexists(names.partial):
+        return _begin(system, names, wanted)
+    if known is None:
+        check_ours(names)
+        logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
+                       "starts over.", names.partial)  # fmt: skip
+        return _begin(system, names, wanted)
+    if told := differences(known.header.identity, wanted.identity):
+        raise DoesNotMatch(
+            f"{names.partial}: was begun by another job: {told}. Run that one again, throw its work away with "
+            f"--restart, or choose another output."
+        )
+    return _go_on(system, names, wanted, known) or _begin(system, names, wanted)
+
+
+def discard(system: System, names: Names) -> None:
+    """Take away what an unfinished run left, but for the lock."""
+    for path in names.beside:
+        with suppress(FileNotFoundError):
+            system.unlink(path)
+
+
+def is_output_of(system: System, names: Names, known: Journal) -> bool:
+    """Tell whether the output is the file that a complete journal is about: it was named, but not tidied up after."""
+    if not known.complete or not names.output.is_file():
+        return False
+    if names.partial.exists():
+        return names.partial.samefile(names.output)
+    try:
+        fd = system.open(names.output, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return _rest_is_whole(system, fd, known.header)
+    finally:
+        system.close(fd)
+
+
+def check_ours(names: Names) -> None:
+    """Refuse what no rnnstates can have left under the unfinished name.
+
+    Raises
+    ------
+    CannotCreate
+    """
+    try:
+        with names.partial.open("rb") as file:
+            start = file.read(len(SIGNATURE))
+    except OSError as reason:
+        raise CannotCreate(f"{names.partial}: in the way ({reason.strerror}); remove it.") from reason
+    if names.partial.is_symlink() or start != SIGNATURE:
+        raise CannotCreate(f"{names.partial}: in the way and not a file of ours; remove it, or give --restart.")
+
+
+def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
+    discard(system, names)
+    fd = system.open(names.fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    try:
+        header = _made(system, fd, wanted)
+        journal = JournalFile.create(system, names.journal, header, wanted.session)
+        try:
+            journal.sync()
+            system.rename(names.fresh, names.partial)
+            system.sync_directory(names.partial.parent)
+        except BaseException:
+            journal.close()
+            raise
+    except BaseException:
+        system.close(fd)
+        with suppress(OSError):
+            discard(system, names)
+        raise
+    return Partial(fd, header, journal, {})
+
+
+def _made(system: System, fd: int, wanted: Wanted) -> Header:
+    """Lay the file out, reserve its disk, and put it there."""
+    contents = wanted.contents
+    offsets = lay_out(system, fd, contents)
+    sums_at, rest_at = offsets.pop(SUMS), offsets.pop(REST)
+    header = Header(
+        identity=wanted.identity, offsets=offsets, sums_at=sums_at, rest_at=rest_at, size=system.size(fd), rest="",
+        sizes=[spec.nbytes for spec in contents.specs], windows=contents.windows, window_rows=contents.window_rows,
+        steps=contents.shape.valid_steps, command=wanted.command,
+    )  # fmt: skip
+    rest = digest_rest(fixed(system.pread, fd), header.size, header.apart)
+    write_all(system, fd, memoryview(bytes.fromhex(rest)), rest_at)
+    for spec in contents.specs:
+        if not _has_holes(contents, spec):
+            system.allocate(fd, offsets[spec.name], spec.nbytes)
+    system.fsync(fd)
+    return header._replace(rest=rest)
+
+
+def _has_holes(contents: Contents, spec: DatasetSpec) -> bool:
+    shape = contents.shape
+    padded = spec.pooling is None and shape.layout == "padded"
+    return padded and shape.valid_steps < shape.sequences * shape.steps
+
+
+def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Partial | None:
+    """Open what is there; None, and a word about it, where it is not whole."""
+    fd = system.open(names.partial, os.O_RDWR)
+    try:
+        if not _fits(known.header, wanted.contents) or not _rest_is_whole(system, fd, known.header):
+            logger.warning("%s: is damaged; the run starts over.", names.partial)
+            system.close(fd)
+            return None
+        journal = JournalFile.go_on(system, names.journal, known, wanted.session)
+        if known.torn:
+            logger.warning("%s: its end is not whole and is dropped; what it told is computed again.", names.journal)
+        found = Partial(fd, known.header, journal, dict(known.windows))
+        if wanted.verify:
+            _verify(system, names, wanted.contents, found)
+        logger.info("%s: %d of %d windows are finished; the run goes on.", names.partial, len(found.windows),
+                    known.header.windows)  # fmt: skip
+    except BaseException:
+        system.close(fd)
+        raise
+    return found
+
+
+def _fits(header: Header, contents: Contents) -> bool:
+    """Tell whether a journal of the same job lays the file out as this run would."""
+    specs = contents.specs
+    counts = (header.windows, header.window_rows, header.steps)
+    return (
+        list(header.offsets) == [spec.name for spec in specs]
+        and list(header.sizes) == [spec.nbytes for spec in specs]
+        and counts == (contents.windows, contents.window_rows, contents.shape.valid_steps)
+    )
+
+
+def _rest_is_whole(system: System, fd: int, header: Header) -> bool:
+    if system.size(fd) != header.size:
+        return False
+    read = fixed(system.pread, fd)
+    stored = read(REST_BYTES, header.rest_at).hex()
+    return stored == header.rest == digest_rest(read, header.size, header.apart)
+
+
+def _verify(system: System, names: Names, contents: Contents, found: Partial) -> None:
+    """Take the finished windows that are not as they were written off the list, and make them zero again."""
+    for number, window in list(found.windows.items()):
+        wrong = [
+            spec.name
+            for spec, sums in zip(contents.specs, window.sums, strict=True)
+            if window_sums(fixed(system.pread, found.fd), found.header.offsets[spec.name], spec,
+                           _rows(contents, spec, number)) != sums
+        ]  # fmt: skip
+        if not wrong:
+            continue
+        rows = window_slice(contents.shape, number, contents.window_rows)
+        logger.warning("%s: sequences %d to %d are not as they were written (%s) and are computed again.",
+                       names.partial, rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
+        found.journal.append(number)
+        found.journal.sync()
+        del found.windows[number]
+        for spec in contents.specs:
+            _clear(system, found.fd, found.header.offsets[spec.name], spec, _rows(contents, spec, number))
+
+
+def _rows(contents: Contents, spec: DatasetSpec, number: int) -> tuple[int, int]:
+    return contents.shape.rows_of(spec, window_slice(contents.shape, number, contents.window_rows))
+
+
+def _clear(system: System, fd: int, offset: int, spec: DatasetSpec, rows: tuple[int, int]) -> None:
+    begin, end = (offset + row * spec.width * spec.dtype.itemsize for row in rows)
+    if system.clear(fd, begin, end - begin):
+        return
+    for start in range(begin, end, len(ZEROS)):
+        write_all(system, fd, ZEROS[: end - start], start)

@@ -1,0 +1,178 @@
+"""All that a run asks of the operating system while it writes: one method a call, so that a test can make each fail.
+
+What is read (inputs, weights) does not go through here, and nothing here decides anything: loops over short writes and
+what a failure means are the callers' affair.
+"""
+# ruff: noqa: D102 - the methods of Disk are what System says of them
+
+import ctypes
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["DISK", "OPERATIONS", "Disk", "System", "write_all"]
+
+# Of <linux/falloc.h>: give the blocks back and keep the size.
+PUNCH_HOLE = 0x02 | 0x01
+NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+class System(Protocol):
+    """The calls; each raises OSError as the system does. ``fd`` is an open descriptor."""
+
+    def open(self, path: Path, flags: int) -> int:
+        """Open a file, never through a symbolic link, closed in children; made for the user's umask."""
+
+    def close(self, fd: int) -> None:
+        """Close it."""
+
+    def size(self, fd: int) -> int:
+        """Give the file's bytes."""
+
+    def pread(self, fd: int, count: int, position: int) -> bytes:
+        """Read up to ``count`` bytes at a position."""
+
+    def pwrite(self, fd: int, data: memoryview, position: int) -> int:
+        """Write at a position; gives how many bytes were."""
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Set the file's size."""
+
+    def allocate(self, fd: int, position: int, count: int) -> None:
+        """Reserve disk for a stretch inside the file, where the file system can; nothing is done elsewhere."""
+
+    def clear(self, fd: int, position: int, count: int) -> bool:
+        """Make a stretch read as zero, where the file system can; tells whether it could."""
+
+    def fsync(self, fd: int) -> None:
+        """Wait until the file is on disk."""
+
+    def fdatasync(self, fd: int) -> None:
+        """Wait until the file's bytes are on disk."""
+
+    def lock(self, fd: int) -> None:
+        """Lock the whole file for this process, without waiting."""
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name, which must be free."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file another name, in place of what has it."""
+
+    def unlink(self, path: Path) -> None:
+        """Take a name away."""
+
+    def sync_directory(self, directory: Path) -> None:
+        """Wait until the names in a directory are on disk."""
+
+
+# What a test can make fail: all of them.
+OPERATIONS = (
+    "open", "close", "size", "pread", "pwrite", "truncate", "allocate", "clear", "fsync", "fdatasync", "lock", "link",
+    "rename", "unlink", "sync_directory",
+)  # fmt: skip
+
+
+class Disk:
+    """The operating system itself; see ``System``."""
+
+    def open(self, path: Path, flags: int) -> int:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def size(self, fd: int) -> int:
+        return os.fstat(fd).st_size
+
+    def pread(self, fd: int, count: int, position: int) -> bytes:
+        return os.pread(fd, count, position)
+
+    def pwrite(self, fd: int, data: memoryview, position: int) -> int:
+        return os.pwrite(fd, data, position)
+
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def allocate(self, fd: int, position: int, count: int) -> None:
+        # Not posix_fallocate: where the file system cannot, the C library would write zeros instead.
+        _fallocate(fd, 0, position, count)
+
+    def clear(self, fd: int, position: int, count: int) -> bool:
+        return _fallocate(fd, PUNCH_HOLE, position, count)
+
+    def fsync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def fdatasync(self, fd: int) -> None:
+        os.fdatasync(fd)
+
+    def lock(self, fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def link(self, source: Path, target: Path) -> None:
+        os.link(source, target)
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def sync_directory(self, directory: Path) -> None:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+DISK = Disk()
+
+
+def write_all(system: System, fd: int, data: memoryview, position: int) -> None:
+    """Write bytes, however many calls that takes.
+
+    Raises
+    ------
+    OSError
+        The system's; EIO where it writes nothing and does not say why.
+    """
+    while data:
+        try:
+            written = system.pwrite(fd, data, position)
+        except InterruptedError:
+            continue
+        if not written:
+            raise OSError(errno.EIO, "nothing was written")
+        data, position = data[written:], position + written
+
+
+def _fallocate(fd: int, mode: int, position: int, count: int) -> bool:
+    """Ask the file system; False where it cannot."""
+    if _function is None or not count:
+        return False
+    while _function(fd, mode, position, count):
+        number = ctypes.get_errno()
+        if number in NOT_SUPPORTED:
+            return False
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+    return True
+
+
+def _found() -> Callable[[int, int, int, int], int] | None:
+    try:
+        function = ctypes.CDLL(None, use_errno=True).fallocate
+    except (AttributeError, OSError):
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    function.restype = ctypes.c_int
+    found: Callable[[int, int, int, int], int] = function
+    return found
+
+
+_function = _found()

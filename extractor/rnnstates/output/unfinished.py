@@ -1,0 +1,119 @@
+"""What there is of an output that is not finished: how far it is, who is at work, and taking it away."""
+
+import os
+from typing import Any
+
+from ..errors import CannotCreate, MissingInput
+from .failures import translated
+from .journal import Journal
+from .journal_file import read_journal
+from .lock import RunLock, holder_of, is_held
+from .names import Names, names_of
+from .partial import check_ours, discard
+from .system import DISK
+
+__all__ = ["clean", "status"]
+
+
+def status(output: str | os.PathLike[str]) -> dict[str, Any]:
+    """Tell how far the run is that makes an output; what is on disk counts, some half a minute behind.
+
+    Parameters
+    ----------
+    output : str or path
+        As ``extract`` was given it.
+
+    Returns
+    -------
+    dict
+        In JSON types: ``output``; ``state`` (``finished``, ``running``, ``stopped`` or ``absent``); of a run that is
+        not finished ``windows`` and ``windows_in_all``, ``steps`` and ``steps_in_all`` (valid ones), ``rate`` (steps
+        a second of its last session; None where that finished nothing), ``bytes`` (on disk) and ``command``; of one
+        that is running ``holder``.
+
+    Raises
+    ------
+    MissingInput
+        The journal cannot be read.
+
+    Examples
+    --------
+    >>> status("nowhere.h5")
+    {'output': 'nowhere.h5', 'state': 'absent'}
+    """
+    names = names_of(output)
+    about: dict[str, Any] = {"output": os.fspath(output), "state": "absent"}
+    if is_held(names.lock):
+        about |= {"state": "running", "holder": _holder(names)}
+    journal = _journal(names)
+    if journal is not None and names.partial.exists():
+        about |= {"state": "running" if "holder" in about else "stopped"}
+        about |= _progress(journal) | {"bytes": names.partial.stat().st_blocks * 512}
+    elif names.output.exists() and "holder" not in about:
+        about["state"] = "finished"
+    return about
+
+
+def clean(output: str | os.PathLike[str]) -> list[str]:
+    """Take away what an unfinished run left beside an output; the output itself is not touched.
+
+    Parameters
+    ----------
+    output : str or path
+        As ``extract`` was given it.
+
+    Returns
+    -------
+    list of str
+        The files that were there and are not any more.
+
+    Raises
+    ------
+    OutputBusy
+        A run is at work.
+    CannotCreate
+        A file that no run leaves is in the way.
+    PermissionDenied, WriteFailed
+        A file cannot be removed.
+    """
+    names = names_of(output)
+    there = [path for path in (*names.beside, names.lock) if os.path.lexists(path)]
+    if not there:
+        return []
+    for path in there:
+        if not path.is_file() or path.is_symlink():
+            raise CannotCreate(f"{path}: no ordinary file, so no run left it; remove it by hand.")
+    with RunLock(names, DISK):
+        if names.partial.exists():
+            check_ours(names)
+        try:
+            discard(DISK, names)
+        except OSError as reason:
+            raise translated(reason, names.partial) from reason
+    return [str(path) for path in there]
+
+
+def _holder(names: Names) -> str | None:
+    holder = holder_of(names.lock)
+    return None if holder is None else str(holder)
+
+
+def _journal(names: Names) -> Journal | None:
+    try:
+        return read_journal(names.journal)
+    except OSError as reason:
+        raise MissingInput(f"{names.journal}: cannot be read ({reason.strerror}).") from reason
+
+
+def _progress(journal: Journal) -> dict[str, Any]:
+    header, last = journal.header, journal.last
+    seconds = max((window.elapsed for window in last), default=0.0)
+    steps = sum(window.steps for window in last)
+    return {
+        "windows": len(journal.windows),
+        "windows_in_all": header.windows,
+        "steps": sum(window.steps for window in journal.windows.values()),
+        "steps_in_all": header.steps,
+        "rate": round(steps / seconds) if seconds else None,
+        "command": header.command,
+    }
