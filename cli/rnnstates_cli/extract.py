@@ -87,7 +87,7 @@ def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None
 
     if isinstance(reason, rnnstates.OutputBusy | rnnstates.DoesNotMatch):
         return
-    with suppress(rnnstates.RnnstatesError):
+    with suppress(rnnstates.RnnstatesError, MemoryError):
         found = rnnstates.status(output)
         if found["state"] == "stopped" and found["windows"]:
             click.echo(

@@ -4,9 +4,9 @@ A plain LSTM in float32 runs in TensorFlow's own op over many steps (``fused``);
 cell that XLA compiles (``mixed``); everything else goes through one loop over packed rows (``unroll``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -83,9 +83,20 @@ class TensorFlowEngine:
             return BlockUnroll(weights, gates, FusedBlock(self._tf, weights, gates))
         return PackedUnroll(self._tf, weights, self._precision, gates)
 
-    def running(self) -> AbstractContextManager[None]:
-        """Keep products exact for a while: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on one."""
-        return _exact_products.held(self._keep_products_exact)
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep products exact for a while: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on one.
+
+        Raises
+        ------
+        MemoryError
+            TensorFlow has run out of it.
+        """
+        with _exact_products.held(self._keep_products_exact):
+            try:
+                yield
+            except self._tf.errors.ResourceExhaustedError as reason:
+                raise MemoryError(str(reason)) from reason
 
     def _keep_products_exact(self) -> Callable[[], None]:
         settings = self._tf.config.experimental

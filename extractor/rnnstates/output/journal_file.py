@@ -26,7 +26,8 @@ def read_journal(path: Path) -> Journal | None:
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:
-        return parse(file.read(MOST))
+        # As much as there is: reading makes room for all that is asked for.
+        return parse(file.read(min(MOST, os.fstat(fd).st_size)))
 
 
 class JournalFile:

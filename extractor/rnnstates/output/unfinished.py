@@ -10,6 +10,7 @@ from .journal_file import read_journal
 from .lock import RunLock, holder_of, is_held
 from .names import Names, names_of
 from .partial import check_ours, discard
+from .reader import open_states
 from .system import DISK
 
 __all__ = ["clean", "status"]
@@ -34,7 +35,9 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     MissingInput
-        The journal cannot be read.
+        The journal, or the output, cannot be read.
+    BadStates
+        What has the output's name is no states file.
 
     Examples
     --------
@@ -49,7 +52,8 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     if journal is not None and names.partial.exists():
         about |= {"state": "running" if "holder" in about else "stopped"}
         about |= _progress(journal) | {"bytes": names.partial.stat().st_blocks * 512}
-    elif names.output.exists() and "holder" not in about:
+    elif os.path.lexists(names.output) and "holder" not in about:
+        open_states(names.output).close()
         about["state"] = "finished"
     return about
 
