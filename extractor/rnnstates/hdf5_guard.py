@@ -5,9 +5,12 @@ declare far more data than it stores. Everything that reads a user's HDF5 file g
 what was found. The threats are those of CVE-2026-1669 and CVE-2026-0897.
 """
 
+import contextlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -66,7 +69,15 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
                 f"{path}: HDF5 cannot lock it, so another program is writing it or the file system has no locks; "
                 "wait, or set HDF5_USE_FILE_LOCKING=FALSE."
             ) from reason
-        raise error(f"{path}: HDF5 cannot open it ({reason}); it is damaged or cut short, make it again.") from reason
+        raise error(f"{path}: HDF5 cannot open it ({reason}); {_advice(str(reason))}") from reason
+
+
+def _advice(reason: str) -> str:
+    if "consistency flags" in reason:
+        return (
+            "the program that writes it still runs, or died before it closed it: wait for it, or make the file again."
+        )
+    return "it is damaged or cut short, make it again."
 
 
 def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py.Dataset | h5py.Group | None:
@@ -130,13 +141,21 @@ def datasets(
                 waiting.append((f"{prefix}{name}/", child))
 
 
-def check_dataset(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
-    """Refuse a dataset whose values do not all lie in its own file.
+def check_dataset(
+    dataset: h5py.Dataset, where: str, error: type[BadData], *, within: tuple[tuple[str, str], ...] = ()
+) -> None:
+    """Refuse a dataset whose values do not all lie in its own file, or in those its virtual layout names.
+
+    Parameters
+    ----------
+    within : tuple of (str, str)
+        File and name of the virtual datasets it is a source of.
 
     Raises
     ------
     error
-        External raw storage, a virtual dataset with a missing source, or far more declared than stored.
+        External raw storage; a virtual dataset with a source that is missing, too small, or itself; far more declared
+        than stored.
     """
     if dataset.external:
         raise error(
@@ -144,7 +163,7 @@ def check_dataset(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
             "copy the values into one file (h5repack)."
         )
     if dataset.is_virtual:
-        _check_virtual(dataset, where, error)
+        _check_virtual(dataset, where, error, within)
         return
     declared, stored = dataset.nbytes, dataset.id.get_storage_size()
     if declared > SMALL and declared > MOST_COMPRESSION * stored:
@@ -154,27 +173,54 @@ def check_dataset(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
         )
 
 
-def _check_virtual(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
-    here = Path(dataset.file.filename).parent
-    for source in dataset.virtual_sources():
-        if source.file_name == ".":
-            inside = source.dset_name in dataset.file
-        else:
-            path = here / source.file_name
-            inside = path.is_file() and _holds(path, source.dset_name)
-        if not inside:
-            raise error(
-                f"{where}: a virtual dataset whose source '{source.dset_name}' in '{source.file_name}' is missing; "
-                "HDF5 would fill the gap with zeros without a word. Bring the source back."
-            )
+def _check_virtual(
+    dataset: h5py.Dataset, where: str, error: type[BadData], within: tuple[tuple[str, str], ...]
+) -> None:
+    """Check every source, those of virtual sources too: HDF5 takes the fill value where there is none."""
+    name = dataset.name.strip("/")
+    here = (os.path.realpath(dataset.file.filename), name)
+    if here in within:
+        # HDF5 would go round until the stack overflows.
+        raise error(f"{where}: a virtual dataset made of itself ('{name}'); copy the values into one dataset.")
+    for mapping in dataset.virtual_sources():
+        called = f"'{mapping.dset_name}' in '{mapping.file_name}'"
+        path = here[0] if mapping.file_name == "." else str(Path(dataset.file.filename).parent / mapping.file_name)
+        with _source(path, mapping.dset_name, f"{where}: source {called}", error) as source:
+            if source is None:
+                raise error(
+                    f"{where}: a virtual dataset whose source {called} is missing; HDF5 would fill the gap with zeros "
+                    "without a word. Bring the source back."
+                )
+            if not _fits(source.shape or (), mapping):
+                raise error(
+                    f"{where}: a virtual dataset whose source {called} has shape {source.shape}, which does not fit the "
+                    "part that is taken of it; HDF5 would fill the gap with zeros. Make the file again."
+                )
+            check_dataset(source, f"{where}: source {called}", error, within=(*within, here))
 
 
-def _holds(path: Path, name: str) -> bool:
+@contextlib.contextmanager
+def _source(path: str, name: str, where: str, error: type[BadData]) -> Iterator[h5py.Dataset | None]:
+    with contextlib.ExitStack() as opened:
+        try:
+            file = opened.enter_context(h5py.File(path, "r", locking="best-effort"))
+        except OSError:
+            file = None
+        found = None if file is None else find(file, name, where, error)
+        yield found if isinstance(found, h5py.Dataset) else None
+
+
+def _fits(shape: tuple[int, ...], mapping: Any) -> bool:
+    """Tell whether a source of this shape holds all that a virtual dataset takes of it."""
+    taken = mapping.src_space
+    if taken.get_select_type() == h5py.h5s.SEL_ALL:
+        return bool(mapping.vspace.get_select_npoints() == math.prod(shape))
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            return name in file
-    except OSError:
-        return False
+        last = taken.get_select_bounds()[1]
+    except ValueError:
+        # Without a bound: as much as there is.
+        return True
+    return len(last) == len(shape) and all(end < axis for end, axis in zip(last, shape, strict=True))
 
 
 def _refuse_link(group: h5py.Group, name: str, where: str, error: type[BadData]) -> None:

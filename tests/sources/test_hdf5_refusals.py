@@ -75,6 +75,58 @@ def test_a_virtual_dataset_needs_all_its_sources(path, tmp_path):
         open_source(path)
 
 
+def virtual(path, source, name="data", taken=np.s_[:]):
+    part = h5py.VirtualSource(source, name, (7, 5, 3), np.float32)[taken]
+    layout = h5py.VirtualLayout(part.shape, np.float32)
+    layout[...] = part
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("inputs", layout)
+
+
+@pytest.mark.parametrize(
+    ("make", "taken", "message"),
+    [
+        (lambda file: file.create_group("data"), np.s_[:], "whose source 'data' in 'part.h5' is missing"),
+        (lambda file: file.create_dataset("data", (2, 5, 3)), np.s_[:], r"has shape \(2, 5, 3\), which does not fit"),
+        # HDF5 gives zeros here without a word.
+        (lambda file: file.create_dataset("data", (2, 5, 3)), np.s_[1:3], r"has shape \(2, 5, 3\), which does not fit"),
+        (lambda file: file.create_dataset("data", (35, 3)), np.s_[1:3], r"has shape \(35, 3\), which does not fit"),
+        (lambda file: file.__setitem__("data", h5py.SoftLink("/x")), np.s_[:], "'data' is a soft link to '/x'"),
+        (lambda file: file.__setitem__("data", h5py.ExternalLink("x.h5", "/x")), np.s_[:], r"another file \(x\.h5\)"),
+    ],
+    ids=["a group", "too small", "a part beyond its end", "another rank", "a soft link", "an external link"],
+)
+def test_a_source_of_a_virtual_dataset_holds_what_is_taken_of_it(path, tmp_path, make, taken, message):
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        make(file)
+    virtual(path, "part.h5", taken=taken)
+    with pytest.raises(BadInput, match=rf"dataset 'inputs': .*{message}"):
+        open_source(path)
+
+
+def test_a_part_of_a_source_is_read(path, tmp_path):
+    write(tmp_path / "part.h5", data=make_inputs())
+    virtual(path, "part.h5", taken=np.s_[2:6])
+    source = open_source(path)
+    np.testing.assert_array_equal(source.read(slice(0, 4), slice(0, 5)), make_inputs()[2:6])
+    source.close()
+
+
+def test_the_sources_of_a_source_are_checked_too(path, tmp_path):
+    virtual(tmp_path / "middle.h5", "gone.h5")
+    virtual(path, "middle.h5", "inputs")
+    with pytest.raises(BadInput, match=r"source 'inputs' in 'middle\.h5': .* source 'data' in 'gone\.h5' is missing"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("source", [".", "x.h5"])
+def test_a_virtual_dataset_made_of_itself_is_refused_and_not_followed(path, source):
+    """HDF5 follows it until the stack overflows, which ends the process."""
+    virtual(path, source, "inputs")
+    with pytest.raises(BadInput, match=r"a virtual dataset made of itself \('inputs'\); copy the values"):
+        open_source(path)
+
+
 def test_a_bomb_is_refused(path):
     with h5py.File(path, "w") as file:
         file.create_dataset("inputs", shape=(10**6, 10**3, 64), chunks=(100, 100, 64), dtype="f4", compression="gzip")
@@ -195,5 +247,5 @@ def test_a_file_whose_writer_died_names_the_flags(path):
         "import h5py, os, sys; f = h5py.File(sys.argv[1], 'w', libver='latest'); f['x'] = [1]; f.flush(); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
-    with pytest.raises(BadInput, match=r"x\.h5: HDF5 cannot open it .*consistency flags"):
+    with pytest.raises(BadInput, match=r"x\.h5: HDF5 cannot open it .*consistency flags.* still runs, or died"):
         open_source(path)
