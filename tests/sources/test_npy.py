@@ -101,11 +101,16 @@ def test_short_reads_are_continued(tmp_path, monkeypatch):
     assert len(calls) == math.ceil(truth[1:6].nbytes / 5)
 
 
-def test_a_file_cut_short_while_it_is_read_is_bad_input(tmp_path):
+def test_a_file_cut_short_while_it_is_read_is_bad_input(tmp_path, monkeypatch):
     path = tmp_path / "x.npy"
     np.save(path, make_inputs())
+    size = path.stat().st_size
     source = open_source(path)
-    os.truncate(path, path.stat().st_size - 10)
+    os.truncate(path, size - 10)
+    with pytest.raises(BadInput, match=rf"x\.npy: had {size} bytes when it was opened and has {size - 10} now"):
+        source.read(slice(0, 7), slice(0, 5))
+    # And when it happens between that check and the reading.
+    monkeypatch.setattr(npy, "check_unchanged", lambda *_: None)
     with pytest.raises(BadInput, match=r"x\.npy: ends at byte \d+, but was longer when it was opened"):
         source.read(slice(0, 7), slice(0, 5))
     source.close()

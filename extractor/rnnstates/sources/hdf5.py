@@ -15,7 +15,7 @@ from .content import open_binary
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .hdf5_filters import check_filters
 from .identity import check_unchanged, identify, sample_file
-from .layout import ACCEPTED, check_layout
+from .layout import ACCEPTED, check_layout, dtype_notes
 
 __all__ = ["Hdf5Source", "checked", "reading"]
 
@@ -56,9 +56,9 @@ class Hdf5Source:
         self.rows_together, self.steps_together = (_chunk_size(self._dataset, axis) for axis in (0, 1))
         chunk_bytes = _chunk_bytes(self._dataset)
         self.identity = identify("hdf5", self.shape, self.dtype, path=self.path, dataset=key, **sample)
-        self.notes: tuple[str, ...] = ()
+        self.notes = dtype_notes(self.shape, self.dtype, self.name)
         if chunk_bytes > MOST_CACHE:
-            self.notes = (
+            self.notes += (
                 f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",
             )
 
@@ -74,6 +74,7 @@ class Hdf5Source:
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
+        self.check_unchanged()
         with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
             block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
             if block.size:
@@ -82,7 +83,9 @@ class Hdf5Source:
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""
-        check_unchanged(self.file.id.get_vfd_handle(), self.identity, self.name)
+        # Another driver has no descriptor that could be asked.
+        if self.file.driver == "sec2":
+            check_unchanged(self.file.id.get_vfd_handle(), self.identity, self.name)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

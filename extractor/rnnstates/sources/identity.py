@@ -27,22 +27,6 @@ def identify(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any], **known: o
     return {"kind": kind, **nothing, "shape": list(shape), "dtype": dtype.str, **known}
 
 
-def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str) -> None:
-    """See that an open file has the size and time of change that it had when it was identified.
-
-    Raises
-    ------
-    InputChanged
-    """
-    status = os.fstat(descriptor)
-    for what, now in (("size", status.st_size), ("mtime_ns", status.st_mtime_ns)):
-        if now != identity[what]:
-            raise InputChanged(
-                f"{where}: was changed while it was read ({what} was {identity[what]}, is {now}). Start again when "
-                "nothing writes to it."
-            )
-
-
 def sample_file(file: BinaryIO) -> dict[str, object]:
     """Give size and time of change of an open file, and a digest of its start, middle and end."""
     status = os.fstat(file.fileno())
@@ -50,6 +34,33 @@ def sample_file(file: BinaryIO) -> dict[str, object]:
     for offset in _offsets(status.st_size, SAMPLE_BYTES):
         digest.update(os.pread(file.fileno(), SAMPLE_BYTES, offset))
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sample_sha256": digest.hexdigest()}
+
+
+def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str) -> None:
+    """Refuse to go on with a file that was written to since it was opened: its rows would not be of one time.
+
+    Parameters
+    ----------
+    descriptor : int
+        The open file. One that was put in its place under the same name does no harm.
+    identity : mapping
+        As ``sample_file`` gave it.
+
+    Raises
+    ------
+    InputChanged
+        Its size or time of change is another.
+    """
+    status = os.fstat(descriptor)
+    now = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    if all(identity[key] == value for key, value in now.items()):
+        return
+    found = (
+        f"had {identity['size']} bytes when it was opened and has {now['size']} now"
+        if identity["size"] != now["size"]
+        else f"was written to after it was opened, its {now['size']} bytes are not of one time"
+    )
+    raise InputChanged(f"{where}: {found}; something changes it while it is read. Start again when it is complete.")
 
 
 def sample_array(array: Array) -> dict[str, object]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import BadInput
 
-__all__ = ["ACCEPTED", "check_layout", "is_numeric"]
+__all__ = ["ACCEPTED", "KINDS", "check_layout", "dtype_notes", "is_numeric"]
 
 ACCEPTED = "float16, float32, float64, longdouble or integers of any width, in either byte order"
 
@@ -22,6 +22,18 @@ KINDS = {
     "m": "time spans",
     "M": "dates",
 }
+
+
+MEND = "Convert it with .astype."
+# And what to do with such values; any other is converted.
+MENDS = {
+    "c": "Give the real and the imaginary parts as features of their own.",
+    "V": "Save one field of it, or its numbers as features.",
+    "m": "Convert it to numbers, such as seconds.",
+    "M": "Convert it to numbers, such as seconds since the first.",
+}
+# From this many bytes on integers may be too large for float32, which holds whole numbers up to 2**24.
+WIDE = 4
 
 
 def is_numeric(dtype: np.dtype[Any]) -> bool:
@@ -46,7 +58,7 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
     """
     if not is_numeric(dtype):
         kind = KINDS.get(dtype.kind, "no numbers")
-        raise BadInput(f"{where}: dtype {dtype} ({kind}); expected {ACCEPTED}. Convert it with .astype.")
+        raise BadInput(f"{where}: dtype {dtype} ({kind}); expected {ACCEPTED}. {MENDS.get(dtype.kind, MEND)}")
     if len(shape) == 2 and not tokens:
         raise BadInput(
             f"{where}: shape {shape}; expected (N, T, I). Token ids need weights with an embedding (--weights); for "
@@ -58,3 +70,26 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
     for axis, what in ((1, "steps (T)"), (2, "features (I)")):
         if len(shape) > axis and shape[axis] == 0:
             raise BadInput(f"{where}: shape {shape} has 0 {what}; expected at least 1. Make the file again.")
+
+
+def dtype_notes(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tuple[str, ...]:
+    """Say what reading features of this dtype costs, one sentence each; nothing of token ids.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (N, T, I), or (N, T) for token ids.
+    """
+    notes = []
+    if not dtype.isnative:
+        turned = np.dtype(dtype.name).str
+        notes.append(
+            f"{where} is in the other byte order, {dtype.str}; every value is turned round as it is read, "
+            f"{turned} is faster."
+        )
+    if len(shape) == 3 and dtype.kind in "iu" and dtype.itemsize >= WIDE:
+        notes.append(
+            f"{where} holds {dtype.name} features, which become floating-point numbers: float32 rounds what is beyond "
+            "16777216, --precision float64 what is beyond 2**53."
+        )
+    return tuple(notes)

@@ -7,7 +7,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import BadInput
 from .identity import identify, sample_array
-from .layout import check_layout
+from .layout import check_layout, dtype_notes
 
 __all__ = ["MemorySource"]
 
@@ -34,7 +34,7 @@ class MemorySource:
         self.shape, self.dtype = self._array.shape, self._array.dtype
         check_layout(self.shape, self.dtype, self.name, tokens=tokens)
         self.rows_together = self.steps_together = 1
-        self.notes: tuple[str, ...] = ()
+        self.notes = dtype_notes(self.shape, self.dtype, self.name)
         self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array))
 
     def read(self, rows: slice, steps: slice) -> Array:

@@ -14,7 +14,7 @@ from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
 from .content import open_binary
 from .identity import check_unchanged, identify, sample_file
-from .layout import check_layout
+from .layout import check_layout, dtype_notes
 from .npy_header import NpyHeader, check_size, parse_header
 
 __all__ = ["NpySource", "load_npy", "read_header", "to_native"]
@@ -53,10 +53,12 @@ class NpySource:
             self._file.close()
             raise
         self.rows_together = self.steps_together = 1
-        self.notes: tuple[str, ...] = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
+        fortran = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
+        self.notes: tuple[str, ...] = fortran + dtype_notes(self.shape, self.dtype, self.name)
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
+        self.check_unchanged()
         block = (self._read_fortran if self._header.fortran_order else self._read_c)(rows, steps)
         return to_native(block)
 

@@ -11,7 +11,7 @@ from ..errors import BadInput, MissingInput
 from ..hdf5_guard import SIGNATURE
 from .content import describe
 from .identity import identify
-from .layout import check_layout
+from .layout import check_layout, dtype_notes
 from .npy import to_native
 from .npy_header import MAGIC, parse_header
 
@@ -57,7 +57,7 @@ class StreamSource:
         self._row_items = int(np.prod(self.shape[1:], dtype=object))
         self._position = 0
         self.rows_together, self.steps_together = 1, self.shape[1]
-        self.notes: tuple[str, ...] = ()
+        self.notes = dtype_notes(self.shape, self.dtype, self.name)
         self.identity = identify("stream", self.shape, self.dtype)
         if self.shape[0] == 0:
             self._check_end()
