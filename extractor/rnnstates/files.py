@@ -27,9 +27,9 @@ def missing_told(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as reason:
-        raise MissingInput(f"{path}: no such file; expected {expected}.") from reason
+        raise MissingInput(f"{path}: no such file; expected {expected}. Check the path.") from reason
     except IsADirectoryError as reason:
-        raise MissingInput(f"{path}: a directory; expected {expected}.") from reason
+        raise MissingInput(f"{path}: a directory; expected {expected}. Name the file itself.") from reason
     except PermissionError as reason:
         raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
     except (OSError, ValueError) as reason:

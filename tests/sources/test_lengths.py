@@ -204,7 +204,7 @@ def test_a_npy_file_of_something_else_is_refused(source, tmp_path, array, messag
         (b"6\n0\n1e300\n1\n", "row 2 has length 1000"),
         (b"6\n0\n", "2 lengths, but inputs has 4 sequences"),
         (b"6\n0\n1\n1\n1\n", "5 lengths, but inputs has 4 sequences"),
-        (b"", "0 lengths, but inputs has 4 sequences"),
+        (b"", "empty, not one byte; expected a .npy file or text"),
         (b"PK\x03\x04abc", "a zip archive"),
         (b"\x80\x04abc", "a Python pickle, which is never loaded"),
         (b"\x89HDF\r\n\x1a\nabc", "an HDF5 file; expected .* Copy the dataset into the file of the input"),

@@ -27,6 +27,9 @@ FOREIGN: dict[bytes, tuple[str, str]] = {
         "Take one array out of it: np.save('inputs.npy', np.load('file.npz')['inputs']).",
     ),
     b"PK\x05\x06": ("an empty zip archive", "Make the file again."),
+    # An array pickled by protocol 0 or 1.
+    b"cnumpy.core.multiarray\n": _PICKLE,
+    b"cnumpy._core.multiarray\n": _PICKLE,
     b"\x80\x02": _PICKLE,
     b"\x80\x03": _PICKLE,
     b"\x80\x04": _PICKLE,

@@ -23,6 +23,7 @@ __all__ = ["Ids", "open_ids"]
 
 EXPECTED = "a .npy file of strings or integers, or text with one id a line"
 ACCEPTED = "strings or integers"
+MEND = "Save them as strings."
 # Read at once from an HDF5 file; ids of varying length take what they take.
 BLOCK_ROWS = 4096
 BLOCK_BYTES = 4 * 2**20
@@ -96,7 +97,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
         dtype, called = dataset.dtype, describe_dtype(dataset)
     _check_shape(dataset.shape or (), where, source)
     if dtype.kind not in "iu" and called != "string":
-        raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}.")
+        raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}. {MEND}")
 
     def read(start: int, stop: int) -> Array:
         with reading(where, BadInput):
@@ -113,7 +114,7 @@ def _from_file(path: os.PathLike[str], source: Source) -> Ids:
         start = file.read(FIRST_BYTES)
         if start.startswith(MAGIC):
             return _from_npy(file, where, source)
-        if is_foreign(start):
+        if is_foreign(start) or (not start and source.shape[0]):
             raise BadInput(f"{where}: {describe(start, EXPECTED)}")
         lines = (start + file.read()).removeprefix(UTF8_MARK).splitlines()
     while len(lines) > source.shape[0] and not lines[-1]:
@@ -131,7 +132,7 @@ def _from_array(ids: Any, where: str, source: Source) -> Ids:
     values = np.asarray(ids) if hasattr(ids, "dtype") else _objects(ids, where)
     _check_shape(values.shape, where, source)
     if values.dtype.kind not in "iuSUOT":
-        raise BadInput(f"{where}: dtype {values.dtype}; expected {ACCEPTED}.")
+        raise BadInput(f"{where}: dtype {values.dtype}; expected {ACCEPTED}. {MEND}")
     if values.dtype.kind in "OT":
         values = _typed(values, where)
     return _measured(lambda start, stop: values[start:stop], source.shape[0], where, BLOCK_ROWS)
@@ -208,6 +209,6 @@ def _check_range(values: Array, start: int, where: str) -> None:
 def _check_shape(shape: tuple[int, ...], where: str, source: Source) -> None:
     count = source.shape[0]
     if len(shape) != 1:
-        raise BadInput(f"{where}: shape {shape}; expected ({count},), one id a sequence.")
+        raise BadInput(f"{where}: shape {shape}; expected ({count},), one id a sequence. Reshape them.")
     if shape[0] != count:
         raise BadInput(f"{where}: {shape[0]} ids, but {source.name} has {count} sequences; give one id a sequence.")

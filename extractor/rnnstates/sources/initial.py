@@ -125,7 +125,7 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
         arrays = opening.enter_context(npz_arrays(path, BadInput))
         return {name: array.read() for name, array in arrays.items()}
     if not hdf5:
-        raise BadInput(f"{path}: neither .npz nor HDF5; expected {EXPECTED}.")
+        raise BadInput(f"{path}: neither .npz nor HDF5; expected {EXPECTED}. Check the path.")
     file = opening.enter_context(open_hdf5(path, BadInput))
     found = dict(datasets(file, path, BadInput))
     for name, dataset in found.items():

@@ -22,6 +22,7 @@ from .npy_header import MAGIC
 __all__ = ["read_lengths"]
 
 EXPECTED = "a .npy file or text with one whole number a line"
+MASK = "If they are a mask, sum it along the steps."
 
 
 def read_lengths(
@@ -102,6 +103,8 @@ def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
             return _from_npy(file, str(path), source)
         if is_foreign(start):
             raise BadLengths(f"{path}: {describe(start, EXPECTED)}")
+        if not start and source.shape[0]:
+            raise BadLengths(f"{path}: {describe(start, EXPECTED)}")
         values = _parse(start + file.read(), str(path), source.shape[0])
     _check_form(values.shape, values.dtype, "", str(path), source)
     return _check_values(values, str(path), source)
@@ -144,14 +147,15 @@ def _number(line: bytes, row: int, where: str) -> float:
 def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where: str, source: Source) -> None:
     count = source.shape[0]
     if not is_numeric(dtype):
-        mask = " If they are a mask, sum it along the steps." if dtype.kind == "b" else ""
+        mend = MASK if dtype.kind == "b" else "Save them as integers."
         raise BadLengths(
-            f"{where}: dtype {called} ({KINDS.get(dtype.kind, 'no numbers')}); expected whole numbers.{mask}"
+            f"{where}: dtype {called} ({KINDS.get(dtype.kind, 'no numbers')}); expected whole numbers. {mend}"
         )
     if len(shape) == 2 and shape[1] == 1:
         shape = shape[:1]
     if len(shape) != 1:
-        raise BadLengths(f"{where}: shape {shape}; expected ({count},), one length a sequence.")
+        mend = MASK if shape == source.shape[:2] else "Reshape them."
+        raise BadLengths(f"{where}: shape {shape}; expected ({count},), one length a sequence. {mend}")
     if shape[0] != count:
         raise BadLengths(
             f"{where}: {shape[0]} lengths, but {source.name} has {count} sequences; give one length a sequence."

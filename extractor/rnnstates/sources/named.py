@@ -58,10 +58,12 @@ def locate(
         present = dict(datasets(source.file, source.path, error))
         raise error(
             f"{option} '{name}': neither a dataset of {source.path} nor a file; present: {listing(present)}."
-            f"{guess(name, present)}"
+            f"{guess(name, present)} Check the name."
         )
     if not _is_there(name):
-        raise MissingInput(f"{option} '{name}': no such file, and {source.name} is no HDF5 file to hold a dataset.")
+        raise MissingInput(
+            f"{option} '{name}': no such file, and {source.name} is no HDF5 file to hold a dataset. Check the path."
+        )
     return Path(name)
 
 

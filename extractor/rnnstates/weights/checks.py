@@ -52,7 +52,8 @@ def check_values(name: str, array: Array, where: str) -> None:
     if len(wrong):
         raise BadWeights(
             f"{where}: {name} has {len(wrong)} values that are NaN or infinite, the first at "
-            f"{tuple(int(axis) for axis in wrong[0])}; expected finite numbers."
+            f"{tuple(int(axis) for axis in wrong[0])}; expected finite numbers. "
+            "Save weights from before the training diverged."
         )
 
 

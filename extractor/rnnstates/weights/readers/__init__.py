@@ -104,7 +104,7 @@ def open_container(path: str) -> AbstractContextManager[Container]:
             "safetensors or .npz instead."
         )
     found = f"starts with {start!r}" if start else "empty"
-    raise BadWeights(f"{path}: {found}; expected {EXPECTED}.")
+    raise BadWeights(f"{path}: {found}; expected {EXPECTED}. Save the weights as one of these.")
 
 
 def digest(path: str) -> str:
