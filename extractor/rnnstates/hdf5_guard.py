@@ -193,8 +193,8 @@ def _check_virtual(
                 )
             if not _fits(source.shape or (), mapping):
                 raise error(
-                    f"{where}: a virtual dataset whose source {called} has shape {source.shape}, which does not fit the "
-                    "part that is taken of it; HDF5 would fill the gap with zeros. Make the file again."
+                    f"{where}: a virtual dataset whose source {called} has shape {source.shape}, which does not fit "
+                    "the part that is taken of it; HDF5 would fill the gap with zeros. Make the file again."
                 )
             check_dataset(source, f"{where}: source {called}", error, within=(*within, here))
 

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from .network.cells import STATES
 from .network.engines import ENGINES, PRECISIONS
 from .output.format import LAYOUTS
 from .pooling import POOLINGS
+from .problems import Problems
 
 __all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "make_request", "parse_duration", "parse_size"]
 
@@ -82,21 +83,27 @@ def make_request(
     Raises
     ------
     OptionError
-        An unknown word, with the nearest known one; a number out of range; nothing to compute.
+        Unknown words, each with the nearest known one; numbers out of range; all of them at once. Nothing to compute.
     """
-    precision = _one("precision", precision, PRECISIONS)
-    request = Request(
-        states=_names("states", states, STATES),
-        pool=_names("pool", pool, tuple(POOLINGS)),
-        layout=_one("layout", layout, LAYOUTS),
-        padding=_one("padding", padding, PADDINGS),
-        dtype=np.dtype(_one("dtype", dtype or _computing(precision).name, DTYPES)),
-        precision=precision,
-        engine=_one("engine", engine, ("auto", *ENGINES)),
-        threads=_threads(threads),
-        memory=parse_size(memory) if isinstance(memory, str) else memory,
-        allow_nonfinite=allow_nonfinite,
-    )
+    checks: dict[str, Callable[[], Any]] = {
+        "states": lambda: _names("states", states, STATES),
+        "pool": lambda: _names("pool", pool, tuple(POOLINGS)),
+        "layout": lambda: _one("layout", layout, LAYOUTS),
+        "padding": lambda: _one("padding", padding, PADDINGS),
+        "dtype": lambda: dtype if dtype is None else _one("dtype", dtype, DTYPES),
+        "precision": lambda: _one("precision", precision, PRECISIONS),
+        "engine": lambda: _one("engine", engine, ("auto", *ENGINES)),
+        "threads": lambda: _threads(threads),
+        "memory": lambda: parse_size(memory) if isinstance(memory, str) else memory,
+    }
+    checked: dict[str, Any] = {}
+    problems = Problems()
+    for option, check in checks.items():
+        with problems.gathered():
+            checked[option] = check()
+    problems.tell()
+    checked["dtype"] = np.dtype(checked["dtype"] or _computing(precision).name)
+    request = Request(**checked, allow_nonfinite=allow_nonfinite)
     if not request.states and not request.pool:
         raise OptionError("--states none --pool none: nothing to compute; keep states, poolings or both.")
     return request
