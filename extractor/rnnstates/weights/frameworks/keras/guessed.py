@@ -176,7 +176,11 @@ class GuessedModel:
     def _stored(self, layer: FoundLayer) -> StoredLayer:
         where = f"{self._where}: layer '{layer.name}'"
         if layer.gates not in CELL_BY_BLOCKS:
-            raise BadWeights(f"{where}: looks like {layer.class_name}; LSTM, GRU and SimpleRNN are read.")
+            shapes = " and ".join(dict.fromkeys(str(half[1].shape) for half in layer.cells.values()))
+            raise BadWeights(
+                f"{where}: looks like {layer.class_name}, its recurrent kernel has shape {shapes}; expected (units, "
+                "4 * units) of an LSTM, 3 * units of a GRU or units of a SimpleRNN. Other cells are not run."
+            )
         if layer.reads < 0:
             shape = next(iter(layer.cells.values()))[0].shape
             raise BadWeights(f"{where}: kernel has shape {shape}; expected (features, {layer.gates} * units).")
