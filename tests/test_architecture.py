@@ -168,6 +168,27 @@ def test_the_import_check_sees_a_forbidden_import(tmp_path):
     assert set(imports_of(bad, tmp_path)) == {"network", "click", "tensorflow"}
 
 
+MAPPING = {"memmap", "mmap", "mmap_mode", "open_memmap"}
+
+
+def names_in(text):
+    for node in ast.walk(ast.parse(text)):
+        yield from (getattr(node, field, None) for field in ("id", "attr", "arg", "name"))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "np.load":
+            yield "np.load"
+
+
+def test_no_source_maps_a_file_into_memory():
+    """One that is cut short meanwhile would end the process by a signal instead of an error."""
+    for path in (PACKAGES["rnnstates"] / "sources").glob("*.py"):
+        assert not (MAPPING | {"np.load"}) & set(names_in(path.read_text())), path
+
+
+def test_the_check_for_mapping_can_fail():
+    assert {"np.load", "mmap_mode"} <= set(names_in("np.load('x', mmap_mode='r')"))
+    assert "mmap" in set(names_in("import mmap"))
+
+
 def test_tensorflow_is_imported_in_one_place_only():
     importing = {part_of(path, PACKAGES["rnnstates"]) for path in MODULES if "import tensorflow" in path.read_text()}
     assert importing == {"tensorflow_start"}
