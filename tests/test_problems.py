@@ -12,6 +12,7 @@ def told(*errors):
     for error in errors:
         with problems.gathered():
             raise error
+    assert problems
     with pytest.raises(rnnstates.RnnstatesError) as reason:
         problems.tell()
     return reason
@@ -21,6 +22,7 @@ def test_nothing_is_told_of_a_job_without_problems():
     problems = Problems()
     with problems.gathered():
         pass
+    assert not problems
     problems.tell()
 
 

@@ -26,6 +26,10 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[RnnstatesError] = []
 
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self._found)
+
     @contextlib.contextmanager
     def gathered(self) -> Iterator[None]:
         """Keep an error for later and go on behind the block."""
