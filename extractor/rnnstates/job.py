@@ -16,6 +16,7 @@ from .network.tuning import choose_engine, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
 from .planning import Grid, make_grid, memory_needed
+from .problems import Problems
 from .request import DEFAULT_STATES, Request
 from .sizing import MUCH, fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
@@ -167,12 +168,20 @@ def prepare(
             network = _random(source, random, notes)
         for note in network.notes:
             notes.say(note)
-        tokens = _check_features(source, network, notes)
-        shape = Shape(read_lengths(lengths, source), source.shape[1], request.layout, request.padding)
+        problems = Problems()
+        with problems.gathered():
+            tokens = _check_features(source, network, notes)
+        with problems.gathered():
+            counted = read_lengths(lengths, source)
+        with problems.gathered():
+            named = open_ids(ids, source)
+        with problems.gathered():
+            _check_states(network, request, notes)
+        problems.tell()
+        shape = Shape(counted, source.shape[1], request.layout, request.padding)
         _note_data(source, shape, request, notes, tokens=tokens)
-        _check_states(network, request, notes)
         job = _plan(
-            source, network, request, shape=shape, ids=open_ids(ids, source), tokens=tokens, notes=notes,
+            source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
             continued=initial is not None,
         )  # fmt: skip
         return job if initial is None else replace(job, initial=_initial(initial, network, shape, notes))
@@ -266,8 +275,10 @@ def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, 
     if shape.sequences == 0:
         notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
     if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > request.computing.itemsize:
+        kept = "keeps them" if source.dtype.itemsize <= 8 else "rounds them less"
         notes.say(
-            f"{source.name}: {source.dtype} inputs are computed in {request.precision}; --precision float64 keeps them."
+            f"{source.name}: {source.dtype.name} inputs are computed in {request.precision}; "
+            f"--precision float64 {kept}."
         )
     empty = int(np.count_nonzero(shape.lengths == 0))
     if empty:

@@ -25,8 +25,10 @@ from .output.sink import MemorySink, Sink
 from .output.states import States
 from .output.system import DISK, System
 from .output.writer import FileSink
+from .problems import Problems
 from .provenance import provenance as describe_run
 from .request import make_request, parse_duration
+from .sources import open_source
 from .weights.save import keep_weights
 
 __all__ = ["extract", "preview"]
@@ -276,11 +278,23 @@ def _prepare(
     if start:
         # Options that are wrong have been refused by now; what follows reads files, and takes its time.
         begin(request.engine)
-    network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, **unsaid)
+    problems = Problems()
+    with problems.gathered():
+        network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, **unsaid)
+    if problems:
+        with problems.gathered():
+            _look_at(inputs, dataset)
+        problems.tell()
     random = {"units": units, "seed": seed, "forget_bias": forget_bias}
     return prepare(
         inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random, initial=initial_state
     )
+
+
+def _look_at(inputs: Any, dataset: str | None) -> None:
+    """See whether a file of inputs can be used at all; what is no file can be read only once, by a run that goes on."""
+    if isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
+        open_source(inputs, dataset=dataset, tokens=True).close()
 
 
 def _is_there(given: Any) -> bool:
