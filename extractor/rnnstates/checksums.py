@@ -23,10 +23,11 @@ import numpy.typing as npt
 
 from .arrays import Array
 
-__all__ = ["MODULUS", "Sums", "add", "sums"]
+__all__ = ["MODULUS", "Sums", "add", "sums", "sums_of_rows"]
 
 # first and second.
 Sums = tuple[int, int]
+Rows = npt.NDArray[np.int64]
 
 MODULUS = 2**64
 # Elements widened at once, where there is no compiled kernel.
@@ -34,7 +35,7 @@ PIECE = 2**14
 
 
 def sums(values: Array, start: int = 0) -> Sums:
-    """Give the two sums of some elements of an array.
+    """Give the two sums of consecutive elements of an array.
 
     Parameters
     ----------
@@ -48,8 +49,29 @@ def sums(values: Array, start: int = 0) -> Sums:
     >>> sums(np.array([3, 4], np.uint8)), sums(np.array([4], np.uint8), start=1)
     ((7, 11), (4, 8))
     """
-    first, second = _sums(values.reshape(-1))
-    return first, (second + start * first) % MODULUS
+    flat = values.reshape(-1, 1)
+    return sums_of_rows(flat, np.zeros(1, np.int64), np.array([start]), np.array([len(flat)]))
+
+
+def sums_of_rows(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
+    """Give the two sums of stretches of rows.
+
+    Parameters
+    ----------
+    values : [k, W], C-contiguous, elements of 1, 2, 4 or 8 bytes
+    rows : int64 [n]
+        Where each stretch begins in ``values``.
+    places : int64 [n]
+        The row that this one is in the whole array, seen as [R, W].
+    counts : int64 [n]
+        Rows of each.
+
+    Raises
+    ------
+    ValueError
+        A stretch does not lie inside ``values``.
+    """
+    return _sums(values, rows, places, counts) if values.size else (0, 0)
 
 
 def add(one: Sums, other: Sums) -> Sums:
@@ -57,25 +79,33 @@ def add(one: Sums, other: Sums) -> Sums:
     return (one[0] + other[0]) % MODULUS, (one[1] + other[1]) % MODULUS
 
 
-def _sums_in_numpy(values: Array) -> Sums:
-    words = values.view(np.dtype(f"<u{values.itemsize}"))
-    places: npt.NDArray[np.uint64] = np.arange(1, PIECE + 1, dtype=np.uint64)
-    total = (0, 0)
-    for start in range(0, len(words), PIECE):
-        piece = words[start : start + PIECE].astype(np.uint64)
-        first = int(piece.sum(dtype=np.uint64))
-        second = int(np.dot(piece, places[: len(piece)])) + start * first
-        total = add(total, (first, second))
+def _sums_in_numpy(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
+    if (np.concatenate([rows, counts]) < 0).any() or (rows + counts > len(values)).any():
+        raise ValueError("a stretch of rows lies outside its array")
+    total, width = (0, 0), values.shape[1]
+    for row, place, count in zip(rows.tolist(), places.tolist(), counts.tolist(), strict=True):
+        total = add(total, _stretch(values[row : row + count].reshape(-1), place * width))
     return total
 
 
-def _sums_compiled(values: Array) -> Sums:
-    found: Sums = _kernel.sums(values.view(np.uint8), values.itemsize)
+def _stretch(values: Array, start: int) -> Sums:
+    words = values.view(np.dtype(f"<u{values.itemsize}"))
+    places: npt.NDArray[np.uint64] = np.arange(1, PIECE + 1, dtype=np.uint64)
+    total = (0, 0)
+    for at in range(0, len(words), PIECE):
+        piece = words[at : at + PIECE].astype(np.uint64)
+        first = int(piece.sum(dtype=np.uint64))
+        total = add(total, (first, int(np.dot(piece, places[: len(piece)])) + (start + at) * first))
+    return total
+
+
+def _sums_compiled(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
+    found: Sums = _kernel.sums(values.view(np.uint8), values.itemsize, values.shape[1], rows, places, counts)
     return found
 
 
 _kernel: Any
-_sums: Callable[[Array], Sums]
+_sums: Callable[[Array, Rows, Rows, Rows], Sums]
 try:
     from .network import _kernel  # type: ignore[attr-defined,no-redef]
 except ImportError:

@@ -105,13 +105,10 @@ def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Datas
     _text(group, "meaning", MEANING)
     _texts(group, "datasets", [spec.name for spec in contents.specs])
     sums = (contents.windows, len(contents.specs), 2)
-    made = {
+    return {
         SUMS: _contiguous(group, "sums", sums, np.dtype("<u8")),
         REST: _contiguous(group, "rest", (REST_BYTES,), np.dtype("u1")),
     }
-    _attach(group, made[SUMS], ("window", "dataset", "sum"), owner=group)
-    _attach(group, made[REST], ("byte",), owner=group)
-    return made
 
 
 def _write_attributes(file: h5py.File, contents: Contents) -> None:
@@ -170,16 +167,14 @@ def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np
     return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
 
 
-def _attach(
-    group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...], *, owner: h5py.Group | None = None
-) -> None:
-    """Name the axes: units belong to their group, other dimensions to the whole file unless they have an owner."""
+def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
+    """Name the axes: units belong to their group, the other dimensions to the whole file."""
     for axis, (name, size) in enumerate(zip(dimensions, dataset.shape, strict=True)):
-        place = owner or (group if name.endswith("unit") else group.file)
-        if name not in place:
-            scale = place.create_dataset(name, (size,), ">f4", track_times=False)
+        owner = group if name.endswith("unit") else group.file
+        if name not in owner:
+            scale = owner.create_dataset(name, (size,), ">f4", track_times=False)
             scale.make_scale(NO_VARIABLE.format(size))
-        dataset.dims[axis].attach_scale(place[name])
+        dataset.dims[axis].attach_scale(owner[name])
 
 
 def _text(target: h5py.Group, name: str, value: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
-from ..checksums import Sums, add, sums
+from ..checksums import Sums, add, sums, sums_of_rows
 from ..errors import CannotCreate, InputChanged
 from .failures import translated
 from .format import DatasetSpec
@@ -125,7 +125,8 @@ class FileSink:
         WriteFailed
             The disk is full or failing.
         """
-        self._add(window, spec, self._write(spec, row, values), values.nbytes)
+        self._write(spec, row, values)
+        self._add(window, spec, sums(values, row * spec.width), values.nbytes)
 
     def put_sequences(
         self,
@@ -146,10 +147,10 @@ class FileSink:
         apart = (places[1:] != places[:-1] + counts[:-1]) | (first[1:] != first[:-1] + counts[:-1])
         edges = [0, *(np.flatnonzero(apart) + 1).tolist(), len(places)]
         starts, begins, ends = places.tolist(), first.tolist(), (first + counts).tolist()
-        total: Sums = (0, 0)
         for start, stop in itertools.pairwise(edges):
-            total = add(total, self._write(spec, starts[start], values[begins[start] : ends[stop - 1]]))
-        self._add(window, spec, total, int(counts.sum()) * spec.width * spec.dtype.itemsize)
+            self._write(spec, starts[start], values[begins[start] : ends[stop - 1]])
+        found = sums_of_rows(values, first, places, counts)
+        self._add(window, spec, found, int(counts.sum()) * spec.width * spec.dtype.itemsize)
 
     def finish(self, window: int, overflowed: int, read: Sums | None = None) -> None:
         """Tell that all rows of a window have been put; it is recorded within half a minute.
@@ -210,13 +211,11 @@ class FileSink:
         self._recorder = Recorder(self._system, self._made, check, pace)
         self._writeback = Writeback(self._made.fd)
 
-    def _write(self, spec: DatasetSpec, row: int, values: Array) -> Sums:
-        first = row * spec.width
-        position = self._made.header.offsets[spec.name] + first * spec.dtype.itemsize
+    def _write(self, spec: DatasetSpec, row: int, values: Array) -> None:
+        position = self._made.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
         with self._told():
             write_all(self._system, self._made.fd, values.reshape(-1).view(np.uint8).data, position)
         self._writeback.wrote(values.nbytes)
-        return sums(values, first)
 
     def _add(self, window: int, spec: DatasetSpec, found: Sums, size: int) -> None:
         place = self._places[spec.name]

@@ -243,17 +243,22 @@ static PyObject *copy_rows(PyObject *module, PyObject *arguments) {
     return agree ? Py_NewRef(Py_None) : NULL;
 }
 
-/* The two sums of elements of one size, in blocks whose places fit a short loop. See checksums.py. */
+/* The two sums of elements of one size, see checksums.py; in blocks, so that a place takes 32 bits and is multiplied
+   with an element in one instruction. */
+#define BLOCK ((Py_ssize_t)1 << 20)
 #define SUMS_OF(type)                                                                                                  \
     static void sums_of_##type(const void *from, Py_ssize_t count, uint64_t *first, uint64_t *second) {                \
         const type *words = from;                                                                                      \
-        uint64_t plain = 0, weighted = 0;                                                                              \
-        for (Py_ssize_t at = 0; at < count; at++) {                                                                    \
-            uint64_t word = words[at];                                                                                 \
-            plain += word;                                                                                             \
-            weighted += (uint64_t)(at + 1) * word;                                                                     \
+        *first = *second = 0;                                                                                          \
+        for (Py_ssize_t start = 0; start < count; start += BLOCK, words += BLOCK) {                                    \
+            uint64_t plain = 0, weighted = 0;                                                                          \
+            uint32_t length = (uint32_t)(count - start < BLOCK ? count - start : BLOCK);                               \
+            for (uint32_t at = 0; at < length; at++) {                                                                 \
+                plain += words[at];                                                                                    \
+                weighted += (uint64_t)(at + 1) * words[at];                                                            \
+            }                                                                                                          \
+            *first += plain, *second += weighted + (uint64_t)start * plain;                                            \
         }                                                                                                              \
-        *first = plain, *second = weighted;                                                                            \
     }
 
 SUMS_OF(uint8_t)
@@ -261,35 +266,54 @@ SUMS_OF(uint16_t)
 SUMS_OF(uint32_t)
 SUMS_OF(uint64_t)
 
+typedef void (*Summing)(const void *, Py_ssize_t, uint64_t *, uint64_t *);
+
+static Summing summing(Py_ssize_t size) {
+    return size == 1   ? sums_of_uint8_t
+           : size == 2 ? sums_of_uint16_t
+           : size == 4 ? sums_of_uint32_t
+           : size == 8 ? sums_of_uint64_t
+                       : NULL;
+}
+
+/* Stretches of rows of `width` elements, each with the row that it has in the whole array. */
 static PyObject *sums(PyObject *module, PyObject *arguments) {
     (void)module;
-    Py_buffer values;
-    Py_ssize_t size;
-    if (!PyArg_ParseTuple(arguments, "y*n", &values, &size))
+    Py_buffer values, from, to, counts;
+    Py_ssize_t size, width;
+    if (!PyArg_ParseTuple(arguments, "y*nny*y*y*", &values, &size, &width, &from, &to, &counts))
         return NULL;
-    void (*run)(const void *, Py_ssize_t, uint64_t *, uint64_t *) = size == 1   ? sums_of_uint8_t
-                                                                     : size == 2 ? sums_of_uint16_t
-                                                                     : size == 4 ? sums_of_uint32_t
-                                                                     : size == 8 ? sums_of_uint64_t
-                                                                                 : NULL;
+    Summing run = summing(size);
+    Py_ssize_t stretches = counts.len / 8, row = size * width;
+    int agree = run && width > 0 && (uintptr_t)values.buf % (size_t)size == 0 && from.len / 8 == stretches &&
+                to.len / 8 == stretches;
+    for (Py_ssize_t at = 0; agree && at < stretches; at++) {
+        int64_t first = ((const int64_t *)from.buf)[at], count = ((const int64_t *)counts.buf)[at];
+        agree = first >= 0 && count >= 0 && count <= values.len / row && first <= values.len / row - count;
+    }
     uint64_t first = 0, second = 0;
-    int fits = run && values.len % size == 0 && (uintptr_t)values.buf % (size_t)size == 0;
-    if (fits) {
+    if (agree) {
         Py_BEGIN_ALLOW_THREADS
-        run(values.buf, values.len / size, &first, &second);
+        for (Py_ssize_t at = 0; at < stretches; at++) {
+            uint64_t plain, weighted, place = (uint64_t)((const int64_t *)to.buf)[at] * (uint64_t)width;
+            run((const char *)values.buf + ((const int64_t *)from.buf)[at] * row,
+                (Py_ssize_t)((const int64_t *)counts.buf)[at] * width, &plain, &weighted);
+            first += plain, second += weighted + place * plain;
+        }
         Py_END_ALLOW_THREADS
     } else {
-        PyErr_SetString(PyExc_ValueError, "expected aligned elements of 1, 2, 4 or 8 bytes");
+        PyErr_SetString(PyExc_ValueError, "a stretch of rows lies outside its array, or its elements are not 1 to 8 bytes");
     }
-    PyBuffer_Release(&values);
-    return fits ? Py_BuildValue("KK", (unsigned long long)first, (unsigned long long)second) : NULL;
+    PyBuffer_Release(&values), PyBuffer_Release(&from), PyBuffer_Release(&to), PyBuffer_Release(&counts);
+    return agree ? Py_BuildValue("KK", (unsigned long long)first, (unsigned long long)second) : NULL;
 }
 
 static PyMethodDef METHODS[] = {
     {"copy_rows", copy_rows, METH_VARARGS,
      "copy_rows(source, source_rows, target, target_rows, counts, row_bytes): copy stretches of rows."},
     {"kinds", kinds, METH_NOARGS, "kinds() -> [(name, lanes, pair)]: what this processor runs, the widest last."},
-    {"sums", sums, METH_VARARGS, "sums(values, itemsize) -> (first, second): the checksums of checksums.py."},
+    {"sums", sums, METH_VARARGS,
+     "sums(values, itemsize, width, rows, places, counts) -> (first, second): checksums of stretches of rows."},
     {"unroll", unroll, METH_VARARGS,
      "unroll(kind, features, units, rows, steps, cell_clip, panels, bias, peepholes, live, inputs, hidden_now, cell_now, "
      "hidden, cell, input_gate, forget_gate, candidate, output_gate, scratch): run a tile, see compiled.py."},
