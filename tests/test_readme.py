@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from rnnstates_cli.main import BUG, EXIT_CODES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,7 +70,7 @@ def run(command, folder):
 
 def test_every_session_prints_what_readme_says(place):
     commands = list(sessions())
-    assert len(commands) == 8
+    assert len(commands) == 10
     for command, printed in commands:
         assert normal(run(command, place)) == normal(printed), command
 
@@ -109,6 +112,23 @@ def test_the_demo_runs_twice(place):
         )
         assert done.returncode == 0, done.stderr
         assert "cell: 400 x 64 x 24 float32" in done.stdout
+
+
+def test_the_commands_that_go_on_do(place):
+    np.save(place / "big.npy", np.ones((20, 5, 3), np.float32))
+    np.save(place / "lengths.npy", np.arange(20) % 6)
+    lines = [line for line in "\n".join(of_kind("sh")).splitlines() if line.startswith("rnnstates")]
+    assert len(lines) == 2
+    # Done before its time is over, so there is nothing to go on with.
+    for line, code in zip(lines, (0, 73), strict=True):
+        words = shlex.split(line, comments=True)[1:]
+        done = subprocess.run([sys.executable, "-m", "rnnstates_cli.main", *words], cwd=place, capture_output=True)
+        assert done.returncode == code, done.stderr
+
+
+def test_the_exit_codes_are_those_that_are_told():
+    told = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), re.M)
+    assert {int(code) for code in told} == {0, BUG, *EXIT_CODES.values()}
 
 
 def test_every_file_that_readme_links_to_exists():
