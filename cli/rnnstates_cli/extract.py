@@ -89,7 +89,7 @@ def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None
         return
     with suppress(rnnstates.RnnstatesError, MemoryError):
         found = rnnstates.status(output)
-        if found["state"] == "stopped" and found["windows"]:
+        if found["state"] == "stopped" and found.get("windows"):
             click.echo(
                 f"note: {found['windows']} of {found['windows_in_all']} windows are finished and kept beside {output}; "
                 f"'rnnstates clean {shlex.quote(output)}' throws them away. To go on:\n  {command}",

@@ -42,7 +42,8 @@ def identity(job: Job, provenance: str) -> dict[str, Any]:
     known["initial_state"] = None if job.initial is None else job.initial.identity
     known["layout"], known["padding"] = job.shape.layout, job.shape.padding
     known.pop("initial_state_file")
-    return known
+    # As a journal gives it back.
+    return dict(json.loads(json.dumps(known, default=str)))
 
 
 def _digest(*parts: Any) -> str:

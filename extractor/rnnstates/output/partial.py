@@ -7,7 +7,7 @@ ends a run, the one is never there without being whole and never without the oth
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial as fixed
 from typing import Any, NamedTuple
 
@@ -143,23 +143,24 @@ def check_ours(names: Names) -> None:
 
 def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
     discard(system, names)
-    fd = system.open(names.fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR)
-    try:
+    with ExitStack() as opened:
+        opened.callback(_discard_quietly, system, names)
+        fd = system.open(names.fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+        opened.callback(system.close, fd)
         header = _made(system, fd, wanted)
         journal = JournalFile.create(system, names.journal, header, wanted.session)
-        try:
-            journal.sync()
-            system.rename(names.fresh, names.partial)
-            system.sync_directory(names.partial.parent)
-        except BaseException:
-            journal.close()
-            raise
-    except BaseException:
-        system.close(fd)
-        with suppress(OSError):
-            discard(system, names)
-        raise
+        opened.callback(journal.close)
+        journal.sync()
+        system.rename(names.fresh, names.partial)
+        system.sync_directory(names.partial.parent)
+        opened.pop_all()
     return Partial(fd, header, journal, {})
+
+
+def _discard_quietly(system: System, names: Names) -> None:
+    """Leave nothing of a run that could not begin; why it could not is told."""
+    with suppress(OSError):
+        discard(system, names)
 
 
 def _made(system: System, fd: int, wanted: Wanted) -> Header:
@@ -189,23 +190,22 @@ def _has_holes(contents: Contents, spec: DatasetSpec) -> bool:
 
 def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Partial | None:
     """Open what is there; None, and a word about it, where it is not whole."""
-    fd = system.open(names.partial, os.O_RDWR)
-    try:
+    with ExitStack() as opened:
+        fd = system.open(names.partial, os.O_RDWR)
+        opened.callback(system.close, fd)
         if not _fits(known.header, wanted.contents) or not _rest_is_whole(system, fd, known.header):
             logger.warning("%s: is damaged; the run starts over.", names.partial)
-            system.close(fd)
             return None
-        journal = JournalFile.go_on(system, names.journal, known, wanted.session)
         if known.torn:
             logger.warning("%s: its end is not whole and is dropped; what it told is computed again.", names.journal)
+        journal = JournalFile.go_on(system, names.journal, known, wanted.session)
+        opened.callback(journal.close)
         found = Partial(fd, known.header, journal, dict(known.windows))
         if wanted.verify:
             _verify(system, names, wanted.contents, found)
-        logger.info("%s: %d of %d windows are finished; the run goes on.", names.partial, len(found.windows),
-                    known.header.windows)  # fmt: skip
-    except BaseException:
-        system.close(fd)
-        raise
+        opened.pop_all()
+    in_all = known.header.windows
+    logger.info("%s: %d of %d windows are finished; the run goes on.", names.partial, len(found.windows), in_all)
     return found
 
 

@@ -28,9 +28,9 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         In JSON types: ``output``; ``state`` (``finished``, ``running``, ``stopped`` or ``absent``); of a run that is
-        not finished ``windows`` and ``windows_in_all``, ``steps`` and ``steps_in_all`` (valid ones), ``rate`` (steps
-        a second of its last session; None where that finished nothing), ``bytes`` (on disk) and ``command``; of one
-        that is running ``holder``.
+        not finished and whose journal can be read ``windows`` and ``windows_in_all``, ``steps`` and ``steps_in_all``
+        (valid ones), ``rate`` (steps a second of its last session; None where that finished nothing), ``bytes`` (on
+        disk) and ``command``; of one that is running ``holder``.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     if journal is not None and names.partial.exists():
         about |= {"state": "running" if "holder" in about else "stopped"}
         about |= _progress(journal) | {"bytes": names.partial.stat().st_blocks * 512}
+    elif names.partial.exists():
+        about["state"] = "running" if "holder" in about else "stopped"
     elif os.path.lexists(names.output) and "holder" not in about:
         open_states(names.output).close()
         about["state"] = "finished"

@@ -206,7 +206,8 @@ class FileSink:
         return False
 
     def _open(self, wanted: Wanted, check: Callable[[], None], pace: Pace) -> None:
-        self._made: Partial = open_partial(self._system, self._names, wanted)
+        signed = wanted._replace(session=str(self._run_lock.holder))
+        self._made: Partial = open_partial(self._system, self._names, signed)
         self.windows = self._made.windows
         self._recorder = Recorder(self._system, self._made, check, pace)
         self._writeback = Writeback(self._made.fd)

@@ -29,7 +29,7 @@ def fingerprint(network: Network) -> str:
     return digest.hexdigest()
 
 
-def _parts(value: Any) -> Iterator[bytes]:
+def _parts(value: Any) -> Iterator[bytes | memoryview]:
     """Yield a value's parts, each behind what it is."""
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
@@ -38,7 +38,7 @@ def _parts(value: Any) -> Iterator[bytes]:
                 yield from _parts(getattr(value, field.name))
     elif isinstance(value, np.ndarray):
         yield f"{value.dtype.str} {value.shape} ".encode()
-        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data.tobytes()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
     elif isinstance(value, Mapping):
         for name in sorted(value):
             yield f"\n[{name}] ".encode()
