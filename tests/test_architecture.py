@@ -129,6 +129,7 @@ MAY_IMPORT = {
         "numpy",
         "h5py",
         "arrays",
+        "checksums",
         "errors",
         "hdf5_guard",
         "network",

@@ -8,7 +8,7 @@ Model       ``--weights --layer --units --seed --forget-bias --convention --acti
             --cell-clip --projection-clip --initial-state --save-weights``
 Output      ``--states --pool --layout --dtype --force``
 Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
-            --no-timestamps --sample --full``
+            --no-timestamps --sample --quick --full``
 ==========  ==================================================================================================
 """
 
@@ -176,6 +176,8 @@ _VERIFY = (
             help="Sequences to recompute, the longest and the shortest among them; 0 for none."),
     _option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N", group="Run",
             help="Which the others are."),
+    _option("--full/--quick", default=True, show_default=True, group="Run",
+            help="Look at every byte and value, or at what is there, its lengths and the sample only."),
     json_option,
 )  # fmt: skip
 

@@ -11,6 +11,13 @@ from .options import GroupedCommand, verify_options
 __all__ = ["verify"]
 
 
+BYTES = {
+    "right": "every byte as it was written",
+    "absent": "no checksums",
+    "not looked at": "bytes not looked at",
+}
+
+
 @click.command(
     cls=GroupedCommand,
     short_help="Check OUTPUT, and recompute a sample of it in float64.",
@@ -18,14 +25,15 @@ __all__ = ["verify"]
 )
 @click.argument("output", metavar="OUTPUT")
 @verify_options
-def verify(output: str, *, as_json: bool, **options: Any) -> str:
+def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str:
     """Check that OUTPUT, which extract wrote, is complete and consistent, and recompute a sample of it in float64.
 
-    Input and weights are those that OUTPUT names. Exits with 65 when something is wrong.
+    Every byte is held against the checksums in OUTPUT. Input and weights are those that OUTPUT names. Exits with 65
+    when something is wrong, and for an OUTPUT that is not finished.
     """
     import rnnstates
 
-    found = rnnstates.verify(output, **options)
+    found = rnnstates.verify(output, quick=not full, **options)
     for note in found["notes"]:
         click.echo(f"note: {note}", err=True)
     if found["reason"]:
@@ -34,7 +42,8 @@ def verify(output: str, *, as_json: bool, **options: Any) -> str:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
-    yield f"{found['file']}: complete; {found['sequences']} sequences, {found['steps']} steps"
+    size = f"{found['sequences']} sequences, {found['steps']} steps"
+    yield f"{found['file']}: complete; {size}; {BYTES[found['checksums']]}"
     recomputed = f"in {len(found['recomputed'])} sequences recomputed in float64"
     if found["precision"] == "bfloat16":
         recomputed = f"against the exact states, {recomputed}"

@@ -14,7 +14,18 @@ import numpy.typing as npt
 from ..checksums import Sums, add, sums
 from .format import DatasetSpec, Shape
 
-__all__ = ["INTEGRITY", "MEANING", "REST", "REST_BYTES", "SUMS", "Read", "digest_rest", "window_slice", "window_sums"]
+__all__ = [
+    "INTEGRITY",
+    "MEANING",
+    "REST",
+    "REST_BYTES",
+    "SUMS",
+    "Read",
+    "digest_rest",
+    "outside",
+    "window_slice",
+    "window_sums",
+]
 
 INTEGRITY = "integrity"
 SUMS, REST = f"{INTEGRITY}/sums", f"{INTEGRITY}/rest"
@@ -71,13 +82,14 @@ def digest_rest(read: Read, size: int, stretches: Iterable[tuple[int, int]]) -> 
         First byte and length of what is left out, in any order; they do not overlap.
     """
     digest = hashlib.sha256()
-    for start, stop in _between(size, stretches):
+    for start, stop in outside(size, stretches):
         for at in range(start, stop, AT_ONCE):
             digest.update(read(min(AT_ONCE, stop - at), at))
     return digest.hexdigest()
 
 
-def _between(size: int, stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def outside(size: int, stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield what lies in a file beside some stretches: (first byte, one past the last)."""
     at = 0
     for start, length in sorted((start, length) for start, length in stretches if length):
         if start > at:

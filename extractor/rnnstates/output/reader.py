@@ -13,7 +13,7 @@ from .integrity import INTEGRITY
 from .names import PARTIAL
 from .states import States, read_attributes
 
-__all__ = ["is_states_file", "open_states"]
+__all__ = ["is_states_file", "open_states", "open_unfinished"]
 
 ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
@@ -46,6 +46,11 @@ def open_states(path: str | os.PathLike[str]) -> States:
     """
     if Path(path).name.endswith(PARTIAL):
         raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Run the command again.")
+    return open_unfinished(path)
+
+
+def open_unfinished(path: str | os.PathLike[str]) -> States:
+    """Open a file of any name, whose states may not all be there; else as ``open_states`` does."""
     file = open_hdf5(path, BadStates)
     try:
         return _states(file, str(path))
@@ -68,6 +73,11 @@ def _states(file: h5py.File, where: str) -> States:
     named = {
         name: found
         for name, found in datasets(file, where, BadStates)
-        if not found.is_scale and not name.startswith(INTEGRITY + "/")
+        if not _is_scale(found) and not name.startswith(INTEGRITY + "/")
     }
     return States(named, read_attributes(file), file)
+
+
+def _is_scale(dataset: h5py.Dataset) -> bool:
+    """Tell whether a dataset names a dimension; HDF5's own H5DSis_scale frees memory twice over a damaged mark."""
+    return bool(dataset.attrs.get("CLASS") == b"DIMENSION_SCALE")

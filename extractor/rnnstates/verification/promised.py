@@ -23,7 +23,7 @@ ADVICE = "The file is damaged or was edited; make it again."
 PADDINGS = ("post", "pre")
 GROUP_ATTRIBUTES = ("cell_type", "direction", "units")
 # What provenance has said since there has been a verify.
-NEEDED = ("allow_nonfinite", "dtype", "hidden_widths", "ids", "initial_state_file")
+NEEDED = ("allow_nonfinite", "dtype", "hidden_widths", "ids", "initial_state_file", "precision")
 
 
 class Part(NamedTuple):

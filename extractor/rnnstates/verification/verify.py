@@ -1,9 +1,11 @@
-"""verify(): the account is read, every value looked at, a sample computed again."""
+"""verify(): the account is read, every byte and value looked at, a sample computed again."""
 
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple
+
+import h5py
 
 from ..errors import BadStates, OptionError, OutputError
 from ..hdf5_guard import open_hdf5
@@ -19,10 +21,12 @@ from .given import Given, NotFound
 from .promised import Promise, read_promise
 from .recomputing import Original, Rows, choose_rows
 from .tolerance import PRECISIONS
+from .unfinished import refuse_unfinished
+from .whole_file import DAMAGED, check_bytes
 
 __all__ = ["verify"]
 
-DAMAGED = "The file was damaged or edited after it was made; make it again."
+WITHOUT = "{}: has no checksums, because it was made before files had them; its values alone were looked at."
 DIFFERENT = "The file was damaged or edited, or input or weights are not those it was made from; make it again."
 
 
@@ -31,6 +35,7 @@ def verify(
     *,
     sample: int = 16,
     seed: int = 0,
+    quick: bool = False,
     inputs: Any = None,
     weights: Any = None,
     initial_state: Any = None,
@@ -44,10 +49,10 @@ def verify(
 ) -> dict[str, Any]:
     """Check that a states file is complete and consistent, and compute a sample of it again in float64.
 
-    Every value is looked at: padding must be zero, states finite, pooled values those of the stored states. Then some
-    sequences are computed again from the input and the weights that the file names. What is not to be found is no
-    fault of the file: the answer says why nothing was recomputed. Memory is that of one block of states and of the
-    longest sequence of the sample.
+    Every byte is held against the checksums in the file, and every value looked at: padding must be zero, states
+    finite, pooled values those of the stored states. Then some sequences are computed again from the input and the
+    weights that the file names. What is not to be found is no fault of the file: the answer says why nothing was
+    recomputed. Memory is that of one block of states and of the longest sequence of the sample.
 
     Parameters
     ----------
@@ -57,6 +62,9 @@ def verify(
         How many sequences to recompute, the longest and the shortest that is not empty among them; 0 for none.
     seed : int
         Which sequences the others are.
+    quick : bool
+        Look at what the file holds, its lengths and the sample only; bytes and values that are damaged elsewhere are
+        not found.
     inputs : path, array or None
         What the states were made from; None for the path in the file.
     weights : path, Network or None
@@ -69,7 +77,8 @@ def verify(
     Returns
     -------
     dict
-        In JSON types: ``file``, ``sequences``, ``steps`` (valid ones), ``precision``, ``datasets`` (by name:
+        In JSON types: ``file``, ``sequences``, ``steps`` (valid ones), ``precision``, ``checksums`` (``right``;
+        ``absent`` in a file that was made before there were any; ``not looked at`` when quick), ``datasets`` (by name:
         ``recomputed`` and ``pooled``, the largest absolute differences from the states recomputed and from the pooling
         of the stored states, None where nothing was compared), ``recomputed`` (numbers of the sequences), ``reason``
         (why there are none, else None), ``notes``.
@@ -77,7 +86,8 @@ def verify(
     Raises
     ------
     BadStates
-        The file is incomplete, inconsistent or wrong; with the datasets and sequences.
+        The file is incomplete, inconsistent or wrong; with the datasets and sequences. Or it is not finished; with how
+        far it is, and what is damaged of that.
     BadInput, BadWeights
         What the file names is there, but is not what the states were made from.
     MissingInput
@@ -93,8 +103,8 @@ def verify(
     >>> inputs = np.ones((2, 10, 8))
     >>> rnnstates.extract(inputs, [10, 6], output=folder / "out.h5").close()
     >>> answer = verify(folder / "out.h5", inputs=inputs)
-    >>> answer["recomputed"], answer["datasets"]["hidden"]["recomputed"] < 1e-6
-    ([0, 1], True)
+    >>> answer["checksums"], answer["recomputed"], answer["datasets"]["hidden"]["recomputed"] < 1e-6
+    ('right', [0, 1], True)
     """
     if sample < 0:
         raise OptionError(f"--sample {sample}: expected 0 or more.")
@@ -107,11 +117,15 @@ def verify(
     said = {name: value for name, value in options.items() if value is not None}
     given = Given(inputs, weights, initial_state, said)
     where = os.fspath(path)
+    refuse_unfinished(where, quick=quick)
     with ExitStack() as closing:
-        states, promise = _open(where, closing)
-        pooled = _consistent(where, states, promise)
+        file, states, promise = _open(where, closing)
+        checksums = "not looked at" if quick else "right" if check_bytes(where, file, states, promise) else "absent"
+        pooled = {} if quick else _consistent(where, states, promise)
         recomputed = _sample(where, states, promise, given, rows=choose_rows(states.lengths, sample, seed))
-        return _answer(where, states, promise, pooled, recomputed)
+        if checksums == "absent":
+            recomputed.notes.insert(0, WITHOUT.format(where))
+        return _answer(where, states, promise, pooled, recomputed) | {"checksums": checksums}
 
 
 class _Sample(NamedTuple):
@@ -123,16 +137,16 @@ class _Sample(NamedTuple):
     notes: list[str]
 
 
-def _open(where: str, closing: ExitStack) -> tuple[States, Promise]:
+def _open(where: str, closing: ExitStack) -> tuple[h5py.File, States, Promise]:
     with reading(where, BadStates):
         states = closing.enter_context(open_states(where))
         file = closing.enter_context(open_hdf5(where, BadStates))
-    promise = read_promise(states, file, where)
+        promise = read_promise(states, file, where)
     if (precision := states.provenance["precision"]) not in PRECISIONS:
         raise BadStates(
             f"{where}: was computed in '{precision}'; this rnnstates judges {', '.join(PRECISIONS)}. Update it."
         )
-    return states, promise
+    return file, states, promise
 
 
 def _consistent(where: str, states: States, promise: Promise) -> dict[str, float]:

@@ -1,0 +1,103 @@
+"""What ``verify`` says of an output that is not finished: how far it is, and whether what is there is right."""
+
+from typing import NoReturn
+
+from ..errors import BadStates, MissingInput
+from ..hdf5_guard import open_hdf5
+from ..output.integrity import REST_BYTES, digest_rest
+from ..output.journal import Header, Journal
+from ..output.journal_file import read_journal
+from ..output.lock import holder_of, is_held
+from ..output.names import PARTIAL, Names, names_of
+from ..output.reader import open_unfinished
+from ..sources.hdf5 import reading
+from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, shape_of, told
+from .promised import read_promise
+from .raw_file import RawFile, open_raw
+
+__all__ = ["refuse_unfinished"]
+
+GO_ON = "Run the command again to go on with the others."
+LAST = "Run the command again to finish it."
+AGAIN = "Run the command again with --verify, which computes those once more and goes on."
+OVER = "Run the command again; it starts over."
+
+
+def refuse_unfinished(where: str, *, quick: bool) -> None:
+    """Hold the finished windows of an unfinished output against the journal; a finished or absent one is left alone.
+
+    Parameters
+    ----------
+    where : str
+        The output, or its ``.partial``.
+    quick : bool
+        Tell how far it is, and read no states.
+
+    Raises
+    ------
+    BadStates
+        It is not finished; with what is damaged of it.
+    MissingInput
+        The journal cannot be read.
+    """
+    names = names_of(where.removesuffix(PARTIAL))
+    if not names.partial.is_file() or (names.output.exists() and not where.endswith(PARTIAL)):
+        return
+    try:
+        journal = read_journal(names.journal)
+    except OSError as reason:
+        raise MissingInput(f"{names.journal}: cannot be read ({reason.strerror}).") from reason
+    if journal is None:
+        raise BadStates(
+            f"{names.output}: not finished: {names.partial} is there, but its journal is missing or damaged, so that "
+            f"nothing of it is known to be finished. {OVER}"
+        )
+    _refuse(names, journal, quick=quick)
+
+
+def _refuse(names: Names, journal: Journal, *, quick: bool) -> NoReturn:
+    header, count = journal.header, len(journal.windows)
+    damage, elsewhere = ({}, False) if quick else _damage(names, journal)
+    far = f"{names.output}: not finished: {count} of {header.windows} windows are"
+    if is_held(names.lock):
+        holder = holder_of(names.lock)
+        advice = f"A run is at work{f' ({holder})' if holder else ''}; wait for it."
+    elif elsewhere:
+        advice = OVER
+    elif damage:
+        advice = AGAIN
+    else:
+        advice = LAST if count == header.windows else GO_ON
+    if damage or elsewhere:
+        raise BadStates(f"{far}, but {'; '.join([*told(damage), *[ELSEWHERE] * elsewhere])}. {advice}")
+    raise BadStates(f"{far}{'' if quick or not count else ', each as it was written'}. {advice}")
+
+
+def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
+    """Look at every byte that is known to be written; gives the damaged windows, and whether there is more."""
+    where, header = str(names.partial), journal.header
+    with reading(where, BadStates), open_raw(where) as raw:
+        if not _rest_is_whole(raw, header):
+            return {}, True
+        with open_unfinished(where) as states, open_hdf5(where, BadStates) as file:
+            promise = read_promise(states, file, where)
+            datasets, grid = located(states, promise), Grid(shape_of(states, promise), header.window_rows)
+        if isinstance(datasets, str) or not _fits(header, datasets, grid):
+            return {}, True
+        written = {number: dict(zip(header.offsets, of.sums, strict=True)) for number, of in journal.windows.items()}
+        return damaged_windows(raw, datasets, grid, written), False
+
+
+def _rest_is_whole(raw: RawFile, header: Header) -> bool:
+    if raw.size != header.size:
+        return False
+    stored = raw.read(REST_BYTES, header.rest_at).hex()
+    return stored == header.rest == digest_rest(raw.read, raw.size, header.apart)
+
+
+def _fits(header: Header, datasets: list[Located], grid: Grid) -> bool:
+    """Tell whether a journal is about this file."""
+    windows = -(-grid.shape.sequences // grid.window_rows)
+    found = [(spec.name, offset, spec.nbytes) for spec, offset in datasets]
+    said = [(name, offset, size) for (name, offset), size in zip(header.offsets.items(), header.sizes, strict=True)]
+    return found == said and windows == header.windows

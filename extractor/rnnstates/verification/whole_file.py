@@ -1,0 +1,145 @@
+"""Whether every byte of a finished file is the one that was written, by the checksums that lie in it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BadStates
+from ..hdf5_guard import check_dataset, find
+from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
+from ..output.states import States
+from ..sources.hdf5 import reading
+from .digests import ELSEWHERE, Grid, Located, damaged_windows, located, shape_of, told
+from .findings import shortened
+from .promised import Promise
+from .raw_file import RawFile, open_raw
+
+__all__ = ["DAMAGED", "check_bytes"]
+
+DAMAGED = "The file was damaged or edited after it was made; make it again."
+# By which a file that has had checksums is known, whatever became of the group's name.
+MARK = MEANING[:60].encode()
+AT_ONCE = 2**20
+
+
+class _Stored(NamedTuple):
+    """The group ``integrity``.
+
+    Parameters
+    ----------
+    grid : Grid
+    names : list of str
+        Of the datasets, in the order of their sums.
+    sums : uint64 [windows, datasets, 2]
+    rest : str
+        Hexadecimal.
+    places : list of (int, int)
+        First byte and length of both in the file.
+    """
+
+    grid: Grid
+    names: list[str]
+    sums: npt.NDArray[np.uint64]
+    rest: str
+    places: list[tuple[int, int]]
+
+
+def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -> bool:
+    """Hold every byte of a file against its checksums.
+
+    Returns
+    -------
+    bool
+        False where it has none, because it was made before files had them.
+
+    Raises
+    ------
+    BadStates
+        Bytes are not as they were written, with dataset and sequences; or the checksums themselves are damaged.
+    """
+    with reading(where, BadStates), open_raw(where) as raw:
+        found = located(states, promise)
+        group = find(file, INTEGRITY, where, BadStates)
+        if group is None and not (isinstance(found, list) and _has_mark(raw, found)):
+            return False
+        if isinstance(found, str):
+            raise BadStates(
+                f"{where}: '{found}' does not lie in the file in one piece, as it was written; its checksums say "
+                f"nothing of it. {DAMAGED}"
+            )
+        stored = _read(group, where, found, Grid(shape_of(states, promise), 1))
+        wrong = _wrong(raw, found, stored)
+    if wrong:
+        raise BadStates(f"{where}: {'; '.join(wrong)}. {DAMAGED}")
+    return True
+
+
+def _wrong(raw: RawFile, datasets: list[Located], stored: _Stored) -> list[str]:
+    written = {
+        number: dict(zip(stored.names, map(tuple, of_window), strict=True))
+        for number, of_window in enumerate(stored.sums.tolist())
+    }
+    wrong = told(damaged_windows(raw, datasets, stored.grid, written))
+    if digest_rest(raw.read, raw.size, [*_places(datasets), *stored.places]) != stored.rest:
+        wrong.append(ELSEWHERE)
+    return wrong
+
+
+def _places(datasets: list[Located]) -> list[tuple[int, int]]:
+    return [(offset, spec.nbytes) for spec, offset in datasets]
+
+
+def _has_mark(raw: RawFile, datasets: list[Located]) -> bool:
+    """Tell whether a file without ``integrity`` has had one: what it means is written elsewhere than its name."""
+    for start, stop in outside(raw.size, _places(datasets)):
+        for at in range(start, stop, AT_ONCE):
+            if MARK in raw.read(min(AT_ONCE + len(MARK), stop - at), at):
+                return True
+    return False
+
+
+def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Stored:
+    """Read the group, as far as it is what a run writes.
+
+    Raises
+    ------
+    BadStates
+    """
+    if not isinstance(group, h5py.Group):
+        raise BadStates(f"{where}: has had checksums, but there is no group '{INTEGRITY}' any more. {DAMAGED}")
+    parts: dict[str, Any] = {path: find(group, path.rpartition("/")[2], where, BadStates) for path in (SUMS, REST)}
+    rows, names = group.attrs.get("window_rows"), np.atleast_1d(group.attrs.get("datasets", []))
+    called = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
+    if wrong := list(_misshapen(parts, rows, called, datasets, grid)):
+        raise BadStates(f"{where}: its checksums are damaged: {'; '.join(shortened(wrong))}. {DAMAGED}")
+    sums, rest = (parts[path] for path in (SUMS, REST))
+    return _Stored(
+        grid._replace(window_rows=int(rows)), called, sums[()], rest[()].tobytes().hex(),
+        [(part.id.get_offset() or 0, part.nbytes) for part in (sums, rest)],
+    )  # fmt: skip
+
+
+def _misshapen(
+    parts: dict[str, Any], rows: Any, called: list[str], datasets: list[Located], grid: Grid
+) -> Iterator[str]:
+    names = [spec.name for spec, _ in datasets]
+    if called != names:
+        yield f"they are of {', '.join(called) or 'no datasets'}; expected {', '.join(names)}"
+    if not isinstance(rows, np.integer) or rows < 1:
+        yield f"window_rows is {rows}; expected 1 or more"
+        return
+    windows = -(-grid.shape.sequences // int(rows))
+    expected = {SUMS: ((windows, len(names), 2), np.dtype("<u8")), REST: ((REST_BYTES,), np.dtype("u1"))}
+    for path, (shape, dtype) in expected.items():
+        part = parts[path]
+        if not isinstance(part, h5py.Dataset):
+            yield f"dataset '{path}' is missing"
+        elif part.shape != shape or part.dtype != dtype:
+            yield f"dataset '{path}' has shape {part.shape} and dtype {part.dtype}; expected {shape} and {dtype}"
+        else:
+            check_dataset(part, f"'{path}'", BadStates)
+            if part.nbytes and part.id.get_offset() is None:
+                yield f"dataset '{path}' does not lie in the file in one piece"
