@@ -1,6 +1,6 @@
 """Whether the bytes of states are those that were written: each window of each dataset against its stored sums."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -58,17 +58,19 @@ def located(states: States, promise: Promise) -> list[Located] | str:
 
 
 def damaged_windows(
-    raw: RawFile, datasets: Iterable[Located], grid: Grid, written: Mapping[int, Mapping[str, Sums]]
+    raw: RawFile, datasets: Sequence[Located], grid: Grid, windows: Sequence[int], written: Callable[[int, int], Sums]
 ) -> Damage:
     """Find the windows whose bytes do not have the sums they were written with.
 
     Parameters
     ----------
     raw : RawFile
-    datasets : iterable of Located
+    datasets : sequence of Located
     grid : Grid
-    written : mapping
-        From the number of each window that is looked at to the sums of each dataset, by name.
+    windows : sequence of int
+        The numbers of those that are looked at, the least first.
+    written : callable
+        Gives the sums of a window, by its number, of a dataset, by its place among them.
 
     Returns
     -------
@@ -76,11 +78,11 @@ def damaged_windows(
         By dataset, those with damage only.
     """
     damage: Damage = {}
-    for dataset in datasets:
-        for number in sorted(written):
+    for place, dataset in enumerate(datasets):
+        for number in windows:
             sequences = window_slice(grid.shape, number, grid.window_rows)
             found = _sums(raw, dataset, grid.shape.rows_of(dataset.spec, sequences))
-            if found != written[number][dataset.spec.name]:
+            if found != written(number, place):
                 _note(damage.setdefault(dataset.spec.name, []), sequences)
     return damage
 

@@ -38,9 +38,11 @@ def refuse_unfinished(where: str, *, quick: bool) -> None:
     BadStates
         It is not finished; with what is damaged of it.
     MissingInput
-        The journal cannot be read.
+        The journal cannot be read, or there is no such ``.partial``.
     """
     names = names_of(where.removesuffix(PARTIAL))
+    if where.endswith(PARTIAL) and not names.partial.exists():
+        raise MissingInput(f"{where}: no such file; expected a states file.")
     if not names.partial.is_file() or (names.output.exists() and not where.endswith(PARTIAL)):
         return
     try:
@@ -84,8 +86,8 @@ def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
             datasets, grid = located(states, promise), Grid(shape_of(states, promise), header.window_rows)
         if isinstance(datasets, str) or not _fits(header, datasets, grid):
             return {}, True
-        written = {number: dict(zip(header.offsets, of.sums, strict=True)) for number, of in journal.windows.items()}
-        return damaged_windows(raw, datasets, grid, written), False
+        finished = journal.windows
+        return damaged_windows(raw, datasets, grid, sorted(finished), lambda n, at: finished[n].sums[at]), False
 
 
 def _rest_is_whole(raw: RawFile, header: Header) -> bool:

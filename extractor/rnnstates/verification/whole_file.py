@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from ..checksums import Sums
 from ..errors import BadStates
 from ..hdf5_guard import check_dataset, find
 from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
@@ -31,8 +32,6 @@ class _Stored(NamedTuple):
     Parameters
     ----------
     grid : Grid
-    names : list of str
-        Of the datasets, in the order of their sums.
     sums : uint64 [windows, datasets, 2]
     rest : str
         Hexadecimal.
@@ -41,7 +40,6 @@ class _Stored(NamedTuple):
     """
 
     grid: Grid
-    names: list[str]
     sums: npt.NDArray[np.uint64]
     rest: str
     places: list[tuple[int, int]]
@@ -78,11 +76,11 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
 
 
 def _wrong(raw: RawFile, datasets: list[Located], stored: _Stored) -> list[str]:
-    written = {
-        number: dict(zip(stored.names, map(tuple, of_window), strict=True))
-        for number, of_window in enumerate(stored.sums.tolist())
-    }
-    wrong = told(damaged_windows(raw, datasets, stored.grid, written))
+    def written(window: int, place: int) -> Sums:
+        first, second = stored.sums[window, place].tolist()
+        return first, second
+
+    wrong = told(damaged_windows(raw, datasets, stored.grid, range(len(stored.sums)), written))
     if digest_rest(raw.read, raw.size, [*_places(datasets), *stored.places]) != stored.rest:
         wrong.append(ELSEWHERE)
     return wrong
@@ -117,7 +115,7 @@ def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Store
         raise BadStates(f"{where}: its checksums are damaged: {'; '.join(shortened(wrong))}. {DAMAGED}")
     sums, rest = (parts[path] for path in (SUMS, REST))
     return _Stored(
-        grid._replace(window_rows=int(rows)), called, sums[()], rest[()].tobytes().hex(),
+        grid._replace(window_rows=int(rows)), sums[()], rest[()].tobytes().hex(),
         [(part.id.get_offset() or 0, part.nbytes) for part in (sums, rest)],
     )  # fmt: skip
 
