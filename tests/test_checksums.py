@@ -1,0 +1,102 @@
+"""The sums of ``checksums``: against their definition, in any order, compiled and not."""
+
+import hashlib
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rnnstates import checksums
+from rnnstates.checksums import MODULUS, add, sums
+from rnnstates.network import compiled
+from rnnstates.output.integrity import digest_rest, outside
+
+UNSIGNED = [np.dtype(f"<u{size}") for size in (1, 2, 4, 8)]
+IMPLEMENTATIONS = [checksums._sums_in_numpy, *([checksums._sums_compiled] if compiled.is_built() else [])]
+some_words = st.sampled_from(UNSIGNED).flatmap(lambda dtype: arrays(dtype, st.integers(0, 200)))
+one_or_more = st.sampled_from(UNSIGNED).flatmap(lambda dtype: arrays(dtype, st.integers(1, 200)))
+
+
+def defined(words, start=0):
+    """What the module says, in Python's own integers."""
+    numbers = [int(word) for word in words]
+    weighted = sum((start + place + 1) * number for place, number in enumerate(numbers))
+    return sum(numbers) % MODULUS, weighted % MODULUS
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@given(some_words)
+def test_they_are_as_defined(implementation, words):
+    assert implementation(words) == defined(words)
+
+
+@pytest.mark.skipif(not compiled.is_built(), reason="there is no C compiler")
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 31, 1001, 2**14 - 1, 2**14, 2**14 + 1, 3 * 2**14 + 5])
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_the_compiled_ones_are_those_of_numpy(dtype, count):
+    words = np.frombuffer(np.random.default_rng(count).bytes(count * dtype.itemsize), dtype)
+    assert checksums._sums_compiled(words) == checksums._sums_in_numpy(words)
+    full = np.full(count, np.iinfo(dtype).max, dtype)
+    assert checksums._sums_compiled(full) == checksums._sums_in_numpy(full) == defined(full)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i4", "i8", "?"])
+def test_they_are_of_the_bits(dtype):
+    values = np.random.default_rng(0).normal(size=(3, 5)).astype(dtype)
+    assert sums(values) == defined(values.reshape(-1).view(f"<u{values.itemsize}"))
+
+
+@given(some_words, st.lists(st.integers(0, 200), max_size=6), st.randoms(use_true_random=False))
+def test_parts_in_any_order_add_up_to_the_whole(words, cuts, random):
+    edges = sorted({0, len(words), *(cut for cut in cuts if cut < len(words))})
+    parts = list(itertools.pairwise(edges))
+    random.shuffle(parts)
+    total = (0, 0)
+    for start, stop in parts:
+        total = add(total, sums(words[start:stop], start))
+    assert total == sums(words) == defined(words)
+
+
+@given(one_or_more, st.data())
+def test_one_changed_element_changes_the_first_sum(words, data):
+    place = data.draw(st.integers(0, len(words) - 1))
+    other = data.draw(st.integers(0, np.iinfo(words.dtype).max).filter(lambda value: value != words[place]))
+    changed = words.copy()
+    changed[place] = other
+    assert sums(changed)[0] != sums(words)[0]
+
+
+@given(one_or_more, st.data())
+def test_two_elements_that_changed_places_change_the_second_sum(words, data):
+    one, two = (data.draw(st.integers(0, len(words) - 1)) for _ in range(2))
+    changed = words.copy()
+    changed[[one, two]] = words[[two, one]]
+    assert sums(changed)[0] == sums(words)[0]
+    assert (sums(changed)[1] == sums(words)[1]) == (words[one] == words[two])
+
+
+@given(st.sampled_from(UNSIGNED[:3]).flatmap(lambda dtype: arrays(dtype, st.integers(1, 200))), st.data())
+def test_lost_values_make_the_first_sum_smaller(words, data):
+    start = data.draw(st.integers(0, len(words) - 1))
+    stop = data.draw(st.integers(start + 1, len(words)))
+    lost = words.copy()
+    lost[start:stop] = 0
+    assert (sums(lost)[0] < sums(words)[0]) == bool(words[start:stop].any())
+
+
+def test_zeros_add_nothing():
+    assert sums(np.zeros(1000, np.float32), 17) == (0, 0)
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=6))
+def test_the_digest_is_of_what_lies_outside(content, cuts):
+    edges = sorted({min(cut, len(content)) for cut in cuts})
+    stretches = [(start, stop - start) for start, stop in zip(edges[::2], edges[1::2], strict=False)]
+    covered = {at for start, length in stretches for at in range(start, start + length)}
+    rest = bytes(byte for at, byte in enumerate(content) if at not in covered)
+    found = digest_rest(lambda count, at: content[at : at + count], len(content), reversed(stretches))
+    assert found == hashlib.sha256(rest).hexdigest()
+    assert b"".join(content[start:stop] for start, stop in outside(len(content), stretches)) == rest
