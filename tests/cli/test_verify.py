@@ -1,12 +1,15 @@
 """``rnnstates verify`` run as a process: results, notes, exit codes."""
 
 import json
+import re
+import shutil
 
 import h5py
 import numpy as np
 import pytest
 
 from ..builders import ragged
+from ..verification.making import seal, without_checksums
 from .running import rnnstates, text
 
 
@@ -24,7 +27,7 @@ def test_a_right_file_is_told_in_a_few_lines(place):
     done = rnnstates("verify", "out.h5", cwd=place)
     assert (done.returncode, done.stderr) == (0, b"")
     lines = text(done.stdout).splitlines()
-    assert lines[0].startswith("out.h5: complete; 9 sequences, ")
+    assert re.fullmatch(r"out.h5: complete; 9 sequences, \d+ steps; every byte as it was written", lines[0])
     assert [line.partition(":")[0] for line in lines[1:]] == [
         "hidden", "cell", "hidden_mean", "hidden_last", "cell_mean", "cell_last",
     ]  # fmt: skip
@@ -37,6 +40,27 @@ def test_json_prints_one_object(place):
     found = json.loads(rnnstates("verify", "out.h5", "--json", "--sample", 3, cwd=place).stdout)
     assert (found["file"], found["sequences"], len(found["recomputed"])) == ("out.h5", 9, 3)
     assert found["datasets"]["cell"]["recomputed"] < 1e-6
+
+
+def test_a_quick_look_says_what_it_did_not_look_at(place):
+    with h5py.File(place / "out.h5", "r+") as file:
+        file["cell_mean"][8, 1] = 0.75
+    lines = text(rnnstates("verify", "out.h5", "--quick", cwd=place).stdout).splitlines()
+    assert re.fullmatch(r"out.h5: complete; 9 sequences, \d+ steps; bytes not looked at", lines[0])
+    assert lines[3].endswith(" in 8 sequences recomputed in float64")
+    found = json.loads(rnnstates("verify", "out.h5", "--quick", "--json", "--sample", 3, cwd=place).stdout)
+    assert found["checksums"] == "not looked at"
+    assert rnnstates("verify", "out.h5", "--full", cwd=place).returncode == 65
+
+
+def test_a_file_without_checksums_is_a_note_and_no_error(place):
+    without_checksums(place / "out.h5")
+    done = rnnstates("verify", "out.h5", cwd=place)
+    assert done.returncode == 0
+    assert text(done.stderr) == (
+        "note: out.h5: has no checksums, because it was made before files had them; its values alone were looked at.\n"
+    )
+    assert text(done.stdout).splitlines()[0].endswith(" steps; no checksums")
 
 
 def test_what_is_not_recomputed_is_a_note_and_no_error(place):
@@ -63,6 +87,7 @@ def test_bfloat16_is_told_as_its_error(place):
     with h5py.File(place / "out.h5", "r+") as file:
         made = json.loads(file.attrs["provenance"])
         file.attrs["provenance"] = json.dumps(made | {"precision": "bfloat16"})
+    seal(place / "out.h5")
     lines = text(rnnstates("verify", "out.h5", cwd=place).stdout).splitlines()
     assert lines[1].startswith("hidden: largest error ")
     assert lines[1].endswith(" against the exact states, in 8 sequences recomputed in float64")
@@ -71,7 +96,9 @@ def test_bfloat16_is_told_as_its_error(place):
 @pytest.mark.parametrize(
     "arguments, code, message",
     [
-        (["damaged.h5"], 65, "damaged.h5: 'cell_last' is not the last of 'cell' in sequence 2 ("),
+        (["damaged.h5"], 65, "damaged.h5: 'cell_last': sequences 0 to 8 are not as they were written. The file was"),
+        (["edited.h5"], 65, "edited.h5: 'cell_last' is not the last of 'cell' in sequence 2 ("),
+        (["damaged.h5.partial"], 65, "damaged.h5: not finished: "),
         (["cut.h5"], 65, "cut.h5: HDF5 cannot open it"),
         (["in.h5"], 65, "in.h5: not a states file"),
         (["no.h5"], 66, "no.h5: no such file"),
@@ -84,8 +111,11 @@ def test_what_is_wrong_exits_as_tabled_without_a_trace(place, arguments, code, m
     content = (place / "out.h5").read_bytes()
     (place / "cut.h5").write_bytes(content[:4000])
     (place / "damaged.h5").write_bytes(content)
+    (place / "damaged.h5.partial").write_bytes(content)
     with h5py.File(place / "damaged.h5", "r+") as file:
         file["cell_last"][2, 1] = 0.75
+    shutil.copy(place / "damaged.h5", place / "edited.h5")
+    seal(place / "edited.h5")
     done = rnnstates("verify", *arguments, "--json", cwd=place)
     assert done.returncode == code
     assert message in text(done.stderr)

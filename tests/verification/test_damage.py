@@ -1,4 +1,4 @@
-"""Every kind of damage, done to a real output, is found."""
+"""Every kind of damage, done to a real output, is found even where its checksums are right."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ import pytest
 import rnnstates
 from rnnstates import MissingInput
 
-from .making import LENGTHS, edit, edit_provenance, make, right, wrong
+from .making import LENGTHS, edit, edit_provenance, make, right, seal, wrong
 
 
 def flip_byte(name, offset):
-    """Flip the highest bits of a value in the file itself, behind HDF5's back."""
+    """Flip the highest bits of a value; the checksums are those of what is there then."""
     with h5py.File("out.h5") as file:
         start = file[name].id.get_offset()
     with open("out.h5", "r+b") as raw:
@@ -21,6 +21,7 @@ def flip_byte(name, offset):
         byte = raw.read(1)[0]
         raw.seek(start + offset)
         raw.write(bytes([byte ^ 0x60]))
+    seal()
 
 
 @pytest.mark.parametrize("layout", rnnstates.LAYOUTS)
@@ -45,6 +46,7 @@ def test_a_wrong_pooled_value_is_found(place, name):
     make()
     with h5py.File("out.h5", "r+") as file:
         file[name][4, 2] += 1e-3
+    seal()
     state, _, pooling = name.partition("_")
     wrong(f"'{name}' is not the {pooling} of '{state}' in sequence 4 ")
 
@@ -62,6 +64,7 @@ def test_padding_that_is_not_zero_is_found_with_five_examples(place, padding):
         for row, length in enumerate(LENGTHS):
             if length < 8:
                 file["hidden"][row, 7 if padding == "post" else 0, 1] = 0.25
+    seal()
     wrong(
         r"^out.h5: 'hidden' is not zero past the length in 8 sequences, the first 1 \(step \d is 0.25\), 2 .*, 3 .*, "
         r"4 .*, 5 \(step \d is 0.25\); expected zeros there. The file was damaged or edited after it was made; make it "
@@ -209,6 +212,7 @@ def test_bfloat16_is_judged_at_a_loose_bound(place):
     edit_provenance(precision="bfloat16")
     with h5py.File("out.h5", "r+") as file:
         file["hidden"][0, 0, 0] += 0.01
+    seal()
     assert 0.009 < right()["datasets"]["hidden"]["recomputed"] < 0.011
     edit("hidden", (0, 0, 0), 5.0)
     wrong("'hidden' is not what float64 gives in sequence 0")
@@ -225,4 +229,5 @@ def test_no_file_and_an_unfinished_one_are_told(place):
     wrong("no.h5: no such file", MissingInput, path="no.h5")
     make()
     Path("out.h5").rename("out.h5.partial")
-    wrong("the unfinished output of a run", path="out.h5.partial")
+    wrong("^out.h5: not finished: ", path="out.h5.partial")
+    wrong("^no.h5.partial: no such file; expected a states file", MissingInput, path="no.h5.partial")

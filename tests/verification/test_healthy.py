@@ -11,7 +11,7 @@ from rnnstates.network.cells import CELLS
 from rnnstates.verification import blocks, comparing, recomputing
 
 from ..builders import BUILT_ENGINES, cell_weights, embedded, layer_weights, one_layer
-from .making import INPUTS, LENGTHS, NETWORKS, edit, edit_provenance, make, right, wrong
+from .making import INPUTS, LENGTHS, NETWORKS, edit, edit_provenance, make, right, seal, wrong
 
 
 @pytest.mark.parametrize("dtype", rnnstates.DTYPES)
@@ -40,10 +40,12 @@ def test_float64_is_held_to_float64(place, engine):
     assert max(data["recomputed"] for data in right()["datasets"].values()) < 1e-12
     with h5py.File("out.h5", "r+") as file:
         file["hidden"][0, 1, 2] += 1e-9
+    seal()
     wrong(r"'hidden_mean' is not the mean of 'hidden' in sequence 0 ")
     make(engine=engine, precision="float64", pool="none", force=True)
     with h5py.File("out.h5", "r+") as file:
         file["hidden"][0, 1, 2] += 1e-9
+    seal()
     wrong(r"'hidden' is not what float64 gives in sequence 0 \(step 1, unit 2 is .*at most 1.0e-10 and the rounding of")
 
 
