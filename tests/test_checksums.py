@@ -27,10 +27,38 @@ def defined(words, start=0):
     return sum(numbers) % MODULUS, weighted % MODULUS
 
 
+def whole(implementation, words):
+    """The sums of a flat array as one stretch."""
+    nothing = np.zeros(1, np.int64)
+    return implementation(words.reshape(-1, 1), nothing, nothing, np.array([len(words)]))
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @given(some_words)
 def test_they_are_as_defined(implementation, words):
-    assert implementation(words) == defined(words)
+    assert whole(implementation, words) == defined(words)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@given(st.data())
+def test_they_are_of_the_rows_that_are_told(implementation, data):
+    width, count = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 12))
+    values = data.draw(arrays(data.draw(st.sampled_from(UNSIGNED)), (count, width)))
+    stretches = data.draw(st.lists(st.tuples(*[st.integers(0, 12)] * 2).map(sorted), max_size=5))
+    rows = np.array([min(start, count) for start, _ in stretches], np.int64)
+    counts = np.array([min(stop, count) for _, stop in stretches], np.int64) - rows
+    places = np.array([data.draw(st.integers(0, 2**40)) for _ in stretches], np.int64)
+    expected = (0, 0)
+    for row, place, rows_of in zip(rows.tolist(), places.tolist(), counts.tolist(), strict=True):
+        expected = add(expected, defined(values[row : row + rows_of].reshape(-1), place * width))
+    assert implementation(values, rows, places, counts) == expected
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize(("row", "count"), [(-1, 1), (0, 5), (4, 1), (0, -1), (2**62, 2**62), (5, 0)])
+def test_rows_that_are_not_there_are_refused(implementation, row, count):
+    with pytest.raises(ValueError, match="outside its array"):
+        implementation(np.zeros((4, 3), np.float32), np.array([row]), np.array([0]), np.array([count]))
 
 
 @pytest.mark.skipif(not compiled.is_built(), reason="there is no C compiler")
@@ -38,9 +66,16 @@ def test_they_are_as_defined(implementation, words):
 @pytest.mark.parametrize("dtype", UNSIGNED)
 def test_the_compiled_ones_are_those_of_numpy(dtype, count):
     words = np.frombuffer(np.random.default_rng(count).bytes(count * dtype.itemsize), dtype)
-    assert checksums._sums_compiled(words) == checksums._sums_in_numpy(words)
+    assert whole(checksums._sums_compiled, words) == whole(checksums._sums_in_numpy, words)
     full = np.full(count, np.iinfo(dtype).max, dtype)
-    assert checksums._sums_compiled(full) == checksums._sums_in_numpy(full) == defined(full)
+    assert whole(checksums._sums_compiled, full) == whole(checksums._sums_in_numpy, full) == defined(full)
+
+
+@pytest.mark.skipif(not compiled.is_built(), reason="there is no C compiler")
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_the_compiled_ones_are_right_beyond_one_block(dtype):
+    words = np.frombuffer(np.random.default_rng(1).bytes((2**20 + 77) * dtype.itemsize), dtype)
+    assert whole(checksums._sums_compiled, words) == whole(checksums._sums_in_numpy, words)
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i4", "i8", "?"])

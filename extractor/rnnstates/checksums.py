@@ -80,7 +80,7 @@ def add(one: Sums, other: Sums) -> Sums:
 
 
 def _sums_in_numpy(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
-    if (np.concatenate([rows, counts]) < 0).any() or (rows + counts > len(values)).any():
+    if (np.concatenate([rows, counts]) < 0).any() or (counts > len(values) - rows).any():
         raise ValueError("a stretch of rows lies outside its array")
     total, width = (0, 0), values.shape[1]
     for row, place, count in zip(rows.tolist(), places.tolist(), counts.tolist(), strict=True):
