@@ -8,6 +8,7 @@ what was found. The threats are those of CVE-2026-1669 and CVE-2026-0897.
 import contextlib
 import math
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,10 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
         It is not HDF5, or is damaged.
     """
     with missing_told(path, "an HDF5 file"):
+        mode = Path(path).stat().st_mode
+        # To open a pipe, or to read a terminal, is to wait for somebody who writes into it.
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise error(f"{path}: a pipe or device; expected an HDF5 file, which must seek. Save it to a file.")
         found = is_hdf5(path)
     if not found:
         raise error(

@@ -85,6 +85,14 @@ def test_a_file_that_is_no_output_of_ours(run):
     assert "out.h5: not an HDF5 file" in err
 
 
+def test_a_pipe_is_not_waited_for(run):
+    os.mkfifo("out.h5")
+    for command in ("status", "verify"):
+        code, out, err = run(command, "out.h5")
+        assert (code, out) == (65, "")
+        assert "out.h5: a pipe or device; expected an HDF5 file" in err
+
+
 def test_a_run_that_was_stopped(run):
     stop()
     found = json.loads(run("status", "out.h5", "--json")[1])

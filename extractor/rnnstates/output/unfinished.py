@@ -54,7 +54,7 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
         about |= _progress(journal) | {"bytes": names.partial.stat().st_blocks * 512}
     elif names.partial.exists():
         about["state"] = "running" if "holder" in about else "stopped"
-    elif os.path.lexists(names.output) and "holder" not in about:
+    elif names.output.exists() and "holder" not in about:
         open_states(names.output).close()
         about["state"] = "finished"
     return about
