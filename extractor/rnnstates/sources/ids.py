@@ -1,6 +1,7 @@
 """Names of the sequences: read as data, in blocks, and never used as names in a file."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadInput
+from ..hdf5_heap_guard import check_strings
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
 from .hdf5 import reading
@@ -98,6 +100,9 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
     _check_shape(dataset.shape or (), where, source)
     if dtype.kind not in "iu" and called != "string":
         raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}. {MEND}")
+    if h5py.check_vlen_dtype(dtype):
+        with reading(where, BadInput):
+            check_strings(dataset, where, BadInput)
 
     def read(start: int, stop: int) -> Array:
         with reading(where, BadInput):
@@ -186,9 +191,21 @@ def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
 
 def _encode(values: Array, start: int, where: str) -> Array:
     """Encode strings [R] as UTF-8 in bytes no wider than the longest."""
+    _check_letters(values, start, where)
     items = enumerate(values.tolist(), start)
     encoded = [item if isinstance(item, bytes) else _to_utf8(item, row, where) for row, item in items]
     return np.array(encoded, dtype=np.bytes_)
+
+
+def _check_letters(values: Array, start: int, where: str) -> None:
+    """Refuse numbers that stand for no letter, on which NumPy fails."""
+    if values.dtype.kind != "U" or not values.size or not values.dtype.itemsize:
+        return
+    letters = np.ascontiguousarray(values).view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+    wrong = (letters.reshape(len(values), -1) > sys.maxunicode).any(axis=1)
+    if wrong.any():
+        row = start + int(np.argmax(wrong))
+        raise BadInput(f"{where}: row {row} is no text, some of its letters do not exist; make the file again.")
 
 
 def _to_utf8(text: str, row: int, where: str) -> bytes:

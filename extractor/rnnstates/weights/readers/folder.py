@@ -130,8 +130,8 @@ def _with_options(weights: Path, options: Path, *, both: bool) -> Iterator[Conta
     if both:
         _regular(weights).close()
     where = str(weights)
-    with open_hdf5(weights, BadWeights) as file:
-        container = from_hdf5(file, where, "HDF5")
+    with open_hdf5(weights, BadWeights) as file, weights.open("rb") as raw:
+        container = from_hdf5(file, raw, where, "HDF5")
         # Other weights may have a file of such a name beside them by chance.
         if any(name.startswith("RNN_") for name in container.tensors):
             container = replace(container, kind="HDF5 with options", documents={OPTIONS: _parsed(options)})

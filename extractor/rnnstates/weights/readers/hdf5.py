@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -10,15 +11,19 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights
 from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5
+from ...hdf5_heap_guard import check_heaps
 from .base import Container, Tensor, as_floating, from_bfloat16
 
-__all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
+__all__ = ["DAMAGED", "from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
 # Filters that HDF5 itself brings; any other would load a plug-in.
 KNOWN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
+# Classes of types: numbers, texts and truth values.
+PLAIN = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
+
 # What h5py raises when the inside of a file is damaged.
-DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 
 def recognise_hdf5(path: str) -> bool:
@@ -34,18 +39,21 @@ def open_hdf5_weights(path: str) -> Iterator[Container]:
     ------
     MissingInput, BadWeights
     """
-    with open_hdf5(path, BadWeights) as file:
-        yield from_hdf5(file, path, "HDF5")
+    with open_hdf5(path, BadWeights) as file, Path(path).open("rb") as raw:
+        yield from_hdf5(file, raw, path, "HDF5")
 
 
-def from_hdf5(file: h5py.File, path: str, kind: str, documents: Mapping[str, Any] | None = None) -> Container:
-    """Describe what an opened file holds.
+def from_hdf5(
+    file: h5py.File, raw: BinaryIO, path: str, kind: str, documents: Mapping[str, Any] | None = None
+) -> Container:
+    """Describe what an opened file holds; ``raw`` are its bytes.
 
     Raises
     ------
     BadWeights
         The file is damaged, or has more objects than any honest one.
     """
+    check_heaps(raw, path, BadWeights)
     with _damage_told(path):
         found = datasets(file, path, BadWeights, refuse_links=True)
         tensors = {name: _tensor(name, dataset, path) for name, dataset in found}
@@ -67,7 +75,7 @@ def _tensor(name: str, dataset: h5py.Dataset, path: str) -> Tensor:
 def _read(dataset: h5py.Dataset, where: str) -> Array:
     with _damage_told(where):
         _check(dataset, where)
-        half = dataset.attrs.get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
+        half = _plain_attributes(dataset).get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
         # Before reading: elements of variable length may be far larger than what is declared.
         if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
@@ -99,13 +107,22 @@ def _filters(dataset: h5py.Dataset) -> list[int]:
 def _attributes(file: h5py.File, group: str, path: str) -> dict[str, Any]:
     with _damage_told(f"{path}: attributes of '{group}'"):
         found = find(file, group, path, BadWeights)
-        return {} if found is None else {name: _plain(value) for name, value in found.attrs.items()}
+        return {} if found is None else _plain_attributes(found)
+
+
+def _plain_attributes(attached: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """Read the texts and numbers attached to an object; others are passed over, over which HDF5 may crash."""
+    kinds = {name: attached.attrs.get_id(name).get_type().get_class() for name in attached.attrs}
+    return {name: _plain(attached.attrs[name]) for name, kind in kinds.items() if kind in PLAIN}
 
 
 def _plain(value: Any) -> Any:
     """Turn HDF5's strings and numbers into Python's."""
     if isinstance(value, np.ndarray):
         return [_plain(element) for element in value.ravel().tolist()]
+    if isinstance(value, str):
+        # h5py gives bytes that are no UTF-8 as lone surrogates, which cannot be printed.
+        value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value.item() if isinstance(value, np.generic) else value

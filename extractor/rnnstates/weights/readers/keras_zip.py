@@ -10,7 +10,7 @@ import h5py
 from ...errors import BadWeights
 from ...zip_guard import open_zip, read_member, zip_members, zip_names
 from .base import Container
-from .hdf5 import from_hdf5
+from .hdf5 import DAMAGED, from_hdf5
 from .json_text import LARGEST_JSON, parse_json
 
 __all__ = ["is_keras_zip", "open_keras_zip"]
@@ -49,7 +49,7 @@ def open_keras_zip(path: str) -> Iterator[Container]:
         }
         weights = io.BytesIO(read_member(archive, members[WEIGHTS], path, BadWeights, most=LARGEST_WEIGHTS))
     with _opened(weights, path) as file:
-        yield from_hdf5(file, path, "Keras zip", documents)
+        yield from_hdf5(file, weights, path, "Keras zip", documents)
 
 
 def _members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
@@ -68,7 +68,7 @@ def _members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
 def _opened(weights: io.BytesIO, path: str) -> Iterator[h5py.File]:
     try:
         file = h5py.File(weights, "r")
-    except OSError as reason:
+    except DAMAGED as reason:
         raise BadWeights(
             f"{path}: {WEIGHTS}: HDF5 cannot open it ({reason}); the file is damaged, save the model again."
         ) from reason

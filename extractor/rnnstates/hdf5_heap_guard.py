@@ -1,0 +1,118 @@
+"""The global heaps of an HDF5 file, where its strings of varying length lie, checked before HDF5 walks through them.
+
+HDF5 (1.14.6 and before) follows a heap's free space by the size that it declares; where that is zero it goes on for
+ever, and nothing in the process can stop it. A string may also declare up to 4 GiB, which HDF5 makes room for.
+
+References
+----------
+HDF5 File Format Specification 3.0, III.E "Disk Format: Level 1E - Global Heap".
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import h5py
+import numpy as np
+
+from .errors import BadData
+
+__all__ = ["check_heaps", "check_strings"]
+
+# The signature of a heap, its version, and what is always zero.
+START = b"GCOL\x01\x00\x00\x00"
+HEADER = 16
+PIECE, AT_ONCE = 2**20, 2**16
+# What a dataset keeps of a string of varying length: its length, the place of its heap, its number there.
+REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
+
+
+def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
+    """Check every heap of a file, which is read from front to back.
+
+    Parameters
+    ----------
+    file : binary stream
+    where : str
+    error : type
+
+    Raises
+    ------
+    error
+        HDF5 would walk through one of them for ever.
+    """
+    _check(file, _places(file), where, error)
+
+
+def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Check the heaps that hold a dataset's strings of varying length; all of the file where its chunks name them.
+
+    Raises
+    ------
+    error
+        HDF5 would walk through one of them for ever, or a string declares more than the file has.
+    """
+    with Path(dataset.file.filename).open("rb") as file:
+        offset, base = dataset.id.get_offset(), dataset.file.userblock_size
+        if offset is None:
+            check_heaps(file, where, error)
+            return
+        size = file.seek(0, 2)
+        for stop in range(dataset.size, 0, -AT_ONCE):
+            start = max(0, stop - AT_ONCE)
+            file.seek(offset + start * REFERENCE.itemsize)
+            stored = file.read((stop - start) * REFERENCE.itemsize)
+            found = np.frombuffer(stored[: len(stored) // REFERENCE.itemsize * REFERENCE.itemsize], REFERENCE)
+            if len(found) and int(found["length"].max()) > size:
+                raise error(
+                    f"{where}: a string declares {found['length'].max()} bytes, but the whole file has {size}; it is "
+                    "damaged, make it again."
+                )
+            heaps = np.unique(found["heap"][found["heap"] < size]).tolist()
+            _check(file, (base + heap for heap in heaps if heap), where, error)
+
+
+def _places(file: BinaryIO) -> Iterator[int]:
+    """Find what looks like the start of a heap; the file may be moved meanwhile."""
+    before, place = b"", 0
+    while True:
+        file.seek(place)
+        block = file.read(PIECE)
+        if not block:
+            return
+        text = before + block
+        start = text.find(START)
+        while start >= 0:
+            yield place - len(before) + start
+            start = text.find(START, start + 1)
+        place += len(block)
+        before = text[1 - len(START) :]
+
+
+def _check(file: BinaryIO, places: Iterator[int], where: str, error: type[BadData]) -> None:
+    size = file.seek(0, 2)
+    # Heaps do not overlap, so that all their objects find room in the file.
+    left = size // HEADER + 1
+    for place in places:
+        left -= _steps(file, place, size, left)
+        if left <= 0:
+            raise error(f"{where}: the heap of its strings at byte {place} has no end; it is damaged, make it again.")
+
+
+def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
+    """Count the objects of a heap in a file of that size as HDF5 walks through them; at most so many."""
+    file.seek(place)
+    header = file.read(HEADER)
+    if not header.startswith(START[:4]):
+        return 1
+    end = min(place + int.from_bytes(header[8:], "little"), size)
+    place += HEADER
+    for step in range(1, most):
+        if place + HEADER > end:
+            return step
+        file.seek(place)
+        stored = file.read(HEADER)
+        length = int.from_bytes(stored[8:], "little")
+        # The free space, number 0, counts its own header.
+        place += HEADER + -(-length // 8) * 8 if stored[:2] != b"\0\0" else length
+    return most
