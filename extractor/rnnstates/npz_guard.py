@@ -66,7 +66,8 @@ def npz_arrays(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[d
         yield {
             name.removesuffix(".npy"): _describe(archive, info, path, error)
             for name, info in infos.items()
-            if not info.is_dir()
+            # A member may have no name at all, on which is_dir() of Python 3.11 fails.
+            if not name.endswith("/")
         }
 
 
@@ -119,8 +120,8 @@ def npy_header(
     file = io.BytesIO(start)
     try:
         with warnings.catch_warnings():
-            # Headers of Python 2 are read as well.
-            warnings.simplefilter("ignore", UserWarning)
+            # Headers of Python 2 are read as well, and dtypes that NumPy no longer writes.
+            warnings.simplefilter("ignore")
             version = np.lib.format.read_magic(file)
             readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             shape, fortran, dtype = readers[version](file, max_header_size=LARGEST_HEADER)

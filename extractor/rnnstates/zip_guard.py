@@ -20,6 +20,7 @@ MOST_COMPRESSION = 100
 # Anything may shrink as far as it likes while it is no larger than this: a page of zeros is honest.
 SMALL = 2**20
 MOST_MEMBERS = 10_000
+LONGEST_REASON = 200
 DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.error, lzma.LZMAError, ValueError)
 
 
@@ -53,7 +54,9 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
         with zipfile.ZipFile(path) as archive:
             yield archive
     except DAMAGED as reason:
-        raise error(f"{path}: a zip archive that cannot be read ({reason}); save it again.") from reason
+        # The reason may quote what the archive calls a name: up to 64 KiB.
+        told = str(reason)[:LONGEST_REASON]
+        raise error(f"{path}: a zip archive that cannot be read ({told}); save it again.") from reason
 
 
 def zip_members(

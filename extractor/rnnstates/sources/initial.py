@@ -18,9 +18,10 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..errors import BadInput, MissingInput
 from ..files import missing_told
-from ..hdf5_guard import check_dataset, datasets, is_hdf5, open_hdf5
+from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
+from .hdf5 import checked, reading
 from .identity import sample_array, sample_file
 
 __all__ = ["InitialStates", "open_initial"]
@@ -60,7 +61,8 @@ class InitialStates:
         """
         read: dict[str, dict[str, Array]] = {}
         for (path, name), stored in self._found.items():
-            values = _rows(stored, rows)
+            with reading(f"{self.where}: '{name}'", BadInput):
+                values = _rows(stored, rows)
             if not np.isfinite(values).all():
                 row = rows[np.argwhere(~np.isfinite(values))[0][0]]
                 raise BadInput(
@@ -127,10 +129,12 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
     if not hdf5:
         raise BadInput(f"{path}: neither .npz nor HDF5; expected {EXPECTED}. Check the path.")
     file = opening.enter_context(open_hdf5(path, BadInput))
-    found = dict(datasets(file, path, BadInput))
-    for name, dataset in found.items():
-        check_dataset(dataset, f"{path}: '{name}'", BadInput)
-    return _of_states(found, path) if file.attrs.get("format") is not None else found
+    with reading(path, BadInput):
+        found = {
+            name: checked(dataset, f"{path}: '{name}'", BadInput) for name, dataset in datasets(file, path, BadInput)
+        }
+        is_output = "format" in file.attrs
+    return _of_states(found, path) if is_output else found
 
 
 def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:

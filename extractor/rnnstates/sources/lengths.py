@@ -167,8 +167,10 @@ def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.N
     values = values.reshape(-1)
     if values.dtype.kind == "f":
         # T may lie beyond what float16 holds.
-        values = values.astype(np.promote_types(values.dtype, np.float64))
-    valid = (values >= 0) & (values <= steps) & (values == np.trunc(values))
+        with np.errstate(invalid="ignore"):
+            values = values.astype(np.promote_types(values.dtype, np.float64))
+    with np.errstate(invalid="ignore"):  # NaN, which is told below
+        valid = (values >= 0) & (values <= steps) & (values == np.trunc(values))
     if not valid.all():
         row = int(np.argmin(valid))
         raise BadLengths(

@@ -9,6 +9,7 @@ with the keys ``descr``, ``fortran_order`` and ``shape``.
 import ast
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -157,8 +158,10 @@ def _parse_dtype(descr: object, where: str, error: type[BadData]) -> np.dtype[An
             f"{where}: a structured dtype, {str(descr)[:60]}; expected plain numbers. Save one field with np.save."
         )
     try:
-        dtype = np.dtype(descr)
-    except (TypeError, ValueError) as reason:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            dtype = np.dtype(descr)
+    except (TypeError, ValueError, DeprecationWarning) as reason:
         raise error(f"{where}: dtype '{descr}' is unknown to NumPy; save plain numbers with np.save.") from reason
     if dtype.hasobject:
         raise error(

@@ -100,7 +100,7 @@ def _prefix(path: str) -> str:
 
 
 def _indexes(folder: str) -> list[str]:
-    return sorted(entry.name for entry in Path(folder).iterdir() if entry.name.endswith(".index"))
+    return sorted(entry.name for entry in Path(folder).iterdir() if entry.name.endswith(".index") and entry.is_file())
 
 
 def _old_shards(path: str) -> list[str]:

@@ -5,13 +5,13 @@ from typing import Any
 
 from ...errors import BadWeights
 
-__all__ = ["LARGEST_JSON", "parse_json"]
+__all__ = ["LARGEST_JSON", "has_lone_surrogates", "parse_json"]
 
 # The configuration of a model of ten thousand layers has some tens of megabytes.
 LARGEST_JSON = 64 * 2**20
 
 
-def _has_lone_surrogates(parsed: Any, text: bytes | str) -> bool:
+def has_lone_surrogates(parsed: Any, text: bytes | str) -> bool:
     """Tell whether a string in it could not be printed; only an escape can bring that about."""
     escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
     if escape not in text.lower():  # type: ignore[operator]
@@ -39,7 +39,7 @@ def parse_json(text: bytes | str, where: str) -> dict[str, Any]:
         raise BadWeights(f"{where}: is nested too deeply for a model's description; it is refused.") from reason
     except (ValueError, UnicodeDecodeError) as reason:
         raise BadWeights(f"{where}: is not JSON ({reason}); the file is damaged, save the model again.") from reason
-    if _has_lone_surrogates(parsed, text):
+    if has_lone_surrogates(parsed, text):
         raise BadWeights(f"{where}: has characters that are none (lone surrogates); the file is damaged.")
     if not isinstance(parsed, dict):
         raise BadWeights(f"{where}: holds a JSON {type(parsed).__name__}; expected an object.")

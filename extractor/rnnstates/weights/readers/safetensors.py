@@ -16,6 +16,7 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights
 from .base import Container, Tensor, as_floating, from_bfloat16
+from .json_text import has_lone_surrogates
 
 __all__ = ["open_safetensors", "recognise_safetensors"]
 
@@ -79,6 +80,8 @@ def _parse(text: bytes, path: str) -> dict[str, Any]:
         header = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, path))
     except (ValueError, RecursionError) as reason:
         raise BadWeights(f"{path}: its header is no JSON ({reason}); the file is damaged.") from reason
+    if has_lone_surrogates(header, text):
+        raise BadWeights(f"{path}: its header has characters that are none (lone surrogates); the file is damaged.")
     if not isinstance(header, dict):
         raise BadWeights(f"{path}: its header is a JSON {type(header).__name__}; expected an object.")
     return header
