@@ -8,7 +8,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Installing compiles it again.
 KERNEL := $(wildcard extractor/rnnstates/network/kernel/*)
 
-.PHONY: demo test lint types unit bench sample_data clean
+# Executions of each parser by `make fuzz`.
+FUZZ_RUNS ?= 1000000
+
+.PHONY: demo test lint types unit bench fuzz sample_data clean
 
 demo: .venv/installed
 	@PYTHON="$(BIN)/python" sh sample_data/demo.sh
@@ -36,12 +39,17 @@ bench: .venv/installed-bench
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/memory.py --large 20G --long 1000000
 
+# Every parser under the guidance of coverage, hours for a million executions each; FUZZ_RUNS=20000 takes minutes.
+# Finds lie in .fuzz/PARSER/found/. One parser: .venv/bin/python tests/fuzzing/fuzz.py keras
+fuzz: .venv/installed-fuzz
+	$(BIN)/python tests/fuzzing/fuzz.py --runs $(FUZZ_RUNS)
+
 # Makes the files in sample_data/ again (they are committed).
 sample_data: .venv/installed
 	$(BIN)/python sample_data/make.py
 
 clean:
-	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -53,6 +61,10 @@ clean:
 .venv/installed-bench: .venv/installed-test
 	$(PIP) install --constraint constraints.txt --editable ".[test,bench]"
 	@touch .venv/installed .venv/installed-test .venv/installed-bench
+
+.venv/installed-fuzz: .venv/installed-test
+	$(PIP) install --constraint constraints.txt --editable ".[fuzz]"
+	@touch .venv/installed .venv/installed-test .venv/installed-fuzz
 
 .venv/installed-test: .venv/bin/python pyproject.toml constraints.txt $(KERNEL)
 	$(PIP) install --constraint constraints.txt --editable ".[test]"

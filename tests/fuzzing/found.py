@@ -1,0 +1,133 @@
+"""What fuzzing has found, as the smallest input that shows it: ``FOUND`` names the parser and what it says now."""
+
+import json
+import struct
+
+import h5py
+import numpy as np
+
+from . import seeds
+from .structure import FORMS, pack
+
+__all__ = ["FOUND"]
+
+
+def replaced(content, old, new, *, after=b""):
+    """Replace the first occurrence behind some bytes."""
+    place = content.index(old, content.index(after))
+    return content[:place] + new + content[place + len(old) :]
+
+
+def compressed_states_that_are_damaged():
+    sound = seeds.initial()[2]
+    return replaced(sound, b"\x78", b"\x00", after=b"TREE\x01")[: len(sound)]
+
+
+def states_below_a_damaged_group():
+    return replaced(seeds.initial()[1], b"SNOD", b"SNOX")
+
+
+def a_member_without_a_name():
+    return FORMS["zip"].join({"hidden.npy": seeds.saved(np.zeros(3)), "": seeds.saved(np.zeros(3))})
+
+
+def a_member_called_otherwise_in_its_header():
+    """The name in the header is as long as it may be, so that it takes in what follows."""
+    content = FORMS["zip"].join({"config.json": b"x" * 2**16, "model.weights.h5": b""})
+    return content[:26] + b"\xff\xff" + content[28:]
+
+
+def a_dtype_that_numpy_no_longer_writes():
+    return replaced(seeds.inputs_npy()[0], b"'<f4'", b"'|a4'")
+
+
+def letters_that_do_not_exist():
+    sound = seeds.ids()[0]
+    return sound[:-8] + b"\xff\xff\xff\x7f" + bytes(4)
+
+
+def a_length_that_is_a_signalling_nan():
+    return seeds.saved(np.array([5, 0, 1, 0], "f8"))[:-8] + struct.pack("<Q", 0x7FF0000000000001)
+
+
+def hdf5_that_ends_beyond_all_places():
+    """Where the inner file of a .keras ends, as byte 40 of it says."""
+    parts = FORMS["zip"].split(seeds.keras()[0])
+    held = parts["model.weights.h5"]
+    parts["model.weights.h5"] = held[:41] + b"\0" * 7 + b"\x10" + held[49:]
+    return FORMS["zip"].join(parts)
+
+
+def a_chunk_without_bytes_for_its_checksum():
+    def fill(file):
+        file.create_dataset("inputs", data=np.ones((1, 2, 2), "f4"), chunks=(1, 2, 2), fletcher32=True)
+
+    # The size of the only chunk, and the bits of the filters that it skips.
+    return replaced(seeds.hdf5(fill), struct.pack("<II", 20, 0), struct.pack("<II", 0, 0), after=b"TREE\x01")
+
+
+def a_heap_whose_free_space_has_no_bytes():
+    def fill(file):
+        file.create_dataset("inputs", data=np.ones((2, 1, 1), "f4"))
+        file.create_dataset("lengths", data=[1, 1])
+        file.create_dataset("ids", data=["a", "b"], dtype=h5py.string_dtype())
+
+    content = seeds.hdf5(fill)
+    place = content.index(b"GCOL") + 16 + 2 * 24
+    return content[: place + 8] + bytes(8) + content[place + 16 :]
+
+
+def a_string_of_4_gib():
+    def fill(file):
+        file.create_dataset("inputs", data=np.ones((1, 1, 1), "f4"))
+        file.create_dataset("lengths", data=[1])
+        file.create_dataset("ids", data=["abc"], dtype=h5py.string_dtype())
+
+    content = seeds.hdf5(fill)
+    heap = struct.pack("<Q", content.index(b"GCOL"))
+    return replaced(content, b"\x03\0\0\0" + heap, b"\xff\xff\xff\xff" + heap)
+
+
+def a_name_that_is_no_utf8():
+    """In the list of the arrays that a layer has; it is told, but could not be printed."""
+
+    def fill(file):
+        file.attrs["layer_names"] = [b"lstm"]
+        names = np.array([b"\xd0/kernel:0", b"\xd0/recurrent_kernel:0"], object)
+        file.create_group("lstm").attrs.create("weight_names", names, dtype=h5py.string_dtype())
+
+    return seeds.hdf5(fill)
+
+
+def an_attribute_of_varying_length_that_is_neither_text_nor_list():
+    """HDF5 knows the kinds 0 and 1."""
+    return replaced(seeds.plain_hdf5()[1], b"\x19\x01", b"\x19\x03", after=b"layer_names")
+
+
+def a_name_of_lone_surrogates():
+    header = json.dumps({"\ud800": {"dtype": "F32", "shape": [1], "data_offsets": [0, 3]}}).encode()
+    return FORMS["safetensors"].join({"header": header, "data": bytes(3)})
+
+
+def a_folder_called_like_a_table_of_contents():
+    return pack({"variables.index/x": b""})
+
+
+# From the input to the parser and what it says; nothing where it reads.
+FOUND = {
+    compressed_states_that_are_damaged: ("initial", "HDF5 cannot read it"),
+    states_below_a_damaged_group: ("initial", "HDF5 cannot read it"),
+    a_member_without_a_name: ("initial", "holds '', which is no state of this network"),
+    a_member_called_otherwise_in_its_header: ("keras", "a zip archive that cannot be read"),
+    a_dtype_that_numpy_no_longer_writes: ("npy", "unknown to NumPy|strings"),
+    letters_that_do_not_exist: ("ids", "row 3 is no text, some of its letters do not exist"),
+    a_length_that_is_a_signalling_nan: ("lengths", "row 3 has length nan"),
+    hdf5_that_ends_beyond_all_places: ("keras", "HDF5 cannot open it"),
+    a_chunk_without_bytes_for_its_checksum: ("hdf5-inputs", "its chunk at (0, 0, 0) has 0 bytes"),
+    a_heap_whose_free_space_has_no_bytes: ("hdf5-inputs", "the heap of its strings at byte"),
+    a_string_of_4_gib: ("hdf5-inputs", "a string declares 4294967295 bytes"),
+    a_name_that_is_no_utf8: ("hdf5", "which its group lists"),
+    an_attribute_of_varying_length_that_is_neither_text_nor_list: ("hdf5", ""),
+    a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),
+    a_folder_called_like_a_table_of_contents: ("saved-model", "of another kind"),
+}

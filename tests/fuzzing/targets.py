@@ -1,0 +1,246 @@
+"""Every parser of a file that may be hostile: ``PARSERS`` names them, each a function of bytes.
+
+Each swallows the errors that are documented, holds their messages to what can be printed, and lets all else through:
+other exceptions, warnings, files left open.
+"""
+
+import atexit
+import contextlib
+import functools
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from rnnstates import BadInput, BadWeights, RnnstatesError
+from rnnstates.files import missing_told
+from rnnstates.sources.ids import open_ids
+from rnnstates.sources.initial import open_initial
+from rnnstates.sources.lengths import read_lengths
+from rnnstates.sources.memory import MemorySource
+from rnnstates.sources.npy_header import check_size, parse_header
+from rnnstates.sources.opening import open_source
+from rnnstates.sources.stream import StreamSource
+from rnnstates.weights.frameworks import interpret, plain
+from rnnstates.weights.readers import EXPECTED, READERS, reader_of
+from rnnstates.weights.stack import Options
+
+from . import seeds
+from .structure import packed_parts
+
+__all__ = ["PARSERS", "Parser"]
+
+LONGEST_MESSAGE = 20_000
+# The most that is read of an input: rows and steps.
+WINDOW = 4
+MOST_STACKS, MOST_FILES = 4, 64
+ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+class Parser(NamedTuple):
+    """One parser.
+
+    Parameters
+    ----------
+    run : callable
+        Runs it on bytes.
+    seeds : callable
+        Gives small sound files, each of which it reads.
+    reader : str
+        Which of ``READERS`` reads the seeds; empty where the parser is none of weights.
+    """
+
+    run: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
+    reader: str = ""
+
+
+# What lies in the folder, by path.
+LAST: dict[str, bytes] = {}
+
+
+class Outcome:
+    """What became of the last input: ``refused`` is its message, empty where it was read."""
+
+    refused = ""
+
+
+@contextlib.contextmanager
+def documented():
+    """Swallow the errors that a user may see."""
+    Outcome.refused = ""
+    try:
+        yield
+    except RnnstatesError as error:
+        Outcome.refused = str(error)
+        Outcome.refused.encode()
+        assert len(Outcome.refused) < LONGEST_MESSAGE, f"a message of {len(Outcome.refused)} letters"
+    assert not h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE), "a file stays open"
+
+
+@functools.cache
+def room():
+    """Make a folder for the inputs, in memory where there is such a place; it goes when the process ends."""
+    made = tempfile.mkdtemp(dir=os.environ.get("TMPDIR", ROOM))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
+def written(content, name):
+    """Write the input; a new file, so that no library takes it for the one before it."""
+    path = room() / name
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def unpacked(content, name):
+    """Write the files of a packed folder; those that are as they were stay."""
+    folder = room() / name
+    parts = dict(list(packed_parts(content).items())[:MOST_FILES])
+    for member in [member for member in LAST if LAST[member] != parts.get(member)]:
+        _remove(folder, member)
+    for member, data in parts.items():
+        if LAST.get(member) != data:
+            _write(folder, member, data)
+    LAST.clear()
+    LAST.update(parts)
+    return folder
+
+
+def _remove(folder, member):
+    with contextlib.suppress(OSError, ValueError):
+        folder.joinpath(*_path(member)).unlink()
+    with contextlib.suppress(OSError, ValueError):
+        folder.joinpath(*_path(member)).rmdir()
+
+
+def _write(folder, member, data):
+    with contextlib.suppress(OSError, ValueError):  # names that no file can have
+        folder.joinpath(*_path(member)[:-1]).mkdir(parents=True, exist_ok=True)
+        folder.joinpath(*_path(member)).write_bytes(data)
+
+
+def _path(member):
+    """Give the parts of a path that stays inside the folder."""
+    return [part for part in member.split("/") if part not in ("", ".", "..")] or ["none"]
+
+
+def npy_header(content):
+    with documented():
+        check_size(parse_header(io.BytesIO(content), "x.npy", BadInput), len(content), "x.npy", BadInput)
+
+
+def some_of(source):
+    """Read the first rows and steps."""
+    return source.read(slice(0, min(WINDOW, source.shape[0])), slice(0, min(WINDOW, source.shape[1])))
+
+
+def npy_stream(content):
+    with documented():
+        source = StreamSource(io.BytesIO(content), tokens=True)
+        some_of(source)
+
+
+def inputs(content):
+    with documented(), contextlib.closing(open_source(written(content, "x"), tokens=True)) as source:
+        some_of(source)
+
+
+def inputs_and_more(content):
+    with documented(), contextlib.closing(open_source(written(content, "x"), tokens=True)) as source:
+        some_of(source)
+        read_lengths(None, source)
+        open_ids(None, source)
+
+
+FOUR = MemorySource(np.zeros((4, 5, 2), "f4"))
+
+
+def lengths(content):
+    with documented():
+        read_lengths(written(content, "x"), FOUR)
+
+
+def ids(content):
+    with documented():
+        found = open_ids(written(content, "x"), FOUR)
+        list(found.blocks(3))
+
+
+def initial(content):
+    with documented():
+        states = open_initial(written(content, "x"), {("", "hidden"): 3, ("", "cell"): 3}, 4)
+        with contextlib.closing(states):
+            states.read(np.arange(4))
+
+
+def load(path, reader):
+    """Read weights as ``load_weights`` does, but that the kind of file is not looked for: that takes most time."""
+    known = READERS[reader]
+    with documented():
+        with missing_told(path, EXPECTED):
+            if not known.recognise(str(path)):
+                raise BadWeights("of another kind")
+        with known.open(str(path)) as container:
+            convention = "keras" if plain.recognises(container) else None
+            model = interpret(container, convention)
+            for top in model.tops()[:MOST_STACKS]:
+                model.stack(top).load(Options())
+
+
+def weights(reader):
+    """Make the function that reads a file of weights with a reader."""
+    return lambda content: load(written(content, "w"), reader)
+
+
+def whole(content):
+    """Look for the kind of file, whatever it is."""
+    with documented():
+        reader_of(str(written(content, "w")))
+
+
+def folder(content):
+    load(unpacked(content, "folder"), "folder")
+
+
+def with_options(content):
+    load(unpacked(content, "folder") / "weights.hdf5", "HDF5 with options")
+
+
+def checkpoint(content):
+    load(unpacked(content, "folder") / "m", "TensorFlow")
+
+
+def saved_model(content):
+    load(unpacked(content, "folder"), "TensorFlow")
+
+
+PARSERS: dict[str, Parser] = {
+    "npy-header": Parser(npy_header, seeds.inputs_npy),
+    "npy-stream": Parser(npy_stream, seeds.inputs_stream),
+    "npy": Parser(inputs, seeds.inputs_npy),
+    "hdf5-inputs": Parser(inputs_and_more, seeds.inputs_hdf5),
+    "lengths": Parser(lengths, seeds.lengths),
+    "ids": Parser(ids, seeds.ids),
+    "initial": Parser(initial, seeds.initial),
+    "kind-of-weights": Parser(whole, seeds.weights),
+    "safetensors": Parser(weights("safetensors"), seeds.safetensors, "safetensors"),
+    "npz": Parser(weights("npz"), seeds.npz, "npz"),
+    "msgpack": Parser(weights("msgpack"), seeds.msgpack, "msgpack"),
+    "onnx": Parser(weights("ONNX"), seeds.onnx, "ONNX"),
+    "torch": Parser(weights("PyTorch"), seeds.torch, "PyTorch"),
+    "hdf5": Parser(weights("HDF5"), seeds.plain_hdf5, "HDF5"),
+    "keras": Parser(weights("Keras zip"), seeds.keras, "Keras zip"),
+    "unirep": Parser(folder, seeds.unirep, "folder"),
+    "elmo": Parser(with_options, seeds.elmo, "HDF5 with options"),
+    "checkpoint-1": Parser(checkpoint, seeds.checkpoints_1, "TensorFlow"),
+    "checkpoint-2": Parser(checkpoint, seeds.checkpoints_2, "TensorFlow"),
+    "saved-model": Parser(saved_model, seeds.saved_models, "TensorFlow"),
+}
