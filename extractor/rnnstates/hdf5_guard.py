@@ -17,6 +17,7 @@ import h5py
 
 from .errors import BadData, MissingInput
 from .files import missing_told
+from .hdf5_chunk_guard import check_chunks
 
 __all__ = ["check_dataset", "datasets", "find", "is_hdf5", "open_hdf5"]
 
@@ -170,42 +171,13 @@ def check_dataset(
     if dataset.is_virtual:
         _check_virtual(dataset, where, error, within)
         return
-    _check_chunks(dataset, where, error)
+    check_chunks(dataset, where, error)
     declared, stored = dataset.nbytes, dataset.id.get_storage_size()
     if declared > SMALL and declared > MOST_COMPRESSION * stored:
         raise error(
             f"{where}: declares {declared} bytes but stores {stored}; no compression does that, so most of it was "
             "never written. Make the file again."
         )
-
-
-def _check_chunks(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
-    """Refuse chunks that HDF5 itself does not check: it would read beyond the memory it has made for them."""
-    if not dataset.chunks or dataset.shape is None:
-        return
-    properties = dataset.id.get_create_plist()
-    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
-    whole, size = _chunk_bytes(dataset), dataset.file.id.get_filesize()
-    # The checksum is taken off the end, whether it is there or not (HDFGroup/hdf5#6490).
-    least = 4 if h5py.h5z.FILTER_FLETCHER32 in filters else 0
-
-    def wrong(chunk: h5py.h5d.StoreInfo) -> h5py.h5d.StoreInfo | None:
-        fits = least <= chunk.size if filters else whole in (None, chunk.size)
-        return None if fits and chunk.byte_offset + chunk.size <= size else chunk
-
-    found = dataset.id.chunk_iter(wrong)
-    if found is not None:
-        raise error(
-            f"{where}: its chunk at {found.chunk_offset} has {found.size} bytes at byte {found.byte_offset} of {size}; "
-            "no chunk lies so. The file is damaged, make it again."
-        )
-
-
-def _chunk_bytes(dataset: h5py.Dataset) -> int | None:
-    """Count the bytes of a chunk; None where what is stored of a value has another size than a value."""
-    kind = dataset.id.get_type()
-    simple = kind.get_class() in (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
-    return int(math.prod(dataset.chunks) * kind.get_size()) if simple else None
 
 
 def _check_virtual(

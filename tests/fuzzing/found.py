@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zlib
 
 import h5py
 import numpy as np
@@ -50,6 +51,11 @@ def a_length_that_is_a_signalling_nan():
     return seeds.saved(np.array([5, 0, 1, 0], "f8"))[:-8] + struct.pack("<Q", 0x7FF0000000000001)
 
 
+def a_state_that_is_a_signalling_nan():
+    state = seeds.saved(np.zeros(3, "f4"))[:-4] + struct.pack("<I", 0x7F800001)
+    return FORMS["zip"].join({"hidden.npy": state})
+
+
 def hdf5_that_ends_beyond_all_places():
     """Where the inner file of a .keras ends, as byte 40 of it says."""
     parts = FORMS["zip"].split(seeds.keras()[0])
@@ -64,6 +70,36 @@ def a_chunk_without_bytes_for_its_checksum():
 
     # The size of the only chunk, and the bits of the filters that it skips.
     return replaced(seeds.hdf5(fill), struct.pack("<II", 20, 0), struct.pack("<II", 0, 0), after=b"TREE\x01")
+
+
+def unpacked_to(shape, content, name="lengths", **others):
+    """A file of one compressed chunk that gives other bytes than a chunk has."""
+
+    def fill(file):
+        for key, values in others.items():
+            file[key] = values
+        dataset = file.create_dataset(name, shape, "f4", chunks=shape, compression="gzip", shuffle=True)
+        dataset.id.write_direct_chunk((0,) * len(shape), zlib.compress(content))
+
+    return seeds.hdf5(fill)
+
+
+def lengths_that_are_unpacked_to_less():
+    """HDF5 fills the rest with what else lies in memory."""
+    return unpacked_to((2,), bytes(4), inputs=np.ones((2, 1, 1), "f4"))
+
+
+def states_that_are_unpacked_to_more():
+    """HDF5 makes all of it."""
+    return unpacked_to((4, 3), bytes(2**24), "hidden")
+
+
+def weights_that_are_unpacked_to_less():
+    return unpacked_to((6, 12), bytes(100), "rnn/kernel", **{"rnn/recurrent_kernel": seeds.values(3, 12)})
+
+
+def inputs_that_cannot_be_in_so_few_bytes():
+    return unpacked_to((1, 10_000, 2), b"", "inputs", lengths=[1])
 
 
 def a_heap_whose_free_space_has_no_bytes():
@@ -122,8 +158,13 @@ FOUND = {
     a_dtype_that_numpy_no_longer_writes: ("npy", "unknown to NumPy|strings"),
     letters_that_do_not_exist: ("ids", "row 3 is no text, some of its letters do not exist"),
     a_length_that_is_a_signalling_nan: ("lengths", "row 3 has length nan"),
+    a_state_that_is_a_signalling_nan: ("initial", "'hidden' of sequence 0 is NaN or infinite"),
     hdf5_that_ends_beyond_all_places: ("keras", "HDF5 cannot open it"),
     a_chunk_without_bytes_for_its_checksum: ("hdf5-inputs", "its chunk at (0, 0, 0) has 0 bytes"),
+    lengths_that_are_unpacked_to_less: ("hdf5-inputs", "is unpacked to 4 bytes; expected 8"),
+    states_that_are_unpacked_to_more: ("initial", "is unpacked to 53 bytes or more; expected 48"),
+    weights_that_are_unpacked_to_less: ("hdf5", "is unpacked to 100 bytes; expected 288"),
+    inputs_that_cannot_be_in_so_few_bytes: ("hdf5-inputs", "its chunk at (0, 0, 0) has 8 bytes"),
     a_heap_whose_free_space_has_no_bytes: ("hdf5-inputs", "the heap of its strings at byte"),
     a_string_of_4_gib: ("hdf5-inputs", "a string declares 4294967295 bytes"),
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),

@@ -81,8 +81,10 @@ def _fuzz(name, runs, out):
         for _ in range(MOST_STARTS):
             command = [sys.executable, str(HERE), name, "--worker", "--runs", str(runs - done), "--out", str(out)]
             with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as room:
-                subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": room})
-            done = struct.unpack("<Q", (folder / "count").read_bytes())[0]
+                ended = subprocess.run(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": room})
+            before, done = done, struct.unpack("<Q", (folder / "count").read_bytes())[0]
+            if done == before and ended.returncode:
+                raise SystemExit(f"{name}: does not start; {folder / 'log'} says why.")
             if done >= runs:
                 break
     seconds = time.monotonic() - start
@@ -94,7 +96,8 @@ def _work(name, runs, out):
     """Fuzz in this process."""
     import atheris
 
-    sys.path.insert(0, str(HERE.parents[2]))
+    # This checkout, and where the hook that instruments can see it.
+    sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[2] / "extractor")]
     with atheris.instrument_imports(include=["rnnstates"], enable_loader_override=False):
         from tests.fuzzing.targets import PARSERS
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadInput
+from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
@@ -100,8 +101,9 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
     _check_shape(dataset.shape or (), where, source)
     if dtype.kind not in "iu" and called != "string":
         raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}. {MEND}")
-    if h5py.check_vlen_dtype(dtype):
-        with reading(where, BadInput):
+    with reading(where, BadInput):
+        check_inflated(dataset, where, BadInput)
+        if h5py.check_vlen_dtype(dtype):
             check_strings(dataset, where, BadInput)
 
     def read(start: int, stop: int) -> Array:

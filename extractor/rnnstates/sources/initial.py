@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..errors import BadInput, MissingInput
 from ..files import missing_told
+from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
@@ -116,7 +117,11 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         found = _match(stored, wanted, where)
         _check_all_there(stored, found, wanted, where)
         for (path, name), values in found.items():
-            _check(values, wanted[path, name], sequences, f"{where}: '{name}'" + (f" of {path}" if path else ""))
+            called = f"{where}: '{name}'" + (f" of {path}" if path else "")
+            _check(values, wanted[path, name], sequences, called)
+            if isinstance(values, h5py.Dataset):
+                with reading(called, BadInput):
+                    check_inflated(values, called, BadInput)
         return InitialStates(found, where, opening.pop_all())
 
 
@@ -192,7 +197,8 @@ def _check(values: Any, width: int, sequences: int, where: str) -> None:
 def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
     shape = np.shape(stored)
     if len(shape) == 1 or shape[0] == 1:
-        one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
+        with np.errstate(invalid="ignore"):  # NaN, which is told by who reads
+            one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
         return np.broadcast_to(one, (len(rows), len(one)))
     if not len(rows) or np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
         together: Array = np.asarray(stored[rows[0] : rows[0] + len(rows)] if len(rows) else stored[:0])

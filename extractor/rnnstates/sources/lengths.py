@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..errors import BadLengths
+from ..hdf5_chunk_guard import check_inflated
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
 from .hdf5 import Hdf5Source, reading
@@ -92,6 +93,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64
     where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
     with reading(where, BadLengths):
         _check_form(dataset.shape or (), dataset.dtype, describe_dtype(dataset), where, source)
+        check_inflated(dataset, where, BadLengths)
         values: Array = dataset[()]
     return _check_values(values, where, source)
 

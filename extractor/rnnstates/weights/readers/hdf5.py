@@ -10,6 +10,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import BadWeights
+from ...hdf5_chunk_guard import check_inflated
 from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5
 from ...hdf5_heap_guard import check_heaps
 from .base import Container, Tensor, as_floating, from_bfloat16
@@ -79,6 +80,7 @@ def _read(dataset: h5py.Dataset, where: str) -> Array:
         # Before reading: elements of variable length may be far larger than what is declared.
         if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
+        check_inflated(dataset, where, BadWeights)
         values: Array = dataset[()]
         if half:
             return from_bfloat16(values)
