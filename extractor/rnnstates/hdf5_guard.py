@@ -19,7 +19,7 @@ from .errors import BadData, MissingInput
 from .files import missing_told
 from .hdf5_chunk_guard import check_chunks
 
-__all__ = ["check_dataset", "datasets", "find", "is_hdf5", "open_hdf5"]
+__all__ = ["check_dataset", "datasets", "find", "is_hdf5", "open_hdf5", "plain_attributes"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -32,6 +32,8 @@ MOST_OBJECTS = 100_000
 # And deeper nesting and longer paths; names of nested groups add up.
 DEEPEST = 64
 LONGEST_PATH = 4096
+# Classes of types: numbers, texts and truth values.
+PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
@@ -145,6 +147,11 @@ def datasets(
                 yield prefix + name, child
             elif isinstance(child, h5py.Group):
                 waiting.append((f"{prefix}{name}/", child))
+
+
+def plain_attributes(attached: h5py.Group | h5py.Dataset) -> list[str]:
+    """Name the attributes that are texts or numbers; reading any other may crash HDF5 where its type is damaged."""
+    return [name for name in attached.attrs if attached.attrs.get_id(name).get_type().get_class() in PLAIN]
 
 
 def check_dataset(

@@ -7,8 +7,8 @@ import zlib
 import h5py
 import numpy as np
 
-from . import seeds
-from .structure import FORMS, pack
+from . import seeds, weights_seeds
+from .forms import FORMS, pack
 
 __all__ = ["FOUND"]
 
@@ -42,6 +42,10 @@ def a_dtype_that_numpy_no_longer_writes():
     return replaced(seeds.inputs_npy()[0], b"'<f4'", b"'|a4'")
 
 
+def a_shape_of_lone_surrogates():
+    return FORMS["npy"].join({"header": b"{'descr': '<f4', 'fortran_order': False, 'shape': '\\ud800'}"})
+
+
 def letters_that_do_not_exist():
     sound = seeds.ids()[0]
     return sound[:-8] + b"\xff\xff\xff\x7f" + bytes(4)
@@ -58,7 +62,7 @@ def a_state_that_is_a_signalling_nan():
 
 def hdf5_that_ends_beyond_all_places():
     """Where the inner file of a .keras ends, as byte 40 of it says."""
-    parts = FORMS["zip"].split(seeds.keras()[0])
+    parts = FORMS["zip"].split(weights_seeds.keras()[0])
     held = parts["model.weights.h5"]
     parts["model.weights.h5"] = held[:41] + b"\0" * 7 + b"\x10" + held[49:]
     return FORMS["zip"].join(parts)
@@ -137,7 +141,7 @@ def a_name_that_is_no_utf8():
 
 def an_attribute_of_varying_length_that_is_neither_text_nor_list():
     """HDF5 knows the kinds 0 and 1."""
-    return replaced(seeds.plain_hdf5()[1], b"\x19\x01", b"\x19\x03", after=b"layer_names")
+    return replaced(weights_seeds.plain_hdf5()[1], b"\x19\x01", b"\x19\x03", after=b"layer_names")
 
 
 def a_name_of_lone_surrogates():
@@ -156,6 +160,7 @@ FOUND = {
     a_member_without_a_name: ("initial", "holds '', which is no state of this network"),
     a_member_called_otherwise_in_its_header: ("keras", "a zip archive that cannot be read"),
     a_dtype_that_numpy_no_longer_writes: ("npy", "unknown to NumPy|strings"),
+    a_shape_of_lone_surrogates: ("npy", "says shape '\\ud800'"),
     letters_that_do_not_exist: ("ids", "row 3 is no text, some of its letters do not exist"),
     a_length_that_is_a_signalling_nan: ("lengths", "row 3 has length nan"),
     a_state_that_is_a_signalling_nan: ("initial", "'hidden' of sequence 0 is NaN or infinite"),

@@ -31,8 +31,8 @@ from rnnstates.weights.frameworks import interpret, plain
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.stack import Options
 
-from . import seeds
-from .structure import packed_parts
+from . import seeds, weights_seeds
+from .forms import packed_parts
 
 __all__ = ["PARSERS", "Parser"]
 
@@ -230,17 +230,17 @@ PARSERS: dict[str, Parser] = {
     "lengths": Parser(lengths, seeds.lengths),
     "ids": Parser(ids, seeds.ids),
     "initial": Parser(initial, seeds.initial),
-    "kind-of-weights": Parser(whole, seeds.weights),
-    "safetensors": Parser(weights("safetensors"), seeds.safetensors, "safetensors"),
-    "npz": Parser(weights("npz"), seeds.npz, "npz"),
-    "msgpack": Parser(weights("msgpack"), seeds.msgpack, "msgpack"),
-    "onnx": Parser(weights("ONNX"), seeds.onnx, "ONNX"),
-    "torch": Parser(weights("PyTorch"), seeds.torch, "PyTorch"),
-    "hdf5": Parser(weights("HDF5"), seeds.plain_hdf5, "HDF5"),
-    "keras": Parser(weights("Keras zip"), seeds.keras, "Keras zip"),
-    "unirep": Parser(folder, seeds.unirep, "folder"),
-    "elmo": Parser(with_options, seeds.elmo, "HDF5 with options"),
-    "checkpoint-1": Parser(checkpoint, seeds.checkpoints_1, "TensorFlow"),
-    "checkpoint-2": Parser(checkpoint, seeds.checkpoints_2, "TensorFlow"),
-    "saved-model": Parser(saved_model, seeds.saved_models, "TensorFlow"),
+    "kind-of-weights": Parser(whole, weights_seeds.weights),
+    "safetensors": Parser(weights("safetensors"), weights_seeds.safetensors, "safetensors"),
+    "npz": Parser(weights("npz"), weights_seeds.npz, "npz"),
+    "msgpack": Parser(weights("msgpack"), weights_seeds.msgpack, "msgpack"),
+    "onnx": Parser(weights("ONNX"), weights_seeds.onnx, "ONNX"),
+    "torch": Parser(weights("PyTorch"), weights_seeds.torch, "PyTorch"),
+    "hdf5": Parser(weights("HDF5"), weights_seeds.plain_hdf5, "HDF5"),
+    "keras": Parser(weights("Keras zip"), weights_seeds.keras, "Keras zip"),
+    "unirep": Parser(folder, weights_seeds.unirep, "folder"),
+    "elmo": Parser(with_options, weights_seeds.elmo, "HDF5 with options"),
+    "checkpoint-1": Parser(checkpoint, weights_seeds.checkpoints_1, "TensorFlow"),
+    "checkpoint-2": Parser(checkpoint, weights_seeds.checkpoints_2, "TensorFlow"),
+    "saved-model": Parser(saved_model, weights_seeds.saved_models, "TensorFlow"),
 }

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from rnnstates.weights.readers import READERS
 
-from . import seeds
+from . import weights_seeds
+from .forms import FORMS
 from .found import FOUND
-from .structure import FORMS, changed
+from .structure import changed
 from .targets import PARSERS, Outcome
 
 EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -110,12 +111,12 @@ def test_any_safetensors_header_is_read_or_refused(header, data):
 
 @pytest.fixture(scope="module")
 def keras_members():
-    return FORMS["zip"].split(seeds.keras()[0])
+    return FORMS["zip"].split(weights_seeds.keras()[0])
 
 
 CONFIGS = st.dictionaries(
     st.sampled_from(["name", "units", "layer", "layers", "activation", "use_bias", "merge_mode", "cell", "cells"]),
-    VALUES | st.just(seeds.INNER),
+    VALUES | st.just(weights_seeds.INNER),
     max_size=4,
 )
 LAYERS = st.fixed_dictionaries(

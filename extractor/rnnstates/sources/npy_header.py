@@ -134,13 +134,13 @@ def _parse_fields(text: str, where: str, error: type[BadData]) -> dict[str, Any]
         )
     if not isinstance(fields["fortran_order"], bool) or not _is_shape(fields["shape"]):
         raise error(
-            f"{where}: its .npy header says shape {str(fields['shape'])[:60]} and fortran_order "
-            f"{str(fields['fortran_order'])[:20]}; expected whole numbers from 0 and True or False. "
+            f"{where}: its .npy header says shape {repr(fields['shape'])[:60]} and fortran_order "
+            f"{repr(fields['fortran_order'])[:20]}; expected whole numbers from 0 and True or False. "
             "Save it again with np.save."
         )
     if math.prod(max(1, axis) for axis in fields["shape"]) >= MOST_VALUES:
         raise error(
-            f"{where}: its .npy header claims shape {str(fields['shape'])[:60]}, more than any memory holds, so it is "
+            f"{where}: its .npy header claims shape {repr(fields['shape'])[:60]}, more than any memory holds, so it is "
             "damaged. Copy or make the file again."
         )
     return fields
@@ -155,7 +155,7 @@ def _is_shape(shape: object) -> bool:
 def _parse_dtype(descr: object, where: str, error: type[BadData]) -> np.dtype[Any]:
     if not isinstance(descr, str) or not PLAIN_DESCR.fullmatch(descr):
         raise error(
-            f"{where}: a structured dtype, {str(descr)[:60]}; expected plain numbers. Save one field with np.save."
+            f"{where}: a structured dtype, {repr(descr)[:60]}; expected plain numbers. Save one field with np.save."
         )
     try:
         with warnings.catch_warnings():

@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights
 from ...hdf5_chunk_guard import check_inflated
-from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5
+from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, plain_attributes
 from ...hdf5_heap_guard import check_heaps
 from .base import Container, Tensor, as_floating, from_bfloat16
 
@@ -19,9 +19,6 @@ __all__ = ["DAMAGED", "from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
 # Filters that HDF5 itself brings; any other would load a plug-in.
 KNOWN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-
-# Classes of types: numbers, texts and truth values.
-PLAIN = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
 
 # What h5py raises when the inside of a file is damaged.
 DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
@@ -113,9 +110,8 @@ def _attributes(file: h5py.File, group: str, path: str) -> dict[str, Any]:
 
 
 def _plain_attributes(attached: h5py.Group | h5py.Dataset) -> dict[str, Any]:
-    """Read the texts and numbers attached to an object; others are passed over, over which HDF5 may crash."""
-    kinds = {name: attached.attrs.get_id(name).get_type().get_class() for name in attached.attrs}
-    return {name: _plain(attached.attrs[name]) for name, kind in kinds.items() if kind in PLAIN}
+    """Read the texts and numbers attached to an object."""
+    return {name: _plain(attached.attrs[name]) for name in plain_attributes(attached)}
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,282 @@
+"""Small sound files of weights, one or some of each kind; each is read without an error."""
+
+import functools
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .forms import FORMS, pack
+from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
+
+__all__ = [
+    "checkpoints_1", "checkpoints_2", "elmo", "keras", "msgpack", "npz", "onnx", "plain_hdf5", "safetensors",
+    "saved_models", "torch", "unirep", "weights",
+]  # fmt: skip
+
+
+def keras_arrays(features=FEATURES, units=UNITS, gates=4):
+    return [values(features, gates * units), values(units, gates * units), values(gates * units)]
+
+
+def torch_arrays():
+    return {
+        "rnn.weight_ih_l0": values(4 * UNITS, FEATURES),
+        "rnn.weight_hh_l0": values(4 * UNITS, UNITS),
+        "rnn.bias_ih_l0": values(4 * UNITS),
+        "rnn.bias_hh_l0": values(4 * UNITS),
+    }
+
+
+def plain_arrays():
+    return dict(zip(("kernel", "recurrent_kernel", "bias"), keras_arrays(), strict=True))
+
+
+def npz():
+    """Arrays of plain names, PyTorch's, Haiku's and Equinox' in .npz."""
+    haiku = {"lstm/linear/w": values(FEATURES + UNITS, 4 * UNITS), "lstm/linear/b": values(4 * UNITS)}
+    equinox = {
+        ".weight_ih": values(4 * UNITS, FEATURES), ".weight_hh": values(4 * UNITS, UNITS), ".bias": values(4 * UNITS)
+    }  # fmt: skip
+    return [zipped(arrays) for arrays in (plain_arrays(), torch_arrays(), haiku, equinox)]
+
+
+def _flax_flat():
+    gates = {f"params/i{gate}/kernel": values(FEATURES, UNITS) for gate in "ifgo"}
+    gates |= {f"params/h{gate}/kernel": values(UNITS, UNITS) for gate in "ifgo"}
+    return gates | {f"params/h{gate}/bias": values(UNITS) for gate in "ifgo"}
+
+
+def _unirep_arrays():
+    shapes = {
+        "wx": (FEATURES, 4 * UNITS), "wh": (UNITS, 4 * UNITS), "wmx": (FEATURES, UNITS), "wmh": (UNITS, UNITS),
+        "gx": (4 * UNITS,), "gh": (4 * UNITS,), "gmx": (UNITS,), "gmh": (UNITS,), "b": (4 * UNITS,),
+    }  # fmt: skip
+    arrays = {f"rnn_mlstm_mlstm_{leaf}:0": values(*shape) for leaf, shape in shapes.items()}
+    return arrays | {"embed_matrix:0": values(5, FEATURES)}
+
+
+def unirep():
+    """Folders of an array a file."""
+    return [pack({f"{name}.npy": saved(array) for name, array in _unirep_arrays().items()})]
+
+
+def elmo():
+    """Folders of HDF5 and its options."""
+    lstm = {"dim": UNITS, "n_layers": 1, "projection_dim": 2, "cell_clip": 3, "proj_clip": 3}
+    arrays = {}
+    for direction in range(2):
+        root = f"RNN_{direction}/RNN/MultiRNNCell/Cell0/LSTMCell"
+        arrays[f"{root}/W_0"] = values(FEATURES + 2, 4 * UNITS)
+        arrays[f"{root}/B"] = values(4 * UNITS)
+        arrays[f"{root}/W_P_0"] = values(UNITS, 2)
+    options = json.dumps({"lstm": lstm | {"use_skip_connections": True}, "char_cnn": {}}).encode()
+    return [pack({"options.json": options, "weights.hdf5": hdf5_of(arrays)})]
+
+
+def safetensors():
+    """Arrays of plain names, PyTorch's and Flax' in safetensors."""
+    return [_safetensors(arrays) for arrays in (plain_arrays(), torch_arrays(), _flax_flat())]
+
+
+def _safetensors(arrays):
+    header, data = {}, b""
+    for name, array in arrays.items():
+        end = len(data) + array.nbytes
+        header[name.replace("/", ".")] = {"dtype": "F32", "shape": array.shape, "data_offsets": [len(data), end]}
+        data += array.tobytes()
+    return FORMS["safetensors"].join({"header": json.dumps(header).encode(), "data": data})
+
+
+def msgpack():
+    """Flax' own tree, and its array in chunks."""
+    import msgpack
+
+    def leaf(array):
+        return msgpack.ExtType(1, msgpack.packb((array.shape, "float32", array.tobytes())))
+
+    tree = {}
+    for name, array in _flax_flat().items():
+        _, gate, kind = name.split("/")
+        tree.setdefault(gate, {})[kind] = leaf(array)
+    parted = tree | {"ii": {"kernel": _in_chunks(leaf, values(FEATURES, UNITS))}}
+    return [msgpack.packb({"params": tree, "step": 3}), msgpack.packb({"params": parted})]
+
+
+def _in_chunks(leaf, array):
+    half = array.size // 2
+    pieces = {"0": leaf(array.ravel()[:half]), "1": leaf(array.ravel()[half:])}
+    return {"__msgpack_chunked_array__": True, "shape": dict(zip("01", array.shape, strict=True)), "chunks": pieces}
+
+
+def torch():
+    """A state_dict as an archive, one as the old form, and a checkpoint around one."""
+    import torch
+
+    state = {name: torch.from_numpy(array) for name, array in torch_arrays().items()}
+    kinds = [(state, True), (state, False), ({"epoch": 3, "state_dict": state}, True)]
+    found = []
+    for content, as_zip in kinds:
+        held = io.BytesIO()
+        torch.save(content, held, _use_new_zipfile_serialization=as_zip)
+        found.append(held.getvalue())
+    return found
+
+
+def onnx():
+    """A node of each kind; the weights of one come out of other operators."""
+    from onnx import helper, numpy_helper
+
+    found = []
+    for op, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
+        arrays = {"W": values(1, gates * UNITS, FEATURES), "R": values(1, gates * UNITS, UNITS)}
+        stored = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+        bias = numpy_helper.from_array(values(2 * gates * UNITS))
+        nodes = [
+            helper.make_node("Constant", [], ["b"], value=bias),
+            helper.make_node("Constant", [], ["axes"], value=numpy_helper.from_array(np.array([0]))),
+            helper.make_node("Unsqueeze", ["b", "axes"], ["B"]),
+            helper.make_node(op, ["X", "W", "R", "B"], ["Y"], "cell", hidden_size=UNITS, direction="forward", clip=3.0),
+        ]
+        given = [helper.make_tensor_value_info("X", 1, [None] * 3)]
+        graph = helper.make_graph(nodes, "g", given, [helper.make_tensor_value_info("Y", 1, None)], stored)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=9)
+        found.append(model.SerializeToString())
+    return found
+
+
+RNN = {"units": UNITS, "return_sequences": True, "use_bias": False}
+INNER = {"class_name": "GRU", "config": RNN | {"name": "inner", "reset_after": True, "go_backwards": False}}
+FUNCTIONS = {"activation": "tanh", "recurrent_activation": "hard_sigmoid"}
+# Two models of few arrays: an embedding before an LSTM, and both directions of a GRU.
+EMBEDDED = [
+    {"class_name": "InputLayer", "config": {"name": "words", "batch_shape": [None, None]}},
+    {"class_name": "Embedding", "config": {"name": "embedding", "input_dim": 5, "output_dim": FEATURES}},
+    {"class_name": "LSTM", "config": RNN | FUNCTIONS | {"name": "lstm"}},
+]
+BOTH = [
+    {"class_name": "InputLayer", "config": {"name": "words", "batch_shape": [None, None, FEATURES]}},
+    {"class_name": "Bidirectional", "config": {"name": "both", "merge_mode": "concat", "layer": INNER}},
+    {"class_name": "Dense", "config": {"name": "dense", "units": 1, "activation": {"class_name": "relu"}}},
+]
+
+
+def _functional(given):
+    layers, before = [], None
+    for layer in given:
+        nodes = [] if before is None else [[[before, 0, 0, {}]]]
+        layers.append(layer | {"name": layer["config"]["name"], "inbound_nodes": nodes})
+        before = layer["config"]["name"]
+    inside = {"name": "m", "layers": layers, "input_layers": [["words", 0, 0]], "output_layers": [[before, 0, 0]]}
+    return {"class_name": "Functional", "config": inside}
+
+
+def _numbered(groups):
+    """Put arrays where Keras 3 puts them."""
+    arrays = {f"layers/{group}/vars/{n}": array for group, held in groups.items() for n, array in enumerate(held)}
+    return hdf5_of(arrays)
+
+
+def _embedded():
+    return _numbered({"embedding": [values(5, FEATURES)], "lstm/cell": keras_arrays()[:2]})
+
+
+def _both():
+    return _numbered({f"bidirectional/{way}_layer/cell": keras_arrays(gates=3)[:2] for way in ("forward", "backward")})
+
+
+def _legacy(file):
+    """A whole model as Keras 2 saves it."""
+    file.attrs["keras_version"], file.attrs["backend"] = "2.3.1", "tensorflow"
+    layer = {"class_name": "LSTM", "config": {"name": "lstm", "units": UNITS, "return_sequences": True}}
+    file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": [layer]}})
+    names = [f"lstm/lstm_cell/{name}:0" for name in plain_arrays()]
+    file.create_group("model_weights").attrs["layer_names"] = [b"lstm"]
+    group = file.create_group("model_weights/lstm")
+    group.attrs["weight_names"] = [name.encode() for name in names]
+    for name, array in zip(names, keras_arrays(), strict=True):
+        group[name] = array
+
+
+def keras():
+    """Keras' zip, of a Sequential and of a Functional model."""
+    metadata = json.dumps({"keras_version": "3.3.0", "date_saved": "x"}).encode()
+    sequential = {"class_name": "Sequential", "config": {"name": "m", "layers": EMBEDDED}}
+    return [
+        FORMS["zip"].join(
+            {"config.json": json.dumps(config).encode(), "metadata.json": metadata, "model.weights.h5": weights}
+        )
+        for config, weights in ((sequential, _embedded()), (_functional(BOTH), _both()))
+    ]
+
+
+def plain_hdf5():
+    """Keras' numbered groups without a configuration, its older files, and plain names."""
+    plain = plain_arrays()
+    return [_embedded(), hdf5(_legacy), hdf5_of(plain), hdf5_of(plain, libver="latest")]
+
+
+def weights():
+    """Files of weights of all kinds."""
+    return [kind()[0] for kind in (safetensors, npz, msgpack, onnx, torch, plain_hdf5, keras)]
+
+
+@functools.cache
+def _tensorflow():
+    from rnnstates.tensorflow_start import import_tensorflow
+
+    return import_tensorflow()
+
+
+def _folder(write):
+    """Pack what is written into a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder))
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        return pack({str(path.relative_to(folder)): path.read_bytes() for path in files})
+
+
+def _cell_1():
+    return {"rnn/lstm_cell/kernel": values(FEATURES + UNITS, 4 * UNITS), "rnn/lstm_cell/bias": values(4 * UNITS)}
+
+
+def _module():
+    tf = _tensorflow()
+    model = tf.Module()
+    model.lstm = tf.Module()
+    model.lstm.cell = tf.Module()
+    for name, array in plain_arrays().items():
+        setattr(model.lstm.cell, name, tf.Variable(array))
+    return model
+
+
+def _save(folder, version):
+    tf, arrays = _tensorflow(), _cell_1()
+    names, tensors = list(arrays), list(arrays.values())
+    if version == 1:
+        tf.raw_ops.Save(filename=str(folder / "m"), tensor_names=names, data=tensors)
+    else:
+        slices = [""] * len(names)
+        tf.raw_ops.SaveV2(prefix=str(folder / "m"), tensor_names=names, shape_and_slices=slices, tensors=tensors)
+
+
+def checkpoints_1():
+    """A checkpoint of version 1."""
+    return [_folder(lambda folder: _save(folder, 1))]
+
+
+def checkpoints_2():
+    """Checkpoints of version 2: of TensorFlow 1's names, and of objects."""
+    tf = _tensorflow()
+    return [
+        _folder(lambda folder: _save(folder, 2)),
+        _folder(lambda folder: tf.train.Checkpoint(net=_module()).write(str(folder / "m"))),
+    ]
+
+
+def saved_models():
+    """A SavedModel without functions."""
+    tf = _tensorflow()
+    return [_folder(lambda folder: tf.saved_model.save(_module(), str(folder)))]
