@@ -7,18 +7,18 @@ what else lies in memory becomes values, or the process ends; where it is more, 
 
 import math
 import zlib
+from collections.abc import Iterator
 
 import h5py
+import numpy as np
 
 from .errors import BadData
 
-__all__ = ["check_chunks", "check_inflated"]
+__all__ = ["check_chunks", "check_inflated", "unpacked_chunks"]
 
 # Deflate makes at most 1032 bytes of one; twice that is far from it.
 MOST_INFLATED = 2064
 CHECKSUM = 4
-# Filters that leave as many bytes as there were.
-SAME_SIZE = (h5py.h5z.FILTER_SHUFFLE,)
 SIMPLE = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
 
 
@@ -59,23 +59,29 @@ def check_inflated(dataset: h5py.Dataset, where: str, error: type[BadData]) -> N
     ------
     error
     """
-    whole, filters = _whole(dataset), _filters(dataset)
-    if whole is None or not {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32} & set(filters):
+    whole, filters = _whole(dataset), set(_filters(dataset))
+    if whole is None or not {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32} & filters:
         return
-    chunks: list[tuple[int, ...]] = []
-    dataset.id.chunk_iter(lambda chunk: chunks.append(chunk.chunk_offset))
-    for offset in chunks:
-        skipped, stored = dataset.id.read_direct_chunk(offset)
-        found = _unpacked(stored, [code for place, code in enumerate(filters) if not skipped >> place & 1], whole)
-        if found not in (None, whole):
+    for offset, content in unpacked_chunks(dataset):
+        if content is not None and len(content) != whole:
             raise error(
-                f"{where}: its chunk at {offset} is unpacked to {found} bytes{' or more' if found > whole else ''}; "
-                f"expected {whole}. The file is damaged, make it again."
+                f"{where}: its chunk at {offset} is unpacked to {len(content)} bytes"
+                f"{' or more' if len(content) > whole else ''}; expected {whole}. The file is damaged, make it again."
             )
 
 
-def _unpacked(stored: bytes, filters: list[int], whole: int) -> int | None:
-    """Count the bytes that the filters give, hardly more than a chunk has; None where one is not known here."""
+def unpacked_chunks(dataset: h5py.Dataset) -> Iterator[tuple[tuple[int, ...], bytes | None]]:
+    """Yield the place and the bytes of each chunk, hardly more than it has; None where a filter is not known here."""
+    whole, filters = _whole(dataset) or 0, _filters(dataset)
+    places: list[tuple[int, ...]] = []
+    dataset.id.chunk_iter(lambda chunk: places.append(chunk.chunk_offset))
+    for place in places:
+        skipped, stored = dataset.id.read_direct_chunk(place)
+        used = [code for number, code in enumerate(filters) if not skipped >> number & 1]
+        yield place, _unpacked(stored, used, whole, whole // math.prod(dataset.chunks))
+
+
+def _unpacked(stored: bytes, filters: list[int], whole: int, item: int) -> bytes | None:
     for code in reversed(filters):
         if code == h5py.h5z.FILTER_FLETCHER32:
             stored = stored[:-CHECKSUM]
@@ -84,9 +90,12 @@ def _unpacked(stored: bytes, filters: list[int], whole: int) -> int | None:
                 stored = zlib.decompressobj().decompress(stored, whole + CHECKSUM + 1)
             except zlib.error:
                 return None  # HDF5 says so itself
-        elif code not in SAME_SIZE:
+        elif code == h5py.h5z.FILTER_SHUFFLE and item:
+            end = len(stored) // item * item
+            stored = np.frombuffer(stored[:end], np.uint8).reshape(item, -1).T.tobytes() + stored[end:]
+        else:
             return None
-    return len(stored)
+    return stored
 
 
 def _filters(dataset: h5py.Dataset) -> list[int]:

@@ -16,13 +16,14 @@ import h5py
 import numpy as np
 
 from .errors import BadData
+from .hdf5_chunk_guard import unpacked_chunks
 
 __all__ = ["check_heaps", "check_strings"]
 
 # The signature of a heap, its version, and what is always zero.
 START = b"GCOL\x01\x00\x00\x00"
 HEADER = 16
-PIECE, AT_ONCE = 2**20, 2**16
+PIECE = 2**20
 # What a dataset keeps of a string of varying length: its length, the place of its heap, its number there.
 REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 
@@ -45,31 +46,42 @@ def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
 
 
 def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
-    """Check the heaps that hold a dataset's strings of varying length; all of the file where its chunks name them.
+    """Check the heaps that hold a dataset's strings of varying length.
 
     Raises
     ------
     error
         HDF5 would walk through one of them for ever, or a string declares more than the file has.
     """
+    base = dataset.file.userblock_size
     with Path(dataset.file.filename).open("rb") as file:
-        offset, base = dataset.id.get_offset(), dataset.file.userblock_size
-        if offset is None:
-            check_heaps(file, where, error)
-            return
         size = file.seek(0, 2)
-        for stop in range(dataset.size, 0, -AT_ONCE):
-            start = max(0, stop - AT_ONCE)
-            file.seek(offset + start * REFERENCE.itemsize)
-            stored = file.read((stop - start) * REFERENCE.itemsize)
+        for stored in _references(dataset, file):
+            if stored is None:
+                check_heaps(file, where, error)
+                return
             found = np.frombuffer(stored[: len(stored) // REFERENCE.itemsize * REFERENCE.itemsize], REFERENCE)
-            if len(found) and int(found["length"].max()) > size:
+            longest = int(found["length"].max(initial=0))
+            if longest > size:
                 raise error(
-                    f"{where}: a string declares {found['length'].max()} bytes, but the whole file has {size}; it is "
-                    "damaged, make it again."
+                    f"{where}: a string declares {longest} bytes, but the whole file has {size}; it is damaged, make "
+                    "it again."
                 )
             heaps = np.unique(found["heap"][found["heap"] < size]).tolist()
             _check(file, (base + heap for heap in heaps if heap), where, error)
+
+
+def _references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[bytes | None]:
+    """Read what a dataset keeps of its strings, piece by piece; None where it cannot be known."""
+    offset, total = dataset.id.get_offset(), dataset.size * REFERENCE.itemsize
+    if dataset.chunks:
+        yield from (content for _, content in unpacked_chunks(dataset))
+    elif offset is None:
+        yield None
+    else:
+        for start in range(0, total, PIECE):
+            file.seek(offset + start)
+            yield file.read(min(PIECE, total - start))
 
 
 def _places(file: BinaryIO) -> Iterator[int]:

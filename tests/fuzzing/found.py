@@ -128,6 +128,19 @@ def a_string_of_4_gib():
     return replaced(content, b"\x03\0\0\0" + heap, b"\xff\xff\xff\xff" + heap)
 
 
+def a_string_of_4_gib_in_a_compressed_chunk():
+    stored = struct.pack("<IQI", 2**32 - 1, 4096, 1)
+
+    def fill(file):
+        file.create_dataset("inputs", data=np.ones((1, 1, 1), "f4"))
+        file["lengths"] = [1]
+        kind = h5py.string_dtype()
+        ids = file.create_dataset("ids", (1,), kind, chunks=(1,), compression="gzip", shuffle=True)
+        ids.id.write_direct_chunk((0,), zlib.compress(stored))
+
+    return seeds.hdf5(fill)
+
+
 def a_name_that_is_no_utf8():
     """In the list of the arrays that a layer has; it is told, but could not be printed."""
 
@@ -172,6 +185,7 @@ FOUND = {
     inputs_that_cannot_be_in_so_few_bytes: ("hdf5-inputs", "its chunk at (0, 0, 0) has 8 bytes"),
     a_heap_whose_free_space_has_no_bytes: ("hdf5-inputs", "the heap of its strings at byte"),
     a_string_of_4_gib: ("hdf5-inputs", "a string declares 4294967295 bytes"),
+    a_string_of_4_gib_in_a_compressed_chunk: ("hdf5-inputs", "a string declares 4294967295 bytes"),
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),
     an_attribute_of_varying_length_that_is_neither_text_nor_list: ("hdf5", ""),
     a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),
