@@ -31,18 +31,17 @@ def check_chunks(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Non
     """
     if not dataset.chunks or dataset.shape is None:
         return
-    filters, size = _filters(dataset), dataset.file.id.get_filesize()
-    whole = _whole(dataset)
-    least, most = (0, None) if filters else (whole or 0, whole)
-    if h5py.h5z.FILTER_FLETCHER32 in filters:
-        # The checksum is taken off the end, whether it is there or not.
-        least = CHECKSUM
-    if h5py.h5z.FILTER_DEFLATE in filters:
-        least = max(least, (whole or 0) // MOST_INFLATED)
+    filters, size = set(_filters(dataset)), dataset.file.id.get_filesize()
+    whole = _whole(dataset) or 0
+    # A checksum is taken off the end, whether it is there or not.
+    least = CHECKSUM if h5py.h5z.FILTER_FLETCHER32 in filters else 0
+    if filters <= {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}:
+        least = max(least, whole)
+    elif h5py.h5z.FILTER_DEFLATE in filters:
+        least = max(least, whole // MOST_INFLATED)
 
     def wrong(chunk: h5py.h5d.StoreInfo) -> h5py.h5d.StoreInfo | None:
-        fits = least <= chunk.size <= (chunk.size if most is None else most)
-        return None if fits and chunk.byte_offset + chunk.size <= size else chunk
+        return None if least <= chunk.size and chunk.byte_offset + chunk.size <= size else chunk
 
     found = dataset.id.chunk_iter(wrong)
     if found is not None:
