@@ -3,6 +3,7 @@
 ``make fuzz`` does the same for hours, guided by coverage; here each parser gets some dozens of changed files.
 """
 
+import functools
 import json
 import random
 import re
@@ -19,14 +20,13 @@ from .found import FOUND
 from .structure import changed
 from .targets import PARSERS, Outcome
 
-EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.fixture(scope="module")
-def sound():
-    """The seeds of each parser, made when they are asked for."""
-    made = {}
-    return lambda name: made.setdefault(name, PARSERS[name].seeds())
+@functools.cache
+def sound(name):
+    """Make the seeds of a parser, once."""
+    return PARSERS[name].seeds()
 
 
 def test_every_reader_of_weights_is_fuzzed():
@@ -34,7 +34,7 @@ def test_every_reader_of_weights_is_fuzzed():
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_every_seed_is_read(name, sound):
+def test_every_seed_is_read(name):
     for seed in sound(name):
         PARSERS[name].run(seed)
         assert not Outcome.refused
@@ -69,7 +69,7 @@ def damaged(content, other, chance):
 @pytest.mark.parametrize("name", PARSERS)
 @EXAMPLES
 @given(st.data())
-def test_a_damaged_file_is_read_or_refused(name, sound, data):
+def test_a_damaged_file_is_read_or_refused(name, data):
     content, other = (data.draw(st.sampled_from(sound(name))) for _ in range(2))
     PARSERS[name].run(damaged(content, other, random.Random(data.draw(st.integers(0, 2**32)))))
 
@@ -109,11 +109,6 @@ def test_any_safetensors_header_is_read_or_refused(header, data):
     PARSERS["safetensors"].run(FORMS["safetensors"].join({"header": json.dumps(header).encode(), "data": data}))
 
 
-@pytest.fixture(scope="module")
-def keras_members():
-    return FORMS["zip"].split(weights_seeds.keras()[0])
-
-
 CONFIGS = st.dictionaries(
     st.sampled_from(["name", "units", "layer", "layers", "activation", "use_bias", "merge_mode", "cell", "cells"]),
     VALUES | st.just(weights_seeds.INNER),
@@ -138,8 +133,9 @@ LAYERS = st.fixed_dictionaries(
         },
     )
 )
-def test_any_configuration_of_keras_is_read_or_refused(keras_members, config):
-    PARSERS["keras"].run(FORMS["zip"].join(keras_members | {"config.json": json.dumps(config).encode()}))
+def test_any_configuration_of_keras_is_read_or_refused(config):
+    members = FORMS["zip"].split(sound("keras")[0])
+    PARSERS["keras"].run(FORMS["zip"].join(members | {"config.json": json.dumps(config).encode()}))
 
 
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.__name__)
