@@ -20,7 +20,7 @@ from .found import FOUND
 from .structure import changed
 from .targets import PARSERS, Outcome
 
-EXAMPLES = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @functools.cache
