@@ -1,6 +1,7 @@
 """Files taken apart and put together again with lengths and checksums that are right: ``FORMS`` names their kinds."""
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -11,6 +12,7 @@ __all__ = ["FORMS", "Parts", "pack", "packed_parts"]
 
 # How a folder is one input: this, then name and content of each file, each behind its length.
 PACKED = b"\x00folder\x00"
+JOURNAL = re.compile(rb"[0-9a-f]{8} \{")
 TABLE_END = struct.pack("<Q", 0xDB4775248B80FB57)
 
 Parts = dict[str, bytes]
@@ -181,7 +183,16 @@ def _table(parts: Parts) -> bytes:
     return stored + index + b"\0" + _checksum(index + b"\0") + footer.ljust(40, b"\0") + TABLE_END
 
 
+def _journal_parts(content: bytes) -> Parts:
+    return {str(number): line[9:] for number, line in enumerate(content.splitlines())}
+
+
+def _journal(parts: Parts) -> bytes:
+    return b"".join(b"%08x %s\n" % (zlib.crc32(text), text) for text in parts.values())
+
+
 FORMS: dict[str, Form] = {
+    "journal": Form(lambda content: JOURNAL.match(content) is not None, _journal_parts, _journal),
     "folder": Form(lambda content: content.startswith(PACKED), packed_parts, pack),
     "zip": Form(lambda content: content.startswith(b"PK\3\4"), _unzipped, _zipped),
     "npy": Form(lambda content: content.startswith(b"\x93NUMPY") and len(content) > 12, _npy_parts, _npy),

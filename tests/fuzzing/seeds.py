@@ -5,9 +5,11 @@ import io
 import h5py
 import numpy as np
 
+from rnnstates.output.journal import Header, Window, encode
+
 from .forms import FORMS
 
-__all__ = ["ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "lengths"]
+__all__ = ["ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "journals", "lengths"]
 
 FEATURES, UNITS = 2, 3
 RANDOM = np.random.default_rng(0)
@@ -93,3 +95,14 @@ def initial():
 
 def zipped(arrays):
     return FORMS["zip"].join({f"{name}.npy": saved(array) for name, array in arrays.items()})
+
+
+def journals():
+    """Journals of a run that began, that went on, that is complete."""
+    header = Header(
+        identity={"input": {"size": 5}}, offsets={"hidden": 800, "cell": 900}, sizes=[96, 96], sums_at=1000,
+        rest_at=2000, size=3000, rest="00" * 32, windows=2, window_rows=8, steps=40, command="rnnstates extract",
+    )  # fmt: skip
+    first, second = (Window(at, 20, 0, 1.5 * at, ((1, 2), (3, 2**64 - 1)), (4, 5) if at else None) for at in (0, 1))
+    records = ["host:1 since then", first, 0, "host:2 since now", first, second, None]
+    return [b"".join(map(encode, (header, *records[:count]))) for count in (0, 2, 3, len(records))]

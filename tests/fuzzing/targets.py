@@ -20,6 +20,9 @@ import numpy as np
 
 from rnnstates import BadInput, BadWeights, RnnstatesError
 from rnnstates.files import missing_told
+from rnnstates.output.journal import parse
+from rnnstates.output.journal_file import read_journal
+from rnnstates.output.unfinished import _progress
 from rnnstates.sources.ids import open_ids
 from rnnstates.sources.initial import open_initial
 from rnnstates.sources.lengths import read_lengths
@@ -222,7 +225,21 @@ def saved_model(content):
     load(unpacked(content, "folder"), "TensorFlow")
 
 
+def journal(content):
+    """Read a run's journal; whatever it holds, it is read as far as it is whole."""
+    with documented():
+        written(content, "x.journal")
+        found = read_journal(room() / "x.journal")
+        if found is None:
+            raise RnnstatesError("not one whole line")
+        assert found.valid <= len(content)
+        assert found.torn == (found.valid < len(content))
+        assert parse(content[: found.valid]).windows == found.windows
+        _progress(found)
+
+
 PARSERS: dict[str, Parser] = {
+    "journal": Parser(journal, seeds.journals),
     "npy-header": Parser(npy_header, seeds.inputs_npy),
     "npy-stream": Parser(npy_stream, seeds.inputs_stream),
     "npy": Parser(inputs, seeds.inputs_npy),
