@@ -4,6 +4,7 @@ import pytest
 
 from . import parity_table
 from .builders import BUILT_ENGINES
+from .faults import table
 from .weights import census
 
 
@@ -15,6 +16,8 @@ def engine(request):
 
 def pytest_addoption(parser):
     parser.addoption("--parity-table", action="store_true", help="Print the largest difference of every parity test.")
+    parser.addoption("--fault-table", action="store_true", help="Print how many cases of each fault ran, by moment.")
+    parser.addoption("--every-fault", action="store_true", help="Let every operation fail, not some of each moment.")
 
 
 def pytest_configure(config):
@@ -23,6 +26,10 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--fault-table"):
+        terminalreporter.section("cases by fault and moment")
+        for line in table.lines():
+            terminalreporter.write_line(line)
     if not config.getoption("--parity-table"):
         return
     terminalreporter.section("largest difference from the framework")

@@ -21,6 +21,7 @@ from .output.layout import Contents
 from .output.names import Names
 from .output.partial import Wanted
 from .output.reader import open_states
+from .output.recorder import Pace
 from .output.sink import MemorySink, Sink
 from .output.states import States
 from .output.system import DISK, System
@@ -34,8 +35,9 @@ from .weights.save import keep_weights
 __all__ = ["extract", "preview"]
 
 logger = logging.getLogger("rnnstates")
-# What files are written with; a test puts a failing one here.
+# What files are written with, and how often what is finished is recorded; tests put a failing and a quick one here.
 SYSTEM: System = DISK
+PACE = Pace()
 
 
 def extract(
@@ -313,7 +315,7 @@ def _end(max_runtime: float | str | None) -> float | None:
 
 
 def _to_file(job: Job, compute: Callable[[Sink], None], names: Names, wanted: Wanted, *, force: bool) -> States:
-    sink = FileSink(names, wanted, force=force, check=job.source.check_unchanged, system=SYSTEM)
+    sink = FileSink(names, wanted, force=force, check=job.source.check_unchanged, system=SYSTEM, pace=PACE)
     try:
         with sink:
             if sink.committed:

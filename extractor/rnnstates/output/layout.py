@@ -5,6 +5,7 @@ datasets are contiguous, allocated early and never filled. Holes of a sparse fil
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -85,6 +86,12 @@ def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, in
     OSError
         The disk is full or failing.
     """
+    # A signal that arrived inside a call of HDF5 would break it; signals reach the main thread, which waits here.
+    with ThreadPoolExecutor(1, thread_name_prefix="rnnstates-layout") as thread:
+        return thread.submit(_lay_out, system, descriptor, contents).result()
+
+
+def _lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, int]:
     disk = PatientFile(system, descriptor)
     with h5py.File(disk, "w") as file:
         _write_attributes(file, contents)

@@ -95,10 +95,12 @@ class RunLock:
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
-        with suppress(OSError):
-            self._system.unlink(self._path)
-        with suppress(OSError):
-            self._system.close(fd)
+        try:
+            with suppress(OSError):
+                self._system.unlink(self._path)
+        finally:
+            with suppress(OSError):
+                self._system.close(fd)
 
     def __enter__(self) -> "RunLock":
         return self

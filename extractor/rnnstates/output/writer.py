@@ -9,7 +9,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -250,12 +250,16 @@ class FileSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        # A signal may end any of these; the others are done all the same.
+        with ExitStack() as last:
+            last.callback(self._run_lock.release)
+            if hasattr(self, "_made"):
+                last.callback(self._close, lambda: self._system.close(self._made.fd))
+                last.callback(self._close, self._made.journal.close)
             if not self.committed:
                 self._leave(error)
-        finally:
-            if hasattr(self, "_made"):
-                for close in (self._made.journal.close, lambda: self._system.close(self._made.fd)):
-                    with suppress(OSError):
-                        close()
-            self._run_lock.release()
+
+    @staticmethod
+    def _close(close: Callable[[], None]) -> None:
+        with suppress(OSError):
+            close()

@@ -1,0 +1,54 @@
+"""The small job, its directories, and how many operations are made to fail."""
+
+import random
+import shutil
+from collections import defaultdict
+
+import pytest
+
+from .small import Small, copied
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """The job; one for all tests."""
+    return Small(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Give empty directories, or copies of one, and take each away when the next is asked for."""
+    place = tmp_path / "run"
+
+    def make(source=None):
+        shutil.rmtree(place, ignore_errors=True)
+        if source is None:
+            place.mkdir()
+            return place
+        return copied(source, place)
+
+    return make
+
+
+@pytest.fixture
+def some(request):
+    """Choose operations by their moments: all with ``--every-fault``, else so many of each moment."""
+
+    def choose(log, most, seed):
+        numbers = range(1, len(log) + 1)
+        if request.config.getoption("--every-fault"):
+            return list(numbers)
+        of_moment = defaultdict(list)
+        for number, moment in zip(numbers, log, strict=True):
+            of_moment[moment].append(number)
+        draw = random.Random(seed)
+        return sorted(n for those in of_moment.values() for n in draw.sample(those, min(most, len(those))))
+
+    return choose
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_printed(capfd):
+    """Standard output holds only what was asked for."""
+    yield
+    assert capfd.readouterr().out == ""
