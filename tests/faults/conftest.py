@@ -6,13 +6,25 @@ from collections import defaultdict
 
 import pytest
 
-from .small import Small, copied
+from .small import LAYOUTS, Small, copied, interrupt_at, left
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """The job; one for all tests."""
     return Small(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def begun(small, tmp_path_factory):
+    """Directories in which two of six windows are recorded, by layout."""
+    made = {}
+    for layout in LAYOUTS:
+        made[layout] = tmp_path_factory.mktemp("begun")
+        outcome = small.run(made[layout], layout, progress=interrupt_at(2))
+        assert isinstance(outcome.error, KeyboardInterrupt)
+        assert left(made[layout]) == ["out.h5.journal", "out.h5.partial"]
+    return made
 
 
 @pytest.fixture

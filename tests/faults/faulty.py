@@ -88,7 +88,7 @@ class Faulty:
             return None
         result = getattr(DISK, operation)(*arguments)
         if operation == "open":
-            self._roles[result] = arguments[0].suffix
+            self._roles[result] = arguments[0].suffix.replace(".new", ".partial")
         return result
 
     def _strikes(self, operation, moment):

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import shutil
 import time
@@ -22,7 +23,7 @@ from rnnstates.planning import Grid
 from ..builders import one_layer, ragged
 from .faulty import Faulty
 
-__all__ = ["LAYOUTS", "WINDOWS", "Outcome", "Small", "at_once", "copied", "left"]
+__all__ = ["LAYOUTS", "WINDOWS", "Outcome", "Small", "at_once", "copied", "interrupt_at", "left"]
 
 WINDOWS, ROWS, STEPS = 6, 2, 8
 # Padding that is a hole, padding that is written as zeros with short sequences, and no padding.
@@ -169,3 +170,14 @@ def left(place):
 def copied(source, target):
     """A directory again, as it is."""
     return Path(shutil.copytree(source, target))
+
+
+def interrupt_at(tiles):
+    """A progress callback that is interrupted at a tile."""
+    counted = itertools.count(1)
+
+    def progress(_done, _of):
+        if next(counted) == tiles:
+            raise KeyboardInterrupt
+
+    return progress
