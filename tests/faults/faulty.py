@@ -142,13 +142,16 @@ class Faulty:
     def _see(self, operation, arguments):
         if operation in ("link", "rename") and arguments[0].suffix == ".partial":
             self._named = True
+        if operation == "close":
+            # The number is given to another file next.
+            self._failed.discard(arguments[0])
 
     def _look_for_sins(self, operation, arguments):
         if operation in SYNCS and arguments[0] in self._failed:
             self.sins.append(f"{operation} again after it had failed")
-        if operation == "pwrite" and self._roles.get(arguments[0]) == ".journal":
-            if self._failed - {arguments[0]}:
-                self.sins.append("recorded after a failed sync of the data")
+        recording = operation == "pwrite" and self._roles.get(arguments[0]) == ".journal"
+        if recording and self._failed - {arguments[0]}:
+            self.sins.append("recorded after a failed sync of the data")
 
 
 def _calling(operation):

@@ -8,7 +8,7 @@ import rnnstates
 from rnnstates_cli import main
 
 from . import table
-from .faulty import FAULTS, Faulty
+from .faulty import Faulty
 from .small import LAYOUTS, WINDOWS, at_once, interrupt_at, left
 
 ERRORS = ("ENOSPC", "EDQUOT", "EFBIG", "EIO")

@@ -1,0 +1,84 @@
+"""Processes that are really killed, some milliseconds each: forked from one that has imported everything.
+
+``python -m tests.faults.children INPUTS`` reads one JSON object a line, forks, and answers with how the child ended.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .faulty import Faulty
+from .small import Small
+
+__all__ = ["Children"]
+
+ROOT = Path(__file__).parent.parent.parent
+# The child runs the job to its end, or it ended in an error.
+DONE, FAILED = 0, 3
+
+
+class Children:
+    """The process that forks; a context manager.
+
+    Parameters
+    ----------
+    inputs : Path
+        Of ``Small``.
+    """
+
+    def __init__(self, inputs):
+        # A thread of BLAS would not be there after a fork.
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.children", str(inputs)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=environment, text=True,
+        )  # fmt: skip
+
+    def run(self, place, layout, *, at=0, after=None):
+        """Run the job in a process of its own that is killed at an operation, or after some seconds; gives its code."""
+        order = {"place": str(place), "layout": layout, "at": at, "after": after}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self._process:
+            self._process.stdin.close()
+
+
+def main():
+    """Fork for each line."""
+    small = Small(Path(sys.argv[1]))
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if not child:
+            _run(small, order)
+        if order["after"] is not None:
+            time.sleep(order["after"])
+            os.kill(child, signal.SIGKILL)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _run(small, order):
+    """Be the child."""
+    code = FAILED
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(1, 2)
+        system = Faulty("SIGKILL", order["at"])
+        if small.run(Path(order["place"]), order["layout"], system).error is None:
+            code = DONE
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
