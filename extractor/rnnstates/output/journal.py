@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ..checksums import MODULUS, Sums
 from .integrity import REST_BYTES
 
-__all__ = ["VERSION", "Header", "Journal", "Window", "encode", "parse"]
+__all__ = ["VERSION", "Header", "Journal", "Window", "encode", "foreign_version", "parse"]
 
 VERSION = 1
 # A header holds what provenance holds, which HDF5 keeps below 64 KiB, and the offsets of the datasets.
@@ -119,6 +119,8 @@ class Journal:
         Bytes up to the end of the last whole line.
     torn : bool
         Whether there is more behind them.
+    undone : set of int
+        Windows that were found damaged and have not been finished since.
     """
 
     header: Header
@@ -128,6 +130,7 @@ class Journal:
     complete: bool = False
     valid: int = 0
     torn: bool = False
+    undone: set[int] = field(default_factory=set)
 
 
 def encode(record: "Header | Window | str | int | None") -> bytes:
@@ -177,6 +180,13 @@ def parse(data: bytes) -> Journal | None:
         journal.valid = end
     journal.torn = journal.valid < len(data)
     return journal
+
+
+def foreign_version(data: bytes) -> int | None:
+    """Give the version of a journal that another version of rnnstates wrote; None for anything else."""
+    first, _ = next(_lines(data), ({}, 0))
+    version = first.get("journal")
+    return version if _is_count(version) and version != VERSION else None
 
 
 def _lines(data: bytes) -> Iterator[tuple[dict[str, Any], int]]:
@@ -234,14 +244,23 @@ def _take(journal: Journal, record: dict[str, Any]) -> bool:
         journal.complete = len(journal.windows) == journal.header.windows
         return journal.complete
     if record.keys() == {"undone"}:
-        # A list, say, is no number of a window, and no key of a dict either.
-        journal.complete = False
-        return _is_count(record["undone"]) and journal.windows.pop(record["undone"], None) is not None
+        return _take_back(journal, record["undone"])
     window = _window(record, journal.header)
     if window is None:
         return False
     journal.windows[window.window] = window
+    journal.undone.discard(window.window)
     journal.last.append(window)
+    return True
+
+
+def _take_back(journal: Journal, number: Any) -> bool:
+    # A list, say, is no number of a window, and no key of a dict either.
+    if not _is_count(number) or number not in journal.windows:
+        return False
+    del journal.windows[number]
+    journal.undone.add(number)
+    journal.complete = False
     return True
 
 

@@ -4,7 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from .journal import Header, Journal, Window, encode, parse
+from ..errors import DoesNotMatch
+from .journal import VERSION, Header, Journal, Window, encode, foreign_version, parse
 from .system import System, write_all
 
 __all__ = ["JournalFile", "read_journal"]
@@ -20,6 +21,8 @@ def read_journal(path: Path) -> Journal | None:
     ------
     OSError
         It is there and cannot be read.
+    DoesNotMatch
+        It is there and whole, and another version of rnnstates wrote it.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -27,7 +30,13 @@ def read_journal(path: Path) -> Journal | None:
         return None
     with os.fdopen(fd, "rb") as file:
         # As much as there is: reading makes room for all that is asked for.
-        return parse(file.read(min(MOST, os.fstat(fd).st_size)))
+        data = file.read(min(MOST, os.fstat(fd).st_size))
+    if (version := foreign_version(data)) is not None:
+        raise DoesNotMatch(
+            f"{path}: is a journal of version {version}; expected {VERSION}. Go on with the rnnstates that began it, "
+            "throw its work away with --restart, or choose another output."
+        )
+    return parse(data)
 
 
 class JournalFile:

@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 
 from ..errors import CannotCreate, DoesNotMatch
 from ..hdf5_guard import SIGNATURE
-from .format import DatasetSpec
-from .integrity import REST, REST_BYTES, SUMS, digest_rest, window_slice, window_sums
+from .integrity import REST, REST_BYTES, SUMS, digest_rest
 from .journal import Header, Journal, Window
 from .journal_file import JournalFile, read_journal
 from .layout import Contents, lay_out
 from .matching import differences
 from .names import Names
+from .stored import StoredWindows, has_holes
 from .system import System, write_all
 
 __all__ = ["Partial", "Wanted", "check_ours", "discard", "is_output_of", "open_partial"]
 
 logger = logging.getLogger("rnnstates")
-ZEROS = memoryview(bytes(2**20))
 
 
 class Wanted(NamedTuple):
@@ -176,16 +175,10 @@ def _made(system: System, fd: int, wanted: Wanted) -> Header:
     rest = digest_rest(fixed(system.pread, fd), header.size, header.apart)
     write_all(system, fd, memoryview(bytes.fromhex(rest)), rest_at)
     for spec in contents.specs:
-        if not _has_holes(contents, spec):
+        if not has_holes(contents, spec):
             system.allocate(fd, offsets[spec.name], spec.nbytes)
     system.fsync(fd)
     return header._replace(rest=rest)
-
-
-def _has_holes(contents: Contents, spec: DatasetSpec) -> bool:
-    shape = contents.shape
-    padded = spec.pooling is None and shape.layout == "padded"
-    return padded and shape.valid_steps < shape.sequences * shape.steps
 
 
 def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Partial | None:
@@ -201,8 +194,7 @@ def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Part
         journal = JournalFile.go_on(system, names.journal, known, wanted.session)
         opened.callback(journal.close)
         found = Partial(fd, known.header, journal, dict(known.windows))
-        if wanted.verify:
-            _verify(system, names, wanted.contents, found)
+        _make_ready(StoredWindows(system, fd, known.header, wanted.contents), names, wanted, known, found)
         opened.pop_all()
     in_all = known.header.windows
     logger.info("%s: %d of %d windows are finished; the run goes on.", names.partial, len(found.windows), in_all)
@@ -228,34 +220,25 @@ def _rest_is_whole(system: System, fd: int, header: Header) -> bool:
     return stored == header.rest == digest_rest(read, header.size, header.apart)
 
 
-def _verify(system: System, names: Names, contents: Contents, found: Partial) -> None:
-    """Take the finished windows that are not as they were written off the list, and make them zero again."""
+def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Journal, found: Partial) -> None:
+    """Make sure that windows that are computed again have nothing in their padding."""
+    # An earlier run may have been ended between taking a damaged window back and clearing it.
+    unclean = known.undone
+    if wanted.verify:
+        _verify(stored, names, found)
+        unclean = set(range(known.header.windows)) - found.windows.keys()
+    for number in sorted(unclean):
+        stored.clear(number)
+
+
+def _verify(stored: StoredWindows, names: Names, found: Partial) -> None:
+    """Take the finished windows that are not as they were written off the list."""
     for number, window in list(found.windows.items()):
-        wrong = [
-            spec.name
-            for spec, sums in zip(contents.specs, window.sums, strict=True)
-            if window_sums(fixed(system.pread, found.fd), found.header.offsets[spec.name], spec,
-                           _rows(contents, spec, number)) != sums
-        ]  # fmt: skip
-        if not wrong:
+        if not (wrong := stored.wrong(window)):
             continue
-        rows = window_slice(contents.shape, number, contents.window_rows)
+        rows = stored.sequences(number)
         logger.warning("%s: sequences %d to %d are not as they were written (%s) and are computed again.",
                        names.partial, rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
         found.journal.append(number)
         found.journal.sync()
         del found.windows[number]
-        for spec in contents.specs:
-            _clear(system, found.fd, found.header.offsets[spec.name], spec, _rows(contents, spec, number))
-
-
-def _rows(contents: Contents, spec: DatasetSpec, number: int) -> tuple[int, int]:
-    return contents.shape.rows_of(spec, window_slice(contents.shape, number, contents.window_rows))
-
-
-def _clear(system: System, fd: int, offset: int, spec: DatasetSpec, rows: tuple[int, int]) -> None:
-    begin, end = (offset + row * spec.width * spec.dtype.itemsize for row in rows)
-    if system.clear(fd, begin, end - begin):
-        return
-    for start in range(begin, end, len(ZEROS)):
-        write_all(system, fd, ZEROS[: end - start], start)

@@ -5,13 +5,13 @@ What fails once is not tried again: after a failed sync the system may have forg
 more is recorded and the run ends.
 """
 
-import struct
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
 from .journal import Window
 from .partial import Partial
+from .stored import packed_sums
 from .system import System, write_all
 
 __all__ = ["PACE", "Pace", "Recorder"]
@@ -109,8 +109,7 @@ class Recorder:
         self._check()
         made, system = self._made, self._system
         for window in windows:
-            numbers = [number for sums in window.sums for number in sums]
-            packed = struct.pack(f"<{len(numbers)}Q", *numbers)
+            packed = packed_sums(window)
             write_all(system, made.fd, memoryview(packed), made.header.sums_at + window.window * len(packed))
         # The first sync of all was of a file that has its size; complete files are synced whole.
         (system.fsync if complete else system.fdatasync)(made.fd)
