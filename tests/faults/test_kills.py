@@ -10,7 +10,7 @@ from .children import DONE, Children
 from .faulty import Faulty
 from .small import LAYOUTS, left
 
-SOME = 4
+SOME = 2
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_process_killed_at_an_operation_can_be_finished(small, fresh, some, ch
 
 def test_a_process_killed_whenever_and_again_can_be_finished(small, fresh, children, request):
     draw = random.Random(1)
-    for case in range(2000 if request.config.getoption("--every-fault") else 20):
+    for case in range(2000 if request.config.getoption("--every-fault") else 9):
         layout, place, kills = LAYOUTS[case % 3], fresh(), 0
         while kills < 20:
             code = children.run(place, layout, after=draw.uniform(0.002, 0.04))
