@@ -11,7 +11,7 @@ KERNEL := $(wildcard extractor/rnnstates/network/kernel/*)
 # Executions of each parser by `make fuzz`.
 FUZZ_RUNS ?= 1000000
 
-.PHONY: demo test lint types unit bench fuzz sample_data clean
+.PHONY: demo test lint types unit soak bench fuzz sample_data clean
 
 demo: .venv/installed
 	@PYTHON="$(BIN)/python" sh sample_data/demo.sh
@@ -27,6 +27,11 @@ types: .venv/installed-test
 
 unit: .venv/installed-test
 	$(BIN)/python -m pytest
+
+# Every fault at every operation, power losses drawn more often, processes killed by the thousand; a quarter of an hour.
+soak: .venv/installed-test
+	$(BIN)/python -m pytest tests/faults --fault-table --every-fault --durations=5
+	$(BIN)/python -m tests.faults.soak --kills 120 --seed 0
 
 # Measurements behind the numbers of README.md and CHANGELOG.md; none of them is a test.
 # The peers are an extra; the whole takes about an hour, benchmarks/*.py --quick minutes.

@@ -9,16 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from .faulty import Faulty
 from .small import Small
+from .table import MOMENTS
 
 __all__ = ["Children"]
 
 ROOT = Path(__file__).parent.parent.parent
-# The child runs the job to its end, or it ended in an error.
-DONE, FAILED = 0, 3
+# The child ran the job to its end, or ended in an error that is not meant; behind these, at which moment it ended in
+# one that is meant.
+DONE, BUG, MEANT = 0, 3, 10
 
 
 class Children:
@@ -38,9 +41,19 @@ class Children:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=environment, text=True,
         )  # fmt: skip
 
-    def run(self, place, layout, *, at=0, after=None):
-        """Run the job in a process of its own that is killed at an operation, or after some seconds; gives its code."""
-        order = {"place": str(place), "layout": layout, "at": at, "after": after}
+    def run(self, place, layout, *, at=0, after=None, number=signal.SIGKILL):
+        """Run the job in a process of its own; gives its code.
+
+        Parameters
+        ----------
+        at : int
+            The operation at which it is killed.
+        after : float
+            Seconds after which it gets a signal instead.
+        number : int
+            Which.
+        """
+        order = {"place": str(place), "layout": layout, "at": at, "after": after, "number": number}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -63,19 +76,23 @@ def main():
             _run(small, order)
         if order["after"] is not None:
             time.sleep(order["after"])
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, order["number"])
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 def _run(small, order):
     """Be the child."""
-    code = FAILED
+    code = BUG
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(1, 2)
         system = Faulty("SIGKILL", order["at"])
-        if small.run(Path(order["place"]), order["layout"], system).error is None:
-            code = DONE
+        outcome = small.run(Path(order["place"]), order["layout"], system)
+        code = DONE if outcome.error is None else MEANT + list(MOMENTS).index((system.log or ["M0"])[-1])
+    except KeyboardInterrupt:
+        # Before the run began, or after it had ended.
+        code = MEANT
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -5,8 +5,8 @@ from collections import Counter
 __all__ = ["CELLS", "MOMENTS", "count", "lines"]
 
 MOMENTS = {
-    "M1": "create", "M2": "compute", "M3": "write", "M4": "before journal", "M5": "in journal", "M6": "finalise",
-    "M7": "named", "M9": "resuming",
+    "M0": "validate", "M1": "create", "M2": "compute", "M3": "write", "M4": "before journal", "M5": "in journal",
+    "M6": "finalise", "M7": "named", "M9": "resuming",
 }  # fmt: skip
 CELLS: Counter[tuple[str, str]] = Counter()
 

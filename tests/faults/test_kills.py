@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from . import table
-from .children import DONE, Children
+from .children import DONE, MEANT, Children
 from .faulty import Faulty
 from .small import LAYOUTS, left
 
@@ -34,7 +34,7 @@ def test_a_process_killed_at_an_operation_can_be_finished(small, fresh, some, ch
 
 def test_a_process_killed_whenever_and_again_can_be_finished(small, fresh, children, request):
     draw = random.Random(1)
-    for case in range(2000 if request.config.getoption("--every-fault") else 9):
+    for case in range(300 if request.config.getoption("--every-fault") else 5):
         layout, place, kills = LAYOUTS[case % 3], fresh(), 0
         while kills < 20:
             code = children.run(place, layout, after=draw.uniform(0.002, 0.04))
@@ -50,9 +50,31 @@ def test_a_process_killed_whenever_and_again_can_be_finished(small, fresh, child
         small.finish(place, layout)
 
 
+def test_a_process_interrupted_whenever_can_be_finished(small, fresh, children, request):
+    draw = random.Random(2)
+    for case in range(1000 if request.config.getoption("--every-fault") else 15):
+        layout, place = LAYOUTS[case % 3], fresh()
+        code = children.run(place, layout, after=draw.uniform(0.002, 0.08), number=signal.SIGINT)
+        # The signal may come before Python can tell of it.
+        assert code in (DONE, -signal.SIGINT) or code >= MEANT
+        # Nothing is left locked by a process that ended by itself.
+        assert code < MEANT or "out.h5.lock" not in left(place)
+        small.finish(place, layout)
+        table.count("SIGINT", moment_reported(code))
+
+
+def moment_reported(code):
+    """The last operation's moment; a process that had finished was interrupted after all of them."""
+    if code < MEANT:
+        return "M7" if code == DONE else "M0"
+    return list(table.MOMENTS)[code - MEANT]
+
+
 def moment_of(place):
-    """When a process was killed, by the files that it left."""
-    names = set(left(place))
+    """When a process was ended, by the files that it left; all between beginning and naming counts as computing."""
+    names = {name for name in left(place) if name.startswith("out.h5")}
+    if not names:
+        return "M0"
     if "out.h5" in names:
         return "M7"
     return "M2" if "out.h5.partial" in names else "M1"
