@@ -57,6 +57,8 @@ class Faulty:
     ----------
     log : list of str
         The moment of each operation that the fault could have struck.
+    names : list of str
+        What each of them was.
     struck : list of str
         The moments at which it did.
     sins : list of str
@@ -65,7 +67,7 @@ class Faulty:
 
     def __init__(self, fault=None, at=0, *, for_ever=False):
         self.name, self.fault, self.at, self.for_ever = fault, FAULTS.get(fault, Fault()), at, for_ever
-        self.log, self.struck, self.sins = [], [], []
+        self.log, self.names, self.struck, self.sins = [], [], [], []
         self.calls = Counter()
         self._roles, self._mutex = {}, threading.Lock()
         self._begun = self._named = False
@@ -95,6 +97,7 @@ class Faulty:
         if operation not in self.fault.operations:
             return False
         self.log.append(moment)
+        self.names.append(operation)
         strikes = self.at and (len(self.log) >= self.at if self.for_ever else len(self.log) == self.at)
         if strikes:
             self.struck.append(moment)

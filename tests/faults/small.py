@@ -23,7 +23,7 @@ from rnnstates.planning import Grid
 from ..builders import one_layer, ragged
 from .faulty import Faulty
 
-__all__ = ["LAYOUTS", "WINDOWS", "Outcome", "Small", "at_once", "copied", "interrupt_at", "left"]
+__all__ = ["LAYOUTS", "WINDOWS", "Outcome", "Small", "at_once", "copied", "interrupt_at", "left", "recorded_in"]
 
 WINDOWS, ROWS, STEPS = 6, 2, 8
 # Padding that is a hole, padding that is written as zeros with short sequences, and no padding.

@@ -20,11 +20,12 @@ ALL = tuple(range(WINDOWS))
 
 @pytest.fixture(scope="module")
 def four(small, tmp_path_factory):
-    """Directories in which four of six windows are recorded, by layout."""
+    """Directories in which the first four of six windows are recorded, by layout."""
     made = {layout: tmp_path_factory.mktemp("four") for layout in LAYOUTS}
     for layout, place in made.items():
-        small.run(place, layout, progress=interrupt_at(3))
-        assert len(read_journal(place / "out.h5.journal").windows) >= 3
+        small.run(place, layout, progress=interrupt_at(4))
+        # The one that was begun meanwhile may be finished too.
+        assert {0, 1, 2, 3} <= recorded(place) < set(ALL)
     return made
 
 

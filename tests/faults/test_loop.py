@@ -9,7 +9,7 @@ from rnnstates_cli import main
 
 from . import table
 from .faulty import Faulty
-from .small import LAYOUTS, WINDOWS, at_once, interrupt_at, left
+from .small import LAYOUTS, WINDOWS, at_once, interrupt_at, left, recorded_in
 
 ERRORS = ("ENOSPC", "EDQUOT", "EFBIG", "EIO")
 SIGNALS = ("signal before", "signal after")
@@ -66,6 +66,23 @@ def test_a_failing_operation_ends_a_run_that_can_be_finished(small, fresh, some,
 @pytest.mark.parametrize("fault", ERRORS)
 def test_a_failing_operation_ends_a_run_that_goes_on(small, fresh, some, begun, fault, for_ever):
     assert loop(small, fresh, some, fault, for_ever=for_ever, source=begun, most=1) >= 8
+
+
+def test_a_window_is_not_recorded_where_its_sync_failed_and_no_sync_is_tried_again(small, fresh):
+    log = Faulty("EIO")
+    small.run(fresh(), "holes", log)
+    synced = [at for at, pair in enumerate(zip(log.log, log.names, strict=True), 1) if pair == ("M4", "fdatasync")]
+    assert len(synced) == WINDOWS
+    for number, at in enumerate(synced):
+        place = fresh()
+        outcome = small.run(place, "holes", Faulty("EIO", at))
+        assert isinstance(outcome.error, rnnstates.WriteFailed)
+        assert not outcome.system.sins
+        assert recorded_in(place) == set(range(number))
+        # The last sync that was made was the one that failed.
+        assert outcome.system.log.count("M4") == log.log[:at].count("M4")
+        small.finish(place, "holes")
+        table.count("EIO", "M4")
 
 
 @pytest.mark.parametrize("fault", SIGNALS)
