@@ -12,8 +12,8 @@ _REASONS = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file is
 
 
 def translated(reason: OSError, path: Path) -> OutputError:
-    """Give the error of ours that an OSError over a file amounts to."""
-    number = reason.errno
+    """Give the error of ours that an OSError over a file amounts to; of the file that it names, if it names one."""
+    number, path = reason.errno, Path(reason.filename or path)
     if number in FULL:
         return WriteFailed(
             f"{path}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less (--states, --dtype "

@@ -1,0 +1,157 @@
+"""Outputs in places that may not be written, and beside what was left: exit codes as tabled, nothing touched."""
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates import pipeline
+from rnnstates.output.system import Disk
+from rnnstates_cli.main import _run
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def place(monkeypatch):
+    """A directory that anybody can look into, with an input; one that may not be written by all is ``closed``."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    monkeypatch.chdir(folder)
+    np.save("in.npy", np.ones((3, 4, 2), np.float32))
+    os.mkdir("closed")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def unprivileged():
+    """As a user who is not root, who may write anywhere."""
+    if os.geteuid():
+        yield
+        return
+    # What is imported later may lie where another user may not read.
+    rnnstates.extract("in.npy", "full", units=2, output="warm.h5").close()
+    os.remove("warm.h5")
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def extract(monkeypatch, capsys):
+    def extract(output, *options):
+        words = ["rnnstates", "extract", "in.npy", str(output), "--lengths", "full", "--units", "2", *options]
+        monkeypatch.setattr(sys, "argv", words)
+        code = _run()
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "Traceback" not in err
+        return code, err
+
+    return extract
+
+
+def test_a_directory_that_may_not_be_written_is_told_and_left_as_it_was(place, extract):
+    os.chmod("closed", 0o555)
+    with unprivileged():
+        code, told = extract("closed/out.h5")
+    assert code == 77
+    assert "closed/out.h5" in told
+    assert "choose another place" in told
+    assert os.listdir("closed") == []
+
+
+def test_a_file_system_that_is_read_only_is_told(place, extract, monkeypatch):
+    """Simulated: to mount one takes more rights than a test has."""
+
+    class ReadOnly(Disk):
+        def open(self, path, flags):
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(pipeline, "SYSTEM", ReadOnly())
+    code, told = extract("out.h5")
+    assert code == 77
+    assert "out.h5.lock: may not be written here (Read-only file system)" in told
+    assert not any(name.startswith("out") for name in os.listdir())
+
+
+@pytest.mark.parametrize("left", ["out.h5.lock", "out.h5.partial", "out.h5.journal"])
+def test_what_another_user_left_is_told_and_left_alone(place, extract, left):
+    if os.geteuid():
+        pytest.skip("takes a second user, and so root to become one")
+    Path(left).write_text("another user's")
+    Path(left).chmod(0o600)
+    with unprivileged():
+        code, told = extract("out.h5")
+    assert code in (73, 77)
+    assert left in told
+    assert Path(left).read_text() == "another user's"
+    assert sorted(name for name in os.listdir() if name.startswith("out")) == [left]
+
+
+def test_an_output_by_a_link_is_written_where_the_link_points(place, extract):
+    os.mkdir("elsewhere")
+    os.symlink("elsewhere/real.h5", "link.h5")
+    assert extract("link.h5")[0] == 0
+    assert os.readlink("link.h5") == "elsewhere/real.h5"
+    assert os.listdir("elsewhere") == ["real.h5"]
+    assert extract("link.h5")[0] == 73
+    assert extract("link.h5", "--force")[0] == 0
+    assert Path("link.h5").is_symlink()
+
+
+@pytest.mark.parametrize("make", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_the_input_by_another_name_is_no_output(place, extract, make):
+    make("in.npy", "out.h5")
+    before = Path("in.npy").read_bytes()
+    code, told = extract("out.h5", "--force")
+    assert code == 73
+    assert "is also read by this run" in told
+    assert Path("in.npy").read_bytes() == before
+
+
+def test_a_dead_lock_beside_a_finished_output_is_cleared_away(place, extract):
+    assert extract("out.h5")[0] == 0
+    finished = Path("out.h5").read_bytes()
+    Path("out.h5.lock").write_text("")
+    code, told = extract("out.h5")
+    assert code == 73
+    assert "out.h5: exists; replace it with --force" in told
+    assert sorted(os.listdir()) == ["closed", "in.npy", "out.h5"]
+    assert Path("out.h5").read_bytes() == finished
+
+
+def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extract, monkeypatch):
+    class Taken(Disk):
+        def link(self, source, target):
+            Path("out.h5").write_text("somebody else's")
+            super().link(source, target)
+
+    monkeypatch.setattr(pipeline, "SYSTEM", Taken())
+    code, told = extract("out.h5")
+    assert code == 73
+    assert "out.h5: appeared while this run was computing and is left alone" in told
+    assert "note: 1 of 1 windows are finished and kept beside out.h5" in told
+    monkeypatch.setattr(pipeline, "SYSTEM", Disk())
+    assert extract("out.h5")[0] == 73
+    assert Path("out.h5").read_text() == "somebody else's"
+    os.rename("out.h5", "theirs")
+    computed = []
+    monkeypatch.setattr("rnnstates.execution.read_window", lambda *_: computed.append(None))
+    code, told = extract("out.h5")
+    assert code == 0
+    assert "1 of 1 windows are finished; the run goes on" in told
+    assert not computed
+    with rnnstates.open("out.h5") as states:
+        assert states["cell"].shape == (3, 4, 2)
+    assert sorted(os.listdir()) == ["closed", "in.npy", "out.h5", "theirs"]
