@@ -92,8 +92,10 @@ MAY_IMPORT = {
     "problems": {"errors"},
     "request": {"numpy", "errors", "network", "output", "pooling", "problems"},
     "sizing": {"numpy", "arrays", "errors", "network", "output", "planning", "request", "sources", "weights"},
+    "agreement": {"numpy", "errors", "network", "output", "request", "sizing", "sources", "weights"},
     "job": {
         "numpy",
+        "agreement",
         "arrays",
         "errors",
         "network",
@@ -126,8 +128,9 @@ MAY_IMPORT = {
     "provenance": {"job", "sources", "version"},
     "job_identity": {"numpy", "job", "weights"},
     "describe": {"h5py", "errors", "hdf5_guard", "output", "sources", "weights"},
+    "delivering": {"numpy", "errors", "job", "output"},
     "pipeline": {
-        "numpy",
+        "delivering",
         "errors",
         "execution",
         "job",

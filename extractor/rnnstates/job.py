@@ -1,6 +1,5 @@
 """From a request to a job: inputs opened, weights loaded, everything cheap checked, nothing computed or written."""
 
-import logging
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from .agreement import Notes, check_features, check_states, note_data, note_whole
 from .arrays import Array
-from .errors import BadInput, OptionError
-from .network.cells import available, carried, state_width
+from .errors import OptionError
+from .network.cells import carried, state_width
 from .network.stack import WHOLE, sweeps
 from .network.tuning import choose_engine, tile_rows
 from .output.format import DatasetSpec, Shape, plan_datasets
 from .output.layout import Ids
 from .planning import Grid, make_grid, memory_needed
 from .problems import Problems
-from .request import DEFAULT_STATES, Request
-from .sizing import MUCH, fit_memory, is_held, measure
+from .request import Request
+from .sizing import fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
 from .sources.initial import InitialStates, open_initial
@@ -26,24 +26,9 @@ from .weights.canonical import Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
 
-__all__ = ["Job", "Notes", "choose_network", "prepare"]
+__all__ = ["Job", "choose_network", "prepare"]
 
 DEFAULT_UNITS = 64
-logger = logging.getLogger("rnnstates")
-
-
-class Notes(list[str]):
-    """What the user should know of a run; each is logged as it is found, and stored in the output."""
-
-    def say(self, text: str) -> None:
-        """Add a notice."""
-        self.append(text)
-        logger.info(text)
-
-    def warn(self, text: str) -> None:
-        """Add a warning."""
-        self.append(text)
-        logger.warning(text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,16 +155,16 @@ def prepare(
             notes.say(note)
         problems = Problems()
         with problems.gathered():
-            tokens = _check_features(source, network, notes)
+            tokens = check_features(source, network, notes)
         with problems.gathered():
             counted = read_lengths(lengths, source)
         with problems.gathered():
             named = open_ids(ids, source)
         with problems.gathered():
-            _check_states(network, request, notes)
+            check_states(network, request, notes)
         problems.tell()
         shape = Shape(counted, source.shape[1], request.layout, request.padding)
-        _note_data(source, shape, request, notes, tokens=tokens)
+        note_data(source, shape, request, notes, tokens=tokens)
         job = _plan(
             source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
             continued=initial is not None,
@@ -229,37 +214,6 @@ def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
     return random_network(source.shape[2], units=units, seed=seed, forget_bias=random["forget_bias"])
 
 
-def _check_features(source: Source, network: Network, notes: Notes) -> bool:
-    """Check the input's width; tell whether it holds token ids."""
-    if len(source.shape) == 2:
-        return True
-    if source.shape[2] != network.features:
-        raise BadInput(
-            f"{source.name}: has {source.shape[2]} features a step, but layer '{network.layers[0].name}' reads "
-            f"{network.features}; give inputs of shape (N, T, {network.features})"
-            + (", or token ids of shape (N, T)." if network.embedding is not None else ".")
-        )
-    if network.embedding is not None:
-        notes.say(f"{source.name}: is already of the embedding's width; the embedding is not used.")
-    return False
-
-
-def _check_states(network: Network, request: Request, notes: Notes) -> None:
-    """Refuse a state that no layer has; what only some layers lack is left out there, and said."""
-    for state in request.states:
-        lacking = [
-            (layer.name, weights.cell) for _, layer, _, weights in network.parts() if state not in available(weights)
-        ]
-        if not lacking:
-            continue
-        name, cell = lacking[0]
-        default = tuple(request.states) == DEFAULT_STATES
-        if len(lacking) == len(list(network.parts())) and not default:
-            had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
-            raise OptionError(f"--states {state}: no layer has it; layer '{name}' is a {cell}. There are {had}.")
-        notes.say(f"layer '{name}' is a {cell}, which has no state '{state}'; it is left out there.")
-
-
 def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> InitialStates:
     wanted = {
         (part, name): state_width(weights, name) for part, _, _, weights in network.parts() for name in carried(weights)
@@ -269,22 +223,6 @@ def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> Init
     if missing := sorted(named - set(opened.named())):
         notes.say(f"no initial state is given for {', '.join(missing)}; zero is taken.")
     return opened
-
-
-def _note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
-    if shape.sequences == 0:
-        notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
-    if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > request.computing.itemsize:
-        kept = "keeps them" if source.dtype.itemsize <= 8 else "rounds them less"
-        notes.say(
-            f"{source.name}: {source.dtype.name} inputs are computed in {request.precision}; "
-            f"--precision float64 {kept}."
-        )
-    empty = int(np.count_nonzero(shape.lengths == 0))
-    if empty:
-        notes.warn(
-            f"{empty} of {shape.sequences} sequences have length 0: their states are zero and their pooled values NaN."
-        )
 
 
 def _plan(
@@ -309,18 +247,9 @@ def _plan(
     threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)
     least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
     if not cut:
-        _note_whole(source, least, int(shape.lengths.max(initial=0)), notes)
+        note_whole(source, least, int(shape.lengths.max(initial=0)), notes)
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
         threads=threads, windows_held=windows_held, memory=memory, least=least, tokens=tokens,
         notes=notes,
     )  # fmt: skip
-
-
-def _note_whole(source: Source, least: int, longest: int, notes: Notes) -> None:
-    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
-    if least > MUCH:
-        notes.say(
-            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
-            f"about {least / 2**30:.1f} GiB a thread for the longest, of {longest} steps."
-        )

@@ -1,16 +1,13 @@
 """The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
 
 import functools
-import logging
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .errors import MemoryBudgetError, OptionError, Stopped
+from .delivering import to_file, to_memory
+from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
 from .job import Job, choose_network, prepare
 from .job_identity import identity
@@ -18,23 +15,18 @@ from .network.engines import abandon, begin, make_engine
 from .output.destination import check_destination, check_space, free_space
 from .output.format import group_name
 from .output.layout import Contents
-from .output.names import Names
 from .output.partial import Wanted
-from .output.reader import open_states
 from .output.recorder import Pace
-from .output.sink import MemorySink, Sink
 from .output.states import States
 from .output.system import DISK, System
-from .output.writer import FileSink
 from .problems import Problems
 from .provenance import provenance as describe_run
-from .request import make_request, parse_duration
+from .request import end_of, make_request
 from .sources import open_source
 from .weights.save import keep_weights
 
 __all__ = ["extract", "preview"]
 
-logger = logging.getLogger("rnnstates")
 # What files are written with, and how often what is finished is recorded; tests put a failing and a quick one here.
 SYSTEM: System = DISK
 PACE = Pace()
@@ -159,7 +151,7 @@ def extract(
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
     """
-    until = _end(max_runtime)
+    until = end_of(max_runtime)
     names = (
         None
         if output is None
@@ -188,12 +180,12 @@ def extract(
         about = describe_run(job, engine_made.device, stack.executors, extra)
         compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
         if names is None:
-            return _to_memory(job, compute, about=about)
+            return to_memory(job, compute, about=about)
         wanted = Wanted(
             Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows), identity(job, about),
             command=str(extra.get("command") or ""), restart=restart, verify=verify,
         )  # fmt: skip
-        return _to_file(job, compute, names, wanted, force=force)
+        return to_file(job, compute, names, wanted, force=force, system=SYSTEM, pace=PACE)
     except MemoryError as reason:
         raise MemoryBudgetError(f"out of memory; {job.advice()}") from reason
     except BaseException:
@@ -302,55 +294,3 @@ def _look_at(inputs: Any, dataset: str | None) -> None:
 def _is_there(given: Any) -> bool:
     """Tell whether a path names something; what is no path is there. The commonest mistake is to be told at once."""
     return not isinstance(given, str | os.PathLike) or Path(given).exists()
-
-
-def _end(max_runtime: float | str | None) -> float | None:
-    """Tell when to stop, by ``time.monotonic``."""
-    if max_runtime is None:
-        return None
-    seconds = parse_duration(max_runtime) if isinstance(max_runtime, str) else float(max_runtime)
-    if not seconds > 0:
-        raise OptionError(f"--max-runtime {max_runtime}: expected more than 0 seconds.")
-    return time.monotonic() + seconds
-
-
-def _to_file(job: Job, compute: Callable[[Sink], None], names: Names, wanted: Wanted, *, force: bool) -> States:
-    sink = FileSink(names, wanted, force=force, check=job.source.check_unchanged, system=SYSTEM, pace=PACE)
-    try:
-        with sink:
-            if sink.committed:
-                logger.info("%s: was finished already; what was left beside it is gone.", names.output)
-            else:
-                compute(sink)
-                _warn_of_overflow(job, sink.overflowed)
-                sink.commit()
-    except Stopped:
-        raise Stopped(f"{names.output}: {_stopped(sink.recorded, wanted.contents.windows)}") from None
-    return open_states(names.output)
-
-
-def _stopped(recorded: int, windows: int) -> str:
-    if not recorded:
-        return "the time was over before one window of sequences was finished, so nothing is kept; give it more time."
-    return f"the time is over; {recorded} of {windows} windows are finished and kept, the same call goes on from there."
-
-
-def _to_memory(job: Job, compute: Callable[[Sink], None], *, about: str) -> States:
-    ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
-    sink = MemorySink(job.specs, job.shape, ids)
-    compute(sink)
-    _warn_of_overflow(job, sink.overflowed)
-    return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
-
-
-def _warn_of_overflow(job: Job, overflowed: int) -> None:
-    if overflowed:
-        job.notes.warn(
-            f"{overflowed} values are too large for {job.request.dtype} and are stored as infinity; store them with "
-            "--dtype float32 or float64."
-        )
-
-
-def _joined(blocks: Iterable[Any]) -> Any:
-    collected = list(blocks)
-    return np.concatenate(collected) if collected else np.zeros(0, "S1")

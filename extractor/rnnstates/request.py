@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from .output.format import LAYOUTS
 from .pooling import POOLINGS
 from .problems import Problems
 
-__all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "make_request", "parse_duration", "parse_size"]
+__all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "end_of", "make_request", "parse_duration", "parse_size"]
 
 PADDINGS = ("post", "pre")
 # What is kept if nothing is said: a cell that has no cell state gives the hidden one.
@@ -126,6 +127,22 @@ def parse_size(text: str) -> int:
     if match is None:
         raise OptionError(f"--memory {text}: not a size; write 512M or 2G.")
     return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+def end_of(max_runtime: float | str | None) -> float | None:
+    """Tell when a run that begins now is to stop, by ``time.monotonic``; None for never.
+
+    Raises
+    ------
+    OptionError
+        It is no duration, or not above 0.
+    """
+    if max_runtime is None:
+        return None
+    seconds = parse_duration(max_runtime) if isinstance(max_runtime, str) else float(max_runtime)
+    if not seconds > 0:
+        raise OptionError(f"--max-runtime {max_runtime}: expected more than 0 seconds.")
+    return time.monotonic() + seconds
 
 
 def parse_duration(text: str) -> float:

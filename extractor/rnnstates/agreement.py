@@ -1,0 +1,99 @@
+"""Whether input, weights and options go together, and what the user should know of them."""
+
+import logging
+
+import numpy as np
+
+from .errors import BadInput, OptionError
+from .network.cells import available
+from .output.format import Shape
+from .request import DEFAULT_STATES, Request
+from .sizing import MUCH
+from .sources.base import Source
+from .weights.canonical import Network
+
+__all__ = ["Notes", "check_features", "check_states", "note_data", "note_whole"]
+
+logger = logging.getLogger("rnnstates")
+
+
+class Notes(list[str]):
+    """What the user should know of a run; each is logged as it is found, and stored in the output."""
+
+    def say(self, text: str) -> None:
+        """Add a notice."""
+        self.append(text)
+        logger.info(text)
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self.append(text)
+        logger.warning(text)
+
+
+def check_features(source: Source, network: Network, notes: Notes) -> bool:
+    """Check the input's width; tell whether it holds token ids.
+
+    Raises
+    ------
+    BadInput
+    """
+    if len(source.shape) == 2:
+        return True
+    if source.shape[2] != network.features:
+        raise BadInput(
+            f"{source.name}: has {source.shape[2]} features a step, but layer '{network.layers[0].name}' reads "
+            f"{network.features}; give inputs of shape (N, T, {network.features})"
+            + (", or token ids of shape (N, T)." if network.embedding is not None else ".")
+        )
+    if network.embedding is not None:
+        notes.say(f"{source.name}: is already of the embedding's width; the embedding is not used.")
+    return False
+
+
+def check_states(network: Network, request: Request, notes: Notes) -> None:
+    """Refuse a state that no layer has; what only some layers lack is left out there, and said.
+
+    Raises
+    ------
+    OptionError
+    """
+    for state in request.states:
+        lacking = [
+            (layer.name, weights.cell) for _, layer, _, weights in network.parts() if state not in available(weights)
+        ]
+        if not lacking:
+            continue
+        name, cell = lacking[0]
+        default = tuple(request.states) == DEFAULT_STATES
+        if len(lacking) == len(list(network.parts())) and not default:
+            had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
+            raise OptionError(f"--states {state}: no layer has it; layer '{name}' is a {cell}. There are {had}.")
+        notes.say(f"layer '{name}' is a {cell}, which has no state '{state}'; it is left out there.")
+
+
+def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
+    """Say what is unusual about the sequences."""
+    if shape.sequences == 0:
+        notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
+    if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > request.computing.itemsize:
+        kept = "keeps them" if source.dtype.itemsize <= 8 else "rounds them less"
+        notes.say(
+            f"{source.name}: {source.dtype.name} inputs are computed in {request.precision}; "
+            f"--precision float64 {kept}."
+        )
+    empty = int(np.count_nonzero(shape.lengths == 0))
+    if empty:
+        notes.warn(
+            f"{empty} of {shape.sequences} sequences have length 0: their states are zero and their pooled values NaN."
+        )
+
+
+def note_whole(source: Source, least: int, longest: int, notes: Notes) -> None:
+    """Say how many bytes it takes to hold the longest sequence whole, where that is much."""
+    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
+    if least > MUCH:
+        notes.say(
+            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
+            f"about {least / 2**30:.1f} GiB a thread for the longest, of {longest} steps."
+        )

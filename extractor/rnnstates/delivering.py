@@ -1,0 +1,80 @@
+"""Where the states of a job go: to a file that gets its name when it is whole, or to memory."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .errors import Stopped
+from .job import Job
+from .output.format import group_name
+from .output.names import Names
+from .output.partial import Wanted
+from .output.reader import open_states
+from .output.recorder import Pace
+from .output.sink import MemorySink, Sink
+from .output.states import States
+from .output.system import System
+from .output.writer import FileSink
+
+__all__ = ["Compute", "to_file", "to_memory"]
+
+# Computes what a sink does not have.
+Compute = Callable[[Sink], None]
+
+logger = logging.getLogger("rnnstates")
+
+
+def to_file(
+    job: Job, compute: Compute, names: Names, wanted: Wanted, *, force: bool, system: System, pace: Pace
+) -> States:
+    """Make the output, or go on with an unfinished one; gives it opened.
+
+    Raises
+    ------
+    Stopped
+        It is not finished; with how far it is.
+    RnnstatesError
+        What ``FileSink`` and ``compute`` raise.
+    """
+    sink = FileSink(names, wanted, force=force, check=job.source.check_unchanged, system=system, pace=pace)
+    try:
+        with sink:
+            if sink.committed:
+                logger.info("%s: was finished already; what was left beside it is gone.", names.output)
+            else:
+                compute(sink)
+                _warn_of_overflow(job, sink.overflowed)
+                sink.commit()
+    except Stopped:
+        raise Stopped(f"{names.output}: {_stopped(sink.recorded, wanted.contents.windows)}") from None
+    return open_states(names.output)
+
+
+def _stopped(recorded: int, windows: int) -> str:
+    if not recorded:
+        return "the time was over before one window of sequences was finished, so nothing is kept; give it more time."
+    return f"the time is over; {recorded} of {windows} windows are finished and kept, the same call goes on from there."
+
+
+def to_memory(job: Job, compute: Compute, *, about: str) -> States:
+    """Compute all states and give them; ``about`` is their provenance."""
+    ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
+    sink = MemorySink(job.specs, job.shape, ids)
+    compute(sink)
+    _warn_of_overflow(job, sink.overflowed)
+    return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
+
+
+def _warn_of_overflow(job: Job, overflowed: int) -> None:
+    if overflowed:
+        job.notes.warn(
+            f"{overflowed} values are too large for {job.request.dtype} and are stored as infinity; store them with "
+            "--dtype float32 or float64."
+        )
+
+
+def _joined(blocks: Iterable[Any]) -> Any:
+    collected = list(blocks)
+    return np.concatenate(collected) if collected else np.zeros(0, "S1")
