@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import functools
 import io
+import math
 import os
 import shutil
 import tempfile
@@ -41,7 +42,7 @@ __all__ = ["PARSERS", "Parser"]
 
 LONGEST_MESSAGE = 20_000
 # The most that is read of an input: rows and steps.
-WINDOW = 4
+WINDOW, LARGEST_WINDOW = 4, 2**26
 MOST_STACKS, MOST_FILES = 4, 64
 ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -141,7 +142,9 @@ def npy_header(content):
 
 
 def some_of(source):
-    """Read the first rows and steps."""
+    """Read the first rows and steps, where they fit the memory: a run plans that before it reads."""
+    if WINDOW**2 * math.prod(source.shape[2:]) * source.dtype.itemsize > LARGEST_WINDOW:
+        return None
     return source.read(slice(0, min(WINDOW, source.shape[0])), slice(0, min(WINDOW, source.shape[1])))
 
 
