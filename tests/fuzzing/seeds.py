@@ -1,15 +1,18 @@
 """Small sound inputs, lengths, ids and states, from which fuzzing starts; each is read without an error."""
 
 import io
+import tempfile
+from pathlib import Path
 
 import h5py
 import numpy as np
 
+import rnnstates
 from rnnstates.output.journal import Header, Window, encode
 
 from .forms import FORMS
 
-__all__ = ["ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "journals", "lengths"]
+__all__ = ["ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "journals", "lengths", "states"]
 
 FEATURES, UNITS = 2, 3
 RANDOM = np.random.default_rng(0)
@@ -106,3 +109,15 @@ def journals():
     first, second = (Window(at, 20, 0, 1.5 * at, ((1, 2), (3, 2**64 - 1)), (4, 5) if at else None) for at in (0, 1))
     records = ["host:1 since then", first, 0, "host:2 since now", first, second, None]
     return [b"".join(map(encode, (header, *records[:count]))) for count in (0, 2, 3, len(records))]
+
+
+def states():
+    """Outputs of both layouts."""
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for layout in ("padded", "packed"):
+            path = Path(folder, layout)
+            options = {"units": UNITS, "layout": layout, "ids": ["a", "b"], "engine": "numpy"}
+            rnnstates.extract(values(2, 3, FEATURES), [3, 1], output=path, **options).close()
+            made.append(path.read_bytes())
+    return made

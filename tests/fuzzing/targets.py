@@ -23,6 +23,7 @@ from rnnstates import BadInput, BadWeights, RnnstatesError
 from rnnstates.files import missing_told
 from rnnstates.output.journal import parse
 from rnnstates.output.journal_file import read_journal
+from rnnstates.output.reader import open_states
 from rnnstates.output.unfinished import _progress
 from rnnstates.sources.ids import open_ids
 from rnnstates.sources.initial import open_initial
@@ -31,6 +32,7 @@ from rnnstates.sources.memory import MemorySource
 from rnnstates.sources.npy_header import check_size, parse_header
 from rnnstates.sources.opening import open_source
 from rnnstates.sources.stream import StreamSource
+from rnnstates.verification.verify import verify
 from rnnstates.weights.frameworks import interpret, plain
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.stack import Options
@@ -228,6 +230,14 @@ def saved_model(content):
     load(unpacked(content, "folder"), "TensorFlow")
 
 
+def states(content):
+    """Open an output, and hold all of it against its checksums."""
+    with documented():
+        path = written(content, "x.h5")
+        open_states(path).close()
+        verify(path, sample=0)
+
+
 def journal(content):
     """Read a run's journal; whatever it holds, it is read as far as it is whole."""
     with documented():
@@ -243,6 +253,7 @@ def journal(content):
 
 PARSERS: dict[str, Parser] = {
     "journal": Parser(journal, seeds.journals),
+    "states": Parser(states, seeds.states),
     "npy-header": Parser(npy_header, seeds.inputs_npy),
     "npy-stream": Parser(npy_stream, seeds.inputs_stream),
     "npy": Parser(inputs, seeds.inputs_npy),

@@ -129,7 +129,7 @@ def test_a_wrong_offset_is_found(place):
     wrong(r"dataset 'offsets' has 0 at 3; expected \d+, the sum of the lengths before")
     with h5py.File("out.h5", "r+") as file:
         del file["offsets"]
-    wrong("dataset 'offsets' is missing; expected")
+    wrong("lacks offsets; it is damaged")
 
 
 def change(change_file):
@@ -167,7 +167,7 @@ STRUCTURE = {
     "an unknown cell": (lambda file: file.attrs.modify("cell_type", "elm"), "a cell 'elm' that runs 'forward'"),
     "an unknown layout": (lambda file: file.attrs.modify("layout", "heap"), "layout 'heap', padding 'post'"),
     "no such group": (lambda file: file.attrs.create("layers", ["layer7"]), "no group 'layer7'"),
-    "no provenance": (lambda file: file.attrs.modify("provenance", "{"), "out.h5: HDF5 cannot read it"),
+    "no provenance": (lambda file: file.attrs.modify("provenance", "{"), "out.h5: cannot be read"),
     "no format": (lambda file: file.attrs.pop("format"), "not a states file"),
     "a later version": (lambda file: file.attrs.modify("format_version", 2), "format version 2; this rnnstates reads"),
     "values elsewhere": (

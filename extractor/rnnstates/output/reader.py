@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 
 from ..errors import BadStates
-from ..hdf5_guard import datasets, open_hdf5
+from ..hdf5_guard import check_dataset, datasets, open_hdf5, plain_attributes
 from .format import FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
@@ -20,8 +20,8 @@ ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
 def is_states_file(file: h5py.File) -> bool:
     """Tell whether an open HDF5 file calls itself one of ours."""
-    value = file.attrs.get("format", b"")
-    return bool(value in (FORMAT, FORMAT.encode()))
+    value = file.attrs["format"] if "format" in plain_attributes(file) else b""
+    return isinstance(value, str | bytes) and value in (FORMAT, FORMAT.encode())
 
 
 def open_states(path: str | os.PathLike[str]) -> States:
@@ -54,6 +54,10 @@ def open_unfinished(path: str | os.PathLike[str]) -> States:
     file = open_hdf5(path, BadStates)
     try:
         return _states(file, str(path))
+    # What h5py, or JSON, makes of a damaged file.
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as reason:
+        file.close()
+        raise BadStates(f"{path}: cannot be read ({reason}); it is damaged, make it again.") from reason
     except BaseException:
         file.close()
         raise
@@ -62,10 +66,11 @@ def open_unfinished(path: str | os.PathLike[str]) -> States:
 def _states(file: h5py.File, where: str) -> States:
     if not is_states_file(file):
         raise BadStates(f"{where}: not a states file (no attribute format = 'rnnstates'); make one with extract.")
-    version: Any = file.attrs.get("format_version", 0)
+    known = plain_attributes(file)
+    version: Any = file.attrs["format_version"] if "format_version" in known else 0
     if version != FORMAT_VERSION:
         raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}, update it.")
-    missing = [name for name in ROOT_ATTRIBUTES if name not in file.attrs] + [
+    missing = [name for name in ROOT_ATTRIBUTES if name not in known] + [
         name for name in ("lengths",) if name not in file
     ]
     if missing:
@@ -75,9 +80,17 @@ def _states(file: h5py.File, where: str) -> States:
         for name, found in datasets(file, where, BadStates)
         if not _is_scale(found) and not name.startswith(INTEGRITY + "/")
     }
-    return States(named, read_attributes(file), file)
+    for name, found in named.items():
+        check_dataset(found, f"{where}: '{name}'", BadStates)
+    states = States(named, read_attributes(file, known), file)
+    if states.attributes["layout"] == "packed" and "offsets" not in named:
+        raise BadStates(f"{where}: lacks offsets; it is damaged, make it again.")
+    return states
 
 
 def _is_scale(dataset: h5py.Dataset) -> bool:
     """Tell whether a dataset names a dimension; HDF5's own H5DSis_scale frees memory twice over a damaged mark."""
-    return bool(dataset.attrs.get("CLASS") == b"DIMENSION_SCALE")
+    if "CLASS" not in plain_attributes(dataset):
+        return False
+    value = dataset.attrs["CLASS"]
+    return isinstance(value, bytes) and value == b"DIMENSION_SCALE"

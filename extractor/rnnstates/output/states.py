@@ -1,7 +1,7 @@
 """The states of a run, in a file or in memory: by dataset name, or sequence by sequence."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -146,9 +146,9 @@ class SequenceStates:
         return f"<states of sequence {self.id!r}, {self.length} steps>"
 
 
-def read_attributes(file: h5py.File) -> dict[str, Any]:
-    """Decode the root attributes of a states file."""
-    decoded = {name: _decode(file.attrs[name]) for name in file.attrs}
+def read_attributes(file: h5py.File, names: Iterable[str]) -> dict[str, Any]:
+    """Decode root attributes of a states file."""
+    decoded = {name: _decode(file.attrs[name]) for name in names}
     decoded["provenance"] = json.loads(decoded["provenance"])
     return decoded
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..checksums import Sums
 from ..errors import BadStates
-from ..hdf5_guard import check_dataset, find
+from ..hdf5_guard import check_dataset, find, plain_attributes
 from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
 from ..output.states import States
 from ..sources.hdf5 import reading
@@ -109,13 +109,14 @@ def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Store
     if not isinstance(group, h5py.Group):
         raise BadStates(f"{where}: has had checksums, but there is no group '{INTEGRITY}' any more. {DAMAGED}")
     parts: dict[str, Any] = {path: find(group, path.rpartition("/")[2], where, BadStates) for path in (SUMS, REST)}
-    rows, names = group.attrs.get("window_rows"), np.atleast_1d(group.attrs.get("datasets", []))
+    known: dict[str, Any] = {name: group.attrs[name] for name in plain_attributes(group)}
+    rows, names = known.get("window_rows"), np.atleast_1d(known.get("datasets", []))
     called = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
     if wrong := list(_misshapen(parts, rows, called, datasets, grid)):
         raise BadStates(f"{where}: its checksums are damaged: {'; '.join(shortened(wrong))}. {DAMAGED}")
     sums, rest = (parts[path] for path in (SUMS, REST))
     return _Stored(
-        grid._replace(window_rows=int(rows)), sums[()], rest[()].tobytes().hex(),
+        grid._replace(window_rows=int(rows or 0)), sums[()], rest[()].tobytes().hex(),
         [(part.id.get_offset() or 0, part.nbytes) for part in (sums, rest)],
     )  # fmt: skip
 
