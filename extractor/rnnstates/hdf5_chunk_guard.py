@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import BadData
 
-__all__ = ["check_chunks", "check_inflated", "unpacked_chunks"]
+__all__ = ["Chunks", "check_chunks", "check_inflated", "filters_of", "unpacked_chunks"]
 
 # Deflate makes at most 1032 bytes of one; twice that is far from it.
 MOST_INFLATED = 2064
@@ -31,7 +31,7 @@ def check_chunks(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Non
     """
     if not dataset.chunks or dataset.shape is None:
         return
-    filters, size = set(_filters(dataset)), dataset.file.id.get_filesize()
+    filters, size = set(filters_of(dataset)), dataset.file.id.get_filesize()
     whole = _whole(dataset) or 0
     # A checksum is taken off the end, whether it is there or not.
     least = CHECKSUM if h5py.h5z.FILTER_FLETCHER32 in filters else 0
@@ -58,7 +58,7 @@ def check_inflated(dataset: h5py.Dataset, where: str, error: type[BadData]) -> N
     ------
     error
     """
-    whole, filters = _whole(dataset), set(_filters(dataset))
+    whole, filters = _whole(dataset), set(filters_of(dataset))
     if whole is None or not {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32} & filters:
         return
     for offset, content in unpacked_chunks(dataset):
@@ -71,13 +71,38 @@ def check_inflated(dataset: h5py.Dataset, where: str, error: type[BadData]) -> N
 
 def unpacked_chunks(dataset: h5py.Dataset) -> Iterator[tuple[tuple[int, ...], bytes | None]]:
     """Yield the place and the bytes of each chunk, hardly more than it has; None where a filter is not known here."""
-    whole, filters = _whole(dataset) or 0, _filters(dataset)
     places: list[tuple[int, ...]] = []
     dataset.id.chunk_iter(lambda chunk: places.append(chunk.chunk_offset))
+    chunks = Chunks(dataset)
     for place in places:
-        skipped, stored = dataset.id.read_direct_chunk(place)
-        used = [code for number, code in enumerate(filters) if not skipped >> number & 1]
-        yield place, _unpacked(stored, used, whole, whole // math.prod(dataset.chunks))
+        yield place, chunks.unpacked(place)
+
+
+class Chunks:
+    """The chunks of a dataset, one by one as bytes.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        In chunks.
+    """
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._id, self._filters = dataset.id, filters_of(dataset)
+        self._whole = _whole(dataset) or 0
+        self._item = self._whole // math.prod(dataset.chunks)
+
+    def unpacked(self, place: tuple[int, ...]) -> bytes | None:
+        """Unpack a chunk to hardly more bytes than it has; None where it cannot be, or a filter is not known here.
+
+        Parameters
+        ----------
+        place : tuple of int
+            Of its first value; it was written.
+        """
+        skipped, stored = self._id.read_direct_chunk(place)
+        used = [code for number, code in enumerate(self._filters) if not skipped >> number & 1]
+        return _unpacked(stored, used, self._whole, self._item)
 
 
 def _unpacked(stored: bytes, filters: list[int], whole: int, item: int) -> bytes | None:
@@ -90,14 +115,24 @@ def _unpacked(stored: bytes, filters: list[int], whole: int, item: int) -> bytes
             except zlib.error:
                 return None  # HDF5 says so itself
         elif code == h5py.h5z.FILTER_SHUFFLE and item:
-            end = len(stored) // item * item
-            stored = np.frombuffer(stored[:end], np.uint8).reshape(item, -1).T.tobytes() + stored[end:]
+            stored = _unshuffled(stored, item)
         else:
             return None
     return stored
 
 
-def _filters(dataset: h5py.Dataset) -> list[int]:
+def _unshuffled(stored: bytes, item: int) -> bytes:
+    """Put the bytes of each value side by side again: the first ones of all come first, then the second ones, …."""
+    count = len(stored) // item
+    planes = np.frombuffer(stored, np.uint8, count * item).reshape(item, count)
+    values = np.empty((count, item), np.uint8)
+    for number, plane in enumerate(planes):
+        values[:, number] = plane
+    return values.tobytes() + stored[count * item :]
+
+
+def filters_of(dataset: h5py.Dataset) -> list[int]:
+    """Name the filters of a dataset by HDF5's numbers, in the order in which they were applied."""
     properties = dataset.id.get_create_plist()
     return [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
 

@@ -54,10 +54,11 @@ def unclosed():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def with_a_damaged_chunk():
+def with_a_damaged_chunk(**filters):
+    """Damage a compressed chunk; one with a checksum is unpacked by HDF5 itself."""
     with h5py.File("in.h5", "w") as file:
         file["lengths"] = LENGTHS
-        data = file.create_dataset("inputs", data=INPUTS, chunks=INPUTS.shape, compression="gzip")
+        data = file.create_dataset("inputs", data=INPUTS, chunks=INPUTS.shape, compression="gzip", **filters)
         offset = data.id.get_chunk_info(0).byte_offset
     with open("in.h5", "r+b") as file:
         file.seek(offset + 2)
@@ -125,12 +126,21 @@ DAMAGED = {
         FROM_HDF5,
         DATA,
         (
+            "in.h5: dataset 'inputs': its chunk at (0, 0, 0) cannot be unpacked; expected 240 bytes",
+            "damaged or its disk fails; copy or make it again",
+        ),
+    ),
+    "a damaged chunk with a checksum": Mistake(
+        lambda: with_a_damaged_chunk(fletcher32=True),
+        FROM_HDF5,
+        DATA,
+        (
             "in.h5: dataset 'inputs', rows 0 to 4: HDF5 cannot read it (",
             "damaged or its disk fails; copy or make it again",
         ),
     ),
     "a chunk that HDF5 2.0 refuses": Mistake(
-        with_a_damaged_chunk,
+        lambda: with_a_damaged_chunk(fletcher32=True),
         FROM_HDF5,
         DATA,
         (

@@ -179,7 +179,8 @@ def test_a_truncated_file_is_bad_input(path):
 
 def test_chunks_that_cannot_be_decompressed_are_bad_input(path):
     with h5py.File(path, "w") as file:
-        data = file.create_dataset("inputs", data=make_inputs((50, 20, 8)), chunks=(50, 20, 8), compression="gzip")
+        shape, filters = (50, 20, 8), {"compression": "gzip", "fletcher32": True}
+        data = file.create_dataset("inputs", data=make_inputs(shape), chunks=shape, **filters)
         chunk = data.id.get_chunk_info(0)
     with open(path, "r+b") as file:
         file.seek(chunk.byte_offset + 2)

@@ -14,6 +14,7 @@ from ..hdf5_guard import check_dataset, open_hdf5
 from .content import open_binary
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .hdf5_filters import check_filters
+from .hdf5_inflated import InflatedChunks
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
 
@@ -55,6 +56,9 @@ class Hdf5Source:
             raise
         self.rows_together, self.steps_together = (_chunk_size(self._dataset, axis) for axis in (0, 1))
         chunk_bytes = _chunk_bytes(self._dataset)
+        self._inflated: InflatedChunks | None = None
+        if InflatedChunks.can_read(self._dataset):
+            self._inflated = InflatedChunks(self._dataset, self.name, _cache_bytes(self._dataset))
         self.identity = identify("hdf5", self.shape, self.dtype, path=self.path, dataset=key, **sample)
         self.notes = dtype_notes(self.shape, self.dtype, self.name)
         if chunk_bytes > MOST_CACHE:
@@ -77,7 +81,10 @@ class Hdf5Source:
         self.check_unchanged()
         with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
             block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
-            if block.size:
+            if block.size and self._inflated is not None:
+                rest = (slice(0, size) for size in self.shape[2:])
+                self._inflated.read_into(block, (rows, steps, *rest))
+            elif block.size:
                 self._dataset.read_direct(block, np.s_[rows, steps])
         return block.astype(block.dtype.newbyteorder("="), copy=False)
 
@@ -134,15 +141,22 @@ def _chunk_bytes(dataset: h5py.Dataset) -> int:
     return math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
 
 
-def _with_cache(dataset: h5py.Dataset) -> h5py.Dataset:
-    """Open a chunked dataset again with a cache for one row of chunks, so that none is decompressed twice."""
-    if not dataset.chunks:
-        return dataset
-    across = math.prod(-(-axis // chunk) for axis, chunk in zip(dataset.shape[1:], dataset.chunks[1:], strict=True))
+def _cache_bytes(dataset: h5py.Dataset) -> int:
+    """Tell the bytes of one row of chunks, in bounds."""
+    counts = [-(-axis // chunk) for axis, chunk in zip(dataset.shape[1:], dataset.chunks[1:], strict=True)]
+    across: int = math.prod(counts)
     cache = max(LEAST_CACHE, min(MOST_CACHE, across * _chunk_bytes(dataset)))
     if dataset.id.get_create_plist().get_nfilters():
         # To decompress a part HDF5 needs the memory for all of it anyway; keeping it saves doing so for each block.
         cache = max(cache, _chunk_bytes(dataset))
+    return cache
+
+
+def _with_cache(dataset: h5py.Dataset) -> h5py.Dataset:
+    """Open a chunked dataset again with a cache for one row of chunks, so that none is decompressed twice."""
+    if not dataset.chunks:
+        return dataset
+    cache = _cache_bytes(dataset)
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     # About a hundred slots a chunk, a prime, as the HDF5 manual advises against collisions.
     access.set_chunk_cache(10_007, cache, 1.0)
