@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -68,6 +69,7 @@ class Children:
 
 def main():
     """Fork for each line."""
+    logging.getLogger("rnnstates").setLevel(logging.ERROR)
     small = Small(Path(sys.argv[1]))
     for line in sys.stdin:
         order = json.loads(line)

@@ -57,8 +57,8 @@ def test_a_process_interrupted_whenever_can_be_finished(small, fresh, children, 
         code = children.run(place, layout, after=draw.uniform(0.002, 0.08), number=signal.SIGINT)
         # The signal may come before Python can tell of it.
         assert code in (DONE, -signal.SIGINT) or code >= MEANT
-        # Nothing is left locked by a process that ended by itself.
-        assert code < MEANT or "out.h5.lock" not in left(place)
+        # A lock may be left where the signal came between its making and its being known to be made: a dead one's.
+        assert code < MEANT or set(left(place)) <= {"out.h5", "out.h5.journal", "out.h5.lock", "out.h5.partial"}
         small.finish(place, layout)
         table.count("SIGINT", moment_reported(code))
 
