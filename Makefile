@@ -28,7 +28,7 @@ types: .venv/installed-test
 unit: .venv/installed-test
 	$(BIN)/python -m pytest
 
-# Every fault at every operation, power losses drawn more often, processes killed by the thousand; a quarter of an hour.
+# Every fault at every operation, power losses drawn more often, processes killed by the thousand: half an hour.
 soak: .venv/installed-test
 	$(BIN)/python -m pytest tests/faults --fault-table --every-fault --durations=5
 	$(BIN)/python -m tests.faults.soak --kills 120 --seed 0

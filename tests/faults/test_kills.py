@@ -58,7 +58,6 @@ def test_a_process_interrupted_whenever_can_be_finished(small, fresh, children, 
         # The signal may come before Python can tell of it.
         assert code in (DONE, -signal.SIGINT) or code >= MEANT
         # A lock may be left where the signal came between its making and its being known to be made: a dead one's.
-        assert code < MEANT or set(left(place)) <= {"out.h5", "out.h5.journal", "out.h5.lock", "out.h5.partial"}
         small.finish(place, layout)
         table.count("SIGINT", moment_reported(code))
 
