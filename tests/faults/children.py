@@ -69,6 +69,7 @@ class Children:
 
 def main():
     """Fork for each line."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("rnnstates").setLevel(logging.ERROR)
     small = Small(Path(sys.argv[1]))
     for line in sys.stdin:

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import signal
 from collections import defaultdict
 
 import pytest
@@ -57,6 +58,14 @@ def some(request):
         return sorted(n for those in of_moment.values() for n in draw.sample(those, min(most, len(those))))
 
     return choose
+
+
+@pytest.fixture(autouse=True)
+def signals_are_heeded():
+    """Who runs the tests in the background ignores SIGINT, and so would they."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -26,11 +26,11 @@ SOME = 2
 
 
 def as_tabled(outcome, fault):
-    """Whether the error is the one that the fault should come to; a run may also get by."""
-    if outcome.error is None:
-        return True
+    """Whether the error is the one that the fault should come to; a run may get by an error, not a signal."""
     if fault in SIGNALS:
         return isinstance(outcome.error, KeyboardInterrupt)
+    if outcome.error is None:
+        return True
     # What is locked is not written: a lock that cannot be had is told as such.
     return isinstance(outcome.error, rnnstates.WriteFailed) and TOLD[fault] in str(outcome.error)
 

@@ -5,7 +5,6 @@ datasets are contiguous, allocated early and never filled. Holes of a sparse fil
 """
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,23 +85,22 @@ def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, in
     OSError
         The disk is full or failing.
     """
-    # A signal that arrived inside a call of HDF5 would break it; signals reach the main thread, which waits here.
-    with ThreadPoolExecutor(1, thread_name_prefix="rnnstates-layout") as thread:
-        return thread.submit(_lay_out, system, descriptor, contents).result()
-
-
-def _lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, int]:
     disk = PatientFile(system, descriptor)
+    try:
+        return _lay_out(disk, contents)
+    finally:
+        # What went wrong first is told, not what HDF5 made of it.
+        disk.leave()
+
+
+def _lay_out(disk: PatientFile, contents: Contents) -> dict[str, int]:
     with h5py.File(disk, "w") as file:
         _write_attributes(file, contents)
         _write_small_datasets(file, contents)
         made = {spec.name: _create(file, spec) for spec in contents.specs}
         made |= _make_integrity(file, contents)
         file.flush()
-        offsets = {name: dataset.id.get_offset() or 0 for name, dataset in made.items()}
-    if disk.failure is not None:
-        raise disk.failure
-    return offsets
+        return {name: dataset.id.get_offset() or 0 for name, dataset in made.items()}
 
 
 def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Dataset]:

@@ -1,15 +1,20 @@
-"""A file for HDF5 that takes every write and tells of a failure afterwards.
+"""A file for HDF5 that takes every call and tells of a failure afterwards.
 
 HDF5 cannot give up a file that it cannot write: it tries again when it is closed and when the process ends, and may
-crash then. So a full disk is kept from it, and told when HDF5 is done.
+crash then; an exception inside one of its calls, a signal's for one, leaves it in pieces. So both are kept from it, and
+told when HDF5 is done.
 """
 
 import io
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from .system import System, write_all
 
 __all__ = ["PatientFile"]
+
+T = TypeVar("T")
 
 
 class PatientFile(io.RawIOBase):
@@ -24,7 +29,14 @@ class PatientFile(io.RawIOBase):
 
     def __init__(self, system: System, descriptor: int) -> None:
         self._system, self._descriptor, self._position = system, descriptor, 0
-        self.failure: OSError | None = None
+        self._failure: BaseException | None = None
+        self._left = False
+
+    def leave(self) -> None:
+        """Do nothing from now on, whatever HDF5 may still want, and raise what went wrong first."""
+        self._left = True
+        if self._failure is not None:
+            raise self._failure
 
     def readable(self) -> bool:
         """Say yes."""
@@ -41,7 +53,7 @@ class PatientFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place of the file."""
         if whence == os.SEEK_END:
-            self._position = self._system.size(self._descriptor) + offset
+            self._position = offset + (self._kept(self._system.size, self._descriptor) or 0)
         else:
             self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
         return self._position
@@ -53,7 +65,7 @@ class PatientFile(io.RawIOBase):
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         """Fill a buffer from the file, with zeros where the file ends."""
         view = memoryview(buffer).cast("B")
-        found = self._system.pread(self._descriptor, len(view), self._position)
+        found = self._kept(self._system.pread, self._descriptor, len(view), self._position) or b""
         view[:] = found + bytes(len(view) - len(found))
         self._position += len(view)
         return len(view)
@@ -61,20 +73,21 @@ class PatientFile(io.RawIOBase):
     def write(self, data: "memoryview") -> int:  # type: ignore[override]
         """Write, or remember why not."""
         view = memoryview(data).cast("B")
-        try:
-            if self.failure is None:
-                write_all(self._system, self._descriptor, view, self._position)
-        except OSError as reason:
-            self.failure = reason
+        self._kept(write_all, self._system, self._descriptor, view, self._position)
         self._position += len(view)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
         """Set the file's size, or remember why not."""
         wanted = self._position if size is None else size
-        try:
-            if self.failure is None:
-                self._system.truncate(self._descriptor, wanted)
-        except OSError as reason:
-            self.failure = reason
+        self._kept(self._system.truncate, self._descriptor, wanted)
         return wanted
+
+    def _kept(self, call: Callable[..., T], *arguments: Any) -> T | None:
+        """Make a call, unless one has failed; what it raises is kept for later."""
+        try:
+            if self._failure is None and not self._left:
+                return call(*arguments)
+        except BaseException as reason:
+            self._failure = reason
+        return None
