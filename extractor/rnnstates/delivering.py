@@ -13,6 +13,7 @@ from .output.names import Names
 from .output.partial import Wanted
 from .output.reader import open_states
 from .output.recorder import Pace
+from .output.signals import signals_wait
 from .output.sink import MemorySink, Sink
 from .output.states import States
 from .output.system import System
@@ -49,7 +50,8 @@ def to_file(
                 sink.commit()
     except Stopped:
         raise Stopped(f"{names.output}: {_stopped(sink.recorded, wanted.contents.windows)}") from None
-    return open_states(names.output)
+    with signals_wait():
+        return open_states(names.output)
 
 
 def _stopped(recorded: int, windows: int) -> str:

@@ -74,6 +74,8 @@ def main():
     small = Small(Path(sys.argv[1]))
     for line in sys.stdin:
         order = json.loads(line)
+        # Python mends its locks behind a fork; a signal must wait until it has.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         child = os.fork()
         if not child:
             _run(small, order)
@@ -87,6 +89,7 @@ def _run(small, order):
     """Be the child."""
     code = BUG
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         system = Faulty("SIGKILL", order["at"])
         outcome = small.run(Path(order["place"]), order["layout"], system)

@@ -16,6 +16,7 @@ from ..weights.canonical import Network
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape, group_name
 from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
 from .patient_file import PatientFile
+from .signals import signals_wait
 from .system import System
 
 __all__ = ["Contents", "Ids", "lay_out"]
@@ -87,7 +88,8 @@ def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, in
     """
     disk = PatientFile(system, descriptor)
     try:
-        return _lay_out(disk, contents)
+        with signals_wait():
+            return _lay_out(disk, contents)
     finally:
         # What went wrong first is told, not what HDF5 made of it.
         disk.leave()
