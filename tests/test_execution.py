@@ -114,22 +114,22 @@ def test_the_next_window_is_read_while_the_first_is_computed(monkeypatch, many_w
 
 def test_one_window_is_written_while_the_next_is_computed(monkeypatch, many_windows, tmp_path):
     """A write that does not end until a later tile has begun."""
-    put, gather = FileSink.put, execution.gather
-    begun, first_put, later = [], threading.Event(), threading.Event()
+    write, gather = FileSink._write, execution.gather
+    begun, first_write, later = [], threading.Event(), threading.Event()
 
     def waiting(self, *arguments):
-        if not first_put.is_set():
-            first_put.set()
+        if not first_write.is_set():
+            first_write.set()
             assert later.wait(20)
-        put(self, *arguments)
+        write(self, *arguments)
 
     def watched(*arguments, **options):
         begun.append(None)
-        if first_put.is_set():
+        if first_write.is_set():
             later.set()
         return gather(*arguments, **options)
 
-    monkeypatch.setattr(FileSink, "put", waiting)
+    monkeypatch.setattr(FileSink, "_write", waiting)
     monkeypatch.setattr(execution, "gather", watched)
     inputs, lengths = ragged(sequences=50)
     output = tmp_path / "out.h5"
