@@ -9,7 +9,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -57,7 +56,7 @@ class Holder(NamedTuple):
     @property
     def is_here(self) -> bool:
         """Whether it was made on this machine, in whatever container, or by this machine before it was restarted."""
-        return self.boot == _boot() or self.host == socket.gethostname()
+        return self.boot == _boot() or self.host == os.uname().nodename
 
     @property
     def lives(self) -> bool:
@@ -84,7 +83,7 @@ class RunLock:
     def __init__(self, names: Names, system: System) -> None:
         self._path, self._system = names.lock, system
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._me = Holder(socket.gethostname(), _boot(), os.getpid(), _began(os.getpid()), now)
+        self._me = Holder(os.uname().nodename, _boot(), os.getpid(), _began(os.getpid()), now)
         try:
             self._fd = self._take()
         except OSError as reason:
