@@ -214,8 +214,11 @@ class FileSink:
 
     def _write(self, spec: DatasetSpec, row: int, values: Array) -> None:
         position = self._made.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
-        with self._told():
+        # Not ``_told``: there is a call for each stretch of a tile, and entering a context costs as much.
+        try:
             write_all(self._system, self._made.fd, values.reshape(-1).view(np.uint8).data, position)
+        except OSError as reason:
+            raise translated(reason, self._names.partial) from reason
         self._writeback.wrote(values.nbytes)
 
     def _add(self, window: int, spec: DatasetSpec, found: Sums, size: int) -> None:

@@ -243,37 +243,26 @@ static PyObject *copy_rows(PyObject *module, PyObject *arguments) {
     return agree ? Py_NewRef(Py_None) : NULL;
 }
 
-/* The two sums of elements of one size, see checksums.py; in blocks, so that a place takes 32 bits and is multiplied
-   with an element in one instruction. */
+typedef void (*summing_t)(const void *, Py_ssize_t, uint64_t *, uint64_t *);
+
 #define BLOCK ((Py_ssize_t)1 << 20)
-#define SUMS_OF(type)                                                                                                  \
-    static void sums_of_##type(const void *from, Py_ssize_t count, uint64_t *first, uint64_t *second) {                \
-        const type *words = from;                                                                                      \
-        *first = *second = 0;                                                                                          \
-        for (Py_ssize_t start = 0; start < count; start += BLOCK, words += BLOCK) {                                    \
-            uint64_t plain = 0, weighted = 0;                                                                          \
-            uint32_t length = (uint32_t)(count - start < BLOCK ? count - start : BLOCK);                               \
-            for (uint32_t at = 0; at < length; at++) {                                                                 \
-                plain += words[at];                                                                                    \
-                weighted += (uint64_t)(at + 1) * words[at];                                                            \
-            }                                                                                                          \
-            *first += plain, *second += weighted + (uint64_t)start * plain;                                            \
-        }                                                                                                              \
-    }
+#define NAME(x) plain_##x
+#include "sums.h"
 
-SUMS_OF(uint8_t)
-SUMS_OF(uint16_t)
-SUMS_OF(uint32_t)
-SUMS_OF(uint64_t)
+#ifdef X86
+#pragma GCC push_options
+#pragma GCC target("avx2")
+#define NAME(x) avx2_##x
+#include "sums.h"
+#pragma GCC pop_options
+#endif
 
-typedef void (*Summing)(const void *, Py_ssize_t, uint64_t *, uint64_t *);
-
-static Summing summing(Py_ssize_t size) {
-    return size == 1   ? sums_of_uint8_t
-           : size == 2 ? sums_of_uint16_t
-           : size == 4 ? sums_of_uint32_t
-           : size == 8 ? sums_of_uint64_t
-                       : NULL;
+static summing_t summing(Py_ssize_t size) {
+#ifdef X86
+    if (__builtin_cpu_supports("avx2"))
+        return avx2_summing(size);
+#endif
+    return plain_summing(size);
 }
 
 /* Stretches of rows of `width` elements, each with the row that it has in the whole array. */
@@ -283,7 +272,7 @@ static PyObject *sums(PyObject *module, PyObject *arguments) {
     Py_ssize_t size, width;
     if (!PyArg_ParseTuple(arguments, "y*nny*y*y*", &values, &size, &width, &from, &to, &counts))
         return NULL;
-    Summing run = summing(size);
+    summing_t run = summing(size);
     Py_ssize_t stretches = counts.len / 8, row = size * width;
     int agree = run && width > 0 && (uintptr_t)values.buf % (size_t)size == 0 && from.len / 8 == stretches &&
                 to.len / 8 == stretches;
