@@ -19,7 +19,16 @@ from .errors import BadData, MissingInput
 from .files import missing_told
 from .hdf5_chunk_guard import check_chunks
 
-__all__ = ["check_dataset", "datasets", "find", "is_hdf5", "open_hdf5", "plain_attributes"]
+__all__ = [
+    "check_dataset",
+    "datasets",
+    "find",
+    "fixed_attributes",
+    "is_fixed",
+    "is_hdf5",
+    "open_hdf5",
+    "plain_attributes",
+]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -152,6 +161,19 @@ def datasets(
 def plain_attributes(attached: h5py.Group | h5py.Dataset) -> list[str]:
     """Name the attributes that are texts or numbers; reading any other may crash HDF5 where its type is damaged."""
     return [name for name in attached.attrs if attached.attrs.get_id(name).get_type().get_class() in PLAIN]
+
+
+def fixed_attributes(attached: h5py.Group | h5py.Dataset) -> list[str]:
+    """Name those of them that lie with the object, as in a states file: none in a heap, whose walk may not end."""
+    return [name for name in attached.attrs if is_fixed(attached, name)]
+
+
+def is_fixed(attached: h5py.Group | h5py.Dataset, name: str) -> bool:
+    """Tell whether there is such an attribute."""
+    if name not in attached.attrs:
+        return False
+    kind = attached.attrs.get_id(name).get_type()
+    return kind.get_class() in PLAIN and not getattr(kind, "is_variable_str", bool)()
 
 
 def check_dataset(

@@ -1,7 +1,8 @@
 """The global heaps of an HDF5 file, where its strings of varying length lie, checked before HDF5 walks through them.
 
-HDF5 (1.14.6 and before) follows a heap's free space by the size that it declares; where that is zero it goes on for
-ever, and nothing in the process can stop it. A string may also declare up to 4 GiB, which HDF5 makes room for.
+HDF5 (1.14.6 and before) follows a heap's objects by the sizes that they declare; where one is zero, or so large that
+adding it comes round to where it was, it goes on for ever, and nothing in the process can stop it. A string may also
+declare up to 4 GiB, which HDF5 makes room for.
 
 References
 ----------
@@ -112,7 +113,10 @@ def _check(file: BinaryIO, places: Iterator[int], where: str, error: type[BadDat
 
 
 def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
-    """Count the objects of a heap in a file of that size as HDF5 walks through them; at most so many."""
+    """Count the objects of a heap in a file of that size as HDF5 walks through them; at most so many.
+
+    So many, too, if one is longer than the heap.
+    """
     file.seek(place)
     header = file.read(HEADER)
     if not header.startswith(START[:4]):
@@ -125,6 +129,9 @@ def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
         file.seek(place)
         stored = file.read(HEADER)
         length = int.from_bytes(stored[8:], "little")
+        if length > end - place:
+            # HDF5 adds it to a place in memory, which may begin again at the start.
+            return most
         # The free space, number 0, counts its own header.
         place += HEADER + -(-length // 8) * 8 if stored[:2] != b"\0\0" else length
     return most

@@ -117,6 +117,22 @@ def a_heap_whose_free_space_has_no_bytes():
     return content[: place + 8] + bytes(8) + content[place + 16 :]
 
 
+def a_heap_with_an_object_that_comes_round_to_its_start():
+    content = a_heap_whose_free_space_has_no_bytes()
+    place = content.index(b"GCOL") + 16 + 24
+    return content[: place + 8] + b"\xff" * 8 + content[place + 16 :]
+
+
+def an_output_whose_attribute_lies_in_such_a_heap():
+    def fill(file):
+        file.attrs.create("format", "rnnstates", dtype=h5py.string_dtype())
+        file.create_dataset("lengths", data=[1])
+
+    content = seeds.hdf5(fill)
+    place = content.index(b"GCOL") + 16
+    return content[: place + 8] + b"\xff" * 8 + content[place + 16 :]
+
+
 def a_string_of_4_gib():
     def fill(file):
         file.create_dataset("inputs", data=np.ones((1, 1, 1), "f4"))
@@ -184,6 +200,8 @@ FOUND = {
     weights_that_are_unpacked_to_less: ("hdf5", "is unpacked to 100 bytes; expected 288"),
     inputs_that_cannot_be_in_so_few_bytes: ("hdf5-inputs", "its chunk at (0, 0, 0) has 8 bytes"),
     a_heap_whose_free_space_has_no_bytes: ("hdf5-inputs", "the heap of its strings at byte"),
+    a_heap_with_an_object_that_comes_round_to_its_start: ("hdf5-inputs", "the heap of its strings at byte"),
+    an_output_whose_attribute_lies_in_such_a_heap: ("states", "not a states file"),
     a_string_of_4_gib: ("hdf5-inputs", "a string declares 4294967295 bytes"),
     a_string_of_4_gib_in_a_compressed_chunk: ("hdf5-inputs", "a string declares 4294967295 bytes"),
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),

@@ -122,5 +122,11 @@ def edit_provenance(**values):
                 del made[name]
             else:
                 made[name] = value
-        file.attrs["provenance"] = json.dumps(made)
+        set_text(file, "provenance", json.dumps(made))
     seal()
+
+
+def set_text(file, name, text):
+    """Write an attribute as a states file has it: of fixed length."""
+    data = text.encode()
+    file.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", len(data)))

@@ -9,7 +9,7 @@ import pytest
 import rnnstates
 from rnnstates import MissingInput
 
-from .making import LENGTHS, edit, edit_provenance, make, right, seal, wrong
+from .making import LENGTHS, edit, edit_provenance, make, right, seal, set_text, wrong
 
 
 def flip_byte(name, offset):
@@ -164,10 +164,10 @@ STRUCTURE = {
         r"lengths of shape \(9,\) and dtype float64",
     ),
     "no cell type": (lambda file: file.attrs.pop("cell_type"), "its attributes do not say what the file holds"),
-    "an unknown cell": (lambda file: file.attrs.modify("cell_type", "elm"), "a cell 'elm' that runs 'forward'"),
-    "an unknown layout": (lambda file: file.attrs.modify("layout", "heap"), "layout 'heap', padding 'post'"),
-    "no such group": (lambda file: file.attrs.create("layers", ["layer7"]), "no group 'layer7'"),
-    "no provenance": (lambda file: file.attrs.modify("provenance", "{"), "out.h5: cannot be read"),
+    "an unknown cell": (lambda file: set_text(file, "cell_type", "elm"), "a cell 'elm' that runs 'forward'"),
+    "an unknown layout": (lambda file: set_text(file, "layout", "heap"), "layout 'heap', padding 'post'"),
+    "no such group": (lambda file: file.attrs.create("layers", np.array([b"layer7"])), "no group 'layer7'"),
+    "no provenance": (lambda file: set_text(file, "provenance", "{"), "out.h5: cannot be read"),
     "no format": (lambda file: file.attrs.pop("format"), "not a states file"),
     "a later version": (lambda file: file.attrs.modify("format_version", 2), "format version 2; this rnnstates reads"),
     "values elsewhere": (

@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 
 from ..errors import BadStates
-from ..hdf5_guard import check_dataset, datasets, open_hdf5, plain_attributes
+from ..hdf5_guard import check_dataset, datasets, fixed_attributes, is_fixed, open_hdf5
 from .format import FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
@@ -20,7 +20,7 @@ ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
 def is_states_file(file: h5py.File) -> bool:
     """Tell whether an open HDF5 file calls itself one of ours."""
-    value = file.attrs["format"] if "format" in plain_attributes(file) else b""
+    value = file.attrs["format"] if is_fixed(file, "format") else b""
     return isinstance(value, str | bytes) and value in (FORMAT, FORMAT.encode())
 
 
@@ -66,7 +66,7 @@ def open_unfinished(path: str | os.PathLike[str]) -> States:
 def _states(file: h5py.File, where: str) -> States:
     if not is_states_file(file):
         raise BadStates(f"{where}: not a states file (no attribute format = 'rnnstates'); make one with extract.")
-    known = plain_attributes(file)
+    known = fixed_attributes(file)
     version: Any = file.attrs["format_version"] if "format_version" in known else 0
     if version != FORMAT_VERSION:
         raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}, update it.")
@@ -90,7 +90,7 @@ def _states(file: h5py.File, where: str) -> States:
 
 def _is_scale(dataset: h5py.Dataset) -> bool:
     """Tell whether a dataset names a dimension; HDF5's own H5DSis_scale frees memory twice over a damaged mark."""
-    if "CLASS" not in plain_attributes(dataset):
+    if not is_fixed(dataset, "CLASS"):
         return False
     value = dataset.attrs["CLASS"]
     return isinstance(value, bytes) and value == b"DIMENSION_SCALE"

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..hdf5_guard import check_dataset, find, plain_attributes
+from ..hdf5_guard import check_dataset, find, fixed_attributes
 from ..network.cells import CELLS, DERIVED, STATES
 from ..output.format import LAYOUTS, DatasetSpec
 from ..output.states import States
@@ -138,7 +138,7 @@ def _part(file: h5py.File, name: str, hidden: int) -> Part:
     group = find(file, name, file.filename, BadStates)
     if not isinstance(group, h5py.Group):
         raise KeyError(f"no group '{name}'")
-    known = {attribute: group.attrs[attribute] for attribute in plain_attributes(group)}
+    known = {attribute: group.attrs[attribute] for attribute in fixed_attributes(group)}
     cell, direction, units = (known[attribute] for attribute in GROUP_ATTRIBUTES)
     cell, direction = (value.decode() if isinstance(value, bytes) else str(value) for value in (cell, direction))
     if cell not in CELLS or direction not in ("forward", "backward"):

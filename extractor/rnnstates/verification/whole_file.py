@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..checksums import Sums
 from ..errors import BadStates
-from ..hdf5_guard import check_dataset, find, plain_attributes
+from ..hdf5_guard import check_dataset, find, fixed_attributes
 from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
 from ..output.states import States
 from ..sources.hdf5 import reading
@@ -109,7 +109,7 @@ def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Store
     if not isinstance(group, h5py.Group):
         raise BadStates(f"{where}: has had checksums, but there is no group '{INTEGRITY}' any more. {DAMAGED}")
     parts: dict[str, Any] = {path: find(group, path.rpartition("/")[2], where, BadStates) for path in (SUMS, REST)}
-    known: dict[str, Any] = {name: group.attrs[name] for name in plain_attributes(group)}
+    known: dict[str, Any] = {name: group.attrs[name] for name in fixed_attributes(group)}
     rows, names = known.get("window_rows"), np.atleast_1d(known.get("datasets", []))
     called = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
     if wrong := list(_misshapen(parts, rows, called, datasets, grid)):
