@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import job, planning
+from rnnstates import agreement, planning
 from rnnstates.network.stack import sweeps
 from rnnstates.sources.memory import MemorySource
 from rnnstates.weights.canonical import Network, RecurrentLayer
@@ -212,7 +212,7 @@ def test_what_is_wrong_in_a_stretch_of_time_is_named_by_its_place_in_the_input(c
 
 
 def test_notes_do_not_depend_on_the_number_of_threads(monkeypatch):
-    monkeypatch.setattr(job, "MUCH", 1)
+    monkeypatch.setattr(agreement, "MUCH", 1)
     inputs, lengths = ragged(70, 40)
     notes = [rnnstates.preview(inputs, lengths, weights=bidirectional_stack(), threads=n)["notes"] for n in (1, 8)]
     assert any("GiB a thread for the longest, of 40 steps" in note for note in notes[0])

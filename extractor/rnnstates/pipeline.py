@@ -147,6 +147,7 @@ def extract(
 
     Examples
     --------
+    >>> import numpy as np
     >>> states = extract(np.ones((2, 10, 8)), [10, 6], units=64)
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
