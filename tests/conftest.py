@@ -1,8 +1,5 @@
 """Fixtures that any test may use."""
 
-import os
-import sys
-
 import pytest
 
 from . import parity_table
@@ -38,16 +35,3 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.section("largest difference from the framework")
     for framework, cell, test, precision, difference in parity_table.rows(census.COVERED):
         terminalreporter.write_line(f"{framework:12} {cell:10} {precision:8} {difference:8.1e}  {test}")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config):
-    """Leave at once after every fault was produced: HDF5 crashes at exit over a file whose reading back failed."""
-    if config.getoption("--every-fault") and hasattr(config, "ended"):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(config.ended)
-
-
-def pytest_sessionfinish(session, exitstatus):
-    session.config.ended = int(exitstatus)

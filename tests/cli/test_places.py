@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -155,3 +156,33 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
     with rnnstates.open("out.h5") as states:
         assert states["cell"].shape == (3, 4, 2)
     assert sorted(os.listdir()) == ["closed", "in.npy", "out.h5", "theirs"]
+
+
+@pytest.mark.parametrize("operation", ["pread", "pwrite", "truncate", "fsync", "fdatasync"])
+@pytest.mark.parametrize("calls", [0, 1, 3, 8])
+def test_a_disk_that_fails_for_ever_ends_the_process_with_74(place, operation, calls):
+    """To its very end: HDF5 must have nothing left that it would try to write, or to read, when it is unloaded."""
+    script = f"""
+import errno, itertools, sys
+from rnnstates import pipeline
+from rnnstates.output.system import Disk
+from rnnstates_cli.main import main
+
+class Failing(Disk):
+    calls = itertools.count()
+
+    def {operation}(self, *arguments):
+        if next(self.calls) < {calls}:
+            return super().{operation}(*arguments)
+        raise OSError(errno.EIO, "Input/output error")
+
+pipeline.SYSTEM = Failing()
+sys.argv = ["rnnstates", "extract", "in.npy", "out.h5", "--lengths", "full", "--units", "2", "--engine", "numpy"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, timeout=60)
+    assert b"Traceback" not in done.stderr
+    # Few operations are made so often.
+    assert done.returncode == (0 if (place / "out.h5").exists() else 74)
+    assert done.returncode == 0 or b"writing failed (Input/output error)" in done.stderr
+    assert calls > 1 or done.returncode == 74

@@ -1,8 +1,9 @@
 """A file for HDF5 that takes every call and tells of a failure afterwards.
 
 HDF5 cannot give up a file that it cannot write: it tries again when it is closed and when the process ends, and may
-crash then; an exception inside one of its calls, a signal's for one, leaves it in pieces. So both are kept from it, and
-told when HDF5 is done.
+crash then; an exception inside one of its calls, a signal's for one, leaves it in pieces; and it crashes at exit over
+what it could not read back. So all three are kept from it: failures are told when HDF5 is done, and what it wrote is
+read back from memory.
 """
 
 import io
@@ -10,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .remembered import Remembered
 from .system import System, write_all
 
 __all__ = ["PatientFile"]
@@ -24,11 +26,12 @@ class PatientFile(io.RawIOBase):
     ----------
     system : System
     descriptor : int
-        Open for reading and writing; stays open when this object is closed.
+        Of an empty file, open for reading and writing; stays open when this object is closed.
     """
 
     def __init__(self, system: System, descriptor: int) -> None:
         self._system, self._descriptor, self._position = system, descriptor, 0
+        self._written = Remembered()
         self._failure: BaseException | None = None
         self._left = False
 
@@ -52,10 +55,8 @@ class PatientFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place of the file."""
-        if whence == os.SEEK_END:
-            self._position = offset + (self._kept(self._system.size, self._descriptor) or 0)
-        else:
-            self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._written.end}
+        self._position = start[whence] + offset
         return self._position
 
     def tell(self) -> int:
@@ -65,7 +66,9 @@ class PatientFile(io.RawIOBase):
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         """Fill a buffer from the file, with zeros where the file ends."""
         view = memoryview(buffer).cast("B")
-        found = self._kept(self._system.pread, self._descriptor, len(view), self._position) or b""
+        found = self._written.read(len(view), self._position)
+        if found is None:
+            found = self._kept(self._system.pread, self._descriptor, len(view), self._position) or b""
         view[:] = found + bytes(len(view) - len(found))
         self._position += len(view)
         return len(view)
@@ -74,6 +77,7 @@ class PatientFile(io.RawIOBase):
         """Write, or remember why not."""
         view = memoryview(data).cast("B")
         self._kept(write_all, self._system, self._descriptor, view, self._position)
+        self._written.wrote(view, self._position)
         self._position += len(view)
         return len(view)
 
@@ -81,6 +85,7 @@ class PatientFile(io.RawIOBase):
         """Set the file's size, or remember why not."""
         wanted = self._position if size is None else size
         self._kept(self._system.truncate, self._descriptor, wanted)
+        self._written.end = wanted
         return wanted
 
     def _kept(self, call: Callable[..., T], *arguments: Any) -> T | None:
