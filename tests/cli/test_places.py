@@ -158,7 +158,7 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
     assert sorted(os.listdir()) == ["closed", "in.npy", "out.h5", "theirs"]
 
 
-@pytest.mark.parametrize("operation", ["pread", "pwrite", "truncate", "fsync", "fdatasync"])
+@pytest.mark.parametrize("operation", ["size", "pread", "pwrite", "truncate", "fsync", "fdatasync"])
 @pytest.mark.parametrize("calls", [0, 1, 3, 8])
 def test_a_disk_that_fails_for_ever_ends_the_process_with_74(place, operation, calls):
     """To its very end: HDF5 must have nothing left that it would try to write, or to read, when it is unloaded."""
@@ -185,4 +185,4 @@ main()
     # Few operations are made so often.
     assert done.returncode == (0 if (place / "out.h5").exists() else 74)
     assert done.returncode == 0 or b"writing failed (Input/output error)" in done.stderr
-    assert calls > 1 or done.returncode == 74
+    assert calls or done.returncode == 74
