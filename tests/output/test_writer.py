@@ -185,7 +185,7 @@ def test_two_runs_on_one_output_do_not_meet(tmp_path):
 def test_what_is_no_file_of_ours_is_left_where_it_is(tmp_path):
     path, made = tmp_path / "out.h5", contents()
     partial_path(path).write_bytes(b"precious" * 10_000)
-    with pytest.raises(CannotCreate, match="in the way and not a file of ours; remove it, or give --restart"):
+    with pytest.raises(CannotCreate, match="not a file of ours; remove it, or run extract with --restart"):
         sink_of(path, made)
     assert os.listdir(tmp_path) == ["out.h5.partial"]
 
@@ -271,3 +271,28 @@ def test_what_another_job_left_is_refused_with_what_differs(tmp_path):
         fill(sink, made)
         sink.commit()
     assert os.listdir(tmp_path) == ["out.h5"]
+
+
+def test_disk_is_reserved_for_what_has_no_holes_and_a_lack_of_it_is_told_with_what_is_needed(tmp_path):
+    """Before a state is computed; what is padded stays a hole."""
+
+    class Counting(Disk):
+        reserved = 0
+
+        def allocate(self, fd, position, count):
+            self.reserved += count
+            super().allocate(fd, position, count)
+
+    class Full(Disk):
+        def allocate(self, fd, position, count):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for layout, every in (("packed", True), ("padded", False)):
+        made, system = contents(layout), Counting()
+        with sink_of(tmp_path / "o.h5", made, system):
+            pass
+        assert system.reserved == sum(spec.nbytes for spec in made.specs if every or spec.pooling is not None)
+    needed = sum(spec.nbytes for spec in contents("packed").specs)
+    with pytest.raises(WriteFailed, match=rf"o\.h5: needs {needed} bytes, but \d+ are free there"):
+        sink_of(tmp_path / "o.h5", contents("packed"), Full())
+    assert os.listdir(tmp_path) == []

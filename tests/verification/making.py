@@ -130,3 +130,10 @@ def set_text(file, name, text):
     """Write an attribute as a states file has it: of fixed length."""
     data = text.encode()
     file.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", len(data)))
+
+
+def flipped(content, at, bit=1):
+    """Write bad.h5: the content with some bits of a byte changed."""
+    changed = bytearray(content)
+    changed[at] ^= bit
+    Path("bad.h5").write_bytes(changed)

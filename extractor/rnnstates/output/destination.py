@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .names import Names, names_of
 
-__all__ = ["check_destination", "check_space", "free_space"]
+__all__ = ["check_destination", "check_regular", "check_space", "free_space", "no_room"]
 
 
 def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Names:
@@ -81,12 +81,16 @@ def check_space(names: Names, needed: int) -> None:
     """
     with suppress(OSError):
         needed -= min(needed, names.partial.stat().st_blocks * 512)
-    free = free_space(names.output)
-    if needed > free:
-        raise WriteFailed(
-            f"{names.output}: needs {needed} bytes, but {free} are free there. Free some space, keep less (--states, "
-            "--dtype float16), or choose another place."
-        )
+    if needed > free_space(names.output):
+        raise no_room(names.output, needed)
+
+
+def no_room(path: Path, needed: int) -> WriteFailed:
+    """Give the error of a job that does not fit, with the bytes needed and free."""
+    return WriteFailed(
+        f"{path}: needs {needed} bytes, but {free_space(path)} are free there. Free some space, keep less (--states, "
+        "--dtype float16), or choose another place."
+    )
 
 
 def _check_directory(directory: Path, output: object) -> None:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from ..errors import CannotCreate, DoesNotMatch
 from ..hdf5_guard import SIGNATURE
+from .destination import no_room
+from .failures import FULL
 from .integrity import REST, REST_BYTES, SUMS, digest_rest
 from .journal import Header, Journal, Window
 from .journal_file import JournalFile, read_journal
@@ -137,7 +139,9 @@ def check_ours(names: Names) -> None:
     except OSError as reason:
         raise CannotCreate(f"{names.partial}: in the way ({reason.strerror}); remove it.") from reason
     if names.partial.is_symlink() or start != SIGNATURE:
-        raise CannotCreate(f"{names.partial}: in the way and not a file of ours; remove it, or give --restart.")
+        raise CannotCreate(
+            f"{names.partial}: in the way and not a file of ours; remove it, or run extract with --restart."
+        )
 
 
 def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
@@ -146,7 +150,7 @@ def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
         opened.callback(_discard_quietly, system, names)
         fd = system.open(names.fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR)
         opened.callback(system.close, fd)
-        header = _made(system, fd, wanted)
+        header = _made(system, fd, wanted, names)
         journal = JournalFile.create(system, names.journal, header, wanted.session)
         opened.callback(journal.close)
         journal.sync()
@@ -162,7 +166,7 @@ def _discard_quietly(system: System, names: Names) -> None:
         discard(system, names)
 
 
-def _made(system: System, fd: int, wanted: Wanted) -> Header:
+def _made(system: System, fd: int, wanted: Wanted, names: Names) -> Header:
     """Lay the file out, reserve its disk, and put it there."""
     contents = wanted.contents
     offsets = lay_out(system, fd, contents)
@@ -174,11 +178,21 @@ def _made(system: System, fd: int, wanted: Wanted) -> Header:
     )  # fmt: skip
     rest = digest_rest(fixed(system.pread, fd), header.size, header.apart)
     write_all(system, fd, memoryview(bytes.fromhex(rest)), rest_at)
-    for spec in contents.specs:
-        if not has_holes(contents, spec):
-            system.allocate(fd, offsets[spec.name], spec.nbytes)
+    _reserve(system, fd, {offsets[spec.name]: spec.nbytes for spec in contents.specs if not has_holes(contents, spec)},
+             names)  # fmt: skip
     system.fsync(fd)
     return header._replace(rest=rest)
+
+
+def _reserve(system: System, fd: int, stretches: Mapping[int, int], names: Names) -> None:
+    """Reserve disk for what is written without holes, so that it cannot be missing later."""
+    try:
+        for offset, size in stretches.items():
+            system.allocate(fd, offset, size)
+    except OSError as reason:
+        if reason.errno not in FULL:
+            raise
+        raise no_room(names.output, sum(stretches.values())) from reason
 
 
 def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Partial | None:
