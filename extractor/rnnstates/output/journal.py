@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..checksums import MODULUS, Sums
-from .integrity import REST_BYTES
+from .integrity import REST_BYTES, Read, digest_rest
 
 __all__ = ["VERSION", "Header", "Journal", "Window", "encode", "foreign_version", "parse"]
 
@@ -99,6 +99,13 @@ class Header(NamedTuple):
         sums = self.windows * len(self.sizes) * 16
         states = list(zip(self.offsets.values(), self.sizes, strict=True))
         return [*states, (self.sums_at, sums), (self.rest_at, REST_BYTES)]
+
+    def fits_rest(self, read: Read, size: int) -> bool:
+        """Tell whether a file of so many bytes is, but for states and sums, the one that was laid out."""
+        if size != self.size:
+            return False
+        stored = read(REST_BYTES, self.rest_at).hex()
+        return stored == self.rest == digest_rest(read, size, self.apart)
 
 
 @dataclass

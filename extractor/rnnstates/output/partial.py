@@ -15,7 +15,7 @@ from ..errors import CannotCreate, DoesNotMatch
 from ..hdf5_guard import SIGNATURE
 from .destination import no_room
 from .failures import FULL
-from .integrity import REST, REST_BYTES, SUMS, digest_rest
+from .integrity import REST, SUMS, digest_rest
 from .journal import Header, Journal, Window
 from .journal_file import JournalFile, read_journal
 from .layout import Contents, lay_out
@@ -121,7 +121,7 @@ def is_output_of(system: System, names: Names, known: Journal) -> bool:
     except OSError:
         return False
     try:
-        return _rest_is_whole(system, fd, known.header)
+        return known.header.fits_rest(fixed(system.pread, fd), system.size(fd))
     finally:
         system.close(fd)
 
@@ -200,7 +200,9 @@ def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Part
     with ExitStack() as opened:
         fd = system.open(names.partial, os.O_RDWR)
         opened.callback(system.close, fd)
-        if not _fits(known.header, wanted.contents) or not _rest_is_whole(system, fd, known.header):
+        if not _fits(known.header, wanted.contents) or not known.header.fits_rest(
+            fixed(system.pread, fd), system.size(fd)
+        ):
             logger.warning("%s: is damaged; the run starts over.", names.partial)
             return None
         if known.torn:
@@ -224,14 +226,6 @@ def _fits(header: Header, contents: Contents) -> bool:
         and list(header.sizes) == [spec.nbytes for spec in specs]
         and counts == (contents.windows, contents.window_rows, contents.shape.valid_steps)
     )
-
-
-def _rest_is_whole(system: System, fd: int, header: Header) -> bool:
-    if system.size(fd) != header.size:
-        return False
-    read = fixed(system.pread, fd)
-    stored = read(REST_BYTES, header.rest_at).hex()
-    return stored == header.rest == digest_rest(read, header.size, header.apart)
 
 
 def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Journal, found: Partial) -> None:

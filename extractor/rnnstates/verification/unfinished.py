@@ -4,7 +4,6 @@ from typing import NoReturn
 
 from ..errors import BadStates, MissingInput
 from ..hdf5_guard import open_hdf5
-from ..output.integrity import REST_BYTES, digest_rest
 from ..output.journal import Header, Journal
 from ..output.journal_file import read_journal
 from ..output.lock import holder_of, is_held
@@ -13,7 +12,7 @@ from ..output.reader import open_unfinished
 from ..sources.hdf5 import reading
 from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, shape_of, told
 from .promised import read_promise
-from .raw_file import RawFile, open_raw
+from .raw_file import open_raw
 
 __all__ = ["refuse_unfinished"]
 
@@ -79,7 +78,7 @@ def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
     """Look at every byte that is known to be written; gives the damaged windows, and whether there is more."""
     where, header = str(names.partial), journal.header
     with reading(where, BadStates), open_raw(where) as raw:
-        if not _rest_is_whole(raw, header):
+        if not header.fits_rest(raw.read, raw.size):
             return {}, True
         with open_unfinished(where) as states, open_hdf5(where, BadStates) as file:
             promise = read_promise(states, file, where)
@@ -88,13 +87,6 @@ def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
             return {}, True
         finished = journal.windows
         return damaged_windows(raw, datasets, grid, sorted(finished), lambda n, at: finished[n].sums[at]), False
-
-
-def _rest_is_whole(raw: RawFile, header: Header) -> bool:
-    if raw.size != header.size:
-        return False
-    stored = raw.read(REST_BYTES, header.rest_at).hex()
-    return stored == header.rest == digest_rest(raw.read, raw.size, header.apart)
 
 
 def _fits(header: Header, datasets: list[Located], grid: Grid) -> bool:
