@@ -37,6 +37,8 @@ EXIT_CODES: dict[type[Exception], int] = {
 }
 BUG, MEMORY, IO = 1, 71, 74
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The signal that was heeded, if one was.
+_arrived: list[int] = []
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -77,6 +79,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
     for other in STOPPING:
         if signal.getsignal(other) is _stop:
             signal.signal(other, signal.SIG_DFL)
+    _arrived.append(number)
     raise _Stopped(number)
 
 
@@ -100,6 +103,9 @@ def _run() -> int:
         _complain("out of memory; give less --threads or a smaller --memory.")
         return MEMORY
     except Exception:
+        if _arrived:
+            # Some callers of a handler, the making of a class for one, turn what it raises into an error of theirs.
+            return _die(_arrived[0])
         traceback.print_exc()
         _complain("this is a bug in rnnstates; please report it with the lines above.")
         return BUG

@@ -121,6 +121,30 @@ def test_a_second_signal_is_obeyed_at_once(long_job):
     assert finish(COMMAND, place)[0] == whole
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_python_turns_into_another_error_is_a_signal_still(tmp_path, number):
+    """As it does, before 3.12, while a class is made: an import may be in the middle of one."""
+    script = f"""
+import os, sys, time
+import rnnstates
+from rnnstates_cli.main import main
+
+class Field:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(5)
+
+rnnstates.extract = lambda *_, **__: type("Made", (), {{"field": Field()}})
+sys.argv = ["rnnstates", "extract", "in.npy", "out.h5"]
+main()
+"""
+    process = start([sys.executable, "-c", script], tmp_path)
+    complaint = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == -number
+    assert "Traceback" not in complaint
+    assert complaint.endswith("before the output was finished.\n")
+
+
 @pytest.mark.parametrize("engine", BUILT_ENGINES)
 def test_a_wide_layer_is_left_in_the_middle_of_its_sequences(tmp_path, engine):
     """Sequences of 5000 steps and 1024 units take a core minutes; nothing waits for the end of one."""

@@ -97,8 +97,12 @@ def _run(small, order):
     except KeyboardInterrupt:
         # Before the run began, or after it had ended.
         code = MEANT
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as reason:
+        if isinstance(reason.__cause__, KeyboardInterrupt):
+            # Python itself makes another error of it, where a class is being made by an import.
+            code = MEANT
+        else:
+            traceback.print_exc()
     finally:
         os._exit(code)
 
