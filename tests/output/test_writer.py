@@ -293,6 +293,6 @@ def test_disk_is_reserved_for_what_has_no_holes_and_a_lack_of_it_is_told_with_wh
             pass
         assert system.reserved == sum(spec.nbytes for spec in made.specs if every or spec.pooling is not None)
     needed = sum(spec.nbytes for spec in contents("packed").specs)
-    with pytest.raises(WriteFailed, match=rf"o\.h5: needs {needed} bytes, but \d+ are free there"):
+    with pytest.raises(WriteFailed, match=rf"o\.h5: the disk is full; needs {needed} bytes, but \d+ are free there"):
         sink_of(tmp_path / "o.h5", contents("packed"), Full())
     assert os.listdir(tmp_path) == []

@@ -85,11 +85,11 @@ def check_space(names: Names, needed: int) -> None:
         raise no_room(names.output, needed)
 
 
-def no_room(path: Path, needed: int) -> WriteFailed:
+def no_room(path: Path, needed: int, why: str = "") -> WriteFailed:
     """Give the error of a job that does not fit, with the bytes needed and free."""
     return WriteFailed(
-        f"{path}: needs {needed} bytes, but {free_space(path)} are free there. Free some space, keep less (--states, "
-        "--dtype float16), or choose another place."
+        f"{path}: {why}needs {needed} bytes, but {free_space(path)} are free there. Free some space, keep less "
+        "(--states, --dtype float16), or choose another place."
     )
 
 

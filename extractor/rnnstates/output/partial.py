@@ -4,6 +4,7 @@
 ends a run, the one is never there without being whole and never without the other, unless somebody took one away.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from typing import Any, NamedTuple
 from ..errors import CannotCreate, DoesNotMatch
 from ..hdf5_guard import SIGNATURE
 from .destination import no_room
-from .failures import FULL
 from .integrity import REST, SUMS, digest_rest
 from .journal import Header, Journal, Window
 from .journal_file import JournalFile, read_journal
@@ -190,9 +190,10 @@ def _reserve(system: System, fd: int, stretches: Mapping[int, int], names: Names
         for offset, size in stretches.items():
             system.allocate(fd, offset, size)
     except OSError as reason:
-        if reason.errno not in FULL:
+        # Of a quota or a limit on files, what is free on the disk says nothing.
+        if reason.errno != errno.ENOSPC:
             raise
-        raise no_room(names.output, sum(stretches.values())) from reason
+        raise no_room(names.output, sum(stretches.values()), "the disk is full; ") from reason
 
 
 def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Partial | None:
