@@ -1,22 +1,23 @@
 """What a states file says about how it was made: one JSON object."""
 
-import functools
 import json
 import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import h5py
+import numpy as np
 
 from .job import Job
 from .sources.identity import sample_file
 from .sources.initial import InitialStates
+from .tensorflow_start import import_tensorflow
 from .version import __version__
 
 __all__ = ["provenance"]
 
-LIBRARIES = ("numpy", "h5py", "tensorflow")
 # HDF5 keeps an attribute below 64 KiB; a command line is the only part that can be that long.
 LONGEST_COMMAND = 16384
 
@@ -40,7 +41,7 @@ def provenance(job: Job, device: str, executors: Mapping[str, str], extra: Mappi
         "started": extra.get("started", datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")),
         "rnnstates": __version__,
         "python": platform.python_version(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": _libraries(job.engine),
         "engine": job.engine,
         "device": device,
         "executors": dict(executors),
@@ -71,12 +72,10 @@ def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
     return {name: sample[name] for name in ("size", "sample_sha256")}
 
 
-@functools.lru_cache
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+def _libraries(engine: str) -> dict[str, str | None]:
+    """Give the versions of what computes and writes: as the libraries say, for importlib.metadata takes 15 ms."""
+    tensorflow = import_tensorflow().__version__ if engine == "tensorflow" else None
+    return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 
 
 def _shortened(command: Any) -> Any:
