@@ -125,7 +125,7 @@ MAY_IMPORT = {
         "sweeping",
         "workspace",
     },
-    "provenance": {"job", "sources", "version"},
+    "provenance": {"h5py", "numpy", "job", "sources", "tensorflow_start", "version"},
     "job_identity": {"numpy", "job", "weights"},
     "describe": {"h5py", "errors", "hdf5_guard", "output", "sources", "weights"},
     "delivering": {"numpy", "errors", "job", "output"},

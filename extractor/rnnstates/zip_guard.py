@@ -67,12 +67,20 @@ def zip_members(
     Raises
     ------
     error
-        A name is there twice, or there are more than any honest archive has.
+        A name is there twice, there are more than any honest archive has, or one ends behind the archive.
     """
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if len(infos) > MOST_MEMBERS or len(set(names)) != len(names):
         raise error(f"{path}: a zip archive with a member twice, or more than {MOST_MEMBERS}; it is refused.")
+    size = Path(path).stat().st_size
+    for info in infos:
+        # zipfile asks for the memory of all that is declared before it reads.
+        if info.header_offset + info.compress_size > size:
+            raise error(
+                f"{path}: member {info.filename}: {info.compress_size} bytes at byte {info.header_offset}; expected "
+                f"them to end before the archive does, at {size}. It is cut short or damaged, save it again."
+            )
     return dict(zip(names, infos, strict=True))
 
 

@@ -38,6 +38,14 @@ def a_member_called_otherwise_in_its_header():
     return content[:26] + b"\xff\xff" + content[28:]
 
 
+def a_member_longer_than_its_archive():
+    """Its entry in the directory says 1.9 GB, stored as they are."""
+    content = bytearray(FORMS["zip"].join({"config.json": b"{}", "model.weights.h5": b"x" * 100}))
+    entry = content.rindex(b"PK\x01\x02")
+    content[entry + 20 : entry + 28] = struct.pack("<II", 1_900_000_000, 1_900_000_000)
+    return bytes(content)
+
+
 def a_dtype_that_numpy_no_longer_writes():
     return replaced(seeds.inputs_npy()[0], b"'<f4'", b"'|a4'")
 
@@ -188,6 +196,7 @@ FOUND = {
     states_below_a_damaged_group: ("initial", "HDF5 cannot read it"),
     a_member_without_a_name: ("initial", "holds '', which is no state of this network"),
     a_member_called_otherwise_in_its_header: ("keras", "a zip archive that cannot be read"),
+    a_member_longer_than_its_archive: ("keras", "member model.weights.h5: 1900000000 bytes at byte"),
     a_dtype_that_numpy_no_longer_writes: ("npy", "unknown to NumPy|strings"),
     a_shape_of_lone_surrogates: ("npy", "says shape '\\ud800'"),
     letters_that_do_not_exist: ("ids", "row 3 is no text, some of its letters do not exist"),
