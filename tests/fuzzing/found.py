@@ -46,6 +46,11 @@ def a_member_longer_than_its_archive():
     return bytes(content)
 
 
+def a_folder_with_an_index_of_nothing():
+    """What stands before .index is the name of the checkpoint."""
+    return pack({".index": b"", "saved": b""})
+
+
 def a_dtype_that_numpy_no_longer_writes():
     return replaced(seeds.inputs_npy()[0], b"'<f4'", b"'|a4'")
 
@@ -216,5 +221,6 @@ FOUND = {
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),
     an_attribute_of_varying_length_that_is_neither_text_nor_list: ("hdf5", ""),
     a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),
+    a_folder_with_an_index_of_nothing: ("saved-model", "/.index: its table of contents is damaged"),
     a_folder_called_like_a_table_of_contents: ("saved-model", "of another kind"),
 }

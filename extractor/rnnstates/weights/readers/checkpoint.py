@@ -140,7 +140,8 @@ def _in_folder(path: str, full: str) -> _Place:
     names = _indexes(full)
     if len(names) != 1:
         raise BadWeights(f"{path}: holds {len(names)} checkpoints; name one of them: {', '.join(names[:10])}.")
-    prefix = str(Path(full) / _prefix(names[0]))
+    # What stands before .index may be nothing, or a dot, which a Path would drop.
+    prefix = f"{full}/{_prefix(names[0])}"
     return _Place(path, prefix, 2, f"{prefix}.meta")
 
 
