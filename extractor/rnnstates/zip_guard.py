@@ -21,6 +21,7 @@ MOST_COMPRESSION = 100
 SMALL = 2**20
 MOST_MEMBERS = 10_000
 LONGEST_REASON = 200
+# What zipfile raises for them; NotImplementedError for a compression or version it does not know.
 DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.error, lzma.LZMAError, ValueError)
 
 

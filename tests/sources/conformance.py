@@ -32,6 +32,7 @@ class SourceConformance:
     samples_content = True
 
     def open_array(self, array, tmp_path, *, tokens=False):
+        """Open an array as this kind of source: every class of tests has its own way."""
         raise NotImplementedError
 
     @pytest.fixture
