@@ -221,6 +221,6 @@ FOUND = {
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),
     an_attribute_of_varying_length_that_is_neither_text_nor_list: ("hdf5", ""),
     a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),
-    a_folder_with_an_index_of_nothing: ("saved-model", "/.index: its table of contents is damaged"),
+    a_folder_with_an_index_of_nothing: ("saved-model", "/.index: its 0 bytes are no whole table of contents"),
     a_folder_called_like_a_table_of_contents: ("saved-model", "of another kind"),
 }

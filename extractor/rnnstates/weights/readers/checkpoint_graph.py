@@ -63,7 +63,10 @@ def read_table(path: str) -> Iterator[tuple[bytes, bytes]]:
             for _, value in _pairs(_block(file, index, size, path)):
                 yield from _pairs(_block(file, _handle(value, 0)[0], size, path))
         except (IndexError, struct.error) as reason:
-            raise BadWeights(f"{path}: its table of contents is damaged ({reason}); save it again.") from reason
+            raise BadWeights(
+                f"{path}: its {size} bytes are no whole table of contents; expected one as TensorFlow writes it. It is "
+                "cut short or damaged, save it again."
+            ) from reason
 
 
 def _block(file: BinaryIO, handle: tuple[int, int], size: int, path: str) -> bytes:
