@@ -152,8 +152,10 @@ _WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
 
 
 @functools.lru_cache(256)
-def activation_function(name: str) -> Callable[[Ops, Any], Any]:
+def activation_function(name: "str | Callable[[Any], Any]") -> Callable[[Ops, Any], Any]:
     """Give the function of a name in ``ACTIVATIONS``, perhaps with its numbers in brackets.
+
+    A layer of a live model may have any function of an array; it is taken as it is.
 
     Raises
     ------
@@ -168,6 +170,8 @@ def activation_function(name: str) -> Callable[[Ops, Any], Any]:
     >>> activation_function("affine(2, 1)")(NumpyOps(), 10.0)
     21.0
     """
+    if not isinstance(name, str):
+        return lambda _ops, x: name(x)
     found = _WITH_NUMBERS.fullmatch(name)
     if found is None:
         plain: Callable[[Ops, Any], Any] = ACTIVATIONS[name]

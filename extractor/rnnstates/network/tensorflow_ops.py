@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["TensorFlowOps", "bfloat16_matmul"]
+__all__ = ["TensorFlowOps", "bfloat16_matmul", "narrow_matmul"]
 
 
 class TensorFlowOps:
@@ -38,13 +38,18 @@ class TensorFlowOps:
 
 
 def bfloat16_matmul(tf: Any) -> Callable[[Any, Any], Any]:
-    """Give a product that rounds both factors to bfloat16 and returns float32.
+    """Give a product that rounds both factors to bfloat16 and returns float32; see ``narrow_matmul``."""
+    return narrow_matmul(tf, tf.bfloat16)
+
+
+def narrow_matmul(tf: Any, dtype: Any) -> Callable[[Any, Any], Any]:
+    """Give a product that rounds both factors to a narrow dtype and returns float32.
 
     TensorFlow has no product of bfloat16 into float32 on a CPU outside XLA (``BatchMatMulV3`` has no kernel), so the
     product itself is rounded once more; the sums inside it are kept in float32.
     """
 
     def matmul(left: Any, right: Any) -> Any:
-        return tf.cast(tf.matmul(tf.cast(left, tf.bfloat16), tf.cast(right, tf.bfloat16)), tf.float32)
+        return tf.cast(tf.matmul(tf.cast(left, dtype), tf.cast(right, dtype)), tf.float32)
 
     return matmul

@@ -23,7 +23,7 @@ from ...activations import Ops, activation_function
 from ...weights.canonical import LayerWeights
 from .lstm import held
 
-__all__ = ["GRUGates", "GRUParameters", "GRUState", "prepare", "step"]
+__all__ = ["GRUGates", "GRUParameters", "GRUState", "prepare", "recur", "step"]
 
 
 class GRUState(NamedTuple):
@@ -96,8 +96,13 @@ def step(ops: Ops, parameters: GRUParameters, inputs: Any, state: GRUState) -> t
     -------
     GRUState, GRUGates
     """
+    return recur(ops, parameters, ops.matmul(inputs, parameters.kernel) + parameters.bias, state)
+
+
+def recur(ops: Ops, parameters: GRUParameters, projected: Any, state: GRUState) -> tuple[GRUState, GRUGates]:
+    """Read one step whose product is known: ``projected = x @ kernel + bias``, floating [B, 3H]."""
     gate, squash = _activations(ops, parameters)
-    input_u, input_r, input_c = ops.split(ops.matmul(inputs, parameters.kernel) + parameters.bias, 3)
+    input_u, input_r, input_c = ops.split(projected, 3)
     if parameters.reset_after:
         recurrent = ops.matmul(state.hidden, parameters.recurrent_kernel) + parameters.recurrent_bias
         hidden_u, hidden_r, hidden_c = ops.split(recurrent, 3)

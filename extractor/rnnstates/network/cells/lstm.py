@@ -27,7 +27,18 @@ import numpy as np
 from ...activations import Ops, activation_function
 from ...weights.canonical import LayerWeights
 
-__all__ = ["LSTMGates", "LSTMParameters", "LSTMState", "gated_step", "held", "is_fused", "is_plain", "prepare", "step"]
+__all__ = [
+    "LSTMGates",
+    "LSTMParameters",
+    "LSTMState",
+    "gated_step",
+    "held",
+    "is_fused",
+    "is_plain",
+    "prepare",
+    "recur",
+    "step",
+]
 
 
 class LSTMState(NamedTuple):
@@ -131,8 +142,12 @@ def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) ->
     -------
     LSTMState, LSTMGates
     """
-    z = ops.matmul(inputs, parameters.kernel) + ops.matmul(state.hidden, parameters.recurrent_kernel) + parameters.bias
-    return gated_step(ops, parameters, z, state)
+    return recur(ops, parameters, ops.matmul(inputs, parameters.kernel) + parameters.bias, state)
+
+
+def recur(ops: Ops, parameters: Any, projected: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+    """Read one step whose product is known: ``projected = x @ kernel + bias``, floating [B, 4H]."""
+    return gated_step(ops, parameters, projected + ops.matmul(state.hidden, parameters.recurrent_kernel), state)
 
 
 def gated_step(ops: Ops, parameters: Any, z: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:

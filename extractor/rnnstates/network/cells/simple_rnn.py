@@ -13,7 +13,7 @@ from ...activations import Ops, activation_function
 from ...weights.canonical import LayerWeights
 from .lstm import held
 
-__all__ = ["RNNGates", "RNNParameters", "RNNState", "prepare", "step"]
+__all__ = ["RNNGates", "RNNParameters", "RNNState", "prepare", "recur", "step"]
 
 
 class RNNState(NamedTuple):
@@ -68,6 +68,11 @@ def step(ops: Ops, parameters: RNNParameters, inputs: Any, state: RNNState) -> t
     -------
     RNNState, RNNGates
     """
-    z = ops.matmul(inputs, parameters.kernel) + ops.matmul(state.hidden, parameters.recurrent_kernel) + parameters.bias
+    return recur(ops, parameters, ops.matmul(inputs, parameters.kernel) + parameters.bias, state)
+
+
+def recur(ops: Ops, parameters: RNNParameters, projected: Any, state: RNNState) -> tuple[RNNState, RNNGates]:
+    """Read one step whose product is known: ``projected = x @ kernel + bias``, floating [B, H]."""
+    z = projected + ops.matmul(state.hidden, parameters.recurrent_kernel)
     squash = activation_function(parameters.activation)
     return RNNState(squash(ops, held(ops, z, parameters.preactivation_clip))), RNNGates()
