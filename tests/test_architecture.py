@@ -143,6 +143,7 @@ MAY_IMPORT = {
         "sources",
         "weights",
     },
+    "keras": {"numpy", "errors", "network", "tensorflow_start", "weights"},
     "verification": {
         "numpy",
         "h5py",

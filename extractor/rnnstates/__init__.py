@@ -1,7 +1,7 @@
 """Everything an RNN knew, at every time step.
 
 The public names; each is imported when it is first used, so that ``import rnnstates`` is quick. TensorFlow is not
-imported before an engine of that name starts.
+imported before an engine of that name starts, or ``rnnstates.keras``, the layers, is used.
 """
 
 from importlib import import_module
@@ -75,6 +75,9 @@ _LAZY = {
     "verify": ("verification.verify", "verify"),
 }
 
+# The package of Keras layers.
+_LAYERS = "keras"
+
 __all__ = [
     "CONVENTIONS",
     "DTYPES",
@@ -122,6 +125,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == _LAYERS:
+        # Starts TensorFlow, so it is in no list of names that ``import *`` goes through.
+        return import_module(f".{name}", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module 'rnnstates' has no attribute '{name}'")
     module, attribute = _LAZY[name]

@@ -1,0 +1,38 @@
+"""All states inside a model: Keras 3 layers that give every hidden and cell state, trainable.
+
+``hidden, cell = StateLSTM(64)(inputs, lengths=lengths)``. ``layers`` has the recurrent layers, ``pooling`` what makes
+one vector of a sequence, ``states`` what the recurrent ones return, ``masks`` and ``cells`` what both are made of.
+Importing it starts TensorFlow, on which Keras has to run.
+"""
+
+from .layers import StateGRU, StateLSTM, StateRNN
+from .pooling import (
+    LAYERS,
+    FinalState,
+    FirstState,
+    LastState,
+    LengthAwareMax,
+    LengthAwareMean,
+    LengthAwareMin,
+    LengthAwareStd,
+    LengthAwareSum,
+)
+from .states import GRUStates, LSTMStates, RNNStates
+
+__all__ = [
+    "LAYERS",
+    "FinalState",
+    "FirstState",
+    "GRUStates",
+    "LSTMStates",
+    "LastState",
+    "LengthAwareMax",
+    "LengthAwareMean",
+    "LengthAwareMin",
+    "LengthAwareStd",
+    "LengthAwareSum",
+    "RNNStates",
+    "StateGRU",
+    "StateLSTM",
+    "StateRNN",
+]

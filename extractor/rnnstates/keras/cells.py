@@ -1,0 +1,134 @@
+"""The cells of the layers: Keras' own, which hold the weights, and what they are in our words."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..network.cells.gru import GRUParameters, GRUState
+from ..network.cells.lstm import LSTMParameters, LSTMState
+from ..network.cells.simple_rnn import RNNParameters, RNNState
+from .started import keras, tf
+
+__all__ = ["CELLS", "NOT_TAKEN", "LSTMCell", "LayerCell", "Settings"]
+
+# The mask of the recurrent product would have to be drawn inside the loop; the other says how Keras computes.
+NOT_TAKEN = ("recurrent_dropout", "implementation")
+
+
+class LSTMCell(keras.layers.LSTMCell):
+    """Keras' LSTM cell; behind its weights come those of peepholes [3, H] and of a projection [H, P]."""
+
+    def __init__(self, units: int, *, peepholes: bool = False, projection: int | None = None, **options: Any) -> None:
+        super().__init__(units, **options)
+        self.has_peepholes, self.width = peepholes, projection or units
+        self.peepholes = self.projection = None
+
+    def add_weight(self, shape: Any = None, *, name: str | None = None, **options: Any) -> Any:
+        """Make a weight; the recurrent kernel reads the projected state."""
+        return super().add_weight(shape=(self.width, shape[1]) if name == "recurrent_kernel" else shape, name=name,
+                                  **options)  # fmt: skip
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        super().build(input_shape)
+        start = {"initializer": self.kernel_initializer, "regularizer": self.kernel_regularizer}
+        if self.has_peepholes:
+            self.peepholes = self.add_weight((3, self.units), name="peepholes", **start)
+        if self.width != self.units:
+            self.projection = self.add_weight((self.units, self.width), name="projection", **start)
+
+
+class Settings(NamedTuple):
+    """What a layer adds to its cell as it runs; only an LSTM has them."""
+
+    forget_bias: float = 0.0
+    cell_clip: float | None = None
+    projection_clip: float | None = None
+
+
+class LayerCell(NamedTuple):
+    """What a layer has to know of a cell.
+
+    Parameters
+    ----------
+    keras_cell : type
+        Holds the weights.
+    state : type
+        What is carried, by name.
+    parameters : callable
+        ``parameters(cell, settings, dtype)`` gives what the equations read, of tensors.
+    options : frozenset of str
+        What Keras' cell takes beside its units, and we pass on.
+    """
+
+    keras_cell: type[Any]
+    state: type[Any]
+    parameters: Callable[[Any, Settings, Any], Any]
+    options: frozenset[str]
+
+
+def _lstm(cell: Any, settings: Settings, dtype: Any) -> LSTMParameters:
+    bias = _tensor(cell.bias, dtype)
+    zero, one = tf.zeros([cell.units], dtype), tf.ones([cell.units], dtype)
+    bias = tf.zeros([4 * cell.units], dtype) if bias is None else bias
+    if settings.forget_bias:
+        bias = bias + settings.forget_bias * tf.concat([zero, one, zero, zero], axis=0)
+    peepholes = (None, None, None) if cell.peepholes is None else tf.unstack(_tensor(cell.peepholes, dtype))
+    return LSTMParameters(
+        kernel=_tensor(cell.kernel, dtype),
+        recurrent_kernel=_tensor(cell.recurrent_kernel, dtype),
+        bias=bias,
+        peephole_input=peepholes[0],
+        peephole_forget=peepholes[1],
+        peephole_output=peepholes[2],
+        projection=_tensor(cell.projection, dtype),
+        activation=_function(cell.activation),
+        recurrent_activation=_function(cell.recurrent_activation),
+        output_activation=_function(cell.activation),
+        cell_clip=settings.cell_clip,
+        projection_clip=settings.projection_clip,
+        preactivation_clip=None,
+        coupled=False,
+    )
+
+
+def _gru(cell: Any, _settings: Settings, dtype: Any) -> GRUParameters:
+    recurrent, gates = _tensor(cell.recurrent_kernel, dtype), 2 * cell.units
+    bias = _tensor(cell.bias, dtype)
+    if bias is None:
+        bias = tf.zeros([(1 + cell.reset_after) * 3 * cell.units], dtype)
+    rows = tf.reshape(bias, [-1, 3 * cell.units])
+    return GRUParameters(
+        _tensor(cell.kernel, dtype), recurrent[:, :gates], recurrent[:, gates:], recurrent, rows[0],
+        rows[1] if cell.reset_after else None, _function(cell.activation), _function(cell.recurrent_activation),
+        preactivation_clip=None, reset_after=cell.reset_after,
+    )  # fmt: skip
+
+
+def _simple_rnn(cell: Any, _settings: Settings, dtype: Any) -> RNNParameters:
+    bias = _tensor(cell.bias, dtype)
+    return RNNParameters(
+        _tensor(cell.kernel, dtype), _tensor(cell.recurrent_kernel, dtype),
+        tf.zeros([cell.units], dtype) if bias is None else bias, _function(cell.activation), preactivation_clip=None,
+    )  # fmt: skip
+
+
+def _tensor(variable: Any, dtype: Any) -> Any:
+    return None if variable is None else tf.cast(tf.convert_to_tensor(variable), dtype)
+
+
+def _function(activation: Any) -> Any:
+    """Name the activations that the op over many steps has; all others are taken as they are."""
+    names = {keras.activations.tanh: "tanh", keras.activations.sigmoid: "sigmoid"}
+    return names.get(activation, activation)
+
+
+def _options(keras_cell: type[Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(keras_cell).parameters) - {"units", "kwargs", *NOT_TAKEN}
+
+
+CELLS: dict[str, LayerCell] = {
+    "lstm": LayerCell(LSTMCell, LSTMState, _lstm, _options(keras.layers.LSTMCell)),
+    "gru": LayerCell(keras.layers.GRUCell, GRUState, _gru, _options(keras.layers.GRUCell)),
+    "simple_rnn": LayerCell(keras.layers.SimpleRNNCell, RNNState, _simple_rnn, _options(keras.layers.SimpleRNNCell)),
+}

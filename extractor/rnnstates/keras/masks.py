@@ -1,0 +1,85 @@
+"""Lengths and masks on their way into layers and out of them."""
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadLengths
+from ..network.differentiable.steps import valid_steps
+from .started import PACKAGE, keras, tf
+
+__all__ = ["StepsMask", "attach", "attached", "check_in_graph", "mask_of", "to_lengths"]
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class StepsMask(keras.Operation):
+    """Which steps count, bool [B, T], from inputs [B, T, ...] and lengths int [B]; a node of a functional model."""
+
+    def call(self, inputs: Any, lengths: Any) -> Any:
+        """Make the mask."""
+        return valid_steps(tf, lengths, None, tf.shape(inputs)[1])
+
+    def compute_output_spec(self, inputs: Any, lengths: Any) -> Any:  # noqa: ARG002
+        """Give the mask's shape."""
+        return keras.KerasTensor(inputs.shape[:2], dtype="bool")
+
+
+def mask_of(inputs: Any, lengths: Any, mask: Any) -> Any:
+    """Give the mask that belongs to lengths, else the one that is given: bool [B, T] or None."""
+    return mask if lengths is None else StepsMask()(inputs, lengths)
+
+
+def attached(values: Any) -> Any:
+    """Read the mask that Keras hangs on a tensor; None without one."""
+    return getattr(values, "_keras_mask", None)
+
+
+def attach(values: Any, mask: Any) -> None:
+    """Hang a mask on a tensor, for the Keras layers behind."""
+    values._keras_mask = mask
+
+
+def to_lengths(lengths: Any, inputs: Any) -> Any:
+    """Take lengths as an int32 tensor [B], or a symbolic one.
+
+    Raises
+    ------
+    BadLengths
+        They are no whole numbers, not one for each sequence, or below 0 or above T. In a graph, where values are not
+        known yet, TensorFlow's ``InvalidArgumentError`` is raised as it runs.
+    """
+    if lengths is None:
+        return None
+    if not isinstance(lengths, keras.KerasTensor):
+        lengths = tf.convert_to_tensor(lengths)
+    dtype = keras.backend.standardize_dtype(lengths.dtype)
+    if "int" not in dtype:
+        raise BadLengths(f"lengths: have dtype {dtype}; expected whole numbers, one for each sequence.")
+    if len(lengths.shape) != 1:
+        raise BadLengths(f"lengths: have shape {tuple(lengths.shape)}; expected one for each sequence, (batch,).")
+    if isinstance(lengths, keras.KerasTensor):
+        return lengths
+    if tf.executing_eagerly():
+        _check(np.asarray(lengths), tuple(inputs.shape))
+    return tf.cast(lengths, tf.int32)
+
+
+def check_in_graph(lengths: Any, steps: Any) -> None:
+    """Have the graph refuse lengths below 0 or above T as it runs."""
+    if not tf.executing_eagerly():
+        told = "rnnstates: a length is below 0 or above the steps of the inputs."
+        tf.debugging.assert_non_negative(lengths, message=told)
+        tf.debugging.assert_less_equal(lengths, tf.cast(steps, tf.int32), message=told)
+
+
+def _check(lengths: Any, shape: tuple[int, ...]) -> None:
+    rows, steps = shape[:2]
+    if len(lengths) != rows:
+        raise BadLengths(f"lengths: {len(lengths)} of them, but the inputs have {rows} sequences; expected as many.")
+    wrong = np.flatnonzero((lengths < 0) | (lengths > steps))
+    if len(wrong):
+        row = int(wrong[0])
+        raise BadLengths(
+            f"lengths: row {row} has length {lengths[row]}, but the inputs have {steps} steps. Lengths must be 0 to "
+            f"{steps}."
+        )

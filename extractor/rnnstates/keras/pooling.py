@@ -1,0 +1,249 @@
+"""One vector a sequence inside a model: the poolings of ``rnnstates.POOLINGS`` as layers.
+
+Each takes states [B, T, W] and what says which steps count: lengths, a mask, or the one that Keras hangs on the states;
+without any, every step counts. Sums are accumulated in float64. What an empty sequence gives is chosen by ``empty``.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import OptionError
+from ..network.differentiable.steps import cleared, valid_steps
+from ..weights.canonical import DIRECTIONS
+from .masks import attached, check_in_graph, to_lengths
+from .started import PACKAGE, keras, tf
+from .states import StatesTuple, chosen
+
+__all__ = [
+    "LAYERS",
+    "FinalState",
+    "FirstState",
+    "LastState",
+    "LengthAwareMax",
+    "LengthAwareMean",
+    "LengthAwareMin",
+    "LengthAwareStd",
+    "LengthAwareSum",
+]
+
+
+class StatePooling(keras.layers.Layer):
+    """What the pooling layers are; use one of them.
+
+    Parameters
+    ----------
+    state : str
+        Which state of a recurrent layer's tuple is pooled: ``hidden``, ``cell``, or ``state`` for [cell, hidden].
+    empty : float
+        What a sequence without a step gives: 0, or NaN as in a file.
+    **options
+        Of every Keras layer.
+    """
+
+    def __init__(self, *, state: str = "hidden", empty: float | str = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        if float(empty) != 0 and not math.isnan(float(empty)):
+            raise OptionError(f"empty={empty!r}: expected 0 or NaN.")
+        self.state, self.empty, self.supports_masking = state, float(empty), True
+
+    def __call__(self, inputs: Any, lengths: Any = None, mask: Any = None, **options: Any) -> Any:
+        """Pool states.
+
+        Parameters
+        ----------
+        inputs : floating [B, T, W]
+            Or the tuple that a recurrent layer returns.
+        lengths : int [B] or None
+        mask : bool [B, T] or None
+            Where there are no lengths.
+
+        Returns
+        -------
+        floating [B, W]
+
+        Raises
+        ------
+        BadLengths
+            See ``to_lengths``.
+        """
+        if isinstance(inputs, StatesTuple):
+            self._check_direction(inputs)
+            mask = attached(inputs.hidden) if mask is None else mask
+            inputs = chosen(inputs, self.state)
+        elif not isinstance(inputs, keras.KerasTensor):
+            mask = attached(inputs) if mask is None else mask
+            inputs = tf.convert_to_tensor(inputs)
+        mask = attached(inputs) if mask is None and lengths is None else mask
+        lengths = to_lengths(lengths, inputs)
+        given = {"lengths": lengths, "mask": None if lengths is not None else mask, **options}
+        return super().__call__(inputs, **{name: value for name, value in given.items() if value is not None})
+
+    def call(self, inputs: Any, lengths: Any = None, mask: Any = None) -> Any:
+        """Pool; see ``__call__``."""
+        valid = self._valid(inputs, lengths, mask)
+        counts = tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
+        pooled = tf.cast(self._pool(inputs, valid, counts), inputs.dtype)
+        return tf.where(counts[:, tf.newaxis] > 0, pooled, tf.constant(self.empty, inputs.dtype))
+
+    def _valid(self, inputs: Any, lengths: Any, mask: Any) -> Any:
+        if lengths is not None:
+            check_in_graph(lengths, tf.shape(inputs)[1])
+        valid = valid_steps(tf, lengths, mask, tf.shape(inputs)[1])
+        return tf.ones(tf.shape(inputs)[:2], tf.bool) if valid is None else valid
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
+        """Map values [B, T, W], bool [B, T] and int32 [B] to [B, W]; rows without a step give anything finite."""
+        raise NotImplementedError
+
+    def _check_direction(self, states: Any) -> None:
+        """Refuse states of a layer that reads the other way; only the ends of a sequence have one."""
+
+    def compute_output_spec(self, inputs: Any, **_others: Any) -> Any:
+        """Give the shape of the vectors."""
+        return keras.KerasTensor((inputs.shape[0], inputs.shape[-1]), dtype=self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Give none: there is no time behind a pooling."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Give all that was told, in JSON types."""
+        empty = "nan" if math.isnan(self.empty) else self.empty
+        return {**super().get_config(), "state": self.state, "empty": empty}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LengthAwareSum(StatePooling):
+    """The sum over the valid steps."""
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+        return _total(values, valid)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LengthAwareMean(StatePooling):
+    """The mean over the valid steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnstates.keras import StateLSTM
+    >>> states = StateLSTM(64)(np.ones((2, 10, 8), "float32"), lengths=[10, 6])
+    >>> LengthAwareMean(state="cell")(states).shape
+    TensorShape([2, 64])
+    """
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
+        return _mean(values, valid, counts)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LengthAwareStd(StatePooling):
+    """The population standard deviation over the valid steps; its gradient is zero where it is zero."""
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
+        away = tf.cast(values, tf.float64) - _mean(values, valid, counts)[:, tf.newaxis]
+        variance = _mean(away * away, valid, counts)
+        some = variance > 0
+        return tf.where(some, tf.sqrt(tf.where(some, variance, 1)), 0)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LengthAwareMax(StatePooling):
+    """The largest value over the valid steps."""
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+        return tf.reduce_max(tf.where(valid[:, :, tf.newaxis], values, values.dtype.min), axis=1)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LengthAwareMin(StatePooling):
+    """The smallest value over the valid steps."""
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+        return tf.reduce_min(tf.where(valid[:, :, tf.newaxis], values, values.dtype.max), axis=1)
+
+
+class EndPooling(StatePooling):
+    """What the poolings are that take one end of a sequence.
+
+    Parameters
+    ----------
+    direction : str
+        ``forward``, or ``backward`` for states of a layer that reads from the end.
+    **options
+        Of ``StatePooling``.
+    """
+
+    def __init__(self, *, direction: str = "forward", **options: Any) -> None:
+        super().__init__(**options)
+        if direction not in DIRECTIONS:
+            raise OptionError(f"direction='{direction}': unknown; known are {', '.join(DIRECTIONS)}.")
+        self.direction = direction
+
+    def _check_direction(self, states: Any) -> None:
+        if states.ends is not None and states.ends.direction != self.direction:
+            raise OptionError(
+                f"{type(self).__name__} reads {self.direction}, but the layer that made these states "
+                f"{states.ends.direction}; give it direction='{states.ends.direction}'."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Give all that was told, in JSON types."""
+        return {**super().get_config(), "direction": self.direction}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LastState(EndPooling):
+    """The state after the last step that was read: at ``length - 1`` forward, at 0 backward."""
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+        return _end(values, valid, last=self.direction == "forward")
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class FirstState(EndPooling):
+    """The state after the first step that was read: at 0 forward, at ``length - 1`` backward."""
+
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+        return _end(values, valid, last=self.direction == "backward")
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class FinalState(LastState):
+    """The last state; of an empty sequence the one it started from (``start`` [B, W] in the call, zero if None)."""
+
+    def call(self, inputs: Any, lengths: Any = None, mask: Any = None, start: Any = None) -> Any:
+        """Pool; see ``__call__``."""
+        some = tf.reduce_any(self._valid(inputs, lengths, mask), axis=1, keepdims=True)
+        last = super().call(inputs, lengths, mask)
+        return tf.where(some, last, tf.zeros([], inputs.dtype) if start is None else tf.cast(start, inputs.dtype))
+
+
+# The layer of each pooling in ``rnnstates.POOLINGS``.
+LAYERS: dict[str, Callable[..., StatePooling]] = {
+    "mean": LengthAwareMean,
+    "last": LastState,
+    "final": FinalState,
+    "first": FirstState,
+    "max": LengthAwareMax,
+    "min": LengthAwareMin,
+    "sum": LengthAwareSum,
+    "std": LengthAwareStd,
+}
+
+
+def _total(values: Any, valid: Any) -> Any:
+    """Sum the valid steps, float64 [B, W]."""
+    return tf.reduce_sum(tf.cast(cleared(tf, values, valid), tf.float64), axis=1)
+
+
+def _mean(values: Any, valid: Any, counts: Any) -> Any:
+    return _total(values, valid) / tf.cast(tf.maximum(counts, 1), tf.float64)[:, tf.newaxis]
+
+
+def _end(values: Any, valid: Any, *, last: bool) -> Any:
+    """Take the last valid step of each row, or the first."""
+    seen = tf.cast(valid, tf.int32)
+    places = tf.shape(seen)[1] - 1 - tf.argmax(seen[:, ::-1], axis=1, output_type=tf.int32)
+    return tf.gather(values, places if last else tf.argmax(seen, axis=1, output_type=tf.int32), batch_dims=1)

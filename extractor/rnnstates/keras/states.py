@@ -1,0 +1,124 @@
+"""What a recurrent layer returns: every state of every step, by name."""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from ..network.cells.gru import GRUState
+from ..network.cells.lstm import LSTMState
+from ..network.cells.simple_rnn import RNNState
+from ..weights.canonical import Direction
+from .started import keras
+
+__all__ = ["STATES", "Ends", "GRUStates", "LSTMStates", "RNNStates", "StatesTuple", "chosen"]
+
+
+class Ends(NamedTuple):
+    """Where the sequences of a batch end and start: what the states alone do not tell.
+
+    Parameters
+    ----------
+    lengths : int32 [B] or None
+    mask : bool [B, T] or None
+    direction : str
+    start : NamedTuple or None
+        The initial states [B, W]; None for zero.
+    """
+
+    lengths: Any
+    mask: Any
+    direction: Direction
+    start: Any
+
+
+class StatesTuple:
+    """What the states of all cells have beside their fields."""
+
+    _state: type[Any]
+    hidden: Any
+    # Set by the layer that made them.
+    ends: Ends | None = None
+
+    @cached_property
+    def last(self: Any) -> Any:
+        """The state after the last step that was read, by name, [B, W]; of an empty sequence what it started from.
+
+        It can be given to another layer as ``initial_state``.
+
+        Raises
+        ------
+        ValueError
+            They did not come from the layer itself, so that nobody knows where the sequences end.
+        """
+        if self.ends is None:
+            raise ValueError(
+                "these states have been through a model's output or a tf.function, which keep their values alone, so "
+                "where each sequence ends is not known here; take .last inside, or use rnnstates.keras.FinalState()"
+                "(states.hidden, lengths=lengths)."
+            )
+        from .pooling import FinalState
+
+        lengths, mask, direction, start = self.ends
+        starts = {} if start is None else start._asdict()
+        pool = FinalState(direction=direction, dtype=self[0].dtype)
+        return self._state(*(
+            pool(getattr(self, name), lengths=lengths, mask=mask, start=starts.get(name)) for name in self._fields
+        ))  # fmt: skip
+
+    @property
+    def concatenated(self: Any) -> Any:
+        """[cell, hidden] along the last axis, the order of TensorFlow 1's ``state_is_tuple=False``; [B, T, H + W]."""
+        return chosen(self, "state")
+
+
+class _LSTMStates(NamedTuple):
+    hidden: Any
+    cell: Any
+
+
+class _GRUStates(NamedTuple):
+    hidden: Any
+
+
+class _RNNStates(NamedTuple):
+    hidden: Any
+
+
+class LSTMStates(StatesTuple, _LSTMStates):
+    """``hidden`` floating [B, T, W] and ``cell`` floating [B, T, H], zero at steps that do not count.
+
+    ``.last`` is an ``LSTMState`` of [B, W] and [B, H]; ``.concatenated`` is [cell, hidden].
+    """
+
+    _state = LSTMState
+
+
+class GRUStates(StatesTuple, _GRUStates):
+    """``hidden`` floating [B, T, H], zero at steps that do not count; ``.last`` is a ``GRUState``."""
+
+    _state = GRUState
+
+
+class RNNStates(StatesTuple, _RNNStates):
+    """``hidden`` floating [B, T, H], zero at steps that do not count; ``.last`` is an ``RNNState``."""
+
+    _state = RNNState
+
+
+# By cell.
+STATES: dict[str, type[Any]] = {"lstm": LSTMStates, "gru": GRUStates, "simple_rnn": RNNStates}
+
+
+def chosen(states: Any, name: str) -> Any:
+    """Give one of the states [B, T, W], or ``state``: those of cell and hidden that there are, side by side.
+
+    Raises
+    ------
+    ValueError
+        The cell has no such state.
+    """
+    if name in states._fields:
+        return getattr(states, name)
+    if name != "state":
+        raise ValueError(f"state='{name}': the layer gives {', '.join(states._fields)} and state (both).")
+    parts = [getattr(states, part) for part in ("cell", "hidden") if part in states._fields]
+    return parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=-1)
