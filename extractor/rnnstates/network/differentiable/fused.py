@@ -61,20 +61,27 @@ def fused(tf: Any, parameters: LSTMParameters, inputs: Any, lengths: Any, start:
     LSTMState
         float32 [B, T, H].
     """
-    weights = _weights(tf, parameters)
-    steps, rows = tf.shape(inputs)[1], tf.shape(inputs)[0]
+    rows, steps = tf.unstack(tf.shape(inputs)[:2])
     order = None if lengths is None else _longest_first(tf, lengths)
     inputs, *first = (values if order is None else permuted(tf, values, order, axis=0) for values in (inputs, *start))
     ordered = None if order is None else tf.gather(lengths, order.there)
-    made = []
-    for part in _groups(tf, rows):
+    inputs, *first = (_even(tf, values, rows) for values in (inputs, *first))
+    weights, made = _weights(tf, parameters), []
+    for part in _groups(tf, rows + rows % 2):
         last = steps if ordered is None else tf.minimum(steps, tf.maximum(1, tf.reduce_max(ordered[part])))
         states = _run(tf, weights, parameters.cell_clip, inputs[part, :last], *(values[part] for values in first))
         # Time-major, short.
         made.append([tf.pad(tf.transpose(values, [1, 0, 2]), [[0, 0], [0, steps - last], [0, 0]]) for values in states])
-    joined = (tf.concat(values, axis=0) for values in zip(*made, strict=True))
+    joined = (tf.concat(values, axis=0)[:rows] for values in zip(*made, strict=True))
     back = None if order is None else Order(order.back, order.there)
     return LSTMState(*(values if back is None else permuted(tf, values, back, axis=0) for values in joined))
+
+
+def _even(tf: Any, values: Any, rows: Any) -> Any:
+    """Make the rows an even number: of odd ones the op makes copies, and complains of it in the log."""
+    if values.shape[0] is not None and values.shape[0] % 2 == 0:
+        return values
+    return tf.pad(values, [[0, rows % 2]] + [[0, 0]] * (len(values.shape) - 1))
 
 
 class _Weights(NamedTuple):
@@ -107,7 +114,7 @@ def _longest_first(tf: Any, lengths: Any) -> Order:
 
 def _groups(tf: Any, rows: Any) -> list[slice]:
     count = 1 if tf.config.list_physical_devices("GPU") else min(MOST_GROUPS, len(os.sched_getaffinity(0)))
-    ends = [rows * number // count for number in range(count + 1)]
+    ends = [rows * number // count // 2 * 2 for number in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(ends)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["Call", "Reference", "calls", "references"]
 
 # Arguments by which a layer gets something other than its inputs.
-BESIDE = {"mask", "initial_state", "training", "attention_mask"}
+BESIDE = {"mask", "lengths", "initial_state", "training", "attention_mask"}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from ...stack import StoredCell, StoredLayer, StoredStack
 from .arrays import arrays_by_role, is_reset_after
 from .graph import Graph, Layer
 from .naming import TensorNames
+from .ours import role_tensors
 from .settings import CellSettings, LayerSettings, layer_settings, wrapped
-from .vocabulary import BLOCKS, NO_OPERATION, RECURRENT
+from .vocabulary import BLOCKS, NO_OPERATION, OURS, RECURRENT
 
 __all__ = ["ConfiguredModel"]
 
@@ -79,8 +80,9 @@ class ConfiguredModel:
         for position, layer in enumerate(chain):
             settings = self._settings(layer)
             self._check_place(layer, settings, flipped=flipped, is_top=position == len(chain) - 1)
-            flipped ^= settings.backwards
-            layers += self._stored(layer, settings, flipped=flipped)
+            turned = flipped ^ settings.backwards
+            layers += self._stored(layer, settings, flipped=turned)
+            flipped = flipped if settings.aligned else turned
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
         return StoredStack(tuple(layers), embedding, (*more, *notes))
@@ -157,7 +159,7 @@ class ConfiguredModel:
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
         told = dict.fromkeys(note for cells in settings.cells.values() for cell in cells for note in cell.notes)
         yield from (f"layer '{layer.name}' {note}" for note in told)
-        if settings.backwards:
+        if settings.backwards and not settings.aligned:
             yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
         if self._below(layer).itself:
             yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
@@ -192,9 +194,14 @@ class ConfiguredModel:
 
 
 def _stored_cell(cell: CellSettings, tensors: list[Tensor], where: str) -> StoredCell:
-    roles = arrays_by_role(tensors, cell.cell, where)
-    _check_arrays(roles, cell, where)
+    if cell.extras is None:
+        roles = arrays_by_role(tensors, cell.cell, where)
+        _check_arrays(roles, cell, where)
+    else:
+        roles = role_tensors(tensors, cell, where)
     settings: dict[str, object] = {"activation": cell.activation}
+    if cell.extras is not None and cell.cell == "lstm":
+        settings |= {name: cell.extras[name] for name in ("forget_bias", "cell_clip", "projection_clip")}
     if cell.cell != "simple_rnn":
         settings["recurrent_activation"] = cell.recurrent_activation
     if cell.cell == "gru":
@@ -214,6 +221,8 @@ def _is_transparent(layer: Layer) -> bool:
 
 
 def _gives_sequences(layer: Layer) -> bool:
+    if layer.class_name in OURS:
+        return True
     config = wrapped(layer.config)[1] if layer.class_name == "Bidirectional" else layer.config
     return bool(config.get("return_sequences"))
 

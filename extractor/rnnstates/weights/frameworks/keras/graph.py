@@ -10,6 +10,7 @@ from typing import Any
 
 from ....errors import BadWeights
 from .calls import Call, Reference, calls, references
+from .ours import is_ours
 from .vocabulary import MODELS, snake_case
 
 __all__ = ["Graph", "Layer", "Producer", "is_own", "read_graph"]
@@ -18,8 +19,8 @@ DEEPEST = 50
 MOST_LAYERS = 20_000
 # Steps from layer to layer in all; bounds the time that a configuration made to waste it can take.
 MOST_STEPS = 1_000_000
-# What Keras 3 itself puts into a model where an Embedding or a Masking masks steps.
-OWN_MASKS = {"NotEqual", "Any"}
+# What Keras 3 itself puts into a model where an Embedding or a Masking masks steps, and our layers for lengths.
+OWN_MASKS = {"NotEqual", "Any", "StepsMask"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +270,12 @@ def _is_sequential(entry: Mapping[str, Any]) -> bool:
 
 
 def is_own(entry: Mapping[str, Any]) -> bool:
-    """Tell whether a class is Keras' own: its registered name has no package before it, its module is Keras'."""
+    """Tell whether a class is Keras' own: its registered name has no package before it, its module is Keras'.
+
+    Those of ``rnnstates.keras`` count as such: what they compute is known.
+    """
+    if is_ours(entry):
+        return True
     registered = entry.get("registered_name")
     if registered is not None and registered != entry.get("class_name"):
         return False

@@ -7,11 +7,13 @@ from typing import Any
 from ....errors import BadWeights
 from ...canonical import Direction
 from .graph import is_own
+from .ours import extras_of
 from .vocabulary import (
     CELLS,
     CUDNN,
     LAYERS,
     MERGE_MODES,
+    OURS,
     activation_name,
     default_recurrent_activation,
     default_reset_after,
@@ -19,7 +21,10 @@ from .vocabulary import (
 
 __all__ = ["CellSettings", "LayerSettings", "layer_settings", "wrapped"]
 
-READ_SO_FAR = "LSTM, GRU, SimpleRNN, CuDNNLSTM, CuDNNGRU and RNN of their cells are read, alone or in Bidirectional"
+READ_SO_FAR = (
+    "LSTM, GRU, SimpleRNN, CuDNNLSTM, CuDNNGRU and RNN of their cells are read, alone or in Bidirectional, and our "
+    "StateLSTM, StateGRU and StateRNN"
+)
 MOST_CELLS = 1000
 
 
@@ -38,6 +43,8 @@ class CellSettings:
     reset_after: bool
     notes: tuple[str, ...]
     determined: Mapping[str, str]
+    # Of our own layers: what they have beside Keras' settings.
+    extras: Mapping[str, Any] | None = None
 
     @property
     def arrays(self) -> int:
@@ -63,6 +70,8 @@ class LayerSettings:
     bidirectional : bool
     stacked : bool
         Its cells stand in a list (``StackedRNNCells``).
+    aligned : bool
+        Its states stand where their inputs stand, also when it reads backwards.
     """
 
     cells: Mapping[Direction, tuple[CellSettings, ...]]
@@ -72,6 +81,7 @@ class LayerSettings:
     return_sequences: bool
     bidirectional: bool
     stacked: bool
+    aligned: bool = False
 
 
 def layer_settings(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> LayerSettings:
@@ -96,7 +106,10 @@ def layer_settings(class_name: str, config: Mapping[str, Any], version: str | No
         return _bidirectional(config, version, where)
     cells = _cells(class_name, config, version, where)
     backwards, sequences = bool(config.get("go_backwards")), bool(config.get("return_sequences"))
-    return LayerSettings({"forward": cells}, backwards, "concat", False, sequences, False, _is_stacked(config))
+    ours = class_name in OURS
+    return LayerSettings(
+        {"forward": cells}, backwards, "concat", False, sequences or ours, False, _is_stacked(config), aligned=ours
+    )
 
 
 def wrapped(config: Mapping[str, Any], key: str = "layer") -> tuple[str, Mapping[str, Any]]:
@@ -113,7 +126,7 @@ def _bidirectional(config: Mapping[str, Any], version: str | None, where: str) -
     forward_class, forward = wrapped(config)
     backward_class, backward = wrapped(config, "backward_layer") if config.get("backward_layer") else wrapped(config)
     for class_name in (forward_class, backward_class):
-        if class_name not in LAYERS and class_name != "RNN":
+        if (class_name not in LAYERS or class_name in OURS) and class_name != "RNN":
             raise BadWeights(f"{where}: is a Bidirectional around {class_name}; {READ_SO_FAR}.")
     if forward.get("go_backwards"):
         raise BadWeights(
@@ -189,7 +202,8 @@ def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where
         bool(config.get("use_bias", True)),
         bool(config.get("reset_after", class_name == "CuDNNGRU" or default_reset_after(version))),
         tuple(notes),
-        determined,
+        determined | dict.fromkeys(("forget_bias", "cell_clip", "projection_clip"), "file"),
+        extras_of(class_name, config, where),
     )
 
 

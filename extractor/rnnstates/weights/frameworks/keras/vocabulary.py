@@ -13,6 +13,7 @@ __all__ = [
     "MERGE_MODES",
     "MODELS",
     "NO_OPERATION",
+    "OURS",
     "RECURRENT",
     "ROLES",
     "activation_name",
@@ -29,7 +30,9 @@ ROLES = ("kernel", "recurrent_kernel", "bias")
 BLOCKS = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
 # What computes one step, by class: layers, and the cells inside RNN.
-LAYERS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}
+# The layers of ``rnnstates.keras``: every state, of every step; a backward one gives it where its input stands.
+OURS = {"StateLSTM": "lstm", "StateGRU": "gru", "StateRNN": "simple_rnn"}
+LAYERS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru", **OURS}
 CELLS = {"LSTMCell": "lstm", "GRUCell": "gru", "SimpleRNNCell": "simple_rnn"}
 CUDNN = {"CuDNNLSTM", "CuDNNGRU"}
 

@@ -1,0 +1,116 @@
+"""The layers of ``rnnstates.keras`` in a Keras file: what their configuration adds, and their arrays by role."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ....errors import BadWeights
+from ...readers import Tensor
+from ...readers.base import row_of
+from .vocabulary import BLOCKS, OURS, ROLES
+
+__all__ = ["extras_of", "is_ours", "role_tensors"]
+
+PACKAGE = "rnnstates"
+# What a node of ours in a functional model is that is no layer.
+NODES = {"StepsMask"}
+
+
+def is_ours(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a class is one of ``rnnstates.keras``, as it registers them with Keras."""
+    class_name, module = entry.get("class_name"), entry.get("module")
+    known = class_name in OURS or class_name in NODES
+    own = isinstance(module, str) and module.split(".")[0] == PACKAGE
+    return known and own and entry.get("registered_name") == f"{PACKAGE}>{class_name}"
+
+
+def extras_of(class_name: str, config: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Read what a ``StateLSTM`` has beside Keras' own settings; None for Keras' own layers.
+
+    Returns
+    -------
+    dict or None
+        ``peepholes`` (bool), ``projection`` (int or None), ``forget_bias``, ``cell_clip`` and ``projection_clip``.
+
+    Raises
+    ------
+    BadWeights
+        A value is of the wrong kind or out of range.
+    """
+    if class_name not in OURS:
+        return None
+    extras = {
+        "peepholes": config.get("peepholes", False),
+        "projection": config.get("projection"),
+        "forget_bias": config.get("forget_bias", 0.0),
+        "cell_clip": config.get("cell_clip"),
+        "projection_clip": config.get("projection_clip"),
+    }
+    for name, value in extras.items():
+        if not _is_right(name, value):
+            raise BadWeights(f"{where}: has {name} {value!r}; expected {_EXPECTED.get(name, 'a positive number')}.")
+    return extras
+
+
+_EXPECTED = {
+    "peepholes": "true or false",
+    "projection": "a positive whole number or nothing",
+    "forget_bias": "a finite number",
+}
+
+
+def _is_right(name: str, value: Any) -> bool:
+    if name == "peepholes":
+        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    if name == "forget_bias":
+        return isinstance(value, int | float) and math.isfinite(value)
+    kinds = int if name == "projection" else int | float
+    return value is None or (isinstance(value, kinds) and 0 < value < math.inf)
+
+
+def role_tensors(tensors: list[Tensor], cell: Any, where: str) -> dict[str, Tensor]:
+    """Name the arrays of one of our cells, which stand in the order of Keras' own and behind them what we add.
+
+    Parameters
+    ----------
+    tensors : list of Tensor
+    cell : CellSettings
+    where : str
+        The file and the layer.
+
+    Raises
+    ------
+    BadWeights
+        There are more or fewer than the configuration says, or one has another shape.
+    """
+    extras = cell.extras
+    width = extras["projection"] or cell.units
+    columns = BLOCKS[cell.cell] * cell.units
+    expected: dict[str, tuple[int, ...]] = {ROLES[0]: (-1, columns), ROLES[1]: (width, columns)}
+    if cell.use_bias:
+        expected[ROLES[2]] = (2, columns) if cell.cell == "gru" and cell.reset_after else (columns,)
+    if extras["peepholes"]:
+        expected["peepholes"] = (3, cell.units)
+    if extras["projection"] and extras["projection"] != cell.units:
+        expected["projection"] = (cell.units, width)
+    if len(tensors) != len(expected):
+        raise BadWeights(f"{where}: has {len(tensors)} arrays; expected {', '.join(expected)}.")
+    roles = dict(zip(expected, tensors, strict=True))
+    for role, tensor in roles.items():
+        _check(role, tensor, expected[role], where)
+    if cell.cell == "gru" and cell.use_bias and cell.reset_after:
+        return {**roles, "bias": row_of(roles["bias"], 0), "recurrent_bias": row_of(roles["bias"], 1)}
+    return roles
+
+
+def _check(role: str, tensor: Tensor, expected: tuple[int, ...], where: str) -> None:
+    fits = len(tensor.shape) == len(expected) and all(
+        wanted in (-1, found) for wanted, found in zip(expected, tensor.shape, strict=True)
+    )
+    if not fits:
+        told = ", ".join("features" if size < 0 else str(size) for size in expected)
+        raise BadWeights(
+            f"{where}: {role.replace('_', ' ')} has shape {tensor.shape}; expected ({told}), as the configuration says."
+        )
