@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .model import of_collect, refuse_pipe
 from .options import GroupedCommand, extract_options
 from .reporting import Reporter, logged, size
 
@@ -69,9 +70,15 @@ def _extract(
     command = shlex.join(["rnnstates", *sys.argv[1:]])
     about = {"command": command, "started": started}
     clock = time.monotonic()
+    run = rnnstates.extract if options["model"] is None else rnnstates.collect
+    if options["model"] is None:
+        options.pop("model")
+    else:
+        refuse_pipe(source)
+        options = of_collect(options)
     try:
         with Reporter(progress) as reporter:
-            states = rnnstates.extract(source, output=output, progress=reporter.update, provenance=about, **options)
+            states = run(inputs=source, output=output, progress=reporter.update, provenance=about, **options)
     except BaseException as reason:
         _tell_what_is_kept(output, command, reason)
         raise
@@ -122,7 +129,9 @@ def _sentence(summary: dict[str, Any]) -> str:
 def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]) -> str:
     import rnnstates
 
-    for name in ("save_weights", "restart", "verify", "max_runtime"):
+    if options["model"] is not None:
+        raise click.UsageError("--dry-run: does not go with --model, which has to be run to know its layers.")
+    for name in ("model", "save_weights", "restart", "verify", "max_runtime"):
         options.pop(name)
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:

@@ -4,7 +4,7 @@
 group       options
 ==========  ==================================================================================================
 Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
-Model       ``--weights --layer --units --seed --forget-bias --convention --activation --recurrent-activation
+Model       ``--weights --model --layer --units --seed --forget-bias --convention --activation --recurrent-activation
             --cell-clip --projection-clip --initial-state --save-weights``
 Output      ``--states --pool --layout --dtype --force``
 Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
@@ -127,6 +127,9 @@ _EXTRACT = (
     _option("--allow-nonfinite", is_flag=True, group="Input", help="Let NaN and infinity in valid steps pass."),
     _option("--weights", metavar="FILE", group="Model",
             help="Trained weights of Keras, PyTorch, ONNX, TensorFlow, JAX, …; else random ones."),
+    _option("--model", metavar="FILE", group="Model",
+            help="A whole Keras model (.keras) to run instead. Keras' own loader reads it, in its safe mode; models "
+                 "with code or classes of their own are refused."),
     _option("--units", type=click.IntRange(min=1), metavar="N", group="Model",
             help="Of random weights.  [default: 64]"),
     _option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", group="Model",

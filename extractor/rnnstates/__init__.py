@@ -30,7 +30,9 @@ from .errors import (
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .collecting.collect import collect
     from .describe import describe
+    from .estimator import StateExtractor as StateExtractor
     from .network.cells import STATES
     from .network.engines import ENGINES, PRECISIONS
     from .output.format import LAYOUTS
@@ -61,9 +63,11 @@ _LAZY = {
     "PRECISIONS": ("network.engines", "PRECISIONS"),
     "RecurrentLayer": ("weights.canonical", "RecurrentLayer"),
     "STATES": ("network.cells", "STATES"),
+    "StateExtractor": ("estimator", "StateExtractor"),
     "States": ("output.states", "States"),
     "WRITERS": ("weights.writers", "WRITERS"),
     "clean": ("output.unfinished", "clean"),
+    "collect": ("collecting.collect", "collect"),
     "describe": ("describe", "describe"),
     "extract": ("pipeline", "extract"),
     "load_weights": ("weights.load", "load_weights"),
@@ -75,8 +79,9 @@ _LAZY = {
     "verify": ("verification.verify", "verify"),
 }
 
-# The package of Keras layers.
+# The package of Keras layers, which starts TensorFlow, and what needs an extra: neither is for ``import *``.
 _LAYERS = "keras"
+_EXTRAS = ("StateExtractor",)
 
 __all__ = [
     "CONVENTIONS",
@@ -112,6 +117,7 @@ __all__ = [
     "WriteFailed",
     "__version__",
     "clean",
+    "collect",
     "describe",
     "extract",
     "load_weights",
@@ -126,7 +132,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == _LAYERS:
-        # Starts TensorFlow, so it is in no list of names that ``import *`` goes through.
         return import_module(f".{name}", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module 'rnnstates' has no attribute '{name}'")
@@ -137,4 +142,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return [*__all__, _LAYERS, *_EXTRAS]

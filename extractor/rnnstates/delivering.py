@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from .agreement import Notes
 from .errors import Stopped
-from .job import Job
-from .output.format import group_name
+from .output.format import DatasetSpec, HasParts, Shape, group_name
+from .output.layout import Ids
 from .output.names import Names
 from .output.partial import Wanted
 from .output.reader import open_states
@@ -18,6 +19,7 @@ from .output.sink import MemorySink, Sink
 from .output.states import States
 from .output.system import System
 from .output.writer import FileSink
+from .request import Request
 
 __all__ = ["Compute", "to_file", "to_memory"]
 
@@ -27,8 +29,40 @@ Compute = Callable[[Sink], None]
 logger = logging.getLogger("rnnstates")
 
 
+class Delivered(Protocol):
+    """A ``Job``, or what else has states to deliver."""
+
+    @property
+    def source(self) -> Any:
+        """Whose ``check_unchanged`` raises where the input changed meanwhile."""
+
+    @property
+    def request(self) -> Request:
+        """What was asked for."""
+
+    @property
+    def network(self) -> HasParts:
+        """Whose parts have states."""
+
+    @property
+    def specs(self) -> tuple[DatasetSpec, ...]:
+        """The datasets."""
+
+    @property
+    def shape(self) -> Shape:
+        """Of the whole."""
+
+    @property
+    def ids(self) -> Ids | None:
+        """The sequences' names."""
+
+    @property
+    def notes(self) -> Notes:
+        """What the user should know."""
+
+
 def to_file(
-    job: Job, compute: Compute, names: Names, wanted: Wanted, *, force: bool, system: System, pace: Pace
+    job: Delivered, compute: Compute, names: Names, wanted: Wanted, *, force: bool, system: System, pace: Pace
 ) -> States:
     """Make the output, or go on with an unfinished one; gives it opened.
 
@@ -60,7 +94,7 @@ def _stopped(recorded: int, windows: int) -> str:
     return f"the time is over; {recorded} of {windows} windows are finished and kept, the same call goes on from there."
 
 
-def to_memory(job: Job, compute: Compute, *, about: str) -> States:
+def to_memory(job: Delivered, compute: Compute, *, about: str) -> States:
     """Compute all states and give them; ``about`` is their provenance."""
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
     sink = MemorySink(job.specs, job.shape, ids)
@@ -69,7 +103,7 @@ def to_memory(job: Job, compute: Compute, *, about: str) -> States:
     return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
 
 
-def _warn_of_overflow(job: Job, overflowed: int) -> None:
+def _warn_of_overflow(job: Delivered, overflowed: int) -> None:
     if overflowed:
         job.notes.warn(
             f"{overflowed} values are too large for {job.request.dtype} and are stored as infinity; store them with "

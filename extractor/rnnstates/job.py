@@ -26,7 +26,7 @@ from .weights.canonical import Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
 
-__all__ = ["Job", "choose_network", "prepare"]
+__all__ = ["Job", "choose_network", "plan", "prepare"]
 
 DEFAULT_UNITS = 64
 
@@ -165,7 +165,7 @@ def prepare(
         problems.tell()
         shape = Shape(counted, source.shape[1], request.layout, request.padding)
         note_data(source, shape, request, notes, tokens=tokens)
-        job = _plan(
+        job = plan(
             source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
             continued=initial is not None,
         )  # fmt: skip
@@ -225,10 +225,27 @@ def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> Init
     return opened
 
 
-def _plan(
+def plan(
     source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes,
     continued: bool,
 ) -> Job:  # fmt: skip
+    """Plan a run whose parts are known: datasets, engine, how the input is cut, memory.
+
+    Parameters
+    ----------
+    shape : Shape
+    ids : Ids or None
+    tokens : bool
+        Whether the source holds token ids.
+    notes : Notes
+    continued : bool
+        Whether there are initial states.
+
+    Raises
+    ------
+    MemoryBudgetError
+        It does not fit the memory it may use.
+    """
     specs = plan_datasets(
         network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing
     )

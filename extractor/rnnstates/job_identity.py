@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from .job import Job
+from .output.format import Shape
+from .output.layout import Ids
 from .weights.fingerprint import fingerprint
 
-__all__ = ["identity"]
+__all__ = ["identity", "identity_of"]
 
 # What provenance says that another run of the same job may say differently.
 ANY = ("command", "started", "notes")
@@ -17,13 +19,22 @@ ROWS_AT_ONCE = 65536
 
 
 def identity(job: Job, provenance: str) -> dict[str, Any]:
-    """Describe what a job computes.
+    """Describe what a job computes; see ``identity_of``."""
+    initial = None if job.initial is None else job.initial.identity
+    return identity_of(provenance, job.shape, job.ids, fingerprint=fingerprint(job.network), initial=initial)
+
+
+def identity_of(provenance: str, shape: Shape, ids: Ids | None, *, fingerprint: Any, initial: Any) -> dict[str, Any]:
+    """Describe all that an output depends on.
 
     Parameters
     ----------
-    job : Job
     provenance : str
         What the output says of how it is made: one JSON object.
+    shape : Shape
+    ids : Ids or None
+    fingerprint, initial : JSON types
+        What tells the weights, and the initial states, from others.
 
     Returns
     -------
@@ -33,14 +44,12 @@ def identity(job: Job, provenance: str) -> dict[str, Any]:
     known: dict[str, Any] = {name: value for name, value in json.loads(provenance).items() if name not in ANY}
     # The same file by another path is the same input.
     known["input"] = {name: value for name, value in known["input"].items() if name != "path"}
-    known["weights"] = {
-        **{name: value for name, value in known["weights"].items() if name != "file"},
-        "fingerprint": fingerprint(job.network),
-    }
-    known["lengths"] = _digest(np.ascontiguousarray(job.shape.lengths).data)
-    known["ids"] = None if job.ids is None else _digest(*(block.tobytes() for _, block in job.ids.blocks(ROWS_AT_ONCE)))
-    known["initial_state"] = None if job.initial is None else job.initial.identity
-    known["layout"], known["padding"] = job.shape.layout, job.shape.padding
+    weights = {name: value for name, value in known["weights"].items() if name not in ("file", "model_file")}
+    known["weights"] = {**weights, "fingerprint": fingerprint}
+    known["lengths"] = _digest(np.ascontiguousarray(shape.lengths).data)
+    known["ids"] = None if ids is None else _digest(*(block.tobytes() for _, block in ids.blocks(ROWS_AT_ONCE)))
+    known["initial_state"] = initial
+    known["layout"], known["padding"] = shape.layout, shape.padding
     known.pop("initial_state_file")
     # As a journal gives it back.
     return dict(json.loads(json.dumps(known, default=str)))

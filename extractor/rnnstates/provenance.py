@@ -5,12 +5,12 @@ import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
 
-from .job import Job
+from .request import Request
 from .sources.identity import sample_file
 from .sources.initial import InitialStates
 from .tensorflow_start import import_tensorflow
@@ -18,16 +18,57 @@ from .version import __version__
 
 __all__ = ["provenance"]
 
+
+class Described(Protocol):
+    """A ``Job``, or what else makes an output; the properties are those of ``Job``."""
+
+    @property
+    def request(self) -> Request:
+        """What was asked for."""
+
+    @property
+    def source(self) -> Any:
+        """Whose ``identity`` is recorded."""
+
+    @property
+    def network(self) -> Any:
+        """Whose ``origin`` and parts are recorded."""
+
+    @property
+    def ids(self) -> Any:
+        """The sequences' names, or None."""
+
+    @property
+    def engine(self) -> str:
+        """What computes."""
+
+    @property
+    def tokens(self) -> bool:
+        """Whether the input holds token ids for an embedding of the network."""
+
+    @property
+    def initial(self) -> InitialStates | None:
+        """The initial states that were given."""
+
+    @property
+    def grid(self) -> Any:
+        """How the input is cut; ``as_dict`` is recorded."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know."""
+
+
 # HDF5 keeps an attribute below 64 KiB; a command line is the only part that can be that long.
 LONGEST_COMMAND = 16384
 
 
-def provenance(job: Job, device: str, executors: Mapping[str, str], extra: Mapping[str, Any]) -> str:
+def provenance(job: Described, device: str, executors: Mapping[str, str], extra: Mapping[str, Any]) -> str:
     """Describe a job.
 
     Parameters
     ----------
-    job : Job
+    job : Described
     device : str
         What the engine runs on.
     executors : mapping
@@ -74,7 +115,7 @@ def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
 
 def _libraries(engine: str) -> dict[str, str | None]:
     """Give the versions of what computes and writes: as the libraries say, for importlib.metadata takes 15 ms."""
-    tensorflow = import_tensorflow().__version__ if engine == "tensorflow" else None
+    tensorflow = import_tensorflow().__version__ if engine in ("tensorflow", "keras") else None
     return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 
 

@@ -21,16 +21,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..network.cells import available, carried, state_width
 from ..pooling import FINAL
-from ..weights.canonical import LayerWeights, Network
+from ..weights.canonical import Direction
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "DatasetSpec", "Shape", "group_name", "plan_datasets"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets"]
 
 FORMAT = "rnnstates"
 FORMAT_VERSION = 1
@@ -131,13 +131,20 @@ class Shape:
         return self.extent(sequences) if spec.pooling is None else (sequences.start, sequences.stop)
 
 
+class HasParts(Protocol):
+    """A ``Network``, or what else has parts whose states are stored."""
+
+    def parts(self) -> Iterator[tuple[str, Any, Direction, Any]]:
+        """Yield (path, layer, direction, weights): of the layer its ``name`` is read, of the weights cell and sizes."""
+
+
 def group_name(part: str) -> str:
     """Name a part's group as the attribute ``layers`` lists it."""
     return part or "/"
 
 
 def plan_datasets(
-    network: Network,
+    network: HasParts,
     shape: Shape,
     *,
     states: Sequence[str],
@@ -149,7 +156,7 @@ def plan_datasets(
 
     Parameters
     ----------
-    network : Network
+    network : HasParts
     shape : Shape
     states : sequence of str
         States to keep for every step, of those cells that have them. The pooled ones are of the same states; of every
@@ -170,7 +177,7 @@ def plan_datasets(
 
 def _of_part(
     part: str,
-    weights: LayerWeights,
+    weights: Any,
     shape: Shape,
     *,
     states: Sequence[str],
@@ -201,6 +208,6 @@ def _of_part(
         yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), stored, ("sequence", unit))
 
 
-def _unit(weights: LayerWeights, state: str) -> tuple[int, str]:
+def _unit(weights: Any, state: str) -> tuple[int, str]:
     width = state_width(weights, state)
     return width, "unit" if width == weights.units else f"{state}_unit"

@@ -12,8 +12,7 @@ import h5py
 import numpy as np
 
 from ..arrays import Array
-from ..weights.canonical import Network
-from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape, group_name
+from .format import FORMAT, FORMAT_VERSION, DatasetSpec, HasParts, Shape, group_name
 from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
 from .patient_file import PatientFile
 from .signals import signals_wait
@@ -45,7 +44,7 @@ class Contents:
     ----------
     specs : tuple of DatasetSpec
     shape : Shape
-    network : Network
+    network : HasParts
     ids : Ids or None
     provenance : str
         One JSON object.
@@ -55,7 +54,7 @@ class Contents:
 
     specs: tuple[DatasetSpec, ...]
     shape: Shape
-    network: Network
+    network: HasParts
     ids: Ids | None
     provenance: str
     window_rows: int

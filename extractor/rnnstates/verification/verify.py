@@ -161,6 +161,8 @@ def _sample(where: str, states: States, promise: Promise, given: Given, *, rows:
         reason = "a sample of 0 was asked for" if states.lengths.any() else "no sequence has any steps"
         return _Sample({}, [], reason, [])
     notes: list[str] = []
+    if "model" in states.provenance["weights"]:
+        return _Sample({}, [], "the states are those of a whole Keras model, which is not run again", notes)
     with ExitStack() as closing:
         try:
             original = _open_original(where, states, promise, given, notes, closing)

@@ -11,7 +11,7 @@ from .frameworks import interpret, is_known
 from .readers import digest, open_container, reader_of
 from .stack import Model, Options, StoredStack, check_options
 
-__all__ = ["describe_weights", "is_weights_file", "load_weights"]
+__all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
 
 
 def load_weights(
@@ -96,6 +96,27 @@ def describe_weights(path: str | os.PathLike[str], *, convention: str | None = N
             "selected": tops[0] if len(tops) == 1 else f"none of {len(tops)} without --layer",
             "present": model.present(),
         }
+
+
+def open_keras_model(path: str | os.PathLike[str]) -> Any:
+    """Check a ``.keras`` file, archive and HDF5 part, as it is checked when weights are read; gives its configuration.
+
+    Raises
+    ------
+    MissingInput
+        It is absent or unreadable.
+    BadWeights
+        It is damaged, or no such file.
+    """
+    where = os.fspath(path)
+    with open_container(where) as container:
+        config = container.documents.get("config.json")
+    if config is None:
+        raise BadWeights(
+            f"{where}: no .keras file; expected one, as model.save('model.keras') makes it (Keras has no safe mode for "
+            "other kinds)."
+        )
+    return config
 
 
 def is_weights_file(path: str | os.PathLike[str]) -> bool:

@@ -1,0 +1,226 @@
+"""collect(): the order of things, from a live model to the states of its layers."""
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..agreement import Notes
+from ..arrays import Array
+from ..delivering import to_file, to_memory
+from ..errors import BadWeights, OptionError
+from ..network.cells import GATE_STATES
+from ..output.destination import check_destination, check_space
+from ..output.format import Shape, plan_datasets
+from ..output.layout import Contents
+from ..output.partial import Wanted
+from ..output.recorder import Pace
+from ..output.states import States
+from ..output.system import DISK, System
+from ..pooling import FINAL
+from ..request import end_of, make_request
+from ..sources import open_ids
+from ..tensorflow_start import without_chatter
+
+__all__ = ["collect"]
+
+# As in ``pipeline``: tests put others here.
+SYSTEM: System = DISK
+PACE = Pace()
+
+# Bytes of states in a batch and in a window, unless one row alone has more; and most rows of a batch.
+BATCH_BYTES, WINDOW_BYTES = 16 * 2**20, 64 * 2**20
+MOST_ROWS = 256
+
+
+def collect(
+    model: Any,
+    inputs: Any,
+    lengths: Any = None,
+    layers: str | Sequence[str] | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    states: str | Sequence[str] | None = ("hidden", "cell"),
+    pool: str | Sequence[str] | None = ("mean", "last"),
+    layout: str = "padded",
+    padding: str = "post",
+    dataset: str | None = None,
+    ids: Any = None,
+    dtype: str | None = None,
+    batch_size: int | None = None,
+    allow_nonfinite: bool = False,
+    force: bool = False,
+    restart: bool = False,
+    verify: bool = False,
+    max_runtime: float | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> States:
+    """Run a Keras model as it is, and give every state of its recurrent layers.
+
+    The model is not changed; do not use it in another thread meanwhile. The states are those that the layers compute:
+    a layer that the model lets read padding has read it, and ``lengths`` say only what is kept and averaged.
+
+    Parameters
+    ----------
+    model : keras.Model or path
+        Any that runs on ``inputs`` and has been built: Sequential, functional, nested or written in Python, with
+        anything around its recurrent layers. A path is that of a ``.keras`` file, which Keras' own loader reads in its
+        safe mode; models with code or classes of their own are refused there.
+    inputs : array, path, or list or dict of them
+        What ``model(inputs)`` takes, one row a sequence. Of a path, or an array that is mapped from a file, only a
+        batch is in memory at once.
+    lengths : int array [N], name of a dataset, path or ``"full"``
+        Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths`` of an
+        HDF5 input, else what the model masks; where it masks nothing every step counts, and a warning says so.
+    layers : names or None
+        Which recurrent layers, by name (``encoder/lstm`` inside of a model ``encoder``); None for all.
+    output : path or None
+        The HDF5 file to make; None keeps the states in memory.
+    batch_size : int or None
+        Rows that the model runs at once; None for what fits 16 MiB of states, 256 at most.
+    states, pool, layout, padding, dataset, ids, dtype, allow_nonfinite, force, restart, verify, max_runtime, progress
+        As ``extract`` takes them; there are no gates, and no pooling ``final``.
+    provenance : mapping or None
+        As ``extract`` takes it.
+
+    Returns
+    -------
+    States
+        By layer name: ``lstm/hidden`` [N, T, H], ``lstm/cell``, ``lstm/hidden_mean`` [N, H], …,
+        ``bidirectional/forward/hidden``, ``rnn/0/cell`` of an ``RNN`` of several cells; ``lstm_call2/hidden`` where the
+        model calls a layer twice. A backward state stands where its input stands.
+
+    Raises
+    ------
+    BadWeights
+        The model does not run on the inputs, has no recurrent layer, or one that cannot be listened to.
+    RnnstatesError
+        As ``extract``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnstates.keras.started import keras
+    >>> model = keras.Sequential([keras.Input((10, 8)), keras.layers.Conv1D(4, 3, padding="same"),
+    ...                           keras.layers.LSTM(64, name="lstm"), keras.layers.Dense(1)])
+    >>> states = collect(model, np.ones((2, 10, 8), "float32"), [10, 6])
+    >>> states["lstm/cell"].shape, states["lstm/hidden_mean"].shape
+    ((2, 10, 64), (2, 64))
+    """
+    until = end_of(max_runtime)
+    sources = [inputs] if isinstance(inputs, str | os.PathLike) else []
+    names = None if output is None else check_destination(output, force=force, sources=[*sources, lengths, ids])
+    request = make_request(
+        states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision="float32", engine="auto",
+        threads=None, memory=None, allow_nonfinite=allow_nonfinite,
+    )  # fmt: skip
+    _check(request.states, request.pool, batch_size)
+    collection = _prepare(model, inputs, lengths, layers, request=request, dataset=dataset, ids=ids, rows=batch_size)
+    from .recording import identity, record
+    from .windows import collect_windows
+
+    try:
+        about = record(collection, provenance or {})
+        compute = functools.partial(collect_windows, collection, progress=progress, until=until)
+        if names is None:
+            return to_memory(collection, compute, about=about)
+        contents = Contents(collection.specs, collection.shape, collection.network, collection.ids, about,
+                            collection.grid.window_rows)  # fmt: skip
+        if not restart:
+            check_space(names, sum(spec.nbytes for spec in collection.specs))
+        command = str((provenance or {}).get("command") or "")
+        wanted = Wanted(contents, identity(collection, about), command=command, restart=restart, verify=verify)
+        return to_file(collection, compute, names, wanted, force=force, system=SYSTEM, pace=PACE)
+    finally:
+        collection.source.close()
+
+
+def _check(states: Sequence[str], pool: Sequence[str], batch_size: int | None) -> None:
+    if gates := [state for state in states if state in GATE_STATES]:
+        raise OptionError(f"--states {gates[0]}: a model's layers give no gates; expected hidden, cell or state.")
+    if FINAL in pool:
+        raise OptionError("--pool final: is there to go on from with extract; expected mean, last, ….")
+    if batch_size is not None and batch_size < 1:
+        raise OptionError(f"batch_size {batch_size}: expected 1 or more.")
+
+
+def _prepare(
+    model: Any, inputs: Any, lengths: Any, layers: Any, *, request: Any, dataset: str | None, ids: Any, rows: int | None
+) -> Any:
+    # Late: they start TensorFlow and Keras.
+    from .counting import Masks, count, note_padding, steps_of
+    from .feeding import open_feed
+    from .finding import choose, find_recurrent
+    from .recording import origin_of
+    from .running import Parts, Runner
+    from .windows import Collection, Grid
+
+    notes = Notes()
+    model, file = _model(model, notes)
+    chosen = choose(find_recurrent(model), layers)
+    feed = open_feed(inputs, dataset)
+    try:
+        runner = Runner(model, chosen, feed.specs)
+        # TensorFlow logs what it thinks of a graph when that is first run.
+        with without_chatter():
+            first = runner(feed.packed(_first_row(feed)))
+        network = Parts(runner.heard, origin_of(model, file))
+        steps = steps_of({part.path: first.states[part.call][0].shape[1] for part in network.listed})
+        feed.steps = steps
+        row_bytes = sum(values.nbytes for of_call in first.states for values in of_call) + feed.row_bytes
+        grid = _grid(Grid, row_bytes, rows)
+        masks = Masks([one.found.path for one in runner.heard], _masks(runner, feed, grid.batch_rows),
+                      any=any(one.mask is not None for one in runner.heard))  # fmt: skip
+        counted = count(lengths, feed, steps, request.padding, masks, notes)
+        first_met = "backward" if counted.padding == "post" else "forward"
+        note_padding(counted, steps, {part.path: runner.heard[part.call].mask is not None for part in network.listed
+                                      if part.direction == first_met}, notes)  # fmt: skip
+        shape = Shape(counted.lengths, steps, request.layout, counted.padding)
+        specs = plan_datasets(network, shape, states=request.states, pool=request.pool, dtype=request.dtype,
+                              precision=request.computing)  # fmt: skip
+        named = open_ids(ids, _ids_of(feed))
+        return Collection(request, feed, network, named, shape, grid, specs, notes, runner)
+    except BaseException:
+        feed.close()
+        raise
+
+
+def _model(model: Any, notes: Notes) -> tuple[Any, str | None]:
+    from ..keras.started import keras
+
+    if isinstance(model, str | os.PathLike):
+        from .model_file import load_model
+
+        loaded = load_model(model)
+        notes.say(f"{os.fspath(model)}: Keras' own loader read it, in its safe mode; the whole model is run.")
+        return loaded, os.fspath(model)
+    if not isinstance(model, keras.Model):
+        raise BadWeights(f"model: is a {type(model).__name__}; expected a keras.Model (of Keras 3) or a .keras file.")
+    if not model.built:
+        raise BadWeights(f"model '{model.name}': has no weights yet; call it once on data, or load its weights.")
+    return model, None
+
+
+def _first_row(feed: Any) -> list[Array]:
+    """Read a row to learn shapes from; of no sequences at all, one of zeros."""
+    import numpy as np
+
+    if feed.sequences:
+        return list(feed.read(slice(0, 1)))
+    return [np.zeros((1, *one.shape[1:]), one.dtype) for one in feed.opened]
+
+
+def _grid(make: Callable[[int, int], Any], row_bytes: int, rows: int | None) -> Any:
+    batch = rows or max(1, min(MOST_ROWS, BATCH_BYTES // max(1, row_bytes)))
+    return make(batch, batch * max(1, WINDOW_BYTES // max(1, row_bytes * batch)))
+
+
+def _masks(runner: Any, feed: Any, size: int) -> Iterator[tuple[int, list[Array | None]]]:
+    for start in range(0, feed.sequences, size):
+        yield start, runner.masks(feed.packed(feed.read(slice(start, min(feed.sequences, start + size)))))
+
+
+def _ids_of(feed: Any) -> Any:
+    """Give what may bring ids: the first input, as a source."""
+    return getattr(feed.opened[0], "source", feed.opened[0])

@@ -1,0 +1,207 @@
+"""What a model takes: one array or several, in memory or in files, read by rows."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..arrays import Array
+from ..checksums import Sums, add, sums
+from ..errors import BadInput
+from ..keras.started import keras, tf
+from ..sources import open_source
+from ..sources.identity import identify, sample_array
+
+__all__ = ["Feed", "open_feed"]
+
+
+class Rows(Protocol):
+    """One thing that a model takes."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    identity: dict[str, object]
+
+    def take(self, rows: slice) -> Array:
+        """Read some rows."""
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where a file is not what it was."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class ArrayRows:
+    """An array of any rank; also one that is mapped from a file, of which only rows are read."""
+
+    def __init__(self, values: Any, name: str) -> None:
+        try:
+            self._array = values if isinstance(values, np.ndarray) else np.asarray(values)
+        except (ValueError, TypeError) as reason:
+            raise BadInput(f"{name}: not a rectangular array ({reason}). Pad the sequences to one length.") from reason
+        if self._array.dtype.kind not in "biuf" or not self._array.ndim:
+            raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row a "
+                           "sequence.")  # fmt: skip
+        self.name, self.shape, self.dtype = name, self._array.shape, self._array.dtype
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array))
+
+    def take(self, rows: slice) -> Array:
+        """Read some rows."""
+        return np.ascontiguousarray(self._array[rows])
+
+    def check_unchanged(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing; the array is the caller's."""
+
+
+class FileRows:
+    """A .npy or HDF5 file, as ``extract`` reads it."""
+
+    def __init__(self, path: str | os.PathLike[str], dataset: str | None) -> None:
+        self.source = open_source(path, dataset=dataset, tokens=True)
+        self.name, self.shape, self.dtype = self.source.name, self.source.shape, self.source.dtype
+        self.identity = self.source.identity
+
+    def take(self, rows: slice) -> Array:
+        """Read some rows."""
+        return self.source.read(rows, slice(0, self.shape[1]))
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        self.source.check_unchanged()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.source.close()
+
+
+class Feed:
+    """All that a model takes, in its structure.
+
+    Parameters
+    ----------
+    opened : list of Rows
+    structure : list or mapping or None
+        What the caller gave; None for one input alone.
+    """
+
+    def __init__(self, opened: list[Rows], structure: Any) -> None:
+        self.opened, self._structure = opened, structure
+        self.sequences = opened[0].shape[0]
+        # Of the recurrent layers, once they are known.
+        self.steps = 0
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return self.opened[0].name
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What tells it from another one."""
+        first, *others = (one.identity for one in self.opened)
+        told = {**first, "shape": [self.sequences, self.steps], "input_shape": first["shape"]}
+        return {**told, "others": others} if others else told
+
+    @property
+    def specs(self) -> Any:
+        """What the graph is traced for."""
+        return self._packed([tf.TensorSpec([None, *one.shape[1:]], _native(one.dtype)) for one in self.opened])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row of everything."""
+        return sum(int(np.prod(one.shape[1:])) * one.dtype.itemsize for one in self.opened)
+
+    def read(self, rows: slice) -> list[Array]:
+        """Read some rows of everything."""
+        return [one.take(rows).astype(_native(one.dtype), copy=False) for one in self.opened]
+
+    def packed(self, arrays: list[Array]) -> Any:
+        """Give what was read the structure that the model takes."""
+        return self._packed([tf.constant(array) for array in arrays])
+
+    def sums(self, arrays: list[Array], rows: slice, before: Sums) -> Sums:
+        """Add the sums of what was read; only of arrays, for files tell when they are changed."""
+        for one, array in zip(self.opened, arrays, strict=True):
+            if one.identity["mtime_ns"] is None:
+                plain = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+                before = add(before, sums(plain, rows.start * plain.size // max(1, len(array))))
+        return before
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where a file is not what it was when it was opened."""
+        for one in self.opened:
+            one.check_unchanged()
+
+    def close(self) -> None:
+        """Close the files."""
+        for one in self.opened:
+            one.close()
+
+    def _packed(self, values: list[Any]) -> Any:
+        return values[0] if self._structure is None else keras.tree.pack_sequence_as(self._structure, values)
+
+
+def open_feed(inputs: Any, dataset: str | None) -> Feed:
+    """Open what a model takes.
+
+    Parameters
+    ----------
+    inputs : array, path, or list or dict of them
+        Each with one row a sequence.
+    dataset : str or None
+        Of an HDF5 file.
+
+    Raises
+    ------
+    BadInput
+        Something is no array of numbers, or they have different numbers of rows.
+    MissingInput
+        A file is absent or unreadable.
+    """
+    several = isinstance(inputs, Mapping) or (
+        isinstance(inputs, list | tuple)
+        and all(isinstance(one, np.ndarray | str | os.PathLike) or tf.is_tensor(one) for one in inputs)
+        and len(inputs) > 0
+    )
+    named = _named(inputs) if several else {"inputs": inputs}
+    opened: list[Rows] = []
+    try:
+        for name, given in named.items():
+            is_path = isinstance(given, str | os.PathLike)
+            opened.append(FileRows(given, dataset) if is_path else ArrayRows(given, name))
+        _check_rows(opened)
+    except BaseException:
+        for one in opened:
+            with suppress(OSError):
+                one.close()
+        raise
+    structure = dict.fromkeys(inputs, 0) if isinstance(inputs, Mapping) else [0] * len(opened)
+    return Feed(opened, structure if several else None)
+
+
+def _named(inputs: Any) -> dict[str, Any]:
+    if isinstance(inputs, Mapping):
+        # The order in which ``keras.tree`` goes through a dict.
+        return {f"inputs['{name}']": inputs[name] for name in sorted(inputs)}
+    return {f"inputs[{number}]": given for number, given in enumerate(inputs)}
+
+
+def _check_rows(opened: list[Rows]) -> None:
+    for one in opened[1:]:
+        if one.shape[0] != opened[0].shape[0]:
+            raise BadInput(
+                f"{one.name}: has {one.shape[0]} rows, but {opened[0].name} has {opened[0].shape[0]}; expected one row "
+                "a sequence in each."
+            )
+
+
+def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(dtype.name)

@@ -1,0 +1,150 @@
+"""The recurrent layers of a live model, by name."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import BadWeights, OptionError
+from ..keras.layers import StateLayer
+from ..keras.started import keras
+from ..weights.canonical import Direction
+
+__all__ = ["Found", "StatesOf", "choose", "find_recurrent"]
+
+# What stands at the root of a states file beside the layers' groups.
+TAKEN = {"hidden", "cell", "ids", "integrity", "lengths", "offsets", "sequence", "step", "time", "boundary"}
+ADVICE = "name the layers that are wanted with layers=[...]"
+
+
+class StatesOf(NamedTuple):
+    """One cell of a layer: what it is, and where its states stand among the layer's.
+
+    Parameters
+    ----------
+    cell : str
+        ``lstm``, ``gru`` or ``simple_rnn``.
+    units, width : int
+        H, and the last axis of ``hidden``.
+    first : int
+        The place of ``hidden``; the cell state of an LSTM is the next.
+    """
+
+    cell: str
+    units: int
+    width: int
+    first: int
+
+
+class Found(NamedTuple):
+    """A recurrent layer that computes in one direction.
+
+    Parameters
+    ----------
+    path : str
+        ``lstm``, ``encoder/lstm`` inside of a model, ``bidirectional/forward``.
+    name : str
+        Of the layer that the user knows: of the ``Bidirectional`` around it.
+    layer : keras.layers.Layer
+    direction : str
+    """
+
+    path: str
+    name: str
+    layer: Any
+    direction: Direction
+
+    @property
+    def cells(self) -> tuple[StatesOf, ...]:
+        """The cells, lowest first: one, unless it is an ``RNN`` of several.
+
+        Raises
+        ------
+        BadWeights
+            One of them is of a kind whose states have no names here.
+        """
+        cell = self.layer.cell
+        inner = cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else [cell]
+        cells, first = [], 0
+        for one in inner:
+            kind = _kind(one)
+            if kind is None:
+                raise BadWeights(
+                    f"layer '{self.path}': is a {type(self.layer).__name__} of {type(one).__name__}; expected cells of "
+                    f"LSTM, GRU or SimpleRNN, whose states have names: {ADVICE}."
+                )
+            cells.append(StatesOf(kind, one.units, getattr(one, "width", one.units), first))
+            first += 2 if kind == "lstm" else 1
+        return tuple(cells)
+
+
+def find_recurrent(model: Any) -> tuple[Found, ...]:
+    """List the recurrent layers of a model, those inside of models and wrappers too, in the model's order."""
+    found = list(_walk(model, ()))
+    paths = [one.path for one in found]
+    # Layers of a model that is written in Python may share a name.
+    return tuple(
+        one._replace(path=f"{one.path}_{paths[:number].count(one.path) + 1}") if one.path in paths[:number] else one
+        for number, one in enumerate(found)
+    )
+
+
+def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[Found, ...]:
+    """Take the layers that are named; all if None.
+
+    Raises
+    ------
+    BadWeights
+        There is no recurrent layer, or one that is taken cannot be listened to.
+    OptionError
+        A name that no recurrent layer has.
+    """
+    if not found:
+        raise BadWeights("the model has no recurrent layer; expected LSTM, GRU, SimpleRNN or RNN.")
+    wanted = None if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    known = [name for one in found for name in (one.path, one.name, one.path.rpartition("/")[0])]
+    for name in wanted or ():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            guess = f" Did you mean '{close[0]}'?" if close else ""
+            raise OptionError(
+                f"layers: no recurrent layer '{name}'; found: {', '.join(one.path for one in found)}.{guess}"
+            )
+    taken = tuple(
+        one for one in found if wanted is None or {one.path, one.name, one.path.rpartition("/")[0]} & set(wanted)
+    )
+    for one in taken:
+        _check(one)
+    return taken
+
+
+def _walk(layer: Any, path: tuple[str, ...]) -> Iterator[Found]:
+    for child in layer._flatten_layers(recursive=False, include_self=False):
+        inside = (*path, child.name)
+        if isinstance(child, keras.layers.Bidirectional):
+            yield Found("/".join([*inside, "forward"]), child.name, child.forward_layer, "forward")
+            yield Found("/".join([*inside, "backward"]), child.name, child.backward_layer, "backward")
+        elif isinstance(child, keras.layers.RNN | StateLayer):
+            direction: Direction = "backward" if child.go_backwards else "forward"
+            yield Found("/".join(inside), child.name, child, direction)
+        else:
+            yield from _walk(child, inside)
+
+
+def _kind(cell: Any) -> str | None:
+    kinds = {
+        keras.layers.LSTMCell: "lstm", keras.layers.GRUCell: "gru", keras.layers.SimpleRNNCell: "simple_rnn",
+    }  # fmt: skip
+    return next((kind for known, kind in kinds.items() if isinstance(cell, known)), None)
+
+
+def _check(one: Found) -> None:
+    where = f"layer '{one.path}'"
+    if not hasattr(one.layer, "cell") or "Conv" in type(one.layer).__name__:
+        raise BadWeights(f"{where}: is a {type(one.layer).__name__}, whose states are images; {ADVICE}.")
+    if getattr(one.layer, "stateful", False):
+        raise BadWeights(
+            f"{where}: is stateful, so that its states depend on the batches before; build it with stateful=False."
+        )
+    if one.path.partition("/")[0] in TAKEN:
+        raise OptionError(f"{where}: has the name of something else in a states file; call it otherwise.")
+    assert one.cells

@@ -1,0 +1,80 @@
+"""Letting Keras read a model from a file: Keras' own loader runs, so only what is Keras' own is given to it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import BadWeights
+from ..keras.started import keras
+from ..weights.load import open_keras_model
+from .running import first_sentence
+
+__all__ = ["load_model"]
+
+# Layers that run code, load other files, or look things up in files that the configuration names.
+REFUSED = {
+    "Lambda": "runs code from the file",
+    "TorchModuleWrapper": "loads a pickle",
+    "TFSMLayer": "loads another file",
+    "StringLookup": "may read another file",
+    "IntegerLookup": "may read another file",
+    "TextVectorization": "may read another file",
+}
+DEEPEST = 200
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load a ``.keras`` file in Keras' safe mode, after a look at what it asks for.
+
+    The archive and its HDF5 part are checked as every weights file is, before Keras sees them.
+
+    Raises
+    ------
+    MissingInput
+        It is absent or unreadable.
+    BadWeights
+        It is no ``.keras`` file, damaged, has a class that is not Keras' own (or ours), or Keras refuses it.
+    """
+    where = os.fspath(path)
+    config = open_keras_model(where)
+    for told in _described(config, 0, where):
+        _check(told, where)
+    try:
+        return keras.saving.load_model(where, compile=False, safe_mode=True)
+    except MemoryError:
+        raise
+    # A file can be wrong in more ways than Keras has errors for.
+    except Exception as reason:
+        raise BadWeights(f"{where}: Keras cannot load it: {first_sentence(reason)} Save the model again.") from reason
+
+
+def _described(value: Any, depth: int, where: str) -> Iterator[Mapping[str, Any]]:
+    """Go through everything in a configuration that names a class."""
+    if depth > DEEPEST:
+        raise BadWeights(f"{where}: its configuration is nested more than {DEEPEST} deep; it is refused.")
+    if isinstance(value, Mapping):
+        if "class_name" in value:
+            yield value
+        for inner in value.values():
+            yield from _described(inner, depth + 1, where)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _described(inner, depth + 1, where)
+
+
+def _check(told: Mapping[str, Any], where: str) -> None:
+    class_name, module, registered = (told.get(key) for key in ("class_name", "module", "registered_name"))
+    if class_name in REFUSED:
+        raise BadWeights(f"{where}: has a {class_name}, which {REFUSED[class_name]}; --model takes no such model.")
+    if class_name in ("__lambda__", "__bytes__") or "__lambda__" in told:
+        raise BadWeights(f"{where}: has code in it, which is never run; --model takes no such model.")
+    package = module.split(".")[0] if isinstance(module, str) else None
+    # Tensors, shapes and the like have no module.
+    own = module is None and registered in (None, class_name) if class_name == "__keras_tensor__" else None
+    ours = package == "rnnstates" and registered == f"rnnstates>{class_name}"
+    theirs = package in ("keras", "builtins") and registered in (None, class_name)
+    if not (own or ours or theirs or "module" not in told):
+        raise BadWeights(
+            f"{where}: has a {class_name} that is not Keras' own ({registered or module}), whose code is not here; "
+            "give --weights and what its recurrent layer reads, or call rnnstates.collect on the model in Python."
+        )

@@ -1,0 +1,44 @@
+"""What an output of ``collect`` says of how it was made, and what it depends on."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..job_identity import identity_of
+from ..keras.started import keras, tf
+from ..provenance import provenance
+from ..weights.readers import digest
+from .windows import Collection
+
+__all__ = ["identity", "origin_of", "record"]
+
+
+def origin_of(model: Any, file: str | None) -> dict[str, Any]:
+    """Say which model it was, in JSON types.
+
+    Parameters
+    ----------
+    model : keras.Model
+    file : str or None
+        Where it was read from.
+    """
+    whole = hashlib.sha256(str(type(model).__qualname__).encode())
+    for weight in model.weights:
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+        whole.update(f"{array.shape} {array.dtype}".encode())
+        whole.update(array.tobytes())
+    told = {"model": model.name, "class": type(model).__name__, "weights_sha256": whole.hexdigest()}
+    return told if file is None else {**told, "model_file": file, "sha256": digest(file)}
+
+
+def record(collection: Collection, extra: Mapping[str, Any]) -> str:
+    """Describe how the states are made: one JSON object, with what that of ``extract`` has."""
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return provenance(collection, device, {part.path: "keras" for part in collection.network.listed}, extra)
+
+
+def identity(collection: Collection, about: str) -> dict[str, Any]:
+    """Describe what the bytes of the output depend on."""
+    return identity_of(about, collection.shape, collection.ids, fingerprint=collection.network.origin, initial=None)

@@ -1,0 +1,206 @@
+"""One graph that runs a model over a batch and gives the states of its layers; traced once."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import BadWeights
+from ..keras.started import keras, tf
+from ..weights.canonical import Direction
+from .finding import Found, StatesOf
+from .tapping import Heard, tapped
+
+__all__ = ["Batch", "Part", "Parts", "Runner", "first_sentence"]
+
+# How far a layer's own output may be from its cell's, run step by step: rounding, and cuDNN's.
+FURTHEST = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.02}
+
+
+class LayerName(NamedTuple):
+    """What a layer is called."""
+
+    name: str
+
+
+class Part(NamedTuple):
+    """The states of one cell in one call of its layer.
+
+    Parameters
+    ----------
+    path : str
+        The group of the output.
+    layer : LayerName
+    direction : str
+    weights : StatesOf
+        Cell, units and width.
+    call : int
+        The place of the call among all.
+    """
+
+    path: str
+    layer: LayerName
+    direction: Direction
+    weights: StatesOf
+    call: int
+
+
+class Parts:
+    """Everything that was heard, in the form in which a ``Network`` tells of its parts.
+
+    Parameters
+    ----------
+    heard : list of Heard
+    origin : mapping
+        Which model it was, for the record.
+    """
+
+    def __init__(self, heard: Sequence[Heard], origin: Mapping[str, Any]) -> None:
+        self.origin, self.listed = origin, [part for call, one in enumerate(heard) for part in _parts(one, call)]
+
+    def parts(self) -> Iterator[tuple[str, LayerName, Direction, StatesOf]]:
+        """Yield (path, layer, direction, cell)."""
+        return ((part.path, part.layer, part.direction, part.weights) for part in self.listed)
+
+
+class Batch(NamedTuple):
+    """What came of a batch.
+
+    Parameters
+    ----------
+    states : list of list
+        By call, then as the layer's cells carry them: floating [B, T, W].
+    masks : list
+        By call: bool [B, T] or None.
+    """
+
+    states: list[list[Array]]
+    masks: list[Array | None]
+
+    def of(self, part: Part, state: str) -> Array:
+        """Give one state of a part, floating [B, T, W]."""
+        return self.states[part.call][part.weights.first + (state == "cell")]
+
+
+class Runner:
+    """Runs a model over batches.
+
+    Parameters
+    ----------
+    model : keras.Model
+    layers : sequence of Found
+    specs : structure of tf.TensorSpec
+        What the model takes.
+
+    Raises
+    ------
+    BadWeights
+        The model does not run on such inputs, none of the layers is called, or one is called where it cannot be
+        listened to.
+    """
+
+    def __init__(self, model: Any, layers: Sequence[Found], specs: Any) -> None:
+        self._model, self._layers = model, layers
+        self.heard: list[Heard] = []
+        run, masks = self._run, self._masks_alone
+        if not model.run_eagerly:
+            run = tf.function(run, input_signature=[specs], autograph=False)
+            masks = tf.function(masks, input_signature=[specs], autograph=False)
+        self._states, self._only_masks = run, masks
+
+    def __call__(self, inputs: Any) -> Batch:
+        """Run a batch.
+
+        Raises
+        ------
+        BadWeights
+            A layer computes something else than its cell step by step.
+        """
+        states, masks, differences = self._told(self._states, inputs)
+        for one, difference, of_call in zip(self.heard, differences, states, strict=True):
+            _check(one, float(difference), of_call)
+        return Batch([[_array(values) for values in of_call] for of_call in states], self._masks(masks))
+
+    def masks(self, inputs: Any) -> list[Array | None]:
+        """Give the masks alone, without computing any state that they do not depend on."""
+        return self._masks(self._told(self._only_masks, inputs))
+
+    def _told(self, graph: Any, inputs: Any) -> Any:
+        try:
+            return graph(inputs)
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as reason:
+            raise BadWeights(
+                f"model '{self._model.name}': does not run on these inputs: {first_sentence(reason)} "
+                "Give what model(inputs) takes: an array, or a list or dict of them."
+            ) from reason
+
+    def _masks(self, masks: list[Any]) -> list[Array | None]:
+        return [
+            None if one.mask is None else np.asarray(mask, bool) for one, mask in zip(self.heard, masks, strict=True)
+        ]
+
+    def _run(self, inputs: Any) -> Any:
+        with tapped(self._layers) as heard:
+            self._model(inputs, training=False)
+        self._check_heard(heard)
+        self.heard = heard
+        none = tf.zeros([0], tf.bool)
+        return (
+            [one.states for one in heard],
+            [none if one.mask is None else one.mask for one in heard],
+            [one.difference for one in heard],
+        )
+
+    def _masks_alone(self, inputs: Any) -> Any:
+        return self._run(inputs)[1]
+
+    def _check_heard(self, heard: list[Heard]) -> None:
+        called = {id(one.found) for one in heard}
+        if silent := [found.path for found in self._layers if id(found) not in called]:
+            raise BadWeights(
+                f"model '{self._model.name}': its layer '{silent[0]}' is not called on these inputs; name those that "
+                "are with layers=[...]."
+            )
+        if tf.executing_eagerly():
+            return
+        here = tf.compat.v1.get_default_graph()
+        for one in heard:
+            if any(values.graph is not here for values in one.states):
+                raise BadWeights(
+                    f"layer '{one.found.path}': is called inside of a tf.function, a loop or a TimeDistributed of the "
+                    "model, where its states cannot be taken out; set model.run_eagerly = True, or leave it out with "
+                    "layers=[...]."
+                )
+
+
+def first_sentence(reason: BaseException) -> str:
+    """Give the line of an error of Keras that says what is wrong, without what surrounds it."""
+    plain = re.sub(r"\x1b\[\d*m", "", str(reason))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received"))]
+    return (told or lines or [type(reason).__name__])[0][:300]
+
+
+def _parts(one: Heard, call: int) -> Iterator[Part]:
+    base = one.found.path + (f"_call{one.number + 1}" if one.number else "")
+    cells = one.found.cells
+    for number, cell in enumerate(cells):
+        path = base if len(cells) == 1 else f"{base}/{number}"
+        yield Part(path, LayerName(one.found.name), one.found.direction, cell, call)
+
+
+def _check(one: Heard, difference: float, states: list[Any]) -> None:
+    dtype = keras.backend.standardize_dtype(states[0].dtype)
+    # Where something is NaN, the states are refused for that.
+    if difference > FURTHEST.get(dtype, 1e-4) * max(1.0, float(tf.reduce_max(tf.abs(states[0])))):
+        raise BadWeights(
+            f"layer '{one.found.path}': what it gives is up to {difference:.1e} away from its cell's states, so it "
+            "does more than run its cell; leave it out with layers=[...]."
+        )
+
+
+def _array(values: Any) -> Array:
+    narrow = values.dtype not in (tf.float32, tf.float64)
+    return np.asarray(tf.cast(values, tf.float32) if narrow else values)

@@ -1,0 +1,138 @@
+"""Listening to recurrent layers while their model runs.
+
+For the time of a run each layer's ``call`` is one that also writes down what it was given. A layer of Keras gives its
+hidden states at most, so its own cell is run once more over the same inputs, from the same initial state and with the
+same mask, in a cell that gives its states as its output: the answer that was given to the question this project began
+with. What the layer itself made goes on through the model untouched, and is compared.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+from ..keras.layers import StateLayer
+from ..keras.started import keras, tf
+from ..network.differentiable.steps import valid_steps
+from .finding import Found
+
+__all__ = ["Heard", "tapped"]
+
+
+class Heard(NamedTuple):
+    """One call of a layer.
+
+    Parameters
+    ----------
+    found : Found
+    number : int
+        How many calls of the same layer were before.
+    states : list
+        Floating [B, T, W], in the order in which the layer's cells carry them; each where its input stands.
+    mask : bool [B, T] or None
+        Which steps the layer was told to count.
+    difference : float32 []
+        How far what the layer gave is from these states, at most.
+    """
+
+    found: Found
+    number: int
+    states: list[Any]
+    mask: Any
+    difference: Any
+
+
+@contextmanager
+def tapped(layers: Sequence[Found]) -> Iterator[list[Heard]]:
+    """Listen to layers; what they compute meanwhile is added to the list. Afterwards they are as they were."""
+    heard: list[Heard] = []
+    with ExitStack() as taken_off:
+        for found in layers:
+            taken_off.enter_context(_tap(found, heard))
+        yield heard
+
+
+@contextmanager
+def _tap(found: Found, heard: list[Heard]) -> Iterator[None]:
+    own, original = found.layer.__dict__.get("call"), found.layer.call
+    signature = inspect.signature(original)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        made = original(*args, **kwargs)
+        given = signature.bind(*args, **kwargs).arguments
+        number = sum(one.found is found for one in heard)
+        heard.append(_heard(found, number, given, made))
+        return made
+
+    # Past Keras' own bookkeeping of attributes.
+    found.layer.__dict__["call"] = call
+    try:
+        yield
+    finally:
+        del found.layer.__dict__["call"]
+        if own is not None:
+            found.layer.__dict__["call"] = own
+
+
+def _heard(found: Found, number: int, given: dict[str, Any], made: Any) -> Heard:
+    inputs = next(iter(given.values()))
+    mask = keras.tree.flatten(given["mask"])[0] if given.get("mask") is not None else None
+    if isinstance(found.layer, StateLayer):
+        mask = valid_steps(tf, given.get("lengths"), mask, tf.shape(inputs)[1])
+        return Heard(found, number, list(made), mask, tf.constant(0.0))
+    states = _collect(found, inputs, given.get("initial_state"), mask)
+    # The output of a stack of cells is that of the highest.
+    hidden = states[found.cells[-1].first]
+    difference = _difference(found.layer, made, hidden)
+    if found.layer.go_backwards:
+        states = [tf.reverse(values, [1]) for values in states]
+    return Heard(found, number, states, mask, difference)
+
+
+def _collect(found: Found, inputs: Any, initial_state: Any, mask: Any) -> list[Any]:
+    """Run the layer's cell over all steps; gives its states in the order in which they are read."""
+    layer = found.layer
+    collecting = keras.layers.RNN(
+        CollectingCell(layer.cell),
+        return_sequences=True,
+        go_backwards=layer.go_backwards,
+        zero_output_for_mask=getattr(layer, "zero_output_for_mask", False),
+        dtype=layer.dtype_policy,
+    )
+    # Its own inputs are what the layer was given, already cast.
+    states = collecting(inputs, initial_state=initial_state, mask=mask, training=False)
+    sizes = keras.tree.flatten(layer.cell.state_size)
+    return list(tf.split(states, sizes, axis=2))
+
+
+class CollectingCell(keras.layers.Layer):
+    """A cell whose output is its states, side by side.
+
+    Parameters
+    ----------
+    cell : keras.layers.Layer
+        Built already.
+    """
+
+    def __init__(self, cell: Any) -> None:
+        super().__init__(dtype=cell.dtype_policy)
+        self.cell, self.state_size = cell, cell.state_size
+        self.output_size = sum(keras.tree.flatten(cell.state_size))
+        self.built = True
+
+    def get_initial_state(self, batch_size: Any = None) -> Any:
+        """Give the cell's."""
+        return self.cell.get_initial_state(batch_size=batch_size)
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+        """Run one step."""
+        _, states = self.cell(inputs, states, training=training)
+        return tf.concat(keras.tree.flatten(states), axis=1), states
+
+
+def _difference(layer: Any, made: Any, hidden: Any) -> Any:
+    output = made[0] if isinstance(made, list | tuple) else made
+    ours = hidden if layer.return_sequences else hidden[:, -1]
+    apart = tf.abs(tf.cast(output, tf.float32) - tf.cast(ours, tf.float32))
+    # The largest of nothing is minus infinity.
+    return tf.maximum(tf.reduce_max(apart), 0.0)

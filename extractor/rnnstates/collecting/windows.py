@@ -1,0 +1,174 @@
+"""Batch after batch: the model runs, its states go to a sink, window by window."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..agreement import Notes
+from ..arrays import Array, valid_mask
+from ..errors import BadInput, DoesNotMatch, Stopped
+from ..network.cells import DERIVED
+from ..output.format import DatasetSpec, Shape
+from ..output.layout import Ids
+from ..output.sink import Sink, to_dtype
+from ..pooling import pool
+from ..request import Request
+from .feeding import Feed
+from .running import Batch, Part, Parts, Runner
+
+__all__ = ["Collection", "Grid", "collect_windows"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How rows are cut: into batches that the model runs at once, and windows that are recorded at once."""
+
+    batch_rows: int
+    window_rows: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Give it for the record."""
+        return {"batch_rows": self.batch_rows, "window_rows": self.window_rows}
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Everything known before the states are computed; what a ``Job`` is to ``extract``."""
+
+    request: Request
+    source: Feed
+    network: Parts
+    ids: Ids | None
+    shape: Shape
+    grid: Grid
+    specs: tuple[DatasetSpec, ...]
+    notes: Notes
+    runner: Runner
+    engine: str = "keras"
+    tokens: bool = False
+    initial: None = None
+
+
+def collect_windows(
+    collection: Collection,
+    sink: Sink,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    until: float | None = None,
+) -> None:
+    """Run the model over all rows that the sink does not have.
+
+    Raises
+    ------
+    BadInput
+        A state of a valid step is NaN or infinite.
+    BadWeights
+        See ``Runner``.
+    DoesNotMatch
+        An input in memory is not what an earlier run read.
+    Stopped
+        It is time.
+    """
+    shape, done = collection.shape, 0
+    for number, rows in _cut(slice(0, shape.sequences), collection.grid.window_rows):
+        known = sink.windows.get(number)
+        if known is None:
+            if until is not None and time.monotonic() >= until:
+                raise Stopped("the time is over; without an output nothing is kept.")
+            _Window(collection, sink, number).run(rows)
+        else:
+            _compare(collection, rows, known.read)
+        done += int(shape.lengths[rows].sum())
+        if progress is not None:
+            progress(done, shape.valid_steps)
+
+
+def _cut(rows: slice, size: int) -> Iterator[tuple[int, slice]]:
+    for number, start in enumerate(range(rows.start, rows.stop, size)):
+        yield number, slice(start, min(rows.stop, start + size))
+
+
+def _compare(collection: Collection, rows: slice, read: tuple[int, int] | None) -> None:
+    if read is None:
+        return
+    found, feed = (0, 0), collection.source
+    for _, batch in _cut(rows, collection.grid.batch_rows):
+        found = feed.sums(feed.read(batch), batch, found)
+    if found != tuple(read):
+        raise DoesNotMatch(
+            f"{feed.name}: sequences {rows.start} to {rows.stop - 1} are not those that the unfinished output was made "
+            "from. Give the same input, or throw the unfinished work away with restart=True."
+        )
+
+
+class _Window:
+    """Rows on their way to the sink."""
+
+    def __init__(self, collection: Collection, sink: Sink, number: int) -> None:
+        self._job, self._sink, self._number, self._overflowed = collection, sink, number, 0
+
+    def run(self, rows: slice) -> None:
+        """Compute a window and hand it to the sink."""
+        read, feed = (0, 0), self._job.source
+        for _, batch in _cut(rows, self._job.grid.batch_rows):
+            arrays = feed.read(batch)
+            read = feed.sums(arrays, batch, read)
+            made = self._job.runner(feed.packed(arrays))
+            for part in self._job.network.listed:
+                self._put_part(part, made, batch)
+        self._sink.finish(self._number, self._overflowed, read)
+
+    def _put_part(self, part: Part, made: Batch, rows: slice) -> None:
+        specs = [spec for spec in self._job.specs if spec.part == part.path]
+        lengths, padding = self._job.shape.lengths[rows], self._job.shape.padding
+        for state in dict.fromkeys(spec.state for spec in specs):
+            values = _to_front(_state(made, part, state), lengths, padding)
+            self._check(values, lengths, rows, part, state)
+            for spec in specs:
+                if spec.state == state:
+                    self._put(spec, values, lengths, rows, part)
+
+    def _put(self, spec: DatasetSpec, values: Array, lengths: npt.NDArray[np.int64], rows: slice, part: Part) -> None:
+        if spec.pooling is not None:
+            vectors = pool(spec.pooling, values, lengths, direction=part.direction)
+            self._sink.put(spec, rows.start, self._cast(vectors, spec), self._number)
+            return
+        some = np.flatnonzero(lengths)
+        flat = self._cast(values, spec).reshape(-1, spec.width)
+        places = self._job.shape.first_rows[rows][some]
+        self._sink.put_sequences(spec, places, flat, some * values.shape[1], lengths[some], self._number)
+
+    def _cast(self, values: Array, spec: DatasetSpec) -> Array:
+        cast, overflowed = to_dtype(values, spec.dtype)
+        self._overflowed += overflowed
+        return cast
+
+    def _check(self, values: Array, lengths: npt.NDArray[np.int64], rows: slice, part: Part, state: str) -> None:
+        if self._job.request.allow_nonfinite or np.isfinite(values).all():
+            return
+        row, step, unit = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
+        if self._job.shape.padding == "pre":
+            step += self._job.shape.steps - int(lengths[row])
+        raise BadInput(
+            f"{self._job.source.name}: layer '{part.path}' has a {state} state of {values[row].max()} in sequence "
+            f"{rows.start + row}, step {step}, unit {unit}; expected finite numbers. Mend the input or the weights, or "
+            "let it pass with allow_nonfinite=True (--allow-nonfinite)."
+        )
+
+
+def _state(made: Batch, part: Part, state: str) -> Array:
+    parts = DERIVED.get(state, (state,))
+    found = [made.of(part, name) for name in parts if name == "hidden" or part.weights.cell == "lstm"]
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=2)
+
+
+def _to_front(values: Array, lengths: npt.NDArray[np.int64], padding: str) -> Array:
+    """Bring the valid steps to the front, zero behind them: a new array [B, T, W]."""
+    steps = values.shape[1]
+    if padding == "pre":
+        places = np.arange(steps) + (steps - lengths)[:, np.newaxis]
+        values = np.take_along_axis(values, np.minimum(places, steps - 1)[:, :, np.newaxis], axis=1)
+    return np.where(valid_mask(lengths, steps)[:, :, np.newaxis], values, values.dtype.type(0))

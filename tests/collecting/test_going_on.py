@@ -1,0 +1,87 @@
+"""collect() into a file goes on where it was ended, like extract(), and refuses another job's work."""
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates.collecting import collect as collecting
+from rnnstates.collecting.running import Runner
+from rnnstates.errors import DoesNotMatch, Stopped
+from rnnstates.output.recorder import Pace
+
+from . import models
+from .models import FEATURES, LENGTHS, randomise
+
+ABOUT = {"command": "rnnstates", "started": None}
+
+
+class EndedError(Exception):
+    """What ends a run."""
+
+
+@pytest.fixture
+def small_windows(monkeypatch):
+    """Two sequences a window, each recorded at once."""
+    monkeypatch.setattr(collecting, "WINDOW_BYTES", 1)
+    monkeypatch.setattr(collecting, "PACE", Pace(0, 0))
+
+
+def run(model, inputs, path, **options):
+    return rnnstates.collect(model, inputs, LENGTHS, output=path, batch_size=2, provenance=ABOUT, **options)
+
+
+def ended_after(monkeypatch, batches, model, path, inputs=FEATURES):
+    """Run into an error; the first batch is that from which shapes are learnt."""
+    left = iter(range(batches + 1))
+    original = Runner.__call__
+
+    def counted(self, given):
+        if next(left, None) is None:
+            raise EndedError
+        return original(self, given)
+
+    with monkeypatch.context() as patched, pytest.raises(EndedError):
+        patched.setattr(Runner, "__call__", counted)
+        run(model, inputs, path)
+
+
+def test_the_same_call_goes_on_to_the_same_bytes(tmp_path, small_windows, monkeypatch):
+    model = randomise(models.convolutional())
+    run(model, FEATURES, tmp_path / "whole.h5").close()
+    ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
+    assert rnnstates.status(tmp_path / "out.h5")["windows"] == 2
+    run(model, FEATURES, tmp_path / "out.h5").close()
+    assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+@pytest.mark.parametrize("changed", ["weights", "lengths", "inputs"])
+def test_another_job_does_not_go_on_with_it(changed, tmp_path, small_windows, monkeypatch):
+    model = randomise(models.convolutional())
+    ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
+    inputs, lengths = FEATURES.copy(), LENGTHS.copy()
+    if changed == "weights":
+        model.get_layer("lstm").cell.bias.assign_add(np.ones(20))
+    elif changed == "lengths":
+        lengths[-1] += 1
+    else:
+        inputs[2, 5, 1] += 1
+    with pytest.raises(DoesNotMatch):
+        rnnstates.collect(model, inputs, lengths, output=tmp_path / "out.h5", batch_size=2, provenance=ABOUT)
+    rnnstates.collect(
+        model, inputs, lengths, output=tmp_path / "out.h5", batch_size=2, provenance=ABOUT, restart=True
+    ).close()
+
+
+def test_time_that_is_over_ends_a_run_that_can_go_on(tmp_path, small_windows):
+    model = randomise(models.convolutional())
+    with pytest.raises(Stopped, match="before one window of sequences was finished"):
+        run(model, FEATURES, tmp_path / "out.h5", max_runtime=0.001)
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_is_told_in_steps(tmp_path, small_windows):
+    told = []
+    run(
+        randomise(models.convolutional()), FEATURES, tmp_path / "out.h5", progress=lambda *steps: told.append(steps)
+    ).close()
+    assert told == [(11, 27), (20, 27), (27, 27)]
