@@ -69,8 +69,9 @@ def run(command, folder):
 
 
 def test_every_session_prints_what_readme_says(place):
-    commands = list(sessions())
-    assert len(commands) == 10
+    # Those of examples/ are run by tests/test_examples.py.
+    commands = [session for session in sessions() if not session[0].startswith("python examples/")]
+    assert len(commands) == 11
     for command, printed in commands:
         assert normal(run(command, place)) == normal(printed), command
 
@@ -79,13 +80,25 @@ def test_every_snippet_gives_what_readme_says(place, monkeypatch):
     run("rnnstates extract sample_data/parens.h5 states.h5 --weights sample_data/parens.keras --force", place)
     monkeypatch.chdir(place)
     snippets = of_kind("python")
-    assert len(snippets) == 4
+    assert len(snippets) == 7
+    check_snippets(snippets, "README.md")
+
+
+def check_snippets(snippets, where):
     for number, snippet in enumerate(snippets):
-        example = doctest.DocTestParser().get_doctest(snippet, {}, f"snippet {number}", "README.md", 0)
+        example = doctest.DocTestParser().get_doctest(snippet, {}, f"snippet {number}", where, 0)
         assert example.examples
         told = []
         doctest.DocTestRunner().run(example, out=told.append)
         assert not told, "".join(told)
+
+
+def test_every_snippet_of_docs_gives_what_is_said(place, monkeypatch):
+    monkeypatch.chdir(place)
+    snippets = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "models.md").read_text(), re.S | re.M)
+    assert len(snippets) == 6
+    # One page, read from the top.
+    check_snippets(["".join(snippets)], "docs/models.md")
 
 
 def test_a_wrong_line_of_readme_would_be_seen(place):

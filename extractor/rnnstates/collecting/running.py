@@ -1,7 +1,7 @@
 """One graph that runs a model over a batch and gives the states of its layers; traced once."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,13 +102,9 @@ class Runner:
     """
 
     def __init__(self, model: Any, layers: Sequence[Found], specs: Any) -> None:
-        self._model, self._layers = model, layers
+        self._model, self._layers, self._specs = model, layers, specs
         self.heard: list[Heard] = []
-        run, masks = self._run, self._masks_alone
-        if not model.run_eagerly:
-            run = tf.function(run, input_signature=[specs], autograph=False)
-            masks = tf.function(masks, input_signature=[specs], autograph=False)
-        self._states, self._only_masks = run, masks
+        self._graphs: dict[str, Any] = {}
 
     def __call__(self, inputs: Any) -> Batch:
         """Run a batch.
@@ -118,23 +114,34 @@ class Runner:
         BadWeights
             A layer computes something else than its cell step by step.
         """
-        states, masks, differences = self._told(self._states, inputs)
+        states, masks, differences = self._told(self._run, inputs)
         for one, difference, of_call in zip(self.heard, differences, states, strict=True):
             _check(one, float(difference), of_call)
         return Batch([[_array(values) for values in of_call] for of_call in states], self._masks(masks))
 
     def masks(self, inputs: Any) -> list[Array | None]:
         """Give the masks alone, without computing any state that they do not depend on."""
-        return self._masks(self._told(self._only_masks, inputs))
+        return self._masks(self._told(self._masks_alone, inputs))
 
-    def _told(self, graph: Any, inputs: Any) -> Any:
+    def _told(self, run: Callable[[Any], Any], inputs: Any) -> Any:
         try:
-            return graph(inputs)
+            return self._graph(run)(inputs)
         except (ValueError, TypeError, tf.errors.InvalidArgumentError) as reason:
             raise BadWeights(
                 f"model '{self._model.name}': does not run on these inputs: {first_sentence(reason)} "
                 "Give what model(inputs) takes: an array, or a list or dict of them."
             ) from reason
+
+    def _graph(self, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Trace a function once; a model that is to run eagerly does."""
+        if self._model.run_eagerly:
+            return run
+        if run.__name__ not in self._graphs:
+            graph = tf.function(run, input_signature=[self._specs], autograph=False)
+            # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+            self._graphs[run.__name__] = graph.get_concrete_function()
+        made: Callable[[Any], Any] = self._graphs[run.__name__]
+        return made
 
     def _masks(self, masks: list[Any]) -> list[Array | None]:
         return [

@@ -2,7 +2,8 @@
 
 ``hidden, cell = StateLSTM(64)(inputs, lengths=lengths)``. ``layers`` has the recurrent layers, ``pooling`` what makes
 one vector of a sequence, ``states`` what the recurrent ones return, ``masks`` and ``cells`` what both are made of.
-Importing it starts TensorFlow, on which Keras has to run.
+Importing it starts TensorFlow, on which Keras has to run. Imported before both it keeps their log lines away, so
+``keras`` can be had from here.
 """
 
 from .layers import StateGRU, StateLSTM, StateRNN
@@ -17,6 +18,7 @@ from .pooling import (
     LengthAwareStd,
     LengthAwareSum,
 )
+from .started import keras
 from .states import GRUStates, LSTMStates, RNNStates
 
 __all__ = [
@@ -35,4 +37,5 @@ __all__ = [
     "StateGRU",
     "StateLSTM",
     "StateRNN",
+    "keras",
 ]

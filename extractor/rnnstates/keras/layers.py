@@ -130,10 +130,11 @@ class StateLayer(keras.layers.Layer):
                 "mask": tf.TensorSpec([None, None], tf.bool),
                 "start": state(*(tf.TensorSpec([None, width], self._computing) for width in self._widths)),
             }
+            # Concrete: TensorFlow would warn of functions that are made often and called rarely.
             self._graphs[key] = tf.function(
                 lambda given: self._states(given, drop=drop),
                 input_signature=[{name: specs[name] for name in names}], autograph=False,
-            )  # fmt: skip
+            ).get_concrete_function()  # fmt: skip
         return self._graphs[key]
 
     def _states(self, given: Mapping[str, Any], *, drop: bool) -> Any:
