@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import BadWeights, OptionError
-from ..keras.layers import StateLayer
 from ..keras.started import keras
+from ..keras.state_layer import StateLayer
 from ..weights.canonical import Direction
 
 __all__ = ["Found", "StatesOf", "choose", "find_recurrent"]

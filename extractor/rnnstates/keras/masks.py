@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadLengths
-from ..network.differentiable.steps import valid_steps
+from ..network.differentiable.layout import valid_steps
 from .started import PACKAGE, keras, tf
 
 __all__ = ["StepsMask", "attach", "attached", "check_in_graph", "mask_of", "to_lengths"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import OptionError
-from ..network.differentiable.steps import cleared, valid_steps
+from ..network.differentiable.layout import valid_steps
 from ..weights.canonical import DIRECTIONS
 from .masks import attached, check_in_graph, to_lengths
 from .started import PACKAGE, keras, tf
@@ -235,7 +235,8 @@ LAYERS: dict[str, Callable[..., StatePooling]] = {
 
 def _total(values: Any, valid: Any) -> Any:
     """Sum the valid steps, float64 [B, W]."""
-    return tf.reduce_sum(tf.cast(cleared(tf, values, valid), tf.float64), axis=1)
+    # Not a product with zero, which would leave NaN.
+    return tf.reduce_sum(tf.where(valid[:, :, tf.newaxis], tf.cast(values, tf.float64), 0), axis=1)
 
 
 def _mean(values: Any, valid: Any, counts: Any) -> Any:

@@ -31,21 +31,22 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, factors
         ``lstm``, ``gru`` or ``simple_rnn``.
     parameters : NamedTuple
         What the cell's ``recur`` reads, as tensors of the states' dtype.
-    inputs : floating [B, T, I]
+    inputs : floating [S, R, I]
+        Time first.
     start : NamedTuple
-        The states before the first step, floating [B, W]; float32 where ``factors`` are narrower.
+        The states before the first step, floating [R, W]; float32 where ``factors`` are narrower.
     factors : DType
         Of the factors of products, ``bfloat16`` or ``float16`` say; the states' own for exact ones.
 
     Returns
     -------
     NamedTuple
-        The states floating [B, T, W], of the dtype of ``start``.
+        The states floating [S, R, W], of the dtype of ``start``.
     """
     dtype = start[0].dtype
     ops = TensorFlowOps(tf, None if factors == dtype else narrow_matmul(tf, factors))
     parameters = _rounded(tf, parameters, factors)
-    projected = _projected(tf, ops, parameters, tf.transpose(inputs, [1, 0, 2]), dtype)
+    projected = _projected(tf, ops, parameters, inputs, dtype)
     steps = tf.shape(projected)[0]
     waiting = tf.TensorArray(dtype, steps).unstack(projected)
     arrays = tuple(tf.TensorArray(dtype, steps, element_shape=state.shape) for state in start)
@@ -57,11 +58,11 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, factors
     *_, arrays = tf.while_loop(
         lambda step, *_: step < steps, body, (tf.constant(0), start, arrays), maximum_iterations=steps
     )
-    return type(start)(*(tf.transpose(array.stack(), [1, 0, 2]) for array in arrays))
+    return type(start)(*(array.stack() for array in arrays))
 
 
 def _projected(tf: Any, ops: TensorFlowOps, parameters: Any, inputs: Any, dtype: Any) -> Any:
-    """Multiply time-major inputs [T, B, I] with the kernel and add the bias: [T, B, G * H]."""
+    """Multiply inputs [S, R, I] with the kernel and add the bias: [S, R, G * H]."""
     steps, rows = tf.unstack(tf.shape(inputs)[:2])
     features, columns = parameters.kernel.shape
     product = ops.matmul(tf.reshape(inputs, [-1, features]), parameters.kernel)

@@ -1,12 +1,16 @@
 """All states of a layer inside a TensorFlow graph: steps brought in order, the cell run over them, and back."""
 
+import os
+from functools import partial
 from typing import Any
 
-from .fused import fused, is_fused
+from .fused import Fused, is_fused
+from .layout import gathered, lay_out, of_rows, spread
 from .looped import looped
-from .steps import cleared, count_steps, in_order, valid_steps
 
 __all__ = ["unrolled"]
+
+MOST_GROUPS = 8
 
 
 def unrolled(
@@ -50,27 +54,19 @@ def unrolled(
         The states floating [B, T, W], of the dtype of ``start``, each where its input stands; zero at steps that do
         not count. Differentiable in ``inputs``, ``start`` and every tensor of ``parameters``.
     """
-    valid = valid_steps(tf, lengths, mask, tf.shape(inputs)[1])
-    inputs = cleared(tf, inputs, valid)
-    counts = lengths if lengths is not None else None if valid is None else count_steps(tf, valid)
-    fuse = fuse and inputs.dtype == start[0].dtype and is_fused(cell, parameters, start[0].dtype)
-
-    def run(values: Any) -> Any:
-        if fuse:
-            return fused(tf, parameters, values, counts, start)
-        return looped(tf, cell, parameters, values, start, inputs.dtype)
-
-    def run_in_order(front: Any, back: Any) -> Any:
-        states = run(_turned(tf, front(inputs), counts, backward))
-        return type(start)(*(back(_turned(tf, values, counts, backward)) for values in states))
-
-    # Lengths leave every step where it is.
-    states = in_order(tf, None if lengths is not None else valid, run_in_order)
-    return type(start)(*(cleared(tf, values, valid) for values in states))
+    exact = inputs.dtype == start[0].dtype
+    fuse = fuse and exact and is_fused(cell, parameters, start[0].dtype)
+    layout = lay_out(
+        tf, tf.shape(inputs)[:2], lengths, mask, backward=backward, groups=_groups(tf) if fuse else 0
+    )  # fmt: skip
+    run = Fused(tf, parameters) if fuse else partial(looped, tf, cell, parameters, factors=inputs.dtype)
+    made = [
+        run(values, type(start)(*(of_rows(tf, state, rows) for state in start)))
+        for values, rows in zip(spread(tf, inputs, layout), layout.rows, strict=True)
+    ]
+    return type(start)(*(gathered(tf, parts, layout) for parts in zip(*made, strict=True)))
 
 
-def _turned(tf: Any, values: Any, counts: Any, backward: bool) -> Any:
-    """Reverse the valid part of each row [B, T, W]; does the same again on the way back."""
-    if not backward:
-        return values
-    return tf.reverse(values, [1]) if counts is None else tf.reverse_sequence(values, counts, seq_axis=1)
+def _groups(tf: Any) -> int:
+    """Give the number of groups that are run side by side: one a core, or one on a GPU (not verified)."""
+    return 1 if tf.config.list_physical_devices("GPU") else min(MOST_GROUPS, len(os.sched_getaffinity(0)))

@@ -1,0 +1,204 @@
+"""What the recurrent layers have in common: how they are called, run, described and told where to start.
+
+They hold Keras' own cells, so that ``get_weights`` is that of Keras' LSTM, GRU and SimpleRNN, and run them by
+``rnnstates.network.differentiable``. Called outside of any graph they run a graph of their own, which is traced once
+whatever the shapes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import OptionError
+from ..network.differentiable.unrolling import unrolled
+from .cells import CELLS, NOT_TAKEN, Settings
+from .masks import attach, attached, check_in_graph, mask_of, to_lengths
+from .started import keras, tf
+from .states import STATES, Ends, StatesTuple
+
+__all__ = ["StateLayer"]
+
+
+class StateLayer(keras.layers.Layer):
+    """What the three recurrent layers are; use one of them.
+
+    Parameters
+    ----------
+    units : int
+    go_backwards : bool
+        Read each sequence from its last valid step to its first. The states stand where their inputs stand.
+    fused : bool
+        Use TensorFlow's op over many steps where it computes the cell. False leaves all to one loop, which XLA can
+        compile (``compile(jit_compile=True)``) and which has gradients of any order.
+    settings : Settings
+    **options
+        Of Keras' cell and of every Keras layer.
+    """
+
+    _kind: str
+
+    def __init__(
+        self, units: int, *, go_backwards: bool, fused: bool, settings: Settings, cell: dict[str, Any], **options: Any
+    ) -> None:
+        cell |= {name: options.pop(name) for name in list(options) if name in CELLS[self._kind].options}
+        for name in NOT_TAKEN:
+            if options.pop(name, 0):
+                raise OptionError(f"{name}: {type(self).__name__} has none; use dropout, or Keras' own layer.")
+        # The cell's arrays are read as they are, and the inputs cast where they are used.
+        super().__init__(autocast=False, **options)
+        self.cell = CELLS[self._kind].keras_cell(units, dtype=self.dtype_policy, **cell)
+        self.units, self.go_backwards, self.fused, self._settings = units, go_backwards, fused, settings
+        self.supports_masking = True
+        # The op cannot be compiled by XLA. Keras' own LSTM is not either, unless told to be.
+        self.supports_jit = not fused
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        # Not an attribute that Keras would track.
+        self.__dict__["_graphs"] = {}
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs [B, T, I]."""
+        if input_shape[-1] is None:
+            raise OptionError(
+                f"layer '{self.name}': the inputs' last axis is unknown; expected [batch, steps, features]."
+            )
+        self.cell.build((input_shape[0], input_shape[-1]))
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: input_shape[-1]})
+
+    def __call__(
+        self, inputs: Any, lengths: Any = None, mask: Any = None, initial_state: Any = None, **options: Any
+    ) -> Any:
+        """Run the layer.
+
+        Parameters
+        ----------
+        inputs : floating [B, T, I]
+            Or the states of another such layer, whose hidden ones are read.
+        lengths : int [B] or None
+            Valid steps of each row; the rest is padding, whatever it contains.
+        mask : bool [B, T] or None
+            Which steps count, where there are no lengths; None for the mask that Keras hangs on the inputs
+            (``Masking``, ``Embedding(mask_zero=True)``). Without either every step counts.
+        initial_state : tuple or mapping or None
+            States [B, W] to start from: ``.last`` of another layer, Keras' list, or by name; zero if None.
+
+        Returns
+        -------
+        LSTMStates, GRUStates or RNNStates
+
+        Raises
+        ------
+        BadLengths
+            See ``to_lengths``.
+        OptionError
+            ``initial_state`` has other states than the cell.
+        """
+        inputs = inputs.hidden if isinstance(inputs, StatesTuple) else inputs
+        if not isinstance(inputs, keras.KerasTensor):
+            given, inputs = attached(inputs), tf.convert_to_tensor(inputs)
+            attach(inputs, given)
+        mask = attached(inputs) if mask is None and lengths is None else mask
+        lengths, start = to_lengths(lengths, inputs), self._start(initial_state)
+        mask = None if lengths is not None else mask
+        given = {"lengths": lengths, "mask": mask, "initial_state": start}
+        states = super().__call__(inputs, **{name: v for name, v in given.items() if v is not None}, **options)
+        steps = mask_of(inputs, lengths, mask)
+        for values in states if steps is not None else ():
+            attach(values, steps)
+        states.ends = Ends(lengths, mask, "backward" if self.go_backwards else "forward", start)
+        return states
+
+    def call(
+        self, inputs: Any, lengths: Any = None, mask: Any = None, initial_state: Any = None, training: bool = False
+    ) -> Any:
+        """Compute the states; see ``__call__``."""
+        given = {"lengths": lengths, "mask": mask, "start": initial_state}
+        given = {"inputs": tf.cast(inputs, self.compute_dtype), **given}
+        drop = bool(training) and self.cell.dropout > 0
+        if not tf.executing_eagerly():
+            return self._states(given, drop=drop)
+        there = {name: values for name, values in given.items() if values is not None}
+        made = self._graph(tuple(there), drop=drop)(there)
+        return STATES[self._kind](*(_shaped(values, inputs.shape) for values in made))
+
+    def _graph(self, names: tuple[str, ...], *, drop: bool) -> Any:
+        """Give the graph for these arguments, traced once whatever the shapes."""
+        key = names, drop
+        if key not in self._graphs:
+            state = CELLS[self._kind].state
+            specs = {
+                "inputs": tf.TensorSpec([None, None, self.input_spec.axes[-1]], self.compute_dtype),
+                "lengths": tf.TensorSpec([None], tf.int32),
+                "mask": tf.TensorSpec([None, None], tf.bool),
+                "start": state(*(tf.TensorSpec([None, width], self._computing) for width in self._widths)),
+            }
+            # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+            self._graphs[key] = tf.function(
+                lambda given: self._states(given, drop=drop),
+                input_signature=[{name: specs[name] for name in names}], autograph=False,
+            ).get_concrete_function()  # fmt: skip
+        return self._graphs[key]
+
+    def _states(self, given: Mapping[str, Any], *, drop: bool) -> Any:
+        kind, inputs, lengths, start = CELLS[self._kind], given["inputs"], given.get("lengths"), given.get("start")
+        if lengths is not None:
+            check_in_graph(lengths, tf.shape(inputs)[1])
+        if drop:
+            inputs = inputs * self.cell.get_dropout_mask(inputs[:, 0])[:, tf.newaxis]
+            self.cell.reset_dropout_mask()
+        rows = tf.shape(inputs)[0]
+        start = start or [tf.zeros([rows, width], self._computing) for width in self._widths]
+        states = tf.autograph.experimental.do_not_convert(unrolled)(
+            tf, self._kind, kind.parameters(self.cell, self._settings, self._computing), inputs,
+            kind.state(*(tf.cast(values, self._computing) for values in start)),
+            lengths=lengths, mask=given.get("mask"), backward=self.go_backwards, fuse=self.fused,
+        )  # fmt: skip
+        made = (_shaped(tf.cast(values, self.compute_dtype), inputs.shape) for values in states)
+        return STATES[self._kind](*made)
+
+    def compute_output_spec(self, inputs: Any, **_others: Any) -> Any:
+        """Give the shapes of the states."""
+        return STATES[self._kind](*(
+            keras.KerasTensor((*inputs.shape[:2], width), dtype=self.compute_dtype) for width in self._widths
+        ))  # fmt: skip
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Leave it to ``__call__``, which knows the lengths too."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Give all that was told, in JSON types."""
+        cell = {name: value for name, value in self.cell.get_config().items() if name in CELLS[self._kind].options}
+        own = {"units": self.units, "go_backwards": self.go_backwards, "fused": self.fused}
+        return {**super().get_config(), **cell, **own}
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        """The last axis of each state."""
+        width = getattr(self.cell, "width", self.units)
+        return tuple(width if name == "hidden" else self.units for name in CELLS[self._kind].state._fields)
+
+    @property
+    def _computing(self) -> str:
+        """What states are computed in: narrow dtypes are for the factors of products."""
+        return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def _start(self, given: Any) -> Any:
+        if given is None:
+            return None
+        state = CELLS[self._kind].state
+        if isinstance(given, Mapping):
+            given = given if set(given) == set(state._fields) else list(given)
+            given = [given[name] for name in state._fields] if isinstance(given, Mapping) else given
+        listed = list(given) if isinstance(given, list | tuple) else [given]
+        if len(listed) != len(state._fields) or any(isinstance(values, str) for values in listed):
+            named = ", ".join(map(str, given)) if isinstance(given, list) and isinstance(given[0], str) else len(listed)
+            raise OptionError(
+                f"initial_state of layer '{self.name}': has {named}; expected {' and '.join(state._fields)}, each "
+                "[batch, width]."
+            )
+        return state(*(values if isinstance(values, keras.KerasTensor) else tf.cast(values, self._computing)
+                       for values in listed))  # fmt: skip
+
+
+def _shaped(values: Any, inputs: Any) -> Any:
+    """Tell the static shape of states: that of the inputs but for the last axis."""
+    values.set_shape([*inputs[:2], values.shape[-1]])
+    return values
