@@ -20,7 +20,7 @@ class LSTMCell(keras.layers.LSTMCell):
 
     def __init__(self, units: int, *, peepholes: bool = False, projection: int | None = None, **options: Any) -> None:
         super().__init__(units, **options)
-        self.has_peepholes, self.width = peepholes, projection or units
+        self.has_peepholes, self.has_projection, self.width = peepholes, projection is not None, projection or units
         self.peepholes = self.projection = None
 
     def add_weight(self, shape: Any = None, *, name: str | None = None, **options: Any) -> Any:
@@ -31,11 +31,15 @@ class LSTMCell(keras.layers.LSTMCell):
     def build(self, input_shape: Any) -> None:
         """Make the weights."""
         super().build(input_shape)
-        start = {"initializer": self.kernel_initializer, "regularizer": self.kernel_regularizer}
         if self.has_peepholes:
-            self.peepholes = self.add_weight((3, self.units), name="peepholes", **start)
-        if self.width != self.units:
-            self.projection = self.add_weight((self.units, self.width), name="projection", **start)
+            self.peepholes = self._add((3, self.units), "peepholes")
+        if self.has_projection:
+            self.projection = self._add((self.units, self.width), "projection")
+
+    def _add(self, shape: tuple[int, int], name: str) -> Any:
+        # An initialiser that is asked again gives the same numbers again.
+        initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))
+        return self.add_weight(shape, name=name, initializer=initializer, regularizer=self.kernel_regularizer)
 
 
 class Settings(NamedTuple):

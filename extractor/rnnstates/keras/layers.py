@@ -1,5 +1,7 @@
 """Recurrent layers that give every state of every step."""
 
+import math
+import numbers as numbers_of
 from typing import Any
 
 from ..errors import OptionError
@@ -60,10 +62,14 @@ class StateLSTM(StateLayer):
         fused: bool = True,
         **options: Any,
     ) -> None:
-        settings = Settings(forget_bias, cell_clip, projection_clip)
-        _check(units=units, projection=projection, **settings._asdict())
+        _check(units=units, projection=projection, forget_bias=forget_bias, cell_clip=cell_clip,
+               projection_clip=projection_clip)  # fmt: skip
+        # As JSON knows them, not NumPy's.
+        clips = (None if clip is None else float(clip) for clip in (cell_clip, projection_clip))
+        settings = Settings(float(forget_bias), *clips)
+        projection = None if projection is None else int(projection)
         super().__init__(
-            units, go_backwards=go_backwards, fused=fused, settings=settings,
+            int(units), go_backwards=go_backwards, fused=fused, settings=settings,
             cell={"peepholes": peepholes, "projection": projection}, **options,
         )  # fmt: skip
         self._own = {"peepholes": peepholes, "projection": projection, **settings._asdict()}
@@ -97,13 +103,17 @@ def _plain(layer: Any, units: int, go_backwards: bool, options: dict[str, Any]) 
     """Initialise a layer whose cell has nothing beside Keras' own."""
     _check(units=units)
     options.pop("fused", None)
-    StateLayer.__init__(layer, units, go_backwards=go_backwards, fused=False, settings=Settings(), cell={}, **options)
+    StateLayer.__init__(
+        layer, int(units), go_backwards=go_backwards, fused=False, settings=Settings(), cell={}, **options
+    )
 
 
 def _check(**numbers: Any) -> None:
     for name, value in numbers.items():
-        if name == "forget_bias" or (value is None and name != "units"):
+        if value is None and name != "units":
             continue
         whole = name in ("units", "projection")
-        if not isinstance(value, int if whole else int | float) or value <= 0:
-            raise OptionError(f"{name} {value!r}: expected a positive {'whole ' if whole else ''}number.")
+        is_number = isinstance(value, numbers_of.Integral if whole else numbers_of.Real) and not isinstance(value, bool)
+        if not (is_number and math.isfinite(value) and (value > 0 or name == "forget_bias")):
+            kind = "finite" if name == "forget_bias" else "positive whole" if whole else "positive"
+            raise OptionError(f"{name} {value!r}: expected a {kind} number.")

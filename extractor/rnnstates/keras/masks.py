@@ -8,7 +8,7 @@ from ..errors import BadLengths
 from ..network.differentiable.layout import valid_steps
 from .started import PACKAGE, keras, tf
 
-__all__ = ["StepsMask", "attach", "attached", "check_in_graph", "mask_of", "to_lengths"]
+__all__ = ["StepsMask", "attach", "attached", "checked_in_graph", "mask_of", "to_lengths", "to_mask"]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -40,7 +40,7 @@ def attach(values: Any, mask: Any) -> None:
 
 
 def to_lengths(lengths: Any, inputs: Any) -> Any:
-    """Take lengths as an int32 tensor [B], or a symbolic one.
+    """Take lengths as a tensor [B], or a symbolic one.
 
     Raises
     ------
@@ -57,19 +57,43 @@ def to_lengths(lengths: Any, inputs: Any) -> Any:
         raise BadLengths(f"lengths: have dtype {dtype}; expected whole numbers, one for each sequence.")
     if len(lengths.shape) != 1:
         raise BadLengths(f"lengths: have shape {tuple(lengths.shape)}; expected one for each sequence, (batch,).")
-    if isinstance(lengths, keras.KerasTensor):
+    if isinstance(lengths, keras.KerasTensor) or not tf.executing_eagerly():
         return lengths
-    if tf.executing_eagerly():
-        _check(np.asarray(lengths), tuple(inputs.shape))
+    _check(np.asarray(lengths), tuple(inputs.shape))
     return tf.cast(lengths, tf.int32)
 
 
-def check_in_graph(lengths: Any, steps: Any) -> None:
-    """Have the graph refuse lengths below 0 or above T as it runs."""
-    if not tf.executing_eagerly():
-        told = "rnnstates: a length is below 0 or above the steps of the inputs."
-        tf.debugging.assert_non_negative(lengths, message=told)
-        tf.debugging.assert_less_equal(lengths, tf.cast(steps, tf.int32), message=told)
+def to_mask(mask: Any, inputs: Any) -> Any:
+    """Take a mask as a bool tensor [B, T], or a symbolic one.
+
+    Raises
+    ------
+    BadLengths
+        It has another shape than the inputs; in a graph ``InvalidArgumentError`` is raised as it runs.
+    """
+    if mask is None or isinstance(mask, keras.KerasTensor):
+        return mask
+    mask = tf.cast(tf.convert_to_tensor(mask), tf.bool)
+    if not mask.shape.is_compatible_with(inputs.shape[:2]):
+        raise BadLengths(
+            f"mask: has shape {tuple(mask.shape)}; expected that of the inputs' steps, {tuple(inputs.shape[:2])}."
+        )
+    return mask
+
+
+def checked_in_graph(inputs: Any, lengths: Any, mask: Any) -> tuple[Any, Any]:
+    """Have a graph refuse lengths and masks that do not fit the inputs as it runs; gives int32 and bool tensors."""
+    shape = tf.shape(inputs)
+    if lengths is not None:
+        wide, told = tf.cast(lengths, tf.int64), "rnnstates: a length is below 0 or above the steps of the inputs."
+        tf.debugging.assert_equal(tf.shape(lengths)[0], shape[0], "rnnstates: there has to be a length a sequence.")
+        tf.debugging.assert_non_negative(wide, message=told)
+        tf.debugging.assert_less_equal(wide, tf.cast(shape[1], tf.int64), message=told)
+        lengths = tf.cast(lengths, tf.int32)
+    if mask is not None:
+        tf.debugging.assert_equal(tf.shape(mask), shape[:2], "rnnstates: a mask has another shape than the inputs.")
+        mask = tf.cast(mask, tf.bool)
+    return lengths, mask
 
 
 def _check(lengths: Any, shape: tuple[int, ...]) -> None:

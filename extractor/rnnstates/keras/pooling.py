@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import OptionError
 from ..network.differentiable.layout import valid_steps
 from ..weights.canonical import DIRECTIONS
-from .masks import attached, check_in_graph, to_lengths
+from .masks import attached, checked_in_graph, to_lengths, to_mask
 from .started import PACKAGE, keras, tf
 from .states import StatesTuple, chosen
 
@@ -43,7 +43,7 @@ class StatePooling(keras.layers.Layer):
 
     def __init__(self, *, state: str = "hidden", empty: float | str = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        if float(empty) != 0 and not math.isnan(float(empty)):
+        if not _is_empty_value(empty):
             raise OptionError(f"empty={empty!r}: expected 0 or NaN.")
         self.state, self.empty, self.supports_masking = state, float(empty), True
 
@@ -70,30 +70,37 @@ class StatePooling(keras.layers.Layer):
         if isinstance(inputs, StatesTuple):
             self._check_direction(inputs)
             mask = attached(inputs.hidden) if mask is None else mask
+            if inputs.ends is None and lengths is None and mask is None:
+                raise ValueError(
+                    "these states have been through a model's output or a tf.function, so where each sequence ends is "
+                    "not known here; give lengths= (or mask=)."
+                )
             inputs = chosen(inputs, self.state)
         elif not isinstance(inputs, keras.KerasTensor):
             mask = attached(inputs) if mask is None else mask
             inputs = tf.convert_to_tensor(inputs)
         mask = attached(inputs) if mask is None and lengths is None else mask
         lengths = to_lengths(lengths, inputs)
-        given = {"lengths": lengths, "mask": None if lengths is not None else mask, **options}
+        mask = None if lengths is not None else to_mask(mask, inputs)
+        given = {"lengths": lengths, "mask": mask, **options}
         return super().__call__(inputs, **{name: value for name, value in given.items() if value is not None})
 
     def call(self, inputs: Any, lengths: Any = None, mask: Any = None) -> Any:
         """Pool; see ``__call__``."""
         valid = self._valid(inputs, lengths, mask)
         counts = tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
+        # Not a product with zero, which would leave NaN, also in the gradient.
+        inputs = tf.where(valid[:, :, tf.newaxis], inputs, tf.zeros([], inputs.dtype))
         pooled = tf.cast(self._pool(inputs, valid, counts), inputs.dtype)
         return tf.where(counts[:, tf.newaxis] > 0, pooled, tf.constant(self.empty, inputs.dtype))
 
     def _valid(self, inputs: Any, lengths: Any, mask: Any) -> Any:
-        if lengths is not None:
-            check_in_graph(lengths, tf.shape(inputs)[1])
+        lengths, mask = checked_in_graph(inputs, lengths, mask)
         valid = valid_steps(tf, lengths, mask, tf.shape(inputs)[1])
         return tf.ones(tf.shape(inputs)[:2], tf.bool) if valid is None else valid
 
     def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
-        """Map values [B, T, W], bool [B, T] and int32 [B] to [B, W]; rows without a step give anything finite."""
+        """Map values [B, T, W], zero where not valid, bool [B, T] and int32 [B] to [B, W]; empty rows give anything."""
         raise NotImplementedError
 
     def _check_direction(self, states: Any) -> None:
@@ -117,7 +124,7 @@ class LengthAwareSum(StatePooling):
     """The sum over the valid steps."""
 
     def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
-        return _total(values, valid)
+        return _total(values)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -133,8 +140,8 @@ class LengthAwareMean(StatePooling):
     TensorShape([2, 64])
     """
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
-        return _mean(values, valid, counts)
+    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+        return _mean(values, counts)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -142,8 +149,8 @@ class LengthAwareStd(StatePooling):
     """The population standard deviation over the valid steps; its gradient is zero where it is zero."""
 
     def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
-        away = tf.cast(values, tf.float64) - _mean(values, valid, counts)[:, tf.newaxis]
-        variance = _mean(away * away, valid, counts)
+        away = tf.cast(values, tf.float64) - _mean(values, counts)[:, tf.newaxis]
+        variance = _mean(tf.where(valid[:, :, tf.newaxis], away * away, 0), counts)
         some = variance > 0
         return tf.where(some, tf.sqrt(tf.where(some, variance, 1)), 0)
 
@@ -233,18 +240,29 @@ LAYERS: dict[str, Callable[..., StatePooling]] = {
 }
 
 
-def _total(values: Any, valid: Any) -> Any:
-    """Sum the valid steps, float64 [B, W]."""
-    # Not a product with zero, which would leave NaN.
-    return tf.reduce_sum(tf.where(valid[:, :, tf.newaxis], tf.cast(values, tf.float64), 0), axis=1)
+def _is_empty_value(empty: Any) -> bool:
+    try:
+        return float(empty) == 0 or math.isnan(float(empty))
+    except (TypeError, ValueError):
+        return False
 
 
-def _mean(values: Any, valid: Any, counts: Any) -> Any:
-    return _total(values, valid) / tf.cast(tf.maximum(counts, 1), tf.float64)[:, tf.newaxis]
+def _total(values: Any) -> Any:
+    """Sum the valid steps, float64 [B, W]; the others are zero."""
+    return tf.reduce_sum(tf.cast(values, tf.float64), axis=1)
+
+
+def _mean(values: Any, counts: Any) -> Any:
+    return _total(values) / tf.cast(tf.maximum(counts, 1), tf.float64)[:, tf.newaxis]
 
 
 def _end(values: Any, valid: Any, *, last: bool) -> Any:
-    """Take the last valid step of each row, or the first."""
-    seen = tf.cast(valid, tf.int32)
-    places = tf.shape(seen)[1] - 1 - tf.argmax(seen[:, ::-1], axis=1, output_type=tf.int32)
-    return tf.gather(values, places if last else tf.argmax(seen, axis=1, output_type=tf.int32), batch_dims=1)
+    """Take the last valid step of each row, or the first; of no steps at all zero."""
+
+    def take() -> Any:
+        seen = tf.cast(valid, tf.int32)
+        places = tf.shape(seen)[1] - 1 - tf.argmax(seen[:, ::-1], axis=1, output_type=tf.int32)
+        return tf.gather(values, places if last else tf.argmax(seen, axis=1, output_type=tf.int32), batch_dims=1)
+
+    shape = tf.shape(values)
+    return tf.cond(shape[1] > 0, take, lambda: tf.zeros([shape[0], values.shape[-1]], values.dtype))

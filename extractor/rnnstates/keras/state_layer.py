@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import OptionError
 from ..network.differentiable.unrolling import unrolled
 from .cells import CELLS, NOT_TAKEN, Settings
-from .masks import attach, attached, check_in_graph, mask_of, to_lengths
+from .masks import attach, attached, checked_in_graph, mask_of, to_lengths, to_mask
 from .started import keras, tf
 from .states import STATES, Ends, StatesTuple
 
@@ -96,8 +96,8 @@ class StateLayer(keras.layers.Layer):
             given, inputs = attached(inputs), tf.convert_to_tensor(inputs)
             attach(inputs, given)
         mask = attached(inputs) if mask is None and lengths is None else mask
-        lengths, start = to_lengths(lengths, inputs), self._start(initial_state)
-        mask = None if lengths is not None else mask
+        lengths, start = to_lengths(lengths, inputs), self._start(initial_state, inputs)
+        mask = None if lengths is not None else to_mask(mask, inputs)
         given = {"lengths": lengths, "mask": mask, "initial_state": start}
         states = super().__call__(inputs, **{name: v for name, v in given.items() if v is not None}, **options)
         steps = mask_of(inputs, lengths, mask)
@@ -138,18 +138,19 @@ class StateLayer(keras.layers.Layer):
         return self._graphs[key]
 
     def _states(self, given: Mapping[str, Any], *, drop: bool) -> Any:
-        kind, inputs, lengths, start = CELLS[self._kind], given["inputs"], given.get("lengths"), given.get("start")
-        if lengths is not None:
-            check_in_graph(lengths, tf.shape(inputs)[1])
+        kind, inputs, start = CELLS[self._kind], given["inputs"], given.get("start")
+        lengths, mask = checked_in_graph(inputs, given.get("lengths"), given.get("mask"))
         if drop:
             inputs = inputs * self.cell.get_dropout_mask(inputs[:, 0])[:, tf.newaxis]
             self.cell.reset_dropout_mask()
         rows = tf.shape(inputs)[0]
+        for values in start or ():
+            tf.debugging.assert_equal(tf.shape(values)[0], rows, "rnnstates: initial_state has other rows than inputs.")
         start = start or [tf.zeros([rows, width], self._computing) for width in self._widths]
         states = tf.autograph.experimental.do_not_convert(unrolled)(
             tf, self._kind, kind.parameters(self.cell, self._settings, self._computing), inputs,
             kind.state(*(tf.cast(values, self._computing) for values in start)),
-            lengths=lengths, mask=given.get("mask"), backward=self.go_backwards, fuse=self.fused,
+            lengths=lengths, mask=mask, backward=self.go_backwards, fuse=self.fused,
         )  # fmt: skip
         made = (_shaped(tf.cast(values, self.compute_dtype), inputs.shape) for values in states)
         return STATES[self._kind](*made)
@@ -180,22 +181,34 @@ class StateLayer(keras.layers.Layer):
         """What states are computed in: narrow dtypes are for the factors of products."""
         return "float64" if self.compute_dtype == "float64" else "float32"
 
-    def _start(self, given: Any) -> Any:
+    def _start(self, given: Any, inputs: Any) -> Any:
+        """Take initial states by name or in their order; refuse those of other number or shape."""
         if given is None:
             return None
         state = CELLS[self._kind].state
-        if isinstance(given, Mapping):
-            given = given if set(given) == set(state._fields) else list(given)
-            given = [given[name] for name in state._fields] if isinstance(given, Mapping) else given
-        listed = list(given) if isinstance(given, list | tuple) else [given]
-        if len(listed) != len(state._fields) or any(isinstance(values, str) for values in listed):
-            named = ", ".join(map(str, given)) if isinstance(given, list) and isinstance(given[0], str) else len(listed)
-            raise OptionError(
-                f"initial_state of layer '{self.name}': has {named}; expected {' and '.join(state._fields)}, each "
-                "[batch, width]."
-            )
-        return state(*(values if isinstance(values, keras.KerasTensor) else tf.cast(values, self._computing)
-                       for values in listed))  # fmt: skip
+        names = list(given) if isinstance(given, Mapping) else None
+        listed = list(given.values() if isinstance(given, Mapping) else given) if _holds(given) else [given]
+        if len(listed) != len(state._fields) or (names is not None and set(names) != set(state._fields)):
+            told = ", ".join(map(str, names)) if names else len(listed)
+            raise OptionError(self._expected(f"has {told}", " and ".join(state._fields)))
+        start = state(**dict(zip(names, listed, strict=True))) if names is not None else state(*listed)
+        start = state(*(self._converted(values) for values in start))
+        for name, values, width in zip(state._fields, start, self._widths, strict=True):
+            expected = tf.TensorShape([inputs.shape[0], width])
+            if not tf.TensorShape(values.shape).is_compatible_with(expected):
+                found = f"{name} has shape {tuple(values.shape)}"
+                raise OptionError(self._expected(found, f"{tuple(expected)} for '{name}'"))
+        return start
+
+    def _converted(self, values: Any) -> Any:
+        return values if isinstance(values, keras.KerasTensor) else tf.cast(values, self._computing)
+
+    def _expected(self, found: str, wanted: str) -> str:
+        return f"initial_state of layer '{self.name}': {found}; expected {wanted}, each [batch, width]."
+
+
+def _holds(given: Any) -> bool:
+    return isinstance(given, list | tuple | Mapping)
 
 
 def _shaped(values: Any, inputs: Any) -> Any:

@@ -7,6 +7,7 @@ from ..network.cells.gru import GRUState
 from ..network.cells.lstm import LSTMState
 from ..network.cells.simple_rnn import RNNState
 from ..weights.canonical import Direction
+from .masks import attach, attached
 from .started import keras
 
 __all__ = ["STATES", "Ends", "GRUStates", "LSTMStates", "RNNStates", "StatesTuple", "chosen"]
@@ -121,4 +122,9 @@ def chosen(states: Any, name: str) -> Any:
     if name != "state":
         raise ValueError(f"state='{name}': the layer gives {', '.join(states._fields)} and state (both).")
     parts = [getattr(states, part) for part in ("cell", "hidden") if part in states._fields]
-    return parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=-1)
+    if len(parts) == 1:
+        return parts[0]
+    joined = keras.ops.concatenate(parts, axis=-1)
+    if attached(parts[0]) is not None:
+        attach(joined, attached(parts[0]))
+    return joined

@@ -1,9 +1,11 @@
-"""Plain LSTMs in TensorFlow's own op over many steps, ``BlockLSTM``, with a gradient of our own.
+"""Plain LSTMs with a gradient of our own, faster than the one that TensorFlow would make of a loop.
 
-The op's first version adds no forget bias and clips nothing only when it is told so; its gate columns stand in the
-order i, c, f, o. Its registered gradient is right (that of ``BlockLSTMV2`` is not, TensorFlow 2.21), but multiplies for
-the weights step by step. Here the loop backwards computes only what waits for the step after it: the gates, by the op
-that TensorFlow has for one step back, and one product. Those for weights and inputs are made once, over all steps.
+Few units run in TensorFlow's op over many steps, ``BlockLSTM``; of many units the products take longest, and those are
+faster in a loop of TensorFlow's ordinary ones. The op's first version adds no forget bias and clips nothing only when
+it is told so; its gate columns stand in the order i, c, f, o. Its registered gradient is right (that of
+``BlockLSTMV2`` is not, TensorFlow 2.21), but multiplies for the weights step by step. Here the loop backwards computes
+only what waits for the step after it: the gates, by the op that TensorFlow has for one step back, and one product.
+Those for weights and inputs are made once, over all steps.
 
 In ``z``, what goes into the gates, R being the recurrent kernel::
 
@@ -15,11 +17,16 @@ In ``z``, what goes into the gates, R being the recurrent kernel::
 A clip is not in the op that goes back, so that a clipped LSTM is left to the loop over its equations.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..cells.lstm import LSTMParameters, LSTMState
+from .looped import stacked
 
-__all__ = ["Fused", "is_fused"]
+__all__ = ["Fused", "is_fused", "is_one_op"]
+
+# Measured (``benchmarks/layers.py``): from about here on a loop of ordinary products is faster than the op.
+MOST_UNITS_OF_THE_OP = 96
 
 
 def is_fused(cell: str, parameters: Any, dtype: Any) -> bool:
@@ -29,6 +36,23 @@ def is_fused(cell: str, parameters: Any, dtype: Any) -> bool:
     functions = (parameters.activation, parameters.output_activation, parameters.recurrent_activation)
     clips = (parameters.cell_clip, parameters.preactivation_clip)
     return clips == (None, None) and not parameters.coupled and functions == ("tanh", "tanh", "sigmoid")
+
+
+def is_one_op(parameters: LSTMParameters) -> bool:
+    """Tell whether the op over many steps is the faster way forward."""
+    return int(parameters.recurrent_kernel.shape[0]) <= MOST_UNITS_OF_THE_OP
+
+
+# What the op that goes back reads beside the states: gates, candidate, and the squashed cell state.
+GATES = ("i", "f", "o", "ci", "co")
+
+
+class _Made(NamedTuple):
+    """The states of all steps [S, R, H], and ``gates(step)``: i, f, o, ci and co by name, [R, H]."""
+
+    hidden: Any
+    cell: Any
+    gates: Callable[[Any], dict[str, Any]]
 
 
 class _Weights(NamedTuple):
@@ -61,21 +85,68 @@ class Fused:
             self._reordered(w), self._reordered(parameters.bias), *(peepholes if self._peepholes else (none,) * 3)
         )
 
+        self._forward = self._one_op if is_one_op(parameters) else self._loop
+
     def __call__(self, inputs: Any, start: LSTMState) -> LSTMState:
         """Run all steps: float32 [S, R, I] and [R, H] to [S, R, H]."""
 
         @self._tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(inputs: Any, hidden: Any, cell: Any, *weights: Any) -> Any:
             given = _Weights(*weights)
-            made = self._tf.raw_ops.BlockLSTM(
-                seq_len_max=self._tf.shape(inputs, self._tf.int64)[0], x=inputs, cs_prev=cell, h_prev=hidden,
-                forget_bias=0.0, cell_clip=-1.0, use_peephole=self._peepholes, **given._asdict(),
-            )  # fmt: skip
-            return (made.h, made.cs), lambda g_hidden, g_cell: self._gradient(
-                given, made, (inputs, hidden, cell), (g_hidden, g_cell)
+            made = self._forward(given, inputs, hidden, cell)
+
+            @self._tf.custom_gradient  # type: ignore[untyped-decorator]
+            def back(g_hidden: Any, g_cell: Any, *_given: Any) -> Any:
+                return self._gradient(given, made, (inputs, hidden, cell), (g_hidden, g_cell)), _refuse
+
+            # All that a gradient of the gradient could go through is an argument, so that it is refused.
+            return (made.hidden, made.cell), lambda *upstream: back(
+                *upstream, inputs, hidden, cell, made.hidden, made.cell, *weights
             )
 
         return LSTMState(*run(inputs, *start, *self._weights))
+
+    def _one_op(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Made:
+        made = self._tf.raw_ops.BlockLSTM(
+            seq_len_max=self._tf.shape(inputs, self._tf.int64)[0], x=inputs, cs_prev=cell, h_prev=hidden,
+            forget_bias=0.0, cell_clip=-1.0, use_peephole=self._peepholes, **weights._asdict(),
+        )  # fmt: skip
+        return _Made(made.h, made.cs, lambda step: {name: getattr(made, name)[step] for name in GATES})
+
+    def _loop(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Made:
+        tf, steps = self._tf, self._tf.shape(inputs)[0]
+        names = ("h", "cs", *GATES)
+        kept = tuple(tf.TensorArray(tf.float32, steps, clear_after_read=False, element_shape=[None, hidden.shape[-1]])
+                     for _ in names)  # fmt: skip
+
+        def body(step: Any, hidden: Any, cell: Any, kept: Any) -> Any:
+            z = tf.nn.bias_add(tf.matmul(tf.concat([inputs[step], hidden], axis=1), weights.w), weights.b)
+            hidden, cell, *gates = self._step(weights, z, cell)
+            written = zip(kept, (hidden, cell, *gates), strict=True)
+            return step + 1, hidden, cell, tuple(array.write(step, values) for array, values in written)
+
+        *_, kept = tf.while_loop(
+            lambda step, *_: step < steps, body, (tf.constant(0), hidden, cell, kept), maximum_iterations=steps
+        )
+        arrays = dict(zip(names, kept, strict=True))
+        # The gates are read one by one, never put together.
+        return _Made(
+            stacked(tf, arrays["h"], hidden),
+            stacked(tf, arrays["cs"], cell),
+            lambda step: {name: arrays[name].read(step) for name in GATES},
+        )
+
+    def _step(self, weights: _Weights, z: Any, cell: Any) -> tuple[Any, ...]:
+        """Finish a step; gives the states, and the gates in the order of ``GATES``."""
+        tf = self._tf
+        z_input, z_candidate, z_forget, z_output = tf.split(z, 4, axis=1)
+        if self._peepholes:
+            z_input, z_forget = z_input + weights.wci * cell, z_forget + weights.wcf * cell
+        input_gate, forget_gate, candidate = tf.sigmoid(z_input), tf.sigmoid(z_forget), tf.tanh(z_candidate)
+        cell = forget_gate * cell + input_gate * candidate
+        output_gate = tf.sigmoid(z_output + weights.wco * cell if self._peepholes else z_output)
+        squashed = tf.tanh(cell)
+        return output_gate * squashed, cell, input_gate, forget_gate, output_gate, candidate, squashed
 
     def _reordered(self, values: Any) -> Any:
         input_gate, forget_gate, candidate, output_gate = self._tf.split(values, 4, axis=-1)
@@ -84,14 +155,14 @@ class Fused:
     def _gradient(self, weights: _Weights, made: Any, given: tuple[Any, ...], upstream: tuple[Any, ...]) -> Any:
         """Give the gradients of everything that ``run`` takes."""
         tf, (inputs, hidden, cell) = self._tf, given
-        before = tf.concat([cell[tf.newaxis], made.cs[:-1]], axis=0)
+        before = tf.concat([cell[tf.newaxis], made.cell[:-1]], axis=0)
         g_z, g_hidden, g_cell = self._loop_back(weights, made, before, inputs, upstream)
         g_inputs = tf.matmul(_flat(tf, g_z), weights.w[: self._features], transpose_b=True)
-        g_recurrent = self._product(made.h[:-1], g_z[1:]) + self._product(hidden, g_z[0])
+        g_recurrent = self._product(made.hidden[:-1], g_z[1:]) + self._product(hidden, g_z[0])
         g_w = tf.concat([self._product(inputs, g_z), g_recurrent], axis=0)
         return (
             tf.reshape(g_inputs, tf.shape(inputs)), g_hidden, g_cell, g_w, tf.reduce_sum(g_z, axis=[0, 1]),
-            *self._peephole_gradients(weights, g_z, before, made.cs),
+            *self._peephole_gradients(weights, g_z, before, made.cell),
         )  # fmt: skip
 
     def _product(self, left: Any, right: Any) -> Any:
@@ -116,9 +187,9 @@ class Fused:
 
         def body(step: Any, g_hidden: Any, g_cell: Any, kept: Any) -> Any:
             back = tf.raw_ops.LSTMBlockCellGrad(
-                x=first, cs_prev=before[step], h_prev=made.h[step], i=made.i[step], cs=made.cs[step], f=made.f[step],
-                o=made.o[step], ci=made.ci[step], co=made.co[step], cs_grad=g_cell + upstream[1][step],
-                h_grad=g_hidden + upstream[0][step], use_peephole=self._peepholes, **weights._asdict(),
+                x=first, cs_prev=before[step], h_prev=made.hidden[step], cs=made.cell[step], **made.gates(step),
+                cs_grad=g_cell + upstream[1][step], h_grad=g_hidden + upstream[0][step],
+                use_peephole=self._peepholes, **weights._asdict(),
             )  # fmt: skip
             g_hidden = tf.matmul(back.dicfo, recurrent, transpose_b=True)
             return step - 1, g_hidden, back.cs_prev_grad, kept.write(step, back.dicfo)
@@ -128,7 +199,14 @@ class Fused:
         _, g_hidden, g_cell, kept = tf.while_loop(
             lambda step, *_: step >= 0, body, (steps - 1, none, none, kept), maximum_iterations=steps
         )
-        return kept.stack(), g_hidden, g_cell
+        return stacked(tf, kept, weights.b[tf.newaxis] * none[:, :1]), g_hidden, g_cell
+
+
+def _refuse(*_upstream: Any) -> Any:
+    raise LookupError(
+        "rnnstates: this LSTM's gradient has no gradient of its own; make the layer with fused=False for gradients of "
+        "gradients."
+    )
 
 
 def _flat(tf: Any, values: Any) -> Any:

@@ -26,11 +26,14 @@ class Layout(NamedTuple):
         For each step of the batch the place in the groups, seen as rows one after the other; behind the last for none.
     rows : tuple of int32 [R]
         The sequences of each group; one that was added to make them even is any.
+    plain : bool
+        All sequences from end to end, in one group: nothing but time first.
     """
 
     groups: tuple[Any, ...]
     back: Any
     rows: tuple[Any, ...]
+    plain: bool = False
 
 
 def valid_steps(tf: Any, lengths: Any, mask: Any, steps: Any) -> Any:
@@ -40,7 +43,7 @@ def valid_steps(tf: Any, lengths: Any, mask: Any, steps: Any) -> Any:
     return None if mask is None else tf.cast(mask, tf.bool)
 
 
-def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, groups: int) -> Layout:
+def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, groups: int, even: bool = False) -> Layout:
     """Choose places.
 
     Parameters
@@ -54,62 +57,79 @@ def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, gro
     backward : bool
         Whether sequences are read from their last valid step on.
     groups : int
-        0 for all sequences in one group that is run to T, in their order, of any number: what XLA can compile.
+        0 for all sequences in one group that is run to T, in their order: what XLA can compile.
+    even : bool
+        Whether groups have to have even numbers of rows: of odd ones TensorFlow's op over many steps makes copies, and
+        complains of it in the log.
     """
+    if lengths is None and mask is None and not backward and not even and groups <= 1:
+        return Layout((None,), None, (None,), plain=True)
     read = _reading(tf, shape, lengths, mask, backward)
     order = tf.argsort(-read.counts, stable=True) if groups and read.ragged else tf.range(shape[0])
     slots = tf.argsort(order) if groups and read.ragged else order
-    taken = _take(tf, shape, read, order)
+    taken, cuts = _take(tf, shape, read, order), _cuts(shape[0], groups)
     made, bases, strides, offset = [], [], [], 0
-    for start, stop in _cuts(shape[0], groups):
-        part = taken[start:stop]
-        # An odd number of rows makes the op over many steps copy, and complain of it in the log.
-        part = tf.pad(part, [[0, (stop - start) % 2], [0, 0]], constant_values=shape[0] * shape[1]) if groups else part
-        if groups and read.ragged:
-            part = part[
-                :, : tf.minimum(shape[1], tf.maximum(1, tf.reduce_max(tf.gather(read.counts, order[start:stop]))))
-            ]
+    for start, stop in cuts:
+        longest = tf.reduce_max(tf.gather(read.counts, order[start:stop])) if groups and read.ragged else shape[1]
+        # At least one step, which is what products and loops expect.
+        part = taken[start:stop, : tf.minimum(shape[1], tf.maximum(longest, 1))]
+        part = tf.pad(part, [[0, (stop - start) % 2], [0, 0]], constant_values=shape[0] * shape[1]) if even else part
         made.append(tf.transpose(part))
-        width = tf.shape(part)[0]
         bases.append(offset + tf.range(stop - start))
-        strides.append(tf.fill([stop - start], width))
+        strides.append(tf.fill([stop - start], tf.shape(part)[0]))
         offset += tf.size(part)
     base, stride = (tf.gather(tf.concat(values, axis=0), slots)[:, tf.newaxis] for values in (bases, strides))
     back = base + read.ranks * stride
-    rows = [tf.pad(order[a:b], [[0, (b - a) % 2]]) if groups else order for a, b in _cuts(shape[0], groups)]
+    rows = [tf.pad(order[start:stop], [[0, (stop - start) % 2 if even else 0]]) for start, stop in cuts]
     return Layout(tuple(made), back if read.valid is None else tf.where(read.valid, back, offset), tuple(rows))
 
 
 def spread(tf: Any, values: Any, layout: Layout) -> list[Any]:
     """Bring a batch [B, T, W] to its groups, each [S, R, W]; zero where nothing stands."""
+    if layout.plain:
+        return [tf.transpose(values, [1, 0, 2])]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def there(values: Any) -> Any:
-        return _spread(tf, values, layout), lambda *upstream: gathered(tf, upstream, layout)
+    def there(values: Any, back: Any, *groups: Any) -> Any:
+        inside = _inside(tf, groups, back)
+        none = [None] * (1 + len(groups))
+        return _spread(tf, values, inside), lambda *upstream: (gathered(tf, upstream, inside), *none)
 
-    return list(there(values))
+    return list(there(values, layout.back, *layout.groups))
 
 
 def of_rows(tf: Any, values: Any, rows: Any) -> Any:
     """Give the values [B, W] of some sequences, [R, W]; its gradient is a plain tensor, not a sparse one."""
+    if rows is None:
+        return values
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def take(values: Any) -> Any:
-        return tf.gather(values, rows), lambda upstream: tf.math.unsorted_segment_sum(
-            upstream, rows, tf.shape(values)[0]
-        )
+    def take(values: Any, rows: Any) -> Any:
+        count, rows = tf.shape(values)[0], tf.identity(rows)
+        return tf.gather(values, rows), lambda upstream: (tf.math.unsorted_segment_sum(upstream, rows, count), None)
 
-    return take(values)
+    return take(values, rows)
 
 
 def gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
     """Bring groups, each [S, R, W], back to a batch [B, T, W]; zero at steps that do not count."""
+    if layout.plain:
+        return tf.transpose(parts[0], [1, 0, 2])
+
+    count = len(parts)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def back(*parts: Any) -> Any:
-        return _gathered(tf, parts, layout), lambda upstream: spread(tf, upstream, layout)
+    def back(*given: Any) -> Any:
+        inside = _inside(tf, given[count + 1 :], given[count])
+        none = [None] * (1 + len(inside.groups))
+        return _gathered(tf, given[:count], inside), lambda upstream: (*spread(tf, upstream, inside), *none)
 
-    return back(*parts)
+    return back(*parts, layout.back, *layout.groups)
+
+
+def _inside(tf: Any, groups: Sequence[Any], back: Any) -> Layout:
+    """Take places up into the graph that is being made: the gradient of a gradient can reach no other one."""
+    return Layout(tuple(tf.identity(places) for places in groups), tf.identity(back), ())
 
 
 def _spread(tf: Any, values: Any, layout: Layout) -> list[Any]:

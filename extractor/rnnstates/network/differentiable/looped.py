@@ -9,7 +9,7 @@ from typing import Any
 from ..cells import gru, lstm, simple_rnn
 from ..tensorflow_ops import TensorFlowOps, narrow_matmul
 
-__all__ = ["looped"]
+__all__ = ["looped", "stacked"]
 
 # ``recur(ops, parameters, projected, state)``, by cell.
 RECUR: dict[str, Callable[..., tuple[Any, Any]]] = {
@@ -21,7 +21,7 @@ RECUR: dict[str, Callable[..., tuple[Any, Any]]] = {
 FACTORS = ("kernel", "recurrent_kernel", "recurrent_gates", "recurrent_candidate", "projection")
 
 
-def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, factors: Any) -> Any:
+def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, factors: Any, live: Any = None) -> Any:
     """Run a cell over all steps.
 
     Parameters
@@ -37,6 +37,8 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, factors
         The states before the first step, floating [R, W]; float32 where ``factors`` are narrower.
     factors : DType
         Of the factors of products, ``bfloat16`` or ``float16`` say; the states' own for exact ones.
+    live : bool [S, R] or None
+        Where a sequence has a step; past its last one the states stand still, lest they grow beyond all bounds.
 
     Returns
     -------
@@ -52,13 +54,26 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, factors
     arrays = tuple(tf.TensorArray(dtype, steps, element_shape=state.shape) for state in start)
 
     def body(step: Any, state: Any, arrays: Any) -> Any:
-        state, _ = RECUR[cell](ops, parameters, waiting.read(step), state)
+        after, _ = RECUR[cell](ops, parameters, waiting.read(step), state)
+        if live is not None:
+            has_step = live[step][:, tf.newaxis]
+            after = type(state)(*(tf.where(has_step, *pair) for pair in zip(after, state, strict=True)))
+        state = after
         return step + 1, state, tuple(array.write(step, values) for array, values in zip(arrays, state, strict=True))
 
     *_, arrays = tf.while_loop(
         lambda step, *_: step < steps, body, (tf.constant(0), start, arrays), maximum_iterations=steps
     )
-    return type(start)(*(array.stack() for array in arrays))
+    return type(start)(*(stacked(tf, array, state) for array, state in zip(arrays, start, strict=True)))
+
+
+def stacked(tf: Any, array: Any, first: Any) -> Any:
+    """Put together what a loop collected, also nothing, each of the shape of ``first`` [R, W]: [S, R, W]."""
+    made = tf.raw_ops.TensorListStack(
+        input_handle=array.flow, element_shape=tf.shape(first), element_dtype=first.dtype, num_elements=-1
+    )
+    made.set_shape([None, *first.shape])
+    return made
 
 
 def _projected(tf: Any, ops: TensorFlowOps, parameters: Any, inputs: Any, dtype: Any) -> Any:

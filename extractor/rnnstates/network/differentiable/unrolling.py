@@ -4,8 +4,8 @@ import os
 from functools import partial
 from typing import Any
 
-from .fused import Fused, is_fused
-from .layout import gathered, lay_out, of_rows, spread
+from .fused import Fused, is_fused, is_one_op
+from .layout import Layout, gathered, lay_out, of_rows, spread
 from .looped import looped
 
 __all__ = ["unrolled"]
@@ -56,10 +56,16 @@ def unrolled(
     """
     exact = inputs.dtype == start[0].dtype
     fuse = fuse and exact and is_fused(cell, parameters, start[0].dtype)
+    ragged = lengths is not None or mask is not None
+    one_op = fuse and is_one_op(parameters)
+    groups = _groups(tf, ragged=ragged, one_op=one_op) if fuse else 0
     layout = lay_out(
-        tf, tf.shape(inputs)[:2], lengths, mask, backward=backward, groups=_groups(tf) if fuse else 0
+        tf, tf.shape(inputs)[:2], lengths, mask, backward=backward, groups=groups, even=one_op
     )  # fmt: skip
-    run = Fused(tf, parameters) if fuse else partial(looped, tf, cell, parameters, factors=inputs.dtype)
+    if fuse:
+        run: Any = Fused(tf, parameters)
+    else:
+        run = partial(looped, tf, cell, parameters, factors=inputs.dtype, **_live(tf, layout, inputs))
     made = [
         run(values, type(start)(*(of_rows(tf, state, rows) for state in start)))
         for values, rows in zip(spread(tf, inputs, layout), layout.rows, strict=True)
@@ -67,6 +73,20 @@ def unrolled(
     return type(start)(*(gathered(tf, parts, layout) for parts in zip(*made, strict=True)))
 
 
-def _groups(tf: Any) -> int:
-    """Give the number of groups that are run side by side: one a core, or one on a GPU (not verified)."""
-    return 1 if tf.config.list_physical_devices("GPU") else min(MOST_GROUPS, len(os.sched_getaffinity(0)))
+def _groups(tf: Any, *, ragged: bool, one_op: bool) -> int:
+    """Give the number of groups that are run side by side: one a core where that gains anything, one on a GPU.
+
+    Short sequences are done earlier in a group of their own, and the op over many steps uses one core at a time for
+    most of what it does; products of many rows at once use all of them. Not verified on a GPU.
+    """
+    if tf.config.list_physical_devices("GPU") or not (ragged or one_op):
+        return 1
+    return min(MOST_GROUPS, len(os.sched_getaffinity(0)))
+
+
+def _live(tf: Any, layout: Layout, inputs: Any) -> dict[str, Any]:
+    """Tell the loop where a sequence has a step; nothing where all of them always have."""
+    if layout.plain:
+        return {}
+    (places,) = layout.groups
+    return {"live": places < tf.reduce_prod(tf.shape(inputs)[:2])}

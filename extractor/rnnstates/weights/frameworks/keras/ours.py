@@ -93,7 +93,7 @@ def role_tensors(tensors: list[Tensor], cell: Any, where: str) -> dict[str, Tens
         expected[ROLES[2]] = (2, columns) if cell.cell == "gru" and cell.reset_after else (columns,)
     if extras["peepholes"]:
         expected["peepholes"] = (3, cell.units)
-    if extras["projection"] and extras["projection"] != cell.units:
+    if extras["projection"]:
         expected["projection"] = (cell.units, width)
     if len(tensors) != len(expected):
         raise BadWeights(f"{where}: has {len(tensors)} arrays; expected {', '.join(expected)}.")

@@ -1,0 +1,292 @@
+"""Gradients of every weight, input and start: against finite differences, Keras, and one path against the other."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from .building import LENGTHS, MASKS, RIGHT, B, H, P, T, ours, ragged, shared, starts, theirs
+
+OPTIONS = {
+    "lstm all": {"peepholes": True, "projection": P, "cell_clip": 0.4, "projection_clip": 0.3, "forget_bias": 1.0},
+    "gru": {},
+    "gru before": {},
+    "simple_rnn": {},
+}
+
+
+def factors(states, seed=6):
+    """Random weights of a loss that reads every state at every step."""
+    random = np.random.default_rng(seed)
+    return [random.normal(size=values.shape) for values in states]
+
+
+def loss_of(states, weights):
+    return sum(
+        tf.reduce_sum(values * tf.cast(weight, values.dtype)) for values, weight in zip(states, weights, strict=True)
+    )
+
+
+def gradients(layer, inputs, start, loss, **told):
+    """Give the loss' gradients of inputs, initial states and weights by name, and the states."""
+    sources = {"inputs": tf.constant(inputs)} | {f"start {n}": tf.constant(a) for n, a in enumerate(start)}
+    with tf.GradientTape() as tape:
+        tape.watch(list(sources.values()))
+        inputs, *start = sources.values()
+        states = layer(inputs, initial_state=start, **told)
+        value = loss(states)
+    sources |= {weight.name: weight for weight in layer.trainable_variables}
+    made = tape.gradient(value, list(sources.values()))
+    return {name: gradient.numpy() for name, gradient in zip(sources, made, strict=True)}, states
+
+
+def assert_near(ours, theirs, tolerance):
+    """Compare gradients, each to a part of its largest value."""
+    assert ours.keys() == theirs.keys()
+    for name, expected in theirs.items():
+        scale = max(np.abs(expected).max(), 1e-3)
+        np.testing.assert_allclose(ours[name] / scale, expected / scale, rtol=0, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("case, way", [*((case, "holes") for case in OPTIONS), ("lstm all", "lengths")])
+def test_gradients_are_central_finite_differences(case, way):
+    kind = "lstm looped" if case.startswith("lstm") else case
+    layer = ours(kind, dtype="float64", go_backwards=way == "holes", **OPTIONS[case])
+    told = {"lengths": LENGTHS} if way == "lengths" else {"mask": MASKS["holes"]}
+    inputs = ragged("float64")
+    start = [a.astype("float64") for a in starts(case, width=P if case == "lstm all" else H)]
+    weights = factors(layer(inputs, **told))
+    made, _ = gradients(layer, inputs, start, lambda states: loss_of(states, weights), **told)
+    arrays = {"inputs": inputs} | {f"start {n}": a for n, a in enumerate(start)}
+    arrays |= {weight.name: weight.numpy().copy() for weight in layer.trainable_variables}
+    random = np.random.default_rng(8)
+    for name, array in arrays.items():
+        # One random direction tests all elements of an array at once; two leave no room for luck.
+        for _ in range(2):
+            direction = random.normal(size=array.shape)
+            assert np.sum(made[name] * direction) == pytest.approx(
+                _difference(layer, arrays, name, direction, weights, told), rel=1e-6, abs=1e-7
+            ), name
+
+
+def _difference(layer, arrays, name, direction, weights, told, step=1e-6):
+    values = []
+    for sign in (1, -1):
+        moved = {**arrays, name: arrays[name] + sign * step * direction}
+        layer.set_weights([moved[weight.name] for weight in layer.weights])
+        start = [values for key, values in moved.items() if key.startswith("start")]
+        values.append(loss_of(layer(moved["inputs"], initial_state=start, **told), weights).numpy())
+    layer.set_weights([arrays[weight.name] for weight in layer.weights])
+    return (values[0] - values[1]) / (2 * step)
+
+
+@pytest.mark.parametrize("case", ["lstm", "lstm looped", "gru", "simple_rnn"])
+def test_gradients_are_those_of_keras_own_layer(case):
+    layer, keras_layer, inputs, start = shared(case), theirs(case), ragged(), starts(case)
+    keras_layer.set_weights(layer.get_weights())
+    every = np.random.default_rng(6).normal(size=(B, T, H)) * RIGHT[:, :, np.newaxis]
+    ends = factors(start, seed=7)
+
+    def loss(hidden, final):
+        return loss_of([hidden], [every]) + loss_of(final, ends)
+
+    made, _ = gradients(layer, inputs, start, lambda states: loss(states.hidden, states.last), lengths=LENGTHS)
+    expected, _ = gradients(keras_layer, inputs, start, lambda made: loss(made[0], made[1:]), mask=tf.constant(RIGHT))
+    assert_near(made, expected, 1e-5)
+
+
+FUSED = {
+    "plain": {},
+    "clip": {"cell_clip": 0.4},
+    "peepholes, clip, bias": {"peepholes": True, "cell_clip": 0.4, "forget_bias": 1.0},
+    "peepholes, backward": {"peepholes": True, "go_backwards": True},
+    # Many units take another way than few.
+    "wide": {"units": 130},
+    "wide, peepholes": {"units": 130, "peepholes": True},
+}
+
+
+@pytest.mark.parametrize(
+    "options, way",
+    [
+        ("plain", "none"),
+        ("clip", "holes"),
+        ("peepholes, clip, bias", "lengths"),
+        ("peepholes, backward", "holes"),
+        ("wide", "none"),
+        ("wide, peepholes", "lengths"),
+    ],
+)
+def test_the_fused_path_has_the_gradients_of_the_loop_in_float64(options, way):
+    fast = shared("lstm", **FUSED[options])
+    exact = shared("lstm looped", dtype="float64", **FUSED[options])
+    told = {"none": {}, "lengths": {"lengths": LENGTHS}, "holes": {"mask": MASKS["holes"]}}[way]
+    inputs, start = ragged(), starts("lstm", fast.units)
+    weights = factors([np.empty((B, T, fast.units))] * 2)
+    made, states = gradients(fast, inputs, start, lambda states: loss_of(states, weights), **told)
+    expected, _ = gradients(
+        exact, np.float64(inputs), [np.float64(a) for a in start], lambda states: loss_of(states, weights), **told
+    )
+    assert_near(made, expected, 1e-5)
+    for values, wanted in zip(states, exact(inputs, initial_state=start, **told), strict=True):
+        np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-5)
+    if "cell_clip" in FUSED[options]:
+        clipped = np.abs(states.cell.numpy()[RIGHT & MASKS["holes"]]) == np.float32(0.4)
+        assert 0.05 < clipped.mean() < 0.95
+
+
+def test_a_clip_that_the_gradient_forgot_would_be_seen():
+    inputs, start, weights = ragged(), starts("lstm"), factors([np.empty((B, T, H))] * 2)
+    clipped, free = (
+        gradients(shared("lstm", **options), inputs, start, lambda states: loss_of(states, weights), lengths=LENGTHS)[0]
+        for options in (FUSED["clip"], FUSED["plain"])
+    )
+    with pytest.raises(AssertionError):
+        assert_near(clipped, free, 1e-2)
+
+
+def test_narrow_gradients_are_near_those_of_float32():
+    inputs, start, weights = ragged(), starts("lstm"), factors([np.empty((B, T, H))] * 2)
+    narrow, exact = (
+        gradients(layer, inputs, start, lambda states: loss_of(states, weights), lengths=LENGTHS)[0]
+        for layer in (shared("lstm", dtype="mixed_float16"), shared("lstm"))
+    )
+    assert_near(narrow, exact, 0.01)
+
+
+@pytest.mark.parametrize(
+    "case, backward",
+    [("lstm", False), ("lstm", True), ("lstm looped", False), ("gru", True), ("simple_rnn", False)],
+)
+def test_the_states_of_every_step_are_differentiable_in_what_was_read_and_in_nothing_else(case, backward):
+    layer = shared(case, go_backwards=True) if backward else shared(case)
+    inputs = tf.constant(ragged())
+    for state, step in itertools.product(range(len(starts(case))), range(T)):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            total = tf.reduce_sum(layer(inputs, lengths=LENGTHS)[state][:, step])
+        depends = np.abs(tape.gradient(total, inputs)).max(axis=2) > 0
+        for row, length in enumerate(LENGTHS):
+            read = np.zeros(T, bool)
+            if step < length:
+                read[slice(step, length) if backward else slice(step + 1)] = True
+            np.testing.assert_array_equal(depends[row], read, err_msg=f"row {row}, state at {step}")
+
+
+@pytest.mark.parametrize("case", ["lstm", "lstm looped", "gru", "simple_rnn"])
+def test_a_batch_of_empty_sequences_has_no_gradient_but_that_of_where_it_started(case):
+    layer, start = shared(case), starts(case)
+    made, _ = gradients(
+        layer, ragged(), start, lambda states: loss_of([*states, *states.last], factors([*states, *states.last])),
+        lengths=np.zeros(B, int),
+    )  # fmt: skip
+    for name, gradient in made.items():
+        assert np.isfinite(gradient).all(), name
+        assert gradient.any() == name.startswith("start"), name
+
+
+def test_the_gradient_that_tensorflow_registers_for_its_own_fused_op_is_wrong():
+    """Why the layers do not leave the gradient to ``BlockLSTMV2``."""
+    random = np.random.default_rng(0)
+    arrays = [
+        random.normal(size=shape).astype("float32") * 0.5 for shape in ((T, 2, 3), (2, H), (2, H), (3 + H, 4 * H))
+    ]
+    weights = random.normal(size=(T, 2, H)).astype("float32")
+    none = tf.zeros([H])
+
+    def loss(x, cell, hidden, w):
+        made = tf.raw_ops.BlockLSTMV2(
+            seq_len_max=np.int64(T), x=x, cs_prev=cell, h_prev=hidden, w=w, wci=none, wcf=none, wco=none,
+            b=tf.zeros([4 * H]), cell_clip=0.0, use_peephole=False,
+        )  # fmt: skip
+        return tf.reduce_sum(made.h * weights)
+
+    tensors = [tf.constant(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = loss(*tensors)
+    registered = tape.gradient(value, tensors[3]).numpy()
+    direction, step = random.normal(size=arrays[3].shape).astype("float32"), 1e-2
+    up, down = (loss(*tensors[:3], tensors[3] + sign * step * direction).numpy() for sign in (1, -1))
+    difference = (up - down) / (2 * step)
+    if np.sum(registered * direction) == pytest.approx(difference, rel=0.02):
+        pytest.skip(f"TensorFlow {tf.__version__} has mended it; fused.py may be simpler from here on.")
+    assert np.isfinite(difference)
+
+
+@pytest.mark.parametrize("case", ["lstm", "lstm looped"])
+def test_a_tape_that_persists_gives_the_same_gradients(case):
+    # For such a tape TensorFlow also makes, but does not run, the gradients of gradients: they may not fail as made.
+    layer, inputs = shared(case), tf.constant(ragged())
+    made = []
+    for persistent in (False, True):
+        with tf.GradientTape(persistent=persistent) as tape:
+            tape.watch(inputs)
+            loss = tf.reduce_sum(layer(inputs, lengths=LENGTHS).cell ** 2)
+        made.append(tape.gradient(loss, [inputs, *layer.trainable_variables]))
+    for once, often in zip(*made, strict=True):
+        np.testing.assert_allclose(once, often, rtol=0, atol=1e-5)
+
+
+def test_the_loop_has_gradients_of_gradients():
+    layer, inputs = shared("lstm looped", dtype="float64"), tf.constant(ragged("float64"))
+    direction = np.random.default_rng(5).normal(size=inputs.shape)
+
+    def slope(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            states = layer(inputs, lengths=LENGTHS)
+            loss = tf.reduce_sum(states.hidden**2) + tf.reduce_sum(states.cell**3)
+        return tf.reduce_sum(tape.gradient(loss, inputs) ** 2)
+
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = slope(inputs)
+    second = np.sum(tape.gradient(value, inputs) * direction)
+    difference = (slope(inputs + 1e-6 * direction) - slope(inputs - 1e-6 * direction)) / 2e-6
+    assert second == pytest.approx(float(difference), rel=1e-6)
+
+
+def test_gradients_of_gradients_of_the_fused_path_are_refused_or_right_but_never_silently_wrong():
+    # The op's own gradient knows nothing of its gates: left to TensorFlow, a graph gives wrong numbers without a word.
+    inputs = tf.constant(ragged())
+
+    def second(layer):
+        @tf.function
+        def run():
+            with tf.GradientTape() as outer:
+                with tf.GradientTape() as inner:
+                    inner.watch(inputs)
+                    states = layer(inputs, lengths=LENGTHS)
+                    loss = tf.reduce_sum(states.hidden**2) + tf.reduce_sum(states.cell**3)
+                slope = tf.reduce_sum(inner.gradient(loss, inputs) ** 2)
+            return outer.gradient(slope, [weight.value for weight in layer.trainable_variables])
+
+        return run()
+
+    try:
+        made = second(shared("lstm"))
+    except Exception as reason:
+        if "fused=False" not in str(reason):
+            raise
+        return
+    for left, right in zip(made, second(shared("lstm looped")), strict=True):
+        np.testing.assert_allclose(left, right, rtol=0, atol=1e-4)
+
+
+def test_a_layer_trains_as_keras_own_does():
+    inputs, targets = ragged(), np.random.default_rng(3).normal(size=(B, H)).astype("float32")
+    layer, keras_layer = ours("lstm"), theirs("lstm")
+    optimisers = [keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1)]
+    for _ in range(3):
+        for recurrent, optimiser in zip((layer, keras_layer), optimisers, strict=True):
+            told = {"lengths": LENGTHS} if recurrent is layer else {"mask": tf.constant(RIGHT)}
+            with tf.GradientTape() as tape:
+                made = recurrent(inputs, **told)
+                last = made.last.hidden if recurrent is layer else made[1]
+                loss = tf.reduce_sum((last - targets) ** 2)
+            optimiser.apply(tape.gradient(loss, recurrent.trainable_variables), recurrent.trainable_variables)
+    for left, right in zip(layer.get_weights(), keras_layer.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=0, atol=1e-5)
