@@ -25,8 +25,9 @@ lint: .venv/installed-test
 types: .venv/installed-test
 	$(BIN)/mypy
 
+# Two at once: most tests use one core. TESTS=-x or the like goes to pytest.
 unit: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 # Every fault at every operation, power losses drawn more often, processes killed by the thousand: half an hour.
 soak: .venv/installed-test
@@ -41,6 +42,7 @@ bench: .venv/installed-bench
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/memory.py --large 20G --long 1000000
 

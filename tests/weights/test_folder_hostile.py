@@ -198,7 +198,11 @@ def test_hdf5_cut_short_is_told(model):
 
 
 @pytest.mark.parametrize("name", ["dim", "n_layers", "projection_dim"])
-@pytest.mark.parametrize("value", [-4, 0, 2.0, "4", True, None, [4], 2**70, math.nan, MISSING], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [-4, 0, 2.0, "4", True, None, [4], 2**70, math.nan, MISSING],
+    ids=lambda value: "missing" if value is MISSING else repr(value),
+)
 def test_a_size_that_is_none_is_told(name, value, model):
     lstm = LSTM | {name: value}
     if value is MISSING:

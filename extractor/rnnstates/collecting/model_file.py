@@ -64,6 +64,8 @@ def _described(value: Any, depth: int, where: str) -> Iterator[Mapping[str, Any]
 
 def _check(told: Mapping[str, Any], where: str) -> None:
     class_name, module, registered = (told.get(key) for key in ("class_name", "module", "registered_name"))
+    if not isinstance(class_name, str):
+        raise BadWeights(f"{where}: has a class called {class_name!r}"[:200] + "; the configuration is damaged.")
     if class_name in REFUSED:
         raise BadWeights(f"{where}: has a {class_name}, which {REFUSED[class_name]}; --model takes no such model.")
     if class_name in ("__lambda__", "__bytes__") or "__lambda__" in told:

@@ -51,7 +51,10 @@ def to_lengths(lengths: Any, inputs: Any) -> Any:
     if lengths is None:
         return None
     if not isinstance(lengths, keras.KerasTensor):
-        lengths = tf.convert_to_tensor(lengths)
+        # Of no sequences, a list would be taken for one of floats.
+        lengths = (
+            tf.zeros([0], tf.int32) if isinstance(lengths, list) and not lengths else tf.convert_to_tensor(lengths)
+        )
     dtype = keras.backend.standardize_dtype(lengths.dtype)
     if "int" not in dtype:
         raise BadLengths(f"lengths: have dtype {dtype}; expected whole numbers, one for each sequence.")

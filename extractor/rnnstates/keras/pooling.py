@@ -69,6 +69,7 @@ class StatePooling(keras.layers.Layer):
         """
         if isinstance(inputs, StatesTuple):
             self._check_direction(inputs)
+            options = {**self._started(inputs), **options}
             mask = attached(inputs.hidden) if mask is None else mask
             if inputs.ends is None and lengths is None and mask is None:
                 raise ValueError(
@@ -105,6 +106,10 @@ class StatePooling(keras.layers.Layer):
 
     def _check_direction(self, states: Any) -> None:
         """Refuse states of a layer that reads the other way; only the ends of a sequence have one."""
+
+    def _started(self, states: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Give what else the call takes of states that know where they started."""
+        return {}
 
     def compute_output_spec(self, inputs: Any, **_others: Any) -> Any:
         """Give the shape of the vectors."""
@@ -218,7 +223,14 @@ class FirstState(EndPooling):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class FinalState(LastState):
-    """The last state; of an empty sequence the one it started from (``start`` [B, W] in the call, zero if None)."""
+    """The last state; of an empty sequence the one it started from.
+
+    That is ``start`` [B, W] in the call, else what the states that come from a layer know of it, else zero.
+    """
+
+    def _started(self, states: Any) -> dict[str, Any]:
+        start = None if states.ends is None else states.ends.start
+        return {} if start is None else {"start": chosen(start, self.state)}
 
     def call(self, inputs: Any, lengths: Any = None, mask: Any = None, start: Any = None) -> Any:
         """Pool; see ``__call__``."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import OptionError
 from ..network.differentiable.unrolling import unrolled
-from .cells import CELLS, NOT_TAKEN, Settings
+from .cells import CELLS, Settings
 from .masks import attach, attached, checked_in_graph, mask_of, to_lengths, to_mask
 from .started import keras, tf
 from .states import STATES, Ends, StatesTuple
@@ -40,9 +40,10 @@ class StateLayer(keras.layers.Layer):
         self, units: int, *, go_backwards: bool, fused: bool, settings: Settings, cell: dict[str, Any], **options: Any
     ) -> None:
         cell |= {name: options.pop(name) for name in list(options) if name in CELLS[self._kind].options}
-        for name in NOT_TAKEN:
-            if options.pop(name, 0):
-                raise OptionError(f"{name}: {type(self).__name__} has none; use dropout, or Keras' own layer.")
+        if options.pop("recurrent_dropout", 0):
+            raise OptionError(f"recurrent_dropout: {type(self).__name__} has none; use dropout, or Keras' own layer.")
+        # How Keras computes the same.
+        options.pop("implementation", None)
         # The cell's arrays are read as they are, and the inputs cast where they are used.
         super().__init__(autocast=False, **options)
         self.cell = CELLS[self._kind].keras_cell(units, dtype=self.dtype_policy, **cell)
@@ -130,11 +131,13 @@ class StateLayer(keras.layers.Layer):
                 "mask": tf.TensorSpec([None, None], tf.bool),
                 "start": state(*(tf.TensorSpec([None, width], self._computing) for width in self._widths)),
             }
-            # Concrete: TensorFlow would warn of functions that are made often and called rarely.
-            self._graphs[key] = tf.function(
-                lambda given: self._states(given, drop=drop),
-                input_signature=[{name: specs[name] for name in names}], autograph=False,
-            ).get_concrete_function()  # fmt: skip
+            # Concrete: TensorFlow would warn of functions that are made often and called rarely. Out of reach of tapes,
+            # which would ask for the gradient's gradient while the graph is made.
+            with tf.init_scope():
+                self._graphs[key] = tf.function(
+                    lambda given: self._states(given, drop=drop),
+                    input_signature=[{name: specs[name] for name in names}], autograph=False,
+                ).get_concrete_function()  # fmt: skip
         return self._graphs[key]
 
     def _states(self, given: Mapping[str, Any], *, drop: bool) -> Any:
@@ -160,6 +163,10 @@ class StateLayer(keras.layers.Layer):
         return STATES[self._kind](*(
             keras.KerasTensor((*inputs.shape[:2], width), dtype=self.compute_dtype) for width in self._widths
         ))  # fmt: skip
+
+    def compute_output_shape(self, input_shape: Any, **_others: Any) -> Any:
+        """Give the shapes alone."""
+        return STATES[self._kind](*((*input_shape[:2], width) for width in self._widths))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """Leave it to ``__call__``, which knows the lengths too."""
@@ -197,7 +204,7 @@ class StateLayer(keras.layers.Layer):
             expected = tf.TensorShape([inputs.shape[0], width])
             if not tf.TensorShape(values.shape).is_compatible_with(expected):
                 found = f"{name} has shape {tuple(values.shape)}"
-                raise OptionError(self._expected(found, f"{tuple(expected)} for '{name}'"))
+                raise OptionError(self._expected(found, f"{name} of shape {tuple(expected)}"))
         return start
 
     def _converted(self, values: Any) -> Any:

@@ -74,7 +74,7 @@ def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, gro
         # At least one step, which is what products and loops expect.
         part = taken[start:stop, : tf.minimum(shape[1], tf.maximum(longest, 1))]
         part = tf.pad(part, [[0, (stop - start) % 2], [0, 0]], constant_values=shape[0] * shape[1]) if even else part
-        made.append(tf.transpose(part))
+        made.append(_transposed(tf, part))
         bases.append(offset + tf.range(stop - start))
         strides.append(tf.fill([stop - start], tf.shape(part)[0]))
         offset += tf.size(part)
@@ -188,6 +188,11 @@ def _take(tf: Any, shape: Any, read: _Reading, order: Any) -> Any:
         there = tf.range(shape[1]) < read.counts[:, tf.newaxis]
         places = tf.where(there, places, shape[0] * shape[1])
     return tf.gather(places, order)
+
+
+def _transposed(tf: Any, places: Any) -> Any:
+    """Turn whole numbers [R, S] to [S, R]; as if they were others, for of these TensorFlow's log would complain."""
+    return tf.bitcast(tf.transpose(tf.bitcast(places, tf.float32)), tf.int32)
 
 
 def _cuts(rows: Any, groups: int) -> list[tuple[Any, Any]]:

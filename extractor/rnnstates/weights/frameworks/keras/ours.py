@@ -19,7 +19,7 @@ NODES = {"StepsMask"}
 def is_ours(entry: Mapping[str, Any]) -> bool:
     """Tell whether a class is one of ``rnnstates.keras``, as it registers them with Keras."""
     class_name, module = entry.get("class_name"), entry.get("module")
-    known = class_name in OURS or class_name in NODES
+    known = isinstance(class_name, str) and (class_name in OURS or class_name in NODES)
     own = isinstance(module, str) and module.split(".")[0] == PACKAGE
     return known and own and entry.get("registered_name") == f"{PACKAGE}>{class_name}"
 
