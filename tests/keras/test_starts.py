@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rnnstates import OptionError
-from rnnstates.keras import GRUStates, LSTMStates, RNNStates
+from rnnstates.keras import FinalState, GRUStates, LSTMStates, RNNStates, StateLSTM
 
 from .building import (
     LENGTHS,
@@ -163,3 +163,15 @@ def test_an_initial_state_reaches_a_keras_model_by_its_inputs():
     model = keras.Model([inputs, hidden, cell], tuple(layer(inputs, initial_state=[hidden, cell])))
     values, start = ragged(), starts("lstm")
     assert_states(layer(values, initial_state=start), model.predict([values, *start], verbose=0), 1e-6)
+
+
+def test_the_final_state_of_an_empty_sequence_is_where_the_layer_started():
+    layer, start = shared("lstm"), starts("lstm")
+    states = layer(ragged(), lengths=np.zeros(B, int), initial_state=start)
+    np.testing.assert_array_equal(FinalState()(states), start[0])
+    np.testing.assert_array_equal(FinalState(state="cell")(states), start[1])
+
+
+def test_shapes_of_the_states_are_told_without_computing_them():
+    shapes = StateLSTM(H, projection=P).compute_output_shape((None, None, 3))
+    assert (shapes.hidden, shapes.cell) == ((None, None, P), (None, None, H))
