@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.collecting import feeding
 from rnnstates.keras.started import keras
 
 from . import models
@@ -206,3 +207,17 @@ def keras_copy(model):
     layer.build((None, None, 3))
     layer.set_weights(model.get_weights())
     return layer
+
+
+def test_no_more_than_a_batch_of_the_input_is_read_at_once(tmp_path, monkeypatch):
+    read = []
+    take = feeding.FileRows.take
+    monkeypatch.setattr(
+        feeding.FileRows, "take", lambda self, rows: read.append(rows.stop - rows.start) or take(self, rows)
+    )
+    np.save(tmp_path / "inputs.npy", np.repeat(FEATURES, 50, axis=0))
+    rnnstates.collect(
+        randomise(models.convolutional()), tmp_path / "inputs.npy", "full", output=tmp_path / "out.h5", batch_size=8
+    ).close()
+    # The first row, to learn shapes from, then batch after batch, each once.
+    assert read == [1, *[8] * 37, 4]

@@ -1,9 +1,5 @@
 """``rnnstates extract --model``: Keras' own loader, and what is not given to it."""
 
-import io
-import json
-import zipfile
-
 import numpy as np
 import pytest
 
@@ -14,6 +10,7 @@ from rnnstates.keras.started import keras
 
 from ..cli.running import rnnstates as run
 from ..cli.running import text
+from ..weights.keras_zip import with_config
 from . import models
 from .models import FEATURES, LENGTHS, randomise
 
@@ -29,19 +26,6 @@ def place(tmp_path_factory):
     np.save(folder / "inputs.npy", FEATURES)
     np.save(folder / "lengths.npy", LENGTHS)
     return folder
-
-
-def edited(path, edit):
-    held = io.BytesIO()
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(held, "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name == "config.json":
-                told = json.loads(content)
-                edit(told["config"]["layers"])
-                content = json.dumps(told)
-            new.writestr(name, content)
-    return held.getvalue()
 
 
 def test_the_command_gives_what_collect_gives(place, tmp_path):
@@ -126,14 +110,14 @@ def test_models_that_are_not_keras_own_are_refused_before_keras_sees_them(name, 
 def test_a_configuration_made_to_attack_is_refused(change, place, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.saving, "load_model", None)
     path = tmp_path / "model.keras"
-    path.write_bytes(edited(place / "model.keras", lambda described: described[1].update(change)))
+    path.write_bytes(with_config(place / "model.keras", lambda described: described[1].update(change)))
     with pytest.raises(BadWeights, match=r"model\.keras: has "):
         load_model(path)
 
 
 def test_what_keras_itself_refuses_is_told_in_one_sentence(place, tmp_path):
     path = tmp_path / "model.keras"
-    path.write_bytes(edited(place / "model.keras", lambda described: described[1]["config"].update(filters=-1)))
+    path.write_bytes(with_config(place / "model.keras", lambda described: described[1]["config"].update(filters=-1)))
     with pytest.raises(BadWeights, match=r"model\.keras: Keras cannot load it: .* Save the model again"):
         load_model(path)
 
@@ -143,6 +127,9 @@ def test_files_without_a_safe_mode_are_refused(place, tmp_path):
         load_model(place / "model.h5")
     with pytest.raises(MissingInput):
         load_model(tmp_path / "nothing.keras")
+    (tmp_path / "text.keras").write_text("hello")
+    with pytest.raises(BadWeights, match=r"text\.keras: no \.keras file; expected one"):
+        load_model(tmp_path / "text.keras")
     (tmp_path / "cut.keras").write_bytes((place / "model.keras").read_bytes()[:-100])
     with pytest.raises(BadWeights):
         load_model(tmp_path / "cut.keras")

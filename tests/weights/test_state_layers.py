@@ -1,9 +1,5 @@
 """Models made of our own Keras layers: what the command extracts from their files is what the layers computed."""
 
-import io
-import json
-import zipfile
-
 import numpy as np
 import pytest
 
@@ -14,6 +10,7 @@ from rnnstates.keras.started import keras
 from rnnstates.weights.load import describe_weights
 
 from .keras_models import randomise
+from .keras_zip import with_config
 
 LENGTHS = np.array([7, 0, 4, 1, 7, 2])
 X = np.random.default_rng(5).normal(size=(6, 7, 3)).astype(np.float32)
@@ -106,16 +103,10 @@ def changed(tmp_path, **config):
 
 
 def edited(path, edit):
-    held = io.BytesIO()
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(held, "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name == "config.json":
-                told = json.loads(content)
-                edit(next(layer for layer in told["config"]["layers"] if layer["class_name"] == "StateLSTM"))
-                content = json.dumps(told)
-            new.writestr(name, content)
-    path.write_bytes(held.getvalue())
+    def of_ours(layers):
+        edit(next(layer for layer in layers if layer["class_name"] == "StateLSTM"))
+
+    path.write_bytes(with_config(path, of_ours))
     return path
 
 

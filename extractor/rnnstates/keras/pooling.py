@@ -102,6 +102,7 @@ class StatePooling(keras.layers.Layer):
 
     def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
         """Map values [B, T, W], zero where not valid, bool [B, T] and int32 [B] to [B, W]; empty rows give anything."""
+        # Abstract: Keras' classes are no ``abc.ABC``; nothing but the classes below is public.
         raise NotImplementedError
 
     def _check_direction(self, states: Any) -> None:

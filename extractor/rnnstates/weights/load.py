@@ -9,6 +9,7 @@ from ..errors import BadWeights
 from .canonical import LayerWeights, Network
 from .frameworks import interpret, is_known
 from .readers import digest, open_container, reader_of
+from .readers.keras_zip import is_keras_zip
 from .stack import Model, Options, StoredStack, check_options
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
@@ -109,14 +110,15 @@ def open_keras_model(path: str | os.PathLike[str]) -> Any:
         It is damaged, or no such file.
     """
     where = os.fspath(path)
-    with open_container(where) as container:
-        config = container.documents.get("config.json")
-    if config is None:
+    # Whether it is there at all comes first.
+    reader = reader_of(where)
+    if reader is None or not is_keras_zip(where):
         raise BadWeights(
             f"{where}: no .keras file; expected one, as model.save('model.keras') makes it (Keras has no safe mode for "
             "other kinds)."
         )
-    return config
+    with reader.open(where) as container:
+        return container.documents["config.json"]
 
 
 def is_weights_file(path: str | os.PathLike[str]) -> bool:
