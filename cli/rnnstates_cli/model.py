@@ -10,7 +10,7 @@ __all__ = ["of_collect"]
 # What a model says itself, or Keras decides.
 NOT_WITH_A_MODEL = (
     *("weights", "units", "seed", "forget_bias", "convention", "activation", "recurrent_activation", "cell_clip"),
-    *("projection_clip", "initial_state", "save_weights", "threads", "memory", "engine", "precision"),
+    *("projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine", "precision"),
 )
 # Those of them that have a value where nothing is said.
 DEFAULTS = {"engine": "auto", "precision": "float32"}

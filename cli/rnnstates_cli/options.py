@@ -5,7 +5,7 @@ group       options
 ==========  ==================================================================================================
 Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --model --layer --units --seed --forget-bias --convention --activation --recurrent-activation
-            --cell-clip --projection-clip --initial-state --save-weights``
+            --cell-clip --projection-clip --embedding --initial-state --save-weights``
 Output      ``--states --pool --layout --dtype --force``
 Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
             --no-timestamps --sample --quick --full``
@@ -93,7 +93,8 @@ convention_option = _option(
 # How a weights file is read.
 _WEIGHTS = (
     _option("--layer", metavar="NAME", group="Model",
-            help="Which recurrent layer of a bigger model; those below it in its stack run too."),
+            help="Which recurrent layer of a bigger model; those below it in its stack run too. 'rnns.*' runs rnns.0, "
+                 "rnns.1, … as one chain."),
     _option("--forget-bias", type=float, metavar="F", group="Model",
             help="Added to the forget gate at run time, in place of the format's own; of random weights, their bias "
                  "[default: 1]."),
@@ -105,6 +106,8 @@ _WEIGHTS = (
             help="Hold the cell state within this, where the file does not say it (TensorFlow 1)."),
     _option("--projection-clip", type=float, metavar="F", group="Model",
             help="Hold the projected hidden state within this, likewise."),
+    _option("--embedding", metavar="NAME|none", group="Model",
+            help="The array or module of --weights that token ids are looked up in; else the one that can be meant."),
 )  # fmt: skip
 
 _CONVERT = (
@@ -135,9 +138,9 @@ _EXTRACT = (
     _option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", group="Model",
             help="Of random weights.  [default: 0]"),
     *_WEIGHTS,
-    _option("--initial-state", metavar="FILE", group="Model",
+    _option("--initial-state", metavar="FILE|zero", group="Model",
             help="States to start from, by name in a .npz or HDF5 file; an output made with --pool final is continued. "
-                 " [default: zero]"),
+                 " [default: those trained with the weights, else zero]"),
     _option("--save-weights", metavar="FILE", group="Model",
             help="Keep the weights that were used, as Keras .weights.h5."),
     _option("--states", default="hidden,cell", show_default=True, metavar="NAMES", group="Output",

@@ -46,7 +46,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     ----------
     weights : path, Network or None
         None for random ones.
-    layer, convention : str or None
+    layer, convention, embedding : str or None
         Of a weights file, as ``load_weights`` takes them; what else it takes can be given to it, and its Network here.
     units, seed : int
         Of random weights.
@@ -97,6 +97,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         weights: Any = None,
         layer: str | None = None,
         convention: str | None = None,
+        embedding: str | None = None,
         units: int = DEFAULT_UNITS,
         seed: int = 0,
         forget_bias: float | None = None,
@@ -113,6 +114,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.weights = weights
         self.layer = layer
         self.convention = convention
+        self.embedding = embedding
         self.units = units
         self.seed = seed
         self.forget_bias = forget_bias
@@ -213,7 +215,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         units = None if self.units == DEFAULT_UNITS else self.units
         network = choose_network(
             self.weights, layer=self.layer, units=units, seed=self.seed or None, forget_bias=self.forget_bias,
-            convention=self.convention,
+            convention=self.convention, embedding=self.embedding,
         )  # fmt: skip
         sequences = self._read(X, lengths, _expected(network))
         if network is None:

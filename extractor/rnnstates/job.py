@@ -203,7 +203,7 @@ def choose_network(
         if value is not None:
             raise OptionError(f"--{name} {value}: is for random weights, but --weights gives a file; leave one away.")
     if isinstance(weights, Network):
-        return weights
+        return weights.from_zero() if unsaid.get("initial_state") else weights
     return load_weights(os.fspath(weights), layer=layer, forget_bias=forget_bias, **unsaid)
 
 

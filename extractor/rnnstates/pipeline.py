@@ -24,6 +24,7 @@ from .provenance import provenance as describe_run
 from .request import end_of, make_request
 from .sources import open_source
 from .weights.save import keep_weights
+from .weights.stack import ZERO
 
 __all__ = ["extract", "preview"]
 
@@ -47,6 +48,7 @@ def extract(
     recurrent_activation: str | None = None,
     cell_clip: float | None = None,
     projection_clip: float | None = None,
+    embedding: str | None = None,
     initial_state: Any = None,
     states: str | Sequence[str] | None = ("hidden", "cell"),
     pool: str | Sequence[str] | None = ("mean", "last"),
@@ -88,10 +90,13 @@ def extract(
         Of random weights; for a file, what to add to the forget gate at run time on top of the stored bias.
     convention, activation, recurrent_activation, cell_clip, projection_clip
         What a weights file does not say, as ``load_weights`` takes them.
-    initial_state : path, mapping or None
+    embedding : str or None
+        The array of a weights file that token ids are looked up in, or its module; ``"none"`` for none. None takes the
+        one that the file says, or the one that can be meant.
+    initial_state : path, mapping, ``"zero"`` or None
         The states to start from, by the names they have in an output file: [W] for all sequences or [N, W], in a
-        .npz, an HDF5 file or arrays. An output with ``pool="final"`` is continued so. None for zero, or what the
-        weights bring.
+        .npz, an HDF5 file or arrays. An output with ``pool="final"`` is continued so. None for what the weights
+        bring, else zero; ``"zero"`` for zero in any case.
     states : names
         What to keep for every step: ``hidden``, ``cell``, ``state`` (both, concatenated as [cell, hidden]), gates
         (``input_gate``, ``forget_gate``, ``output_gate``, ``candidate``; of a GRU ``update_gate``, ``reset_gate``,
@@ -162,7 +167,7 @@ def extract(
         job = _prepare(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
             states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
-            cell_clip=cell_clip, projection_clip=projection_clip,
+            cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding,
             pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
             dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
             start=all(map(_is_there, (inputs, weights))),
@@ -275,7 +280,12 @@ def _prepare(
         begin(request.engine)
     problems = Problems()
     with problems.gathered():
-        network = choose_network(weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, **unsaid)
+        if zero := isinstance(initial_state, str) and initial_state == ZERO:
+            initial_state = None
+        start_from = ZERO if zero and weights is not None else None
+        network = choose_network(
+            weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, initial_state=start_from, **unsaid
+        )
     if problems:
         with problems.gathered():
             _look_at(inputs, dataset)

@@ -6,7 +6,7 @@ for an LSTM that of Keras, PyTorch and cuDNN (i, f, c, o), for a GRU that of Ker
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -174,6 +174,11 @@ class RecurrentLayer:
         if self.residual and any(weights.width != self.features for weights in self.directions.values()):
             raise BadWeights(f"layer '{self.name}' adds its inputs of width {self.features} to states of another.")
 
+    def from_zero(self) -> "RecurrentLayer":
+        """Leave out the states to start from that were trained with it."""
+        plain = {direction: replace(weights, initial={}) for direction, weights in self.directions.items()}
+        return replace(self, forward=plain.get("forward"), backward=plain.get("backward"))
+
     @property
     def directions(self) -> dict[Direction, LayerWeights]:
         """The weights by direction, forward first."""
@@ -208,12 +213,15 @@ class Network:
         Where it came from and how it was understood, in JSON types; goes into the output's provenance.
     notes : tuple of str
         What was guessed or assumed, one sentence each; printed and stored.
+    no_embedding : str
+        Why there is no embedding, where the file has arrays that may be one; for the error when ids are given.
     """
 
     layers: tuple[RecurrentLayer, ...]
     embedding: Array | None = None
     origin: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    no_embedding: str = ""
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -241,6 +249,10 @@ class Network:
     def features(self) -> int:
         """I, the width of the inputs the first layer reads."""
         return self.layers[0].features
+
+    def from_zero(self) -> "Network":
+        """Leave out the states to start from that were trained with it."""
+        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers))
 
     def parts(self) -> Iterator[tuple[str, RecurrentLayer, Direction, LayerWeights]]:
         """Yield every (path, layer, direction, weights) in the order they are computed.

@@ -1,14 +1,15 @@
 """From a weights file to a ``Network``: open, interpret, choose a stack, convert."""
 
-import difflib
 import os
 from dataclasses import asdict, replace
 from typing import Any
 
 from ..errors import BadWeights
+from .assemble import assemble
 from .canonical import LayerWeights, Network
+from .choice import choose
 from .frameworks import interpret, is_known
-from .readers import digest, open_container, reader_of
+from .readers import Container, digest, open_container, reader_of
 from .readers.keras_zip import is_keras_zip
 from .stack import Model, Options, StoredStack, check_options
 
@@ -25,6 +26,8 @@ def load_weights(
     recurrent_activation: str | None = None,
     cell_clip: float | None = None,
     projection_clip: float | None = None,
+    embedding: str | None = None,
+    initial_state: str | None = None,
 ) -> Network:
     """Read a recurrent network, or a stack of them, from a weights file; nothing in it is executed.
 
@@ -35,7 +38,8 @@ def load_weights(
         ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
         A recurrent layer of it, which the stack is to end with; a layer ``lstm`` in a model ``encoder`` is
-        ``encoder/lstm``, or ``lstm`` where that is clear. None where there is only one stack.
+        ``encoder/lstm``, or ``lstm`` where that is clear. None where there is only one stack. ``rnns.*`` runs all that
+        are called ``rnns.`` and a number as one chain.
     convention : str or None
         What plain names (``kernel``, ``recurrent_kernel``, ``bias``) mean: a name in ``CONVENTIONS``.
     forget_bias : float or None
@@ -45,6 +49,11 @@ def load_weights(
         Of candidate and cell, and of the gates, in place of the file's or the format's own.
     cell_clip, projection_clip : float or None
         The same for what the cell state and the projected hidden state are held within.
+    embedding : str or None
+        The array, or its module, that token ids are looked up in; ``"none"`` for none. None takes the one that the file
+        says, or the one that can be meant.
+    initial_state : str or None
+        ``"zero"`` leaves out the states to start from that were trained with the weights.
 
     Returns
     -------
@@ -62,11 +71,13 @@ def load_weights(
         An option that is out of range, unknown, or means nothing to the cells in the file.
     """
     where = os.fspath(path)
-    options = Options(convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip)
+    options = Options(
+        convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding, initial_state
+    )
     check_options(options)
     with open_container(where) as container:
         model = interpret(container, options.convention)
-        stack = model.stack(_choose(model, layer, where)).noting(*_told(options))
+        stack = assemble(container, model, choose(model, layer, where), options).noting(*_told(options))
         network = stack.load(options)
     return replace(network, origin=_origin(where, model, stack, network, options=options, layer=layer))
 
@@ -93,7 +104,7 @@ def describe_weights(path: str | os.PathLike[str], *, convention: str | None = N
         return {
             "format": model.kind,
             "version": model.version,
-            "stacks": [_describe_stack(model, top) for top in tops],
+            "stacks": [_describe_stack(container, model, top) for top in tops],
             "selected": tops[0] if len(tops) == 1 else f"none of {len(tops)} without --layer",
             "present": model.present(),
         }
@@ -145,40 +156,9 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
         raise
 
 
-def _choose(model: Model, layer: str | None, where: str) -> str:
-    recurrent = model.recurrent()
-    if not recurrent:
-        present = ", ".join(model.present()[:20]) or "no layers"
-        raise BadWeights(f"{where}: no recurrent layer found; expected LSTM, GRU or RNN. Present: {present}.")
-    if layer is not None:
-        return _named(layer, list(recurrent), model.tops(), where)
-    tops = model.tops()
-    if not tops:
-        raise BadWeights(f"{where}: its recurrent layers feed each other in a circle; the configuration is damaged.")
-    if len(tops) > 1:
-        choices = ", ".join(f"--layer {top} ({recurrent[top]})" for top in tops[:20])
-        raise BadWeights(f"{where}: has {len(tops)} recurrent stacks; choose one: {choices}.")
-    return tops[0]
-
-
-def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
-    if layer in names:
-        return layer
-    inside = [name for name in names if name.endswith(f"/{layer}")]
-    # The module of a stack stands for its highest layer.
-    inside = inside or [top for top in tops if top.startswith((f"{layer}.", f"{layer}/"))]
-    if len(inside) == 1:
-        return inside[0]
-    if inside:
-        raise BadWeights(f"{where}: several layers are called '{layer}'; choose one: {', '.join(inside)}.")
-    close = difflib.get_close_matches(layer, names, n=1)
-    guess = f" Did you mean '{close[0]}'?" if close else ""
-    raise BadWeights(f"{where}: no recurrent layer '{layer}'; found: {', '.join(names[:20])}.{guess}")
-
-
-def _describe_stack(model: Model, top: str) -> dict[str, Any]:
+def _describe_stack(container: Container, model: Model, top: str) -> dict[str, Any]:
     try:
-        stack = model.stack(top)
+        stack = assemble(container, model, (top,), Options())
     except BadWeights as reason:
         return {"layer": top, "class": model.recurrent()[top], "problem": str(reason)}
     layers = [

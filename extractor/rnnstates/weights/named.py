@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import BadWeights
-from .readers import Container, Tensor
+from .readers import Tensor
 from .stack import StoredLayer, StoredStack
 
-__all__ = ["FoundStack", "NamedModel", "fitting_embedding", "refusal"]
+__all__ = ["FoundStack", "NamedModel", "refusal"]
 
 # Names of other arrays that a message lists.
 MOST_NAMED = 12
@@ -49,16 +49,27 @@ class NamedModel:
         The sort of file.
     found : sequence of FoundStack
     others : iterable of str
-        Names of the arrays that belong to no stack.
+        Names of the arrays, or of what else there is, that belong to no stack.
     version : str or None
         Of the framework, where the file says so.
+    tables : iterable of Tensor
+        The arrays that are embeddings by their names.
+    connected : bool
+        Whether the file, or its format, says what feeds what.
     """
 
     def __init__(
-        self, kind: str, found: Sequence[FoundStack], others: Iterable[str] = (), version: str | None = None
+        self,
+        kind: str,
+        found: Sequence[FoundStack],
+        others: Iterable[str] = (),
+        version: str | None = None,
+        *,
+        tables: Iterable[Tensor] = (),
+        connected: bool = False,
     ) -> None:
-        self.kind, self.version = kind, version
-        self._found, self._others = list(found), list(others)
+        self.kind, self.version, self.connected = kind, version, connected
+        self._found, self._others, self._tables = list(found), list(others), list(tables)
 
     def recurrent(self) -> Mapping[str, str]:
         """Give the class of each recurrent layer by its name."""
@@ -67,6 +78,13 @@ class NamedModel:
     def present(self) -> list[str]:
         """List the layers as ``name (Class)``, and the other arrays."""
         return [f"{name} ({class_name})" for name, class_name in self.recurrent().items()] + self._others
+
+    def tables(self) -> Mapping[str, Tensor]:
+        """Give the arrays that are embeddings by their names."""
+        return {table.name: table for table in self._tables}
+
+    def modules(self) -> None:
+        """Tell that names alone say which arrays lie together."""
 
     def tops(self) -> list[str]:
         """Name the stacks."""
@@ -103,28 +121,3 @@ def refusal(where: str, names: Iterable[str], reason: str) -> str:
     some = ", ".join(f"'{name}'" for name in listed[:MOST_NAMED])
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
     return f"{where}: has {some}{more}, {reason}. A cell of another kind is not run."
-
-
-def fitting_embedding(
-    container: Container, candidates: Iterable[str], width: int, stack: str
-) -> tuple[Tensor | None, tuple[str, ...]]:
-    """Choose the one table of an embedding that gives what a stack reads; a note says so.
-
-    Parameters
-    ----------
-    container : Container
-    candidates : iterable of str
-        Names of arrays that look like tables by their names.
-    width : int
-        What the lowest layer reads.
-    stack : str
-        Its name, for the note.
-    """
-    tables = [container.tensors[name] for name in candidates]
-    fitting = [table for table in tables if len(table.shape) == 2 and table.shape[1] == width]
-    if len(fitting) == 1:
-        return fitting[0], (f"{container.path}: embedding '{fitting[0].name}' is assumed to feed '{stack}'.",)
-    if fitting:
-        names = ", ".join(f"'{table.name}'" for table in fitting[:5])
-        return None, (f"{container.path}: {names} would each fit '{stack}' as an embedding; none is used.",)
-    return None, ()

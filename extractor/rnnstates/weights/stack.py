@@ -12,7 +12,11 @@ from .conventions import CONVENTIONS, Convention
 from .convert import sizes, to_layer_weights
 from .readers import Tensor
 
-__all__ = ["Model", "Options", "StoredCell", "StoredLayer", "StoredStack", "check_options"]
+__all__ = ["ZERO", "Model", "Options", "StoredCell", "StoredLayer", "StoredStack", "check_options"]
+
+
+# What ``--initial-state`` takes for: no trained start.
+ZERO = "zero"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Options:
     ----------
     convention : str or None
         A name in ``CONVENTIONS``: what the names in a file mean.
+    embedding : str or None
+        The array or module that token ids are looked up in; ``"none"`` for none.
+    initial_state : str or None
+        ``"zero"`` where trained starts are not to be used.
     forget_bias : float or None
         Added to the forget gate at run time, beside the stored bias.
     activation, recurrent_activation : str or None
@@ -35,6 +43,8 @@ class Options:
     recurrent_activation: str | None = None
     cell_clip: float | None = None
     projection_clip: float | None = None
+    embedding: str | None = None
+    initial_state: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Give what was said, by the names of ``LayerWeights``."""
@@ -53,6 +63,8 @@ def check_options(options: Options) -> None:
         raise OptionError(f"--convention '{options.convention}': unknown; known are {', '.join(CONVENTIONS)}.")
     if options.forget_bias is not None and not math.isfinite(options.forget_bias):
         raise OptionError(f"--forget-bias {options.forget_bias}: expected a finite number.")
+    if options.initial_state not in (None, ZERO):
+        raise OptionError(f"--initial-state '{options.initial_state}': of weights, expected '{ZERO}' or nothing.")
     for name in ("activation", "recurrent_activation"):
         value = getattr(options, name)
         if value is not None and not is_activation(value):
@@ -63,6 +75,9 @@ def check_options(options: Options) -> None:
         if value is not None and not (math.isfinite(value) and value > 0):
             raise OptionError(f"--{name.replace('_', '-')} {value}: expected a positive number.")
 
+
+# Roles of the arrays that a sequence starts from.
+STARTS = ("initial_hidden", "initial_cell")
 
 # Which cells a setting means something to; an option for another cell is refused rather than passed over.
 _MEANT_FOR = {
@@ -96,6 +111,11 @@ class StoredCell:
     settings: Mapping[str, Any] = field(default_factory=dict)
     determined: Mapping[str, str] = field(default_factory=dict)
 
+    def sizes(self) -> tuple[int, int, int]:
+        """Give (features, units, width of the hidden state); 0 for what shapes do not tell."""
+        features, units, width = sizes({role: tensor.shape for role, tensor in self.tensors.items()}, self.convention)
+        return features, units, width
+
     def load(self, options: Options) -> LayerWeights:
         """Read the arrays into the canonical form."""
         for name in options.settings():
@@ -107,8 +127,7 @@ class StoredCell:
 
     def describe(self, options: Options) -> dict[str, Any]:
         """Say in JSON types what is known of it without reading arrays."""
-        shapes = {role: tensor.shape for role, tensor in self.tensors.items()}
-        features, units, width = sizes(shapes, self.convention)
+        features, units, width = self.sizes()
         given = options.settings()
         settings = {"activation": "tanh", **self._gates(), **self.settings, **given}
         by = {name: "option" if name in given else self.determined.get(name, "format") for name in settings}
@@ -142,6 +161,25 @@ class StoredLayer:
     merge: str = "concat"
     residual: bool = False
 
+    @property
+    def features(self) -> int:
+        """I, the width of its inputs; 0 where shapes do not tell."""
+        return next(iter(self.cells.values())).sizes()[0]
+
+    @property
+    def width(self) -> int:
+        """The width of the states that the next layer reads; 0 where shapes do not tell."""
+        widths = [cell.sizes()[2] for cell in self.cells.values()]
+        return sum(widths) if self.merge == "concat" else widths[0]
+
+    def from_zero(self) -> "StoredLayer":
+        """Leave out the starts that were trained with it."""
+        cells = {
+            direction: replace(cell, tensors={role: t for role, t in cell.tensors.items() if role not in STARTS})
+            for direction, cell in self.cells.items()
+        }
+        return replace(self, cells=cells)
+
     def load(self, options: Options) -> RecurrentLayer:
         """Read all its arrays."""
         loaded = {direction: cell.load(options) for direction, cell in self.cells.items()}
@@ -150,11 +188,24 @@ class StoredLayer:
 
 @dataclass(frozen=True)
 class StoredStack:
-    """Layers that feed each other, lowest first, and what was noticed about them."""
+    """Layers that feed each other, lowest first, and what was noticed about them.
+
+    Parameters
+    ----------
+    layers : tuple of StoredLayer
+    embedding : Tensor or None
+    notes : tuple of str
+    no_embedding : str
+        Why there is no embedding, where the file has arrays that may be one.
+    loose : frozenset of str
+        Layers that are only taken to follow the one before them.
+    """
 
     layers: tuple[StoredLayer, ...]
     embedding: Tensor | None = None
     notes: tuple[str, ...] = ()
+    no_embedding: str = ""
+    loose: frozenset[str] = frozenset()
 
     def load(self, options: Options) -> Network:
         """Read everything; the network has no origin yet."""
@@ -162,18 +213,40 @@ class StoredStack:
             raise BadWeights("a stack without layers.")
         layers = tuple(layer.load(options) for layer in self.layers)
         embedding = None if self.embedding is None else self.embedding.read()
-        return Network(layers, embedding=embedding, notes=self.notes)
+        return Network(layers, embedding=embedding, notes=self.notes, no_embedding=self.no_embedding)
 
     def noting(self, *notes: str) -> "StoredStack":
         """Add notes."""
         return replace(self, notes=(*self.notes, *notes))
 
+    def from_zero(self) -> "StoredStack":
+        """Leave out the starts that were trained with it."""
+        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers))
+
+    def sources(self) -> set[str]:
+        """Name the stored arrays that it is made of."""
+        tensors = [tensor for layer in self.layers for cell in layer.cells.values() for tensor in cell.tensors.values()]
+        tensors += [] if self.embedding is None else [self.embedding]
+        return {source for tensor in tensors for source in tensor.sources}
+
 
 class Model(Protocol):
-    """What one framework makes of a container."""
+    """What one framework makes of a container.
+
+    Parameters
+    ----------
+    kind : str
+        The sort of file.
+    version : str or None
+        Of the framework, where the file says so.
+    connected : bool
+        Whether the file says what feeds what: then the model itself gives each stack its embedding and starts, and
+        notes what stands before it.
+    """
 
     kind: str
     version: str | None
+    connected: bool
 
     def recurrent(self) -> Mapping[str, str]:
         """Give the class of each recurrent layer by its name, in the model's order."""
@@ -186,3 +259,9 @@ class Model(Protocol):
 
     def stack(self, top: str) -> StoredStack:
         """Give the stack that ends with a layer. Raises BadWeights where it cannot be computed here."""
+
+    def tables(self) -> Mapping[str, Tensor]:
+        """Give the arrays that are embeddings by their names, by what to call each."""
+
+    def modules(self) -> Mapping[str, str] | None:
+        """Give the module of each array of the container where the format names it; None where names alone do."""

@@ -81,7 +81,7 @@ def interpret(container: Container) -> NamedModel:
         found = FoundStack("ELMo", names, problem=str(reason))
     else:
         found = FoundStack("ELMo", names, stored, notes=_notes(container, settings, others))
-    return NamedModel(f"ELMo ({container.kind})", [found], others)
+    return NamedModel(f"ELMo ({container.kind})", [found], others, connected=True)
 
 
 def _layers(container: Container) -> Layers:

@@ -6,8 +6,7 @@ They are PyTorch's but for the bias, of which there is one. Without any bias the
 from collections.abc import Mapping
 
 from ..conventions import CONVENTIONS
-from ..convert import sizes
-from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
 from .jax_names import TreePath, after_zeros, names_of, of_optimiser, path_of, strangers
@@ -42,8 +41,9 @@ def interpret(container: Container) -> NamedModel:
     others = [name for name in container.tensors if name not in used]
     foreign = strangers(container, {path: roles.values() for path, roles in cells.items()})
     names = names_of(cells)
-    found = [_found(container, names[path], roles, foreign[path], others) for path, roles in cells.items()]
-    return NamedModel(f"Equinox arrays ({container.kind})", found, others)
+    found = [_found(container, names[path], roles, foreign[path]) for path, roles in cells.items()]
+    tables = [container.tensors[name] for name in others if "emb" in name.lower() and _is_table(path_of(name))]
+    return NamedModel(f"Equinox arrays ({container.kind})", found, others, tables=tables)
 
 
 def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
@@ -55,9 +55,7 @@ def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
     return {path: roles for path, roles in cells.items() if roles.keys() >= KERNELS}
 
 
-def _found(
-    container: Container, name: str, roles: Mapping[str, Tensor], foreign: list[str], others: list[str]
-) -> FoundStack:
+def _found(container: Container, name: str, roles: Mapping[str, Tensor], foreign: list[str]) -> FoundStack:
     where = f"{container.path}: '{name}'"
     cell, problem = _cell(roles, foreign, where)
     if problem:
@@ -67,12 +65,9 @@ def _found(
     if "recurrent_bias" in roles:
         # The gates have no second bias; it is the part of the candidate that is reset.
         tensors["recurrent_bias"] = after_zeros(roles["recurrent_bias"], 2 * roles["recurrent_kernel"].shape[1])
-    features, *_ = sizes({role: tensor.shape for role, tensor in tensors.items()}, convention)
-    tables = [other for other in others if "emb" in other.lower() and _is_table(path_of(other))]
-    table, notes = fitting_embedding(container, tables, features, name)
     note = f"{where}: Equinox does not store what runs a cell; it is read forward, as a stack of its own."
     layer = StoredLayer(name, {"forward": StoredCell(convention, tensors, where)})
-    return FoundStack(CLASSES[cell], (name,), (layer,), table, (note, *notes))
+    return FoundStack(CLASSES[cell], (name,), (layer,), notes=(note,))
 
 
 def _is_table(path: TreePath) -> bool:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 from ...errors import BadWeights
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
-from ..convert import sizes
-from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
 from ..readers.base import joined
 from ..stack import StoredCell, StoredLayer
@@ -87,8 +86,13 @@ def interpret(container: Container) -> NamedModel:
     found = []
     for top, both in stacks.items():
         parts = {direction: _Cell(cells[path], foreign[path]) for direction, path in both.items()}
-        found.append(_found(container, names[top], parts, others))
-    return NamedModel(f"Flax parameters ({container.kind})", found, others)
+        found.append(_found(container, names[top], parts))
+    tables = [
+        container.tensors[name]
+        for name in others
+        if path_of(name)[-1] == "embedding" and not of_optimiser(path_of(name))
+    ]
+    return NamedModel(f"Flax parameters ({container.kind})", found, others, tables=tables)
 
 
 def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
@@ -121,18 +125,15 @@ def _pairs(cells: Iterable[TreePath]) -> dict[TreePath, dict[Direction, TreePath
     return stacks
 
 
-def _found(container: Container, name: str, parts: Mapping[Direction, _Cell], others: list[str]) -> FoundStack:
+def _found(container: Container, name: str, parts: Mapping[Direction, _Cell]) -> FoundStack:
     where = f"{container.path}: '{name}'"
     try:
         stored = {way: _stored(parts[way], f"{where} ({way})") for way in DIRECTIONS if way in parts}
     except BadWeights as reason:
         return FoundStack("unknown cell", (name,), problem=str(reason))
     first = stored["forward"]
-    features, *_ = sizes({role: tensor.shape for role, tensor in first.tensors.items()}, first.convention)
-    tables = [other for other in others if path_of(other)[-1] == "embedding" and not of_optimiser(path_of(other))]
-    table, notes = fitting_embedding(container, tables, features, name)
     class_name = "Bidirectional" if len(stored) > 1 else CLASSES[first.convention.cell]
-    return FoundStack(class_name, (name,), (StoredLayer(name, stored),), table, (_assumed(where, stored), *notes))
+    return FoundStack(class_name, (name,), (StoredLayer(name, stored),), notes=(_assumed(where, stored),))
 
 
 def _assumed(where: str, stored: Mapping[Direction, StoredCell]) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..conventions import CONVENTIONS
-from ..convert import sizes
-from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
 from ..readers.base import sliced
 from ..stack import StoredCell, StoredLayer
@@ -55,8 +54,13 @@ def interpret(container: Container) -> NamedModel:
     cores = _cores(container)
     used = {tensor.name for core in cores.values() for tensor in core.arrays.values()}
     others = [name for name in container.tensors if name not in used]
-    found = [_found(container, path, core, others) for path, core in cores.items()]
-    return NamedModel(f"Haiku parameters ({container.kind})", found, others)
+    found = [_found(container, path, core) for path, core in cores.items()]
+    tables = [
+        container.tensors[name]
+        for name in others
+        if path_of(name)[-1] == "embeddings" and not of_optimiser(path_of(name))
+    ]
+    return NamedModel(f"Haiku parameters ({container.kind})", found, others, tables=tables)
 
 
 def _cores(container: Container) -> dict[TreePath, _Core]:
@@ -86,7 +90,7 @@ def _cell(name: str, arrays: Mapping[str, Tensor], strangers: list[str]) -> str:
     return ""
 
 
-def _found(container: Container, path: TreePath, core: _Core, others: list[str]) -> FoundStack:
+def _found(container: Container, path: TreePath, core: _Core) -> FoundStack:
     name = "/".join(path)
     where = f"{container.path}: '{name}'"
     if problem := _problem(core, where):
@@ -94,11 +98,8 @@ def _found(container: Container, path: TreePath, core: _Core, others: list[str])
     convention = CONVENTIONS["haiku"][core.cell]
     settings = {"activation": "relu"} if core.cell == "simple_rnn" else {}
     stored = StoredCell(convention, _roles(core), where, settings=settings)
-    features, *_ = sizes({role: tensor.shape for role, tensor in stored.tensors.items()}, convention)
-    tables = [other for other in others if path_of(other)[-1] == "embeddings" and not of_optimiser(path_of(other))]
-    table, notes = fitting_embedding(container, tables, features, name)
     layer = StoredLayer(name, {"forward": stored})
-    return FoundStack(CLASSES[core.cell], (name,), (layer,), table, (*_assumed(core.cell, path[-1], where), *notes))
+    return FoundStack(CLASSES[core.cell], (name,), (layer,), notes=tuple(_assumed(core.cell, path[-1], where)))
 
 
 def _assumed(cell: str, called: str, where: str) -> list[str]:

@@ -94,7 +94,7 @@ def interpret(container: Container) -> NamedModel:
     found += _foreign(graph, parts, container.path)
     others = [node for node in graph.nodes if node not in parts and node.op not in (*FOLDED, "Constant", "Shape")]
     version = f"opset {graph.opset} {graph.version}".strip()
-    return NamedModel("ONNX model", found, [f"{node.called} ({node.op})" for node in others], version)
+    return NamedModel("ONNX model", found, [f"{node.called} ({node.op})" for node in others], version, connected=True)
 
 
 def _own(graph: Graph, path: str) -> dict[Node, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import BadWeights
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
-from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container
 from ..stack import StoredCell, StoredLayer
 from .tensorflow1_names import TABLE, FoundCell, find_cells, place_of, roles_of, unknown_cells
@@ -50,17 +50,16 @@ def interpret(container: Container) -> NamedModel:
     used = {id(tensor) for cell in cells for shards in cell.shards.values() for tensor in shards}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     graph = _Graph(getattr(container.documents.get("graph"), "node", ()))
-    found = [_found(container, stack, members, graph, others) for stack, members in stacks.items()]
+    found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
     foreign = [
         FoundStack("unknown", (scope,), problem=refusal(f"{container.path}: '{scope}'", names, "of an unknown cell"))
         for scope, names in unknown_cells(container.tensors, cells).items()
     ]
-    return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], others)
+    tables = [container.tensors[name] for name in others if TABLE.search(name)]
+    return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], others, tables=tables)
 
 
-def _found(
-    container: Container, stack: str, members: Sequence[FoundCell], graph: "_Graph", others: Iterable[str]
-) -> FoundStack:
+def _found(container: Container, stack: str, members: Sequence[FoundCell], graph: "_Graph") -> FoundStack:
     where = f"{container.path}: '{stack}'"
     kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in members))
     try:
@@ -80,9 +79,7 @@ def _found(
         )
     except BadWeights as reason:
         return FoundStack(kinds, (stack,), problem=str(reason))
-    width = next(iter(stored[0].cells.values())).tensors["kernel"].shape[0]
-    table, notes = fitting_embedding(container, filter(TABLE.search, others), width, names[0])
-    return FoundStack(kinds, names, stored, table, (*_notes(where, members, settings, len(names)), *notes))
+    return FoundStack(kinds, names, stored, notes=tuple(_notes(where, members, settings, len(names))))
 
 
 def _layers(members: Sequence[FoundCell], where: str) -> Layers:

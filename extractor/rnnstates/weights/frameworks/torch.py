@@ -8,10 +8,10 @@ put around a state_dict (``state_dict``, ``model``, ``module.``) is taken off by
 import re
 from collections.abc import Mapping
 
+from ..around.names import is_start
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
-from ..convert import sizes
-from ..named import FoundStack, NamedModel, fitting_embedding, refusal
+from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
 
@@ -56,7 +56,9 @@ def interpret(container: Container) -> NamedModel:
     used = {id(tensor) for layers in modules.values() for tensor in _tensors(layers)}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, prefix, layers, others) for prefix, layers in modules.items()]
-    return NamedModel(f"PyTorch state_dict ({container.kind})", [*found, *_indirect(container, modules)], others)
+    found += _indirect(container, modules)
+    tables = [container.tensors[name] for name in others if _TABLE.search(name)]
+    return NamedModel(f"PyTorch state_dict ({container.kind})", found, others, tables=tables)
 
 
 def _modules(container: Container) -> dict[str, Layers]:
@@ -119,21 +121,16 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
         StoredLayer(name, _cells(layers[number], cell, f"{container.path}: '{name}'"))
         for number, name in zip(numbers, names, strict=True)
     )
-    first = next(iter(stored[0].cells.values()))
-    features, *_ = sizes({role: tensor.shape for role, tensor in first.tensors.items()}, first.convention)
-    table, notes = fitting_embedding(container, filter(_TABLE.search, others), features, names[0])
-    if not module and (inside := sorted({name.split(".")[0] for name in others if "." in name})):
-        told = ", ".join(f"'{name}'" for name in inside[:5])
-        notes = (f"{where}: {told} stand in the module beside its recurrent arrays; what they do is not run.", *notes)
+    notes: tuple[str, ...] = ()
     if cell == "simple_rnn":
-        notes = (f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (--activation).", *notes)
-    return FoundStack(CLASSES[cell], names, stored, table, notes)
+        notes = (f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (--activation).",)
+    return FoundStack(CLASSES[cell], names, stored, notes=notes)
 
 
 def _problem(prefix: str, layers: Layers, others: list[str], where: str) -> str:
     """Say why a module cannot be computed; empty where it can."""
     # What a module holds beside its layers is of a subclass: normalisation, attention, quantisation.
-    beside = [name for name in others if name.startswith(prefix) and (prefix or _is_own(name))]
+    beside = [name for name in others if name.startswith(prefix) and (prefix or _is_own(name)) and not is_start(name)]
     if beside:
         return refusal(where, beside, "which PyTorch's own LSTM, GRU and RNN do not have")
     if sorted(layers) != list(range(len(layers))):

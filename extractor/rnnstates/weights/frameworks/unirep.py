@@ -83,7 +83,7 @@ def interpret(container: Container) -> NamedModel:
             arrays[leaf] = tensor
     others = [name for name in container.tensors if _part(name) is None]
     found = [_found(container, stack, layers, others) for stack, layers in stacks.items()]
-    return NamedModel(f"UniRep ({container.kind})", found, others)
+    return NamedModel(f"UniRep ({container.kind})", found, others, connected=True)
 
 
 def _part(name: str) -> tuple[str, int, str] | None:

@@ -36,11 +36,19 @@ class Tensor:
     shape : tuple of int
     read : callable
         Reads it: floating, of that shape. Raises BadWeights where it is not what it declares.
+    made_of : tuple of str
+        The stored arrays that it is made of, where those are not the one of its name.
     """
 
     name: str
     shape: tuple[int, ...]
     read: Callable[[], Array] = field(repr=False)
+    made_of: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the stored arrays that it is made of."""
+        return self.made_of or (self.name,)
 
 
 def joined(tensors: Sequence[Tensor], axis: int, where: str) -> Tensor:
@@ -58,36 +66,37 @@ def joined(tensors: Sequence[Tensor], axis: int, where: str) -> Tensor:
         raise BadWeights(f"{where}: {told} do not fit each other; the file is damaged, or of another cell.")
     shape = [*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :]]
     name = " + ".join(tensor.name for tensor in tensors)
-    return Tensor(name, tuple(shape), lambda: np.concatenate([tensor.read() for tensor in tensors], axis=axis))
+    made_of = tuple(source for tensor in tensors for source in tensor.sources)
+    return Tensor(name, tuple(shape), lambda: np.concatenate([tensor.read() for tensor in tensors], axis=axis), made_of)
 
 
 def sliced(tensor: Tensor, start: int, stop: int, axis: int = 0) -> Tensor:
     """Take a range of an axis; ``stop`` must lie within it."""
     shape = (*tensor.shape[:axis], stop - start, *tensor.shape[axis + 1 :])
     index = (*(slice(None) for _ in range(axis)), slice(start, stop))
-    return Tensor(tensor.name, shape, lambda: tensor.read()[index])
+    return Tensor(tensor.name, shape, lambda: tensor.read()[index], tensor.made_of)
 
 
 def row_of(tensor: Tensor, row: int) -> Tensor:
     """Take one row of the first axis, which is dropped."""
-    return Tensor(tensor.name, tensor.shape[1:], lambda: tensor.read()[row])
+    return Tensor(tensor.name, tensor.shape[1:], lambda: tensor.read()[row], tensor.made_of)
 
 
 def transposed(tensor: Tensor) -> Tensor:
     """Turn a matrix around."""
-    return Tensor(tensor.name, tensor.shape[::-1], lambda: tensor.read().T)
+    return Tensor(tensor.name, tensor.shape[::-1], lambda: tensor.read().T, tensor.made_of)
 
 
 def reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Read an array as one of another shape with as many values."""
     if math.prod(shape) != math.prod(tensor.shape):
         raise BadWeights(f"'{tensor.name}' has shape {tensor.shape}; expected as many values as {shape} has.")
-    return Tensor(tensor.name, shape, lambda: tensor.read().reshape(shape))
+    return Tensor(tensor.name, shape, lambda: tensor.read().reshape(shape), tensor.made_of)
 
 
 def computed(tensor: Tensor, function: Callable[[Array], Array]) -> Tensor:
     """Change an array's values when it is read; its shape stays."""
-    return Tensor(tensor.name, tensor.shape, lambda: function(tensor.read()))
+    return Tensor(tensor.name, tensor.shape, lambda: function(tensor.read()), tensor.made_of)
 
 
 def blocks_of(tensor: Tensor, order: Sequence[int], axis: int = -1) -> Tensor:
@@ -99,7 +108,7 @@ def blocks_of(tensor: Tensor, order: Sequence[int], axis: int = -1) -> Tensor:
         parts = np.split(tensor.read(), count, axis=axis)
         return np.concatenate([parts[place] for place in order], axis=axis)
 
-    return Tensor(tensor.name, tensor.shape, read)
+    return Tensor(tensor.name, tensor.shape, read, tensor.made_of)
 
 
 def as_floating(values: Array, where: str) -> Array:

@@ -46,6 +46,7 @@ class ConfiguredModel:
     def __init__(self, kind: str, version: str | None, graph: Graph, names: TensorNames) -> None:
         self.kind = kind
         self.version = version
+        self.connected = True
         self._graph = graph
         self._names = names
         self._seen_below: dict[tuple[str, ...], _Below] = {}
@@ -58,6 +59,13 @@ class ConfiguredModel:
     def present(self) -> list[str]:
         """List all layers as ``name (Class)``."""
         return [f"{layer.name} ({layer.class_name})" for layer in self._graph.layers.values()]
+
+    def tables(self) -> dict[str, Tensor]:
+        """Give none: the configuration says which embedding feeds which layer."""
+        return {}
+
+    def modules(self) -> None:
+        """Give none: the configuration says what stands before a layer."""
 
     def tops(self) -> list[str]:
         """Name the recurrent layers that feed no other one."""

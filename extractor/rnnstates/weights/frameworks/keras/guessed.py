@@ -100,6 +100,7 @@ class GuessedModel:
     def __init__(self, kind: str, version: str | None, found: list[FoundLayer], where: str) -> None:
         self.kind = kind
         self.version = version
+        self.connected = False
         self._found = found
         self._where = where
         self._recurrent = {layer.name: layer for layer in found if layer.cells}
@@ -127,8 +128,15 @@ class GuessedModel:
         chain = next(chain for chain in self._chains() if self._recurrent[top] in chain)
         chain = chain[: chain.index(self._recurrent[top]) + 1]
         layers = tuple(self._stored(layer) for layer in chain)
-        table, notes = self._embedding(chain[0])
-        return StoredStack(layers, None if table is None else table.table, (*self._notes(chain, layers), *notes))
+        loose = frozenset(layer.name for layer in chain)
+        return StoredStack(layers, notes=tuple(self._notes(chain, layers)), loose=loose)
+
+    def tables(self) -> dict[str, Tensor]:
+        """Give the tables of the embeddings by the names of their layers."""
+        return {layer.name: layer.table for layer in self._found if layer.table is not None}
+
+    def modules(self) -> None:
+        """Tell that names alone say which arrays lie together."""
 
     def _chains(self) -> list[list[FoundLayer]]:
         models: dict[str, list[FoundLayer]] = {}
@@ -216,15 +224,6 @@ class GuessedModel:
         if len(chain) > 1:
             order = " -> ".join(layer.name for layer in chain)
             yield f"{self._where}: the order {order} is assumed, because the widths fit; --layer chooses a lower one."
-
-    def _embedding(self, lowest: FoundLayer) -> tuple[FoundLayer | None, list[str]]:
-        tables = [layer for layer in self._found if layer.table is not None]
-        fitting = [layer for layer in tables if layer.table is not None and layer.table.shape[1:] == (lowest.reads,)]
-        if len(fitting) == 1:
-            return fitting[0], [f"{self._where}: embedding '{fitting[0].name}' is assumed to feed '{lowest.name}'."]
-        if fitting:
-            return None, [f"{self._where}: {len(fitting)} embeddings would fit '{lowest.name}'; none is used."]
-        return None, []
 
 
 def _blocks(tensors: Sequence[Tensor]) -> int:

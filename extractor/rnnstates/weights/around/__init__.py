@@ -1,0 +1,1 @@
+"""What a file holds around the layers that run: modules, embeddings, trained starts; one rule for every format."""

@@ -1,0 +1,130 @@
+"""Which table of a file turns token ids into the inputs of a stack, where the file does not say it.
+
+A table is taken only if there is one reading: it has the width, shares the most of its name with the stack, and no
+other stack of the file and no other module may stand between. ``--embedding`` decides the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ...errors import BadWeights, OptionError
+from ..readers import Tensor
+from .modules import Module
+from .names import is_later, is_other_direction, leaf_of, module_of, shared
+
+__all__ = ["NONE", "Choice", "Table", "choose_table", "lone_matrices", "named_table"]
+
+# What ``--embedding`` takes for: no table.
+NONE = "none"
+MOST_NAMED = 5
+
+
+class Table(NamedTuple):
+    """An array that may be an embedding: what to call it, its module, the array."""
+
+    label: str
+    module: str
+    array: Tensor
+
+    def __str__(self) -> str:
+        return f"'{self.label}' ({' x '.join(map(str, self.array.shape))})"
+
+
+class Choice(NamedTuple):
+    """A table; or why none is taken, naming those that were found (empty where there are none), and notes."""
+
+    array: Tensor | None = None
+    notes: tuple[str, ...] = ()
+    why: str = ""
+
+
+def named_table(name: str, tensors: Mapping[str, Tensor], called: Mapping[str, str], width: int, path: str) -> Choice:
+    """Take the table that the caller named, by the name of its array or its module.
+
+    Parameters
+    ----------
+    called : mapping
+        The module of arrays, where the format has names of its own.
+
+    Raises
+    ------
+    OptionError
+        There is no such array, or several.
+    BadWeights
+        It is no table of that width.
+    """
+    found = [array for array in tensors if name in (array, called.get(array), module_of(array))]
+    found = [array for array in found if array == name or len(tensors[array].shape) == 2] or found
+    if len(found) != 1:
+        fitting = [array for array, tensor in tensors.items() if tensor.shape[1:] == (width,)]
+        listed = ", ".join(f"'{array}'" for array in (found or fitting)[:MOST_NAMED]) or "none"
+        problem = "means several arrays" if found else f"is no array of {path}"
+        raise OptionError(f"--embedding '{name}': {problem}; expected one of width {width}: {listed}.")
+    table = tensors[found[0]]
+    if len(table.shape) != 2 or table.shape[1] != width:
+        raise BadWeights(
+            f"{path}: '{table.name}' has shape {table.shape}; expected (vocabulary, {width}), because the lowest layer "
+            f"reads inputs of width {width}. Give another --embedding, or none."
+        )
+    return Choice(table, (f"{path}: '{table.name}' is used as the embedding, as given.",))
+
+
+def choose_table(
+    tables: Sequence[Table], width: int, stack: str, others: Sequence[Module], between: Sequence[Module], path: str
+) -> Choice:
+    """Choose the one table that can feed a stack.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        Those that are embeddings by their names.
+    width : int
+        What the lowest layer reads.
+    stack : str
+        Its name.
+    others : sequence of Module
+        The other recurrent stacks of the file.
+    between : sequence of Module
+        Modules that may stand before the stack, the tables not among them.
+    """
+    fitting = [table for table in tables if table.array.shape[1:] == (width,)]
+    most = max((shared(table.module, stack) for table in fitting), default=0)
+    nearest = [table for table in fitting if shared(table.module, stack) == most]
+    if not nearest:
+        return _none(tables, f"none is {width} wide, which '{stack}' reads", path)
+    if len(nearest) > 1:
+        return _none(nearest, f"each would fit '{stack}'", path, noted=True)
+    table = nearest[0]
+    for other in others:
+        if other.reads == width and shared(table.module, other.name) > most:
+            return _none(nearest, f"it lies nearer to '{other.name}' than to '{stack}'", path)
+        if _may_feed(other, stack, width) and shared(table.module, other.name) == most:
+            return _none(nearest, f"'{other.name}' may read it, and feed '{stack}'", path, noted=True)
+    for module in between:
+        if module.gives in (width, None) and shared(module.name, stack) >= most:
+            return _none(nearest, f"{module} may stand between it and '{stack}'", path, noted=True)
+    return Choice(table.array, (f"{path}: embedding '{table.label}' is assumed to feed '{stack}'.",))
+
+
+def lone_matrices(tensors: Mapping[str, Tensor], used: set[str], width: int) -> list[Table]:
+    """Find matrices of a width without a bias beside them: tables, perhaps, that are called something else."""
+    starts = [name.removesuffix(leaf_of(name)) for name in tensors]
+    return [
+        Table(name, module_of(name), tensor)
+        for name, tensor in tensors.items()
+        if name not in used and tensor.shape[1:] == (width,) and starts.count(name.removesuffix(leaf_of(name))) == 1
+    ]
+
+
+def _none(tables: Sequence[Table], why: str, path: str, *, noted: bool = False) -> Choice:
+    if not tables:
+        return Choice()
+    named = ", ".join(map(str, tables[:MOST_NAMED]))
+    told = f"{path}: no embedding is used; of {named}, {why} (--embedding NAME decides)."
+    return Choice(None, (told,) if noted else (), told)
+
+
+def _may_feed(other: Module, stack: str, width: int) -> bool:
+    """Tell whether the states of another stack may be the inputs of this one."""
+    fits = other.gives in (width, None)
+    return fits and not is_later(other.name, stack) and not is_other_direction(other.name, stack)

@@ -1,0 +1,114 @@
+"""Trained initial states beside a layer, where a file is known by the names of its arrays.
+
+Such arrays are called ``h0`` and ``c0``, ``init_h``, ``rnn_h0``, ``initial_state_c`` and the like. They are used when
+exactly one stack fits their place and shape, [layers * directions, (1,) H] in PyTorch's order; others are named.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..readers import Tensor
+from ..readers.base import reshaped, row_of
+from ..stack import StoredLayer, StoredStack
+from .names import STATE_WORDS, is_slot, is_start, is_start_word, leaf_of, pieces_of, words_of
+
+__all__ = ["Start", "claims", "find_starts", "note_of_starts", "with_starts"]
+
+# Words of a name that say nothing about whose state it is.
+_PLAIN = {"gru", "lstm", "param", "params", "rnn", "value", "variable"}
+MOST_NAMED = 6
+
+
+class Start(NamedTuple):
+    """An array that is called like a trained start: of which state (nothing if unsaid), and whose by its name."""
+
+    array: Tensor
+    state: str
+    owner: tuple[str, ...]
+
+    def fits(self, stack: str, widths: Sequence[int]) -> bool:
+        """Tell whether it can be the start of a stack, given the width of the state in each layer and direction."""
+        words = words_of(stack)
+        shape = [size for size in self.array.shape if size != 1]
+        wanted = [size for size in (len(widths), widths[0]) if size != 1]
+        return len(set(widths)) == 1 and shape == wanted and all(word in words for word in self.owner)
+
+
+def find_starts(tensors: Mapping[str, Tensor], used: set[str]) -> list[Start]:
+    """Find the arrays that are called like initial states, in the order of the file."""
+    found = []
+    for name, tensor in tensors.items():
+        if is_start(name) and name not in used and not is_slot(name, tensors) and 0 not in tensor.shape:
+            states = [STATE_WORDS[word] for word in sorted(pieces_of(leaf_of(name))) if word in STATE_WORDS]
+            owner = tuple(word for word in words_of(name) if not is_start_word(word) and word not in _PLAIN)
+            found.append(Start(tensor, states[0] if len(set(states)) == 1 else "", owner))
+    return found
+
+
+def claims(starts: Sequence[Start], stacks: Mapping[str, StoredStack]) -> dict[str, dict[str, Start]]:
+    """Tell which stack starts from what: each start fits one stack, and each state of a stack has one start."""
+    owners = {start.array.name: list(_owners(start, stacks)) for start in starts}
+    claimed: dict[str, dict[str, Start]] = {}
+    for start in starts:
+        if len(owners[start.array.name]) == 1:
+            name, state = owners[start.array.name][0]
+            rivals = [other for other in starts if owners[other.array.name] == [(name, state)]]
+            if len(rivals) == 1:
+                claimed.setdefault(name, {})[state] = start
+    return {name: found for name, found in claimed.items() if set(found) == set(_carried(stacks[name]))}
+
+
+def with_starts(name: str, stack: StoredStack, taken: Mapping[str, Start], path: str) -> StoredStack:
+    """Let a whole stack start from trained states, with a note."""
+    listed = " and ".join(f"'{start.array.name}'" for start in taken.values())
+    note = f"{path}: '{name}' starts from {listed}, which fit it (--initial-state zero overrides)."
+    return replace(stack, layers=tuple(_started(stack, taken))).noting(note)
+
+
+def note_of_starts(starts: Sequence[Start], path: str) -> str:
+    """Name what looks like trained starts and is not used; empty where that is nothing."""
+    if not starts:
+        return ""
+    named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
+    return (
+        f"{path}: {named} may be trained initial states, but no one stack fits them by place and shape; zero is taken "
+        "(--initial-state FILE gives others)."
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _carried(stack: StoredStack) -> list[str]:
+    cells = {cell.convention.cell for layer in stack.layers for cell in layer.cells.values()}
+    return ["hidden", "cell"] if cells <= {"lstm", "mlstm"} else ["hidden"]
+
+
+def _widths(stack: StoredStack, state: str) -> list[int]:
+    """Give the width of a state in each layer and direction, forward first."""
+    sizes = [cell.sizes() for layer in stack.layers for cell in layer.cells.values()]
+    return [units if state == "cell" else width for _, units, width in sizes]
+
+
+def _owners(start: Start, stacks: Mapping[str, StoredStack]) -> Iterator[tuple[str, str]]:
+    for name, stack in stacks.items():
+        for state in _carried(stack):
+            named = start.state == state or (not start.state and len(_carried(stack)) == 1)
+            if named and start.fits(name, _widths(stack, state)):
+                yield name, state
+
+
+def _started(stack: StoredStack, taken: Mapping[str, Start]) -> Iterator[StoredLayer]:
+    place = 0
+    for layer in stack.layers:
+        cells = {}
+        for direction, cell in layer.cells.items():
+            arrays = {}
+            for state, start in taken.items():
+                widths = _widths(stack, state)
+                arrays[f"initial_{state}"] = row_of(reshaped(start.array, (len(widths), widths[place])), place)
+            cells[direction] = replace(cell, tensors={**cell.tensors, **arrays})
+            place += 1
+        yield replace(layer, cells=cells)

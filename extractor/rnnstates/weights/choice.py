@@ -1,0 +1,99 @@
+"""Which stack of a file is run: the only one, the one that ``layer`` names, or numbered ones as a chain."""
+
+import difflib
+import re
+
+from ..errors import BadWeights, OptionError
+from .stack import Model, StoredStack
+
+__all__ = ["choose", "whole_stacks"]
+
+MOST_NAMED = 20
+
+
+def choose(model: Model, layer: str | None, where: str) -> tuple[str, ...]:
+    """Name the layers that the stacks to run end with: one, or several that feed each other in their order.
+
+    Parameters
+    ----------
+    model : Model
+    layer : str or None
+        A layer of the model; ``rnns.*`` is all that are called ``rnns.`` and a number, the lowest number first.
+    where : str
+        The file.
+
+    Raises
+    ------
+    BadWeights
+        There is none, or several and no ``layer``; or none of that name.
+    OptionError
+        ``layer`` has more than one ``*``.
+    """
+    recurrent = model.recurrent()
+    if not recurrent:
+        present = ", ".join(model.present()[:MOST_NAMED]) or "no layers"
+        raise BadWeights(f"{where}: no recurrent layer found; expected LSTM, GRU or RNN. Present: {present}.")
+    if layer is not None and "*" in layer:
+        return _chain(layer, list(recurrent), model.tops(), where)
+    if layer is not None:
+        return (_named(layer, list(recurrent), model.tops(), where),)
+    tops = model.tops()
+    if not tops:
+        raise BadWeights(f"{where}: its recurrent layers feed each other in a circle; the configuration is damaged.")
+    if len(tops) > 1:
+        choices = ", ".join(f"--layer {top} ({recurrent[top]})" for top in tops[:MOST_NAMED])
+        raise BadWeights(f"{where}: has {len(tops)} recurrent stacks; choose one: {choices}.{_as_chain(tops)}")
+    return (tops[0],)
+
+
+def whole_stacks(model: Model) -> dict[str, StoredStack]:
+    """Give every stack that can be computed, by the name of its highest layer."""
+    stacks = {top: _computed(model, top) for top in model.tops()}
+    return {top: stack for top, stack in stacks.items() if stack is not None}
+
+
+def _computed(model: Model, top: str) -> StoredStack | None:
+    try:
+        return model.stack(top)
+    except BadWeights:
+        return None
+
+
+def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
+    if layer in names:
+        return layer
+    inside = [name for name in names if name.endswith(f"/{layer}")]
+    # The module of a stack stands for its highest layer.
+    inside = inside or [top for top in tops if top.startswith((f"{layer}.", f"{layer}/"))]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        raise BadWeights(f"{where}: several layers are called '{layer}'; choose one: {', '.join(inside)}.")
+    close = difflib.get_close_matches(layer, names, n=1)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    raise BadWeights(f"{where}: no recurrent layer '{layer}'; found: {', '.join(names[:MOST_NAMED])}.{guess}")
+
+
+def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple[str, ...]:
+    """Find the stacks that a pattern with one ``*`` for a number names, in the order of the numbers."""
+    if pattern.count("*") != 1:
+        raise OptionError(f"--layer '{pattern}': has several *; expected one, which stands for a number.")
+    start, end = map(re.escape, pattern.split("*"))
+    # Behind it may stand the layer of a module that has several: rnns.0.l1.
+    matches = {top: re.fullmatch(rf"{start}(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
+    found: dict[int, list[str]] = {}
+    for top, match in matches.items():
+        if match:
+            found.setdefault(int(match[1]), []).append(top)
+    twice = next((tops for tops in found.values() if len(tops) > 1), None)
+    if not found or twice:
+        problem = f"{', '.join(twice)} have the same number" if twice else "no stack is called so"
+        raise BadWeights(f"{where}: --layer '{pattern}': {problem}; found: {', '.join(names[:MOST_NAMED])}.")
+    return tuple(found[number][0] for number in sorted(found))
+
+
+def _as_chain(tops: list[str]) -> str:
+    """Offer the chain of numbered stacks, where there is one."""
+    patterns = [re.sub(r"\d+", "*", top, count=1) for top in tops]
+    chain = next((pattern for pattern in patterns if "*" in pattern and patterns.count(pattern) > 1), "")
+    return f" If they feed each other in the order of their numbers: --layer '{chain}'." if chain else ""
