@@ -15,7 +15,7 @@ from ..errors import BadInput
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
+from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_binary, refuse_all_but_text
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .named import dataset_of, locate
@@ -121,8 +121,10 @@ def _from_file(path: os.PathLike[str], source: Source) -> Ids:
         start = file.read(FIRST_BYTES)
         if start.startswith(MAGIC):
             return _from_npy(file, where, source)
-        if is_foreign(start) or (not start and source.shape[0]):
-            raise BadInput(f"{where}: {describe(start, EXPECTED)}")
+        if not start and source.shape[0]:
+            raise of_another_kind(path, start, EXPECTED, BadInput)
+        if start:
+            refuse_all_but_text(path, start, EXPECTED, BadInput)
         lines = (start + file.read()).removeprefix(UTF8_MARK).splitlines()
     while len(lines) > source.shape[0] and not lines[-1]:
         lines.pop()

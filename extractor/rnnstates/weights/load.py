@@ -14,6 +14,8 @@ from .stack import Model, Options, StoredStack, check_options
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
 
+KERAS_FILE = "a .keras file, as model.save('model.keras') makes it (Keras has no safe mode for other kinds)"
+
 
 def load_weights(
     path: str | os.PathLike[str],
@@ -111,12 +113,9 @@ def open_keras_model(path: str | os.PathLike[str]) -> Any:
     """
     where = os.fspath(path)
     # Whether it is there at all comes first.
-    reader = reader_of(where)
+    reader = reader_of(where, KERAS_FILE)
     if reader is None or not is_keras_zip(where):
-        raise BadWeights(
-            f"{where}: no .keras file; expected one, as model.save('model.keras') makes it (Keras has no safe mode for "
-            "other kinds)."
-        )
+        raise BadWeights(f"{where}: no .keras file; expected {KERAS_FILE}.")
     with reader.open(where) as container:
         return container.documents["config.json"]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ...errors import BadWeights
 from ...files import missing_told
+from ...foreign import Wanted, refuse_foreign, unknown
 from .base import Container, Tensor
 from .checkpoint import open_checkpoint, recognise_checkpoint
 from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
@@ -64,17 +65,32 @@ EXPECTED = (
 )
 
 
-def reader_of(path: str) -> Reader | None:
+def reader_of(path: str, expected: str = EXPECTED) -> Reader | None:
     """Choose the reader that recognises a file; None where none does.
+
+    Parameters
+    ----------
+    path : str
+    expected : str
+        What to say was expected, where the file is of another kind.
 
     Raises
     ------
     MissingInput
         It is absent, unreadable or a pipe.
+    BadWeights
+        It is of a kind that is known and not read here; the message has the way out.
     """
-    with missing_told(path, EXPECTED):
+    with missing_told(path, expected):
         _refuse_pipe(path)
-        return next((reader for reader in READERS.values() if reader.recognise(path)), None)
+        # A folder, and the files of a checkpoint, are recognised by names; all else by content, foreign kinds first.
+        by_names = Path(path).is_dir() or READERS["TensorFlow"].recognise(path)
+        if not by_names:
+            refuse_foreign(path, expected, Wanted.WEIGHTS, BadWeights)
+        reader = next((reader for reader in READERS.values() if reader.recognise(path)), None)
+        if by_names and reader is None:
+            refuse_foreign(path, expected, Wanted.WEIGHTS, BadWeights)
+        return reader
 
 
 def _refuse_pipe(path: str) -> None:
@@ -98,13 +114,7 @@ def open_container(path: str) -> AbstractContextManager[Container]:
         return reader.open(path)
     with missing_told(path, EXPECTED), Path(path).open("rb") as file:
         start = file.read(8)
-    if start[:1] == b"\x80":
-        raise BadWeights(
-            f"{path}: a Python pickle, which may run code when it is read; it is refused. Save the arrays as "
-            "safetensors or .npz instead."
-        )
-    found = f"starts with {start!r}" if start else "empty"
-    raise BadWeights(f"{path}: {found}; expected {EXPECTED}. Save the weights as one of these.")
+    raise BadWeights(f"{path}: {unknown(start, EXPECTED)} Save the weights as one of these.")
 
 
 def digest(path: str) -> str:
