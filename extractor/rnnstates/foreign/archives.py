@@ -44,7 +44,8 @@ def kind_of_archive(names: Sequence[str]) -> Kind:
     if all(name.endswith(".npy") for name in names):
         arrays = [name.removesuffix(".npy") for name in names]
         kind = VALUES["npz"]
-        mend = kind.mend.replace("{first}", "inputs" if "inputs" in arrays else ascii(arrays[0][:_LONGEST])[1:-1])
+        first = "inputs" if "inputs" in arrays else ascii(arrays[0][:_LONGEST])[1:-1]
+        mend = kind.mend.replace("{file}", first if first.isidentifier() else "inputs").replace("{first}", first)
         return kind._replace(found=kind.found.replace("{names}", _listed(arrays)), mend=mend)
     for patterns, kind_name in _MEMBERS:
         if all(any(re.search(pattern, name) for name in names) for pattern in patterns):

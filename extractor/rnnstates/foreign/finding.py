@@ -48,7 +48,10 @@ def kind_of_path(path: str | os.PathLike[str]) -> Kind | None:
     with Path(where).open("rb") as file:
         start = file.read(FIRST_BYTES)
         if start.startswith(NPY):
-            file.seek(_end_of_array(start))
+            end = _end_of_array(start)
+            if end > os.fstat(file.fileno()).st_size:
+                return KINDS["npy"]
+            file.seek(end)
             return KINDS["equinox" if file.read(len(NPY)) == NPY else "npy"]
     if start.startswith(b"PK\x03\x04"):
         return kind_of_archive(zip_names(where) or ())
@@ -132,4 +135,4 @@ def _end_of_array(start: bytes) -> int:
     count = int(found[1])
     for axis in found[2].split(b","):
         count *= int(axis) if axis.strip() else 1
-    return min(begin + size + count, 2**62)
+    return begin + size + count

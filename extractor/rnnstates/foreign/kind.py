@@ -21,7 +21,9 @@ class Wanted(Enum):
     """What the user gave the file as."""
 
     WEIGHTS = "weights"
-    INPUTS = "sequences, lengths or ids"
+    INPUTS = "sequences"
+    LIST = "lengths or ids"
+    STATES = "states to start from"
     ANY = "whatever it is"
 
 
@@ -29,6 +31,8 @@ class Wanted(Enum):
 _READ = {
     Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH),
     Wanted.INPUTS: (Holds.INPUTS, Holds.BOTH),
+    Wanted.LIST: (Holds.INPUTS,),
+    Wanted.STATES: (Holds.BOTH,),
     Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH),
 }
 
@@ -68,4 +72,8 @@ class Kind(NamedTuple):
             return f"It is a model: sequences are wanted here, weights go to --weights. {self.mend}"
         if self.holds is Holds.VALUES and wanted is Wanted.WEIGHTS:
             return "It holds values and no model; check the path."
+        if self.holds in (Holds.MODEL, Holds.VALUES) and wanted is Wanted.LIST:
+            return "Save the list as text, one entry on each line, or as an array with np.save."
+        if self.holds is not Holds.NEITHER and wanted is Wanted.STATES:
+            return "Save the states by name: np.savez('states.npz', hidden=..., cell=...)."
         return self.mend

@@ -55,8 +55,9 @@ MODELS: dict[str, Kind] = {
     "openvino": Kind("an OpenVINO model (.xml with its .bin)", _ORIGINAL),
     "openvino weights": Kind("the .bin of an OpenVINO model, whose .xml lies beside it", _ORIGINAL),
     "equinox": Kind(
-        "leaves of Equinox (eqx.tree_serialise_leaves), which have no names",
-        f"Load it with eqx.tree_deserialise_leaves and save the arrays by name: {_EQX}.",
+        "several arrays one behind the other without names, as eqx.tree_serialise_leaves writes an Equinox model",
+        f"Load the model with eqx.tree_deserialise_leaves and save its arrays by name: {_EQX}. Arrays that np.save put "
+        "into one file are joined with np.concatenate and saved as one.",
     ),
     "orbax": Kind(
         "a checkpoint folder of Orbax",

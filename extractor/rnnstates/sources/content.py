@@ -26,7 +26,9 @@ def open_binary(path: str | os.PathLike[str], expected: str) -> BinaryIO:
         return Path(path).open("rb", buffering=0)
 
 
-def of_another_kind(path: str | os.PathLike[str], start: bytes, expected: str, error: type[BadData]) -> BadData:
+def of_another_kind(
+    path: str | os.PathLike[str], start: bytes, expected: str, error: type[BadData], wanted: Wanted = Wanted.INPUTS
+) -> BadData:
     """Make the error over a file that is not read here: its kind, or its first bytes where that is unknown.
 
     Raises
@@ -36,7 +38,7 @@ def of_another_kind(path: str | os.PathLike[str], start: bytes, expected: str, e
     """
     with missing_told(path, expected):
         kind = kind_of_path(path) or kind_of_bytes(start)
-    return error(f"{path}: {kind.message(expected, Wanted.INPUTS) if kind else unknown(start, expected)}")
+    return error(f"{path}: {kind.message(expected, wanted) if kind else unknown(start, expected)}")
 
 
 def refuse_all_but_text(path: str | os.PathLike[str], start: bytes, expected: str, error: type[BadData]) -> None:
@@ -56,4 +58,4 @@ def refuse_all_but_text(path: str | os.PathLike[str], start: bytes, expected: st
     """
     kind = kind_of_bytes(start)
     if kind is not None and (not is_text(start) or kind.found.startswith(_NO_LISTS)):
-        raise of_another_kind(path, start, expected, error)
+        raise of_another_kind(path, start, expected, error, Wanted.LIST)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadInput
+from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
 from .base import Source
@@ -122,7 +123,7 @@ def _from_file(path: os.PathLike[str], source: Source) -> Ids:
         if start.startswith(MAGIC):
             return _from_npy(file, where, source)
         if not start and source.shape[0]:
-            raise of_another_kind(path, start, EXPECTED, BadInput)
+            raise of_another_kind(path, start, EXPECTED, BadInput, Wanted.LIST)
         if start:
             refuse_all_but_text(path, start, EXPECTED, BadInput)
         lines = (start + file.read()).removeprefix(UTF8_MARK).splitlines()

@@ -148,7 +148,7 @@ def _refuse_other_kinds(path: str) -> None:
     """Refuse what is known to be neither; of the kinds that weights are read from, .npz is read here too."""
     kind = kind_of_path(path)
     if kind is not None and kind not in (KINDS["hdf5"], KINDS["damaged zip"]) and not is_npz(kind):
-        raise BadInput(f"{path}: {kind.message(EXPECTED, Wanted.INPUTS)}")
+        raise BadInput(f"{path}: {kind.message(EXPECTED, Wanted.STATES)}")
 
 
 def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..errors import BadLengths
+from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_binary, refuse_all_but_text
@@ -104,7 +105,7 @@ def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
         if start.startswith(MAGIC):
             return _from_npy(file, str(path), source)
         if not start and source.shape[0]:
-            raise of_another_kind(path, start, EXPECTED, BadLengths)
+            raise of_another_kind(path, start, EXPECTED, BadLengths, Wanted.LIST)
         if start:
             refuse_all_but_text(path, start, EXPECTED, BadLengths)
         values = _parse(start + file.read(), str(path), source.shape[0])

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import BadWeights
 from .canonical import LayerWeights, Network
 from .frameworks import interpret, is_known
-from .readers import digest, open_container, reader_of
+from .readers import digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
 from .stack import Model, Options, StoredStack, check_options
 
@@ -113,8 +113,10 @@ def open_keras_model(path: str | os.PathLike[str]) -> Any:
     """
     where = os.fspath(path)
     # Whether it is there at all comes first.
-    reader = reader_of(where, KERAS_FILE)
-    if reader is None or not is_keras_zip(where):
+    reader = reader_of(where)
+    if reader is None:
+        raise unread(where, KERAS_FILE)
+    if not is_keras_zip(where):
         raise BadWeights(f"{where}: no .keras file; expected {KERAS_FILE}.")
     with reader.open(where) as container:
         return container.documents["config.json"]

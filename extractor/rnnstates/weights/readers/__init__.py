@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...errors import BadWeights
 from ...files import missing_told
-from ...foreign import Wanted, refuse_foreign, unknown
+from ...foreign import Wanted, kind_of_path, unknown
 from .base import Container, Tensor
 from .checkpoint import open_checkpoint, recognise_checkpoint
 from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
@@ -21,7 +21,7 @@ from .onnx_file import open_onnx, recognise_onnx
 from .safetensors import open_safetensors, recognise_safetensors
 from .torch_file import open_torch, recognise_torch
 
-__all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of"]
+__all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of", "unread"]
 
 
 class Reader(NamedTuple):
@@ -65,32 +65,21 @@ EXPECTED = (
 )
 
 
-def reader_of(path: str, expected: str = EXPECTED) -> Reader | None:
-    """Choose the reader that recognises a file; None where none does.
-
-    Parameters
-    ----------
-    path : str
-    expected : str
-        What to say was expected, where the file is of another kind.
+def reader_of(path: str) -> Reader | None:
+    """Choose the reader that recognises a file; None where none does, or it is of a kind that is known not to be read.
 
     Raises
     ------
     MissingInput
         It is absent, unreadable or a pipe.
-    BadWeights
-        It is of a kind that is known and not read here; the message has the way out.
     """
-    with missing_told(path, expected):
+    with missing_told(path, EXPECTED):
         _refuse_pipe(path)
         # A folder, and the files of a checkpoint, are recognised by names; all else by content, foreign kinds first.
         by_names = Path(path).is_dir() or READERS["TensorFlow"].recognise(path)
-        if not by_names:
-            refuse_foreign(path, expected, Wanted.WEIGHTS, BadWeights)
-        reader = next((reader for reader in READERS.values() if reader.recognise(path)), None)
-        if by_names and reader is None:
-            refuse_foreign(path, expected, Wanted.WEIGHTS, BadWeights)
-        return reader
+        if not by_names and (kind := kind_of_path(path)) is not None and kind.is_foreign(Wanted.WEIGHTS):
+            return None
+        return next((reader for reader in READERS.values() if reader.recognise(path)), None)
 
 
 def _refuse_pipe(path: str) -> None:
@@ -112,9 +101,24 @@ def open_container(path: str) -> AbstractContextManager[Container]:
     reader = reader_of(path)
     if reader is not None:
         return reader.open(path)
-    with missing_told(path, EXPECTED), Path(path).open("rb") as file:
-        start = file.read(8)
-    raise BadWeights(f"{path}: {unknown(start, EXPECTED)} Save the weights as one of these.")
+    raise unread(path, EXPECTED)
+
+
+def unread(path: str, expected: str) -> BadWeights:
+    """Make the error over a file that no reader recognises, from its kind or its first bytes.
+
+    Raises
+    ------
+    MissingInput
+        It is a directory, or has become unreadable.
+    """
+    with missing_told(path, expected):
+        kind = kind_of_path(path)
+        if kind is not None and kind.is_foreign(Wanted.WEIGHTS):
+            return BadWeights(f"{path}: {kind.message(expected, Wanted.WEIGHTS)}")
+        with Path(path).open("rb") as file:
+            start = file.read(8)
+    return BadWeights(f"{path}: {unknown(start, expected)} Save the weights as one of these.")
 
 
 def digest(path: str) -> str:
