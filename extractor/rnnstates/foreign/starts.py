@@ -106,7 +106,7 @@ def kind_of_start(start: bytes) -> str:
             return "arrow" if kind == "arrow stream" else kind
     if start[:2] == b"\x1f\x8b":
         return _inside_gzip(start)
-    if start[:2] in (b"\x78\x01", b"\x78\x9c", b"\x78\xda") and _inflated(start, zlib.MAX_WBITS):
+    if start[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda") and _inflated(start, zlib.MAX_WBITS):
         return "zlib"
     for pattern, kind in ((_KALDI_ARCHIVE, "kaldi"), (_TORCH7, "torch7"), (_EDF, "edf"), (_MSGPACK, "msgpack")):
         if pattern.match(start):

@@ -91,7 +91,7 @@ VALUES: dict[str, Kind] = {
     "matlab 5": Kind(
         "a MATLAB file of version 5",
         "Save an array of it in Python: np.save('inputs.npy', scipy.io.loadmat(FILE)['NAME']); with names for weights: "
-        "np.savez('weights.npz', **arrays). (MATLAB's -v7.3 is HDF5, but turns the axes round.)",
+        "np.savez('weights.npz', **arrays). MATLAB's own -v7.3 is HDF5, but has the axes in reverse order.",
         Holds.NEITHER,
     ),
     "utf-16": Kind("text in UTF-16", "Save it as UTF-8.", Holds.NEITHER),

@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 from ..errors import BadData
 from ..files import missing_told
-from ..foreign import FIRST_BYTES, UTF8_MARK, Wanted, is_text, kind_of_bytes, kind_of_path, unknown
+from ..foreign import FIRST_BYTES, KINDS, UTF8_MARK, Wanted, is_text, kind_of_bytes, kind_of_path, unknown
 
-__all__ = ["FIRST_BYTES", "UTF8_MARK", "of_another_kind", "open_binary", "refuse_all_but_text"]
+__all__ = ["FIRST_BYTES", "UTF8_MARK", "of_another_kind", "open_binary", "open_list", "refuse_all_but_text"]
 
 # Texts that no list of ids or lengths is; any other text may be one.
 _NO_LISTS = ("an HTML page", "a Git LFS pointer", "a git-annex pointer", "an error message", "a Python pickle")
@@ -24,6 +24,22 @@ def open_binary(path: str | os.PathLike[str], expected: str) -> BinaryIO:
     """
     with missing_told(path, expected):
         return Path(path).open("rb", buffering=0)
+
+
+def open_list(path: str | os.PathLike[str], expected: str, error: type[BadData]) -> BinaryIO:
+    """Open a file of lengths or ids; folders of a known kind, and several arrays in one file, are named.
+
+    Raises
+    ------
+    MissingInput
+        It is absent, a directory or unreadable.
+    error
+    """
+    with missing_told(path, expected):
+        kind = kind_of_path(path)
+        if kind is not None and (Path(path).is_dir() or kind is KINDS["equinox"]):
+            raise error(f"{path}: {kind.message(expected, Wanted.LIST)}")
+    return open_binary(path, expected)
 
 
 def of_another_kind(

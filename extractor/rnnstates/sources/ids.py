@@ -16,7 +16,7 @@ from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_binary, refuse_all_but_text
+from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .named import dataset_of, locate
@@ -118,7 +118,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
 
 def _from_file(path: os.PathLike[str], source: Source) -> Ids:
     where = str(path)
-    with open_binary(path, EXPECTED) as file:
+    with open_list(path, EXPECTED, BadInput) as file:
         start = file.read(FIRST_BYTES)
         if start.startswith(MAGIC):
             return _from_npy(file, where, source)

@@ -13,7 +13,7 @@ from ..errors import BadLengths
 from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_binary, refuse_all_but_text
+from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
@@ -100,7 +100,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64
 
 
 def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
-    with open_binary(path, EXPECTED) as file:
+    with open_list(path, EXPECTED, BadLengths) as file:
         start = file.read(FIRST_BYTES)
         if start.startswith(MAGIC):
             return _from_npy(file, str(path), source)

@@ -56,6 +56,9 @@ READERS: dict[str, Reader] = {
     "msgpack": Reader(recognise_msgpack, open_msgpack),
 }
 
+# Those that read folders.
+OF_FOLDERS = ("TensorFlow", "folder")
+
 # What stands behind the prefix of a checkpoint of version 2, and of version 1 in shards.
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5}")
 
@@ -75,9 +78,14 @@ def reader_of(path: str) -> Reader | None:
     """
     with missing_told(path, EXPECTED):
         _refuse_pipe(path)
-        # A folder, and the files of a checkpoint, are recognised by names; all else by content, foreign kinds first.
-        by_names = Path(path).is_dir() or READERS["TensorFlow"].recognise(path)
-        if not by_names and (kind := kind_of_path(path)) is not None and kind.is_foreign(Wanted.WEIGHTS):
+        if Path(path).is_dir():
+            return next((READERS[name] for name in OF_FOLDERS if READERS[name].recognise(path)), None)
+        # The files of a checkpoint are recognised by names, all else by content, foreign kinds first.
+        if (
+            not READERS["TensorFlow"].recognise(path)
+            and (kind := kind_of_path(path)) is not None
+            and kind.is_foreign(Wanted.WEIGHTS)
+        ):
             return None
         return next((reader for reader in READERS.values() if reader.recognise(path)), None)
 
