@@ -246,7 +246,10 @@ def test_pickled_objects_are_never_loaded(tmp_path):
         (np.zeros((2, 3, 4), [("a", "f4")]), r"a structured dtype"),
         (np.zeros(()), r"shape \(\); expected \(N, T, I\)"),
         (np.zeros(4), r"shape \(4,\); expected \(N, T, I\): sequences, steps, features"),
-        (np.zeros((4, 3)), r"shape \(4, 3\); expected \(N, T, I\)\. Token ids need weights .* reshape to \(N, T, 1\)"),
+        (
+            np.zeros((4, 3)),
+            r"shape \(4, 3\); expected \(N, T, I\): .*\. For one feature at each step, reshape to \(N, T, 1\)",
+        ),
         (np.zeros((4, 3, 2, 1)), r"shape \(4, 3, 2, 1\); expected \(N, T, I\)"),
         (np.zeros((4, 0, 3)), r"shape \(4, 0, 3\) has 0 steps \(T\); expected at least 1"),
         (np.zeros((4, 3, 0)), r"shape \(4, 3, 0\) has 0 features \(I\); expected at least 1"),
