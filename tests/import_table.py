@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "hdf5_chunk_guard": {"numpy", "h5py", "errors"},
     "hdf5_heap_guard": {"numpy", "h5py", "errors", "hdf5_chunk_guard"},
     "zip_guard": {"errors"},
+    "foreign": {"errors", "hdf5_guard", "zip_guard"},
     "npz_guard": {"numpy", "arrays", "errors", "zip_guard"},
     "pooling": {"numpy", "arrays", "weights"},
     "weights": {
@@ -27,6 +28,7 @@ MAY_IMPORT = {
         "blas",
         "errors",
         "files",
+        "foreign",
         "hdf5_chunk_guard",
         "hdf5_guard",
         "hdf5_heap_guard",
@@ -45,6 +47,7 @@ MAY_IMPORT = {
         "arrays",
         "errors",
         "files",
+        "foreign",
         "hdf5_chunk_guard",
         "hdf5_guard",
         "hdf5_heap_guard",
@@ -115,7 +118,7 @@ MAY_IMPORT = {
     },
     "provenance": {"h5py", "numpy", "request", "sources", "tensorflow_start", "version"},
     "job_identity": {"numpy", "job", "output", "weights"},
-    "describe": {"h5py", "errors", "hdf5_guard", "output", "sources", "weights"},
+    "describe": {"h5py", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
     "delivering": {"numpy", "agreement", "errors", "output", "request"},
     "pipeline": {
         "delivering",

@@ -7,11 +7,12 @@ from typing import Any
 import h5py
 
 from .errors import BadInput, BadStates
+from .files import missing_told
+from .foreign import Wanted, refuse_foreign
 from .hdf5_guard import datasets, is_hdf5, open_hdf5
 from .output.reader import is_states_file, open_states
 from .output.states import States
-from .sources.content import FIRST_BYTES, open_binary
-from .sources.content import describe as describe_content
+from .sources.content import FIRST_BYTES, of_another_kind, open_binary
 from .sources.npy import read_header
 from .sources.npy_header import MAGIC
 from .weights.load import describe_weights, is_weights_file
@@ -41,6 +42,8 @@ def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> 
     ------
     MissingInput, BadInput, BadWeights, BadStates
     """
+    with missing_told(path, EXPECTED):
+        refuse_foreign(path, EXPECTED, Wanted.ANY, BadInput)
     if not Path(path).is_file() and is_weights_file(path):
         # A folder, or the prefix of a checkpoint's files.
         return {"file": os.fspath(path), "kind": "weights"} | describe_weights(path, convention=convention)
@@ -62,7 +65,7 @@ def _of_npy(path: str | os.PathLike[str]) -> dict[str, Any]:
     with open_binary(path, EXPECTED) as file:
         start = file.read(FIRST_BYTES)
         if not start.startswith(MAGIC):
-            raise BadInput(f"{path}: {describe_content(start, EXPECTED)}")
+            raise of_another_kind(path, start, EXPECTED, BadInput)
         file.seek(0)
         header = read_header(file, str(path), BadInput)
     order = "Fortran" if header.fortran_order else "C"

@@ -24,7 +24,7 @@ from .catalogue import (
 )
 
 EXPECTED = "expected float16, float32, float64, longdouble or integers of any width, in either byte order"
-AXES = "expected (N, T, I): sequences, steps, features. Reshape it."
+AXES = "expected (N, T, I): sequences, steps, features. "
 
 
 def of(dtype):
@@ -33,21 +33,31 @@ def of(dtype):
 
 # Rank, T = 0, another I than the weights'.
 SHAPES = {
-    "no axis": Mistake(npy(np.float32(1)), FROM_NPY, DATA, ("in.npy: shape (); " + AXES,)),
-    "one axis": Mistake(npy(np.ones(5)), FROM_NPY, DATA, ("in.npy: shape (5,); " + AXES,)),
+    "no axis": Mistake(npy(np.float32(1)), FROM_NPY, DATA, ("in.npy: shape (); " + AXES + "It is a single number",)),
+    "one axis": Mistake(
+        npy(np.ones(5)),
+        FROM_NPY,
+        DATA,
+        ("in.npy: shape (5,); " + AXES + "One sequence of one feature is x.reshape(1, -1, 1).",),
+    ),
     "two axes": Mistake(
         npy(np.ones((4, 5))),
         FROM_NPY,
         DATA,
-        ("in.npy: shape (4, 5); expected (N, T, I). Token ids need weights", "reshape to (N, T, 1)"),
+        ("in.npy: shape (4, 5); " + AXES + "For one feature at each step", "reshape to (N, T, 1)", "x[np.newaxis]"),
     ),
     "token ids for weights that take none": Mistake(
         npy(TOKENS),
         ["in.npy", "--lengths", "full", "--weights", "w.weights.h5"],
         DATA,
-        ("in.npy: shape (4, 5); expected (N, T, I). Token ids need weights with an embedding (--weights)",),
+        ("in.npy: shape (4, 5); " + AXES + "Token ids need weights with an embedding (--weights)",),
     ),
-    "four axes": Mistake(npy(np.ones((4, 5, 3, 1))), FROM_NPY, DATA, ("in.npy: shape (4, 5, 3, 1); " + AXES,)),
+    "four axes": Mistake(
+        npy(np.ones((4, 5, 3, 1))),
+        FROM_NPY,
+        DATA,
+        ("in.npy: shape (4, 5, 3, 1); " + AXES + "Join the axes behind the steps: x.reshape(4, 5, -1)",),
+    ),
     "four axes of HDF5": Mistake(
         hdf5(inputs=np.ones((4, 5, 3, 1))), FROM_HDF5, DATA, ("in.h5: dataset 'inputs': shape (4, 5, 3, 1); " + AXES,)
     ),

@@ -141,7 +141,10 @@ KINDS = {
         ("ids.txt: empty, not one byte", "Make it again"),
     ),
     "empty weights": Mistake(
-        content("x.h5", b""), ["in.h5", "--weights", "x.h5"], DATA, ("x.h5: empty; " + WEIGHTS, "Save the weights as")
+        content("x.h5", b""),
+        ["in.h5", "--weights", "x.h5"],
+        DATA,
+        ("x.h5: empty, not one byte; " + WEIGHTS, "Make it again"),
     ),
     "neither kind": Mistake(
         content("in.npy", b"\x00\x01\x02\x03"),
@@ -165,10 +168,16 @@ KINDS = {
         None, ["in.npy", "--lengths", "in.h5"], DATA, ("in.h5: an HDF5 file; " + LENGTHS_EXPECTED, "Copy the dataset")
     ),
     "weights that are a text": Mistake(
-        content("x.h5", b"hello\n"), ["in.h5", "--weights", "x.h5"], DATA, (r"starts with b'hello\n'; " + WEIGHTS,)
+        content("x.h5", b"hello\n"),
+        ["in.h5", "--weights", "x.h5"],
+        DATA,
+        ("x.h5: text that starts with 'hello'; " + WEIGHTS, "It holds values and no model"),
     ),
     "weights that are a npy": Mistake(
-        None, ["in.h5", "--weights", "in.npy"], DATA, (r"in.npy: starts with b'\x93NUMPY\x01\x00'; " + WEIGHTS,)
+        None,
+        ["in.h5", "--weights", "in.npy"],
+        DATA,
+        ("in.npy: one array of NumPy, a .npy file; " + WEIGHTS, "Weights need names"),
     ),
 }
 
@@ -243,7 +252,10 @@ PICKLED = {
     ),
     "a npz": Mistake(lambda: np.savez("in.npz", inputs=INPUTS), ["in.npz"], DATA, ("in.npz: ", *ARCHIVE)),
     "lengths in a npz": Mistake(
-        lambda: np.savez("l.npz", lengths=LENGTHS), ["in.npy", "--lengths", "l.npz"], DATA, ("l.npz: ", *ARCHIVE)
+        lambda: np.savez("l.npz", lengths=LENGTHS),
+        ["in.npy", "--lengths", "l.npz"],
+        DATA,
+        ("l.npz: ", ARCHIVE[0], "np.save('lengths.npy', np.load('file.npz')['lengths'])"),
     ),
 }
 

@@ -123,12 +123,12 @@ def test_what_keras_itself_refuses_is_told_in_one_sentence(place, tmp_path):
 
 
 def test_files_without_a_safe_mode_are_refused(place, tmp_path):
-    with pytest.raises(BadWeights, match=r"no \.keras file; expected one"):
+    with pytest.raises(BadWeights, match=r"no \.keras file; expected a \.keras file"):
         load_model(place / "model.h5")
     with pytest.raises(MissingInput):
         load_model(tmp_path / "nothing.keras")
     (tmp_path / "text.keras").write_text("hello")
-    with pytest.raises(BadWeights, match=r"text\.keras: no \.keras file; expected one"):
+    with pytest.raises(BadWeights, match=r"text\.keras: text that starts with 'hello'; expected a \.keras file"):
         load_model(tmp_path / "text.keras")
     (tmp_path / "cut.keras").write_bytes((place / "model.keras").read_bytes()[:-100])
     with pytest.raises(BadWeights):

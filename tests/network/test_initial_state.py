@@ -113,7 +113,10 @@ def test_an_output_without_final_states_cannot_be_continued(tmp_path):
 def test_a_file_of_another_kind_is_no_initial_state(tmp_path):
     inputs, lengths = ragged()
     (tmp_path / "x.txt").write_text("none")
-    with pytest.raises(rnnstates.BadInput, match=r"neither \.npz nor HDF5"):
+    with pytest.raises(
+        rnnstates.BadInput,
+        match=r"text that starts with 'none'; expected a \.npz or HDF5 file of states by name\. Save the states",
+    ):
         extract(network("lstm"), inputs, lengths, initial_state=tmp_path / "x.txt")
     with pytest.raises(rnnstates.MissingInput, match="no such file"):
         extract(network("lstm"), inputs, lengths, initial_state=tmp_path / "absent.npz")

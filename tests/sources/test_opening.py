@@ -14,7 +14,6 @@ import pytest
 
 from rnnstates.errors import BadInput, MissingInput, OptionError
 from rnnstates.sources import open_source
-from rnnstates.sources.content import FOREIGN
 
 from .conformance import make_inputs
 
@@ -94,7 +93,7 @@ def empty_zip():
 @pytest.mark.parametrize(
     "content, message",
     [
-        (zipped(), r"a zip archive such as \.npz or \.keras; expected .* np\.load\('file\.npz'\)\['inputs'\]"),
+        (zipped(), r"a zip archive such as \.npz.*; expected .* np\.load\('file\.npz'\)\['inputs'\]"),
         (empty_zip(), "an empty zip archive"),
         *[
             (pickle.dumps([1], protocol), "a Python pickle, which is never loaded .* np.save")
@@ -115,10 +114,6 @@ def test_other_files_are_named_and_a_way_is_shown(tmp_path, content, message):
         open_source(tmp_path / "data")
     with pytest.raises(BadInput, match=f"standard input: {message}"):
         open_source(io.BytesIO(content))
-
-
-def test_every_foreign_kind_says_what_and_how():
-    assert all(found and mend.endswith(".") for found, mend in FOREIGN.values())
 
 
 def test_a_pipe_with_a_name_is_read_as_a_stream(tmp_path):

@@ -189,11 +189,11 @@ def safetensors_nested_without_end(folder):
 
 # From the attack to what the refusal says.
 ATTACKS = {
-    a_bare_pickle: "a Python pickle, which may run code when it is read; it is refused",
+    a_bare_pickle: "a Python pickle, which is never loaded because it can run any code",
     a_pickle_in_a_pt: "PyTorch refuses to read it as weights alone",
     a_pickle_of_the_old_form: "PyTorch refuses to read it as weights alone",
     a_whole_module: "PyTorch refuses to read it as weights alone",
-    a_torchscript: "is a TorchScript or exported program",
+    a_torchscript: "a TorchScript program, which holds code",
     a_tensor_larger_than_its_storage: "declares (17179869184,) torch.float32 but stores 16 bytes",
     a_pt_that_is_a_bomb: "unpacks",
     a_pt_with_a_member_twice: "a member twice",

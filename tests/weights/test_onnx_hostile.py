@@ -87,7 +87,9 @@ def test_a_long_chain_is_followed(path):
 
 def test_a_file_that_is_cut_short_or_garbage_is_refused(path):
     whole = lstm().SerializeToString()
-    for size in (0, 1, 2, 10, 100, len(whole) // 2, len(whole) - 1):
+    path.write_bytes(b"")
+    assert "empty, not one byte; expected weights" in refusal(path)
+    for size in (1, 2, 10, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
         assert "is no ONNX model, or a damaged one" in refusal(path) or "no graph" in refusal(path)
     path.write_bytes(np.random.RandomState(0).bytes(1000))

@@ -159,9 +159,12 @@ def test_junk_in_a_configuration_never_ends_in_a_stack_trace(build, tmp_path):
 
 def test_files_of_another_kind_are_refused_with_what_they_are(tmp_path):
     for content, message in (
-        (b"", "empty; expected weights of Keras"),
-        (b"\x80\x04pickle", "a Python pickle, which may run code when it is read; it is refused"),
-        (b"pickle", "starts with b'pickle'; expected weights of Keras"),
+        (b"", "empty, not one byte; expected weights of Keras"),
+        (
+            b"\x80\x04pickle",
+            "a Python pickle, which is never loaded because it can run any code; expected weights of Keras",
+        ),
+        (b"pickle", "text that starts with 'pickle'; expected weights of Keras"),
     ):
         (tmp_path / "m.keras").write_bytes(content)
         assert message in refusal(tmp_path / "m.keras")
@@ -169,7 +172,7 @@ def test_files_of_another_kind_are_refused_with_what_they_are(tmp_path):
     assert "no recurrent layer found; the npz holds 'kernel'" in refusal(tmp_path / "m.npz")
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr("readme.txt", "none")
-    assert "without config.json and model.weights.h5 (it holds readme.txt)" in refusal(tmp_path / "m.zip")
+    assert "a zip archive that holds 'readme.txt'; expected weights of Keras" in refusal(tmp_path / "m.zip")
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["inputs"] = np.ones((2, 3, 4))
     assert "no recurrent layer found; the HDF5 holds 'inputs'. Expected the names" in refusal(tmp_path / "m.h5")

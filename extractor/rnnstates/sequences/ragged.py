@@ -103,8 +103,9 @@ def _check_row(row: Array, axes: int, expected: Expected, where: str) -> None:
         return
     if not expected.vocabulary:
         raise BadInput(
-            f"{where}: shape {row.shape}; expected (steps, features). Token ids need weights with an embedding; for "
-            "one feature a step, reshape to (steps, 1)."
+            f"{where}: shape {row.shape}; expected (steps, features). "
+            f"{'Token ids need weights with an embedding. ' if row.dtype.kind in 'iu' else ''}For one feature at each "
+            "step, reshape to (steps, 1)."
         )
     form = "(steps,), token ids," if axes == 1 else "(steps, features),"
     why = "as the rows before it are" if expected.ids is None else expected.why

@@ -20,6 +20,9 @@ from .layout import ACCEPTED, check_layout, dtype_notes
 
 __all__ = ["Hdf5Source", "checked", "reading"]
 
+# How the text before the HDF5 of a MATLAB file begins.
+MATLAB = b"MATLAB 7.3"
+
 # One row of chunks stays decompressed between two reads, up to this many bytes.
 MOST_CACHE = 64 * 2**20
 LEAST_CACHE = 2**20
@@ -45,6 +48,8 @@ class Hdf5Source:
         self.path = str(path)
         with open_binary(path, "an HDF5 file") as raw:
             sample = sample_file(raw)
+            raw.seek(0)
+            matlab = raw.read(len(MATLAB)) == MATLAB
         self.file: h5py.File = open_hdf5(path, BadInput)
         try:
             with reading(self.path, BadInput):
@@ -61,6 +66,12 @@ class Hdf5Source:
             self._inflated = InflatedChunks(self._dataset, self.name, _cache_bytes(self._dataset))
         self.identity = identify("hdf5", self.shape, self.dtype, path=self.path, dataset=key, **sample)
         self.notes = dtype_notes(self.shape, self.dtype, self.name)
+        if matlab:
+            reversed_axes = (
+                f"{self.name} lies in a MATLAB file, whose axes are stored in reverse order: it is read as (N, T, I) = "
+                f"{self.shape}, which MATLAB calls {self.shape[::-1]}; permute(x, [3 2 1]) there turns it."
+            )
+            self.notes += (reversed_axes,)
         if chunk_bytes > MOST_CACHE:
             self.notes += (
                 f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",

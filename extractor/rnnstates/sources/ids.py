@@ -12,10 +12,11 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadInput
+from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
+from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .named import dataset_of, locate
@@ -117,12 +118,14 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
 
 def _from_file(path: os.PathLike[str], source: Source) -> Ids:
     where = str(path)
-    with open_binary(path, EXPECTED) as file:
+    with open_list(path, EXPECTED, BadInput) as file:
         start = file.read(FIRST_BYTES)
         if start.startswith(MAGIC):
             return _from_npy(file, where, source)
-        if is_foreign(start) or (not start and source.shape[0]):
-            raise BadInput(f"{where}: {describe(start, EXPECTED)}")
+        if not start and source.shape[0]:
+            raise of_another_kind(path, start, EXPECTED, BadInput, Wanted.LIST)
+        if start:
+            refuse_all_but_text(path, start, EXPECTED, BadInput)
         lines = (start + file.read()).removeprefix(UTF8_MARK).splitlines()
     while len(lines) > source.shape[0] and not lines[-1]:
         lines.pop()

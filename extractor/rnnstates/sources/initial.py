@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..errors import BadInput, MissingInput
 from ..files import missing_told
+from ..foreign import KINDS, Wanted, is_npz, kind_of_path
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..npz_guard import npz_arrays
@@ -127,6 +128,7 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
 
 def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
     with missing_told(path, EXPECTED):
+        _refuse_other_kinds(path)
         zipped, hdf5 = is_zip(path), is_hdf5(path)
     if zipped:
         arrays = opening.enter_context(npz_arrays(path, BadInput))
@@ -140,6 +142,13 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
         }
         is_output = "format" in file.attrs
     return _of_states(found, path) if is_output else found
+
+
+def _refuse_other_kinds(path: str) -> None:
+    """Refuse what is known to be neither; of the kinds that weights are read from, .npz is read here too."""
+    kind = kind_of_path(path)
+    if kind is not None and kind not in (KINDS["hdf5"], KINDS["damaged zip"]) and not is_npz(kind):
+        raise BadInput(f"{path}: {kind.message(EXPECTED, Wanted.STATES)}")
 
 
 def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:

@@ -24,10 +24,20 @@ KINDS = {
 }
 
 
+# What whole numbers of two axes lack; those who know which tables the weights have say more.
+FOR_IDS = "Token ids need weights with an embedding (--weights). "
+
+WORDS = (
+    "Convert it with .astype where it holds numbers as text; words become token ids, an integer array (N, T), by the "
+    "vocabulary of weights with an embedding (--weights)."
+)
 MEND = "Convert it with .astype."
 # And what to do with such values; any other is converted.
 MENDS = {
     "c": "Give the real and the imaginary parts as features of their own.",
+    "U": WORDS,
+    "S": WORDS,
+    "T": WORDS,
     "V": "Save one field of it, or its numbers as features.",
     "m": "Convert it to numbers, such as seconds.",
     "M": "Convert it to numbers, such as seconds since the first.",
@@ -59,17 +69,31 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
     if not is_numeric(dtype):
         kind = KINDS.get(dtype.kind, "no numbers")
         raise BadInput(f"{where}: dtype {dtype} ({kind}); expected {ACCEPTED}. {MENDS.get(dtype.kind, MEND)}")
-    if len(shape) == 2 and not tokens:
-        raise BadInput(
-            f"{where}: shape {shape}; expected (N, T, I). Token ids need weights with an embedding (--weights); for "
-            "one feature a step, reshape to (N, T, 1)."
-        )
-    if len(shape) not in (2, 3):
+    if len(shape) != 3 and not (tokens and len(shape) == 2):
         wanted = "(N, T, I), or (N, T) for token ids" if tokens else "(N, T, I): sequences, steps, features"
-        raise BadInput(f"{where}: shape {shape}; expected {wanted}. Reshape it.")
+        raise BadInput(f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype, tokens=tokens)}")
     for axis, what in ((1, "steps (T)"), (2, "features (I)")):
         if len(shape) > axis and shape[axis] == 0:
             raise BadInput(f"{where}: shape {shape} has 0 {what}; expected at least 1. Make the file again.")
+
+
+def _reshaping(shape: tuple[int, ...], dtype: np.dtype[Any], *, tokens: bool) -> str:
+    """Say how sequences may be made of an array of another rank."""
+    if len(shape) > 3:
+        return f"Join the axes behind the steps: x.reshape({shape[0]}, {shape[1]}, -1)."
+    ids = dtype.kind in "iu"
+    if len(shape) == 2:
+        return (FOR_IDS if ids else "") + (
+            "For one feature at each step, reshape to (N, T, 1): x[:, :, np.newaxis]. One sequence of I features is "
+            "x[np.newaxis]. Sequences joined end to end are parted and padded: keras.utils.pad_sequences(np.split(x, "
+            "np.cumsum(lengths)[:-1]), padding='post', dtype=x.dtype)."
+        )
+    if len(shape) == 1:
+        one = "Token ids of one sequence are x[np.newaxis]" + (
+            "" if tokens else ", with weights that bring an embedding"
+        )
+        return (f"{one}. " if ids or tokens else "") + "One sequence of one feature is x.reshape(1, -1, 1)."
+    return "It is a single number; give the array of all steps."
 
 
 def dtype_notes(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tuple[str, ...]:

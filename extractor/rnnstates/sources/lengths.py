@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..errors import BadLengths
+from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, describe, is_foreign, open_binary
+from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
@@ -99,14 +100,14 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64
 
 
 def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
-    with open_binary(path, EXPECTED) as file:
+    with open_list(path, EXPECTED, BadLengths) as file:
         start = file.read(FIRST_BYTES)
         if start.startswith(MAGIC):
             return _from_npy(file, str(path), source)
-        if is_foreign(start):
-            raise BadLengths(f"{path}: {describe(start, EXPECTED)}")
         if not start and source.shape[0]:
-            raise BadLengths(f"{path}: {describe(start, EXPECTED)}")
+            raise of_another_kind(path, start, EXPECTED, BadLengths, Wanted.LIST)
+        if start:
+            refuse_all_but_text(path, start, EXPECTED, BadLengths)
         values = _parse(start + file.read(), str(path), source.shape[0])
     _check_form(values.shape, values.dtype, "", str(path), source)
     return _check_values(values, str(path), source)

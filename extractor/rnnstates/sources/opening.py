@@ -5,9 +5,11 @@ import stat
 from typing import Any, BinaryIO, Protocol
 
 from ..errors import BadInput, OptionError
+from ..files import missing_told
+from ..foreign import Wanted, refuse_foreign
 from ..hdf5_guard import SIGNATURE, is_hdf5
 from .base import Source
-from .content import FIRST_BYTES, describe, open_binary
+from .content import FIRST_BYTES, of_another_kind, open_binary
 from .hdf5 import Hdf5Source
 from .memory import MemorySource
 from .npy import NpySource
@@ -70,6 +72,9 @@ def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool) 
 
 
 def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool) -> Source:
+    with missing_told(path, EXPECTED):
+        # Folders, too, and .npy streams of several arrays.
+        refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
     file = open_binary(path, EXPECTED)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
@@ -81,4 +86,4 @@ def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: boo
             return opener(path, dataset=dataset, tokens=tokens)
     if is_hdf5(path):
         return OPENERS[SIGNATURE](path, dataset=dataset, tokens=tokens)
-    raise BadInput(f"{path}: {describe(start, EXPECTED)}")
+    raise of_another_kind(path, start, EXPECTED, BadInput)

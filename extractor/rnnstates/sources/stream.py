@@ -1,5 +1,6 @@
 """Sequences arriving as a .npy stream, for standard input: read once, from front to back."""
 
+import contextlib
 import io
 from typing import Any
 
@@ -8,8 +9,8 @@ import numpy.typing as npt
 
 from ..arrays import Array, empty_window
 from ..errors import BadInput, MissingInput
+from ..foreign import FIRST_BYTES, describe
 from ..hdf5_guard import SIGNATURE
-from .content import describe
 from .identity import identify
 from .layout import check_layout, dtype_notes
 from .npy import to_native
@@ -139,6 +140,14 @@ class _Prefixed:
             self._first += more
         return self._first
 
+    def glance(self, count: int) -> bytes:
+        """Return the first bytes, as many as are there without waiting for the stream to end."""
+        more = getattr(self._stream, "read1", None)
+        with contextlib.suppress(OSError, ValueError):
+            piece = more(count) if more else self._stream.read(count) if isinstance(self._stream, io.RawIOBase) else b""
+            self._first += piece if isinstance(piece, bytes) else b""
+        return self._first
+
     def read(self, count: int, /) -> bytes:
         """Return up to ``count`` bytes; nothing at the end."""
         if self._first:
@@ -165,4 +174,4 @@ def _check_start(stream: _Prefixed, name: str) -> None:
     if start.startswith(SIGNATURE):
         raise BadInput(f"{name}: HDF5, which cannot be read from a stream because it must seek. Give it as a file.")
     if not start.startswith(MAGIC):
-        raise BadInput(f"{name}: {describe(start, 'a .npy stream')}")
+        raise BadInput(f"{name}: {describe(stream.glance(FIRST_BYTES), 'a .npy stream')}")

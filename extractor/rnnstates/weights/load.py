@@ -9,11 +9,13 @@ from .assemble import assemble
 from .canonical import LayerWeights, Network
 from .choice import choose
 from .frameworks import interpret, is_known
-from .readers import Container, digest, open_container, reader_of
+from .readers import Container, digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
 from .stack import Model, Options, StoredStack, check_options
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
+
+KERAS_FILE = "a .keras file, as model.save('model.keras') makes it (Keras has no safe mode for other kinds)"
 
 
 def load_weights(
@@ -123,11 +125,10 @@ def open_keras_model(path: str | os.PathLike[str]) -> Any:
     where = os.fspath(path)
     # Whether it is there at all comes first.
     reader = reader_of(where)
-    if reader is None or not is_keras_zip(where):
-        raise BadWeights(
-            f"{where}: no .keras file; expected one, as model.save('model.keras') makes it (Keras has no safe mode for "
-            "other kinds)."
-        )
+    if reader is None:
+        raise unread(where, KERAS_FILE)
+    if not is_keras_zip(where):
+        raise BadWeights(f"{where}: no .keras file; expected {KERAS_FILE}.")
     with reader.open(where) as container:
         return container.documents["config.json"]
 

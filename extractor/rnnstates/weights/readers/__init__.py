@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ...errors import BadWeights
 from ...files import missing_told
+from ...foreign import Wanted, kind_of_path, unknown
 from .base import Container, Tensor
 from .checkpoint import open_checkpoint, recognise_checkpoint
 from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
@@ -20,7 +21,7 @@ from .onnx_file import open_onnx, recognise_onnx
 from .safetensors import open_safetensors, recognise_safetensors
 from .torch_file import open_torch, recognise_torch
 
-__all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of"]
+__all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of", "unread"]
 
 
 class Reader(NamedTuple):
@@ -55,6 +56,9 @@ READERS: dict[str, Reader] = {
     "msgpack": Reader(recognise_msgpack, open_msgpack),
 }
 
+# Those that read folders.
+OF_FOLDERS = ("TensorFlow", "folder")
+
 # What stands behind the prefix of a checkpoint of version 2, and of version 1 in shards.
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5}")
 
@@ -65,7 +69,7 @@ EXPECTED = (
 
 
 def reader_of(path: str) -> Reader | None:
-    """Choose the reader that recognises a file; None where none does.
+    """Choose the reader that recognises a file; None where none does, or it is of a kind that is known not to be read.
 
     Raises
     ------
@@ -74,6 +78,15 @@ def reader_of(path: str) -> Reader | None:
     """
     with missing_told(path, EXPECTED):
         _refuse_pipe(path)
+        if Path(path).is_dir():
+            return next((READERS[name] for name in OF_FOLDERS if READERS[name].recognise(path)), None)
+        # The files of a checkpoint are recognised by names, all else by content, foreign kinds first.
+        if (
+            not READERS["TensorFlow"].recognise(path)
+            and (kind := kind_of_path(path)) is not None
+            and kind.is_foreign(Wanted.WEIGHTS)
+        ):
+            return None
         return next((reader for reader in READERS.values() if reader.recognise(path)), None)
 
 
@@ -96,15 +109,24 @@ def open_container(path: str) -> AbstractContextManager[Container]:
     reader = reader_of(path)
     if reader is not None:
         return reader.open(path)
-    with missing_told(path, EXPECTED), Path(path).open("rb") as file:
-        start = file.read(8)
-    if start[:1] == b"\x80":
-        raise BadWeights(
-            f"{path}: a Python pickle, which may run code when it is read; it is refused. Save the arrays as "
-            "safetensors or .npz instead."
-        )
-    found = f"starts with {start!r}" if start else "empty"
-    raise BadWeights(f"{path}: {found}; expected {EXPECTED}. Save the weights as one of these.")
+    raise unread(path, EXPECTED)
+
+
+def unread(path: str, expected: str) -> BadWeights:
+    """Make the error over a file that no reader recognises, from its kind or its first bytes.
+
+    Raises
+    ------
+    MissingInput
+        It is a directory, or has become unreadable.
+    """
+    with missing_told(path, expected):
+        kind = kind_of_path(path)
+        if kind is not None and kind.is_foreign(Wanted.WEIGHTS):
+            return BadWeights(f"{path}: {kind.message(expected, Wanted.WEIGHTS)}")
+        with Path(path).open("rb") as file:
+            start = file.read(8)
+    return BadWeights(f"{path}: {unknown(start, expected)} Save the weights as one of these.")
 
 
 def digest(path: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import h5py
 
@@ -21,12 +22,10 @@ LARGEST_WEIGHTS = 2 * 2**30
 
 
 def is_keras_zip(path: str) -> bool:
-    """Tell whether a file is a zip archive with a member that .keras files have, or one that nothing else would be."""
-    names = zip_names(path)
-    if names is None:
-        return False
-    arrays = bool(names) and all(name.endswith(".npy") for name in names)
-    return not arrays and not any(name.endswith("data.pkl") for name in names)
+    """Tell whether a file is a zip archive with a member that .keras files have, or a damaged one."""
+    names = zip_names(path) if Path(path).is_file() else None
+    # Of one whose directory is damaged nothing is known; here it is said what is wrong with it.
+    return names is not None and (not names or CONFIG in names or WEIGHTS in names)
 
 
 @contextlib.contextmanager

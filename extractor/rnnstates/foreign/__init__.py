@@ -1,0 +1,27 @@
+"""Files that are no weights or no sequences as they are read here: what each is, and the way out.
+
+One table for every place where a file is given (INPUT, --weights, --lengths, --ids, --initial-state, --model, info,
+convert). ``models`` and ``values`` say what each kind is and what to do; the other modules decide by content: first
+bytes, the names in an archive or folder, the keys of a JSON text. Nothing is unpacked, loaded or executed.
+"""
+
+from .archives import is_npz
+from .finding import FIRST_BYTES, KINDS, describe, kind_of_bytes, kind_of_path, refuse_foreign, unknown
+from .kind import Holds, Kind, Wanted
+from .texts import UTF8_MARK, is_text
+
+__all__ = [
+    "FIRST_BYTES",
+    "KINDS",
+    "UTF8_MARK",
+    "Holds",
+    "Kind",
+    "Wanted",
+    "describe",
+    "is_npz",
+    "is_text",
+    "kind_of_bytes",
+    "kind_of_path",
+    "refuse_foreign",
+    "unknown",
+]

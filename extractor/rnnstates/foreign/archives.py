@@ -1,0 +1,64 @@
+"""Zip archives, by the names of their members; nothing is unpacked."""
+
+import re
+from collections.abc import Sequence
+
+from .kind import Kind
+from .models import MODELS
+from .values import VALUES
+
+__all__ = ["is_npz", "kind_of_archive"]
+
+# All of these patterns are found among the names: what the archive is. The first that fits counts.
+_MEMBERS: tuple[tuple[tuple[str, ...], str], ...] = (
+    ((r"(^|/)archive_format$",), "exported program"),
+    ((r"(^|/)serialized_exported_program\.json$",), "exported program"),
+    ((r"(^|/)\.data/extern_modules$",), "torch package"),
+    ((r"(^|/)constants\.pkl$",), "torchscript"),
+    ((r"(^|/)code/__torch__",), "torchscript"),
+    ((r"^policy\.pth$",), "stable-baselines3"),
+    ((r"^_stable_baselines3_version$",), "stable-baselines3"),
+    ((r"(^|/)data\.pkl$",), "torch"),
+    ((r"^coefficients\.bin$", r"^configuration\.json$"), "deeplearning4j"),
+    ((r"^model\.weights\.h5$",), "keras"),
+    ((r"^config\.json$", r"^metadata\.json$"), "keras"),
+    ((r"(^|/)Manifest\.json$", r"com\.apple\.CoreML/"), "coreml package"),
+    ((r"^xl/",), "excel"),
+    ((r"^(word|ppt)/",), "document"),
+    ((r"^META-INF/MANIFEST\.MF$",), "executable"),
+    ((r"(^|/)(\.zgroup|\.zarray|zarr\.json)$",), "zarr"),
+)
+_MOST_NAMED, _LONGEST = 4, 60
+
+
+def kind_of_archive(names: Sequence[str]) -> Kind:
+    """Give the kind of an archive with members of these names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Empty where its directory is damaged.
+    """
+    if not names:
+        return VALUES["damaged zip"]
+    if all(name.endswith(".npy") for name in names):
+        arrays = [name.removesuffix(".npy") for name in names]
+        kind = VALUES["npz"]
+        first = "inputs" if "inputs" in arrays else ascii(arrays[0][:_LONGEST])[1:-1]
+        mend = kind.mend.replace("{file}", first if first.isidentifier() else "inputs").replace("{first}", first)
+        return kind._replace(found=kind.found.replace("{names}", _listed(arrays)), mend=mend)
+    for patterns, kind_name in _MEMBERS:
+        if all(any(re.search(pattern, name) for name in names) for pattern in patterns):
+            return (MODELS | VALUES)[kind_name]
+    kind = VALUES["zip"]
+    return kind._replace(found=kind.found.replace("{names}", _listed(names)))
+
+
+def is_npz(kind: Kind) -> bool:
+    """Tell whether a kind is that of an archive of NumPy's arrays, whatever their names."""
+    return kind.found.startswith(VALUES["npz"].found.partition("{")[0])
+
+
+def _listed(names: Sequence[str]) -> str:
+    some = ", ".join(ascii(name[:_LONGEST]) for name in names[:_MOST_NAMED])
+    return some + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")

@@ -1,0 +1,118 @@
+"""The whole table of foreign kinds, at every place where a file is given: named, with the way out, exit code 65."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates.foreign import KINDS, Wanted, is_text, kind_of_bytes, kind_of_path
+from rnnstates.sources import open_ids, open_source, read_lengths
+from rnnstates.sources.initial import open_initial
+from rnnstates.sources.memory import MemorySource
+from rnnstates.weights.load import open_keras_model
+
+from ..cli.catalogue import run
+from .crafted import CRAFTED
+from .real import REAL
+
+CASES = REAL | CRAFTED
+TWO = MemorySource(np.zeros((2, 5, 3), "f4"))
+# What opens a file there, and what is wanted of it.
+PLACES = {
+    "INPUT": (open_source, Wanted.INPUTS),
+    "--weights and convert": (rnnstates.load_weights, Wanted.WEIGHTS),
+    "--lengths": (lambda path: read_lengths(path, TWO), Wanted.LIST),
+    "--ids": (lambda path: open_ids(path, TWO), Wanted.LIST),
+    "--initial-state": (lambda path: open_initial(path, {("", "hidden"): 3}, 2), Wanted.STATES),
+    "--model": (open_keras_model, Wanted.WEIGHTS),
+    "info": (rnnstates.describe, Wanted.ANY),
+}
+# A text may be a list of ids or lengths, whatever it looks like, but for these.
+NO_LISTS = {"html", "lfs", "annex", "error page", "pickle", "empty"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Every case, made once."""
+    folder = tmp_path_factory.mktemp("foreign")
+    paths = {}
+    with warnings.catch_warnings():
+        # What the libraries say of their own past and future.
+        warnings.simplefilter("ignore")
+        for number, (name, (_, make)) in enumerate(CASES.items()):
+            (folder / str(number)).mkdir()
+            paths[name] = make(folder / str(number))
+    return paths
+
+
+def test_every_kind_has_a_file():
+    assert {kind for kind, _ in CASES.values()} - {"text"} == set(KINDS) - {"hdf5"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_is_of_the_kind_that_it_is(name, made):
+    kind = CASES[name][0]
+    found = kind_of_path(made[name])
+    if kind == "text":
+        assert found.found.startswith("text that starts with ")
+    else:
+        assert (
+            found.found.partition(" that holds")[0].partition(", with")[0]
+            == (KINDS[kind].found.partition(" that holds")[0].partition(", with")[0])
+        )
+
+
+def may_be_a_list(path, kind):
+    """Tell whether it is a file of text, or of bytes that only another file beside it explains."""
+    if path.is_dir() or kind in NO_LISTS:
+        return False
+    start = path.read_bytes()[:2000]
+    return is_text(start) or kind_of_bytes(start) is None
+
+
+def is_refused(name, wanted, kind, path):
+    """Tell whether a file is foreign there; .npz and text are read where other kinds like them are not."""
+    if wanted is Wanted.LIST and may_be_a_list(path, CASES[name][0]):
+        return False
+    if wanted is Wanted.STATES and CASES[name][0] in ("npz", "damaged zip"):
+        return False
+    return kind.is_foreign(wanted)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", CASES)
+def test_a_foreign_file_is_named_with_the_way_out_wherever_it_is_given(name, place, made):
+    kind, (open_it, wanted) = kind_of_path(made[name]), PLACES[place]
+    if is_refused(name, wanted, kind, made[name]):
+        with pytest.raises(rnnstates.BadData) as refused:
+            open_it(made[name])
+        message = str(refused.value)
+        assert message.startswith(f"{made[name]}: {kind.found}; expected ")
+        assert message.endswith(".")
+        assert "\n" not in message
+        assert len(message) < 1500
+        return
+    # Read here, or refused for what is in it.
+    refusal = ""
+    try:
+        if hasattr(opened := open_it(made[name]), "close"):
+            opened.close()
+    except rnnstates.RnnstatesError as reason:
+        refusal = str(reason)
+    assert kind.found not in refusal
+
+
+@pytest.mark.parametrize("name", ["page", "torch.export", "LFS", "tfjs folder", "words", "GGUF", "PNG", "orbax"])
+def test_the_command_ends_with_65(name, made, tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((2, 5, 3)))
+    source, output, path = str(tmp_path / "x.npy"), str(tmp_path / "o.h5"), str(made[name])
+    for arguments in (
+        ["extract", path, output],
+        ["extract", source, output, "--lengths", "full", "--weights", path],
+        ["info", path],
+        ["convert", path, str(tmp_path / "o.safetensors")],
+    ):
+        assert run(monkeypatch, *arguments) == 65, arguments
+        assert f"{path}: {kind_of_path(path).found}; expected " in capsys.readouterr().err
+    assert not (tmp_path / "o.h5").exists()
