@@ -3,6 +3,7 @@
 ``bait(folder)`` is the file that appears there if code in a weights file runs.
 """
 
+import collections
 import io
 import json
 import pickle
@@ -25,6 +26,16 @@ class Payload:
 
     def __reduce__(self):
         return (open, (self.target, "w"))
+
+
+class Reduced:
+    """Pickled as a call of a function with arguments, and perhaps a state."""
+
+    def __init__(self, *reduced):
+        self.reduced = reduced
+
+    def __reduce__(self):
+        return self.reduced
 
 
 def safetensors(folder, entries, data=b"", *, length=None, text=None):
@@ -81,6 +92,48 @@ def a_whole_module(folder):
     import torch
 
     torch.save(torch.nn.LSTM(3, 5), folder / "w.pt")
+    return folder / "w.pt"
+
+
+def a_numpy_scalar_that_is_a_pickle(folder):
+    """NumPy unpickles the bytes of a scalar of objects."""
+    import torch
+
+    scalar = Reduced(np._core.multiarray.scalar, (np.dtype("O"), pickle.dumps(Payload(folder))))
+    torch.save({"rnn.weight_hh_l0": torch.ones(20, 5), "best": scalar}, folder / "w.pt")
+    return folder / "w.pt"
+
+
+def an_array_of_objects_in_a_pt(folder):
+    import torch
+
+    torch.save({"rnn.weight_hh_l0": np.array([Payload(folder)], object)}, folder / "w.pt")
+    return folder / "w.pt"
+
+
+def an_array_in_a_pt_that_declares_64_gib(folder):
+    import torch
+
+    state = (1, (GIANT // 16, 4), np.dtype("f4"), False, b"\0" * 16)
+    array = Reduced(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), state)
+    torch.save({"rnn.weight_hh_l0": array}, folder / "w.pt")
+    return folder / "w.pt"
+
+
+def a_mapping_in_a_pt_whose_default_is_code(folder):
+    import torch
+
+    torch.save({"rnn.weight_hh_l0": torch.ones(20, 5), "a": collections.defaultdict(breakpoint)}, folder / "w.pt")
+    return folder / "w.pt"
+
+
+def lists_in_a_pt_that_multiply(folder):
+    import torch
+
+    held = [1.0]
+    for _ in range(9):
+        held = [held] * 30
+    torch.save({"rnn.weight_hh_l0": torch.ones(20, 5), "a": held}, folder / "w.pt")
     return folder / "w.pt"
 
 
@@ -194,6 +247,11 @@ ATTACKS = {
     a_pickle_of_the_old_form: "PyTorch refuses to read it as weights alone",
     a_whole_module: "PyTorch refuses to read it as weights alone",
     a_torchscript: "a TorchScript program, which holds code",
+    a_numpy_scalar_that_is_a_pickle: "a NumPy scalar of Python objects holds a pickle of its own",
+    an_array_of_objects_in_a_pt: "PyTorch refuses to read it as weights alone",
+    an_array_in_a_pt_that_declares_64_gib: "is an array of NumPy, but no plain one",
+    a_mapping_in_a_pt_whose_default_is_code: "PyTorch refuses to read it as weights alone",
+    lists_in_a_pt_that_multiply: "has the same mappings and lists in too many places",
     a_tensor_larger_than_its_storage: "declares (17179869184,) torch.float32 but stores 16 bytes",
     a_pt_that_is_a_bomb: "unpacks",
     a_pt_with_a_member_twice: "a member twice",

@@ -26,14 +26,6 @@ def test_arrays_of_a_variant_are_listed_and_the_module_refused(case, tmp_path):
     assert "problem" in rnnstates.describe(tmp_path / "m.pt")["stacks"][0]
 
 
-def test_weights_that_are_computed_from_others_are_refused_by_name(tmp_path):
-    model = torch.nn.ModuleDict({"rnn": torch.nn.LSTM(3, 5)})
-    torch.nn.utils.parametrizations.weight_norm(model["rnn"], "weight_hh_l0")
-    torch.save(model.state_dict(), tmp_path / "m.pt")
-    with pytest.raises(rnnstates.BadWeights, match=r"parametrizations.weight_hh_l0.original0'"):
-        rnnstates.load_weights(tmp_path / "m.pt")
-
-
 def test_a_quantised_module_is_refused(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -64,10 +56,6 @@ def test_what_stands_beside_a_module_at_the_root_is_noted(tmp_path):
     assert any(
         "'ln' stand in the module beside its recurrent arrays; what they do is not run" in note for note in notes
     )
-    module = torch.nn.utils.parametrizations.weight_norm(torch.nn.LSTM(3, 5), "bias_ih_l0", dim=None)
-    torch.save(module.state_dict(), tmp_path / "m.pt")
-    with pytest.raises(rnnstates.BadWeights, match=r"parametrizations.bias_ih_l0"):
-        rnnstates.load_weights(tmp_path / "m.pt")
 
 
 def test_other_tensors_beside_an_lstm_may_be_of_any_kind(tmp_path):

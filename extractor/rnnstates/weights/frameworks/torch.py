@@ -7,6 +7,7 @@ put around a state_dict (``state_dict``, ``model``, ``module.``) is taken off by
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..around.names import is_start
 from ..canonical import DIRECTIONS, Direction
@@ -14,17 +15,15 @@ from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
+from .torch_parametrised import Plain, plain_weights
 
 __all__ = ["interpret", "recognises"]
 
 _LAYER = re.compile(r"^(.*?)(weight|bias)_(ih|hh|hr)_l(\d{1,4})(_reverse)?$")
 _CELL = re.compile(r"^(.*?)(weight|bias)_(ih|hh)$")
 _RECURRENT = re.compile(r"(^|[._])weight_hh(_l\d{1,4})?($|[._])|_packed_params")
-# What stands for weights that are computed from others: weight_norm, parametrizations, AWD-LSTM's DropConnect; and what
-# holds quantised ones.
-_INDIRECT = re.compile(
-    r"^(.*?)(?:parametrizations\.)?(?:weight_hh_l?\d*(?:_[gv]|_raw|_orig|\.original\d*)$|_packed_params)"
-)
+# What holds quantised weights; other arrays that stand for weights are read by ``plain_weights``.
+_PACKED = re.compile(r"^(.*?)_packed_params")
 _TABLE = re.compile(r"(^|\.)\w*(embed|emb|wte|lookup)\w*(\.\w+)*\.weight$", re.IGNORECASE)
 ROLE = {
     ("weight", "ih"): "kernel",
@@ -52,13 +51,23 @@ def interpret(container: Container) -> NamedModel:
     NamedModel
         A stack for each module; which module feeds which is not in the file.
     """
+    plain = plain_weights(container)
+    container = plain.container
     modules = _modules(container)
     used = {id(tensor) for layers in modules.values() for tensor in _tensors(layers)}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
-    found = [_found(container, prefix, layers, others) for prefix, layers in modules.items()]
-    found += _indirect(container, modules)
+    found = [
+        _noting(_found(container, prefix, layers, others), plain.notes.get(prefix, ()))
+        for prefix, layers in modules.items()
+        if prefix not in plain.problems
+    ]
     tables = [container.tensors[name] for name in others if _TABLE.search(name)]
+    found += _refused(plain, modules)
     return NamedModel(f"PyTorch state_dict ({container.kind})", found, others, tables=tables)
+
+
+def _noting(found: FoundStack, notes: tuple[str, ...]) -> FoundStack:
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def _modules(container: Container) -> dict[str, Layers]:
@@ -78,23 +87,19 @@ def _tensors(layers: Layers) -> list[Tensor]:
     return [tensor for cells in layers.values() for roles in cells.values() for tensor in roles.values()]
 
 
-def _indirect(container: Container, modules: Mapping[str, Layers]) -> list[FoundStack]:
-    """Name the modules whose weights are computed from what is stored, or quantised."""
-    found: dict[str, list[str]] = {}
+def _refused(plain: Plain, modules: Mapping[str, Layers]) -> list[FoundStack]:
+    """Name the modules whose weights are computed in an unknown way from what is stored, or quantised."""
+    container, packed = plain.container, dict[str, list[str]]()
     for name in container.tensors:
-        if (match := _INDIRECT.match(name)) and match[1] not in modules:
-            found.setdefault(match[1], []).append(name)
+        if (match := _PACKED.match(name)) and match[1] not in modules:
+            packed.setdefault(match[1], []).append(name)
+    problems = dict(plain.problems)
+    for prefix, names in packed.items():
+        where = f"{container.path}: '{prefix.rstrip('.')}'"
+        problems[prefix] = refusal(where, names, "which hold quantised weights; save the model from before that")
     return [
-        FoundStack(
-            "reparametrised or quantised RNN",
-            (prefix.rstrip(".") or "rnn",),
-            problem=refusal(
-                f"{container.path}: '{prefix.rstrip('.')}'",
-                names,
-                "from which the weights are computed; remove the parametrisation or quantisation and save it again",
-            ),
-        )
-        for prefix, names in found.items()
+        FoundStack("reparametrised or quantised RNN", (prefix.rstrip(".") or "rnn",), problem=problem)
+        for prefix, problem in problems.items()
     ]
 
 

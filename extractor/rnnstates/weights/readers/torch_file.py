@@ -1,13 +1,13 @@
 """PyTorch's files, a pickle inside a zip archive or an older form, unpickled by PyTorch itself and only as weights.
 
-``weights_only=True`` is given explicitly, so that no setting of the process can turn it off, and nothing is tried
-instead when it refuses. Versions before 2.10 had holes in it (CVE-2025-32434, CVE-2026-24747) and are not used.
+``weights_only=True`` is given explicitly, so that no setting of the process can turn it off, and nothing less safe is
+tried when it refuses. Versions before 2.10 had holes in it (CVE-2025-32434, CVE-2026-24747) and are not used.
 """
 
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,17 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights, EngineUnavailable
 from ...zip_guard import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members, zip_names
-from .base import Container, Tensor
+from .base import Container, Tensor, as_floating
+from .torch_data import NumpyArray, array_of, load_checked
+from .torch_nesting import found_tensors
+from .torch_refused import refused_pickle
 
 __all__ = ["open_torch", "recognise_torch"]
 
 OLDEST = (2, 10)
 # The first bytes of the forms before 1.6: a pickled magic number; and a tar archive with these members.
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# What checkpoints put around a state_dict.
-WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "ema_state_dict", "weights", "params")
-DEEPEST = 4
-# Names of the arrays that are read; what is wrong with them is told at once.
+# Names of the arrays that are read; what is wrong with them is said at once.
 RECURRENT = re.compile(r"(weight|bias)_(ih|hh|hr)")
 LARGEST_MEMBER = 64 * 2**30
 
@@ -56,22 +56,13 @@ def open_torch(path: str) -> Iterator[Container]:
     torch = _import()
     try:
         # mmap leaves the arrays in the file until they are used.
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
+        content = load_checked(torch, path, mmap=is_zip(path))
     except Exception as reason:
         # Whatever its unpickler stumbles over: it raises what the bytes make it raise.
-        raise BadWeights(
-            f"{path}: PyTorch refuses to read it as weights alone ({_told(reason)}); expected a "
-            "state_dict, torch.save(model.state_dict(), ...) or safetensors."
-        ) from reason
-    tensors = _unwrapped(torch, content, path)
-    yield Container(path, "PyTorch file", {name: _tensor(torch, name, value, path) for name, value in tensors.items()})
-
-
-def _told(reason: Exception) -> str:
-    """Give what stopped the unpickler, without the advice around it to read the file less safely."""
-    text = re.sub(r"\x1b\[\d*m", "", str(reason))
-    found = re.search(r"WeightsUnpickler error: ([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
-    return found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
+        raise BadWeights(refused_pickle(path, reason)) from reason
+    found = found_tensors(content, lambda value: isinstance(value, torch.Tensor | NumpyArray | np.ndarray), path)
+    tensors = {name: _tensor(torch, name, value, path) for name, value in found.items()}
+    yield Container(path, "PyTorch file", tensors)
 
 
 def _import() -> Any:
@@ -106,30 +97,10 @@ def _check_archive(path: str) -> None:
         raise BadWeights(f"{path}: unpacks to far more than it has; it is refused.")
 
 
-def _unwrapped(torch: Any, content: Any, path: str) -> dict[str, Any]:
-    """Find the mapping from names to arrays, below what checkpoints put around it."""
-    for _ in range(DEEPEST):
-        if not isinstance(content, Mapping):
-            break
-        tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
-        if any(re.search(r"weight_(ih|hh)", name) for name in tensors):
-            return tensors
-        inside = [content[wrap] for wrap in WRAPS if isinstance(content.get(wrap), Mapping)]
-        if not inside:
-            return tensors or _refuse(content, path)
-        content = inside[0]
-    return _refuse(content, path)
-
-
-def _refuse(content: Any, path: str) -> dict[str, Any]:
-    found = f"keys {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else type(content).__name__
-    raise BadWeights(
-        f"{path}: holds {found}; expected a state_dict, or a checkpoint with one under {', '.join(WRAPS[:3])}."
-    )
-
-
 def _tensor(torch: Any, name: str, value: Any, path: str) -> Tensor:
     where = f"{path}: '{name}'"
+    if not isinstance(value, torch.Tensor):
+        return _numpy_tensor(name, value, where)
     problem = _problem(torch, value)
     if problem and RECURRENT.search(name):
         raise BadWeights(f"{where}: {problem}")
@@ -150,8 +121,22 @@ def _tensor(torch: Any, name: str, value: Any, path: str) -> Tensor:
     return Tensor(name, () if value.is_nested else tuple(value.shape), read)
 
 
+def _numpy_tensor(name: str, value: Any, where: str) -> Tensor:
+    values = array_of(value) if isinstance(value, NumpyArray) else value
+    problem = f"{where}: is an array of NumPy, but no plain one of float64, float32 or float16; convert it to one."
+    if values is not None and values.dtype.kind == "f":
+        return Tensor(name, values.shape, lambda: as_floating(values, where))
+    if RECURRENT.search(name):
+        raise BadWeights(problem)
+
+    def read() -> Array:
+        raise BadWeights(problem)
+
+    return Tensor(name, (), read)
+
+
 def _problem(torch: Any, value: Any) -> str:
-    """Say why the values of a tensor cannot be had; empty where they can. Other tensors beside an RNN may be so."""
+    """Say why the values of a tensor are unavailable; empty where they are. Other tensors beside an RNN may be so."""
     if value.is_quantized or value.is_nested or value.layout != torch.strided:
         return "is quantised, nested or sparse; expected a plain array. A cell of another kind is not run."
     if value.is_meta:

@@ -1,0 +1,125 @@
+"""The weights that PyTorch's wrappers compute from stored arrays when they evaluate, by published formulas.
+
+WeightDrop (Merity et al. 2017) drops nothing then, weight normalisation (Salimans & Kingma 2016) is ``g * v / |v|``,
+pruning a product with a mask, spectral normalisation (Miyato et al. 2018) a division by ``u W v``. Sums are taken in
+float64; the result has the dtype of the stored weight.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...arrays import Array
+from ...errors import BadWeights
+from ..readers import Tensor
+
+__all__ = ["FORMULAS", "Formula"]
+
+Parts = Mapping[str, Tensor]
+Wide = npt.NDArray[np.float64]
+
+
+class Formula(NamedTuple):
+    """How a weight is computed.
+
+    Parameters
+    ----------
+    called : str
+        What it is called in notes.
+    compute : callable
+        ``compute(parts, name, where)`` gives the weight under its name. Raises BadWeights where shapes disagree.
+    """
+
+    called: str
+    compute: Callable[[Parts, str, str], Tensor]
+
+
+def _raw(parts: Parts, name: str, _where: str) -> Tensor:
+    raw = parts["raw"]
+    return Tensor(name, raw.shape, raw.read)
+
+
+def _masked(parts: Parts, name: str, where: str) -> Tensor:
+    weight, mask = parts["orig"], parts["mask"]
+    if weight.shape != mask.shape:
+        raise BadWeights(f"{where}: {_told(weight)} and {_told(mask)} have different shapes; save the model again.")
+    return Tensor(name, weight.shape, lambda: _multiplied(weight.read(), mask.read()))
+
+
+def _multiplied(weight: Array, mask: Array) -> Array:
+    with np.errstate(all="ignore"):
+        result: Array = (weight.astype(np.float64) * mask.astype(np.float64)).astype(weight.dtype)
+    return result
+
+
+def _normalised(parts: Parts, name: str, where: str) -> Tensor:
+    """Give ``g * v / |v|``; the axes along which g has one value are those of the norm."""
+    size, direction = (parts[part] for part in (("g", "v") if "g" in parts else ("original0", "original1")))
+    axes = range(len(direction.shape))
+    kept = next((axis for axis in axes if size.shape == _all_but(axis, direction.shape)), None)
+    if size.shape and kept is None:
+        raise BadWeights(
+            f"{where}: {_told(size)} are not the norms of {_told(direction)} along whole axes; save the model again."
+        )
+    reduced = tuple(axis for axis in axes if axis != kept)
+
+    def read() -> Array:
+        values = direction.read()
+        wide = values.astype(np.float64)
+        with np.errstate(all="ignore"):  # a norm of zero gives what is no number, which is refused as that
+            norm = np.sqrt(np.sum(wide * wide, axis=reduced, keepdims=True))
+            result: Array = (wide * (size.read() / norm)).astype(values.dtype)
+        return result
+
+    return Tensor(name, direction.shape, read)
+
+
+def _all_but(axis: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(length if place == axis else 1 for place, length in enumerate(shape))
+
+
+def _divided(parts: Parts, name: str, where: str) -> Tensor:
+    """Give ``W / (u W v)``; u has as many values as the axis that was taken for the rows has."""
+    new = "original" in parts
+    weight, left, right = (parts[part] for part in (("original", "0._u", "0._v") if new else ("orig", "u", "v")))
+    lengths = (*left.shape, *right.shape)
+    if len(weight.shape) != 2 or len(lengths) != 2 or lengths not in (weight.shape, weight.shape[::-1]):
+        raise BadWeights(
+            f"{where}: {_told(left)} and {_told(right)} are not the singular vectors of {_told(weight)}; "
+            "save the model again."
+        )
+
+    def read() -> Array:
+        values = weight.read()
+        wide, u, v = (array.astype(np.float64) for array in (values, left.read(), right.read()))
+        with np.errstate(all="ignore"):
+            result: Array = (wide / _largest(wide, u, v)).astype(values.dtype)
+        return result
+
+    return Tensor(name, weight.shape, read)
+
+
+def _largest(matrix: Wide, u: Wide, v: Wide) -> np.float64:
+    """Give ``u W v``; a square matrix may have been taken either way, of which v turns towards u in the right one."""
+    products = [turned @ v for turned in (matrix, matrix.T) if turned.shape == (len(u), len(v))]
+    found = max(products, key=lambda product: abs(u @ product) / (np.linalg.norm(product) or 1.0))
+    return np.float64(u @ found)
+
+
+def _told(tensor: Tensor) -> str:
+    return f"'{tensor.name}' {tensor.shape}"
+
+
+_NORM = Formula("weight normalisation", _normalised)
+_SPECTRAL = Formula("spectral normalisation", _divided)
+# By what stands behind a weight's name: first the older spelling, then that of torch.nn.utils.parametrize.
+FORMULAS: dict[frozenset[str], Formula] = {
+    frozenset({"raw"}): Formula("WeightDrop", _raw),
+    frozenset({"orig", "mask"}): Formula("pruning", _masked),
+    frozenset({"g", "v"}): _NORM,
+    frozenset({"original0", "original1"}): _NORM,
+    frozenset({"orig", "u", "v"}): _SPECTRAL,
+    frozenset({"original", "0._u", "0._v"}): _SPECTRAL,
+}

@@ -1,0 +1,139 @@
+"""Which arrays stand for a weight of a PyTorch module, and to which module they belong.
+
+A wrapper keeps them beside the module's own parameters (``rnn.weight_hh_l0_g``,
+``rnn.parametrizations.weight_hh_l0.original0``) or above them (``rnn.weight_hh_l0_raw`` and
+``rnn.module.weight_ih_l0``).
+"""
+
+import bisect
+import itertools
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..readers import Container, Tensor
+from .torch_formulas import FORMULAS
+
+__all__ = ["Sites", "Source", "layer_of", "sources_of"]
+
+_PARAMETER = r"(?:weight|bias)_(?:ih|hh|hr)(?:_l\d{1,4}(?:_reverse)?)?"
+_PLAIN = re.compile(rf"^(.*?)({_PARAMETER})$")
+# In front of the parameter, or behind it; what follows says what is done.
+_PARAMETRISED = re.compile(rf"^(.*?)parametrizations\.({_PARAMETER})\.(.+)$")
+_SUFFIXED = re.compile(rf"^(.*?)({_PARAMETER})_(.+)$")
+# What stands before the layer in a parameter's name.
+_LAYER = re.compile(r"^[a-z]+_[a-z]{2}")
+# The parts by which a wrapper is detected where no module lies near.
+_KNOWN = frozenset().union(*FORMULAS)
+# Modules below one wrapper that are looked at; with more than one it is not clear to which it belongs.
+MOST_SITES = 100
+
+
+class Source(NamedTuple):
+    """The arrays that stand for one parameter.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the wrapper.
+    parameter : str
+        The plain name, e.g. ``weight_hh_l0``.
+    parts : dict
+        The arrays by what follows the plain name, e.g. ``raw``.
+    names : list of str
+        Their names in the file.
+    """
+
+    prefix: str
+    parameter: str
+    parts: dict[str, Tensor]
+    names: list[str]
+
+    @property
+    def known(self) -> bool:
+        """Whether they are computed here."""
+        return frozenset(self.parts) in FORMULAS
+
+
+def sources_of(container: Container) -> list[Source]:
+    """Collect the arrays that stand for parameters."""
+    found: dict[tuple[str, str, bool], dict[str, str]] = {}
+    for name in container.tensors:
+        if _PLAIN.match(name):
+            continue
+        for pattern in (_PARAMETRISED, _SUFFIXED):
+            if match := pattern.match(name):
+                found.setdefault((match[1], match[2], pattern is _SUFFIXED), {})[match[3]] = name
+                break
+    return [
+        Source(*key[:2], {part: container.tensors[name] for part, name in parts.items()}, list(parts.values()))
+        for key, parts in found.items()
+    ]
+
+
+class Sites:
+    """Where modules lie, by the plain names of their parameters; to be asked to which a wrapper belongs.
+
+    Parameters
+    ----------
+    container : Container
+    sources : iterable of Source
+    """
+
+    def __init__(self, container: Container, sources: Iterable[Source]) -> None:
+        self._tensors = container.tensors
+        plain = [match for name in container.tensors if (match := _PLAIN.match(name))]
+        # A cell's names have no number.
+        self._known = {(match[1], _numbered(match[2])) for match in plain}
+        by_layer: dict[str, set[str]] = {}
+        for match in plain:
+            by_layer.setdefault(layer_of(match[2]), set()).add(match[1])
+        self._by_layer = {layer: sorted(prefixes) for layer, prefixes in by_layer.items()}
+        matrices: dict[str, set[str]] = {}
+        for source in sources:
+            matrices.setdefault(source.prefix, set()).add(source.parameter[: len("weight_ih")])
+        self._whole = {prefix for prefix, found in matrices.items() if {"weight_ih", "weight_hh"} <= found}
+
+    def homes(self, source: Source) -> list[str]:
+        """Find the module that a wrapper changes: at its own place, or below; several where it is not clear."""
+        if (source.prefix, _numbered(source.parameter)) in self._known:
+            return [source.prefix]
+        below = self._below(source)
+        lacking = [site for site in below if site + source.parameter not in self._tensors]
+        lacking = lacking if len(below) < MOST_SITES else []
+        # What WeightDrop calls the module that it wraps.
+        for clear in ([site for site in below if site == f"{source.prefix}module."], lacking, below):
+            if len(clear) == 1:
+                return clear
+        if below:
+            return below if source.known else []
+        return [source.prefix] if source.prefix in self._whole else self._elsewhere(source)
+
+    def _below(self, source: Source) -> list[str]:
+        if source.prefix and not source.prefix.endswith("."):
+            return []
+        sites = self._by_layer.get(layer_of(source.parameter), [])
+        start = bisect.bisect_left(sites, source.prefix)
+        below = sites[start : start + MOST_SITES]
+        return list(itertools.takewhile(lambda site: site.startswith(source.prefix), below))
+
+    def _elsewhere(self, source: Source) -> list[str]:
+        """Give a wrapper without a module a stack of its own, beside the modules that it may have been around."""
+        if not _KNOWN & source.parts.keys():
+            return []
+        shapes = {tensor.shape for tensor in source.parts.values()}
+        sites = self._by_layer.get(layer_of(source.parameter), [])[:MOST_SITES] if source.known else []
+        copies = [site for site in sites if self._shape(site + source.parameter) in shapes]
+        return [source.prefix, *copies]
+
+    def _shape(self, name: str) -> tuple[int, ...] | None:
+        return self._tensors[name].shape if name in self._tensors else None
+
+
+def _numbered(parameter: str) -> bool:
+    return "_l" in parameter
+
+
+def layer_of(parameter: str) -> str:
+    """Give the layer and direction at the end of a parameter's name: ``_l0_reverse``; empty for a cell's."""
+    return _LAYER.sub("", parameter)

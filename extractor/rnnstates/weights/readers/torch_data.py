@@ -1,0 +1,209 @@
+"""What may lie beside the weights in a PyTorch checkpoint: harmless classes, read as data by PyTorch's own unpickler.
+
+``weights_only=True`` refuses every class that is not on a list. Here the list is lengthened for one call, and not by
+the classes themselves: each name stands for an inert class of this module, which keeps what it is given. So nothing of
+NumPy, argparse or pathlib is ever called, and an array of Python objects, whose bytes are a pickle again, stays bytes.
+"""
+
+import contextlib
+import math
+import pickle
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+
+__all__ = ["STAND_INS", "NumpyArray", "array_of", "load_checked"]
+
+# One call at a time lengthens the list, which belongs to the process, and shortens it again.
+_LOCK = threading.Lock()
+_HERE = threading.local()
+ELSEWHERE = "GLOBAL of a class that is read in another thread"
+
+
+def _check_thread() -> None:
+    """In any thread but the one that reads, the classes of the list are as unknown as without this module."""
+    if not getattr(_HERE, "reading", False):
+        raise pickle.UnpicklingError(f"Unsupported global: {ELSEWHERE}")
+
+
+class Inert:
+    """Stands for an object that is not looked at: keeps what it was made of and does nothing."""
+
+    __slots__ = ("arguments", "state")
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any) -> Any:
+        """Keep the arguments, in the thread that reads."""
+        _check_thread()
+        made = super().__new__(cls)
+        made.arguments, made.state = arguments, None
+        return made
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class NumpyScalar(Inert):
+    """Stands for a scalar of NumPy: its dtype and its bytes."""
+
+    __slots__ = ()
+
+    def __new__(cls, *arguments: Any) -> Any:
+        """Refuse an object, which older versions of NumPy unpickle from the bytes: no program saves one."""
+        # A program that has allowed NumPy's own dtype gets that.
+        codes = [getattr(argument, "code", "") or getattr(argument, "char", "") for argument in arguments]
+        if any(str(code).startswith("O") for code in codes):
+            raise pickle.UnpicklingError("a NumPy scalar of Python objects holds a pickle of its own")
+        return super().__new__(cls, *arguments)
+
+
+class NumpyDtype(Inert):
+    """Stands for a dtype: its code, and its byte order in the state."""
+
+    __slots__ = ()
+
+    @property
+    def code(self) -> str:
+        """The code without byte order, e.g. ``f4``; empty where it is none."""
+        return str(self.arguments[0]) if self.arguments and isinstance(self.arguments[0], str) else ""
+
+
+class NumpyArray(Inert):
+    """Stands for an array: shape, dtype, order and bytes are its state."""
+
+    __slots__ = ()
+
+
+class Mapping(Inert):
+    """Stands for a class of mappings; a dict takes its place."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_arguments: Any) -> Any:
+        """Give an empty dict, which the unpickler fills; a factory for missing keys is not kept."""
+        _check_thread()
+        return {}
+
+
+class Sequence(Inert):
+    """Stands for a class of sequences; a list takes its place."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_arguments: Any) -> Any:
+        """Give an empty list, which the unpickler fills."""
+        _check_thread()
+        return []
+
+
+_MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+_SCALARS = (
+    "bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
+    "float64", "longdouble", "complex64", "complex128", "str_", "bytes_", "datetime64", "timedelta64",
+)  # fmt: skip
+_DTYPES = ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float16", "Float32",
+           "Float64", "Complex64", "Complex128", "Str", "Bytes", "DateTime64", "TimeDelta64")  # fmt: skip
+_ATTRIBUTES = (
+    "pytorch_lightning.utilities.parsing",
+    "lightning.pytorch.utilities.parsing",
+    "lightning_fabric.utilities.data",
+    "lightning.fabric.utilities.data",
+)
+
+# The list. What PyTorch allows itself (OrderedDict, Counter, torch.Size, dtypes, devices, bytes) is not repeated.
+STAND_INS: dict[str, type[Inert]] = {
+    # Scalars are what metrics are logged as ("best": np.float64(0.5)): a dtype and bytes that are not looked at.
+    **{f"{module}.scalar": NumpyScalar for module in _MULTIARRAY},
+    # Arrays may be weights. The first function makes an empty array of a class, which is an argument only.
+    **{f"{module}._reconstruct": NumpyArray for module in _MULTIARRAY},
+    "numpy.ndarray": Inert,
+    # A dtype is a code, a byte order and perhaps fields; only plain floating codes are believed, in ``array_of``.
+    "numpy.dtype": NumpyDtype,
+    # Classes given as values ("dtype": np.float32); never called, and if a file calls one, it keeps its arguments.
+    **{f"numpy.{name}": Inert for name in _SCALARS},
+    **{f"numpy.dtypes.{name}DType": Inert for name in _DTYPES},
+    # Options of a training program; attributes are set on no object, so that none can be overwritten.
+    "argparse.Namespace": Inert,
+    "types.SimpleNamespace": Inert,
+    # A path is its parts; none is opened, and a path of another system, which pathlib refuses to make, is read too.
+    **{f"{module}.{name}": Inert for module in ("pathlib", "pathlib._local") for name in _PATHS},
+    # Its factory would be called for missing keys: it is dropped. A factory of one's own is a class that is refused.
+    "collections.defaultdict": Mapping,
+    "collections.deque": Sequence,
+    # The usual factories, and types given as values; these too keep their arguments and build nothing.
+    **{f"builtins.{name}": Inert for name in ("dict", "list", "tuple", "int", "float", "str", "bool", "frozenset")},
+    # When a run began; a moment is its bytes.
+    **{f"datetime.{name}": Inert for name in ("datetime", "date", "time", "timedelta", "timezone")},
+    # Lightning's mapping of hyperparameters, a dict with attributes; and the version that it notes.
+    **{f"{module}.AttributeDict": Mapping for module in _ATTRIBUTES},
+    "torch.torch_version.TorchVersion": Inert,
+}
+
+
+def load_checked(torch: Any, path: str, *, mmap: bool) -> Any:
+    """Unpickle a file by ``torch.load`` with ``weights_only``; harmless classes become data where there are some.
+
+    Raises
+    ------
+    Exception
+        Whatever the unpickler stumbles over.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as reason:
+        # Of an ordinary file the list need not be touched at all.
+        found = re.search(r"GLOBAL (\S+) was not an allowed global", str(reason))
+        name = found[1] if found else ""
+        listed = name in STAND_INS or f"builtins.{name}" in STAND_INS
+        if not listed and ELSEWHERE not in str(reason):
+            raise
+    with _allowed(torch):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+@contextlib.contextmanager
+def _allowed(torch: Any) -> Iterator[None]:
+    """Lengthen the list for this thread: to others the entries make nothing, and what a program has allowed stays."""
+    with _LOCK:
+        listed = torch.serialization.get_safe_globals()
+        names = {
+            entry[1] if isinstance(entry, tuple) else f"{entry.__module__}.{entry.__qualname__}" for entry in listed
+        }
+        entries = [(stand_in, name) for name, stand_in in STAND_INS.items() if name not in names]
+        _HERE.reading = True
+        try:
+            with torch.serialization.safe_globals(entries):
+                yield
+        finally:
+            _HERE.reading = False
+
+
+def _name(entry: Any) -> str:
+    return entry[1] if isinstance(entry, tuple) else f"{entry.__module__}.{entry.__qualname__}"
+
+
+def array_of(stored: NumpyArray) -> Array | None:
+    """Make the array that a stand-in describes; None where it is no plain floating array that its bytes fill."""
+    state = stored.state
+    if not isinstance(state, tuple) or len(state) != 5:
+        return None
+    _, shape, dtype, by_columns, content = state
+    code = dtype.code if isinstance(dtype, NumpyDtype) else ""
+    if code not in ("f2", "f4", "f8") or not isinstance(content, bytes) or not _is_shape(shape):
+        return None
+    order = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "="
+    if order not in ("<", ">", "=", "|") or math.prod(shape) * int(code[1:]) != len(content):
+        return None
+    values = np.frombuffer(content, ("=" if order == "|" else order) + code)
+    return values.reshape(shape, order="F" if by_columns else "C")
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and len(shape) <= 8 and all(type(axis) is int and axis >= 0 for axis in shape)

@@ -1,0 +1,166 @@
+"""Where in a checkpoint the weights lie: any nesting of mappings and lists is searched, its keys become prefixes.
+
+What checkpoints usually put around a state_dict (``state_dict``, ``model``, …) is taken off where that leaves no doubt.
+An optimizer's state has the shapes of weights, and is none.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...errors import BadWeights
+
+__all__ = ["WRAPS", "found_tensors"]
+
+# What checkpoints put around a state_dict.
+WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "ema_state_dict", "weights", "params")
+RECURRENT = re.compile(r"weight_(ih|hh)")
+# What holds the state of training: moments of gradients, schedules, random numbers.
+_TRAINING = re.compile(
+    r"optimi[sz]er|(?:^|_)(?:opt|optim|optims|exp_avg|exp_avg_sq|momentum_buffer|schedulers?|grad_scaler|rng)(?:_|$)"
+    r"|^(?:scaler|amp|callbacks|loops)$",
+    re.IGNORECASE,
+)
+DEEPEST = 16
+# How many keys are looked at again in what lies in a file once and is named often.
+MOST_REPEATED = 10**5
+
+Path = tuple[str, ...]
+
+
+class Holder(NamedTuple):
+    """A mapping or list with arrays directly in it.
+
+    Parameters
+    ----------
+    path : tuple of str
+        The keys that lead to it.
+    arrays : dict
+        By name.
+    identity : int
+        The same for what is one object in the file.
+    """
+
+    path: Path
+    arrays: dict[str, Any]
+    identity: int
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it holds recurrent weights by PyTorch's names."""
+        return any(RECURRENT.search(name) for name in self.arrays)
+
+
+def found_tensors(content: Any, is_array: Callable[[Any], bool], path: str) -> dict[str, Any]:
+    """Find the arrays of a checkpoint, by names.
+
+    Parameters
+    ----------
+    content : object
+        What was unpickled.
+    is_array : callable
+        ``is_array(value)`` tells whether a value is one.
+    path : str
+        The file, for messages.
+
+    Returns
+    -------
+    dict
+        The arrays of the one mapping that holds recurrent weights, by their names in it, then those of others behind
+        the keys that lead to them; of several such mappings all are behind their keys.
+
+    Raises
+    ------
+    BadWeights
+        It holds no array, or the same mappings and lists in too many places.
+    """
+    holders = list(_holders(content, is_array, path)) if isinstance(content, Mapping | list | tuple) else []
+    recurrent = _once([holder for holder in holders if holder.is_recurrent]) or _at_home(content, holders)
+    prefixes = _prefixes([holder.path for holder in recurrent])
+    found: dict[str, Any] = {}
+    for holder, prefix in zip(recurrent, prefixes, strict=True):
+        found |= {f"{prefix}{name}": value for name, value in holder.arrays.items()}
+    known = {(name, _shape(value)) for holder in recurrent for name, value in holder.arrays.items()}
+    for holder in holders:
+        if _is_another_state(holder, known):
+            for name, value in holder.arrays.items():
+                found.setdefault(".".join((*holder.path, name)), value)
+    return found or _refuse(content, path)
+
+
+def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterator[Holder]:
+    """Walk through mappings and lists, those near the top first."""
+    waiting: deque[tuple[Path, Any]] = deque([((), content)])
+    seen: set[int] = set()
+    repeated = 0
+    while waiting:
+        keys, held = waiting.popleft()
+        repeated += len(held) if id(held) in seen else 0
+        seen.add(id(held))
+        if repeated > MOST_REPEATED:
+            raise BadWeights(
+                f"{path}: has the same mappings and lists in too many places; save the weights alone, "
+                "torch.save(model.state_dict(), ...)."
+            )
+        items = list(_items(held))
+        waiting += [((*keys, key), value) for key, value in items if _is_searched(keys, key, value)]
+        if arrays := {key: value for key, value in items if is_array(value)}:
+            yield Holder(keys, arrays, id(held))
+
+
+def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(held, Mapping):
+        yield from ((str(key), value) for key, value in held.items() if isinstance(key, str | int))
+    else:
+        yield from ((str(number), value) for number, value in enumerate(held))
+
+
+def _is_searched(keys: Path, key: str, value: Any) -> bool:
+    if not isinstance(value, Mapping | list | tuple) or len(keys) >= DEEPEST:
+        return False
+    is_training = isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
+    return not is_training and not _TRAINING.search(key)
+
+
+def _once(holders: list[Holder]) -> list[Holder]:
+    """Leave out what is the same object as a mapping behind nothing but usual keys, which is read by that name."""
+    usual = {holder.identity: holder.path for holder in reversed(holders) if set(holder.path) <= set(WRAPS)}
+    return [holder for holder in holders if usual.get(holder.identity, holder.path) == holder.path]
+
+
+def _at_home(content: Any, holders: list[Holder]) -> list[Holder]:
+    """Choose where no name is PyTorch's: what lies behind nothing but usual keys, or else everything."""
+    keys: Path = ()
+    while isinstance(content, Mapping):
+        inside = next((wrap for wrap in WRAPS if isinstance(content.get(wrap), Mapping)), None)
+        if inside is None or len(keys) == DEEPEST:
+            break
+        keys, content = (*keys, inside), content[inside]
+    return [holder for holder in holders if holder.path == keys] or holders
+
+
+def _prefixes(paths: list[Path]) -> list[str]:
+    """Make prefixes of keys; the usual ones are left out where the others tell the mappings apart."""
+    short = [tuple(key for key in path if key not in WRAPS) for path in paths]
+    clear = len(paths) == 1 or (len(set(short)) == len(short) and all(short))
+    return ["".join(f"{key}." for key in path) for path in (short if clear else paths)]
+
+
+def _is_another_state(holder: Holder, known: set[tuple[str, tuple[int, ...]]]) -> bool:
+    """Tell the weights of other modules from numbers that were noted; what is read, or a copy of it, is neither."""
+    shapes = {(name, _shape(value)) for name, value in holder.arrays.items()}
+    return not shapes <= known and any(len(shape) > 1 for _, shape in shapes)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", ()))
+
+
+def _refuse(content: Any, path: str) -> dict[str, Any]:
+    keys = [str(key) for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
+    found = f"keys {', '.join(keys[:8])}" if keys else type(content).__name__
+    raise BadWeights(
+        f"{path}: holds {found} and no weights; expected a state_dict, or a checkpoint with one under any key. Save "
+        "torch.save(model.state_dict(), ...)."
+    )

@@ -1,0 +1,418 @@
+"""PyTorch checkpoints with company: objects beside the weights, weights under keys of one's own, two candidates."""
+
+import argparse
+import collections
+import datetime
+import pathlib
+import threading
+import types
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import rnnstates
+from rnnstates.weights.readers.torch_data import STAND_INS
+
+from .attacks import Payload, Reduced, bait
+from .running import assert_same_states
+from .test_torch import oracle
+
+
+def module(kind=torch.nn.LSTM, features=3, units=5, seed=0):
+    torch.manual_seed(seed)
+    return kind(features, units)
+
+
+def state(prefix="", **options):
+    return {f"{prefix}{name}": value for name, value in module(**options).state_dict().items()}
+
+
+def saved(folder, content, **options):
+    torch.save(content, folder / "w.pt", **options)
+    return folder / "w.pt"
+
+
+class WindowsLike:
+    """A path as Windows pickles it."""
+
+    def __reduce__(self):
+        return pathlib.WindowsPath, ("C:\\", "runs")
+
+
+COMPANY = {
+    "a scalar": np.float64(0.5),
+    "scalars": {"best": np.float32(1), "epoch": np.int64(3), "flag": np.bool_(True), "name": np.str_("a")},
+    "an array": np.arange(6.0).reshape(2, 3),
+    "an array of whole numbers": np.arange(6),
+    "an array of text": np.array(["a", "bc"]),
+    "an array of objects": np.array([None, "a", {"b": 1}], object),
+    "an array of records": np.zeros(2, [("a", "f4"), ("b", "i8")]),
+    "a dtype": np.dtype("<f8"),
+    "classes of numbers": [np.float32, int, float, np.dtypes.Float64DType],
+    "options": argparse.Namespace(rate=0.1, root=pathlib.PurePosixPath("runs"), inner=argparse.Namespace(a=[1])),
+    "other options": types.SimpleNamespace(a=1),
+    "a path": pathlib.Path("runs") / "a",
+    "a path of Windows": pathlib.PureWindowsPath("C:\\runs"),
+    "a default": collections.defaultdict(list, {"loss": [1.0, 2.0]}),
+    "defaults of defaults": collections.defaultdict(dict, {1: collections.defaultdict(int, {"a": 2})}),
+    "an ordered mapping": collections.OrderedDict(a=1),
+    "a queue": collections.deque([1.0, 2.0], maxlen=3),
+    "a count": collections.Counter("abca"),
+    "a time": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),
+    "a shape": torch.ones(2, 3).shape,
+    "a dtype of PyTorch": torch.float16,
+    "a device": torch.device("cpu"),
+    "a version": torch.__version__,
+    "random numbers": {"torch": torch.get_rng_state(), "numpy": np.random.RandomState(0).get_state()},
+}
+
+
+@pytest.mark.parametrize("old_form", [False, True])
+@pytest.mark.parametrize("name", COMPANY)
+def test_harmless_objects_beside_the_weights_are_passed_over(name, old_form, tmp_path):
+    content = {"state_dict": state("rnn."), name: COMPANY[name], "epoch": 3}
+    path = saved(tmp_path, content, _use_new_zipfile_serialization=not old_form)
+    network = rnnstates.load_weights(path)
+    np.testing.assert_array_equal(network.layers[0].forward.kernel.T, module().weight_ih_l0.detach().numpy())
+    assert network.layers[0].name == "rnn"
+    assert network.notes == ()
+
+
+def test_a_path_of_another_system_is_read(tmp_path):
+    path = saved(tmp_path, {"model": state(), "runs": WindowsLike()})
+    assert rnnstates.load_weights(path).layers[0].forward.units == 5
+
+
+def test_all_company_together_gives_the_states_of_the_module(tmp_path):
+    path = saved(tmp_path, {"state_dict": state(), **COMPANY})
+    assert_same_states(path, oracle(module()))
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", "f2"])
+def test_weights_that_are_arrays_of_numpy_are_read(dtype, tmp_path):
+    arrays = {name: value.numpy().astype(dtype) for name, value in state("rnn.", kind=torch.nn.GRU).items()}
+    arrays["rnn.weight_hh_l0"] = np.asfortranarray(arrays["rnn.weight_hh_l0"])
+    path = saved(tmp_path, {"weights": arrays})
+    read = rnnstates.load_weights(path).layers[0].forward
+    np.testing.assert_array_equal(read.recurrent_bias, _gates(arrays["rnn.bias_hh_l0"]))
+    np.testing.assert_array_equal(read.recurrent_kernel, _gates(arrays["rnn.weight_hh_l0"].T))
+
+
+def _gates(values):
+    """Turn PyTorch's order of a GRU's gates into ours: update before reset."""
+    reset, update, candidate = np.split(values, 3, axis=-1)
+    return np.concatenate([update, reset, candidate], axis=-1)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, object, "c8"])
+def test_an_array_of_numpy_that_is_no_plain_one_is_refused_where_it_is_a_weight(dtype, tmp_path):
+    arrays = {name: value.numpy() for name, value in state("rnn.").items()}
+    path = saved(tmp_path, arrays | {"rnn.weight_hh_l0": arrays["rnn.weight_hh_l0"].astype(dtype)})
+    with pytest.raises(rnnstates.BadWeights, match=r"'rnn.weight_hh_l0': is an array of NumPy, but no plain one"):
+        rnnstates.load_weights(path)
+
+
+NESTED = {
+    "a key of one's own": ({"encoder": state()}, "encoder"),
+    "a key before a module's": ({"encoder": state("rnn.")}, "encoder.rnn"),
+    "keys in keys": ({"run": {"best": {"encoder": state()}}}, "run.best.encoder"),
+    "usual keys around others": ({"checkpoint": {"state_dict": {"tagger": state()}}}, "checkpoint.tagger"),
+    "a list": ({"layers": [{"a": 1}, state()]}, "layers.1"),
+    "a tuple at the top": ((3, state("rnn.")), "1.rnn"),
+    "numbers as keys": ({0: state("rnn.")}, "0.rnn"),
+    "only usual keys": ({"model": {"state_dict": state("rnn.")}}, "rnn"),
+}
+
+
+@pytest.mark.parametrize("case", NESTED)
+def test_keys_that_lead_to_the_weights_become_their_prefix(case, tmp_path):
+    content, name = NESTED[case]
+    path = saved(tmp_path, content)
+    assert rnnstates.load_weights(path).layers[0].name == name
+    assert_same_states(path, oracle(module()))
+
+
+PAIRS = {
+    "an average beside": ("state_dict", "ema_state_dict", "rnn"),
+    "a teacher": ("model", "teacher", "rnn"),
+    "two halves": ("encoder", "decoder", "rnn"),
+    "two usual keys": ("net", "network", "cells.rnn"),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_two_candidates_are_named_and_either_can_be_chosen(case, tmp_path):
+    first, second, name = PAIRS[case]
+    content = {first: state(f"{name}.", seed=1), second: state(f"{name}.", seed=2)}
+    path = saved(tmp_path, content)
+    choices = f"--layer {first}.{name} (LSTM), --layer {second}.{name} (LSTM)"
+    with pytest.raises(rnnstates.BadWeights) as refused:
+        rnnstates.load_weights(path)
+    assert f"has 2 recurrent stacks; choose one: {choices}" in str(refused.value)
+    for seed, key in ((1, first), (2, second)):
+        assert_same_states(path, oracle(module(seed=seed)), layer=f"{key}.{name}")
+        assert rnnstates.load_weights(path, layer=key).layers[0].name == f"{key}.{name}"
+
+
+def test_usual_keys_around_two_candidates_are_left_out(tmp_path):
+    content = {"model": {"encoder": state(seed=1), "decoder": state(seed=2)}}
+    assert {stack["layer"] for stack in rnnstates.describe(saved(tmp_path, content))["stacks"]} == {
+        "encoder",
+        "decoder",
+    }
+    content = {"encoder": {"state_dict": state(seed=1)}, "decoder": {"state_dict": state(seed=2)}}
+    assert_same_states(saved(tmp_path, content), oracle(module(seed=2)), layer="decoder")
+
+
+def test_one_mapping_under_two_keys_is_both_and_under_a_usual_key_that_one(tmp_path):
+    shared = state("rnn.")
+    assert_same_states(saved(tmp_path, {"a": shared, "b": shared}), oracle(module()), layer="b.rnn")
+    path = saved(tmp_path, {"best": shared, "state_dict": shared})
+    assert rnnstates.load_weights(path).layers[0].name == "rnn"
+
+
+def test_the_state_of_an_optimizer_is_no_candidate(tmp_path):
+    rnn = module()
+    optimizer = torch.optim.Adam(rnn.parameters())
+    rnn(torch.ones(2, 1, 3))[0].sum().backward()
+    optimizer.step()
+    names = [name for name, _ in rnn.named_parameters()]
+    moments = {name: optimizer.state[getattr(rnn, name)]["exp_avg"] for name in names}
+    content = {
+        "model": {f"rnn.{name}": value for name, value in rnn.state_dict().items()},
+        "optimizer": optimizer.state_dict(),
+        "mine": {"state": moments, "param_groups": []},
+        "exp_avg": {f"rnn.{name}": value for name, value in moments.items()},
+        "optimizer_state_dict": moments,
+        "scheduler": {"last": torch.ones(2, 2)},
+    }
+    described = rnnstates.describe(saved(tmp_path, content))
+    assert described["selected"] == "rnn"
+    assert described["present"] == ["rnn (LSTM)"]
+
+
+def test_other_modules_under_their_own_keys_are_listed_and_their_copies_are_not(tmp_path):
+    head = torch.nn.Linear(5, 2).state_dict()
+    content = {
+        "state_dict": state("rnn.") | {f"head.{name}": value for name, value in head.items()},
+        "critic": head,
+        "average": {f"head.{name}": value for name, value in head.items()},
+        "losses": torch.ones(7),
+    }
+    present = rnnstates.describe(saved(tmp_path, content))["present"]
+    assert present == ["rnn (LSTM)", "head.weight", "head.bias", "critic.weight", "critic.bias"]
+
+
+def test_plain_names_are_found_below_keys_too(tmp_path):
+    arrays = {"kernel": torch.ones(3, 20), "recurrent_kernel": torch.ones(5, 20), "bias": torch.ones(20)}
+    path = saved(tmp_path, {"state_dict": arrays, "step": 3})
+    assert rnnstates.load_weights(path, convention="keras").layers[0].name == "layer"
+    path = saved(tmp_path, {"cells": {"a": arrays}, "step": 3})
+    assert rnnstates.load_weights(path, convention="keras").layers[0].name == "cells.a"
+
+
+class Whole(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = torch.nn.GRU(3, 5)
+
+
+def quantised(content):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(torch.nn.ModuleDict(content), {torch.nn.LSTM, torch.nn.GRUCell})
+
+
+class Mine:
+    pass
+
+
+STOPPED = {
+    "a whole model": (Whole, "it is a whole model with its classes", "Whole"),
+    "a whole model in a checkpoint": (lambda: {"model": Whole()}, "it is a whole model with its classes", "Whole"),
+    "a whole layer": (lambda: torch.nn.LSTM(3, 5), "it is a whole model", "torch.nn.modules.rnn.LSTM"),
+    "a quantised layer": (
+        lambda: quantised({"tagger": torch.nn.LSTM(3, 5)}).state_dict(),
+        "'tagger' hold quantised weights; save the model from before it was quantised",
+        "torch.ScriptObject",
+    ),
+    "a quantised cell": (
+        lambda: {"net": quantised({"cell": torch.nn.GRUCell(3, 5)}).state_dict()},
+        "'cell' hold quantised weights",
+        "torch.ScriptObject",
+    ),
+    "a whole quantised model": (
+        lambda: quantised({"rnn": torch.nn.LSTM(3, 5)}),
+        "it is a whole quantised model with its classes",
+        "torch.nn.modules.container.ModuleDict",
+    ),
+    "an object of one's own": (
+        lambda: {"state_dict": state(), "config": Mine()},
+        "expected numbers, text and arrays",
+        "Mine",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STOPPED)
+def test_what_is_not_read_is_named_with_the_way_out(case, tmp_path):
+    make, advice, name = STOPPED[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that quantised storages are of an old kind
+        path = saved(tmp_path, make())
+    with pytest.raises(rnnstates.BadWeights) as refused:
+        rnnstates.load_weights(path)
+    for part in ("PyTorch refuses to read it as weights alone", advice, name, "torch.save(model.state_dict(), ...)"):
+        assert part in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3, "loss": [1.0]}, [1, 2], 7, {"a": {}}, {}, np.float64(1)])
+def test_without_weights_what_is_held_is_said(content, tmp_path):
+    with pytest.raises(rnnstates.BadWeights, match=r"holds .* and no weights; expected a state_dict.*torch.save"):
+        rnnstates.load_weights(saved(tmp_path, content))
+
+
+SCALAR, DTYPE = np._core.multiarray.scalar, np.dtype
+HARMLESS_LOOKING = {
+    # NumPy would unpickle the bytes of a scalar of objects.
+    "a scalar of objects": lambda folder: Reduced(SCALAR, (np.dtype("O"), _pickled(folder))),
+    "a scalar of objects by its state": lambda folder: Reduced(
+        SCALAR, (Reduced(DTYPE, ("O8", False, True), (3, "|", None, None, None, -1, -1, 63)), _pickled(folder))
+    ),
+    "an array of objects": lambda folder: np.array([Payload(folder)], object),
+    "a factory": lambda _folder: collections.defaultdict(breakpoint),
+    "options that are code": lambda folder: argparse.Namespace(run=Payload(folder)),
+    "a path made of code": lambda folder: Reduced(pathlib.PurePosixPath, (Payload(folder),)),
+    "a class of a module's own": lambda _folder: {"a": np.testing.assert_equal},
+}
+
+
+def _pickled(folder):
+    import pickle
+
+    return pickle.dumps(Payload(folder))
+
+
+@pytest.mark.parametrize("case", HARMLESS_LOOKING)
+def test_code_inside_what_looks_harmless_is_refused_and_never_runs(case, tmp_path):
+    content = {"state_dict": state(), "a": np.float64(1), "company": HARMLESS_LOOKING[case](tmp_path)}
+    path = saved(tmp_path, content)
+    with pytest.raises(rnnstates.BadWeights, match="PyTorch refuses to read it as weights alone"):
+        rnnstates.load_weights(path)
+    assert not bait(tmp_path).exists()
+
+
+INERT = {
+    "attributes of a class": Reduced(argparse.Namespace, (), {"__class__": 3, "__dict__": 4, "a": 5}),
+    "slots of a class": Reduced(argparse.Namespace, (), (None, {"state": 3, "__setstate__": 4})),
+    "arguments of a builtin": Reduced(list, ([1, 2],)),
+    "an array without bytes": Reduced(np._core.multiarray._reconstruct, (np.ndarray, (2**40,), b"b")),
+    "a dtype of nonsense": Reduced(np.dtype, (["a", 1], 2), {"b": 3}),
+    "a path of nonsense": Reduced(pathlib.PosixPath, (1, None, ["a"])),
+    "a number of nonsense": Reduced(np.float64, ("no number",)),
+}
+
+
+@pytest.mark.parametrize("case", INERT)
+def test_classes_of_the_list_are_never_called(case, tmp_path):
+    path = saved(tmp_path, {"state_dict": state(), "company": INERT[case]})
+    assert rnnstates.load_weights(path).layers[0].forward.units == 5
+
+
+WRONG_ARRAYS = {
+    "more values than bytes": (1, (2**40, 5), np.dtype("f4"), False, bytes(400)),
+    "a negative shape": (1, (-20, -5), np.dtype("f4"), False, bytes(400)),
+    "a shape of text": (1, ("20", 5), np.dtype("f4"), False, bytes(400)),
+    "objects": (1, (20, 5), np.dtype("O"), False, [None] * 100),
+    "no bytes": (1, (20, 5), np.dtype("f4"), False, None),
+    "nothing": None,
+    "too much": (1, (20, 5), np.dtype("f4"), False, bytes(400), 6),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ARRAYS)
+def test_an_array_of_numpy_that_contradicts_itself_is_refused(case, tmp_path):
+    made = Reduced(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), WRONG_ARRAYS[case] or {"a": 1})
+    arrays = {name: value.numpy() for name, value in state().items()} | {"weight_hh_l0": made}
+    with pytest.raises(rnnstates.BadWeights, match="'weight_hh_l0': is an array of NumPy, but no plain one"):
+        rnnstates.load_weights(saved(tmp_path, arrays))
+
+
+def test_nested_mappings_are_searched_to_a_depth_and_shared_ones_so_often(tmp_path):
+    deep = state()
+    for _ in range(40):
+        deep = {"a": deep}
+    with pytest.raises(rnnstates.BadWeights, match="holds keys a and no weights"):
+        rnnstates.load_weights(saved(tmp_path, deep))
+    wide = [1.0]
+    for _ in range(6):
+        wide = [wide] * 30
+    with pytest.raises(rnnstates.BadWeights, match="has the same mappings and lists in too many places"):
+        rnnstates.load_weights(saved(tmp_path, {"state_dict": state(), "wide": wide}))
+    circle = {"state_dict": state("rnn.")}
+    circle["self"] = circle["state_dict"]["self"] = circle
+    assert rnnstates.load_weights(saved(tmp_path, circle)).layers[0].name == "rnn"
+
+
+def test_what_the_process_allows_is_afterwards_as_before(tmp_path):
+    before = torch.serialization.get_safe_globals()
+    path = saved(tmp_path, {"state_dict": state(), "a": np.float64(1)})
+    rnnstates.load_weights(path)
+    assert torch.serialization.get_safe_globals() == before
+    with pytest.raises(rnnstates.BadWeights):
+        rnnstates.load_weights(saved(tmp_path, {"state_dict": state(), "a": np.float64(1), "b": Mine()}))
+    assert torch.serialization.get_safe_globals() == before
+    with pytest.raises(Exception, match="Unsupported global"):
+        torch.load(saved(tmp_path, np.float64(1)), weights_only=True)
+
+
+def test_what_a_program_has_allowed_itself_stays_allowed(tmp_path):
+    path = saved(tmp_path, {"state_dict": state("rnn."), "a": argparse.Namespace(b=np.ones((2, 2))), "p": COMPANY})
+    with torch.serialization.safe_globals([argparse.Namespace, np.ndarray]):
+        before = set(torch.serialization.get_safe_globals())
+        rnnstates.load_weights(path)
+        assert set(torch.serialization.get_safe_globals()) == before
+        assert torch.load(saved(tmp_path, argparse.Namespace(b=1)), weights_only=True).b == 1
+
+
+@pytest.mark.parametrize("company", ["a scalar", "a default", "a queue"])
+def test_another_thread_reads_no_more_than_it_would_otherwise(company, tmp_path, monkeypatch):
+    path = saved(tmp_path, {"state_dict": state(), "a": COMPANY[company]})
+    own, found, before = torch.load, [], len(torch.serialization.get_safe_globals())
+    reading = threading.current_thread()
+
+    def load(*arguments, **options):
+        listed = len(torch.serialization.get_safe_globals()) > before
+        if threading.current_thread() is reading and listed:
+            other = threading.Thread(target=attempt)
+            other.start()
+            other.join()
+        return own(*arguments, **options)
+
+    def attempt():
+        try:
+            found.append(own(path, weights_only=True))
+        except Exception as reason:
+            found.append(str(reason))
+
+    monkeypatch.setattr(torch, "load", load)
+    rnnstates.load_weights(path)
+    (said,) = found
+    assert "Unsupported global" in said
+
+
+def test_threads_read_at_once(tmp_path):
+    path = saved(tmp_path, {"state_dict": state(), "a": np.float64(1)})
+    read = []
+    threads = [threading.Thread(target=lambda: read.append(rnnstates.load_weights(path))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read) == 8
+
+
+def test_every_class_of_the_list_is_one_of_ours():
+    assert {kind.__module__ for kind in STAND_INS.values()} == {"rnnstates.weights.readers.torch_data"}
