@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ..activations import ACTIVATIONS, is_activation
+from ..activations import ACTIVATIONS, OTHER_NAMES, is_activation
 from ..errors import BadWeights, OptionError
 from .canonical import Direction, LayerWeights, Network, RecurrentLayer
 from .conventions import CONVENTIONS, Convention
@@ -55,7 +55,7 @@ def check_options(options: Options) -> None:
         raise OptionError(f"--forget-bias {options.forget_bias}: expected a finite number.")
     for name in ("activation", "recurrent_activation"):
         value = getattr(options, name)
-        if value is not None and not is_activation(value):
+        if value is not None and not is_activation(OTHER_NAMES.get(value, value)):
             known = ", ".join(ACTIVATIONS)
             raise OptionError(f"--{name.replace('_', '-')} '{value}': unknown; known are {known}.")
     for name in ("cell_clip", "projection_clip"):
@@ -150,11 +150,16 @@ class StoredLayer:
 
 @dataclass(frozen=True)
 class StoredStack:
-    """Layers that feed each other, lowest first, and what was noticed about them."""
+    """Layers that feed each other, lowest first, and what was noticed about them.
+
+    The ``generation`` says whose names of activations an option means (``activation_names``), where that does not
+    follow from the cells' convention.
+    """
 
     layers: tuple[StoredLayer, ...]
     embedding: Tensor | None = None
     notes: tuple[str, ...] = ()
+    generation: str = ""
 
     def load(self, options: Options) -> Network:
         """Read everything; the network has no origin yet."""

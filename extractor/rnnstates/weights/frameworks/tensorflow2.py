@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import BadWeights
+from ..activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
 from ..canonical import DIRECTIONS, Direction
 from ..named import refusal
 from ..readers import Container, Tensor
@@ -21,6 +22,7 @@ from .keras.configured import ConfiguredModel
 from .keras.graph import Layer, read_graph
 from .keras.guessed import FoundLayer, GuessedModel
 from .keras.naming import check_table
+from .keras.ours import class_of
 from .keras.settings import LayerSettings
 from .keras.vocabulary import RECURRENT, ROLES
 
@@ -33,6 +35,8 @@ _BESIDE = {
     *("_all_variables", "_random_generator", "_seed_generators", "keras_api", "non_trainable_variables", "optimizer"),
     *("regularization_losses", "seed_generator", "states", "trainable_variables", "variables"),
 }
+_PARTS_OF_KERAS_2 = {"_index_dict", "keras_api", "layer-", "layer_with_weights-", "state_spec"}
+_PARTS_OF_KERAS_3 = {"_functional", "_inbound_nodes", "_layers", "_operations"}
 # The name of an exported cell: its layer, its half, whether it stands in a list.
 _CELL = re.compile(
     r"(?P<layer>.*?)(?:/(?P<half>forward|backward)_[^/]+)?(?P<listed>/stacked_rnn_cells(?:_\d+)?)?"
@@ -80,7 +84,16 @@ def interpret(container: Container) -> Model:
     cells, others = _by_objects(variables, container.path)
     if not cells:
         cells, others = _by_names(container)
-    return GuessedModel(kind, None, _layers(cells, others), container.path)
+    return GuessedModel(kind, None, _layers(cells, others), container.path, _generation(container))
+
+
+def _generation(container: Container) -> str:
+    """Tell which Keras saved the objects, by what it alone calls the parts of a model or a layer."""
+    objects: Sequence[Object] = container.documents.get("objects", ())
+    names = {name.rstrip("0123456789") for found in objects for name in found.children}
+    if names & _PARTS_OF_KERAS_3:
+        return KERAS_3
+    return KERAS_2 if names & _PARTS_OF_KERAS_2 else UNKNOWN_KERAS
 
 
 def _array(container: Container, found: Object) -> Tensor:
@@ -250,7 +263,7 @@ class _ObjectNames:
         layers: list[dict[str, Any]] = []
         for place, config in self._configs.items():
             inside = any(place.startswith(f"{around}/") for around in (layer["place"] for layer in layers))
-            if config.get("class_name") in RECURRENT and isinstance(config.get("config"), Mapping) and not inside:
+            if class_of(config)[1] in RECURRENT and isinstance(config.get("config"), Mapping) and not inside:
                 name = str(config.get("name") or place)
                 node = [[["inputs", 0, 0, {}]]]
                 layers.append({**config, "name": name, "place": place, "inbound_nodes": node})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ....errors import BadWeights
+from ...activation_names import keras_generation
 from ...canonical import Direction
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
@@ -85,7 +86,7 @@ class ConfiguredModel:
             flipped = flipped if settings.aligned else turned
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
-        return StoredStack(tuple(layers), embedding, (*more, *notes))
+        return StoredStack(tuple(layers), embedding, (*more, *notes), keras_generation(self.version))
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
@@ -129,7 +130,10 @@ class ConfiguredModel:
     def _settings(self, layer: Layer) -> LayerSettings:
         where = self._where(layer)
         if layer.custom:
-            raise BadWeights(f"{where}: its class is not Keras' own, so what it computes is unknown; expected LSTM.")
+            raise BadWeights(
+                f"{where}: its class is not Keras' own ('{layer.registered}'), so what it computes is unknown; "
+                "expected Keras' LSTM, GRU or another of its layers."
+            )
         return layer_settings(layer.class_name, layer.config, self.version, where)
 
     def _check_place(self, layer: Layer, settings: LayerSettings, *, flipped: bool, is_top: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ....arrays import Array
 from ....errors import BadWeights
+from ...activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
 from ...canonical import Direction
 from ...readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered
@@ -13,7 +14,7 @@ from .guessed import FoundLayer
 from .legacy import list_attribute
 from .vocabulary import DIRECTION_PREFIXES, ROLES
 
-__all__ = ["find_by_counters", "find_in_legacy"]
+__all__ = ["find_by_counters", "find_in_legacy", "generation_by_counters"]
 
 HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
 # A cell in the list of an RNN: layers/rnn/cell/cells/lstm_cell_1.
@@ -60,6 +61,18 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     names = [layer.name for layer in layers.values()]
     # Layers of the same name are told apart by their places.
     return [layer if names.count(layer.name) == 1 else replace(layer, name=place) for place, layer in layers.items()]
+
+
+def generation_by_counters(container: Container) -> str:
+    """Tell which Keras wrote a file of weights in this layout: versions of Keras 3 also store what layers are called.
+
+    Keras 2.12 and 2.13 have a layout of their own; later ones of Keras 2 write what early ones of Keras 3 wrote.
+    """
+    places = {place.rpartition("/")[0] for place in container.tensors}
+    if any(isinstance(container.attributes(place).get("name"), str) for place in places):
+        return KERAS_3
+    older = any(name.startswith(f"{LAYER_GROUPS[1]}/") for name in container.tensors)
+    return KERAS_2 if older else UNKNOWN_KERAS
 
 
 def _refuse_other_cells(container: Container, inside: list[str], cells: Mapping[str, Cells]) -> None:

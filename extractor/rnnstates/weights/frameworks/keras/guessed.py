@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ....errors import BadWeights
+from ...activation_names import UNKNOWN_KERAS
 from ...canonical import DIRECTIONS, Direction
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
@@ -95,10 +96,15 @@ class GuessedModel:
     found : list of FoundLayer
     where : str
         The file.
+    generation : str
+        Which Keras wrote it, as far as the file tells: a name in ``activation_names``.
     """
 
-    def __init__(self, kind: str, version: str | None, found: list[FoundLayer], where: str) -> None:
+    def __init__(
+        self, kind: str, version: str | None, found: list[FoundLayer], where: str, generation: str = UNKNOWN_KERAS
+    ) -> None:
         self.kind = kind
+        self._generation = generation
         self.version = version
         self._found = found
         self._where = where
@@ -128,7 +134,8 @@ class GuessedModel:
         chain = chain[: chain.index(self._recurrent[top]) + 1]
         layers = tuple(self._stored(layer) for layer in chain)
         table, notes = self._embedding(chain[0])
-        return StoredStack(layers, None if table is None else table.table, (*self._notes(chain, layers), *notes))
+        notes = [*self._notes(chain, layers), *notes]
+        return StoredStack(layers, None if table is None else table.table, tuple(notes), self._generation)
 
     def _chains(self) -> list[list[FoundLayer]]:
         models: dict[str, list[FoundLayer]] = {}
