@@ -1,5 +1,6 @@
 """Find what looks like layers among the arrays of a file without a configuration."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,9 +49,9 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
             cells.setdefault(owner, {})[half or "forward"] = tensors
         elif IN_LIST.search(place) and len(tensors) in (2, 3) and not set(HALVES) & set(around):
             cells[place] = {"forward": tensors}
-        elif "cell" in around and "seed_generator" not in place and not place.startswith("optimizer"):
+        elif "cell" in around and not _is_beside(place):
             inside.append(place)
-        elif not place.startswith("optimizer"):
+        elif not _is_beside(place):
             others[place] = tensors
     _refuse_other_cells(container, inside, cells)
     for place, halves in cells.items():
@@ -61,6 +62,11 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     names = [layer.name for layer in layers.values()]
     # Layers of the same name are told apart by their places.
     return [layer if names.count(layer.name) == 1 else replace(layer, name=place) for place, layer in layers.items()]
+
+
+def _is_beside(place: str) -> bool:
+    """Tell what trains or measures a model, or draws random numbers for it, from its layers."""
+    return place.split("/")[0] in ("optimizer", "metrics") or "seed_generator" in place
 
 
 def generation_by_counters(container: Container) -> str:
@@ -140,7 +146,7 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
         table=table,
         model=model,
         family=COUNTER.sub("", place) or "model",
-        arrays=len(tensors) or sum(map(len, cells.values())),
+        arrays=tuple(tensor.name for tensor in tensors or itertools.chain(*cells.values())),
     )
 
 
@@ -181,9 +187,11 @@ def _owner(group: str, name: str) -> tuple[str, Direction]:
 def _in_group(container: Container, place: str, owner: str, halves: dict[Direction, list[str]]) -> FoundLayer:
     cells: Cells = {}
     table = None
+    all_places: list[str] = []
     for half, names in halves.items():
         leaves = [name.split("/")[-1].split(":")[0] for name in names]
         places = [f"{place}/{name}".strip("/") for name in names]
+        all_places += places
         missing = [at for at in places if at not in container.tensors]
         if missing:
             raise BadWeights(f"{container.path}: has no dataset '{missing[0]}', which its group lists; it is damaged.")
@@ -198,4 +206,5 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
             )
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
             table = tensors[0]
-    return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=sum(map(len, halves.values())))
+    arrays = tuple(at for at in all_places if "seed_generator" not in at)
+    return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=arrays)

@@ -42,8 +42,8 @@ class FoundLayer:
         The model it lies in; layers of different models do not feed each other here.
     family : str
         Layers of one family stand in their order; nothing orders families.
-    arrays : int
-        How many there are.
+    arrays : tuple of str
+        The names of all its arrays in the file.
     """
 
     name: str
@@ -51,7 +51,7 @@ class FoundLayer:
     table: Tensor | None
     model: str
     family: str
-    arrays: int
+    arrays: tuple[str, ...]
 
     @property
     def gates(self) -> int:
@@ -68,7 +68,7 @@ class FoundLayer:
     def class_name(self) -> str:
         """Keras' class that such arrays belong to."""
         if not self.cells:
-            return f"another layer of {self.arrays} arrays" if self.table is None else "Embedding"
+            return f"another layer of {len(self.arrays)} arrays" if self.table is None else "Embedding"
         inner = CLASS_BY_GATES.get(self.gates, f"a cell of {self.gates} gates")
         return f"Bidirectional around {inner}" if len(self.cells) > 1 else inner
 
@@ -117,6 +117,10 @@ class GuessedModel:
     def present(self) -> list[str]:
         """List all layers as ``name (Class)``."""
         return [f"{layer.name} ({layer.class_name})" for layer in self._found]
+
+    def modules(self) -> dict[str, str]:
+        """Name the layer of each array by the array's name in the file; optimizers, metrics and the like stay out."""
+        return {array: layer.name for layer in self._found for array in layer.arrays}
 
     def tops(self) -> list[str]:
         """Name the recurrent layers that feed no other one."""
