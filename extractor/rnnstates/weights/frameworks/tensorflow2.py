@@ -18,8 +18,10 @@ from ..canonical import DIRECTIONS, Direction
 from ..named import refusal
 from ..readers import Container, Tensor
 from ..readers.checkpoint_graph import Object
+from ..readers.saved_model import SavedCalls
 from ..stack import Model
 from .keras.configured import ConfiguredModel
+from .keras.exported import exported_model
 from .keras.graph import Layer, read_graph
 from .keras.guessed import FoundLayer, GuessedModel
 from .keras.naming import check_table
@@ -96,7 +98,25 @@ def interpret(container: Container) -> Model:
     cells, others = _by_objects(variables, container.path)
     if not cells:
         cells, others = _by_names(container)
-    return GuessedModel(kind, None, _layers(cells, others), container.path, _generation(container))
+    found = _layers(cells, others)
+    if container.kind == "TensorFlow SavedModel":
+        return exported_model(container, kind, found, _saved_arrays(container), _generation(container))
+    return GuessedModel(kind, None, found, container.path, _generation(container))
+
+
+def _saved_arrays(container: Container) -> dict[int, str]:
+    """Name the array of each variable among the objects of a SavedModel's functions, which lie as those saved do."""
+    objects: Sequence[Object] = container.documents.get("objects", ())
+    calls: SavedCalls | None = container.documents.get("calls")
+    waiting, seen, found = [(0, 0)] if objects and calls is not None and calls.children else [], {0}, {}
+    for number, saved in waiting:
+        if objects[number].key:
+            found[saved] = _array(container, objects[number]).name
+        for name, child in (calls.children[saved] if calls is not None else {}).items():
+            if child not in seen and name in objects[number].children:
+                seen.add(child)
+                waiting.append((objects[number].children[name], child))
+    return found
 
 
 def _generation(container: Container) -> str:

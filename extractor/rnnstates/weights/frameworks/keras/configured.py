@@ -42,11 +42,26 @@ class ConfiguredModel:
         The ``keras_version`` that wrote it.
     graph : Graph
     names : TensorNames
+    rules : str or None
+        The version whose names and defaults hold where the file does not say which wrote it.
+    generation : str
+        What a name that the user gives is taken to mean, likewise (``activation_names``).
     """
 
-    def __init__(self, kind: str, version: str | None, graph: Graph, names: TensorNames) -> None:
+    def __init__(
+        self,
+        kind: str,
+        version: str | None,
+        graph: Graph,
+        names: TensorNames,
+        *,
+        rules: str | None = None,
+        generation: str = "",
+    ) -> None:
         self.kind = kind
         self.version = version
+        self._rules = version or rules
+        self._generation = generation or keras_generation(version)
         self._graph = graph
         self._names = names
         self._seen_below: dict[tuple[str, ...], _Below] = {}
@@ -86,7 +101,7 @@ class ConfiguredModel:
             flipped = flipped if settings.aligned else turned
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
-        return StoredStack(tuple(layers), embedding, (*more, *notes), keras_generation(self.version))
+        return StoredStack(tuple(layers), embedding, (*more, *notes), self._generation)
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
@@ -134,7 +149,7 @@ class ConfiguredModel:
                 f"{where}: its class is not Keras' own ('{layer.registered}'), so what it computes is unknown; "
                 "expected Keras' LSTM, GRU or another of its layers."
             )
-        return layer_settings(layer.class_name, layer.config, self.version, where)
+        return layer_settings(layer.class_name, layer.config, self._rules, where)
 
     def _check_place(self, layer: Layer, settings: LayerSettings, *, flipped: bool, is_top: bool) -> None:
         if settings.apart and not is_top:
