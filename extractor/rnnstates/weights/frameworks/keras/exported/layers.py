@@ -39,17 +39,13 @@ def configuration(reading: Reading, found: Sequence[FoundLayer]) -> tuple[dict[s
     dict
         Reasons by the names of layers.
     """
-    layers: dict[str, dict[str, Any]] = {}
+    layers = {layer.name: _other(layer) for layer in found}
     problems: dict[str, str] = {}
     owners = {array: layer for layer in found for array in layer.arrays}
     for layer in found:
-        if not layer.cells:
-            layers[layer.name] = _other(layer)
-    for layer in found:
         if layer.cells:
             entry, below, problem = _recurrent(reading, layer, owners)
-            layers |= {name: other for name, other in below.items() if name not in layers}
-            layers[layer.name] = entry
+            layers |= {**below, layer.name: entry}
             problems |= {layer.name: problem} if problem else {}
     inputs = {"class_name": "InputLayer", "name": INPUTS, "config": {"name": INPUTS}, "inbound_nodes": []}
     outputs = [[name, 0, 0] for name in layers]
@@ -153,8 +149,7 @@ def _below(
     if source.kind == "embedding":
         name = f"{owners[source.names[0]].name}" if source.names[0] in owners else source.names[0]
         config = {"table": source.names[0], "mask_zero": masked}
-        used = f"{name} (masking)" if masked else name
-        return [used], {used: _entry(used, {"class_name": "Embedding", "config": config}, [INPUTS])}
+        return [name], {name: _entry(name, {"class_name": "Embedding", "config": config}, [INPUTS])}
     modules = {owners[array].name: owners[array] for array in source.names if array in owners}
     named = [name for name, module in modules.items() if not module.cells]
     return (named, {}) if named else _operations(f"{source.operation or 'other'} operation")

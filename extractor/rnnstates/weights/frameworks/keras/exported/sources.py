@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .constants import integers, number
+from .constants import integers, is_zero, number
 from .loops import Loop
 from .program import LOOPS, Program, Value
 from .steps import Variable
@@ -11,6 +11,7 @@ from .steps import Variable
 __all__ = ["Source", "Tracer"]
 
 MOST_FOLLOWED = 10_000
+_CHOICES = {"Select", "SelectV2"}
 MERGES = {"AddV2": "sum", "Add": "sum", "Mul": "mul"}
 
 
@@ -70,6 +71,9 @@ class Tracer:
                 axis = 1 - axis
             elif node.op == "ReverseV2" and integers(self._program, inputs[1]) == [axis]:
                 backwards = not backwards
+            elif node.op in _CHOICES and self._is_mask(inputs[0]) and is_zero(self._program, inputs[2]):
+                value = inputs[1]
+                continue
             elif not (node.op == "Mul" and self._is_mask(inputs[1])):
                 return self._maker(value, node.op, axis, backwards)
             value = inputs[0]
@@ -142,7 +146,7 @@ class Tracer:
                 return False
             if node.op in ("Any", "NotEqual"):
                 return True
-            if node.op not in ("Cast", "Identity", "ExpandDims"):
+            if node.op not in ("Cast", "Identity", "ExpandDims", "Reshape", "BroadcastTo"):
                 return False
             value = self._program.inputs(value)[0]
         return False

@@ -127,16 +127,28 @@ class StepReader:
 
     def _part(self, operand: int, axis: int | None, index: int, count: int) -> int:
         term, width = self.terms[operand], self.terms.width(operand)
-        if axis == 0 and term[0] == "variable":
+        is_list = term[0] == "variable" and self._axes(operand) == 1
+        if axis == 0 and term[0] == "variable" and not is_list:
             return self._row(operand, index)
-        if axis in (1, -1) and count > 0 and width > 0 and width % count == 0:
+        if axis in ((0, -1) if is_list else (1, -1)) and count > 0 and width > 0 and width % count == 0:
             size = width // count
             return self.terms.columns(operand, index * size, (index + 1) * size)
         return self.terms.apply(f"part {index} of {count} by {axis}", operand)
 
+    def _axes(self, operand: int) -> int:
+        """Count the axes of a variable, or of a row of one."""
+        columns = self.terms[operand][1]
+        assert isinstance(columns, Columns)
+        shapes = (variable.shape for variable in self._variables.values() if variable.name == columns.variable)
+        return len(next(shapes, ())) - (columns.row >= 0)
+
     def _split_sizes(self, value: Value, _node: Any, operands: list[int]) -> int:
         inputs = self._program.inputs(value)
         sizes, axis = integers(self._program, inputs[1]), integers(self._program, inputs[2])
+        width = self.terms.width(operands[0])
+        if sizes is not None and sizes.count(-1) == 1 and width > 0:
+            # The rest of the columns.
+            sizes[sizes.index(-1)] = width - sum(sizes) - 1
         if sizes is None or axis not in ([1], [-1]) or min(sizes) < 0 or value.index >= len(sizes):
             return self.terms.apply(f"SplitV {value.index}", *operands)
         start = sum(sizes[: value.index])
@@ -154,8 +166,13 @@ class StepReader:
         masks = {name: node.attr[name].i for name in _MASKS}
         width = self.terms.width(operands[0])
         if start and stop and step and set(step) == {1} and not masks["new_axis_mask"]:
-            if masks["shrink_axis_mask"] == 1 and len(start) == 1 and self.terms[operands[0]][0] == "variable":
+            axes = self._axes(operands[0]) if self.terms[operands[0]][0] == "variable" else 0
+            if masks["shrink_axis_mask"] == 1 and len(start) == 1 and axes == 2:
                 return self._row(operands[0], start[0])
+            if axes == len(start) == 1 and not masks["shrink_axis_mask"]:
+                # As columns of a matrix of which all rows are taken.
+                start, stop = [0, *start], [0, *stop]
+                masks |= {"begin_mask": 1 | masks["begin_mask"] << 1, "end_mask": 1 | masks["end_mask"] << 1}
             whole = masks["ellipsis_mask"] == 1 or (masks["begin_mask"] & 1 and masks["end_mask"] & 1)
             if len(start) == 2 and whole and not masks["shrink_axis_mask"] and width > 0:
                 first = 0 if masks["begin_mask"] & 2 else start[1] % width

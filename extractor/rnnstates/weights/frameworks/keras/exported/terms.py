@@ -60,6 +60,8 @@ class Terms:
         flat: list[int] = []
         for part in parts:
             flat += self._terms[part][1:] if self._terms[part][0] == "sum" else [part]  # type: ignore[arg-type]
+        if len(flat) == 1:
+            return flat[0]
         return self.of("sum", *sorted(flat)) if len(flat) <= MOST_SUMMANDS else self.of("long sum", *parts)
 
     def product(self, left: int, right: int) -> int:
