@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["ACTIVATIONS", "Ops", "activation_function", "is_activation"]
+__all__ = ["ACTIVATIONS", "OTHER_NAMES", "Ops", "activation_function", "is_activation"]
 
 
 class Ops(Protocol):
@@ -147,6 +147,9 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "tanh_shrink": lambda ops, x: x - ops.tanh(x),
     "thresholded_relu": lambda ops, x, alpha=1.0: ops.where(x > alpha, x, 0.0 * x),
 }
+
+# What Keras also calls some of them.
+OTHER_NAMES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 _WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
 

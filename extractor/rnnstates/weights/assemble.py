@@ -63,10 +63,9 @@ def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
     order = " -> ".join(f"'{part.layers[-1].name}'" for part in parts)
     notes = dict.fromkeys([note for part in parts for note in part.notes])
     layers = tuple(layer for part in parts for layer in part.layers)
-    loose = [name for part in parts for name in (part.layers[0].name, *part.loose)]
-    return StoredStack(
-        layers, parts[0].embedding, (*notes, f"{path}: {order} run as one chain, as given."), loose=frozenset(loose)
-    )
+    loose = frozenset(name for part in parts for name in (part.layers[0].name, *part.loose))
+    said = (*notes, f"{path}: {order} run as one chain, as given.")
+    return replace(parts[0], layers=layers, notes=said, loose=loose)
 
 
 def _started(

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ..errors import BadWeights
+from .activation_names import meant
 from .assemble import assemble
 from .canonical import LayerWeights, Network
 from .choice import choose
@@ -79,9 +80,13 @@ def load_weights(
     check_options(options)
     with open_container(where) as container:
         model = interpret(container, options.convention)
-        stack = assemble(container, model, choose(model, layer, where), options).noting(*_told(options))
-        network = stack.load(options)
-    return replace(network, origin=_origin(where, model, stack, network, options=options, layer=layer))
+        stack = assemble(container, model, choose(model, layer, where), options)
+        resolved, told = meant(options, stack)
+        stack = stack.noting(*_told(resolved), *told)
+        network = stack.load(resolved)
+    # What to call ``load_weights`` with, to get the same network again.
+    given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
+    return replace(network, origin=_origin(where, model, stack, network, given=given, resolved=resolved))
 
 
 def describe_weights(path: str | os.PathLike[str], *, convention: str | None = None) -> dict[str, Any]:
@@ -173,15 +178,16 @@ def _describe_stack(container: Container, model: Model, top: str) -> dict[str, A
 
 
 def _told(options: Options) -> list[str]:
-    """Say what was taken from the options instead of the file."""
-    told = options.settings()
-    added = told.pop("forget_bias", None)
+    """Say what was taken from the options instead of the file, but for the activations."""
+    given = options.settings()
+    added = given.pop("forget_bias", None)
     notes = [] if added is None else [f"{added} is added to every forget gate at run time, beside the stored bias."]
-    return notes + [f"{name.replace('_', ' ')} is {value}, as told." for name, value in told.items()]
+    clips = {name: value for name, value in given.items() if name.endswith("_clip")}
+    return notes + [f"{name.replace('_', ' ')} is {value}, as given." for name, value in clips.items()]
 
 
 def _origin(
-    where: str, model: Model, stack: StoredStack, network: Network, *, options: Options, layer: str | None
+    where: str, model: Model, stack: StoredStack, network: Network, *, given: dict[str, Any], resolved: Options
 ) -> dict[str, Any]:
     stored = [cell for layer in stack.layers for cell in layer.cells.values()]
     loaded = [weights for _, _, _, weights in network.parts()]
@@ -190,13 +196,12 @@ def _origin(
         "sha256": digest(where),
         "source_format": model.kind,
         "version": model.version,
-        # What to call ``load_weights`` with, to get the same network again.
-        "options": {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None},
+        "options": given,
         "convention": ", ".join(dict.fromkeys(cell.convention.name for cell in stored)),
         "gate_order": "; ".join(dict.fromkeys(", ".join(cell.convention.gates) for cell in stored)),
         "forget_bias": _forget_bias(loaded),
         "layers": [
-            {"name": layer.name, "direction": direction, **cell.describe(options)}
+            {"name": layer.name, "direction": direction, **cell.describe(resolved)}
             for layer in stack.layers
             for direction, cell in layer.cells.items()
         ],

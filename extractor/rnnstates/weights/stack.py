@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ..activations import ACTIVATIONS, is_activation
+from ..activations import ACTIVATIONS, OTHER_NAMES, is_activation
 from ..errors import BadWeights, OptionError
 from .canonical import Direction, LayerWeights, Network, RecurrentLayer
 from .conventions import CONVENTIONS, Convention
@@ -67,7 +67,7 @@ def check_options(options: Options) -> None:
         raise OptionError(f"--initial-state '{options.initial_state}': of weights, expected '{ZERO}' or nothing.")
     for name in ("activation", "recurrent_activation"):
         value = getattr(options, name)
-        if value is not None and not is_activation(value):
+        if value is not None and not is_activation(OTHER_NAMES.get(value, value)):
             known = ", ".join(ACTIVATIONS)
             raise OptionError(f"--{name.replace('_', '-')} '{value}': unknown; known are {known}.")
     for name in ("cell_clip", "projection_clip"):
@@ -199,6 +199,9 @@ class StoredStack:
         Why there is no embedding, where the file has arrays that may be one.
     loose : frozenset of str
         Layers that are only taken to follow the one before them.
+    generation : str
+        Whose names of activations an option means (``activation_names``), where that does not follow from the cells'
+        convention.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -206,6 +209,7 @@ class StoredStack:
     notes: tuple[str, ...] = ()
     no_embedding: str = ""
     loose: frozenset[str] = frozenset()
+    generation: str = ""
 
     def load(self, options: Options) -> Network:
         """Read everything; the network has no origin yet."""

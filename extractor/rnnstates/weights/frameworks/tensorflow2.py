@@ -6,21 +6,26 @@ variables, of which the names tell as much. A SavedModel of Keras 2 also has the
 one the order of the layers and their activations are guessed as for Keras' own files.
 """
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import BadWeights
+from ..activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
 from ..canonical import DIRECTIONS, Direction
 from ..named import refusal
 from ..readers import Container, Tensor
 from ..readers.checkpoint_graph import Object
+from ..readers.saved_model import SavedCalls
 from ..stack import Model
 from .keras.configured import ConfiguredModel
+from .keras.exported import exported_model
 from .keras.graph import Layer, read_graph
 from .keras.guessed import FoundLayer, GuessedModel
 from .keras.naming import check_table
+from .keras.ours import class_of
 from .keras.settings import LayerSettings
 from .keras.vocabulary import RECURRENT, ROLES
 
@@ -30,9 +35,14 @@ SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
 # What an object has beside its weights: the same variables once more, random numbers of dropout, kept states.
 _BESIDE = {
-    *("_all_variables", "_random_generator", "_seed_generators", "keras_api", "non_trainable_variables", "optimizer"),
+    *("_all_variables", "_compile_metrics", "_loss_tracker", "_metrics", "_random_generator", "_seed_generators"),
+    *("compiled_loss", "compiled_metrics", "keras_api", "metrics", "non_trainable_variables", "optimizer"),
     *("regularization_losses", "seed_generator", "states", "trainable_variables", "variables"),
 }
+# What any optimizer has, by whatever name it is saved.
+_OF_OPTIMIZERS = {"_iterations", "_learning_rate", "iter", "learning_rate"}
+_PARTS_OF_KERAS_2 = {"_index_dict", "keras_api", "layer-", "layer_with_weights-", "state_spec"}
+_PARTS_OF_KERAS_3 = {"_functional", "_inbound_nodes", "_layers", "_operations"}
 # The name of an exported cell: its layer, its half, whether it stands in a list.
 _CELL = re.compile(
     r"(?P<layer>.*?)(?:/(?P<half>forward|backward)_[^/]+)?(?P<listed>/stacked_rnn_cells(?:_\d+)?)?"
@@ -50,6 +60,14 @@ class _Cell(NamedTuple):
     number: int
     arrays: list[Tensor]
     label: str
+
+
+class _Other(NamedTuple):
+    """Any other layer: its object, its name in the model, its arrays."""
+
+    owner: str
+    label: str
+    arrays: list[Tensor]
 
 
 def recognises(container: Container) -> bool:
@@ -80,7 +98,34 @@ def interpret(container: Container) -> Model:
     cells, others = _by_objects(variables, container.path)
     if not cells:
         cells, others = _by_names(container)
-    return GuessedModel(kind, None, _layers(cells, others), container.path)
+    found = _layers(cells, others)
+    if container.kind == "TensorFlow SavedModel":
+        return exported_model(container, kind, found, _saved_arrays(container), _generation(container))
+    return GuessedModel(kind, None, found, container.path, _generation(container))
+
+
+def _saved_arrays(container: Container) -> dict[int, str]:
+    """Name the array of each variable among the objects of a SavedModel's functions, which lie as those saved do."""
+    objects: Sequence[Object] = container.documents.get("objects", ())
+    calls: SavedCalls | None = container.documents.get("calls")
+    waiting, seen, found = [(0, 0)] if objects and calls is not None and calls.children else [], {0}, {}
+    for number, saved in waiting:
+        if objects[number].key:
+            found[saved] = _array(container, objects[number]).name
+        for name, child in (calls.children[saved] if calls is not None else {}).items():
+            if child not in seen and name in objects[number].children:
+                seen.add(child)
+                waiting.append((objects[number].children[name], child))
+    return found
+
+
+def _generation(container: Container) -> str:
+    """Tell which Keras saved the objects, by what it alone calls the parts of a model or a layer."""
+    objects: Sequence[Object] = container.documents.get("objects", ())
+    names = {name.rstrip("0123456789") for found in objects for name in found.children}
+    if names & _PARTS_OF_KERAS_3:
+        return KERAS_3
+    return KERAS_2 if names & _PARTS_OF_KERAS_2 else UNKNOWN_KERAS
 
 
 def _array(container: Container, found: Object) -> Tensor:
@@ -99,13 +144,13 @@ def _variables(container: Container) -> dict[str, tuple[Tensor, str]]:
             found[path] = _array(container, objects[number]), objects[number].full_name
         # A layer with weights is numbered twice; its number among those comes first.
         for name, child in sorted(objects[number].children.items(), key=lambda item: item[0].startswith("layer-")):
-            if child not in seen and name not in _BESIDE:
+            if child not in seen and name not in _BESIDE and not _OF_OPTIMIZERS & objects[child].children.keys():
                 seen.add(child)
                 waiting.append((child, f"{path}/{name}".strip("/")))
     return found
 
 
-def _by_objects(variables: Mapping[str, tuple[Tensor, str]], where: str) -> tuple[list[_Cell], dict[str, list[Tensor]]]:
+def _by_objects(variables: Mapping[str, tuple[Tensor, str]], where: str) -> tuple[list[_Cell], list[_Other]]:
     """Part the variables into cells and, by their object, those of other layers."""
     cells = []
     for path in variables:
@@ -117,12 +162,13 @@ def _by_objects(variables: Mapping[str, tuple[Tensor, str]], where: str) -> tupl
             _check_nothing_else(owner, variables, where)
             label = _label(variables[roles[0]][1]) or owner
             cells.append(_Cell(owner, half, number, arrays, label))
-    others: dict[str, list[Tensor]] = defaultdict(list)
+    others: dict[str, _Other] = {}
     taken = {array.name for cell in cells for array in cell.arrays}
-    for path, (tensor, _) in variables.items():
+    for path, (tensor, full_name) in variables.items():
         if tensor.name not in taken and "/" in path:
-            others[path.rpartition("/")[0]].append(tensor)
-    return cells, others
+            place = path.rpartition("/")[0]
+            others.setdefault(place, _Other(place, full_name.rpartition("/")[0] or place, [])).arrays.append(tensor)
+    return cells, list(others.values())
 
 
 def _owner(place: str) -> tuple[str, Direction, int]:
@@ -151,7 +197,7 @@ def _label(full_name: str) -> str:
     return found["layer"] if found else ""
 
 
-def _by_names(container: Container) -> tuple[list[_Cell], dict[str, list[Tensor]]]:
+def _by_names(container: Container) -> tuple[list[_Cell], list[_Other]]:
     """Part the variables of an export, a list, by their names."""
     groups: list[tuple[str, dict[str, Tensor]]] = []
     for found in _exported(container):
@@ -160,11 +206,11 @@ def _by_names(container: Container) -> tuple[list[_Cell], dict[str, list[Tensor]
             groups.append((place, {}))
         groups[-1][1][leaf] = _array(container, found)
     cells: list[_Cell] = []
-    others: dict[str, list[Tensor]] = {}
+    others: list[_Other] = []
     for order, (place, inside) in enumerate(groups):
         match = _CELL.fullmatch(place)
         if match is None or not {"kernel", "recurrent_kernel"} <= inside.keys():
-            others[str(order)] = list(inside.values())
+            others.append(_Other(str(order), place or str(order), list(inside.values())))
             continue
         if inside.keys() - set(ROLES):
             raise BadWeights(refusal(f"{container.path}: '{place}'", inside, "of which a cell has three at most"))
@@ -197,7 +243,7 @@ def _exported(container: Container) -> Iterator[Object]:
                 yield objects[number]
 
 
-def _layers(cells: Sequence[_Cell], others: Mapping[str, list[Tensor]]) -> list[FoundLayer]:
+def _layers(cells: Sequence[_Cell], others: Sequence[_Other]) -> list[FoundLayer]:
     """Put what was found in order: numbers order layers, names do not."""
     halves: dict[tuple[str, int], dict[Direction, list[Tensor]]] = defaultdict(dict)
     labels: dict[str, set[str]] = defaultdict(set)
@@ -214,7 +260,7 @@ def _layers(cells: Sequence[_Cell], others: Mapping[str, list[Tensor]]) -> list[
         above, _, last = names[owner].rpartition("/")
         name = above if len(inside) > 1 and last.startswith("forward_") else names[owner] or "layer"
         found.append((owner, number, _layer(owner, name if number < 0 else f"{name}/{number}", inside, [])))
-    found += [(place, 0, _layer(place, place, {}, tensors)) for place, tensors in others.items()]
+    found += [(other.owner, 0, _layer(other.owner, other.label, {}, other.arrays)) for other in others]
     return [layer for *_, layer in sorted(found, key=lambda item: (_natural(item[0]), item[1]))]
 
 
@@ -222,7 +268,7 @@ def _layer(place: str, name: str, cells: Mapping[Direction, list[Tensor]], tenso
     model, _, last = place.rpartition("/")
     table = next((tensor for tensor in tensors if "embeddings" in tensor.name and len(tensor.shape) == 2), None)
     ordered = {half: cells[half] for half in DIRECTIONS if half in cells}
-    arrays = len(tensors) or sum(map(len, cells.values()))
+    arrays = tuple(tensor.name for tensor in tensors or itertools.chain(*cells.values()))
     return FoundLayer(name, ordered, table, model, "" if _NUMBER.search(last) else last or "layer", arrays)
 
 
@@ -250,7 +296,7 @@ class _ObjectNames:
         layers: list[dict[str, Any]] = []
         for place, config in self._configs.items():
             inside = any(place.startswith(f"{around}/") for around in (layer["place"] for layer in layers))
-            if config.get("class_name") in RECURRENT and isinstance(config.get("config"), Mapping) and not inside:
+            if class_of(config)[1] in RECURRENT and isinstance(config.get("config"), Mapping) and not inside:
                 name = str(config.get("name") or place)
                 node = [[["inputs", 0, 0, {}]]]
                 layers.append({**config, "name": name, "place": place, "inbound_nodes": node})

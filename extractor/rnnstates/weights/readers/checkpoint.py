@@ -31,6 +31,7 @@ from .checkpoint_graph import (
     varint,
 )
 from .json_text import parse_json
+from .saved_model import read_calls
 
 __all__ = ["open_checkpoint", "recognise_checkpoint"]
 
@@ -197,17 +198,19 @@ def _check_sizes(tf: Any, entries: list[Entry], files: list[str], path: str) -> 
 
 
 def _documents(place: _Place, entries: list[Entry], files: list[str]) -> dict[str, Any]:
-    """Read what describes the program: ``objects``, ``graph`` (a GraphDef), what ``keras`` says of its layers."""
+    """Read what describes the program: its ``objects``, its ``graph`` (a GraphDef) and which ``calls`` a SavedModel has
+    of its functions, what ``keras`` says of its layers.
+    """
     found: dict[str, Any] = {}
     entry = next((entry for entry in entries if entry.name == OBJECTS), None)
     if entry is not None and place.version == 2:
         found["objects"] = read_objects(_string(entry, files, place.path), place.path)
-    sources = {"graph": (place.graph, _graph)}
+    sources = {place.graph: _graph}
     if place.graph.endswith(SAVED_MODEL):
-        sources["keras"] = str(Path(place.graph).with_name(KERAS_METADATA)), _keras
-    for key, (path, parse) in sources.items():
+        sources[str(Path(place.graph).with_name(KERAS_METADATA))] = _keras
+    for path, parse in sources.items():
         if Path(path).is_file() and Path(path).stat().st_size <= LARGEST_DOCUMENT:
-            found[key] = parse(Path(path).read_bytes(), path)
+            found |= parse(Path(path).read_bytes(), path)
     return found
 
 
@@ -227,17 +230,19 @@ def _string(entry: Entry, files: list[str], path: str) -> bytes:
     return stored[place + 4 :]
 
 
-def _graph(stored: bytes, path: str) -> Any:
-    """Parse the graph of a MetaGraphDef, or the first one of a SavedModel."""
+def _graph(stored: bytes, path: str) -> dict[str, Any]:
+    """Parse the graph of a MetaGraphDef, or the first one of a SavedModel with its functions."""
     from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
     if not path.endswith(SAVED_MODEL):
-        return parse_message(meta_graph_pb2.MetaGraphDef, stored, path).graph_def
+        return {"graph": parse_message(meta_graph_pb2.MetaGraphDef, stored, path).graph_def}
     graphs = parse_message(saved_model_pb2.SavedModel, stored, path).meta_graphs
-    return graphs[0].graph_def if graphs else None
+    if not graphs:
+        return {"graph": None}
+    return {"graph": graphs[0].graph_def, "calls": read_calls(graphs[0].object_graph_def, path)}
 
 
-def _keras(stored: bytes, path: str) -> list[dict[str, Any]]:
+def _keras(stored: bytes, path: str) -> dict[str, Any]:
     """Read Keras 2's ``SavedMetadata``: of each object its ``path`` from the root, and its JSON as ``config``."""
     objects = []
     for number, node in _fields(stored, path):
@@ -246,7 +251,7 @@ def _keras(stored: bytes, path: str) -> list[dict[str, Any]]:
             place, text = fields.get(3, b""), fields.get(5, b"")
             if isinstance(place, bytes) and isinstance(text, bytes) and text:
                 objects.append({"path": place.decode("utf-8", "replace"), "config": parse_json(text, path)})
-    return objects
+    return {"keras": objects}
 
 
 def _fields(stored: bytes, path: str) -> Iterator[tuple[int, int | bytes]]:

@@ -8,12 +8,13 @@ arrays lie. Without one, ``finding`` and
 """
 
 from ....errors import BadWeights
+from ...activation_names import keras_generation
 from ...readers import Container
 from ...readers.json_text import parse_json
 from ...stack import Model
 from .configured import ConfiguredModel
 from .counters import CounterNames
-from .finding import find_by_counters, find_in_legacy
+from .finding import find_by_counters, find_in_legacy, generation_by_counters
 from .graph import Graph, read_graph
 from .guessed import GuessedModel
 from .legacy import LegacyNames
@@ -50,7 +51,8 @@ def interpret(container: Container) -> Model:
     if graph is not None:
         return ConfiguredModel("Keras model (.keras)", version, graph, CounterNames(container))
     kind = "Keras model (.keras)" if CONFIG in container.documents else "Keras weights (.weights.h5)"
-    return GuessedModel(kind, version, find_by_counters(container), container.path)
+    generation = keras_generation(version) if version else generation_by_counters(container)
+    return GuessedModel(kind, version, find_by_counters(container), container.path, generation)
 
 
 def _legacy(container: Container, root: str) -> Model:
@@ -64,7 +66,8 @@ def _legacy(container: Container, root: str) -> Model:
     kind = "legacy Keras model (.h5)" if root else "legacy Keras weights (.h5)"
     if graph is not None:
         return ConfiguredModel(kind, version, graph, LegacyNames(container, root))
-    return GuessedModel(kind, version, find_in_legacy(container, root), container.path)
+    found = find_in_legacy(container, root)
+    return GuessedModel(kind, version, found, container.path, keras_generation(version))
 
 
 def _graph(container: Container) -> Graph | None:

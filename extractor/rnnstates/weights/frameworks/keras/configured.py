@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ....errors import BadWeights
+from ...activation_names import keras_generation
 from ...canonical import Direction
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
@@ -41,12 +42,27 @@ class ConfiguredModel:
         The ``keras_version`` that wrote it.
     graph : Graph
     names : TensorNames
+    rules : str or None
+        The version whose names and defaults hold where the file does not say which wrote it.
+    generation : str
+        What a name that the user gives is taken to mean, likewise (``activation_names``).
     """
 
-    def __init__(self, kind: str, version: str | None, graph: Graph, names: TensorNames) -> None:
+    def __init__(
+        self,
+        kind: str,
+        version: str | None,
+        graph: Graph,
+        names: TensorNames,
+        *,
+        rules: str | None = None,
+        generation: str = "",
+    ) -> None:
         self.kind = kind
         self.version = version
         self.connected = True
+        self._rules = version or rules
+        self._generation = generation or keras_generation(version)
         self._graph = graph
         self._names = names
         self._seen_below: dict[tuple[str, ...], _Below] = {}
@@ -93,7 +109,7 @@ class ConfiguredModel:
             flipped = flipped if settings.aligned else turned
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
-        return StoredStack(tuple(layers), embedding, (*more, *notes))
+        return StoredStack(tuple(layers), embedding, (*more, *notes), self._generation)
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
@@ -137,8 +153,11 @@ class ConfiguredModel:
     def _settings(self, layer: Layer) -> LayerSettings:
         where = self._where(layer)
         if layer.custom:
-            raise BadWeights(f"{where}: its class is not Keras' own, so what it computes is unknown; expected LSTM.")
-        return layer_settings(layer.class_name, layer.config, self.version, where)
+            raise BadWeights(
+                f"{where}: its class is not Keras' own ('{layer.registered}'), so what it computes is unknown; "
+                "expected Keras' LSTM, GRU or another of its layers."
+            )
+        return layer_settings(layer.class_name, layer.config, self._rules, where)
 
     def _check_place(self, layer: Layer, settings: LayerSettings, *, flipped: bool, is_top: bool) -> None:
         if settings.apart and not is_top:

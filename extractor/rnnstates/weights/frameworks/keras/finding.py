@@ -1,11 +1,13 @@
 """Find what looks like layers among the arrays of a file without a configuration."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ....arrays import Array
 from ....errors import BadWeights
+from ...activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
 from ...canonical import Direction
 from ...readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered
@@ -13,7 +15,7 @@ from .guessed import FoundLayer
 from .legacy import list_attribute
 from .vocabulary import DIRECTION_PREFIXES, ROLES
 
-__all__ = ["find_by_counters", "find_in_legacy"]
+__all__ = ["find_by_counters", "find_in_legacy", "generation_by_counters"]
 
 HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
 # A cell in the list of an RNN: layers/rnn/cell/cells/lstm_cell_1.
@@ -47,9 +49,9 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
             cells.setdefault(owner, {})[half or "forward"] = tensors
         elif IN_LIST.search(place) and len(tensors) in (2, 3) and not set(HALVES) & set(around):
             cells[place] = {"forward": tensors}
-        elif "cell" in around and "seed_generator" not in place and not place.startswith("optimizer"):
+        elif "cell" in around and not _is_beside(place):
             inside.append(place)
-        elif not place.startswith("optimizer"):
+        elif not _is_beside(place):
             others[place] = tensors
     _refuse_other_cells(container, inside, cells)
     for place, halves in cells.items():
@@ -60,6 +62,23 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     names = [layer.name for layer in layers.values()]
     # Layers of the same name are told apart by their places.
     return [layer if names.count(layer.name) == 1 else replace(layer, name=place) for place, layer in layers.items()]
+
+
+def _is_beside(place: str) -> bool:
+    """Tell what trains or measures a model, or draws random numbers for it, from its layers."""
+    return place.split("/")[0] in ("optimizer", "metrics") or "seed_generator" in place
+
+
+def generation_by_counters(container: Container) -> str:
+    """Tell which Keras wrote a file of weights in this layout: versions of Keras 3 also store what layers are called.
+
+    Keras 2.12 and 2.13 have a layout of their own; later ones of Keras 2 write what early ones of Keras 3 wrote.
+    """
+    places = {place.rpartition("/")[0] for place in container.tensors}
+    if any(isinstance(container.attributes(place).get("name"), str) for place in places):
+        return KERAS_3
+    older = any(name.startswith(f"{LAYER_GROUPS[1]}/") for name in container.tensors)
+    return KERAS_2 if older else UNKNOWN_KERAS
 
 
 def _refuse_other_cells(container: Container, inside: list[str], cells: Mapping[str, Cells]) -> None:
@@ -127,7 +146,7 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
         table=table,
         model=model,
         family=COUNTER.sub("", place) or "model",
-        arrays=len(tensors) or sum(map(len, cells.values())),
+        arrays=tuple(tensor.name for tensor in tensors or itertools.chain(*cells.values())),
     )
 
 
@@ -168,9 +187,11 @@ def _owner(group: str, name: str) -> tuple[str, Direction]:
 def _in_group(container: Container, place: str, owner: str, halves: dict[Direction, list[str]]) -> FoundLayer:
     cells: Cells = {}
     table = None
+    all_places: list[str] = []
     for half, names in halves.items():
         leaves = [name.split("/")[-1].split(":")[0] for name in names]
         places = [f"{place}/{name}".strip("/") for name in names]
+        all_places += places
         missing = [at for at in places if at not in container.tensors]
         if missing:
             raise BadWeights(f"{container.path}: has no dataset '{missing[0]}', which its group lists; it is damaged.")
@@ -185,4 +206,5 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
             )
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
             table = tensors[0]
-    return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=sum(map(len, halves.values())))
+    arrays = tuple(at for at in all_places if "seed_generator" not in at)
+    return FoundLayer(name=owner, cells=cells, table=table, model="", family="", arrays=arrays)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....errors import BadWeights
 from .calls import Call, Reference, calls, references
-from .ours import is_ours
+from .ours import class_of, is_ours
 from .vocabulary import MODELS, snake_case
 
 __all__ = ["Graph", "Layer", "Producer", "is_own", "read_graph"]
@@ -40,6 +40,8 @@ class Layer:
         How many layers of the same class stand before it in its model.
     outer : tuple of (str, int)
         Class and such a number of each model around it.
+    registered : str
+        The class with the package that it was registered in before it: ``Custom>LSTM``.
     """
 
     path: tuple[str, ...]
@@ -48,6 +50,7 @@ class Layer:
     custom: bool
     number: int
     outer: tuple[tuple[str, int], ...]
+    registered: str = ""
 
     @property
     def name(self) -> str:
@@ -219,7 +222,8 @@ def _read_model(
         elif class_name == "InputLayer":
             model.inputs.append(name)
         else:
-            layer = Layer((*path, name), class_name, config, not is_own(inner), number, outer)
+            registered = ">".join(part for part in class_of(inner) if part)
+            layer = Layer((*path, name), class_name, config, not is_own(inner), number, outer, registered)
             model.layers[name] = layer
             graph.add(layer, model)
         previous = name
@@ -277,7 +281,7 @@ def is_own(entry: Mapping[str, Any]) -> bool:
     if is_ours(entry):
         return True
     registered = entry.get("registered_name")
-    if registered is not None and registered != entry.get("class_name"):
+    if class_of(entry)[0] or (registered is not None and registered != entry.get("class_name")):
         return False
     # Keras 2 writes no module into a legacy file; Keras 3 writes null for a class of the user's main program.
     module = entry.get("module", "keras")
@@ -285,9 +289,9 @@ def is_own(entry: Mapping[str, Any]) -> bool:
 
 
 def _identity(entry: Mapping[str, Any], where: str) -> tuple[str, str, Mapping[str, Any]]:
-    class_name, config = entry.get("class_name"), entry.get("config")
+    class_name, config = class_of(entry)[1], entry.get("config")
     inside = config if isinstance(config, Mapping) else {}
     name = entry.get("name") or inside.get("name") or class_name
-    if not isinstance(class_name, str) or not isinstance(name, str):
+    if not class_name or not isinstance(name, str):
         raise BadWeights(f"{where}: a layer of the configuration has no class or name; the file is damaged.")
     return name, class_name, inside

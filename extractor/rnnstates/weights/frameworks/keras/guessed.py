@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ....errors import BadWeights
+from ...activation_names import UNKNOWN_KERAS
 from ...canonical import DIRECTIONS, Direction
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
@@ -41,8 +42,8 @@ class FoundLayer:
         The model it lies in; layers of different models do not feed each other here.
     family : str
         Layers of one family stand in their order; nothing orders families.
-    arrays : int
-        How many there are.
+    arrays : tuple of str
+        The names of all its arrays in the file.
     """
 
     name: str
@@ -50,7 +51,7 @@ class FoundLayer:
     table: Tensor | None
     model: str
     family: str
-    arrays: int
+    arrays: tuple[str, ...]
 
     @property
     def gates(self) -> int:
@@ -67,7 +68,7 @@ class FoundLayer:
     def class_name(self) -> str:
         """Keras' class that such arrays belong to."""
         if not self.cells:
-            return f"another layer of {self.arrays} arrays" if self.table is None else "Embedding"
+            return f"another layer of {len(self.arrays)} arrays" if self.table is None else "Embedding"
         inner = CLASS_BY_GATES.get(self.gates, f"a cell of {self.gates} gates")
         return f"Bidirectional around {inner}" if len(self.cells) > 1 else inner
 
@@ -95,10 +96,15 @@ class GuessedModel:
     found : list of FoundLayer
     where : str
         The file.
+    generation : str
+        Which Keras wrote it, as far as the file tells: a name in ``activation_names``.
     """
 
-    def __init__(self, kind: str, version: str | None, found: list[FoundLayer], where: str) -> None:
+    def __init__(
+        self, kind: str, version: str | None, found: list[FoundLayer], where: str, generation: str = UNKNOWN_KERAS
+    ) -> None:
         self.kind = kind
+        self._generation = generation
         self.version = version
         self.connected = False
         self._found = found
@@ -112,6 +118,10 @@ class GuessedModel:
     def present(self) -> list[str]:
         """List all layers as ``name (Class)``."""
         return [f"{layer.name} ({layer.class_name})" for layer in self._found]
+
+    def modules(self) -> dict[str, str]:
+        """Name the layer of each array by the array's name in the file; optimizers, metrics and the like stay out."""
+        return {array: layer.name for layer in self._found for array in layer.arrays}
 
     def tops(self) -> list[str]:
         """Name the recurrent layers that feed no other one."""
@@ -129,14 +139,11 @@ class GuessedModel:
         chain = chain[: chain.index(self._recurrent[top]) + 1]
         layers = tuple(self._stored(layer) for layer in chain)
         loose = frozenset(layer.name for layer in chain)
-        return StoredStack(layers, notes=tuple(self._notes(chain, layers)), loose=loose)
+        return StoredStack(layers, notes=tuple(self._notes(chain, layers)), generation=self._generation, loose=loose)
 
     def tables(self) -> dict[str, Tensor]:
         """Give the tables of the embeddings by the names of their layers."""
         return {layer.name: layer.table for layer in self._found if layer.table is not None}
-
-    def modules(self) -> None:
-        """Tell that names alone say which arrays lie together."""
 
     def _chains(self) -> list[list[FoundLayer]]:
         models: dict[str, list[FoundLayer]] = {}

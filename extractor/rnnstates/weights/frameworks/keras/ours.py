@@ -9,19 +9,34 @@ from ...readers import Tensor
 from ...readers.base import row_of
 from .vocabulary import BLOCKS, OURS, ROLES
 
-__all__ = ["extras_of", "is_ours", "role_tensors"]
+__all__ = ["class_of", "extras_of", "is_ours", "role_tensors"]
 
 PACKAGE = "rnnstates"
 # What a node of ours in a functional model is that is no layer.
 NODES = {"StepsMask"}
 
 
+def class_of(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Give the package and the class of a layer: ``("Custom", "LSTM")``; the package of Keras' own is empty.
+
+    A ``.keras`` file has the class and beside it the registered name ``Custom>LSTM``; legacy files and SavedModels have
+    the registered name in the place of the class.
+    """
+    class_name, registered = entry.get("class_name"), entry.get("registered_name")
+    name = class_name if isinstance(class_name, str) else ""
+    around, _, inner = name.rpartition(">")
+    if not around and isinstance(registered, str):
+        around = registered.rpartition(">")[0]
+    return around, inner
+
+
 def is_ours(entry: Mapping[str, Any]) -> bool:
     """Tell whether a class is one of ``rnnstates.keras``, as it registers them with Keras."""
-    class_name, module = entry.get("class_name"), entry.get("module")
-    known = isinstance(class_name, str) and (class_name in OURS or class_name in NODES)
+    package, class_name = class_of(entry)
+    # Where the class itself stands behind its package, no module is named.
+    module = entry.get("module", PACKAGE if ">" in str(entry.get("class_name")) else None)
     own = isinstance(module, str) and module.split(".")[0] == PACKAGE
-    return known and own and entry.get("registered_name") == f"{PACKAGE}>{class_name}"
+    return package == PACKAGE and own and (class_name in OURS or class_name in NODES)
 
 
 def extras_of(class_name: str, config: Mapping[str, Any], where: str) -> dict[str, Any] | None:

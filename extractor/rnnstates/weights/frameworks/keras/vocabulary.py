@@ -2,6 +2,7 @@
 
 import re
 
+from ....activations import OTHER_NAMES
 from ...canonical import Direction
 
 __all__ = [
@@ -65,8 +66,6 @@ ACTIVATIONS = {
     *("linear", "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax"),
     *("softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink"),
 }
-# Other names for the same.
-ALSO = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
 def version_number(version: str | None) -> tuple[int, int] | None:
@@ -95,7 +94,7 @@ def activation_name(name: str, version: str | None, *, aliases: bool = True) -> 
     number = version_number(version)
     if name == "hard_sigmoid" and (number is None or number[0] < 3):
         return "hard_sigmoid_fifth"
-    name = ALSO.get(name, name) if aliases else name
+    name = OTHER_NAMES.get(name, name) if aliases else name
     return name if name in ACTIVATIONS else None
 
 

@@ -1,0 +1,5 @@
+"""How the layers of a SavedModel are run, read from its functions as data."""
+
+from .model import exported_model
+
+__all__ = ["exported_model"]

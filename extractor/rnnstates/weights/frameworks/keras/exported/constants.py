@@ -1,0 +1,74 @@
+"""Small constants of a graph: axes, sizes, factors."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .program import Program, Value
+
+__all__ = ["constant", "integers", "is_zero", "number"]
+
+MOST_NUMBERS = 16
+# TensorFlow's numbers of dtypes, how they lie in bytes, and the field that lists them otherwise.
+_DTYPES = {
+    1: ("<f4", "float_val"),
+    2: ("<f8", "double_val"),
+    3: ("<i4", "int_val"),
+    9: ("<i8", "int64_val"),
+    10: ("?", "bool_val"),
+}
+# What gives zeros where its first input is zeros.
+_STILL_ZERO = {"BroadcastTo", "ExpandDims", "Reshape", "Squeeze", "Tile", "Transpose"}
+
+
+def constant(program: Program, value: Value) -> list[float] | None:
+    """Read the numbers of a constant; None where it is none, or has many or infinite ones."""
+    node = program.node(program.resolve(value))
+    return None if node is None or node.op != "Const" else _numbers(node.attr["value"].tensor)
+
+
+def _numbers(stored: Any) -> list[float] | None:
+    shape = [axis.size for axis in stored.tensor_shape.dim]
+    size = math.prod(shape)
+    if stored.dtype not in _DTYPES or not 0 < size <= MOST_NUMBERS or min(shape, default=1) < 0:
+        return None
+    dtype, listed = _DTYPES[stored.dtype]
+    if stored.tensor_content:
+        if len(stored.tensor_content) != size * np.dtype(dtype).itemsize:
+            return None
+        numbers = np.frombuffer(stored.tensor_content, dtype).astype(np.float64).tolist()
+    else:
+        numbers = [float(number) for number in list(getattr(stored, listed))[:size]] or [0.0]
+        # The last number stands for all that follow.
+        numbers += numbers[-1:] * (size - len(numbers))
+    return numbers if all(map(math.isfinite, numbers)) else None
+
+
+def number(program: Program, value: Value) -> float | None:
+    """Read a constant of one number."""
+    numbers = constant(program, value)
+    return numbers[0] if numbers is not None and len(numbers) == 1 else None
+
+
+def integers(program: Program, value: Value) -> list[int] | None:
+    """Read a constant of whole numbers."""
+    numbers = constant(program, value)
+    return None if numbers is None or any(n != int(n) for n in numbers) else [int(n) for n in numbers]
+
+
+def is_zero(program: Program, value: Value) -> bool:
+    """Tell whether a value is zeros for certain."""
+    for _ in range(MOST_NUMBERS):
+        value = program.resolve(value)
+        node = program.node(value)
+        if node is None:
+            return False
+        if node.op in ("ZerosLike", "Const"):
+            return node.op == "ZerosLike" or set(_numbers(node.attr["value"].tensor) or [1.0]) == {0.0}
+        if node.op == "Fill":
+            return number(program, program.inputs(value)[1]) == 0
+        if node.op not in _STILL_ZERO:
+            return False
+        value = program.inputs(value)[0]
+    return False

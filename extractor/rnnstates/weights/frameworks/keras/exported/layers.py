@@ -1,0 +1,171 @@
+"""From what the loops of a graph compute to a configuration of layers, as Keras stores one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..guessed import FoundLayer
+from ..vocabulary import BLOCKS
+from .loops import Running
+from .sources import Source, Tracer
+
+__all__ = ["Reading", "configuration"]
+
+CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
+INPUTS = "inputs of the graph"
+NOT_FOUND = "its graph holds no loop that is understood as this layer, so how it is run is unknown"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The cells that were recognised, by name, and what follows their inputs back."""
+
+    running: Mapping[str, Running]
+    tracer: Tracer | None
+
+    def rules(self) -> str:
+        """Give a version of Keras whose names of activations are those of the graph."""
+        used = {name for cell in self.running.values() for name in cell.settings[:2]}
+        return "2" if "hard_sigmoid_fifth" in used else "3"
+
+
+def configuration(reading: Reading, found: Sequence[FoundLayer]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Make the configuration of a model, and say which of its layers were not understood, and why.
+
+    Returns
+    -------
+    dict
+        ``{"class_name": "Functional", "config": ...}``.
+    dict
+        Reasons by the names of layers.
+    """
+    layers = {layer.name: _other(layer) for layer in found}
+    problems: dict[str, str] = {}
+    owners = {array: layer for layer in found for array in layer.arrays}
+    for layer in found:
+        if layer.cells:
+            entry, below, problem = _recurrent(reading, layer, owners)
+            layers |= {**below, layer.name: entry}
+            problems |= {layer.name: problem} if problem else {}
+    inputs = {"class_name": "InputLayer", "name": INPUTS, "config": {"name": INPUTS}, "inbound_nodes": []}
+    outputs = [[name, 0, 0] for name in layers]
+    return {
+        "class_name": "Functional",
+        "config": {"layers": [inputs, *layers.values()], "output_layers": outputs},
+    }, problems
+
+
+Entry = tuple[dict[str, Any], dict[str, dict[str, Any]], str]
+
+
+def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLayer]) -> Entry:
+    halves = {half: reading.running.get(f"{layer.name}\0{half}") for half in layer.cells}
+    known = {half: cell for half, cell in halves.items() if cell is not None}
+    units = next(iter(layer.cells.values()))[1].shape[:1]
+    plain = {"class_name": CLASSES.get(_kind(layer), "LSTM"), "config": {"units": units[0] if units else 1}}
+    if reading.tracer is None or len(known) < len(halves):
+        return _entry(layer.name, plain, [INPUTS]), {}, NOT_FOUND
+    sources = {half: _source(reading.tracer, cell) for half, cell in known.items()}
+    source = sources.get("forward") or next(iter(sources.values()))
+    masked = any(cell.masked for cell in known.values())
+    given = not all(cell.starts_from_zero for cell in known.values())
+    entries = [_cell_entry(cell, backwards=source.backwards and len(known) == 1) for cell in known.values()]
+    problem = _problem(sources, entries)
+    if source.time_first:
+        for entry in entries:
+            entry["config"]["time_major"] = True
+    made = entries[0]
+    if len(known) > 1:
+        both = {"layer": entries[0], "backward_layer": entries[1], "merge_mode": _merge(reading, layer)}
+        made = {"class_name": "Bidirectional", "config": both}
+    names, below = _below(source, owners, masked=masked)
+    masked &= source.kind != "embedding"
+    return _entry(layer.name, made, names, given=given, masked=masked), below, problem
+
+
+def _kind(layer: FoundLayer) -> str:
+    return next((cell for cell, blocks in BLOCKS.items() if blocks == layer.gates), "")
+
+
+def _source(tracer: Tracer, cell: Running) -> Source:
+    if cell.sequence is not None:
+        return tracer.source(cell.sequence)
+    return (
+        Source("cell", (cell.below,)) if cell.below else Source("other", operation="what is not one step of anything")
+    )
+
+
+def _problem(sources: Mapping[Any, Source], entries: Sequence[dict[str, Any]]) -> str:
+    if len(sources) < 2:
+        return ""
+    one, other = sources["forward"], sources["backward"]
+    if one.backwards or not other.backwards or one.names != other.names or one.kind != other.kind:
+        return "its directions do not read one sequence from both ends, which is not computed here"
+    return "" if entries[0]["class_name"] == entries[1]["class_name"] else NOT_FOUND
+
+
+def _cell_entry(cell: Running, *, backwards: bool) -> dict[str, Any]:
+    settings = cell.settings
+    config: dict[str, Any] = {
+        "units": cell.cell.variables["recurrent_kernel"].shape[0],
+        "activation": settings.activation.removesuffix("_fifth"),
+        "use_bias": "bias" in cell.cell.variables,
+        "return_sequences": True,
+        "go_backwards": backwards,
+    }
+    if cell.cell.kind != "simple_rnn":
+        config["recurrent_activation"] = settings.recurrent_activation.removesuffix("_fifth")
+    if cell.cell.kind == "gru":
+        config["reset_after"] = settings.reset_after
+    return {"class_name": CLASSES[cell.cell.kind], "config": config}
+
+
+def _merge(reading: Reading, layer: FoundLayer) -> str:
+    """Find how another layer reads both directions; where none does, it does not matter."""
+    for cell in reading.running.values():
+        if cell.sequence is not None and reading.tracer is not None:
+            source = reading.tracer.source(cell.sequence)
+            if source.kind == "merged" and source.names[0].split("\0")[0] == layer.name:
+                return source.merge
+    return "concat"
+
+
+def _entry(
+    name: str, made: Mapping[str, Any], below: Sequence[str], *, given: bool = False, masked: bool = False
+) -> dict[str, Any]:
+    beside = {"initial_state": True} if given else {}
+    nodes = [[below[0], 0, 0, beside | ({"mask": [["mask of the graph", 0, 0]]} if masked else {})]]
+    nodes += [[other, 0, 0, {}] for other in below[1:]]
+    return {**made, "name": name, "config": {"name": name, **made["config"]}, "inbound_nodes": [nodes]}
+
+
+def _below(
+    source: Source, owners: Mapping[str, FoundLayer], *, masked: bool
+) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Name what a layer reads; make layers of what is neither recurrent nor the model's inputs."""
+    if source.kind == "inputs":
+        return [INPUTS], {}
+    if source.kind in ("cell", "merged"):
+        names = list(dict.fromkeys(name.split("\0")[0] for name in source.names))
+        halves = {len(layer.cells) for layer in owners.values() if layer.name == names[0]}
+        if len(names) == 1 and halves == {len(source.names)}:
+            return names, {}
+        return _operations(f"states of {' and '.join(names)} by themselves")
+    if source.kind == "embedding":
+        name = f"{owners[source.names[0]].name}" if source.names[0] in owners else source.names[0]
+        config = {"table": source.names[0], "mask_zero": masked}
+        return [name], {name: _entry(name, {"class_name": "Embedding", "config": config}, [INPUTS])}
+    modules = {owners[array].name: owners[array] for array in source.names if array in owners}
+    named = [name for name, module in modules.items() if not module.cells]
+    return (named, {}) if named else _operations(f"{source.operation or 'other'} operation")
+
+
+def _other(layer: FoundLayer) -> dict[str, Any]:
+    if layer.table is not None:
+        return _entry(layer.name, {"class_name": "Embedding", "config": {"table": layer.table.name}}, [INPUTS])
+    return _entry(layer.name, {"class_name": layer.class_name, "config": {}}, [INPUTS])
+
+
+def _operations(name: str) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Make a layer of operations that no layer with arrays is known to have."""
+    return [name], {name: _entry(name, {"class_name": "operations", "config": {}}, [INPUTS])}

@@ -1,0 +1,190 @@
+"""The functions of a SavedModel as data: which value is computed by which operation from which others.
+
+A value is followed backwards only, through calls of functions and the bodies of loops, and nothing is computed. Frames
+and steps are counted, so that functions made to call each other without end are refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .....errors import BadWeights
+
+__all__ = ["CALLS", "LOOPS", "Frame", "Program", "Value"]
+
+CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+LOOPS = {"While", "StatelessWhile"}
+# What gives on its first input as it is. Casts are between precisions here: states are floating throughout.
+_TRANSPARENT = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Cast", "CheckNumerics"}
+MOST_FRAMES = 20_000
+MOST_STEPS = 2_000_000
+DEEPEST = 64
+
+
+@dataclass(frozen=True)
+class Value:
+    """An output of an operation, or an argument of a function where ``node`` is one."""
+
+    frame: "Frame"
+    node: str
+    port: str = ""
+    index: int = 0
+
+
+@dataclass(eq=False)
+class Frame:
+    """One call of a function.
+
+    Parameters
+    ----------
+    function : FunctionDef
+    nodes : mapping
+        Its operations by name.
+    arguments : mapping
+        What each argument is in the caller; absent are the arguments of the outermost call, and what changes from
+        one turn of a loop to the next.
+    depth : int
+    """
+
+    function: Any
+    nodes: Mapping[str, Any]
+    arguments: dict[str, Value] = field(default_factory=dict)
+    depth: int = 0
+    inner: "dict[str, Frame]" = field(default_factory=dict)
+
+    def is_argument(self, name: str) -> bool:
+        """Tell whether a name is no operation's."""
+        return name not in self.nodes
+
+    def names(self) -> list[str]:
+        """List the arguments."""
+        return [argument.name for argument in self.function.signature.input_arg]
+
+    def results(self) -> list[str]:
+        """List where each result comes from, as inputs are written."""
+        return [self.function.ret[result.name] for result in self.function.signature.output_arg]
+
+
+class Program:
+    """All functions of a graph.
+
+    Parameters
+    ----------
+    graph : GraphDef
+    where : str
+        The file.
+    """
+
+    def __init__(self, graph: Any, where: str) -> None:
+        self.where = where
+        self._functions = {function.signature.name: function for function in graph.library.function}
+        self._nodes: dict[str, dict[str, Any]] = {}
+        self._frames = self._steps = 0
+
+    def call(self, name: str) -> Frame | None:
+        """Open a function as the outermost one; None where there is none of that name."""
+        return self._frame(name, {}, 0)
+
+    def node(self, value: Value) -> Any:
+        """Give the operation of a value; None for an argument."""
+        return value.frame.nodes.get(value.node)
+
+    def inputs(self, value: Value) -> list[Value]:
+        """Give what an operation reads, without what only runs before it."""
+        self._count()
+        node = value.frame.nodes[value.node]
+        return [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
+
+    def value(self, frame: Frame, text: str) -> Value:
+        """Read how a function writes an input: ``argument`` or ``operation:output:number``."""
+        name, _, rest = text.partition(":")
+        port, _, number = rest.partition(":")
+        if name not in frame.nodes and name not in frame.names():
+            raise BadWeights(f"{self.where}: an operation reads '{text[:100]}', which is not in its function.")
+        return Value(frame, name, port, int(number) if number.isdecimal() and len(number) < 9 else 0)
+
+    def resolve(self, value: Value) -> Value:
+        """Follow a value to the operation that computes it, out of functions and into them."""
+        while True:
+            self._count()
+            node = self.node(value)
+            if node is None:
+                outer = value.frame.arguments.get(value.node)
+                if outer is None:
+                    return value
+                value = outer
+            elif node.op in _TRANSPARENT:
+                inputs = self.inputs(value)
+                if value.index >= len(inputs):
+                    return value
+                value = inputs[value.index]
+            elif node.op in CALLS:
+                inside = self._result(value)
+                if inside is None:
+                    return value
+                value = inside
+            else:
+                return value
+
+    def enter(self, value: Value) -> Frame | None:
+        """Open the function that an operation calls, or the body of a loop; once for each call."""
+        frame, node = value.frame, value.frame.nodes[value.node]
+        if value.node not in frame.inner:
+            name = node.attr["body" if node.op in LOOPS else "f"].func.name
+            inner = self._frame(name, {}, frame.depth + 1)
+            if inner is None:
+                return None
+            given = dict(zip(inner.names(), self.inputs(value), strict=False))
+            frame.inner[value.node] = inner
+            inner.arguments.update(given)
+            if node.op in LOOPS:
+                for name in set(given) - self._passed_on(inner):
+                    del inner.arguments[name]
+        return frame.inner[value.node]
+
+    def loops(self, frame: Frame) -> Iterator[Value]:
+        """Find the loops in a call and in all calls inside it; not those inside loops."""
+        waiting = [frame]
+        while waiting:
+            here = waiting.pop(0)
+            for name, node in here.nodes.items():
+                self._count()
+                if node.op in LOOPS:
+                    yield Value(here, name)
+                elif node.op in CALLS:
+                    inner = self.enter(Value(here, name))
+                    waiting += [] if inner is None else [inner]
+
+    def _passed_on(self, body: Frame) -> set[str]:
+        """Find the arguments of a loop's body that it gives on as they are."""
+        passed = set()
+        for name, result in zip(body.names(), body.results(), strict=False):
+            value = self.value(body, result)
+            while (node := self.node(value)) is not None and node.op == "Identity":
+                value = self.inputs(value)[0]
+            passed |= {name} if value.node == name else set()
+        return passed
+
+    def _result(self, value: Value) -> Value | None:
+        inner = self.enter(value)
+        results = [] if inner is None else inner.results()
+        return self.value(inner, results[value.index]) if inner is not None and value.index < len(results) else None
+
+    def _frame(self, name: str, arguments: dict[str, Value], depth: int) -> Frame | None:
+        function = self._functions.get(name)
+        if function is None:
+            return None
+        self._frames += 1
+        if self._frames > MOST_FRAMES or depth > DEEPEST:
+            raise BadWeights(f"{self.where}: its functions call each other more often than any model's; it is refused.")
+        if name not in self._nodes:
+            self._nodes[name] = {node.name: node for node in function.node_def}
+        results = {result.name for result in function.signature.output_arg}
+        if results - set(function.ret):
+            raise BadWeights(f"{self.where}: a function does not say where its results come from; it is damaged.")
+        return Frame(function, self._nodes[name], arguments, depth)
+
+    def _count(self) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise BadWeights(f"{self.where}: its graph has more operations than any model's; it is refused.")

@@ -1,0 +1,184 @@
+"""What a loop over time reads: followed back through turned axes and turned time to what makes the sequence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .constants import integers, is_zero, number
+from .loops import Loop
+from .program import LOOPS, Program, Value
+from .steps import Variable
+
+__all__ = ["Source", "Tracer"]
+
+MOST_FOLLOWED = 10_000
+_CHOICES = {"Select", "SelectV2"}
+MERGES = {"AddV2": "sum", "Add": "sum", "Mul": "mul"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a sequence comes from.
+
+    Parameters
+    ----------
+    kind : str
+        ``inputs``, ``cell``, ``merged`` (the two halves of a Bidirectional), ``embedding`` or ``other``.
+    names : tuple of str
+        The cells; the array of the table; of others the arrays that take part.
+    backwards : bool
+        Time is turned on the way.
+    time_first : bool
+        The sequence is (time, batch, features) where it comes from.
+    merge : str
+        How two halves become one.
+    operation : str
+        What computes another one last.
+    """
+
+    kind: str
+    names: tuple[str, ...] = ()
+    backwards: bool = False
+    time_first: bool = False
+    merge: str = ""
+    operation: str = ""
+
+
+class Tracer:
+    """Follows sequences back."""
+
+    def __init__(self, program: Program, loops: list[Loop], variables: Mapping[Value, Variable]) -> None:
+        self._program, self._variables = program, variables
+        self._loops = {loop.place: loop for loop in loops}
+
+    def source(self, value: Value, *, axis: int = 0) -> Source:
+        """Find what makes a sequence.
+
+        Parameters
+        ----------
+        value : Value
+        axis : int
+            Which of its axes is time; a loop goes along the first one.
+        """
+        backwards = False
+        for _ in range(MOST_FOLLOWED):
+            value = self._program.resolve(value)
+            node = self._program.node(value)
+            if node is None:
+                kind = "other" if value in self._variables else "inputs"
+                return Source(kind, (), backwards, axis == 0)
+            inputs = self._program.inputs(value)
+            if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
+                axis = 1 - axis
+            elif node.op == "ReverseV2" and integers(self._program, inputs[1]) == [axis]:
+                backwards = not backwards
+            elif node.op in _CHOICES and self._is_mask(inputs[0]) and is_zero(self._program, inputs[2]):
+                value = inputs[1]
+                continue
+            elif not (node.op == "Mul" and self._is_mask(inputs[1])):
+                return self._maker(value, node.op, axis, backwards)
+            value = inputs[0]
+        return Source("other", (), backwards, axis == 0, operation="a long chain of operations")
+
+    def _maker(self, value: Value, operation: str, axis: int, backwards: bool) -> Source:
+        cell = self._written(value) if axis == 0 else ""
+        if cell:
+            return Source("cell", (cell,), backwards)
+        merged = self._merged(value, operation, axis)
+        if merged is not None:
+            return Source("merged", merged[1], backwards, merge=merged[0])
+        table = self._table(value, operation)
+        if table:
+            return Source("embedding", (table,), backwards, axis == 0)
+        return Source("other", self._ancestors(value), backwards, axis == 0, operation=operation)
+
+    def _written(self, value: Value) -> str:
+        """Name the cell whose states were stacked to this sequence."""
+        node = self._program.node(value)
+        if node is None or node.op != "TensorListStack":
+            return ""
+        made = self._program.resolve(self._program.inputs(value)[0])
+        loop = self._loops.get(Value(made.frame, made.node))
+        return loop.written.get(made.index, "") if loop is not None else ""
+
+    def _merged(self, value: Value, operation: str, axis: int) -> tuple[str, tuple[str, str]] | None:
+        """Tell how two cells are merged, the second of which goes backwards and is turned again."""
+        inputs = self._program.inputs(value)
+        if operation == "ConcatV2" and len(inputs) == 3 and integers(self._program, inputs[2]) in ([-1], [2]):
+            return self._halves("concat", inputs[:2], axis)
+        if operation in ("RealDiv", "Div") and number(self._program, inputs[1]) == 2:
+            summed = self._program.resolve(inputs[0])
+            node = self._program.node(summed)
+            if node is not None and node.op in ("AddV2", "Add"):
+                return self._halves("ave", self._program.inputs(summed), axis)
+        return self._halves(MERGES[operation], inputs, axis) if operation in MERGES else None
+
+    def _halves(self, mode: str, values: list[Value], axis: int) -> tuple[str, tuple[str, str]] | None:
+        one, other = (self._plain(value, axis) for value in values)
+        if one is None or other is None or one.backwards or not other.backwards:
+            return None
+        return mode, (one.names[0], other.names[0])
+
+    def _plain(self, value: Value, axis: int) -> Source | None:
+        """Give the source of a sequence where it is a cell; without looking for merged ones, which do not nest."""
+        backwards = False
+        for _ in range(MOST_FOLLOWED):
+            value = self._program.resolve(value)
+            node = self._program.node(value)
+            if node is None:
+                return None
+            if axis == 0 and (cell := self._written(value)):
+                return Source("cell", (cell,), backwards)
+            inputs = self._program.inputs(value)
+            if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
+                axis = 1 - axis
+            elif node.op == "ReverseV2" and integers(self._program, inputs[1]) == [axis]:
+                backwards = not backwards
+            else:
+                return None
+            value = inputs[0]
+        return None
+
+    def _is_mask(self, value: Value) -> bool:
+        """Tell whether a factor is nothing but a mask: it was true or false before."""
+        for _ in range(16):
+            node = self._program.node(value)
+            if node is None:
+                return False
+            if node.op in ("Any", "NotEqual"):
+                return True
+            if node.op not in ("Cast", "Identity", "ExpandDims", "Reshape", "BroadcastTo"):
+                return False
+            value = self._program.inputs(value)[0]
+        return False
+
+    def _table(self, value: Value, operation: str) -> str:
+        """Name the table where rows are looked up by ids that the model is given."""
+        inputs = self._program.inputs(value)
+        if operation == "ResourceGather":
+            table = self._variables.get(self._program.resolve(inputs[0]))
+        elif operation == "GatherV2" and integers(self._program, inputs[2]) == [0]:
+            read = self._program.resolve(inputs[0])
+            node = self._program.node(read)
+            of_variable = node is not None and node.op == "ReadVariableOp"
+            table = self._variables.get(self._program.resolve(self._program.inputs(read)[0])) if of_variable else None
+        else:
+            return ""
+        return "" if table is None or len(table.shape) != 2 or self._ancestors(inputs[1]) else table.name
+
+    def _ancestors(self, value: Value) -> tuple[str, ...]:
+        """Name the variables and loops that a value is made of, up to the loops that it reads."""
+        found: dict[str, None] = {}
+        waiting, seen = [self._program.resolve(value)], set[Value]()
+        while waiting and len(seen) < MOST_FOLLOWED:
+            here = waiting.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            node = self._program.node(here)
+            if here in self._variables:
+                found[self._variables[here].name] = None
+            elif node is not None and (node.op in LOOPS or node.op in ("Shape", "Const")):
+                found |= {f"loop {here.node}": None} if node.op in LOOPS else {}
+            elif node is not None:
+                waiting += [self._program.resolve(operand) for operand in self._program.inputs(here)]
+        return tuple(found)

@@ -1,0 +1,206 @@
+"""From the body of a loop to terms: what one step makes of its inputs and states."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .constants import constant, integers, number
+from .program import Frame, Program, Value
+from .terms import Columns, Terms
+
+__all__ = ["StepReader", "Variable"]
+
+MOST_OPERANDS = 8
+
+
+class Variable:
+    """A variable of the model: the name of its array in the checkpoint, and its shape."""
+
+    def __init__(self, name: str, shape: tuple[int, ...]) -> None:
+        self.name, self.shape = name, shape
+
+
+class StepReader:
+    """Reads the operations of one loop's body.
+
+    Parameters
+    ----------
+    program : Program
+    body : Frame
+    variables : mapping
+        The variables by the argument of the outermost function that passes them in.
+    """
+
+    def __init__(self, program: Program, body: Frame, variables: Mapping[Value, Variable]) -> None:
+        self.terms = Terms()
+        # Of each ("item", number): the list that it is taken from.
+        self.lists: list[Value] = []
+        self._program, self._body, self._variables = program, body, variables
+        self._known: dict[Value, int] = {}
+
+    def read(self, value: Value) -> int:
+        """Give the term of a value."""
+        first = value = self._program.resolve(value)
+        waiting = [value]
+        while waiting:
+            value = waiting[-1]
+            if value in self._known:
+                waiting.pop()
+                continue
+            operands = [self._program.resolve(operand) for operand in self._operands(value)]
+            missing = [operand for operand in operands if operand not in self._known]
+            if missing:
+                if len(waiting) > 10_000 or any(operand in waiting for operand in missing):
+                    self._known[value] = self.terms.apply("circle", len(self._known))
+                waiting += missing
+                continue
+            self._known[value] = self._term(value, [self._known[operand] for operand in operands])
+            waiting.pop()
+        return self._known[first]
+
+    def _operands(self, value: Value) -> Sequence[Value]:
+        node = self._program.node(value)
+        if node is None or node.op in ("Const", "ReadVariableOp", "TensorListGetItem", "While", "StatelessWhile"):
+            return ()
+        inputs = self._program.inputs(value)
+        if node.op in _FIRST_ONLY:
+            return inputs[_FIRST_ONLY[node.op] :][:1]
+        return inputs[:MOST_OPERANDS]
+
+    def _term(self, value: Value, operands: list[int]) -> int:
+        node = self._program.node(value)
+        if node is None:
+            return self._argument(value)
+        if node.op in _RULES:
+            return _RULES[node.op](self, value, node, operands)
+        if len(operands) == MOST_OPERANDS or node.op in ("While", "StatelessWhile"):
+            return self.terms.apply(f"{node.op} {len(self._known)}")
+        return self.terms.apply(node.op if value.index == 0 else f"{node.op}:{value.index}", *operands)
+
+    def _argument(self, value: Value) -> int:
+        if value.frame is self._body:
+            return self.terms.of("state", value.node)
+        return self._variable(value)
+
+    def _variable(self, value: Value) -> int:
+        found = self._variables.get(value)
+        if found is None or not 1 <= len(found.shape) <= 2:
+            return self.terms.apply(f"argument {len(self._known)}")
+        return self.terms.variable(found.name, 0, found.shape[-1])
+
+    def _read_variable(self, value: Value, _node: Any, _operands: list[int]) -> int:
+        return self._variable(self._program.resolve(self._program.inputs(value)[0]))
+
+    def _constant(self, value: Value, _node: Any, _operands: list[int]) -> int:
+        found = number(self._program, value)
+        if found is not None:
+            return self.terms.constant(found)
+        several = constant(self._program, value)
+        if several is not None and len(set(several)) == 1:
+            return self.terms.constant(several[0])
+        return self.terms.apply(f"constant {len(self._known)}")
+
+    def _item(self, value: Value, _node: Any, _operands: list[int]) -> int:
+        inputs = self._program.inputs(value)
+        source, place = self._program.resolve(inputs[0]), self.read(inputs[1])
+        if source not in self.lists:
+            self.lists.append(source)
+        return self.terms.of("item", self.lists.index(source), place)
+
+    def _matmul(self, value: Value, node: Any, operands: list[int]) -> int:
+        turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
+        if turned or self.terms[operands[1]][0] != "variable":
+            return self.terms.apply("MatMul", *operands, turned)
+        return self.terms.matmul(*operands)
+
+    def _add(self, _value: Value, _node: Any, operands: list[int]) -> int:
+        return self.terms.sum(*operands)
+
+    def _multiply(self, _value: Value, _node: Any, operands: list[int]) -> int:
+        return self.terms.product(*operands)
+
+    def _split(self, value: Value, node: Any, operands: list[int]) -> int:
+        (axis,) = integers(self._program, self._program.inputs(value)[0]) or (None,)
+        return self._part(operands[0], axis, value.index, node.attr["num_split"].i)
+
+    def _unpack(self, value: Value, node: Any, operands: list[int]) -> int:
+        return self._part(operands[0], node.attr["axis"].i, value.index, node.attr["num"].i)
+
+    def _part(self, operand: int, axis: int | None, index: int, count: int) -> int:
+        term, width = self.terms[operand], self.terms.width(operand)
+        is_list = term[0] == "variable" and self._axes(operand) == 1
+        if axis == 0 and term[0] == "variable" and not is_list:
+            return self._row(operand, index)
+        if axis in ((0, -1) if is_list else (1, -1)) and count > 0 and width > 0 and width % count == 0:
+            size = width // count
+            return self.terms.columns(operand, index * size, (index + 1) * size)
+        return self.terms.apply(f"part {index} of {count} by {axis}", operand)
+
+    def _axes(self, operand: int) -> int:
+        """Count the axes of a variable, or of a row of one."""
+        columns = self.terms[operand][1]
+        assert isinstance(columns, Columns)
+        shapes = (variable.shape for variable in self._variables.values() if variable.name == columns.variable)
+        return len(next(shapes, ())) - (columns.row >= 0)
+
+    def _split_sizes(self, value: Value, _node: Any, operands: list[int]) -> int:
+        inputs = self._program.inputs(value)
+        sizes, axis = integers(self._program, inputs[1]), integers(self._program, inputs[2])
+        width = self.terms.width(operands[0])
+        if sizes is not None and sizes.count(-1) == 1 and width > 0:
+            # The rest of the columns.
+            sizes[sizes.index(-1)] = width - sum(sizes) - 1
+        if sizes is None or axis not in ([1], [-1]) or min(sizes) < 0 or value.index >= len(sizes):
+            return self.terms.apply(f"SplitV {value.index}", *operands)
+        start = sum(sizes[: value.index])
+        return self.terms.columns(operands[0], start, start + sizes[value.index])
+
+    def _row(self, operand: int, row: int) -> int:
+        columns = self.terms[operand][1]
+        if not isinstance(columns, Columns) or columns.row >= 0:
+            return self.terms.apply(f"row {row}", operand)
+        return self.terms.variable(columns.variable, columns.start, columns.stop, row)
+
+    def _slice(self, value: Value, node: Any, operands: list[int]) -> int:
+        """Read ``[:, start:stop]`` and ``[row]``; whatever else is taken is a term of its own."""
+        start, stop, step = (integers(self._program, bound) for bound in self._program.inputs(value)[1:4])
+        masks = {name: node.attr[name].i for name in _MASKS}
+        width = self.terms.width(operands[0])
+        if start and stop and step and set(step) == {1} and not masks["new_axis_mask"]:
+            axes = self._axes(operands[0]) if self.terms[operands[0]][0] == "variable" else 0
+            if masks["shrink_axis_mask"] == 1 and len(start) == 1 and axes == 2:
+                return self._row(operands[0], start[0])
+            if axes == len(start) == 1 and not masks["shrink_axis_mask"]:
+                # As columns of a matrix of which all rows are taken.
+                start, stop = [0, *start], [0, *stop]
+                masks |= {"begin_mask": 1 | masks["begin_mask"] << 1, "end_mask": 1 | masks["end_mask"] << 1}
+            whole = masks["ellipsis_mask"] == 1 or (masks["begin_mask"] & 1 and masks["end_mask"] & 1)
+            if len(start) == 2 and whole and not masks["shrink_axis_mask"] and width > 0:
+                first = 0 if masks["begin_mask"] & 2 else start[1] % width
+                last = width if masks["end_mask"] & 2 else min(stop[1] if stop[1] >= 0 else stop[1] + width, width)
+                return self.terms.columns(operands[0], first, last)
+        told = "|".join(str(part) for part in (start, stop, step, *masks.values()))
+        return self.terms.apply(f"StridedSlice {told}", operands[0])
+
+    def _same(self, _value: Value, _node: Any, operands: list[int]) -> int:
+        return operands[0]
+
+
+_MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+# Operations of which one input alone is a term, and which that is.
+_FIRST_ONLY = {"Split": 1, "SplitV": 0, "StridedSlice": 0, "Squeeze": 0, "Unpack": 0}
+_RULES: dict[str, Callable[[StepReader, Value, Any, list[int]], int]] = {
+    "Add": StepReader._add,
+    "AddN": StepReader._add,
+    "AddV2": StepReader._add,
+    "BiasAdd": StepReader._add,
+    "Const": StepReader._constant,
+    "MatMul": StepReader._matmul,
+    "Mul": StepReader._multiply,
+    "ReadVariableOp": StepReader._read_variable,
+    "Split": StepReader._split,
+    "SplitV": StepReader._split_sizes,
+    "Squeeze": StepReader._same,
+    "StridedSlice": StepReader._slice,
+    "TensorListGetItem": StepReader._item,
+    "Unpack": StepReader._unpack,
+}

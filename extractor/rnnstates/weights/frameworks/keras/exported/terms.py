@@ -1,0 +1,109 @@
+"""What one step of a loop computes, as terms: sums, products and functions of inputs, states and variables.
+
+Equal terms have the same number, so that they can be compared however often they are used. Columns of a product with
+a variable are the product with those columns of the variable, and sums of sums are one sum: what is computed gate by
+gate and what is computed at once and then split become the same terms.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["Columns", "Terms"]
+
+MOST_TERMS = 100_000
+# Terms of one sum; gates have four, and perhaps a constant of their activation.
+MOST_SUMMANDS = 16
+
+Term = tuple[object, ...]
+
+
+class Columns(NamedTuple):
+    """Columns of a variable, and of a matrix of biases its row; -1 where all rows are meant."""
+
+    variable: str
+    row: int
+    start: int
+    stop: int
+
+
+class TooMany(Exception):  # noqa: N818
+    """More terms than any cell has."""
+
+
+class Terms:
+    """Terms by number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Term, int] = {}
+        self._terms: list[Term] = []
+
+    def __getitem__(self, number: int) -> Term:
+        return self._terms[number]
+
+    def __len__(self) -> int:
+        return len(self._terms)
+
+    def of(self, *term: object) -> int:
+        """Number a term: its kind, and what belongs to it."""
+        if term not in self._numbers:
+            if len(self._terms) >= MOST_TERMS:
+                raise TooMany
+            self._numbers[term] = len(self._terms)
+            self._terms.append(term)
+        return self._numbers[term]
+
+    def constant(self, value: float) -> int:
+        """Number a constant; those of single and double precision are the same one."""
+        return self.of("constant", f"{value:.6g}")
+
+    def sum(self, *parts: int) -> int:
+        """Add terms."""
+        flat: list[int] = []
+        for part in parts:
+            flat += self._terms[part][1:] if self._terms[part][0] == "sum" else [part]  # type: ignore[arg-type]
+        if len(flat) == 1:
+            return flat[0]
+        return self.of("sum", *sorted(flat)) if len(flat) <= MOST_SUMMANDS else self.of("long sum", *parts)
+
+    def product(self, left: int, right: int) -> int:
+        """Multiply two terms."""
+        return self.of("product", *sorted((left, right)))
+
+    def variable(self, name: str, start: int, stop: int, row: int = -1) -> int:
+        """Take columns of a variable."""
+        return self.of("variable", Columns(name, row, start, stop))
+
+    def matmul(self, left: int, variable: int) -> int:
+        """Multiply a term with a matrix."""
+        return self.of("matmul", left, variable)
+
+    def apply(self, function: str, *arguments: int) -> int:
+        """Apply an operation that is no sum or product."""
+        return self.of("apply", function, *arguments)
+
+    def width(self, number: int) -> int:
+        """Count the columns of a term; -1 where variables do not tell."""
+        term = self._terms[number]
+        if term[0] == "variable":
+            columns = term[1]
+            assert isinstance(columns, Columns)
+            return columns.stop - columns.start
+        if term[0] == "matmul":
+            return self.width(term[2])  # type: ignore[arg-type]
+        if term[0] == "sum":
+            return max(self.width(part) for part in term[1:])  # type: ignore[arg-type]
+        return -1
+
+    def columns(self, number: int, start: int, stop: int) -> int:
+        """Take columns of a term; those of a sum are the sum of the columns."""
+        term = self._terms[number]
+        if term[0] == "constant":
+            return number
+        if term[0] == "variable":
+            found = term[1]
+            assert isinstance(found, Columns)
+            return self.variable(found.variable, found.start + start, found.start + stop, found.row)
+        if term[0] == "matmul":
+            return self.matmul(term[1], self.columns(term[2], start, stop))  # type: ignore[arg-type]
+        if term[0] == "sum":
+            return self.sum(*(self.columns(part, start, stop) for part in term[1:]))  # type: ignore[arg-type]
+        return self.apply(f"columns {start} to {stop}", number)

@@ -1,0 +1,91 @@
+"""Without a configuration, each array of a file still tells the layer that it belongs to, in every layout."""
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+
+from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.weights.frameworks import interpret
+from rnnstates.weights.readers import open_container
+
+from .keras_models import keras_of, randomise, save
+
+
+@functools.cache
+def model_of(generation):
+    """Layers of every sort before, between and behind recurrent ones, trained once, so that an optimizer is saved."""
+    keras = keras_of(generation)
+    layers = keras.layers
+    inner = keras.Sequential([keras.Input((None, 6)), layers.Dense(7, name="narrow")], name="inner")
+    model = keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            layers.Conv1D(6, 2, padding="causal", name="conv"),
+            layers.BatchNormalization(name="norm"),
+            inner,
+            layers.Bidirectional(layers.LSTM(4, return_sequences=True, dropout=0.1), name="both"),
+            layers.Dropout(0.3),
+            layers.GRU(5, return_sequences=True, name="upper"),
+            layers.Dense(2, name="head"),
+        ],
+        name="model",
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(np.ones((2, 4, 3)), np.zeros((2, 4, 2)), verbose=0)
+    return randomise(model)
+
+
+# Layer: how many arrays.
+EXPECTED = {"conv": 2, "norm": 4, "inner/narrow": 2, "both": 6, "upper": 3, "head": 2}
+
+
+def write(model, folder, kind):
+    tf = import_tensorflow()
+    path = folder / "file"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if kind == "checkpoint":
+            return tf.train.Checkpoint(net=model, opt=model.optimizer).save(str(path / "c"))
+        if kind == "export":
+            model.export(str(path), verbose=False)
+        elif kind == "weights":
+            model.save_weights(path / "w", save_format="tf")
+            return path / "w"
+        elif kind == "tf.saved_model":
+            tf.saved_model.save(model, str(path))
+        else:
+            save(model, path, kind)
+    return path
+
+
+@pytest.mark.parametrize(
+    "generation, kind",
+    [
+        *((2, kind) for kind in ("legacy weights.h5", ".weights.h5", "weights", "checkpoint", "tf.saved_model")),
+        *((3, kind) for kind in ("legacy weights.h5", ".weights.h5", "checkpoint", "export")),
+    ],
+)
+def test_each_array_tells_its_layer_in_every_layout(generation, kind, tmp_path):
+    model = model_of(generation)
+    with open_container(str(write(model, tmp_path, kind))) as container:
+        modules = interpret(container).modules()
+        assert set(modules) <= set(container.tensors)
+        counts = {}
+        for array, layer in modules.items():
+            counts[layer] = counts.get(layer, 0) + 1
+            assert container.tensors[array].shape
+    if generation == 2 and kind == ".weights.h5":
+        # It does not store what layers are called.
+        assert sorted(counts.values()) == sorted(EXPECTED.values())
+    else:
+        assert {place_of(layer): count for layer, count in counts.items()} == EXPECTED
+        assert len(counts) == len(EXPECTED)
+
+
+def place_of(layer):
+    """Find the layer of the model that a name means; the model's own name, or none around it, may stand before."""
+    return next(name for name in EXPECTED if layer.split("/")[-1] == name.split("/")[-1])
