@@ -10,10 +10,10 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 import numpy as np
 
-from ...arrays import Array
-from ...errors import BadWeights
-from ..readers import Tensor
-from ..readers.onnx_file import STANDARD, Graph, Node
+from ....arrays import Array
+from ....errors import BadWeights
+from ...readers import Tensor
+from ...readers.onnx_file import STANDARD, Graph, Node
 
 __all__ = ["BOTH", "FOLDED", "ONE", "UNITS", "WIDTH", "WRONG", "Folding", "NotConstant", "moved"]
 

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import BadWeights
-from ..canonical import GATES, Direction
-from ..conventions import CONVENTIONS
-from ..named import FoundStack, NamedModel
-from ..readers import Container, Tensor
-from ..readers.base import reshaped, row_of, sliced
-from ..readers.onnx_file import STANDARD, Graph, Node
-from ..stack import StoredCell, StoredLayer
-from .onnx_folding import BOTH, FOLDED, ONE, UNITS, WIDTH, WRONG, Folding, NotConstant, moved
+from ....errors import BadWeights
+from ...canonical import GATES, Direction
+from ...conventions import CONVENTIONS
+from ...named import FoundStack, NamedModel
+from ...readers import Container, Tensor
+from ...readers.base import reshaped, row_of, sliced
+from ...readers.onnx_file import STANDARD, Graph, Node
+from ...stack import StoredCell, StoredLayer
+from .folding import BOTH, FOLDED, ONE, UNITS, WIDTH, WRONG, Folding, NotConstant, moved
 
 __all__ = ["interpret", "recognises"]
 
