@@ -138,7 +138,9 @@ class Tracking:
         if not node.standard or not node.outputs:
             return
         if node.op == "TopK":
-            self._orders.update(node.outputs[1:2])
+            lengths = self._find(node.inputs[0]) if node.inputs else None
+            if lengths is not None and lengths.axes is not None and len(lengths.axes) == 1:
+                self._orders.update(node.outputs[1:2])
         elif node.op in ("Cast", "Identity") and node.inputs and node.inputs[0] in self._orders:
             self._orders.add(node.outputs[0])
         elif node.op in ("Scatter", "ScatterElements") and len(node.inputs) == 3 and node.inputs[1] in self._orders:
@@ -166,8 +168,6 @@ class Tracking:
         """Move what an operator reads; None where it is no such operator."""
         if not node.standard or node.op not in MOVES or (node.op == "Dropout" and self._trains(node)):
             return None
-        if any(laid is not None and laid.computed for laid in laids):
-            laids = [laid and laid._replace(table="") for laid in laids]
         settings = [self._folding.small(name) if name else None for name in node.inputs]
         try:
             if node.op == "Gather" and len(laids) == 2:
