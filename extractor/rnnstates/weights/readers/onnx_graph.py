@@ -68,6 +68,8 @@ class Graph:
         The initializers by name, of any type of numbers.
     sparse : frozenset of str
         Initializers in sparse form, which are not read.
+    halves : frozenset of str
+        Initializers of 16 bits.
     shapes : mapping
         What the model says of the axes of its inputs and of other values, by name: a number, the name of one, or None.
     opset : int
@@ -81,6 +83,7 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Tensor]
     sparse: frozenset[str]
+    halves: frozenset[str]
     shapes: Mapping[str, tuple[int | str | None, ...]]
     opset: int
     version: str

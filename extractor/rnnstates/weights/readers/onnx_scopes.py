@@ -12,7 +12,7 @@ from ...errors import BadWeights
 from .base import Tensor
 from .onnx_external import Beside
 from .onnx_graph import STANDARD, Body, Node
-from .onnx_tensor import text, to_tensor
+from .onnx_tensor import HALVES, text, to_tensor
 
 __all__ = ["Flattening", "flatten"]
 
@@ -58,7 +58,8 @@ class Flattening:
         Those of the model, by domain and name.
     nodes : list of Node
     constants : mapping
-    sparse : list of str
+    sparse, halves : list of str
+        Constants in sparse form, and of 16 bits.
     names : set of str
         Those of values that are taken.
     """
@@ -69,6 +70,7 @@ class Flattening:
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Tensor] = field(default_factory=dict)
     sparse: list[str] = field(default_factory=list)
+    halves: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
 
 
@@ -127,6 +129,7 @@ def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
         own.add(tensor.name)
         name = scope.known[tensor.name] = _taken(tensor.name, scope, found)
         found.constants[name] = Tensor(name, tensor.shape, tensor.read)
+        found.halves.extend([name] if proto.data_type in HALVES else [])
     for proto in graph.sparse_initializer:
         name = text(proto.values.name)
         scope.known[name] = _taken(name, scope, found)

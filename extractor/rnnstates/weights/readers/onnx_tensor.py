@@ -10,7 +10,7 @@ from ...errors import BadWeights
 from .base import Tensor, from_bfloat16
 from .onnx_external import Beside, Outside, outside
 
-__all__ = ["text", "to_tensor"]
+__all__ = ["HALVES", "text", "to_tensor"]
 
 MOST_AXES = 32
 # Types by their numbers in the format: what the bytes are, and the field that may hold them one by one instead.
@@ -30,6 +30,7 @@ DTYPES: dict[int, tuple[str, str]] = {
     16: ("<u2", "int32_data"),
 }
 FLOAT16, BFLOAT16, EXTERNAL = 10, 16, 1
+HALVES = (FLOAT16, BFLOAT16)
 
 
 def text(value: str | bytes) -> str:
@@ -90,7 +91,7 @@ def _raw(content: bytes, proto: Any, shape: tuple[int, ...]) -> Array:
 def _listed(proto: Any, dtype: str, column: str, where: str) -> Array:
     shape = tuple(proto.dims)
     try:
-        if proto.data_type in (FLOAT16, BFLOAT16):
+        if proto.data_type in HALVES:
             # Their bits stand in whole numbers.
             bits = np.array(getattr(proto, column), np.int64).astype("<u2")
             return _native(bits.view(dtype).reshape(shape), proto)

@@ -57,6 +57,10 @@ class Folding:
             return self._graph.constants.get(name)
         return _constant(node) if node.op == "Constant" and node.standard else None
 
+    def is_half(self, name: str) -> bool:
+        """Tell whether a value is stored in 16 bits."""
+        return name in self._graph.halves
+
     def tensor(self, name: str) -> Tensor:
         """Give a constant; a stored one is read later, one that is made is made at once. Raises NotConstant."""
         while (node := self.maker(name)) is not None and node.op == "Identity" and node.standard and node.inputs:

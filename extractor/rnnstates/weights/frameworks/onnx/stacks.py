@@ -121,10 +121,10 @@ def _notes(nodes: Sequence[Node], lowest: str, flows: Mapping[Node, Flow], foldi
     if first.computed:
         made = folding.told(first.value)
         notes.append(f"the model puts {made} before '{lowest}', which is not run; inputs must be what that gives.")
-    if any(flows[node].halved for node in nodes):
+    if any(flows[node].halved or folding.is_half(node.inputs[2]) for node in nodes):
         notes.append(
-            "the model computes in half precision (float16), which is not done here; states differ from its own by "
-            "what that rounds."
+            "the model rounds to half precision (float16) on its way, which is not done here; its own states differ by "
+            "as much."
         )
     bodies = dict.fromkeys(node.inside[-1] for node in nodes if node.inside)
     return notes + [
