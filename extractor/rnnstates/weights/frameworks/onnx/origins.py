@@ -26,8 +26,9 @@ def computed_from(name: str, folding: Folding) -> str:
     sources = _sources(maker, folding)
     if not sources:
         return told
-    more = f" and {len(sources) - MOST_NAMED} more" if len(sources) > MOST_NAMED else ""
-    return f"{told}, which is computed from {' and '.join(sources[:MOST_NAMED])}{more}"
+    named = sources[:MOST_NAMED] + [f"{len(sources) - MOST_NAMED} more"] * (len(sources) > MOST_NAMED)
+    listed = " and ".join([", ".join(named[:-1])] * (len(named) > 1) + named[-1:])
+    return f"{told}, which is computed from {listed}"
 
 
 def _sources(maker: Node, folding: Folding) -> list[str]:
