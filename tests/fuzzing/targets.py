@@ -37,7 +37,7 @@ from rnnstates.weights.frameworks import interpret, plain
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.stack import Options
 
-from . import seeds, weights_seeds
+from . import onnx_seeds, seeds, weights_seeds
 from .forms import packed_parts
 
 __all__ = ["PARSERS", "Parser"]
@@ -230,6 +230,10 @@ def saved_model(content):
     load(unpacked(content, "folder"), "TensorFlow")
 
 
+def onnx_in_files(content):
+    load(unpacked(content, "folder") / "m.onnx", "ONNX")
+
+
 def states(content):
     """Open an output, and hold all of it against its checksums."""
     with documented():
@@ -265,7 +269,8 @@ PARSERS: dict[str, Parser] = {
     "safetensors": Parser(weights("safetensors"), weights_seeds.safetensors, "safetensors"),
     "npz": Parser(weights("npz"), weights_seeds.npz, "npz"),
     "msgpack": Parser(weights("msgpack"), weights_seeds.msgpack, "msgpack"),
-    "onnx": Parser(weights("ONNX"), weights_seeds.onnx, "ONNX"),
+    "onnx": Parser(weights("ONNX"), onnx_seeds.onnx, "ONNX"),
+    "onnx-external": Parser(onnx_in_files, onnx_seeds.onnx_in_files, "ONNX"),
     "torch": Parser(weights("PyTorch"), weights_seeds.torch, "PyTorch"),
     "hdf5": Parser(weights("HDF5"), weights_seeds.plain_hdf5, "HDF5"),
     "keras": Parser(weights("Keras zip"), weights_seeds.keras, "Keras zip"),

@@ -6,14 +6,13 @@ import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from .forms import FORMS, pack
+from .onnx_seeds import onnx
 from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
 
 __all__ = [
-    "checkpoints_1", "checkpoints_2", "elmo", "keras", "msgpack", "npz", "onnx", "plain_hdf5", "safetensors",
-    "saved_models", "torch", "unirep", "weights",
+    "checkpoints_1", "checkpoints_2", "elmo", "keras", "msgpack", "npz", "plain_hdf5", "safetensors", "saved_models",
+    "torch", "unirep", "weights",
 ]  # fmt: skip
 
 
@@ -122,28 +121,6 @@ def torch():
         held = io.BytesIO()
         torch.save(content, held, _use_new_zipfile_serialization=as_zip)
         found.append(held.getvalue())
-    return found
-
-
-def onnx():
-    """A node of each kind; the weights of one come out of other operators."""
-    from onnx import helper, numpy_helper
-
-    found = []
-    for op, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
-        arrays = {"W": values(1, gates * UNITS, FEATURES), "R": values(1, gates * UNITS, UNITS)}
-        stored = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
-        bias = numpy_helper.from_array(values(2 * gates * UNITS))
-        nodes = [
-            helper.make_node("Constant", [], ["b"], value=bias),
-            helper.make_node("Constant", [], ["axes"], value=numpy_helper.from_array(np.array([0]))),
-            helper.make_node("Unsqueeze", ["b", "axes"], ["B"]),
-            helper.make_node(op, ["X", "W", "R", "B"], ["Y"], "cell", hidden_size=UNITS, direction="forward", clip=3.0),
-        ]
-        given = [helper.make_tensor_value_info("X", 1, [None] * 3)]
-        graph = helper.make_graph(nodes, "g", given, [helper.make_tensor_value_info("Y", 1, None)], stored)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=9)
-        found.append(model.SerializeToString())
     return found
 
 

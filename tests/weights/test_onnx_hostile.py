@@ -21,30 +21,6 @@ def path(tmp_path):
     return tmp_path / "m.onnx"
 
 
-def external(tensor, location):
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=location)
-
-
-@pytest.mark.parametrize("location", ["secret", "../secret", "/secret"])
-def test_values_in_another_file_are_not_read(tmp_path, location):
-    (tmp_path / "in").mkdir()
-    arrays = arrays_of("LSTM", 1)
-    for secret in (tmp_path / "secret", tmp_path / "in" / "secret"):
-        secret.write_bytes(arrays["W"].tobytes())
-    model = lstm(arrays=arrays)
-    external(model.graph.initializer[0], location)
-    told = refusal(save(model, tmp_path / "in" / "m.onnx"))
-    assert f"tensor 'W': its values lie in another file ('{location}'), which is not read; save the model as" in told
-
-
-def test_values_of_a_constant_in_another_file_are_not_read(path):
-    model = lstm(before=[constant("W", arrays_of("LSTM", 1)["W"])])
-    external(model.graph.node[0].attribute[0].t, "../secret")
-    assert "its values lie in another file ('../secret')" in refusal(save(model, path))
-
-
 @pytest.mark.parametrize(
     "dims, told",
     [
@@ -148,7 +124,6 @@ def test_a_graph_that_makes_no_sense_is_refused(path, change, told):
         ({"activations": ["Elu"] * 3, "activation_alpha": [np.nan] * 3}, "has the activation 'Elu'"),
         ({"clip": 0.0}, "preactivation_clip is 0.0; expected a positive number"),
         ({"clip": float("inf")}, "preactivation_clip is inf"),
-        ({"opset": 6}, "is of opset 6; expected 7 or later"),
     ],
 )
 def test_what_cannot_be_computed_is_refused(path, attributes, told):
@@ -191,21 +166,6 @@ def test_a_sparse_weight_is_refused(path):
     indices = numpy_helper.from_array(np.array([0]), "indices")
     model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [1, 4 * H, I]))
     assert "a weight comes from the sparse initializer 'W'" in refusal(save(model, path))
-
-
-def test_an_operator_in_a_function_or_a_body_is_refused(path):
-    model = lstm()
-    node = model.graph.node[0]
-    body = helper.make_function("mine", "Wrapped", ["X"], ["Y"], [node], [helper.make_opsetid("", 14)])
-    model.functions.append(body)
-    node.CopyFrom(helper.make_node("Wrapped", ["X"], ["Y"], domain="mine"))
-    assert "'cell' is a LSTM of the domain '', which lies in a function or a body" in refusal(save(model, path))
-    model = lstm()
-    node = model.graph.node[0]
-    inner = helper.make_graph([node], "inner", [], [helper.make_tensor_value_info("Y", 1, None)])
-    node.CopyFrom(helper.make_node("If", ["X"], ["Z"], then_branch=inner, else_branch=inner))
-    told = describe_weights(save(model, path))["stacks"][0]["problem"]
-    assert "lies in a function or a body" in told
 
 
 def test_an_operator_that_the_model_defines_itself_is_not_taken_for_that_of_onnx(path):
@@ -259,9 +219,9 @@ def test_a_start_that_is_given_or_computed_is_told(path):
     model.graph.input.append(helper.make_tensor_value_info("initial_h", 1, [1, N, H]))
     [note] = rnnstates.load_weights(save(model, path)).notes
     assert note.endswith("starts its hidden state from the model's input 'initial_h'; zero is taken (--initial-state).")
-    twice = helper.make_node("Mul", ["R", "R"], ["initial_h"], "twice")
-    [note] = rnnstates.load_weights(save(started(np.zeros(1), before=[twice]), path)).notes
-    assert "from 'twice' (Mul); zero is taken" in note
+    wave = helper.make_node("Sin", ["R"], ["initial_h"], "wave")
+    [note] = rnnstates.load_weights(save(started(np.zeros(1), before=[wave]), path)).notes
+    assert "from 'wave' (Sin); zero is taken" in note
 
 
 def test_a_start_filled_with_one_value_is_read_whatever_the_batch(path):

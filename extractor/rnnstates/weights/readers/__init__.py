@@ -17,7 +17,7 @@ from .hdf5 import open_hdf5_weights, recognise_hdf5
 from .keras_zip import is_keras_zip, open_keras_zip
 from .msgpack_file import open_msgpack, recognise_msgpack
 from .npz import is_npz, open_npz_weights
-from .onnx_file import open_onnx, recognise_onnx
+from .onnx_file import files_beside, open_onnx, recognise_onnx
 from .safetensors import open_safetensors, recognise_safetensors
 from .torch_file import open_torch, recognise_torch
 
@@ -130,7 +130,7 @@ def unread(path: str, expected: str) -> BadWeights:
 
 
 def digest(path: str) -> str:
-    """Compute the SHA-256 of a file, or of a folder's files in the order of their names."""
+    """Compute the SHA-256 of a file and of those that belong to it, or of a folder's files, in the order of names."""
     whole = hashlib.sha256()
     for part in _files(Path(path)):
         with part.open("rb") as file:
@@ -143,6 +143,6 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(part for part in path.rglob("*") if part.is_file() and not part.is_symlink())
     if path.exists():
-        return [path, *beside(str(path))]
+        return [path, *beside(str(path)), *files_beside(str(path))]
     # The prefix of a checkpoint, which stands for several files.
     return sorted(part for part in path.parent.glob("*") if _PART.fullmatch(part.name.removeprefix(path.name)))

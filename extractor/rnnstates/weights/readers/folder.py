@@ -6,11 +6,10 @@ Nothing but regular files of the folder itself is opened: a link may lead anywhe
 import contextlib
 import math
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ...arrays import Array
 from ...errors import BadWeights
@@ -20,6 +19,7 @@ from ...npz_guard import LARGEST_HEADER, npy_array, npy_header
 from .base import Container, Tensor, as_floating
 from .hdf5 import from_hdf5
 from .json_text import LARGEST_JSON, parse_json
+from .regular_file import open_regular, size_of
 
 __all__ = ["OPTIONS", "beside", "open_folder", "open_with_options", "recognise_folder", "recognise_with_options"]
 
@@ -29,8 +29,6 @@ WEIGHTS = ("weights.hdf5", "weights.h5")
 NPY = ".npy"
 # UniRep's largest has some 40.
 MOST_FILES = 5_000
-# No honest file is so much larger than what the disk holds of it; one made of holes takes memory for nothing.
-SMALL, MOST_HOLES = 64 * 2**20, 2048
 
 
 def recognise_folder(path: str) -> bool:
@@ -128,7 +126,7 @@ def _paired(names: list[str]) -> list[tuple[str, str]]:
 def _with_options(weights: Path, options: Path, *, both: bool) -> Iterator[Container]:
     """Open a pair; ``both`` are of a folder, else the user named the weights and may have named a link."""
     if both:
-        _regular(weights).close()
+        open_regular(weights).close()
     where = str(weights)
     with open_hdf5(weights, BadWeights) as file, weights.open("rb") as raw:
         container = from_hdf5(file, raw, where, "HDF5")
@@ -139,46 +137,22 @@ def _with_options(weights: Path, options: Path, *, both: bool) -> Iterator[Conta
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    with _regular(path) as file:
+    with open_regular(path) as file:
         text = file.read(LARGEST_JSON + 1)
     return parse_json(text, str(path))
 
 
-def _regular(path: Path) -> BinaryIO:
-    """Open a file that is neither a link nor anything that blocks or has no end."""
-    with missing_told(path, "a regular file"):
-        # Asked before opening: to open a device may already do something.
-        kind = path.lstat().st_mode
-        if stat.S_ISREG(kind):
-            # Without waiting, and asked again: another file may have taken its place meanwhile.
-            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-            kind = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(kind):
-                return file
-            file.close()
-    found = "a link" if stat.S_ISLNK(kind) else "a directory" if stat.S_ISDIR(kind) else "a pipe, socket or device"
-    raise BadWeights(f"{path}: {found}; expected a regular file. Copy the weights themselves into the folder.")
-
-
 def _tensor(path: Path) -> Tensor:
-    with _regular(path) as file:
-        size = _size(file, path)
+    with open_regular(path) as file:
+        size = size_of(file, path)
         shape, _, _ = npy_header(file.read(LARGEST_HEADER + 16), size, str(path), BadWeights)
     return Tensor(path.name.removesuffix(NPY), tuple(shape), lambda: _read(path, size))
 
 
-def _size(file: BinaryIO, path: Path) -> int:
-    status = os.fstat(file.fileno())
-    stored = status.st_blocks * 512
-    if status.st_size > SMALL and status.st_size > MOST_HOLES * stored:
-        raise BadWeights(f"{path}: declares {status.st_size} bytes but stores {stored}; it is made of holes, refused.")
-    return status.st_size
-
-
 def _read(path: Path, size: int) -> Array:
     """Read the whole of a file that was ``size`` bytes long when its header was looked at."""
-    with _regular(path) as file:
-        content = file.read(size) if _size(file, path) == size else b""
+    with open_regular(path) as file:
+        content = file.read(size) if size_of(file, path) == size else b""
     if len(content) != size:
         raise BadWeights(f"{path}: changed while it was read; expected {size} bytes. Run again.")
     values = npy_array(content, str(path), BadWeights)

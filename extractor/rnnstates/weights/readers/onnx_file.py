@@ -1,117 +1,33 @@
 """ONNX models: one protobuf message that holds a graph of operators and their constants; parsed, never run.
 
-Nothing beside the file is opened: a tensor whose values lie in another file is refused, and onnx' own functions that
-would fetch them are not used. Bodies of control flow and functions are only listed, so that a cell in them is noticed.
-What a file says about training is left alone: it tells how weights are to change, not what they are.
+Values may lie in files beside the model (``onnx_external``); nothing else is opened, and onnx' own functions that would
+fetch them are not used. What a file says about training is left alone: it tells how weights are to change, not what
+they are.
 """
 
 import contextlib
 import importlib
-import itertools
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from ...errors import BadWeights, EngineUnavailable, MissingInput
+from .base import Container, Tensor, as_floating
+from .onnx_external import Beside, outside
+from .onnx_graph import STANDARD, Graph
+from .onnx_scopes import flatten
+from .onnx_tensor import text
+from .regular_file import open_regular
 
-from ...arrays import Array
-from ...errors import BadWeights, EngineUnavailable
-from .base import Container, Tensor, as_floating, from_bfloat16
-
-__all__ = ["STANDARD", "Graph", "Node", "open_onnx", "recognise_onnx"]
+__all__ = ["files_beside", "open_onnx", "recognise_onnx"]
 
 # What protobuf itself can hold.
 LARGEST = 2 * 2**30 - 1
-# Some thousands of operators are usual; an empty one takes two bytes in a file and far more in memory. So do the
-# numbers of a list.
-MOST_NODES, MOST_AXES, LONGEST_LIST = 50_000, 32, 2**20
 # The first field of a model is its version, a small number; behind it comes the tag of another of its fields. Version 1
 # is left out: TensorFlow's SavedModel starts with 8, 1 too, and ONNX was public from version 3 on.
 FIRST, VERSIONS, SECOND = 0x08, range(2, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
-# The two names of the domain of ONNX' own operators.
-STANDARD = ("", "ai.onnx")
-
-# Types by their numbers in the format: what the bytes are, and the field that may hold them one by one instead.
-DTYPES: dict[int, tuple[str, str]] = {
-    1: ("<f4", "float_data"),
-    2: ("|u1", "int32_data"),
-    3: ("|i1", "int32_data"),
-    4: ("<u2", "int32_data"),
-    5: ("<i2", "int32_data"),
-    6: ("<i4", "int32_data"),
-    7: ("<i8", "int64_data"),
-    9: ("|b1", "int32_data"),
-    10: ("<f2", "int32_data"),
-    11: ("<f8", "double_data"),
-    12: ("<u4", "uint64_data"),
-    13: ("<u8", "uint64_data"),
-    16: ("<u2", "int32_data"),
-}
-FLOAT16, BFLOAT16, EXTERNAL = 10, 16, 1
-# Kinds of attributes by their numbers: the field that holds each.
-ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One operator of a graph.
-
-    Parameters
-    ----------
-    op, domain : str
-        What it computes, and whose operator that is.
-    name : str
-        Often empty.
-    inputs, outputs : tuple of str
-        Names of values; empty for those left out.
-    attributes : mapping
-        int, float, str, lists of those, or ``Tensor``, by name.
-    """
-
-    op: str
-    domain: str
-    name: str
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def called(self) -> str:
-        """What to call it: its name, or that of its first output."""
-        return self.name or next((name for name in self.outputs if name), f"unnamed {self.op}")
-
-
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """What an ONNX file says, without protobuf; a document of its container under ``graph``.
-
-    Parameters
-    ----------
-    nodes : tuple of Node
-        Of the main graph, each behind those that it reads.
-    inner : tuple of Node
-        Those in functions and in the bodies of If, Loop and Scan; without inputs and attributes.
-    constants : mapping
-        The initializers by name, of any type of numbers.
-    sparse : frozenset of str
-        Initializers in sparse form, which are not read.
-    functions : frozenset of (str, str)
-        Domain and name of the functions that the model defines.
-    opset : int
-        The version of ONNX' own operators.
-    version : str
-        Who wrote it.
-    """
-
-    nodes: tuple[Node, ...]
-    inner: tuple[Node, ...]
-    constants: Mapping[str, Tensor]
-    sparse: frozenset[str]
-    functions: frozenset[tuple[str, str]]
-    opset: int
-    version: str
+# The key that names another file; a model without these letters has all its values in itself.
+KEY = b"location"
 
 
 def recognise_onnx(path: str) -> bool:
@@ -131,23 +47,54 @@ def open_onnx(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is damaged or no model, its values lie elsewhere, or tensors declare more or less than they store.
+        It is damaged or no model, its values lie where they are not read, or tensors declare more or less than they
+        store.
+    MissingInput
+        A file beside it that holds values is absent.
     EngineUnavailable
         The package onnx is not installed.
     """
-    model_class, undecodable = _import()
-    with Path(path).open("rb") as file:
-        size = file.seek(0, 2)
-        if size > LARGEST:
-            raise BadWeights(f"{path}: has {size} bytes; an ONNX file has less than 2 GiB. It is refused.")
-        file.seek(0)
-        content = file.read()
+    model, size = _model(path)
+    _, undecodable = _import()
     try:
-        model = model_class.FromString(content)
-        graph = _graph(model, path)
+        graph = _graph(model, path, size)
     except undecodable as reason:
-        raise BadWeights(f"{path}: is no ONNX model, or a damaged one ({reason}); export it again.") from reason
+        raise _damaged(path, reason) from reason
     yield Container(path, "ONNX", _floating(graph, path), documents={"graph": graph})
+
+
+def files_beside(path: str) -> list[Path]:
+    """List the files beside a model that hold its values, in the order of their names; none for any other file."""
+    if not recognise_onnx(path) or Path(path).stat().st_size > LARGEST or KEY not in Path(path).read_bytes():
+        return []
+    try:
+        model, _ = _model(path)
+        names = {outside(_told(proto), path).location for proto in _tensors(model) if len(proto.external_data)}
+    except (BadWeights, EngineUnavailable, UnicodeDecodeError):
+        return []
+    return [found for name in sorted(names) if _is_regular(found := Path(path).parent / name)]
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        open_regular(path, alone=True).close()
+    except (BadWeights, MissingInput):
+        return False
+    return True
+
+
+def _told(proto: Any) -> list[tuple[str, str]]:
+    return [(text(entry.key), text(entry.value)) for entry in proto.external_data]
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Give all tensors of a message and of those in it."""
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if hasattr(value, "append") or hasattr(value, "add") else [value]:
+                if field.message_type.name == "TensorProto":
+                    yield part
+                yield from _tensors(part)
 
 
 def _import() -> tuple[Any, tuple[type[Exception], ...]]:
@@ -162,132 +109,56 @@ def _import() -> tuple[Any, tuple[type[Exception], ...]]:
     return model_class, (undecodable, UnicodeDecodeError)
 
 
-def _graph(model: Any, path: str) -> Graph:
-    graph = model.graph
-    if not model.HasField("graph") or not graph.node:
+def _damaged(path: str, reason: Exception) -> BadWeights:
+    return BadWeights(f"{path}: is no ONNX model, or a damaged one ({reason}); export it again.")
+
+
+def _model(path: str) -> tuple[Any, int]:
+    """Parse a file; give the message and the bytes of the file."""
+    model_class, undecodable = _import()
+    with Path(path).open("rb") as file:
+        size = file.seek(0, 2)
+        if size > LARGEST:
+            raise BadWeights(f"{path}: has {size} bytes; an ONNX file has less than 2 GiB. It is refused.")
+        file.seek(0)
+        content = file.read()
+    try:
+        return model_class.FromString(content), size
+    except undecodable as reason:
+        raise _damaged(path, reason) from reason
+
+
+def _graph(model: Any, path: str, size: int) -> Graph:
+    if not model.HasField("graph") or not model.graph.node:
         raise BadWeights(f"{path}: holds no graph of operators; expected an ONNX model. Export it again.")
-    if max(len(graph.node), len(graph.initializer)) > MOST_NODES:
-        raise BadWeights(f"{path}: has more than {MOST_NODES} operators or constants; it is refused.")
-    constants = [_tensor(proto, path) for proto in graph.initializer]
-    nodes = tuple(_node(proto, path) for proto in graph.node)
-    sparse = frozenset(_text(proto.values.name) for proto in graph.sparse_initializer)
-    inputs = frozenset(_text(proto.name) for proto in graph.input)
-    _check_names(nodes, [tensor.name for tensor in constants], inputs | sparse, path)
-    versions = {_text(proto.domain): int(proto.version) for proto in model.opset_import}
+    beside = Beside(Path(path).parent)
+    flat = flatten(model, path, beside)
+    versions = {text(proto.domain): int(proto.version) for proto in model.opset_import}
     return Graph(
-        nodes,
-        _inner(model, path),
-        {tensor.name: tensor for tensor in constants},
-        sparse,
-        frozenset((_text(proto.domain), _text(proto.name)) for proto in model.functions),
-        opset=max((versions[domain] for domain in STANDARD if domain in versions), default=0),
-        version=" ".join(filter(None, map(_text, (model.producer_name, model.producer_version)))),
+        tuple(flat.nodes),
+        flat.constants,
+        frozenset(flat.sparse),
+        frozenset(flat.halves),
+        {
+            text(proto.name): _shape(proto)
+            for proto in (*model.graph.value_info, *model.graph.input)
+            if _has_shape(proto)
+        },
+        # Before there was a list of versions, there was one.
+        opset=max((versions[domain] for domain in STANDARD if domain in versions), default=1),
+        version=" ".join(filter(None, map(text, (model.producer_name, model.producer_version)))),
+        stored=size + sum(beside.sizes.values()),
     )
 
 
-def _check_names(nodes: Sequence[Node], constants: Sequence[str], given: frozenset[str], path: str) -> None:
-    """Refuse a value that is made twice, or read before it is made: so that there is no circle."""
-    made = set(constants) | given | {""}
-    if len(set(constants)) != len(constants):
-        raise BadWeights(f"{path}: two initializers have the same name; the file is damaged.")
-    for node in nodes:
-        missing = [name for name in node.inputs if name not in made]
-        if missing:
-            raise BadWeights(
-                f"{path}: '{node.called}' ({node.op}) reads '{missing[0]}', which nothing before it gives; the graph "
-                "is damaged or not sorted."
-            )
-        again = [name for name in node.outputs if name and name in made]
-        if again:
-            raise BadWeights(f"{path}: '{again[0]}' is made twice; the graph is damaged.")
-        made.update(node.outputs)
+def _has_shape(proto: Any) -> bool:
+    return bool(proto.type.HasField("tensor_type") and proto.type.tensor_type.HasField("shape"))
 
 
-def _node(proto: Any, path: str) -> Node:
-    attributes = {_text(attribute.name): _attribute(attribute, path) for attribute in proto.attribute}
-    reads, gives = tuple(map(_text, proto.input)), tuple(map(_text, proto.output))
-    return Node(_text(proto.op_type), _text(proto.domain), _text(proto.name), reads, gives, attributes)
-
-
-def _text(value: str | bytes) -> str:
-    """Refuse what protobuf gives as bytes because it is not UTF-8."""
-    return value if isinstance(value, str) else value.decode()
-
-
-def _attribute(proto: Any, path: str) -> Any:
-    """Give the value; None for kinds that no operator read here has."""
-    name = ATTRIBUTES.get(proto.type)
-    if name is None:
-        return None
-    value = getattr(proto, name)
-    if name in ("f", "i", "t"):
-        return _tensor(value, path) if name == "t" else value
-    if len(value) > LONGEST_LIST:
-        raise BadWeights(f"{path}: an attribute has {len(value)} parts; it is refused.")
-    return value.decode() if name == "s" else [item.decode() if name == "strings" else item for item in value]
-
-
-def _inner(model: Any, path: str) -> tuple[Node, ...]:
-    functions = (_bodies(function.node, all_of_them=True) for function in model.functions)
-    listed = itertools.chain(*functions, _bodies(model.graph.node, all_of_them=False))
-    nodes = tuple(itertools.islice(listed, MOST_NODES + 1))
-    if len(nodes) > MOST_NODES:
-        raise BadWeights(f"{path}: has more than {MOST_NODES} operators in functions and bodies; it is refused.")
-    return nodes
-
-
-def _bodies(nodes: Iterable[Any], *, all_of_them: bool) -> Iterator[Node]:
-    """List the nodes in the bodies of others; protobuf parses a hundred levels at most."""
-    for proto in nodes:
-        if all_of_them:
-            yield Node(
-                _text(proto.op_type), _text(proto.domain), _text(proto.name), (), tuple(map(_text, proto.output))
-            )
-        for attribute in proto.attribute:
-            for body in (attribute.g, *attribute.graphs) if attribute.type in (5, 10) else ():
-                yield from _bodies(body.node, all_of_them=True)
-
-
-def _tensor(proto: Any, path: str) -> Tensor:
-    """Check that a tensor stores what it declares; its values are read later."""
-    name, shape = _text(proto.name), tuple(proto.dims[: MOST_AXES + 1])
-    where = f"{path}: tensor '{name[:80]}'"
-    if proto.data_location == EXTERNAL or len(proto.external_data):
-        told = {_text(entry.key): _text(entry.value) for entry in proto.external_data}
-        raise BadWeights(
-            f"{where}: its values lie in another file ({told.get('location', '')[:80]!r}), which is not read; save the "
-            "model as one file (save_as_external_data=False)."
-        )
-    if proto.HasField("segment") or any(not 0 <= size < 2**31 for size in shape) or len(shape) > MOST_AXES:
-        raise BadWeights(f"{where}: is in parts or declares the shape {shape}; it is refused.")
-    if proto.data_type not in DTYPES:
-        return Tensor(name, shape, lambda: _unreadable(proto, where))
-    dtype, column = DTYPES[proto.data_type]
-    raw = proto.HasField("raw_data")
-    stored = len(proto.raw_data) if raw else len(getattr(proto, column)) * np.dtype(dtype).itemsize
-    expected = math.prod(shape) * np.dtype(dtype).itemsize
-    if stored != expected:
-        raise BadWeights(f"{where}: stores {stored} bytes; expected {expected}, because its shape is {shape}.")
-    return Tensor(name, shape, lambda: _values(proto, dtype, column if not raw else "", where))
-
-
-def _unreadable(proto: Any, where: str) -> Array:
-    raise BadWeights(f"{where}: is of type number {proto.data_type}; expected float64, float32, float16 or bfloat16.")
-
-
-def _values(proto: Any, dtype: str, column: str, where: str) -> Array:
-    shape = tuple(proto.dims)
-    try:
-        if not column:
-            values: Array = np.frombuffer(proto.raw_data, dtype).reshape(shape)
-        elif proto.data_type in (FLOAT16, BFLOAT16):
-            # Their bits stand in whole numbers.
-            values = np.array(getattr(proto, column), np.int64).astype("<u2").view(dtype).reshape(shape)
-        else:
-            values = np.array(getattr(proto, column)).astype(dtype).reshape(shape)
-    except ValueError as reason:
-        raise BadWeights(f"{where}: cannot be an array of shape {shape} ({reason}).") from reason
-    return from_bfloat16(values) if proto.data_type == BFLOAT16 else values.astype(dtype[1:], copy=False)
+def _shape(proto: Any) -> tuple[int | str | None, ...]:
+    """Give each axis as a number, the name of one, or None."""
+    axes = proto.type.tensor_type.shape.dim
+    return tuple(int(axis.dim_value) if axis.HasField("dim_value") else text(axis.dim_param) or None for axis in axes)
 
 
 def _floating(graph: Graph, path: str) -> dict[str, Tensor]:

@@ -1,0 +1,184 @@
+"""One of ONNX' operators LSTM, GRU and RNN as a layer: its weights, its settings and where its sequences start.
+
+What an operator computes is in its attributes, so hardly anything has to be assumed. The first versions have other
+attributes (``output_sequence``), none of which changes a state. Lengths that the model takes itself
+(``sequence_lens``) are not needed. Of a sequence without steps ONNX Runtime gives zeros as the final states, rnnstates
+the states that it starts from.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ....errors import BadWeights
+from ...canonical import GATES, Direction
+from ...conventions import CONVENTIONS
+from ...readers import Tensor
+from ...readers.base import reshaped, row_of, sliced
+from ...readers.onnx_graph import Node
+from ...stack import StoredCell
+from .folding import Folding, NotConstant
+from .operators import WRONG
+from .origins import computed_from
+from .tracking import WAYS_OF
+
+__all__ = ["CELLS", "Layer", "read_layer"]
+
+CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple_rnn"}
+# Functions of a node: three for each of two directions.
+MOST_FUNCTIONS = 6
+# Which settings the functions in ``activations`` are, in their order.
+SETTINGS = {
+    "lstm": ("recurrent_activation", "activation", "output_activation"),
+    "gru": ("recurrent_activation", "activation"),
+    "simple_rnn": ("activation",),
+}
+# Functions by their names in lower case: ours, and what alpha and beta are where they are not given. For None there is
+# nothing to go by: ONNX Runtime takes 0 there, and ONNX has other defaults or no operator of that name any more.
+FUNCTIONS: dict[str, tuple[str, tuple[float | None, ...]]] = {
+    **{name: (name, ()) for name in ("relu", "sigmoid", "softplus", "softsign", "tanh")},
+    "affine": ("affine", (None, None)),
+    "elu": ("elu", (1.0,)),
+    "hardsigmoid": ("hard_sigmoid", (0.2, 0.5)),
+    "leakyrelu": ("leaky_relu", (0.01,)),
+    "scaledtanh": ("scaled_tanh", (None, None)),
+    "thresholdedrelu": ("thresholded_relu", (None,)),
+}
+
+
+class Layer(NamedTuple):
+    """One recurrent node as a layer: its cells and units, or the problem with it."""
+
+    name: str
+    cells: Mapping[Direction, StoredCell]
+    units: int = 0
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def read_layer(node: Node, name: str, path: str, folding: Folding) -> Layer:
+    """Read one node; what is wrong with it is its own problem.
+
+    Parameters
+    ----------
+    node : Node
+        One of ``CELLS``.
+    name : str
+        What to call it.
+    path : str
+        The file.
+    folding : Folding
+    """
+    where = f"{path}: '{name}'"
+    try:
+        return _read(node, name, where, folding)
+    except BadWeights as reason:
+        problem = str(reason)
+    except NotConstant as reason:
+        problem = f"{where}: a weight comes from {reason}; expected it stored. Fold constants and save the model again."
+    except WRONG as reason:
+        problem = f"{where}: its attributes are damaged ({reason}); export the model again."
+    return Layer(name, {}, problem=problem)
+
+
+def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
+    cell, ways = CELLS[node.op], WAYS_OF.get(node.attributes.get("direction", "forward"), ())
+    inputs = dict(zip(("X", "W", "R", "B", "lengths", "hidden", "cell", "P"), node.inputs, strict=False))
+    tensors = {key: folding.tensor(inputs[key]) for key in ("W", "R", "B", "P") if inputs.get(key)}
+    units = _check_shapes(tensors, len(ways), len(GATES[cell]), node.attributes.get("hidden_size"), where)
+    notes = []
+    for state in ("hidden", "cell"):
+        if inputs.get(state):
+            try:
+                rows = _initial(inputs[state], folding, (len(ways), units), node, where)
+                tensors |= {} if rows is None else {state: rows}
+            except NotConstant:
+                told = computed_from(inputs[state], folding)
+                notes.append(
+                    f"{where}: the model starts its {state} state from {told}; zero is taken (--initial-state)."
+                )
+    cells = {}
+    for place, way in enumerate(ways):
+        roles, (settings, determined) = _roles(tensors, place, units), _settings(node, place, where)
+        cells[way] = StoredCell(CONVENTIONS["onnx"][cell], roles, f"{where} ({way})", settings, determined)
+    return Layer(name, cells, units, tuple(notes))
+
+
+def _check_shapes(tensors: Mapping[str, Tensor], ways: int, gates: int, hidden_size: object, where: str) -> int:
+    """Check all shapes against those of R; give the units."""
+    shapes = {key: tensor.shape for key, tensor in tensors.items()}
+    units, features = ((*shapes.get(key, ()), 0, 0, 0)[2] for key in ("R", "W"))
+    rows = gates * units
+    expected = {"W": (ways, rows, features), "R": (ways, rows, units), "B": (ways, 2 * rows), "P": (ways, 3 * units)}
+    wrong = [key for key in ("W", "R", *shapes) if shapes.get(key) != expected[key] or not ways * units]
+    if wrong or hidden_size not in (None, units) or ("P" in shapes and gates != 4):
+        found = f"{where}: has the shapes {shapes}, hidden_size {hidden_size} and {ways} directions"
+        raise BadWeights(
+            f"{found}; expected W (directions, {gates} * units, features) and the others by it. Export again."
+        )
+    return units
+
+
+def _roles(tensors: Mapping[str, Tensor], place: int, units: int) -> dict[str, Tensor]:
+    """Take what belongs to one direction, by role; the bias is two, one behind the other."""
+    own = {key: row_of(tensor, place) for key, tensor in tensors.items()}
+    roles = {"kernel": own["W"], "recurrent_kernel": own["R"]}
+    if "B" in own:
+        half = own["B"].shape[0] // 2
+        roles |= {"bias": sliced(own["B"], 0, half), "recurrent_bias": sliced(own["B"], half, 2 * half)}
+    if "P" in own:
+        roles["peepholes"] = reshaped(own["P"], (3, units))
+    return roles | {f"initial_{state}": own[state] for state in ("hidden", "cell") if state in own}
+
+
+def _initial(name: str, folding: Folding, sizes: tuple[int, int], node: Node, where: str) -> Tensor | None:
+    """Give the row that all sequences start from, for each direction; None for zeros."""
+    layout = node.attributes.get("layout")
+    rows = folding.rows(name, (1, *sizes) if layout else (sizes[0], 1, sizes[1]))
+    rows = np.swapaxes(rows, 0, 1) if layout else rows
+    if rows.shape[:1] + rows.shape[2:] != sizes or not rows.size or np.any(rows != rows[:, :1]):
+        found = f"{where}: starts from '{name}' of shape {rows.shape}, which differs between sequences or does not fit"
+        raise BadWeights(f"{found}; expected one row of {sizes[1]}. Take it out of the model, use --initial-state.")
+    return Tensor(name, sizes, lambda: rows[:, 0]) if np.any(rows) else None
+
+
+def _settings(node: Node, place: int, where: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give the settings of one direction, and where each is known from."""
+    given, cell = node.attributes, CELLS[node.op]
+    names, functions, ways = SETTINGS[cell], _functions(given, where), len(WAYS_OF[given.get("direction", "forward")])
+    # An RNN's default is a list of two even where it has one direction.
+    if len(functions) not in (0, ways * len(names)) and (cell, len(functions)) != ("simple_rnn", 2):
+        raise BadWeights(f"{where}: has {len(functions)} activations; expected {len(names)} a direction. Export again.")
+    settings: dict[str, Any] = dict(zip(names, functions[place * len(names) :], strict=False))
+    if given.get("clip") is not None:
+        settings["preactivation_clip"] = _short(given["clip"])
+    if given.get("input_forget") and cell == "lstm":
+        settings["coupled"] = True
+    if given.get("linear_before_reset") is not None and cell == "gru":
+        settings["reset_after"] = bool(given["linear_before_reset"])
+    return settings, dict.fromkeys(settings, "file")
+
+
+def _functions(given: Mapping[str, Any], where: str) -> list[str]:
+    """Name the activation functions in our words; alpha and beta are used up by those that have them, in order."""
+    numbers = [list(given.get(f"activation_{which}") or ()) for which in ("alpha", "beta")]
+    named = []
+    for stored in (given.get("activations") or ())[: MOST_FUNCTIONS + 1]:
+        ours, defaults = FUNCTIONS.get(stored.lower(), ("", (None,)))
+        used = [_short(own.pop(0) if own else usual) for own, usual in zip(numbers, defaults, strict=False)]
+        if not ours or not all(map(math.isfinite, used)):
+            raise BadWeights(
+                f"{where}: has the activation '{stored}'; expected {', '.join(sorted(FUNCTIONS))}, with alpha and beta "
+                "as numbers where it has no default of them. Export it again."
+            )
+        named.append(f"{ours}({', '.join(map(str, used))})" if used else ours)
+    if any(numbers):
+        raise BadWeights(f"{where}: gives more alpha or beta than its activations take; it is unclear which they are.")
+    return named
+
+
+def _short(number: float | None) -> float:
+    """Give a stored float32 as the decimal that was meant; NaN for none."""
+    return math.nan if number is None else float(str(np.float32(number)))

@@ -1,0 +1,50 @@
+"""What a value of an ONNX graph is computed from when the model is run, in words."""
+
+from ...readers.onnx_graph import Node
+from .folding import Folding
+
+__all__ = ["computed_from"]
+
+# Sources that a sentence names.
+MOST_NAMED = 4
+# What gives the shape of a value, and nothing of what it holds.
+SHAPES = ("Shape", "Size")
+
+
+def computed_from(name: str, folding: Folding) -> str:
+    """Say what makes a value, and which of the model's inputs and layers that goes back to.
+
+    Parameters
+    ----------
+    name : str
+        Of a value that is no constant.
+    folding : Folding
+    """
+    maker, told = folding.maker(name), folding.told(name)
+    if maker is None:
+        return told
+    sources = _sources(maker, folding)
+    if not sources:
+        return told
+    named = sources[:MOST_NAMED] + [f"{len(sources) - MOST_NAMED} more"] * (len(sources) > MOST_NAMED)
+    listed = " and ".join([", ".join(named[:-1])] * (len(named) > 1) + named[-1:])
+    return f"{told}, which is computed from {listed}"
+
+
+def _sources(maker: Node, folding: Folding) -> list[str]:
+    """Name the inputs and layers that an operator reads through others, in the order in which they are met."""
+    pending, seen, found = [name for name in maker.inputs if name], set(maker.inputs), list[str]()
+    place = 0
+    while place < len(pending):
+        here = pending[place]
+        place += 1
+        node = folding.maker(here)
+        if folding.stored(here) is not None:
+            continue
+        if node is None or node.op in ("LSTM", "GRU", "RNN"):
+            found.append(folding.told(here))
+        elif node.op not in SHAPES:
+            new = [name for name in node.inputs if name and name not in seen]
+            pending += dict.fromkeys(new)
+            seen.update(new)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,232 @@
+"""Following the values of an ONNX graph from its inputs on: which layer reads what another one gives, and as what.
+
+The graph is gone through once, in its order. What is constant and small is folded on the way, so that shapes which the
+graph reckons out are known, in numbers or as products of the sizes of its inputs.
+"""
+
+import contextlib
+from typing import NamedTuple
+
+import numpy as np
+
+from ....arrays import Array
+from ....errors import BadWeights
+from ...canonical import Direction
+from ...readers.onnx_graph import Graph, Node
+from .folding import Folding
+from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Laid, Part, Piece, sizes_of
+from .moving import MOVES, given_shape, taken_rows
+from .operators import WRONG
+from .sizes import AxisSize, named, product
+
+__all__ = ["WAYS_OF", "Flow", "Tracking"]
+
+WAYS_OF: dict[str, tuple[Direction, ...]] = {
+    "forward": ("forward",),
+    "reverse": ("backward",),
+    "bidirectional": ("forward", "backward"),
+}
+# What changes each value on its own.
+KEEPING_AXES = (
+    "BatchNormalization", "Clip", "Elu", "Erf", "Gelu", "InstanceNormalization", "LayerNormalization", "LeakyRelu",
+    "PRelu", "Relu", "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
+)  # fmt: skip
+
+
+class Flow(NamedTuple):
+    """What a node reads: states of others, rows of a table, or a value, which may be computed."""
+
+    below: tuple[Piece, ...] = ()
+    merge: str = "concat"
+    table: str = ""
+    value: str = ""
+    computed: bool = False
+    halved: bool = False
+
+
+class Tracking:
+    """The values of a graph as far as it was followed."""
+
+    def __init__(self, graph: Graph, folding: Folding) -> None:
+        self._graph, self._folding = graph, folding
+        self._laid: dict[str, Laid] = {}
+        # Values that are numbers of rows in another order.
+        self._orders: set[str] = set()
+
+    def follow(self, node: Node) -> None:
+        """Find out what an operator gives."""
+        with contextlib.suppress(ValueError):
+            if self._shape(node) or self._folding.fold_small(node):
+                return
+        self._order(node)
+        self._move(node)
+
+    def states(self, node: Node, units: int) -> None:
+        """Note the states that a layer gives, ``units`` wide."""
+        ways = len(WAYS_OF[node.attributes.get("direction", "forward")])
+        first, second = self._sizes_read(node.inputs[0])
+        steps, batch = (second, first) if node.attributes.get("layout") else (first, second)
+        both, width = ((Part(WAYS, ways),) if ways > 1 else ()), (Part(UNITS, units),)
+        long, rows = (Part(STEPS, steps),), (Part(BATCH, batch),)
+        axes = (rows, long, both, width) if node.attributes.get("layout") else (long, both, rows, width)
+        final = (rows, both, width) if node.attributes.get("layout") else (both, rows, width)
+        pieces = tuple(Piece(node, way) for way in range(ways))
+        for place, name in enumerate(node.outputs):
+            self._laid[name] = Laid(final, computed=name) if place else Laid(axes, pieces)
+
+    def flow(self, node: Node) -> Flow:
+        """Tell what a layer reads: states or rows only where their axes stand as it expects them."""
+        name = node.inputs[0]
+        laid = self._find(name)
+        if laid is None:
+            return Flow(value=name, computed=self._folding.maker(name) is not None)
+        if laid.computed:
+            return Flow(value=laid.computed, computed=True)
+        if not self._fits(laid, bool(node.attributes.get("layout"))):
+            return Flow(value=name, computed=True)
+        return Flow(laid.pieces, laid.merge, laid.table, name, halved=laid.halved)
+
+    def _fits(self, laid: Laid, batch_first: bool) -> bool:
+        if laid.axes is None:
+            return not laid.pieces
+        if len(laid.axes) != 3:
+            return not (laid.pieces or laid.table)
+        outer = [[part.name for part in axis if part.size != 1] for axis in laid.axes[:2]]
+        steps, batch = (outer[1], outer[0]) if batch_first else (outer[0], outer[1])
+        last = [part.name for part in laid.axes[2]]
+        if any(part.endswith(SORTED) for part in steps):
+            return False
+        if laid.pieces:
+            kept = steps in ([STEPS], []) and [part.removesuffix(SORTED) for part in batch] in ([BATCH], [])
+            return kept and last in ([UNITS], [WAYS, UNITS], [WIDTH]) and _is_layer(laid)
+        return not laid.table or last == [WIDTH]
+
+    def _sizes_read(self, name: str) -> tuple[AxisSize, AxisSize]:
+        laid = self._find(name)
+        if laid is not None and laid.axes is not None and len(laid.axes) == 3:
+            with contextlib.suppress(ValueError):
+                first, second, _ = sizes_of(laid.axes)
+                return first, second
+        return named(f"first axis of {name}"[:200]), named(f"second axis of {name}"[:200])
+
+    def _find(self, name: str) -> Laid | None:
+        """Give what is known of a value that is given or computed; None for a constant, or where nothing is known."""
+        if name in self._laid:
+            return self._laid[name]
+        if not name or self._folding.maker(name) is not None or self._folding.stored(name) is not None:
+            return None
+        sizes = self._graph.shapes.get(name)
+        self._laid[name] = Laid(None if sizes is None else given_shape(name, sizes))
+        return self._laid[name]
+
+    def _shape(self, node: Node) -> bool:
+        """Do a Shape or a Size of what is laid out, or stored."""
+        if node.op not in ("Shape", "Size") or not node.standard or not node.inputs or not node.outputs:
+            return False
+        laid, stored = self._find(node.inputs[0]), self._folding.stored(node.inputs[0])
+        sizes: list[AxisSize] | None = list(stored.shape) if stored is not None else None
+        if laid is not None and laid.axes is not None:
+            sizes = sizes_of(laid.axes)
+        if sizes is not None:
+            start, end = node.attributes.get("start", 0), node.attributes.get("end")
+            taken = sizes[start:end] if node.op == "Shape" else [product(sizes)]
+            self._folding.keep(node.outputs[0], _array(taken).reshape((-1,) if node.op == "Shape" else ()))
+        return sizes is not None
+
+    def _order(self, node: Node) -> None:
+        """Note what puts rows in another order: the places that TopK gives, and what undoes that."""
+        if not node.standard or not node.outputs:
+            return
+        if node.op == "TopK":
+            lengths = self._find(node.inputs[0]) if node.inputs else None
+            if lengths is not None and lengths.axes is not None and len(lengths.axes) == 1:
+                self._orders.update(node.outputs[1:2])
+        elif node.op in ("Cast", "Identity") and node.inputs and node.inputs[0] in self._orders:
+            self._orders.add(node.outputs[0])
+        elif node.op in ("Scatter", "ScatterElements") and len(node.inputs) == 3 and node.inputs[1] in self._orders:
+            self._orders.update(node.outputs[: self._counts(node.inputs[2])])
+
+    def _counts(self, name: str) -> bool:
+        """Tell whether a value is 0, 1, 2 and so on."""
+        maker, values = self._folding.maker(name), self._folding.small(name)
+        if values is not None:
+            return values.ndim == 1 and np.array_equal(values, np.arange(len(values)))
+        if maker is None or maker.op != "Range" or not maker.standard or len(maker.inputs) != 3:
+            return False
+        first, step = self._folding.small(maker.inputs[0]), self._folding.small(maker.inputs[2])
+        return first is not None and step is not None and not first.any() and bool(np.all(step == 1))
+
+    def _move(self, node: Node) -> None:
+        laids = [self._find(name) for name in node.inputs]
+        found = self._moved(node, laids) or []
+        for place, name in enumerate(node.outputs):
+            moved = found[place] if place < len(found) else None
+            if name and (moved is not None or any(laids)):
+                self._laid[name] = moved or Laid(self._axes_of(node, laids), computed=name)
+
+    def _moved(self, node: Node, laids: list[Laid | None]) -> "list[Laid | None] | None":
+        """Move what an operator reads; None where it is no such operator."""
+        if not node.standard or node.op not in MOVES or (node.op == "Dropout" and self._trains(node)):
+            return None
+        settings = [self._folding.small(name) if name else None for name in node.inputs]
+        try:
+            if node.op == "Gather" and len(laids) == 2:
+                rows = self._rows(node, laids)
+                if rows is not None:
+                    return [rows]
+            made = MOVES[node.op](node, laids, settings)
+        except (BadWeights, *WRONG):
+            return None
+        return None if made is None else list(made)
+
+    def _trains(self, node: Node) -> bool:
+        """Before version 7 a Dropout drops unless it says that it is a test."""
+        return self._graph.opset < 7 and not node.attributes.get("is_test")
+
+    def _rows(self, node: Node, laids: list[Laid | None]) -> Laid | None:
+        """Take a Gather of rows of a stored table for an embedding where the ids are given; or one that sorts."""
+        data, index = laids
+        if data is not None and node.inputs[1] in self._orders:
+            return taken_rows(node, data)
+        table = self._folding.stored(node.inputs[0])
+        if table is None or len(table.shape) != 2 or node.attributes.get("axis") or index is None:
+            return None
+        if index.pieces or index.table or index.computed:
+            return None
+        outer = index.axes if index.axes is not None else given_shape(node.inputs[1], [None, None])
+        return index._replace(axes=(*outer, (Part(WIDTH, table.shape[1]),)), table=node.inputs[0])
+
+    def _axes_of(self, node: Node, laids: list[Laid | None]) -> "tuple[tuple[Part, ...], ...] | None":
+        """Give the axes of what is computed: as the file says, or as an operator of this kind keeps them."""
+        said = self._graph.shapes.get(node.outputs[0]) if node.outputs else None
+        if said is not None:
+            return given_shape(node.outputs[0], said)
+        first = laids[0] if laids else None
+        if first is None or first.axes is None or not node.standard:
+            return None
+        if node.op in KEEPING_AXES:
+            return first.axes
+        weight = self._folding.stored(node.inputs[1]) if len(node.inputs) > 1 else None
+        if node.op == "MatMul" and weight is not None and len(weight.shape) == 2:
+            return (*first.axes[:-1], (Part(f"{node.outputs[0]}: width", weight.shape[1]),))
+        elementwise = node.op in ("Add", "Div", "Mul", "Sub") and weight is not None
+        return first.axes if elementwise and weight is not None and len(weight.shape) <= 1 else None
+
+
+def _array(sizes: list[AxisSize]) -> Array:
+    """Make an array of sizes: of numbers where all are known."""
+    whole = all(isinstance(size, int) for size in sizes)
+    found = np.empty(len(sizes), np.int64 if whole else object)
+    for place, size in enumerate(sizes):
+        found[place] = size
+    return found
+
+
+def _is_layer(laid: Laid) -> bool:
+    """Tell whether pieces are one node as a whole, or a forward and a backward one that read the same."""
+    nodes = list(dict.fromkeys(piece.node for piece in laid.pieces))
+    ways = [WAYS_OF[piece.node.attributes.get("direction", "forward")][piece.way] for piece in laid.pieces]
+    if len(nodes) == 1 and len(WAYS_OF[nodes[0].attributes.get("direction", "forward")]) != len(ways):
+        return False
+    same = len({node.inputs[0] for node in nodes}) == 1
+    return same and (ways in (["forward"], ["backward"], ["forward", "backward"]))

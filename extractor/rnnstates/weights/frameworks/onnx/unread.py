@@ -1,0 +1,93 @@
+"""What of an ONNX graph is not read, and why: operators of others, bodies of loops, layers written out as products."""
+
+import re
+from collections.abc import Container, Iterator
+
+from ....errors import BadWeights
+from ...named import FoundStack
+from ...readers.onnx_graph import Graph, Node
+from .cells import CELLS
+
+__all__ = ["check_readable", "foreign", "in_a_loop"]
+
+_RECURRENT = re.compile(r"lstm|gru|rnn", re.IGNORECASE)
+LOOPS = ("Loop", "Scan")
+MOST_NAMED = 8
+# Products with one and the same matrix: so many are steps written out.
+WRITTEN_OUT = 3
+ORIGINAL = (
+    "Give the file that the model was exported from instead (.keras or .h5 of Keras, a state_dict of PyTorch, a "
+    "checkpoint of TensorFlow)"
+)
+
+
+def in_a_loop(node: Node) -> bool:
+    """Tell whether a node is run once for each turn of a loop."""
+    return any(body.op != "If" for body in node.inside)
+
+
+def foreign(graph: Graph, layers: Container[Node], path: str, *, inside: bool) -> Iterator[FoundStack]:
+    """Refuse the recurrent operators of others, and those that a loop runs.
+
+    Parameters
+    ----------
+    graph : Graph
+    layers : container of Node
+        Those that are read.
+    path : str
+    inside : bool
+        Those in bodies, or those of the main graph.
+    """
+    for node in graph.nodes:
+        if _RECURRENT.search(node.op) and node not in layers and bool(node.inside) == inside:
+            yield FoundStack(node.op, (node.called,), problem=_refusal(node, path))
+
+
+def _refusal(node: Node, path: str) -> str:
+    if node.op in CELLS and node.standard:
+        body = next(body for body in node.inside if body.op != "If")
+        return (
+            f"{path}: '{node.called}' is a {node.op} in the body of '{body.owner}' ({body.op}), which runs it again "
+            f"and again; expected it in the main graph, a function or a branch of an If. {ORIGINAL}."
+        )
+    return (
+        f"{path}: '{node.called}' is a {node.op} of the domain '{node.domain}', which is not ONNX' own; expected LSTM, "
+        "GRU or RNN. A cell of another kind is not run."
+    )
+
+
+def check_readable(graph: Graph, path: str) -> None:
+    """Refuse a graph without any recurrent operator; say what stands in its place where that can be seen.
+
+    Raises
+    ------
+    BadWeights
+    """
+    if any(_RECURRENT.search(node.op) for node in graph.nodes):
+        return
+    loops = [node for node in graph.nodes if node.op in LOOPS and node.standard]
+    products = _written_out(graph)
+    if loops:
+        some = ", ".join(f"'{node.called}' ({node.op})" for node in loops[:3])
+        found = f"the graph has {some}, by which exporters write a layer out step by step"
+        remedy = ORIGINAL
+    elif products:
+        found = (
+            f"the graph multiplies by '{products[0]}' {products[1]} times, as a layer does whose steps are written out"
+        )
+        remedy = f"{ORIGINAL}, or export it with torch.onnx.export(..., dynamo=False)"
+    else:
+        found, remedy = "the graph has none of these operators", "Expected a model with recurrent layers"
+    names = sorted(graph.constants, key=lambda name: not _RECURRENT.search(name))
+    some = ", ".join(f"'{name}' {graph.constants[name].shape}" for name in names[:MOST_NAMED]) or "no arrays"
+    raise BadWeights(f"{path}: no recurrent layer found (LSTM, GRU or RNN): {found}. {remedy}. Its arrays: {some}.")
+
+
+def _written_out(graph: Graph) -> tuple[str, int] | None:
+    """Give the matrix that most products share, and how many, where they are many."""
+    count: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op in ("MatMul", "Gemm") and node.standard and len(node.inputs) > 1:
+            count[node.inputs[1]] = count.get(node.inputs[1], 0) + 1
+    most = max(count.items(), key=lambda item: item[1], default=("", 0))
+    return most if most[1] >= WRITTEN_OUT else None

@@ -1,0 +1,133 @@
+"""Values of an ONNX model that lie in another file, which the model names: read from the folder of the model only.
+
+The name must be that of a file in the same folder, which is no link and has no other name. What a tensor declares is
+held against the file before anything is read, and only what a layer needs is read.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from ...errors import BadWeights, MissingInput
+from .regular_file import open_regular, size_of
+
+__all__ = ["Beside", "Outside", "outside"]
+
+# How many times the bytes of a file may be declared: layers may share a tensor, and each tensor may be read.
+TIMES = 4
+LONGEST_NAME, LONGEST_TOLD = 255, 80
+_NUMBER = re.compile(r"[0-9]{1,19}")
+REMEDY = "save the model as one file (torch.onnx.export(..., external_data=False))"
+
+
+class Outside(NamedTuple):
+    """Where the values of a tensor lie: a file's name, the first byte, and how many; None up to its end."""
+
+    location: str
+    offset: int
+    length: int | None
+
+
+def outside(entries: Iterable[tuple[str, str]], where: str) -> Outside:
+    """Read what a tensor says of where it lies.
+
+    Parameters
+    ----------
+    entries : iterable of (str, str)
+        Keys and values, as they stand in the file; a checksum is not looked at.
+    where : str
+        The file and the tensor, for messages.
+
+    Raises
+    ------
+    BadWeights
+        A key is there twice, the name is no plain one, or a place is no number.
+    """
+    told: dict[str, str] = {}
+    for key, value in entries:
+        if key in told:
+            raise BadWeights(f"{where}: says twice what its '{key[:LONGEST_TOLD]}' is; the file is damaged.")
+        told[key] = value
+    location = told.get("location", "")
+    plain = location not in ("", ".", "..") and not set(location) & set("/\\\0") and len(location) <= LONGEST_NAME
+    if not plain:
+        raise BadWeights(
+            f"{where}: its values lie in another file ({location[:LONGEST_TOLD]!r}); expected a plain name in the "
+            f"folder of the model. Put it there, or {REMEDY}."
+        )
+    for key in ("offset", "length"):
+        if key in told and not _NUMBER.fullmatch(told[key]):
+            found = f"{where}: its {key} in '{location}' is {told[key][:LONGEST_TOLD]!r}"
+            raise BadWeights(f"{found}; expected a whole number that is not negative. Export the model again.")
+    return Outside(location, int(told.get("offset", 0)), int(told["length"]) if "length" in told else None)
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The files beside a model that its tensors name.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the model lies.
+    sizes : mapping
+        The size of each file that was looked at, by name.
+    declared : mapping
+        How many bytes of each the tensors declare together.
+    """
+
+    folder: Path
+    sizes: dict[str, int] = field(default_factory=dict)
+    declared: dict[str, int] = field(default_factory=dict)
+
+    def claim(self, place: Outside, expected: int, where: str) -> None:
+        """Check that the bytes of a tensor lie in its file.
+
+        Raises
+        ------
+        BadWeights, MissingInput
+            The file is absent, no regular one, or shorter; another number of bytes is expected.
+        """
+        size = self._size(place.location, where)
+        length = size - place.offset if place.length is None else place.length
+        found = f"{where}: declares {length} bytes from byte {place.offset} on of '{place.location}'"
+        if length != expected:
+            raise BadWeights(f"{found}; expected {expected}, because of its shape. Export the model again.")
+        if place.offset + length > size:
+            raise BadWeights(f"{found}, which has {size}; it is cut short or belongs to another model.")
+        self.declared[place.location] = self.declared.get(place.location, 0) + length
+        if self.declared[place.location] > TIMES * size:
+            raise BadWeights(
+                f"{where}: the model's tensors declare far more than '{place.location}' has ({size} bytes); it is "
+                "refused."
+            )
+
+    def read(self, place: Outside, expected: int, where: str) -> bytes:
+        """Read the bytes of a tensor that was checked.
+
+        Raises
+        ------
+        BadWeights, MissingInput
+        """
+        path = self.folder / place.location
+        with open_regular(path, alone=True) as file:
+            file.seek(place.offset)
+            content = file.read(expected) if size_of(file, path) == self.sizes[place.location] else b""
+        if len(content) != expected:
+            raise BadWeights(f"{where}: '{place.location}' changed while it was read. Run again.")
+        return content
+
+    def _size(self, location: str, where: str) -> int:
+        if location not in self.sizes:
+            path = self.folder / location
+            try:
+                with open_regular(path, alone=True) as file:
+                    self.sizes[location] = size_of(file, path)
+            except MissingInput as reason:
+                raise MissingInput(
+                    f"{where}: its values lie in '{location}', which cannot be read beside the model ({reason}) Copy "
+                    f"both files, or {REMEDY}."
+                ) from reason
+        return self.sizes[location]

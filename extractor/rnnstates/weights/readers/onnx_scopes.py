@@ -1,0 +1,241 @@
+"""From the message of an ONNX file to one list of operators: functions where they are called, bodies by their names.
+
+Functions are put in the place of their calls as far as there is room; protobuf parses a hundred levels of bodies at
+most. In the main graph a value that nothing gives, or that is made twice, is an error; elsewhere it is left alone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ...errors import BadWeights
+from .base import Tensor
+from .onnx_external import Beside
+from .onnx_graph import STANDARD, Body, Node
+from .onnx_tensor import HALVES, text, to_tensor
+
+__all__ = ["Flattening", "flatten"]
+
+# Some thousands of operators are usual; an empty one takes two bytes in a file and far more in memory. So do the
+# numbers of a list.
+MOST_NODES, LONGEST_LIST, DEEPEST_CALL = 50_000, 2**20, 32
+# Kinds of attributes by their numbers: the field that holds each.
+ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
+GRAPH, GRAPHS = 5, 10
+
+
+class Scope(NamedTuple):
+    """Where operators stand: what the names there mean, what stands before new ones, bodies, functions being called."""
+
+    known: dict[str, str]
+    outer: "Scope | None" = None
+    prefix: str = ""
+    inside: tuple[Body, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    given: Mapping[str, Any] = {}
+
+    def find(self, name: str) -> str | None:
+        """Give what a name means here."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.known:
+                return scope.known[name]
+            scope = scope.outer
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Flattening:
+    """What becomes of a message while its graphs are read.
+
+    Parameters
+    ----------
+    path : str
+        The file, for messages.
+    beside : Beside
+        Files with values.
+    functions : mapping
+        Those of the model, by domain and name.
+    nodes : list of Node
+    constants : mapping
+    sparse, halves : list of str
+        Constants in sparse form, and of 16 bits.
+    names : set of str
+        Those of values that are taken.
+    """
+
+    path: str
+    beside: Beside
+    functions: Mapping[tuple[str, str], Any]
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, Tensor] = field(default_factory=dict)
+    sparse: list[str] = field(default_factory=list)
+    halves: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+def flatten(model: Any, path: str, beside: Beside) -> Flattening:
+    """Read the operators and constants of a model.
+
+    Raises
+    ------
+    BadWeights, MissingInput
+        There are too many, a constant does not store what it declares, or the main graph makes no sense.
+    """
+    graph = model.graph
+    if max(len(graph.node), len(graph.initializer), _count(model)) > MOST_NODES:
+        raise BadWeights(f"{path}: has more than {MOST_NODES} operators or constants; it is refused.")
+    functions = {(text(proto.domain), text(proto.name)): proto for proto in model.functions}
+    found = Flattening(path, beside, functions)
+    inputs = [text(proto.name) for proto in graph.input]
+    scope = Scope({name: name for name in inputs})
+    found.names.update(inputs)
+    _constants(graph, scope, found)
+    _check_names(graph, scope, path)
+    _operators(graph.node, scope, found)
+    return found
+
+
+def _count(model: Any) -> int:
+    """Count the operators in functions and bodies, up to one more than may be."""
+    waiting = [proto for function in model.functions for proto in function.node] + list(_held(model.graph.node))
+    count = 0
+    while waiting and count <= MOST_NODES:
+        count += 1
+        waiting += _held([waiting.pop()])
+    return count
+
+
+def _held(nodes: Iterable[Any]) -> Iterator[Any]:
+    for proto in nodes:
+        for _, body in _bodies(proto):
+            yield from body.node
+
+
+def _bodies(proto: Any) -> Iterator[tuple[str, Any]]:
+    for attribute in proto.attribute:
+        if attribute.type == GRAPH:
+            yield text(attribute.name), attribute.g
+        for body in attribute.graphs if attribute.type == GRAPHS else ():
+            yield text(attribute.name), body
+
+
+def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
+    own: set[str] = set()
+    for proto in graph.initializer:
+        tensor = to_tensor(proto, found.path, found.beside)
+        if tensor.name in own:
+            raise BadWeights(f"{found.path}: two initializers have the same name; the file is damaged.")
+        own.add(tensor.name)
+        name = scope.known[tensor.name] = _taken(tensor.name, scope, found)
+        found.constants[name] = Tensor(name, tensor.shape, tensor.read)
+        found.halves.extend([name] if proto.data_type in HALVES else [])
+    for proto in graph.sparse_initializer:
+        name = text(proto.values.name)
+        scope.known[name] = _taken(name, scope, found)
+        found.sparse.append(scope.known[name])
+
+
+def _taken(name: str, scope: Scope, found: Flattening) -> str:
+    """Give a value a name that no other one has; in the main graph it keeps its own."""
+    new = f"{scope.prefix}{name}"
+    number = 1
+    while scope.prefix and new in found.names:
+        number += 1
+        new = f"{scope.prefix}{name} #{number}"
+    found.names.add(new)
+    return new
+
+
+def _check_names(graph: Any, scope: Scope, path: str) -> None:
+    """Refuse a value of the main graph that is made twice, or read before it is made: so that there is no circle."""
+    made = {*scope.known, ""}
+    for proto in graph.node:
+        called = text(proto.name) or next((text(name) for name in proto.output if name), f"unnamed {proto.op_type}")
+        missing = [text(name) for name in proto.input if text(name) not in made]
+        if missing:
+            raise BadWeights(
+                f"{path}: '{called}' ({text(proto.op_type)}) reads '{missing[0]}', which nothing before it gives; the "
+                "graph is damaged or not sorted."
+            )
+        again = [text(name) for name in proto.output if name and text(name) in made]
+        if again:
+            raise BadWeights(f"{path}: '{again[0]}' is made twice; the graph is damaged.")
+        made.update(map(text, proto.output))
+
+
+def _operators(protos: Iterable[Any], scope: Scope, found: Flattening) -> None:
+    for proto in protos:
+        key = (text(proto.domain), text(proto.op_type))
+        function = found.functions.get(key)
+        room = len(found.nodes) < 2 * MOST_NODES and len(scope.calls) < DEEPEST_CALL
+        if function is not None and key[0] not in STANDARD and key not in scope.calls and room:
+            _call(proto, function, scope, found)
+        else:
+            _operator(proto, scope, found, standard=key[0] in STANDARD and function is None)
+
+
+def _read(name: str, scope: Scope) -> str:
+    """Say what a name means; one that nothing gives keeps it, behind what no other name starts with."""
+    return name and (scope.find(name) or f"{scope.prefix}{name} (given by nothing)")
+
+
+def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) -> None:
+    attributes = _attributes(proto, scope, found)
+    reads = tuple(_read(text(name), scope) for name in proto.input)
+    op, domain, name = text(proto.op_type), text(proto.domain), text(proto.name)
+    called = name or next((text(value) for value in proto.output if value), f"unnamed {op}")
+    for which, body in _bodies(proto):
+        inside = (*scope.inside, Body(op, called, which))
+        inner = Scope({}, scope, f"{scope.prefix}{called}/{which}/", inside, scope.calls, scope.given)
+        for value in body.input:
+            inner.known[text(value.name)] = _taken(text(value.name), inner, found)
+        _constants(body, inner, found)
+        _operators(body.node, inner, found)
+    gives = []
+    for value in map(text, proto.output):
+        gives.append(value and _taken(value, scope, found))
+        if value:
+            scope.known[value] = gives[-1]
+    found.nodes.append(Node(op, domain, name, reads, tuple(gives), attributes, standard, scope.inside))
+
+
+def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
+    """Put what a function does in the place of a call of it."""
+    key = (text(proto.domain), text(proto.op_type))
+    called = text(proto.name) or next((text(name) for name in proto.output if name), key[1])
+    reads = [_read(text(name), scope) for name in proto.input]
+    known = dict(zip(map(text, function.input), reads, strict=False))
+    given = {text(entry.name): _attribute(entry, found) for entry in function.attribute_proto}
+    given |= _attributes(proto, scope, found)
+    inner = Scope(known, None, f"{scope.prefix}{called}/", scope.inside, (*scope.calls, key), given)
+    _operators(function.node, inner, found)
+    for inside, outside in zip(map(text, function.output), map(text, proto.output), strict=False):
+        if outside:
+            # The value keeps the name that it has in the function, where that gives it.
+            scope.known[outside] = inner.known.get(inside) or _taken(outside, scope, found)
+
+
+def _attributes(proto: Any, scope: Scope, found: Flattening) -> dict[str, Any]:
+    """Read the attributes of an operator; in a function, some are those of the call."""
+    attributes = {}
+    for attribute in proto.attribute:
+        name, reference = text(attribute.name), text(attribute.ref_attr_name)
+        if not reference:
+            attributes[name] = _attribute(attribute, found)
+        elif reference in scope.given:
+            attributes[name] = scope.given[reference]
+    return attributes
+
+
+def _attribute(proto: Any, found: Flattening) -> Any:
+    """Give the value; None for kinds that no operator read here has."""
+    name = ATTRIBUTES.get(proto.type)
+    if name is None:
+        return None
+    value = getattr(proto, name)
+    if name in ("f", "i", "t"):
+        return to_tensor(value, found.path, found.beside) if name == "t" else value
+    if len(value) > LONGEST_LIST:
+        raise BadWeights(f"{found.path}: an attribute has {len(value)} parts; it is refused.")
+    return value.decode() if name == "s" else [item.decode() if name == "strings" else item for item in value]
