@@ -248,4 +248,4 @@ def _expected(network: Network | None) -> Expected:
     if network is None:
         return Expected()
     why = f"which layer '{network.layers[0].name}' reads"
-    return Expected(network.embedding is not None, network.features, why=why)
+    return Expected(network.embedding is not None, network.features, why=why, no_embedding=network.no_embedding)

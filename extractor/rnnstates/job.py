@@ -9,7 +9,7 @@ import numpy as np
 
 from .agreement import Notes, check_features, check_states, note_data, note_whole
 from .arrays import Array
-from .errors import OptionError
+from .errors import BadInput, OptionError
 from .network.cells import carried, state_width
 from .network.stack import WHOLE, sweeps
 from .network.tuning import choose_engine, tile_rows
@@ -22,6 +22,7 @@ from .sizing import fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
 from .sources.initial import InitialStates, open_initial
+from .sources.layout import IdsWithoutTable
 from .weights.canonical import Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
@@ -145,7 +146,7 @@ def prepare(
     MissingInput, BadInput, BadLengths, OptionError, MemoryBudgetError
     """
     notes = Notes()
-    source = open_source(inputs, dataset=dataset, tokens=network is not None and network.embedding is not None)
+    source = _open(inputs, dataset, network)
     try:
         for note in source.notes:
             notes.say(note)
@@ -173,6 +174,16 @@ def prepare(
     except BaseException:
         source.close()
         raise
+
+
+def _open(inputs: Any, dataset: str | None, network: Network | None) -> Source:
+    """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
+    try:
+        return open_source(inputs, dataset=dataset, tokens=network is not None and network.embedding is not None)
+    except IdsWithoutTable as reason:
+        if network is None or not network.no_embedding:
+            raise
+        raise BadInput(f"{reason} {network.no_embedding}") from reason
 
 
 def choose_network(

@@ -29,12 +29,15 @@ class Expected:
         Whether they have to be token ids; None where the sequences themselves tell it.
     why : str
         Where that is known from, for messages.
+    no_embedding : str
+        Why the weights bring no embedding, where they have arrays that may be one.
     """
 
     vocabulary: bool = False
     features: int | None = None
     ids: bool | None = None
     why: str = ""
+    no_embedding: str = ""
 
 
 @dataclass(frozen=True)

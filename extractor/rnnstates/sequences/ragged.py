@@ -103,13 +103,18 @@ def _check_row(row: Array, axes: int, expected: Expected, where: str) -> None:
         return
     if not expected.vocabulary:
         raise BadInput(
-            f"{where}: shape {row.shape}; expected (steps, features). "
-            f"{'Token ids need weights with an embedding. ' if row.dtype.kind in 'iu' else ''}For one feature at each "
-            "step, reshape to (steps, 1)."
+            f"{where}: shape {row.shape}; expected (steps, features). {_about_ids(row, expected)}For one feature at "
+            "each step, reshape to (steps, 1)."
         )
     form = "(steps,), token ids," if axes == 1 else "(steps, features),"
     why = "as the rows before it are" if expected.ids is None else expected.why
     raise BadInput(f"{where}: shape {row.shape}; expected {form} {why}.")
+
+
+def _about_ids(row: Array, expected: Expected) -> str:
+    if row.dtype.kind not in "iu":
+        return ""
+    return f"Token ids need weights with an embedding. {expected.no_embedding} ".replace("  ", " ")
 
 
 def _features(told: Told, expected: Expected) -> int:

@@ -6,7 +6,7 @@ import h5py
 
 from ..errors import BadInput
 from ..hdf5_guard import datasets, find
-from .layout import is_numeric
+from .layout import IdsWithoutTable, is_numeric
 
 __all__ = ["NO_DTYPE", "UNKNOWN", "choose", "describe_dtype", "guess", "listing"]
 
@@ -51,9 +51,10 @@ def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str
         raise BadInput(
             f"{path}: no dataset 'inputs', and {len(fitting)} that fit: {listing(fitting)}. Name one with --inputs."
         )
-    raise BadInput(
+    hint = "" if tokens else _token_hint(present)
+    raise (IdsWithoutTable if hint else BadInput)(
         f"{path}: no dataset 'inputs' and none that fits; expected {wanted_shape}, present: {listing(present)}."
-        f"{guess(DEFAULT, present)} Name one with --inputs{'' if tokens else _token_hint(present)}."
+        f"{guess(DEFAULT, present)} Name one with --inputs{hint}."
     )
 
 

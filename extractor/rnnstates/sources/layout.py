@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import BadInput
 
-__all__ = ["ACCEPTED", "KINDS", "check_layout", "dtype_notes", "is_numeric"]
+__all__ = ["ACCEPTED", "KINDS", "IdsWithoutTable", "check_layout", "dtype_notes", "is_numeric"]
 
 ACCEPTED = "float16, float32, float64, longdouble or integers of any width, in either byte order"
 
@@ -46,6 +46,10 @@ MENDS = {
 WIDE = 4
 
 
+class IdsWithoutTable(BadInput):
+    """Integers that may be token ids, where the weights bring no embedding."""
+
+
 def is_numeric(dtype: np.dtype[Any]) -> bool:
     """Tell whether values of this dtype can be features."""
     return dtype.kind in "iuf"
@@ -71,7 +75,8 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
         raise BadInput(f"{where}: dtype {dtype} ({kind}); expected {ACCEPTED}. {MENDS.get(dtype.kind, MEND)}")
     if len(shape) != 3 and not (tokens and len(shape) == 2):
         wanted = "(N, T, I), or (N, T) for token ids" if tokens else "(N, T, I): sequences, steps, features"
-        raise BadInput(f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype, tokens=tokens)}")
+        kind_of = IdsWithoutTable if dtype.kind in "iu" and len(shape) < 3 and not tokens else BadInput
+        raise kind_of(f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype, tokens=tokens)}")
     for axis, what in ((1, "steps (T)"), (2, "features (I)")):
         if len(shape) > axis and shape[axis] == 0:
             raise BadInput(f"{where}: shape {shape} has 0 {what}; expected at least 1. Make the file again.")

@@ -98,8 +98,8 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
 def _given(container: Container, model: Model, stack: StoredStack, embedding: str) -> Choice:
     if embedding == NONE:
         return Choice(why=f"{container.path}: --embedding is none.")
-    called, width = model.modules() or {}, stack.layers[0].features
-    return named_table(embedding, container.tensors, called, width, container.path)
+    called = {**(model.modules() or {}), **{table.name: label for label, table in model.tables().items()}}
+    return named_table(embedding, container.tensors, called, stack.layers[0].features, container.path)
 
 
 def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:

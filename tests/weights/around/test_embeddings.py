@@ -1,5 +1,6 @@
 """Which table feeds a stack: only the one that can be meant, else the one that the caller names."""
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -168,3 +169,26 @@ def test_the_choice_is_recorded_and_verified(tmp_path):
     with rnnstates.extract(tmp_path / "ids.npy", "full", weights=path, embedding="encoder", output=output) as states:
         assert states.provenance["weights"]["options"]["embedding"] == "encoder"
     assert rnnstates.verify(output)["recomputed"]
+
+
+def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
+    path = save_torch([TABLE, ("Conv", "cnn", 3, 3), READER], tmp_path)
+    reason = (
+        r"Token ids need weights with an embedding.*no embedding is used; of 'embedding.weight' \(7 x 3\), 'cnn' "
+        r"\(weight 3 x 3 x 2, bias 3\) may stand between it and 'reader_lstm' \(--embedding NAME decides\)\."
+    )
+    with pytest.raises(rnnstates.BadInput, match=reason):
+        rnnstates.extract(IDS, "full", weights=path)
+    with pytest.raises(rnnstates.BadInput, match=reason):
+        rnnstates.StateExtractor(weights=path).fit(list(IDS))
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["tokens"] = IDS
+    with pytest.raises(rnnstates.BadInput, match=r"need weights with an embedding.*of 'embedding.weight'"):
+        rnnstates.extract(tmp_path / "ids.h5", "full", weights=path)
+
+
+def test_an_estimator_takes_the_option_too(tmp_path):
+    path = save_torch([TABLE, ("LayerNorm", "norm", 3, 3), READER], tmp_path)
+    vectors = rnnstates.StateExtractor(weights=path, embedding="embedding").fit_transform(list(IDS))
+    expected = rnnstates.extract(IDS, "full", weights=path, embedding="embedding")["hidden_mean"]
+    np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-6)

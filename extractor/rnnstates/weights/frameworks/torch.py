@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..around.names import is_start
+from ..around.names import is_slot, is_start
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
@@ -51,7 +51,7 @@ def interpret(container: Container) -> NamedModel:
     NamedModel
         A stack for each module; which module feeds which is not in the file.
     """
-    plain = plain_weights(container)
+    plain = plain_weights(_without_training(container))
     container = plain.container
     modules = _modules(container)
     used = {id(tensor) for layers in modules.values() for tensor in _tensors(layers)}
@@ -64,6 +64,12 @@ def interpret(container: Container) -> NamedModel:
     tables = [container.tensors[name] for name in others if _TABLE.search(name)]
     found += _refused(plain, modules)
     return NamedModel(f"PyTorch state_dict ({container.kind})", found, others, tables=tables)
+
+
+def _without_training(container: Container) -> Container:
+    """Leave out what an optimizer keeps of each weight, under the weight's own name."""
+    weights = {name: tensor for name, tensor in container.tensors.items() if not is_slot(name, ())}
+    return replace(container, tensors=weights) if any(map(_RECURRENT.search, weights)) else container
 
 
 def _noting(found: FoundStack, notes: tuple[str, ...]) -> FoundStack:

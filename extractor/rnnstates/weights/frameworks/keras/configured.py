@@ -77,8 +77,9 @@ class ConfiguredModel:
         return [f"{layer.name} ({layer.class_name})" for layer in self._graph.layers.values()]
 
     def tables(self) -> dict[str, Tensor]:
-        """Give none: the configuration says which embedding feeds which layer."""
-        return {}
+        """Give the tables of the embeddings by the names of their layers."""
+        embeddings = [layer for layer in self._graph.layers.values() if layer.class_name == "Embedding"]
+        return {layer.name: self._names.embedding(layer) for layer in embeddings if not layer.custom}
 
     def modules(self) -> None:
         """Give none: the configuration says what stands before a layer."""

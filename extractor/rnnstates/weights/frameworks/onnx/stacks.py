@@ -31,7 +31,7 @@ class OnnxModel(NamedModel):
     def __init__(
         self, main: Sequence[FoundStack], inner: Sequence[FoundStack], others: list[str], version: str
     ) -> None:
-        super().__init__("ONNX model", [*main, *inner], others, version)
+        super().__init__("ONNX model", [*main, *inner], others, version, connected=True)
         sound = [stack for stack in inner if not stack.problem]
         self._chosen = list(main) or sound or list(inner)[:1]
 
