@@ -50,12 +50,10 @@ def test_missing_arrays_are_told(tmp_path):
 
 
 def test_what_stands_beside_a_module_at_the_root_is_noted(tmp_path):
-    state = torch.nn.LSTMCell(3, 5).state_dict() | {"ln.weight": torch.ones(5)}
+    state = torch.nn.LSTM(3, 5).state_dict() | {"proj.weight": torch.ones(3, 2)}
     torch.save(state, tmp_path / "m.pt")
-    notes = rnnstates.load_weights(tmp_path / "m.pt").notes
-    assert any(
-        "'ln' stand in the module beside its recurrent arrays; what they do is not run" in note for note in notes
-    )
+    (note,) = rnnstates.load_weights(tmp_path / "m.pt").notes
+    assert "also in the file, and not run: 'proj' (weight 3 x 2); if they stand before 'rnn'" in note
 
 
 def test_other_tensors_beside_an_lstm_may_be_of_any_kind(tmp_path):

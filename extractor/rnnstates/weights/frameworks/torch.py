@@ -124,7 +124,7 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
     numbers = sorted(layers)
     names = tuple(module or "rnn" if len(numbers) == 1 else f"{module}.l{number}".strip(".") for number in numbers)
     where = f"{container.path}: '{module}'" if module else container.path
-    problem = _problem(prefix, layers, others, where)
+    problem = _problem(container, prefix, layers, others, where)
     cell = _cell(layers)
     if problem:
         return FoundStack(CLASSES[cell], names, problem=problem)
@@ -138,10 +138,11 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
     return FoundStack(CLASSES[cell], names, stored, notes=notes)
 
 
-def _problem(prefix: str, layers: Layers, others: list[str], where: str) -> str:
+def _problem(container: Container, prefix: str, layers: Layers, others: list[str], where: str) -> str:
     """Say why a module cannot be computed; empty where it can."""
     # What a module holds beside its layers is of a subclass: normalisation, attention, quantisation.
     beside = [name for name in others if name.startswith(prefix) and (prefix or _is_own(name)) and not is_start(name)]
+    beside += [] if prefix else _norms(container, layers, others)
     if beside:
         return refusal(where, beside, "which PyTorch's own LSTM, GRU and RNN do not have")
     if sorted(layers) != list(range(len(layers))):
@@ -159,6 +160,30 @@ def _problem(prefix: str, layers: Layers, others: list[str], where: str) -> str:
         shape = layers[0]["forward"]["recurrent_kernel"].shape
         return f"{where}: weight_hh has shape {shape}; expected (4, 3 or 1 times its columns, columns)."
     return ""
+
+
+def _norms(container: Container, layers: Layers, others: list[str]) -> list[str]:
+    """Find the normalisations that lie in the same module as the arrays of a cell at the root.
+
+    What has one value for each row of the gates can stand nowhere else. One of the width of the states may also follow
+    an ``nn.LSTM``; but a cell is a class of the user's, if it has anything beside its arrays.
+    """
+    kernel = next(iter(layers[0].values())).get("recurrent_kernel") if 0 in layers else None
+    if kernel is None or len(kernel.shape) != 2:
+        return []
+    rows, units = kernel.shape
+    widths = ({rows} if rows != units else set()) | ({units} if _CELL.match(kernel.name) else set())
+    modules: dict[str, list[str]] = {}
+    for name in others:
+        modules.setdefault(name.rpartition(".")[0], []).append(name)
+    shapes = {name: container.tensors[name].shape for name in others}
+    return [
+        name
+        for module, names in modules.items()
+        if module and all(shapes[name] in ((), *((width,) for width in widths)) for name in names)
+        for name in names
+        if shapes[name]
+    ]
 
 
 def _is_own(name: str) -> bool:
