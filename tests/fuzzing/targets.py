@@ -197,7 +197,8 @@ def load(path, reader):
             if not known.recognise(str(path)):
                 raise BadWeights("of another kind")
         with known.open(str(path)) as container:
-            convention = "keras" if plain.recognises(container) else None
+            # The second one counts for cells of TensorFlow 1 under names of their own, and for nothing else.
+            convention = "keras" if plain.recognises(container) else "tensorflow1"
             model = interpret(container, convention)
             for top in model.tops()[:MOST_STACKS]:
                 model.stack(top).load(Options())

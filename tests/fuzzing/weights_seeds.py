@@ -1,8 +1,11 @@
 """Small sound files of weights, one or some of each kind; each is read without an error."""
 
+import argparse
+import collections
 import functools
 import io
 import json
+import pathlib
 import tempfile
 from pathlib import Path
 
@@ -33,13 +36,24 @@ def plain_arrays():
     return dict(zip(("kernel", "recurrent_kernel", "bias"), keras_arrays(), strict=True))
 
 
+def wrapped_arrays():
+    """PyTorch's arrays, but that some stand for weights: dropped, normalised, pruned, divided by their norm."""
+    arrays = {f"rnn.module.{name.removeprefix('rnn.')}": values for name, values in torch_arrays().items()}
+    arrays["rnn.weight_hh_l0_raw"] = values(4 * UNITS, UNITS)
+    arrays["rnn.module.weight_ih_l0_g"] = values(4 * UNITS, 1)
+    arrays["rnn.module.weight_ih_l0_v"] = arrays.pop("rnn.module.weight_ih_l0")
+    cell = {"cell.weight_ih_orig": values(UNITS, FEATURES), "cell.weight_ih_mask": np.ones((UNITS, FEATURES), "f4")}
+    cell |= {"cell.parametrizations.weight_hh.original": values(UNITS, UNITS)}
+    return arrays | cell | {f"cell.parametrizations.weight_hh.0._{letter}": values(UNITS) for letter in "uv"}
+
+
 def npz():
     """Arrays of plain names, PyTorch's, Haiku's and Equinox' in .npz."""
     haiku = {"lstm/linear/w": values(FEATURES + UNITS, 4 * UNITS), "lstm/linear/b": values(4 * UNITS)}
     equinox = {
         ".weight_ih": values(4 * UNITS, FEATURES), ".weight_hh": values(4 * UNITS, UNITS), ".bias": values(4 * UNITS)
     }  # fmt: skip
-    return [zipped(arrays) for arrays in (plain_arrays(), torch_arrays(), haiku, equinox)]
+    return [zipped(arrays) for arrays in (plain_arrays(), torch_arrays(), haiku, equinox, wrapped_arrays(), _scope_1())]
 
 
 def _flax_flat():
@@ -77,7 +91,7 @@ def elmo():
 
 def safetensors():
     """Arrays of plain names, PyTorch's and Flax' in safetensors."""
-    return [_safetensors(arrays) for arrays in (plain_arrays(), torch_arrays(), _flax_flat())]
+    return [_safetensors(arrays) for arrays in (plain_arrays(), torch_arrays(), _flax_flat(), wrapped_arrays())]
 
 
 def _safetensors(arrays):
@@ -111,11 +125,18 @@ def _in_chunks(leaf, array):
 
 
 def torch():
-    """A state_dict as an archive, one as the old form, and a checkpoint around one."""
+    """A state_dict as an archive, one as the old form, a checkpoint around one, and checkpoints with company."""
     import torch
 
     state = {name: torch.from_numpy(array) for name, array in torch_arrays().items()}
+    company = {
+        "best": np.float64(0.5), "options": argparse.Namespace(path=pathlib.PurePosixPath("a"), dtype=np.dtype("f4")),
+        "losses": collections.defaultdict(list, {"a": [1.0]}), "queue": collections.deque([1], 2),
+        "model": {"encoder": torch_arrays(), "decoder": [state]}, "optimizer": {"state": {}, "param_groups": []},
+    }  # fmt: skip
+    wrapped = {name: torch.from_numpy(array) for name, array in wrapped_arrays().items()}
     kinds = [(state, True), (state, False), ({"epoch": 3, "state_dict": state}, True)]
+    kinds += [(company, True), (company, False), ({"net": wrapped}, True)]
     found = []
     for content, as_zip in kinds:
         held = io.BytesIO()
@@ -229,8 +250,12 @@ def _module():
     return model
 
 
-def _save(folder, version):
-    tf, arrays = _tensorflow(), _cell_1()
+def _scope_1():
+    return {"rnn/fw/kernel": values(FEATURES + UNITS, 4 * UNITS), "rnn/fw/bias": values(4 * UNITS)}
+
+
+def _save(folder, version, cell=_cell_1):
+    tf, arrays = _tensorflow(), cell()
     names, tensors = list(arrays), list(arrays.values())
     if version == 1:
         tf.raw_ops.Save(filename=str(folder / "m"), tensor_names=names, data=tensors)
@@ -245,10 +270,11 @@ def checkpoints_1():
 
 
 def checkpoints_2():
-    """Checkpoints of version 2: of TensorFlow 1's names, and of objects."""
+    """Checkpoints of version 2: of TensorFlow 1's names, of a name of one's own, and of objects."""
     tf = _tensorflow()
     return [
         _folder(lambda folder: _save(folder, 2)),
+        _folder(lambda folder: _save(folder, 2, _scope_1)),
         _folder(lambda folder: tf.train.Checkpoint(net=_module()).write(str(folder / "m"))),
     ]
 

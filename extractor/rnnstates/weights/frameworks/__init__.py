@@ -61,11 +61,15 @@ def interpret(container: Container, convention: str | None = None) -> Model:
     _check_names(container)
     for recognises, read in INTERPRETERS.values():
         if recognises(container):
-            return read(container)
+            by_shape = read is tensorflow1.interpret and convention == "tensorflow1"
+            return tensorflow1.interpret(container, by_shape=True) if by_shape else read(container)
     if plain.recognises(container):
         return plain.interpret(container, convention)
+    if convention == "tensorflow1" and tensorflow1.fits(container):
+        return tensorflow1.interpret(container, by_shape=True)
     some = ", ".join(f"'{name}'" for name in list(container.tensors)[:8]) or "no arrays"
     raise BadWeights(
         f"{container.path}: no recurrent layer found; the {container.kind} holds {some}. Expected the names that a "
         "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias."
+        f"{tensorflow1.hint(container)}"
     )

@@ -5,7 +5,6 @@ graph where that lies beside it (``model.ckpt-100.meta``, ``saved_model.pb``), w
 otherwise TensorFlow's defaults are assumed.
 """
 
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,9 +15,11 @@ from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container
 from ..stack import StoredCell, StoredLayer
-from .tensorflow1_names import TABLE, FoundCell, find_cells, place_of, roles_of, unknown_cells
+from .tensorflow1_graph import Graph
+from .tensorflow1_names import TABLE, FoundCell, find_cells, roles_of, unknown_cells
+from .tensorflow1_shapes import cells_by_shape, placed
 
-__all__ = ["interpret", "recognises"]
+__all__ = ["fits", "hint", "interpret", "recognises"]
 
 # A cell's number among layers of both directions, and inside one direction.
 Number = tuple[tuple[int, ...], tuple[int, ...]]
@@ -35,8 +36,27 @@ def recognises(container: Container) -> bool:
     return container.kind.startswith("TensorFlow") and bool(unknown_cells(container.tensors, []))
 
 
-def interpret(container: Container) -> NamedModel:
+def fits(container: Container) -> bool:
+    """Tell whether variables under names of their own may be those of a cell."""
+    return bool(cells_by_shape(container.tensors, find_cells(container.tensors)))
+
+
+def hint(container: Container) -> str:
+    """Say for a message which variables may be those of a cell; empty where none are."""
+    scopes = [f"'{cell.scope}'" for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]]
+    told = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
+    way = "that fit a cell of TensorFlow 1; if they are one, say --convention tensorflow1"
+    return f" {', '.join(scopes)} {told} {way}." if scopes else ""
+
+
+def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     """Find the cells and their stacks.
+
+    Parameters
+    ----------
+    container : Container
+    by_shape : bool
+        Whether a kernel and a bias that fit a cell are one under any name, as ``--convention tensorflow1`` says.
 
     Returns
     -------
@@ -44,22 +64,29 @@ def interpret(container: Container) -> NamedModel:
         A stack for each ``dynamic_rnn`` or the like; which of them feeds which is not in a checkpoint.
     """
     cells = find_cells(container.tensors)
+    fitting = cells_by_shape(container.tensors, cells)
+    cells = placed([*cells, *(fitting if by_shape else [])])
     stacks: dict[str, list[FoundCell]] = defaultdict(list)
     for cell in cells:
-        stacks[place_of(cell.scope).stack].append(cell)
+        stacks[cell.place.stack].append(cell)
     used = {id(tensor) for cell in cells for shards in cell.shards.values() for tensor in shards}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
-    graph = _Graph(getattr(container.documents.get("graph"), "node", ()))
+    graph = Graph(getattr(container.documents.get("graph"), "node", ()))
     found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
+    told = {cell.scope: ", or of an LSTMCell with a name of its own (--convention tensorflow1)" for cell in fitting}
     foreign = [
-        FoundStack("unknown", (scope,), problem=refusal(f"{container.path}: '{scope}'", names, "of an unknown cell"))
+        FoundStack(
+            "unknown",
+            (scope,),
+            problem=refusal(f"{container.path}: '{scope}'", names, f"of an unknown cell{told.get(scope, '')}"),
+        )
         for scope, names in unknown_cells(container.tensors, cells).items()
     ]
     tables = [container.tensors[name] for name in others if TABLE.search(name)]
     return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], others, tables=tables)
 
 
-def _found(container: Container, stack: str, members: Sequence[FoundCell], graph: "_Graph") -> FoundStack:
+def _found(container: Container, stack: str, members: Sequence[FoundCell], graph: Graph) -> FoundStack:
     where = f"{container.path}: '{stack}'"
     kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in members))
     try:
@@ -92,7 +119,7 @@ def _layers(members: Sequence[FoundCell], where: str) -> Layers:
     """
     layers: Layers = {}
     for cell in members:
-        place = place_of(cell.scope)
+        place = cell.place
         if place.wrapper:
             raise BadWeights(f"{where}: lies in '{place.wrapper}', which changes what it computes and is not run.")
         if cell.foreign:
@@ -126,7 +153,7 @@ def _stored(cell: FoundCell, settings: Settings, where: str) -> StoredCell:
     return StoredCell(CONVENTIONS[cell.kind.framework][cell.kind.cell], roles_of(cell, where), where, *settings)
 
 
-def _settings(cell: FoundCell, graph: "_Graph", where: str) -> Settings:
+def _settings(cell: FoundCell, graph: Graph, where: str) -> Settings:
     settings: dict[str, Any] = {"activation": "tanh"}
     if cell.kind.cell == "lstm":
         settings["forget_bias"] = CONVENTIONS[cell.kind.framework]["lstm"].forget_bias
@@ -137,6 +164,11 @@ def _settings(cell: FoundCell, graph: "_Graph", where: str) -> Settings:
 
 def _notes(where: str, members: Sequence[FoundCell], settings: Mapping[str, Settings], layers: int) -> Iterator[str]:
     notes: dict[str, None] = {}
+    shaped = [cell for cell in members if cell.by_shape]
+    if shaped:
+        kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in shaped))
+        scopes = ", ".join(f"'{cell.scope}'" for cell in shaped[:4])
+        yield f"{where}: {scopes} is read as {kinds} by its shapes, as --convention tensorflow1 says."
     for cell in members:
         chosen, determined = settings[cell.scope]
         assumed = {"activation": "activation tanh (--activation)"}
@@ -154,136 +186,3 @@ def _notes(where: str, members: Sequence[FoundCell], settings: Mapping[str, Sett
         yield f"{where}: TimeReversedFusedRNN would leave no trace in a checkpoint; it is taken to read forward."
     if layers > 1:
         yield f"{where}: residual connections between layers would leave no trace in a checkpoint; none is assumed."
-
-
-# Operations between a kernel's product and a state, by the name of the activation that they compute.
-_ACTIVATIONS = {
-    "Elu": "elu",
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "Selu": "selu",
-    "Sigmoid": "sigmoid",
-    "Softplus": "softplus",
-    "Softsign": "softsign",
-    "Tanh": "tanh",
-}
-# What hands on what it reads; what only looks at it.
-_SAME = {"Identity", "Enter", "RefEnter", "ReadVariableOp", "Switch", "RefSwitch"}
-_WATCHING = {"Shape", "StackPush", "StackPushV2", "HistogramSummary", "Print"}
-_ADD = ("BiasAdd", "Add", "AddV2")
-DEEPEST = 50
-
-
-class _Graph:
-    """A graph, to be asked how it runs a cell.
-
-    Parameters
-    ----------
-    nodes : iterable of NodeDef
-    """
-
-    def __init__(self, nodes: Iterable[Any]) -> None:
-        # What computes gradients reads the same values to another end.
-        self._nodes = {node.name: node for node in nodes if "gradients" not in node.name}
-        self._readers: dict[str, list[Any]] = defaultdict(list)
-        for node in self._nodes.values():
-            for source in node.input:
-                self._readers[source].append(node)
-
-    def settings(self, cell: FoundCell, where: str) -> dict[str, Any]:
-        """Give what the graph says for certain: activation, forget bias, clips.
-
-        Raises
-        ------
-        BadWeights
-            Its activation is not known here.
-        """
-        matrix = cell.shards.get("candidate" if cell.kind.cell == "gru" else "kernel", [])
-        if cell.kind.framework == "cudnn" or len(matrix) != 1:
-            return {}
-        name = matrix[0].name
-        blocks = [node for node in self._reading(name) if node.op in ("BlockLSTM", "LSTMBlockCell", "GRUBlockCell")]
-        if blocks:
-            return _of_block(blocks[0], cell)
-        sums = self._after([node for node in self._reading(name) if node.op == "MatMul"], *_ADD)
-        if cell.kind.cell != "lstm":
-            return _activation(self._after(sums), where)
-        return self._lstm(self._after(sums, "Split"), cell, where)
-
-    def _lstm(self, splits: Sequence[Any], cell: FoundCell, where: str) -> dict[str, Any]:
-        """Follow an LSTMCell from the four parts of its product: input gate, candidate, forget gate, output gate."""
-        candidates = self._after(splits, output=1)
-        told = _activation(candidates, where)
-        told |= self._only("forget_bias", self._after(splits, *_ADD, output=2), needed=True)
-        states = self._after(self._after(candidates, "Mul"), *_ADD)
-        if not states or not told:
-            return told
-        clips = self._after(states, "Minimum")
-        told |= self._only("cell_clip", clips)
-        if "projection" in cell.shards and len(cell.shards["projection"]) == 1:
-            products = [node for node in self._reading(cell.shards["projection"][0].name) if node.op == "MatMul"]
-            told |= self._only("projection_clip", self._after(products, "Minimum")) if products else {}
-        return told
-
-    def _only(self, name: str, nodes: Sequence[Any], *, needed: bool = False) -> dict[str, Any]:
-        """Give the one constant that operations read; without any operation there is none, unless it is needed."""
-        if not nodes:
-            return {} if needed else {name: None}
-        sources = [self._source(source) for node in nodes for source in node.input]
-        values = {value for source in sources if source is not None and (value := _constant(source)) is not None}
-        return {name: values.pop()} if len(values) == 1 else {}
-
-    def _after(self, nodes: Sequence[Any], *kinds: str, output: int = 0) -> list[Any]:
-        names = [f"{node.name}:{output}" if output else node.name for node in nodes]
-        return [reader for name in names for reader in self._readers.get(name, ()) if not kinds or reader.op in kinds]
-
-    def _reading(self, variable: str) -> list[Any]:
-        """Find what reads a variable, behind what only hands it on."""
-        waiting, seen = [variable.removesuffix(":0")], dict[str, Any]()
-        while waiting:
-            for node in self._readers.get(waiting.pop(), ()):
-                if node.name not in seen:
-                    seen[node.name] = node
-                    waiting += [node.name] if node.op in _SAME else []
-        return [node for node in seen.values() if node.op not in _SAME]
-
-    def _source(self, name: str) -> Any:
-        node = self._nodes.get(name)
-        for _ in range(DEEPEST):
-            if node is None or node.op not in _SAME or not node.input:
-                break
-            node = self._nodes.get(node.input[0])
-        return node
-
-
-def _of_block(node: Any, cell: FoundCell) -> dict[str, Any]:
-    """Read the attributes of an operation that is a whole cell; left out, they have the operation's defaults."""
-    if cell.kind.cell == "gru":
-        return {"activation": "tanh"}
-    clip = node.attr["cell_clip"].f if "cell_clip" in node.attr else 3.0
-    forget_bias = node.attr["forget_bias"].f if "forget_bias" in node.attr else 1.0
-    return {"activation": "tanh", "forget_bias": forget_bias, "cell_clip": clip if clip > 0 else None}
-
-
-def _activation(nodes: Sequence[Any], where: str) -> dict[str, Any]:
-    kinds = {node.op for node in nodes} - _WATCHING
-    if not kinds:
-        return {}
-    if len(kinds) == 1 and kinds <= _ACTIVATIONS.keys():
-        return {"activation": _ACTIVATIONS[kinds.pop()]}
-    raise BadWeights(
-        f"{where}: its graph computes the candidate by {', '.join(sorted(kinds))}, no activation known here. If it "
-        "is one all the same, remove the graph's file from beside the checkpoint and say --activation."
-    )
-
-
-def _constant(node: Any) -> float | None:
-    """Read a constant that is one float or double; the shape that it declares is not believed."""
-    tensor = node.attr["value"].tensor
-    listed = {1: tensor.float_val, 2: tensor.double_val}.get(tensor.dtype)
-    if node.op != "Const" or listed is None or any(axis.size != 1 for axis in tensor.tensor_shape.dim):
-        return None
-    code = "<f" if tensor.dtype == 1 else "<d"
-    if len(tensor.tensor_content) == struct.calcsize(code):
-        return float(struct.unpack(code, tensor.tensor_content)[0])
-    return float(listed[0]) if len(listed) == 1 else None

@@ -1,4 +1,4 @@
-"""What TensorFlow 1 called the variables of its cells, from 0.5 to 1.15, and where in a stack a scope lies.
+"""What TensorFlow 1 called the variables of its cells, from 0.5 to 1.15.
 
 ``encoder/bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell/kernel``: the scopes of the program, those of
 ``bidirectional_dynamic_rnn`` and ``MultiRNNCell``, the cell's, and the variable. What follows a variable's name, as in
@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import BadWeights
-from ..canonical import Direction
 from ..readers import Tensor
 from ..readers.base import computed, joined, reshaped, sliced
+from .tensorflow1_places import STACKED, Place, place_of
 
-__all__ = ["TABLE", "FoundCell", "Kind", "Place", "find_cells", "place_of", "roles_of", "unknown_cells"]
+__all__ = [
+    "KINDS", "TABLE", "FoundCell", "Kind", "cell_of", "find_cells", "roles_of", "scopes_of",
+    "unknown_cells",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,46 +87,44 @@ _NUMBERED = re.compile(r"_\d{1,5}$")
 _TELLING = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
 # A scope that is called like a cell, of which there are many more than are read.
 _ANY_CELL = re.compile(r"\w*(?:lstm|gru|rnn|sru)\w*_cell|\w*(?:LSTM|GRU|RNN)\w*Cell|nas_rnn")
-# What changes inputs or states of the cell inside it, and leaves a scope.
-_WRAPPER = re.compile(r"\w*(attention|cell|projection|embedding|highway)_wrapper(_\d+)?|\w+Wrapper|\w*[zZ]oneout\w*")
-_LAYER = re.compile(r"(?:cell_|Cell)(\d{1,5})")
-_STACKED = re.compile(r"multi_rnn_cell(_\d+)?|MultiRNNCell|stack_bidirectional_rnn(_\d+)?")
 # What a table of an embedding is called.
 TABLE = re.compile(r"(?:^|/)\w*(?:embed|emb|lookup)\w*(?::0)?$", re.IGNORECASE)
-_DIRECTIONS: dict[str, Direction] = {"fw": "forward", "bw": "backward"}
 
 
 @dataclass(frozen=True)
 class FoundCell:
-    """The variables of one scope, by role in the order of their shards, and names of what it should not have."""
+    """The variables of one scope.
+
+    Parameters
+    ----------
+    scope : str
+    kind : Kind
+    shards : mapping
+        By role, in the order of their shards.
+    foreign : tuple of str
+        Names of what it should not have.
+    by_shape : bool
+        Whether the scope has a name of its own, so that the kind is known by shapes alone.
+    bare : bool
+        Whether the cell has no scope: it lies in that of a direction or of a layer.
+    """
 
     scope: str
     kind: Kind
     shards: Mapping[str, list[Tensor]]
     foreign: tuple[str, ...] = ()
+    by_shape: bool = False
+    bare: bool = False
 
+    @property
+    def place(self) -> Place:
+        """Where it lies."""
+        return place_of(f"{self.scope}/cell" if self.bare else self.scope)
 
-@dataclass(frozen=True)
-class Place:
-    """Where in a stack a cell lies.
-
-    Parameters
-    ----------
-    stack : str
-        The scopes that its whole stack shares.
-    outer, inner : tuple of int
-        Its number among layers of both directions (``stack_bidirectional_rnn``), and among those inside one direction
-        (``MultiRNNCell``).
-    direction : str
-    wrapper : str
-        A scope around it that changes what it computes; empty for none.
-    """
-
-    stack: str
-    outer: tuple[int, ...] = ()
-    inner: tuple[int, ...] = ()
-    direction: Direction = "forward"
-    wrapper: str = ""
+    @property
+    def last(self) -> str:
+        """The last part of its scope."""
+        return self.scope.rpartition("/")[2]
 
 
 def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
@@ -139,19 +140,24 @@ def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
     list of FoundCell
         In the order of the names; a cell needs its kernel at least.
     """
+    cells = []
+    for scope, inside in sorted(scopes_of(tensors).items()):
+        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _told_kind(scope, inside)
+        # Keras has cells of these names too, with one more variable.
+        if kind is not None and "recurrent_kernel" not in inside:
+            found = cell_of(scope, kind, inside)
+            cells += [found] if {"kernel", "gates"} & found.shards.keys() else []
+    return cells
+
+
+def scopes_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Give the variables of each scope by the rest of their names, those of scopes inside too."""
     by_scope: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parts = name.removesuffix(":0").split("/")
         for depth in range(1, len(parts)):
             by_scope.setdefault("/".join(parts[:depth]), {})["/".join(parts[depth:])] = tensor
-    cells = []
-    for scope, inside in sorted(by_scope.items()):
-        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _told_kind(scope, inside)
-        # Keras has cells of these names too, with one more variable.
-        if kind is not None and "recurrent_kernel" not in inside:
-            found = _cell(scope, kind, inside)
-            cells += [found] if {"kernel", "gates"} & found.shards.keys() else []
-    return cells
+    return by_scope
 
 
 def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[str, list[str]]:
@@ -166,33 +172,9 @@ def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[st
     return scopes
 
 
-def place_of(scope: str) -> Place:
-    """Take the scope of a cell apart."""
-    *around, cell = scope.split("/")
-    stack: list[str] = []
-    outer: list[int] = []
-    inner: list[int] = []
-    direction: Direction | None = None
-    for part in around:
-        # Until 0.10 the direction stood at the end of a name: BiRNN_FW.
-        stem, mark = (part[:-3], part[-2:]) if part.endswith(("RNN_FW", "RNN_BW")) else ("", part)
-        if mark.lower() in _DIRECTIONS:
-            direction = _DIRECTIONS[mark.lower()]
-            outer, inner = [*outer, *inner], []
-            stack += [stem] if stem else []
-        elif (found := _LAYER.fullmatch(part)) and stack and _STACKED.fullmatch(stack[-1]):
-            inner.append(int(found[1]))
-        else:
-            stack.append(part)
-    if direction is None and not inner:
-        stack.append(cell)
-    wrapper = next((part for part in around if _WRAPPER.fullmatch(part)), "")
-    return Place("/".join(stack), tuple(outer), tuple(inner), direction or "forward", wrapper)
-
-
 def _is_unknown_cell(part: str) -> bool:
     stem = _NUMBERED.sub("", part)
-    return _ANY_CELL.fullmatch(stem) is not None and not _STACKED.fullmatch(part) and stem not in KINDS
+    return _ANY_CELL.fullmatch(stem) is not None and not STACKED.fullmatch(part) and stem not in KINDS
 
 
 def _told_kind(scope: str, inside: Iterable[str]) -> Kind | None:
@@ -202,7 +184,8 @@ def _told_kind(scope: str, inside: Iterable[str]) -> Kind | None:
     return next((kind for leaf, kind in _TELLING.items() if leaf in inside), None)
 
 
-def _cell(scope: str, kind: Kind, inside: Mapping[str, Tensor]) -> FoundCell:
+def cell_of(scope: str, kind: Kind, inside: Mapping[str, Tensor], *, by_shape: bool = False) -> FoundCell:
+    """Sort the variables of a scope as those of a cell."""
     found: dict[str, dict[int, Tensor]] = {}
     foreign = []
     for leaf, tensor in inside.items():
@@ -217,7 +200,7 @@ def _cell(scope: str, kind: Kind, inside: Mapping[str, Tensor]) -> FoundCell:
         if sorted(parts) != list(range(len(parts))):
             foreign += [tensor.name for tensor in parts.values()]
     shards = {role: [parts[number] for number in sorted(parts)] for role, parts in found.items()}
-    return FoundCell(scope, kind, shards, tuple(foreign))
+    return FoundCell(scope, kind, shards, tuple(foreign), by_shape)
 
 
 def _belongs_to_another(leaf: str, kind: Kind) -> bool:

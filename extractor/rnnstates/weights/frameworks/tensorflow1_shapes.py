@@ -1,0 +1,93 @@
+"""TensorFlow 1's cells under scopes with names of their own, known by the shapes of a kernel and a bias.
+
+``rnn/fw/kernel`` [I + H, 4 H] and ``rnn/fw/bias`` [4 H] are an LSTMCell's where the user says so
+(``--convention tensorflow1``): a Dense layer may have such shapes too.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..readers import Tensor
+from .tensorflow1_names import KINDS, FoundCell, Kind, cell_of, scopes_of
+from .tensorflow1_places import DIRECTION_BY_PART, LAYER, STACKED
+
+__all__ = ["cells_by_shape", "placed"]
+
+# What other layers are called, which have a kernel and a bias as well: left out where there is anything else.
+_OTHER_LAYER = re.compile(
+    r"(?:dense|fully_connected|fc|linear|logits|softmax|output|classifier|head|conv\w*|\w*projection|\w*norm\w*)(?:_?\d+)?",
+    re.IGNORECASE,
+)
+# Cells of TensorFlow 1 that compute something else with a kernel and a bias of such shapes.
+_OTHER_CELL = re.compile(
+    r"(?:ugrnn|nas|nas_rnn|intersection_rnn|layer_norm_basic_lstm|phased_lstm|coupled_input_forget_gate_lstm|glstm|grid\w*|"
+    r"time_freq_lstm|sru|cfn|minimal_rnn|multiplicative_lstm|mlstm|ind\w*|conv\w*)(?:_cell|Cell)?(?:_\d+)?",
+    re.IGNORECASE,
+)
+# A simple cell's kernel differs from a Dense layer's in nothing but its place.
+_RECURRENT_PLACE = re.compile(r"rnn|cell|recurrent|encoder|decoder", re.IGNORECASE)
+
+
+def cells_by_shape(tensors: Mapping[str, Tensor], known: Iterable[FoundCell]) -> list[FoundCell]:
+    """Find the scopes whose variables may be those of a cell.
+
+    Parameters
+    ----------
+    tensors : mapping
+        By their names.
+    known : iterable of FoundCell
+        Cells that were found by their names; what lies in them is theirs.
+
+    Returns
+    -------
+    list of FoundCell
+        In the order of the names.
+    """
+    inside = tuple(f"{cell.scope}/" for cell in known)
+    scopes = {scope: held for scope, held in scopes_of(tensors).items() if not f"{scope}/".startswith(inside)}
+    found = [cell for scope, held in sorted(scopes.items()) if (cell := _fitting(scope, held)) is not None]
+    return [cell for cell in found if not _OTHER_LAYER.fullmatch(cell.last)] or found
+
+
+def placed(cells: Iterable[FoundCell]) -> list[FoundCell]:
+    """Note of each cell whether it has a scope of its own, or lies in that of a direction or of a layer; in order."""
+    ordered = sorted(cells, key=lambda cell: cell.scope)
+    scopes = {cell.scope for cell in ordered}
+    return [replace(cell, bare=_is_bare(cell, scopes)) for cell in ordered]
+
+
+def _is_bare(cell: FoundCell, scopes: set[str]) -> bool:
+    if cell.last in DIRECTION_BY_PART:
+        # With nothing beside it, fw is a name like others; bw still reads backward.
+        return cell.last == "bw" or f"{cell.scope[:-2]}bw" in scopes
+    return bool(LAYER.fullmatch(cell.last) and STACKED.fullmatch("/".join(cell.scope.split("/")[-2:-1])))
+
+
+def _fitting(scope: str, inside: Mapping[str, Tensor]) -> FoundCell | None:
+    last = scope.rpartition("/")[2]
+    if "recurrent_kernel" in inside or _OTHER_CELL.fullmatch(last):
+        return None
+    gru = cell_of(scope, KINDS["gru_cell"], inside, by_shape=True)
+    if {"gates", "candidate"} <= gru.shards.keys():
+        return gru
+    lstm = cell_of(scope, KINDS["lstm_cell"], inside, by_shape=True)
+    kind = _kind(lstm) if {"kernel", "bias"} <= lstm.shards.keys() else None
+    if kind is None:
+        return None
+    return lstm if kind is lstm.kind else cell_of(scope, kind, inside, by_shape=True)
+
+
+def _kind(cell: FoundCell) -> Kind | None:
+    """Detect an LSTMCell or a BasicRNNCell by shapes; None where they are neither's."""
+    kernels, bias = cell.shards["kernel"], cell.shards["bias"][0]
+    columns = bias.shape[0] if len(bias.shape) == 1 else 0
+    if not columns or any(len(kernel.shape) != 2 or kernel.shape[1] != columns for kernel in kernels):
+        return None
+    rows = sum(kernel.shape[0] for kernel in kernels)
+    projection = cell.shards.get("projection")
+    hidden = projection[0].shape[-1] if projection and projection[0].shape else columns // 4
+    if columns % 4 == 0 and rows > hidden:
+        return KINDS["lstm_cell"]
+    is_simple = rows > columns and cell.shards.keys() == {"kernel", "bias"} and _RECURRENT_PLACE.search(cell.scope)
+    return KINDS["basic_rnn_cell"] if is_simple else None
