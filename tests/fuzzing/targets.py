@@ -265,6 +265,7 @@ PARSERS: dict[str, Parser] = {
     "safetensors": Parser(weights("safetensors"), weights_seeds.safetensors, "safetensors"),
     "npz": Parser(weights("npz"), weights_seeds.npz, "npz"),
     "msgpack": Parser(weights("msgpack"), weights_seeds.msgpack, "msgpack"),
+    "json": Parser(weights("JSON"), weights_seeds.json_arrays, "JSON"),
     "onnx": Parser(weights("ONNX"), weights_seeds.onnx, "ONNX"),
     "torch": Parser(weights("PyTorch"), weights_seeds.torch, "PyTorch"),
     "hdf5": Parser(weights("HDF5"), weights_seeds.plain_hdf5, "HDF5"),

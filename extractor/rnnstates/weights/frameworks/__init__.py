@@ -10,7 +10,21 @@ from collections.abc import Callable
 from ...errors import BadWeights
 from ..readers import Container
 from ..stack import Model
-from . import elmo, equinox, flax, haiku, keras, near_names, onnx, plain, tensorflow1, tensorflow2, torch, unirep
+from . import (
+    audio_json,
+    elmo,
+    equinox,
+    flax,
+    haiku,
+    keras,
+    near_names,
+    onnx,
+    plain,
+    tensorflow1,
+    tensorflow2,
+    torch,
+    unirep,
+)
 
 __all__ = ["INTERPRETERS", "interpret", "is_known"]
 
@@ -19,6 +33,7 @@ Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
 INTERPRETERS: dict[str, Interpreter] = {
     "elmo": (elmo.recognises, elmo.interpret),
     "unirep": (unirep.recognises, unirep.interpret),
+    "audio": (audio_json.recognises, audio_json.interpret),
     "onnx": (onnx.recognises, onnx.interpret),
     "keras": (keras.is_keras, keras.interpret),
     "flax": (flax.recognises, flax.interpret),
