@@ -270,6 +270,7 @@ PARSERS: dict[str, Parser] = {
     "safetensors": Parser(weights("safetensors"), weights_seeds.safetensors, "safetensors"),
     "npz": Parser(weights("npz"), weights_seeds.npz, "npz"),
     "msgpack": Parser(weights("msgpack"), weights_seeds.msgpack, "msgpack"),
+    "json": Parser(weights("JSON"), weights_seeds.json_arrays, "JSON"),
     "onnx": Parser(weights("ONNX"), onnx_seeds.onnx, "ONNX"),
     "onnx-external": Parser(onnx_in_files, onnx_seeds.onnx_in_files, "ONNX"),
     "torch": Parser(weights("PyTorch"), weights_seeds.torch, "PyTorch"),

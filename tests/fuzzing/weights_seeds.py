@@ -14,8 +14,8 @@ from .onnx_seeds import onnx
 from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
 
 __all__ = [
-    "checkpoints_1", "checkpoints_2", "elmo", "keras", "msgpack", "npz", "plain_hdf5", "safetensors", "saved_models",
-    "torch", "unirep", "weights",
+    "checkpoints_1", "checkpoints_2", "elmo", "json_arrays", "keras", "msgpack", "npz", "plain_hdf5", "safetensors",
+    "saved_models", "torch", "unirep", "weights",
 ]  # fmt: skip
 
 
@@ -101,6 +101,25 @@ def _safetensors(arrays):
         header[name.replace("/", ".")] = {"dtype": "F32", "shape": array.shape, "data_offsets": [len(data), end]}
         data += array.tobytes()
     return FORMS["safetensors"].join({"header": json.dumps(header).encode(), "data": data})
+
+
+def json_arrays():
+    """A state_dict with its description, plain names, RTNeural's layers and NAM's list."""
+    state = {name: array.tolist() for name, array in torch_arrays().items()}
+    said = {"hidden_size": UNITS, "input_size": FEATURES, "unit_type": "LSTM", "num_layers": 1, "skip": 1}
+    rtneural = [
+        {"type": kind, "activation": "", "shape": [None, None, UNITS], "weights": [a.tolist() for a in arrays]}
+        for kind, arrays in (("lstm", keras_arrays()), ("gru", keras_arrays(UNITS, gates=3)), ("dense", [values(3, 1)]))
+    ]
+    nam = {"num_layers": 1, "input_size": FEATURES, "hidden_size": UNITS}
+    flat = values(4 * UNITS * (FEATURES + UNITS) + 6 * UNITS + UNITS + 1).tolist()
+    texts = (
+        {"model_data": said, "state_dict": state},
+        {"lstm": {name: array.tolist() for name, array in plain_arrays().items()}},
+        {"in_shape": [None, None, FEATURES], "layers": rtneural},
+        {"version": "0.5.2", "architecture": "LSTM", "config": nam, "weights": flat},
+    )
+    return [json.dumps(text).encode() for text in texts]
 
 
 def msgpack():

@@ -10,7 +10,21 @@ from collections.abc import Callable
 from ...errors import BadWeights
 from ..readers import Container
 from ..stack import Model
-from . import elmo, equinox, flax, haiku, keras, onnx, plain, tensorflow1, tensorflow2, torch, unirep
+from . import (
+    audio_json,
+    elmo,
+    equinox,
+    flax,
+    haiku,
+    keras,
+    near_names,
+    onnx,
+    plain,
+    tensorflow1,
+    tensorflow2,
+    torch,
+    unirep,
+)
 
 __all__ = ["INTERPRETERS", "interpret", "is_known"]
 
@@ -19,6 +33,7 @@ Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
 INTERPRETERS: dict[str, Interpreter] = {
     "elmo": (elmo.recognises, elmo.interpret),
     "unirep": (unirep.recognises, unirep.interpret),
+    "audio": (audio_json.recognises, audio_json.interpret),
     "onnx": (onnx.recognises, onnx.interpret),
     "keras": (keras.is_keras, keras.interpret),
     "flax": (flax.recognises, flax.interpret),
@@ -32,7 +47,8 @@ INTERPRETERS: dict[str, Interpreter] = {
 
 def is_known(container: Container) -> bool:
     """Tell whether a container holds weights whose names are known here."""
-    return any(recognises(container) for recognises, _ in INTERPRETERS.values()) or plain.recognises(container)
+    known = (*(recognises for recognises, _ in INTERPRETERS.values()), plain.recognises, near_names.recognises)
+    return any(recognises(container) for recognises in known)
 
 
 def _check_names(container: Container) -> None:
@@ -67,6 +83,8 @@ def interpret(container: Container, convention: str | None = None) -> Model:
         return plain.interpret(container, convention)
     if convention == "tensorflow1" and tensorflow1.fits(container):
         return tensorflow1.interpret(container, by_shape=True)
+    if near_names.recognises(container):
+        return near_names.interpret(container, convention)
     some = ", ".join(f"'{name}'" for name in list(container.tensors)[:8]) or "no arrays"
     raise BadWeights(
         f"{container.path}: no recurrent layer found; the {container.kind} holds {some}. Expected the names that a "

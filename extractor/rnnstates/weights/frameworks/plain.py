@@ -13,7 +13,7 @@ from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
 
-__all__ = ["interpret", "recognises"]
+__all__ = ["ASSUMED", "CELL_BY_BLOCKS", "interpret", "parted_bias", "recognises"]
 
 _NAME = re.compile(r"^(.*?)[/.]?\b(kernel|recurrent_kernel|bias|recurrent_bias|peepholes|projection)(?::0)?$")
 CELL_BY_BLOCKS = {4: "lstm", 3: "gru", 1: "simple_rnn"}
@@ -72,7 +72,7 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
     beside = [other for other in container.tensors if _is_beside(other, name)]
     if others := set(beside) - {tensor.name for tensor in roles.values()}:
         return FoundStack(cell, (called,), problem=refusal(where, others, f"which this {cell} does not have"))
-    parted = _one_bias(roles, cell)
+    parted = parted_bias(roles, cell)
     notes: tuple[str, ...] = (f"{where}: read by the convention '{framework}', as told; tanh and sigmoid are assumed.",)
     settings: dict[str, object] = {}
     if cell == "gru" and framework == "keras" and "bias" in parted:
@@ -81,7 +81,7 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
     elif cell == "gru" and framework in ("keras", "onnx"):
         place = "after" if CONVENTIONS[framework][cell].reset_after else "before"
         notes = (*notes, f"{where}: its arrays do not say where the GRU resets; {place} the product is assumed.")
-    stored = StoredCell(CONVENTIONS[framework][cell], parted, where, settings, determined=_ASSUMED)
+    stored = StoredCell(CONVENTIONS[framework][cell], parted, where, settings, determined=ASSUMED)
     return FoundStack(cell, (called,), (StoredLayer(called, {"forward": stored}),), notes=notes)
 
 
@@ -90,10 +90,10 @@ def _is_beside(other: str, name: str) -> bool:
     return other.startswith((f"{name}/", f"{name}.")) if name else not re.search(r"[/.]", other)
 
 
-_ASSUMED = {"activation": "default", "recurrent_activation": "default"}
+ASSUMED = {"activation": "default", "recurrent_activation": "default"}
 
 
-def _one_bias(roles: Mapping[str, Tensor], cell: str) -> dict[str, Tensor]:
+def parted_bias(roles: Mapping[str, Tensor], cell: str) -> dict[str, Tensor]:
     """Part Keras' two biases of a GRU, which are the rows of one array."""
     bias = roles.get("bias")
     if cell != "gru" or bias is None or len(bias.shape) != 2 or bias.shape[0] != 2:

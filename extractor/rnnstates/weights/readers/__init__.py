@@ -14,6 +14,7 @@ from .base import Container, Tensor
 from .checkpoint import open_checkpoint, recognise_checkpoint
 from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
 from .hdf5 import open_hdf5_weights, recognise_hdf5
+from .json_arrays import open_json, recognise_json
 from .keras_zip import is_keras_zip, open_keras_zip
 from .msgpack_file import open_msgpack, recognise_msgpack
 from .npz import is_npz, open_npz_weights
@@ -54,6 +55,7 @@ READERS: dict[str, Reader] = {
     "safetensors": Reader(recognise_safetensors, open_safetensors),
     "ONNX": Reader(recognise_onnx, open_onnx),
     "msgpack": Reader(recognise_msgpack, open_msgpack),
+    "JSON": Reader(recognise_json, open_json),
 }
 
 # Those that read folders.
@@ -64,7 +66,7 @@ _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5}")
 
 EXPECTED = (
     "weights of Keras (.keras, .weights.h5, .h5), PyTorch (.pt, .pth, .safetensors), ONNX, TensorFlow checkpoints, "
-    "Flax (.msgpack), .npz, HDF5, or a folder of ELMo or UniRep"
+    "Flax (.msgpack), .npz, HDF5, JSON arrays, or a folder of ELMo or UniRep"
 )
 
 
