@@ -50,6 +50,8 @@ class Tracking:
     def __init__(self, graph: Graph, folding: Folding) -> None:
         self._graph, self._folding = graph, folding
         self._laid: dict[str, Laid] = {}
+        # Nodes that the graph joins to one layer, and how.
+        self.joined: dict[tuple[Node, ...], str] = {}
         # Values that are numbers of rows in another order.
         self._orders: set[str] = set()
 
@@ -163,6 +165,8 @@ class Tracking:
             moved = found[place] if place < len(found) else None
             if name and (moved is not None or any(laids)):
                 self._laid[name] = moved or Laid(self._axes_of(node, laids), computed=name)
+            if moved is not None and len({piece.node for piece in moved.pieces}) > 1 and _is_layer(moved):
+                self.joined[tuple(dict.fromkeys(piece.node for piece in moved.pieces))] = moved.merge
 
     def _moved(self, node: Node, laids: list[Laid | None]) -> "list[Laid | None] | None":
         """Move what an operator reads; None where it is no such operator."""
