@@ -68,7 +68,7 @@ def interpret(container: Container) -> NamedModel:
 
 
 def _is_told(node: Node) -> bool:
-    return node.op not in (*FOLDED, "Constant", "Shape")
+    return node.op not in (*FOLDED, "Constant")
 
 
 class Followed(NamedTuple):
