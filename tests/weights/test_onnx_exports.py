@@ -35,14 +35,15 @@ class Case(NamedTuple):
 
 # Each two choices that an exporter offers meet.
 CASES = [
-    Case("dynamo", "GRU", 1, 1, "batch", "batch", "ids"),
-    Case("dynamo", "GRU", 1, 2, "static", "steps", "ids"),
-    Case("dynamo", "GRU", 2, 2, "static", "batch", "ids"),
-    Case("dynamo", "GRU", 3, 2, "batch", "batch", "values"),
+    Case("dynamo", "GRU", 1, 2, "static", "steps", "values"),
+    Case("dynamo", "GRU", 2, 1, "static", "batch", "ids"),
+    Case("dynamo", "GRU", 3, 2, "batch", "steps", "ids"),
     Case("dynamo", "LSTM", 1, 1, "static", "batch", "values"),
-    Case("dynamo", "LSTM", 2, 1, "batch", "steps", "values"),
-    Case("dynamo", "LSTM", 3, 1, "static", "batch", "ids"),
-    Case("dynamo", "LSTM", 3, 2, "static", "steps", "ids"),
+    Case("dynamo", "LSTM", 2, 2, "batch", "steps", "values"),
+    Case("dynamo", "LSTM", 3, 1, "batch", "batch", "ids"),
+    Case("dynamo", "RNN", 1, 1, "batch", "steps", "ids"),
+    Case("dynamo", "RNN", 2, 1, "static", "steps", "values"),
+    Case("dynamo", "RNN", 3, 2, "static", "batch", "values"),
     Case("old", "GRU", 1, 1, "batch", "steps", "values"),
     Case("old", "GRU", 2, 1, "all", "steps", "ids"),
     Case("old", "GRU", 3, 2, "static", "batch", "ids"),

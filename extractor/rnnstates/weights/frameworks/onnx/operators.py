@@ -14,7 +14,7 @@ from ....arrays import Array
 from ...readers.onnx_graph import Node
 from .sizes import Size
 
-__all__ = ["FOLDED", "WRONG", "Inputs", "bytes_made", "cast_to", "numbers", "ranges", "split_edges"]
+__all__ = ["FOLDED", "WRONG", "Inputs", "bytes_made", "cast_to", "numbers", "ranges", "sizes_taken", "split_edges"]
 
 # Types by their numbers, and by their names as the first versions have them.
 CASTS = {1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8"}
@@ -79,6 +79,11 @@ def _joined(node: Node, inputs: Inputs) -> Array:
     # In the first version the axis may be left out.
     axis = node.attributes.get("axis", 1)
     return np.concatenate([_given(inputs, place) for place in range(len(inputs))], axis=axis)
+
+
+def sizes_taken(node: Node) -> slice:
+    """Give which sizes a Shape gives: all in older versions."""
+    return slice(node.attributes.get("start", 0), node.attributes.get("end"))
 
 
 def _slice(node: Node, inputs: Inputs) -> Array:
@@ -238,6 +243,8 @@ FOLDED: dict[str, Callable[[Node, Inputs], Array | tuple[Array, ...]]] = {
     "Range": _range,
     "ReduceProd": _product,
     "Reshape": _reshape,
+    "Shape": lambda node, inputs: np.array(_given(inputs).shape[sizes_taken(node)], np.int64),
+    "Size": lambda _node, inputs: np.array(_given(inputs).size, np.int64),
     "Slice": _slice,
     "Split": _split,
     "Squeeze": _squeeze,
@@ -248,7 +255,7 @@ FOLDED: dict[str, Callable[[Node, Inputs], Array | tuple[Array, ...]]] = {
     "Where": _where,
 }
 # What only looks at what is there in another way.
-LOOKING = ("Identity", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
+LOOKING = ("Identity", "Shape", "Size", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def bytes_made(node: Node, inputs: Inputs) -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ....errors import BadWeights
 from ...named import FoundStack, NamedModel
@@ -13,6 +14,7 @@ from .folding import Folding
 from .operators import FOLDED
 from .tracking import Flow, Tracking
 from .unread import check_readable, foreign, in_a_loop
+from .written_out import with_layers
 
 __all__ = ["interpret", "recognises"]
 
@@ -26,53 +28,61 @@ def recognises(container: Container) -> bool:
 
 
 class OnnxModel(NamedModel):
-    """The stacks of a graph; those in the branches of an If are named, but chosen only where there is no other."""
+    """The stacks of a graph, each under its own name; some of them are chosen where none is named."""
 
-    def __init__(
-        self, main: Sequence[FoundStack], inner: Sequence[FoundStack], others: list[str], version: str
-    ) -> None:
-        super().__init__("ONNX model", [*main, *inner], others, version, connected=True)
-        sound = [stack for stack in inner if not stack.problem]
-        self._chosen = list(main) or sound or list(inner)[:1]
+    def __init__(self, found: Sequence[FoundStack], chosen: Sequence[str], others: list[str], version: str) -> None:
+        super().__init__("ONNX model", found, others, version, connected=True)
+        self._chosen = list(chosen)
 
     def tops(self) -> list[str]:
         """Name the stacks that can be chosen without being named."""
-        return [stack.names[-1] for stack in self._chosen]
+        return self._chosen
 
 
 def interpret(container: Container) -> NamedModel:
     """Find the recurrent nodes and the stacks that they make.
 
-    Each node whose states no other one reads ends a stack. What does more than rearrange states parts two nodes.
+    Each node whose states no other one reads ends a stack. What does more than rearrange states parts two nodes. Layers
+    in the branches of an If are chosen only where there are no others.
 
     Raises
     ------
     BadWeights
         There is none, or far too many.
     """
-    graph: Graph = container.documents["graph"]
+    graph = with_layers(container.documents["graph"])
     check_readable(graph, container.path)
-    folding = Folding(graph)
-    layers, flows = _followed(graph, container.path, folding)
-    read = {
-        piece.node: node for node, flow in flows.items() for piece in flow.below if node.inside == piece.node.inside
-    }
-    tops = [node for node in layers if node not in read]
-    main = [_stack(node, layers, flows, folding) for node in tops if not node.inside]
-    inner = [_stack(node, layers, flows, folding) for node in tops if node.inside]
-    main += foreign(graph, layers, container.path, inside=False)
-    inner += foreign(graph, layers, container.path, inside=True)
-    others = [node for node in graph.nodes if node not in layers and not node.inside and _is_told(node)]
+    followed = _followed(graph, container.path)
+    stacks = {top: _stack(top, followed) for top in _tops(followed)}
+    main = [stack for top, stack in stacks.items() if not top[0].inside]
+    inner = [stack for top, stack in stacks.items() if top[0].inside]
+    main += foreign(graph, followed.layers, container.path, inside=False)
+    inner += foreign(graph, followed.layers, container.path, inside=True)
+    chosen = main or [stack for stack in inner if not stack.problem] or inner[:1]
+    # Nodes that are joined to one layer can be named, each for itself.
+    own = [_stack((node,), followed) for top in stacks for node in top if len(top) > 1]
+    others = [node for node in graph.nodes if node not in followed.layers and not node.inside and _is_told(node)]
+    told = [f"{node.called} ({node.op})" for node in others]
     version = f"opset {graph.opset} {graph.version}".strip()
-    return OnnxModel(main, inner, [f"{node.called} ({node.op})" for node in others], version)
+    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], told, version)
 
 
 def _is_told(node: Node) -> bool:
-    return node.op not in (*FOLDED, "Constant", "Shape")
+    return node.op not in (*FOLDED, "Constant")
 
 
-def _followed(graph: Graph, path: str, folding: Folding) -> tuple[dict[Node, Layer], dict[Node, Flow]]:
-    """Go through the graph; give what each recurrent node is, and what it reads."""
+class Followed(NamedTuple):
+    """What each recurrent node is and reads, and which of them are joined to one layer."""
+
+    layers: dict[Node, Layer]
+    flows: dict[Node, Flow]
+    joined: dict[tuple[Node, ...], str]
+    folding: Folding
+
+
+def _followed(graph: Graph, path: str) -> Followed:
+    """Go through the graph."""
+    folding = Folding(graph)
     named, tracking = _own(graph, path), Tracking(graph, folding)
     layers: dict[Node, Layer] = {}
     flows: dict[Node, Flow] = {}
@@ -84,7 +94,21 @@ def _followed(graph: Graph, path: str, folding: Folding) -> tuple[dict[Node, Lay
             tracking.states(node, layers[node].units)
         else:
             tracking.follow(node)
-    return layers, flows
+    return Followed(layers, flows, tracking.joined, folding)
+
+
+def _tops(followed: Followed) -> list[tuple[Node, ...]]:
+    """Give the nodes that end a stack: one, or a forward and a backward one that the graph joins."""
+    read = {
+        piece.node: node
+        for node, flow in followed.flows.items()
+        for piece in flow.below
+        if node.inside == piece.node.inside
+    }
+    ends = [node for node in followed.layers if node not in read]
+    pairs = {nodes[0]: nodes for nodes in followed.joined if all(node in ends for node in nodes)}
+    second = {node for nodes in pairs.values() for node in nodes[1:]}
+    return [pairs.get(node, (node,)) for node in ends if node not in second]
 
 
 def _own(graph: Graph, path: str) -> dict[Node, str]:
@@ -96,23 +120,24 @@ def _own(graph: Graph, path: str) -> dict[Node, str]:
     return {node: node.called if count[node.called] == 1 else f"{node.called} #{n}" for n, node in enumerate(own)}
 
 
-def _stack(top: Node, layers: Mapping[Node, Layer], flows: Mapping[Node, Flow], folding: Folding) -> FoundStack:
-    """Give the stack that ends with a node."""
-    chain: list[tuple[Node, ...]] = [(top,)]
-    merges = ["concat"]
+def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
+    """Give the stack that ends with a node, or with two that are joined."""
+    layers, flows, joined, folding = followed
+    chain, merges = [top], [joined.get(top, "concat")]
     while (flow := flows.get(chain[0][0], Flow())).below:
         chain.insert(0, tuple(dict.fromkeys(piece.node for piece in flow.below)))
         merges.insert(0, flow.merge)
     parts = [[layers[node] for node in nodes] for nodes in chain]
-    names = tuple(nodes[0].name for nodes in parts)
+    # Where two nodes end a stack, each may be named for itself.
+    names = (*(nodes[0].name for nodes in parts[:-1]), " + ".join(layer.name for layer in parts[-1]))
     if problem := next((layer.problem for nodes in parts for layer in nodes if layer.problem), ""):
-        return FoundStack(top.op, names, problem=problem)
+        return FoundStack(top[0].op, names, problem=problem)
     cells = [{way: cell for layer in nodes for way, cell in layer.cells.items()} for nodes in parts]
     stored = tuple(map(StoredLayer, names, cells, merges))
     table = folding.tensor(flow.table) if flow.table else None
     notes = [note for nodes in parts for layer in nodes for note in layer.notes]
     notes += _notes([node for nodes in chain for node in nodes], names[0], flows, folding)
-    return FoundStack(top.op, names, stored, table, tuple(notes))
+    return FoundStack(top[0].op, names, stored, table, tuple(notes))
 
 
 def _notes(nodes: Sequence[Node], lowest: str, flows: Mapping[Node, Flow], folding: Folding) -> list[str]:

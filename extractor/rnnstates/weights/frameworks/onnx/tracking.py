@@ -16,8 +16,8 @@ from ...readers.onnx_graph import Graph, Node
 from .folding import Folding
 from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Laid, Part, Piece, sizes_of
 from .moving import MOVES, given_shape, taken_rows
-from .operators import WRONG
-from .sizes import AxisSize, named, product
+from .operators import WRONG, sizes_taken
+from .sizes import AxisSize, Size, named, product
 
 __all__ = ["WAYS_OF", "Flow", "Tracking"]
 
@@ -31,6 +31,10 @@ KEEPING_AXES = (
     "BatchNormalization", "Clip", "Elu", "Erf", "Gelu", "InstanceNormalization", "LayerNormalization", "LeakyRelu",
     "PRelu", "Relu", "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
 )  # fmt: skip
+
+
+# What fills a shape that the graph may reckon out; the shape is what is read last.
+FILLING = ("ConstantOfShape", "Expand")
 
 
 class Flow(NamedTuple):
@@ -50,6 +54,8 @@ class Tracking:
     def __init__(self, graph: Graph, folding: Folding) -> None:
         self._graph, self._folding = graph, folding
         self._laid: dict[str, Laid] = {}
+        # Nodes that the graph joins to one layer, and how.
+        self.joined: dict[tuple[Node, ...], str] = {}
         # Values that are numbers of rows in another order.
         self._orders: set[str] = set()
 
@@ -128,8 +134,7 @@ class Tracking:
         if laid is not None and laid.axes is not None:
             sizes = sizes_of(laid.axes)
         if sizes is not None:
-            start, end = node.attributes.get("start", 0), node.attributes.get("end")
-            taken = sizes[start:end] if node.op == "Shape" else [product(sizes)]
+            taken = sizes[sizes_taken(node)] if node.op == "Shape" else [product(sizes)]
             self._folding.keep(node.outputs[0], _array(taken).reshape((-1,) if node.op == "Shape" else ()))
         return sizes is not None
 
@@ -161,8 +166,10 @@ class Tracking:
         found = self._moved(node, laids) or []
         for place, name in enumerate(node.outputs):
             moved = found[place] if place < len(found) else None
-            if name and (moved is not None or any(laids)):
+            if name and (moved is not None or any(laids) or node.op in FILLING):
                 self._laid[name] = moved or Laid(self._axes_of(node, laids), computed=name)
+            if moved is not None and len({piece.node for piece in moved.pieces}) > 1 and _is_layer(moved):
+                self.joined[tuple(dict.fromkeys(piece.node for piece in moved.pieces))] = moved.merge
 
     def _moved(self, node: Node, laids: list[Laid | None]) -> "list[Laid | None] | None":
         """Move what an operator reads; None where it is no such operator."""
@@ -196,12 +203,28 @@ class Tracking:
         outer = index.axes if index.axes is not None else given_shape(node.inputs[1], [None, None])
         return index._replace(axes=(*outer, (Part(WIDTH, table.shape[1]),)), table=node.inputs[0])
 
+    def _filled(self, node: Node) -> "tuple[tuple[Part, ...], ...] | None":
+        """Give the axes of what one value fills, or what is stored and repeated."""
+        shape = self._folding.small(node.inputs[-1]) if node.inputs else None
+        if shape is None or shape.ndim != 1 or shape.dtype.kind not in "iO":
+            return None
+        sizes = _sizes(shape)
+        stored = self._folding.stored(node.inputs[0]) if node.op == "Expand" else None
+        if node.op == "Expand" and (stored is None or len(stored.shape) > len(sizes)):
+            return None
+        for place, size in enumerate(stored.shape[::-1] if stored is not None else (), 1):
+            # What is there once is repeated; what is wanted once stays as it is.
+            sizes[-place] = size if sizes[-place] == 1 else sizes[-place]
+        return given_shape(node.outputs[0], sizes)
+
     def _axes_of(self, node: Node, laids: list[Laid | None]) -> "tuple[tuple[Part, ...], ...] | None":
         """Give the axes of what is computed: as the file says, or as an operator of this kind keeps them."""
         said = self._graph.shapes.get(node.outputs[0]) if node.outputs else None
-        if said is not None:
+        if said is not None and node.op not in FILLING:
             return given_shape(node.outputs[0], said)
         first = laids[0] if laids else None
+        if node.op in FILLING and node.standard:
+            return self._filled(node)
         if first is None or first.axes is None or not node.standard:
             return None
         if node.op in KEEPING_AXES:
@@ -211,6 +234,10 @@ class Tracking:
             return (*first.axes[:-1], (Part(f"{node.outputs[0]}: width", weight.shape[1]),))
         elementwise = node.op in ("Add", "Div", "Mul", "Sub") and weight is not None
         return first.axes if elementwise and weight is not None and len(weight.shape) <= 1 else None
+
+
+def _sizes(values: Array) -> list[AxisSize]:
+    return [value if isinstance(value, Size) else int(value) for value in values.reshape(-1)]
 
 
 def _array(sizes: list[AxisSize]) -> Array:

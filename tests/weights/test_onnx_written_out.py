@@ -1,0 +1,133 @@
+"""Layers whose steps are written out in an ONNX graph, as PyTorch's dynamo does with nn.RNN; held to ONNX Runtime."""
+
+import re
+
+import numpy as np
+import pytest
+from onnx import helper
+
+import rnnstates
+from rnnstates import BadWeights
+
+from .census import parity
+from .test_onnx import H, I, N, model_of, runtime, save
+
+make = helper.make_node
+T = 5
+
+
+def arrays_of(ways=("forward",), *, bias=True, start=False):
+    random = np.random.RandomState(6)
+    arrays = {f"i{number}": np.array([number]) for number in range(T + 1)} | {"end": np.array([-(2**63)])}
+    for way in ways:
+        shapes = {"W": (I, H), "R": (H, H), "b": (H,), "c": (H,), "h": (1, N, H)}
+        own = {key: (random.randn(*shape) / 2).astype("f4") for key, shape in shapes.items()}
+        own["first"] = np.broadcast_to(own["c"] if bias else np.zeros(H, "f4"), (1, N, H))
+        unused = [] if bias else ["b", "c"]
+        unused += ["first"] if start else ["h"]
+        arrays |= {f"{way} {key}": array for key, array in own.items() if key not in unused}
+    return arrays | {"minus": np.array([-1])}
+
+
+def product(left, matrix, bias, name):
+    if not bias:
+        return [make("MatMul", [left, matrix], [name])]
+    return [make("MatMul", [left, matrix], [f"{name} 0"]), make("Add", [f"{name} 0", bias], [name])]
+
+
+def steps(way, *, bias=True, start=False, function="Tanh", reads="X"):
+    """One direction, T steps of it."""
+    has = f"{way} c" if bias else ""
+    nodes = product(reads, f"{way} W", f"{way} b" if bias else "", f"{way} x")
+    source = f"{way} x"
+    if way == "reverse":
+        nodes.append(make("Slice", [source, "minus", "end", "i0", "minus"], [f"{way} turned"]))
+        source = f"{way} turned"
+    before = f"{way} first"
+    for number in range(T):
+        if start or number:
+            left = f"{way} h{number - 1}" if number else f"{way} h"
+            before = f"{way} r{number}"
+            nodes += product(left, f"{way} R", has, before)
+        nodes.append(make("Slice", [source, f"i{number}", f"i{number + 1}", "i0"], [f"{way} s{number}"]))
+        nodes.append(make("Squeeze", [f"{way} s{number}", "i0"], [f"{way} x{number}"]))
+        nodes.append(make("Add", [before, f"{way} x{number}"], [f"{way} a{number}"]))
+        nodes.append(make(function, [f"{way} a{number}"], [f"{way} h{number}"]))
+    order = range(T)[:: -1 if way == "reverse" else 1]
+    return [*nodes, make("Concat", [f"{way} h{number}" for number in order], [f"{way} Y"], way, axis=0)]
+
+
+def saved(path, nodes, arrays, output):
+    inputs = [helper.make_tensor_value_info("X", 1, [T, N, I])]
+    return save(model_of(nodes, arrays, [output], inputs=inputs), path)
+
+
+def compare(path, groups=("",)):
+    inputs = np.random.RandomState(1).randn(N, T, I).astype("f4")
+    [expected] = runtime(path, X=inputs.swapaxes(0, 1)).values()
+    for engine in ("numpy", "tensorflow"):
+        found = rnnstates.extract(inputs, "full", weights=path, engine=engine)
+        states = np.concatenate([found[f"{group}hidden"] for group in groups], axis=-1)
+        np.testing.assert_allclose(states, expected.swapaxes(0, 1), rtol=0, atol=1e-6)
+    assert rnnstates.load_weights(path).notes == ()
+    return found
+
+
+@parity("onnx", "simple_rnn")
+@pytest.mark.parametrize("way", ["forward", "reverse"])
+@pytest.mark.parametrize(
+    "options", [{}, {"bias": False}, {"start": True}, {"function": "Relu"}], ids=["bias", "no bias", "start", "relu"]
+)
+def test_steps_that_are_written_out_are_a_layer(tmp_path, way, options):
+    arrays = arrays_of((way,), **{key: value for key, value in options.items() if key != "function"})
+    if options.get("start"):
+        arrays[f"{way} h"] = np.repeat(arrays[f"{way} h"][:, :1], N, axis=1)
+    compare(saved(tmp_path / "m.onnx", steps(way, **options), arrays, f"{way} Y"))
+
+
+def test_both_directions_are_one_layer_and_may_be_named_each(tmp_path):
+    ways = ("forward", "reverse")
+    nodes = [*steps("forward"), *steps("reverse"), make("Concat", ["forward Y", "reverse Y"], ["Y"], axis=2)]
+    path = saved(tmp_path / "m.onnx", nodes, arrays_of(ways), "Y")
+    found = compare(path, ("layer0/forward/", "layer0/backward/"))
+    assert rnnstates.load_weights(path).layers[0].name == "forward + reverse"
+    alone = rnnstates.extract(np.zeros((1, 2, I), "f4"), "full", weights=path, layer="reverse")
+    assert alone["hidden"].shape == (1, 2, H)
+    assert found["layer0/backward/hidden"].shape == (N, T, H)
+
+
+def change(number, place, name):
+    def changed(nodes):
+        wanted = [node for node in nodes if node.op_type == "MatMul" and node.input[1] == "forward R"]
+        wanted[number].input[place] = name
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        change(1, 1, "other"),
+        change(1, 0, "forward h0"),
+        lambda nodes: nodes[-1].input.__setitem__(slice(0, 2), ["forward h1", "forward h0"]),
+        lambda nodes: nodes[-2].__setattr__("op_type", "Relu"),
+        lambda nodes: nodes[-5].input.__setitem__(slice(1, 3), ["i2", "i3"]),
+    ],
+    ids=["another matrix", "another state", "another order", "another function", "another step"],
+)
+def test_steps_that_differ_are_no_layer(tmp_path, changed):
+    nodes = steps("forward")
+    changed(nodes)
+    arrays = arrays_of() | {"other": np.ones((H, H), "f4")}
+    with pytest.raises(BadWeights, match="as a layer does whose steps are written out") as told:
+        rnnstates.load_weights(saved(tmp_path / "m.onnx", nodes, arrays, "forward Y"))
+    assert re.search(r"multiplies by 'forward R' [34] times", str(told.value))
+    assert "or export it with torch.onnx.export(..., dynamo=False)" in str(told.value)
+
+
+def test_a_start_that_the_exporter_multiplied_is_no_layer(tmp_path):
+    """What the first step adds is a product with the matrix, from which the state itself is not known."""
+    arrays = arrays_of()
+    arrays["forward first"] = arrays["forward first"] + np.float32(1)
+    with pytest.raises(BadWeights, match="as a layer does whose steps are written out"):
+        rnnstates.load_weights(saved(tmp_path / "m.onnx", steps("forward"), arrays, "forward Y"))
