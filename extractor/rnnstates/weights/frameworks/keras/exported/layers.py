@@ -49,7 +49,10 @@ def configuration(reading: Reading, found: Sequence[FoundLayer]) -> tuple[dict[s
             problems |= {layer.name: problem} if problem else {}
     inputs = {"class_name": "InputLayer", "name": INPUTS, "config": {"name": INPUTS}, "inbound_nodes": []}
     outputs = [[name, 0, 0] for name in layers]
-    return {"class_name": "Functional", "config": {"layers": [inputs, *layers.values()], "output_layers": outputs}}, problems
+    return {
+        "class_name": "Functional",
+        "config": {"layers": [inputs, *layers.values()], "output_layers": outputs},
+    }, problems
 
 
 Entry = tuple[dict[str, Any], dict[str, dict[str, Any]], str]
@@ -87,7 +90,9 @@ def _kind(layer: FoundLayer) -> str:
 def _source(tracer: Tracer, cell: Running) -> Source:
     if cell.sequence is not None:
         return tracer.source(cell.sequence)
-    return Source("cell", (cell.below,)) if cell.below else Source("other", operation="what is not one step of anything")
+    return (
+        Source("cell", (cell.below,)) if cell.below else Source("other", operation="what is not one step of anything")
+    )
 
 
 def _problem(sources: Mapping[Any, Source], entries: Sequence[dict[str, Any]]) -> str:

@@ -142,9 +142,7 @@ def _sequence(
     return program.inputs(made)[0] if node is not None and node.op == "TensorListFromTensor" else None
 
 
-def _counts(
-    program: Program, terms: Terms, place: int, by_name: Mapping[str, int], given: Mapping[str, Value]
-) -> bool:
+def _counts(program: Program, terms: Terms, place: int, by_name: Mapping[str, int], given: Mapping[str, Value]) -> bool:
     """Tell whether a place is that of a loop's turn: 0 in the first one, then one more each."""
     name = terms[place][1] if terms[place][0] == "state" else None
     if not isinstance(name, str) or name not in by_name:
