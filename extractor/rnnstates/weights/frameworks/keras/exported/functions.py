@@ -46,15 +46,54 @@ def _mish(terms: Terms, x: int) -> int:
 
 
 def _gelu(terms: Terms, x: int) -> int:
-    erf = terms.apply("Erf", terms.apply("RealDiv", x, terms.constant(2**0.5)))
-    return terms.product(terms.product(terms.constant(0.5), x), terms.sum(terms.constant(1), erf))
+    complement = terms.apply("Erfc", terms.product(terms.constant(0.5**0.5), terms.apply("Neg", x)))
+    return terms.product(complement, terms.product(x, terms.constant(0.5)))
+
+
+def _celu(terms: Terms, x: int) -> int:
+    below = terms.apply("RealDiv", terms.apply("Minimum", x, terms.constant(0)), terms.constant(1))
+    bent = terms.product(terms.constant(1), terms.apply("Expm1", below))
+    return terms.sum(bent, terms.apply("Maximum", x, terms.constant(0)))
+
+
+def _hard_shrink(terms: Terms, x: int) -> int:
+    large = terms.apply("Greater", terms.apply("Abs", x), terms.constant(0.5))
+    return terms.apply("SelectV2", large, x, terms.apply("ZerosLike", x))
+
+
+def _soft_shrink(terms: Terms, x: int) -> int:
+    below = terms.apply("Less", x, terms.constant(-0.5))
+    inner = terms.apply("SelectV2", below, terms.sum(x, terms.constant(0.5)), terms.apply("ZerosLike", x))
+    above = terms.apply("Greater", x, terms.constant(0.5))
+    return terms.apply("SelectV2", above, terms.apply("Sub", x, terms.constant(0.5)), inner)
+
+
+def _sparse_plus(terms: Terms, x: int) -> int:
+    squared = terms.apply("Pow", terms.sum(terms.constant(1), x), terms.constant(2))
+    bent = terms.product(squared, terms.constant(0.25))
+    inner = terms.apply("SelectV2", terms.apply("Less", x, terms.constant(1)), bent, x)
+    return terms.apply("SelectV2", terms.apply("LessEqual", x, terms.constant(-1)), terms.apply("ZerosLike", x), inner)
+
+
+def _sparse_sigmoid(terms: Terms, x: int) -> int:
+    bent = terms.product(terms.sum(terms.constant(1), x), terms.constant(0.5))
+    above = terms.apply("GreaterEqual", x, terms.constant(1))
+    inner = terms.apply("SelectV2", above, terms.constant(1), bent)
+    return terms.apply("SelectV2", terms.apply("LessEqual", x, terms.constant(-1)), terms.constant(0), inner)
+
+
+def _squareplus(terms: Terms, x: int) -> int:
+    root = terms.apply("Sqrt", terms.sum(terms.constant(4), terms.apply("Square", x)))
+    return terms.apply("RealDiv", terms.sum(x, root), terms.constant(2))
 
 
 # Every way in which Keras 2 and Keras 3 are known to write a function.
 SPELLINGS: dict[str, tuple[Callable[[Terms, int], int], ...]] = {
+    "celu": (_celu,),
     "elu": (_operation("Elu"),),
     "exponential": (_operation("Exp"),),
     "gelu": (_gelu,),
+    "hard_shrink": (_hard_shrink,),
     "hard_sigmoid": (_hard_sigmoid,),
     "hard_sigmoid_fifth": (
         lambda terms, x: _clipped(terms, _fifth(terms, x), 0, 1),
@@ -62,16 +101,24 @@ SPELLINGS: dict[str, tuple[Callable[[Terms, int], int], ...]] = {
     ),
     "hard_silu": (lambda terms, x: terms.product(x, _hard_sigmoid(terms, x)),),
     "hard_tanh": (lambda terms, x: _clipped(terms, x, -1, 1), lambda terms, x: _clip_by_value(terms, x, -1, 1)),
+    "leaky_relu": (_operation("LeakyRelu 0.2"),),
     "linear": (lambda _terms, x: x,),
+    "log_sigmoid": (lambda terms, x: terms.apply("Neg", terms.apply("Softplus", terms.apply("Neg", x))),),
     "mish": (_mish,),
     "relu": (_operation("Relu"),),
     "relu6": (_operation("Relu6"),),
     "selu": (_operation("Selu"),),
     "sigmoid": (_operation("Sigmoid"),),
     "silu": (_silu, _silu_with_factor),
+    "soft_shrink": (_soft_shrink,),
+    "softmax": (_operation("Softmax"),),
     "softplus": (_operation("Softplus"),),
     "softsign": (_operation("Softsign"),),
+    "sparse_plus": (_sparse_plus,),
+    "sparse_sigmoid": (_sparse_sigmoid,),
+    "squareplus": (_squareplus,),
     "tanh": (_operation("Tanh"),),
+    "tanh_shrink": (lambda terms, x: terms.apply("Sub", x, terms.apply("Tanh", x)),),
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from .constants import constant, integers, number
 from .program import Frame, Program, Value
-from .terms import Columns, Terms
+from .terms import Columns, Terms, TooMany
 
 __all__ = ["StepReader", "Variable"]
 
@@ -40,7 +40,7 @@ class StepReader:
     def read(self, value: Value) -> int:
         """Give the term of a value."""
         first = value = self._program.resolve(value)
-        waiting = [value]
+        waiting, opened = [value], set[Value]()
         while waiting:
             value = waiting[-1]
             if value in self._known:
@@ -49,8 +49,10 @@ class StepReader:
             operands = [self._program.resolve(operand) for operand in self._operands(value)]
             missing = [operand for operand in operands if operand not in self._known]
             if missing:
-                if len(waiting) > 10_000 or any(operand in waiting for operand in missing):
-                    self._known[value] = self.terms.apply("circle", len(self._known))
+                # What was opened and is not known yet lies on the way here.
+                if not opened.isdisjoint(missing):
+                    raise TooMany
+                opened.add(value)
                 waiting += missing
                 continue
             self._known[value] = self._term(value, [self._known[operand] for operand in operands])
@@ -181,6 +183,9 @@ class StepReader:
         told = "|".join(str(part) for part in (start, stop, step, *masks.values()))
         return self.terms.apply(f"StridedSlice {told}", operands[0])
 
+    def _leaky(self, _value: Value, node: Any, operands: list[int]) -> int:
+        return self.terms.apply(f"LeakyRelu {node.attr['alpha'].f:.6g}", *operands)
+
     def _same(self, _value: Value, _node: Any, operands: list[int]) -> int:
         return operands[0]
 
@@ -194,6 +199,7 @@ _RULES: dict[str, Callable[[StepReader, Value, Any, list[int]], int]] = {
     "AddV2": StepReader._add,
     "BiasAdd": StepReader._add,
     "Const": StepReader._constant,
+    "LeakyRelu": StepReader._leaky,
     "MatMul": StepReader._matmul,
     "Mul": StepReader._multiply,
     "ReadVariableOp": StepReader._read_variable,

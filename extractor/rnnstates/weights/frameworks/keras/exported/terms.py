@@ -7,7 +7,7 @@ gate and what is computed at once and then split become the same terms.
 
 from typing import NamedTuple
 
-__all__ = ["Columns", "Terms"]
+__all__ = ["Columns", "Terms", "TooMany"]
 
 MOST_TERMS = 100_000
 # Terms of one sum; gates have four, and perhaps a constant of their activation.
@@ -26,7 +26,7 @@ class Columns(NamedTuple):
 
 
 class TooMany(Exception):  # noqa: N818
-    """More terms than any cell has."""
+    """More terms than any cell has, or terms that are made of themselves."""
 
 
 class Terms:
