@@ -9,6 +9,8 @@ import pathlib
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from .forms import FORMS, pack
 from .onnx_seeds import onnx
 from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
