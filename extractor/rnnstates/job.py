@@ -183,7 +183,7 @@ def _open(inputs: Any, dataset: str | None, network: Network | None) -> Source:
     except IdsWithoutTable as reason:
         if network is None or not network.no_embedding:
             raise
-        raise BadInput(f"{reason} {network.no_embedding}") from reason
+        raise BadInput(f"{reason.found} Token ids need an embedding. {network.no_embedding}") from reason
 
 
 def choose_network(

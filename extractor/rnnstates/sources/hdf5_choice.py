@@ -51,11 +51,10 @@ def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str
         raise BadInput(
             f"{path}: no dataset 'inputs', and {len(fitting)} that fit: {listing(fitting)}. Name one with --inputs."
         )
+    found = f"{path}: no dataset 'inputs' and none that fits; expected {wanted_shape}, present: {listing(present)}."
     hint = "" if tokens else _token_hint(present)
-    raise (IdsWithoutTable if hint else BadInput)(
-        f"{path}: no dataset 'inputs' and none that fits; expected {wanted_shape}, present: {listing(present)}."
-        f"{guess(DEFAULT, present)} Name one with --inputs{hint}."
-    )
+    problem = f"{found}{guess(DEFAULT, present)} Name one with --inputs{hint}."
+    raise IdsWithoutTable(problem, found) if hint else BadInput(problem)
 
 
 def listing(present: dict[str, h5py.Dataset]) -> str:

@@ -47,7 +47,11 @@ WIDE = 4
 
 
 class IdsWithoutTable(BadInput):
-    """Integers that may be token ids, where the weights bring no embedding."""
+    """Integers that may be token ids, where the weights bring no embedding; ``found`` says so without advice."""
+
+    def __init__(self, text: str, found: str) -> None:
+        super().__init__(text)
+        self.found = found
 
 
 def is_numeric(dtype: np.dtype[Any]) -> bool:
@@ -75,8 +79,10 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
         raise BadInput(f"{where}: dtype {dtype} ({kind}); expected {ACCEPTED}. {MENDS.get(dtype.kind, MEND)}")
     if len(shape) != 3 and not (tokens and len(shape) == 2):
         wanted = "(N, T, I), or (N, T) for token ids" if tokens else "(N, T, I): sequences, steps, features"
-        kind_of = IdsWithoutTable if dtype.kind in "iu" and len(shape) < 3 and not tokens else BadInput
-        raise kind_of(f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype, tokens=tokens)}")
+        problem = f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype, tokens=tokens)}"
+        if dtype.kind in "iu" and len(shape) == 2 and not tokens:
+            raise IdsWithoutTable(problem, f"{where}: shape {shape}, as token ids have; expected {wanted}.")
+        raise BadInput(problem)
     for axis, what in ((1, "steps (T)"), (2, "features (I)")):
         if len(shape) > axis and shape[axis] == 0:
             raise BadInput(f"{where}: shape {shape} has 0 {what}; expected at least 1. Make the file again.")

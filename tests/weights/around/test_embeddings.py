@@ -174,7 +174,7 @@ def test_the_choice_is_recorded_and_verified(tmp_path):
 def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
     path = save_torch([TABLE, ("Conv", "cnn", 3, 3), READER], tmp_path)
     reason = (
-        r"Token ids need weights with an embedding.*no embedding is used; of 'embedding.weight' \(7 x 3\), 'cnn' "
+        r"[Tt]oken ids need (weights with )?an embedding.*no embedding is used; of 'embedding.weight' \(7 x 3\), 'cnn' "
         r"\(weight 3 x 3 x 2, bias 3\) may stand between it and 'reader_lstm' \(--embedding NAME decides\)\."
     )
     with pytest.raises(rnnstates.BadInput, match=reason):
@@ -183,7 +183,7 @@ def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
         rnnstates.StateExtractor(weights=path).fit(list(IDS))
     with h5py.File(tmp_path / "ids.h5", "w") as file:
         file["tokens"] = IDS
-    with pytest.raises(rnnstates.BadInput, match=r"need weights with an embedding.*of 'embedding.weight'"):
+    with pytest.raises(rnnstates.BadInput, match=r"ids need an embedding.*of 'embedding.weight'"):
         rnnstates.extract(tmp_path / "ids.h5", "full", weights=path)
 
 
