@@ -7,6 +7,8 @@ import pytest
 import rnnstates
 from rnnstates import BadWeights
 from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.weights.frameworks import tensorflow1
+from rnnstates.weights.readers import Container, Tensor
 
 from .tensorflow1_models import CASES, SUFFIX, asked, check, write
 
@@ -25,6 +27,7 @@ def renamed(case, *replacements, precision="float32"):
 OWN = {
     "an lstm": ("basic lstm", [("rnn/basic_lstm_cell", "rnn/fw")], {}),
     "an lstm with a cell's name": ("lstm", [("rnn/lstm_cell", "tagger/my_lstm_cell")], {}),
+    "an lstm without a scope": ("lstm", [("rnn/lstm_cell/", "")], {}),
     "an lstm far inside": ("lstm", [("rnn/lstm_cell", "a/b/c/memory_1")], {}),
     "an lstm at the top": ("lstm", [("rnn/lstm_cell", "memory")], {}),
     "an lstm of 1.0": ("lstm", [("rnn/lstm_cell", "memory"), ("kernel", "weights"), ("bias", "biases")], {}),
@@ -194,3 +197,12 @@ def test_a_wrapper_around_a_scope_is_refused(tmp_path):
     write(tmp_path / SUFFIX, renamed("lstm", ("rnn/lstm_cell", "decoder/attention_wrapper/mine")))
     with pytest.raises(BadWeights, match="lies in 'attention_wrapper', which changes"):
         rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN)
+
+
+def test_a_name_of_a_million_scopes_is_no_cell_and_takes_no_memory():
+    """Each scope would be kept with the rest of the name: a terabyte."""
+    shapes = {"a/" * 500_000 + "kernel": (8, 20), "a/" * 500_000 + "bias": (20,)}
+    container = Container("w", "npz", {name: Tensor(name, shape, np.zeros) for name, shape in shapes.items()})
+    assert not tensorflow1.fits(container)
+    assert not tensorflow1.recognises(container)
+    assert tensorflow1.hint(container) == ""

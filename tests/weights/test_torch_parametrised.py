@@ -214,6 +214,17 @@ def test_the_raw_weight_of_weight_drop_counts_wherever_its_wrapper_is(place, cop
     assert (f"what lies in '{below}weight_hh_l0'" in note) == copies
 
 
+def test_the_raw_weight_of_a_cell_counts_too(tmp_path):
+    torch.manual_seed(9)
+    cell = torch.nn.GRUCell(3, 4)
+    raw = cell.weight_hh.detach().numpy().copy()
+    state = {f"cell.{name}": value for name, value in WeightDrop(cell, ["weight_hh"]).state_dict().items()}
+    torch.save(state, tmp_path / "w")
+    read = rnnstates.load_weights(tmp_path / "w").layers[0].forward.recurrent_kernel
+    reset, update, candidate = np.split(raw, 3)
+    np.testing.assert_array_equal(read, np.vstack([update, reset, candidate]).T)
+
+
 def test_two_modules_with_a_wrapper_each_are_kept_apart(tmp_path):
     torch.manual_seed(7)
     state, expected = {}, {}

@@ -43,7 +43,10 @@ def fits(container: Container) -> bool:
 
 def hint(container: Container) -> str:
     """Say for a message which variables may be those of a cell; empty where none are."""
-    scopes = [f"'{cell.scope}'" for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]]
+    scopes = [
+        f"'{cell.scope or container.kind}'"
+        for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]
+    ]
     told = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
     way = "that fit a cell of TensorFlow 1; if they are one, say --convention tensorflow1"
     return f" {', '.join(scopes)} {told} {way}." if scopes else ""
@@ -68,7 +71,7 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     cells = placed([*cells, *(fitting if by_shape else [])])
     stacks: dict[str, list[FoundCell]] = defaultdict(list)
     for cell in cells:
-        stacks[cell.place.stack].append(cell)
+        stacks[cell.place.stack or "cell"].append(cell)
     used = {id(tensor) for cell in cells for shards in cell.shards.values() for tensor in shards}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     graph = Graph(getattr(container.documents.get("graph"), "node", ()))
@@ -167,7 +170,7 @@ def _notes(where: str, members: Sequence[FoundCell], settings: Mapping[str, Sett
     shaped = [cell for cell in members if cell.by_shape]
     if shaped:
         kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in shaped))
-        scopes = ", ".join(f"'{cell.scope}'" for cell in shaped[:4])
+        scopes = ", ".join(f"'{cell.scope or 'kernel'}'" for cell in shaped[:4])
         yield f"{where}: {scopes} is read as {kinds} by its shapes, as --convention tensorflow1 says."
     for cell in members:
         chosen, determined = settings[cell.scope]

@@ -82,6 +82,8 @@ _LEAVES: dict[tuple[str, str], dict[str, str]] = {
     ("tensorflow1", "simple_rnn"): {"kernel": f"(?:{_MATRIX}){_SHARDED}", "bias": _VECTOR},
 }
 _PATTERNS = {key: {role: re.compile(leaf) for role, leaf in leaves.items()} for key, leaves in _LEAVES.items()}
+# A longer name is none of TensorFlow's, and would cost as many scopes as it has parts.
+LONGEST_NAME = 2000
 _NUMBERED = re.compile(r"_\d{1,5}$")
 # The variables of a cell whose scope the program has named itself, by which it is told all the same.
 _TELLING = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
@@ -154,7 +156,7 @@ def scopes_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """Give the variables of each scope by the rest of their names, those of scopes inside too."""
     by_scope: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        parts = name.removesuffix(":0").split("/")
+        parts = name.removesuffix(":0").split("/") if len(name) <= LONGEST_NAME else []
         for depth in range(1, len(parts)):
             by_scope.setdefault("/".join(parts[:depth]), {})["/".join(parts[depth:])] = tensor
     return by_scope

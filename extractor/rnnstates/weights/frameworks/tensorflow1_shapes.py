@@ -25,6 +25,7 @@ _OTHER_CELL = re.compile(
     r"time_freq_lstm|sru|cfn|minimal_rnn|multiplicative_lstm|mlstm|ind\w*|conv\w*)(?:_cell|Cell)?(?:_\d+)?",
     re.IGNORECASE,
 )
+_COUNTER = re.compile(r"global_step|beta[12]_power(?:_\d+)?")
 # A simple cell's kernel differs from a Dense layer's in nothing but its place.
 _RECURRENT_PLACE = re.compile(r"rnn|cell|recurrent|encoder|decoder", re.IGNORECASE)
 
@@ -46,8 +47,16 @@ def cells_by_shape(tensors: Mapping[str, Tensor], known: Iterable[FoundCell]) ->
     """
     inside = tuple(f"{cell.scope}/" for cell in known)
     scopes = {scope: held for scope, held in scopes_of(tensors).items() if not f"{scope}/".startswith(inside)}
+    scopes |= _at_root(tensors)
     found = [cell for scope, held in sorted(scopes.items()) if (cell := _fitting(scope, held)) is not None]
     return [cell for cell in found if not _OTHER_LAYER.fullmatch(cell.last)] or found
+
+
+def _at_root(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Give the variables without any scope; counters there are no cell's."""
+    named = {name.removesuffix(":0"): tensor for name, tensor in tensors.items() if "/" not in name}
+    held = {name: tensor for name, tensor in named.items() if not _COUNTER.fullmatch(name)}
+    return {"": held} if held else {}
 
 
 def placed(cells: Iterable[FoundCell]) -> list[FoundCell]:

@@ -67,8 +67,8 @@ def _normalised(parts: Parts, name: str, where: str) -> Tensor:
 
     def read() -> Array:
         values = direction.read()
-        wide = values.astype(np.float64)
         with np.errstate(all="ignore"):  # a norm of zero gives what is no number, which is refused as that
+            wide = values.astype(np.float64)
             norm = np.sqrt(np.sum(wide * wide, axis=reduced, keepdims=True))
             result: Array = (wide * (size.read() / norm)).astype(values.dtype)
         return result
@@ -93,8 +93,8 @@ def _divided(parts: Parts, name: str, where: str) -> Tensor:
 
     def read() -> Array:
         values = weight.read()
-        wide, u, v = (array.astype(np.float64) for array in (values, left.read(), right.read()))
         with np.errstate(all="ignore"):
+            wide, u, v = (array.astype(np.float64) for array in (values, left.read(), right.read()))
             result: Array = (wide / _largest(wide, u, v)).astype(values.dtype)
         return result
 

@@ -159,7 +159,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 def _refuse(content: Any, path: str) -> dict[str, Any]:
     keys = [str(key) for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
-    found = f"keys {', '.join(keys[:8])}" if keys else type(content).__name__
+    found = f"keys {', '.join(ascii(key)[1:-1][:80] for key in keys[:8])}" if keys else type(content).__name__
     raise BadWeights(
         f"{path}: holds {found} and no weights; expected a state_dict, or a checkpoint with one under any key. Save "
         "torch.save(model.state_dict(), ...)."

@@ -1,5 +1,6 @@
 """Why PyTorch's unpickler stopped, and what a user can do: whole models, quantised modules, classes of one's own."""
 
+import itertools
 import pickletools
 import re
 import zipfile
@@ -9,11 +10,11 @@ from ...zip_guard import open_zip
 
 __all__ = ["refused_pickle"]
 
-_QUANTISED = re.compile(r"^(.*?)\.?(?:_packed_\w+|_all_weight_values)\b")
+_QUANTISED = re.compile(r"^([\w.-]*?)\.?(?:_packed_\w+|_all_weight_values)\b")
 # Classes of modules; a module that is pickled brings its own class and those of what it holds.
-_MODULE = re.compile(r"^torch\.(?:ao\.)?(?:nn|jit)\.")
+_MODULE = re.compile(r"^torch\.(?:nn\.(?:modules|parallel|quantized|quantizable|intrinsic|qat)|ao\.nn|jit)\.")
 # More of a pickle is not looked through.
-LARGEST_PICKLE = 2**26
+LARGEST_PICKLE, MOST_OPERATIONS = 2**26, 10**6
 MOST_NAMED = 5
 
 
@@ -51,7 +52,9 @@ def _stopped_by(reason: Exception) -> str:
     """Give what stopped the unpickler, without the advice around it to read the file less safely."""
     text = re.sub(r"\x1b\[\d*m", "", str(reason))
     found = re.search(r"WeightsUnpickler error:\s*([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
-    return found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
+    told = found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
+    # A class may have any name in a file; what does something to a terminal is left out.
+    return "".join(letter if letter.isprintable() else "?" for letter in told)
 
 
 def _looked_through(path: str) -> tuple[list[str], list[str]]:
@@ -59,7 +62,7 @@ def _looked_through(path: str) -> tuple[list[str], list[str]]:
     classes: dict[str, None] = {}
     quantised: dict[str, None] = {}
     try:
-        for operation, argument, _ in pickletools.genops(_pickle_of(path)):
+        for operation, argument, _ in itertools.islice(pickletools.genops(_pickle_of(path)), MOST_OPERATIONS):
             if operation.name == "GLOBAL":
                 classes[str(argument).replace(" ", ".")] = None
             elif isinstance(argument, str) and (found := _QUANTISED.match(argument)):
