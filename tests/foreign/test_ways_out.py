@@ -119,6 +119,37 @@ def test_shards_of_safetensors(place):
     assert rnnstates.load_weights("weights.safetensors").features == FEATURES
 
 
+def test_a_keras_file_that_was_unpacked(place):
+    import subprocess
+    import sys
+    import zipfile
+
+    import keras
+
+    keras.Sequential([keras.Input((None, FEATURES)), keras.layers.LSTM(UNITS)]).save("m.keras")
+    with zipfile.ZipFile("m.keras") as archive:
+        archive.extractall("unpacked")
+    arguments = re.search(r"-m zipfile .*h5", kind_of_path("unpacked").mend)[0].split()
+    subprocess.run([sys.executable, *arguments], check=True, cwd="unpacked", timeout=60)
+    assert rnnstates.load_weights("unpacked/model.keras").features == FEATURES
+
+
+def test_a_file_of_pytorch_that_was_unpacked(place):
+    import zipfile
+
+    import torch
+
+    torch.save(lstm().state_dict(), "w.pt")
+    with zipfile.ZipFile("w.pt") as archive:
+        archive.extractall()
+    assert "zip -0 -r weights.pt FOLDER" in kind_of_path("w").mend
+    with zipfile.ZipFile("weights.pt", "w") as archive:  # as that command does
+        for path in sorted((place / "w").rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(place))
+    check_pytorch(lstm())
+
+
 ARRAY = np.random.default_rng(1).normal(size=(2, 5, FEATURES)).astype("f4")
 
 
