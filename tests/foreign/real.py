@@ -244,6 +244,22 @@ def keras_file(folder):
     return folder / "m.keras"
 
 
+def unpacked(make):
+    def extract(folder):
+        with zipfile.ZipFile(make(folder)) as archive:
+            archive.extractall(folder / "unpacked")
+        found = [path for path in (folder / "unpacked").iterdir() if path.is_dir()]
+        return found[0] if len(found) == 1 else folder / "unpacked"
+
+    return extract
+
+
+def onnx_data(folder):
+    onnx(folder)
+    (folder / "m.onnx.data").write_bytes(np.ones(50, "f4").tobytes())
+    return folder / "m.onnx.data"
+
+
 def saved_model(folder):
     saved_model_alone(folder).rename(folder / "model" / "saved_model.pb")
     return folder / "model"
@@ -287,5 +303,8 @@ REAL = {
     "onnx": ("onnx", onnx),
     "flax": ("msgpack", flax),
     "keras": ("keras", keras_file),
+    "unpacked .keras": ("unpacked keras", unpacked(keras_file)),
+    "unpacked .pt": ("unpacked torch", unpacked(torch_file())),
+    "onnx.data": ("onnx data", onnx_data),
     "SavedModel": ("saved model", saved_model),
 }

@@ -1,6 +1,8 @@
 """Small sound inputs, lengths, ids and states, from which fuzzing starts; each is read without an error."""
 
+import gzip
 import io
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from rnnstates.output.journal import Header, Window, encode
 
 from .forms import FORMS
 
-__all__ = ["ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "journals", "lengths", "states"]
+__all__ = ["foreign", "ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "journals", "lengths", "states"]
 
 FEATURES, UNITS = 2, 3
 RANDOM = np.random.default_rng(0)
@@ -98,6 +100,24 @@ def initial():
 
 def zipped(arrays):
     return FORMS["zip"].join({f"{name}.npy": saved(array) for name, array in arrays.items()})
+
+
+def foreign():
+    """Files of kinds that are named and not read: archives, texts, records, messages, pickles, streams of arrays."""
+    config = b'{"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": []}}'
+    return [
+        FORMS["zip"].join({"policy.pth": b"x", "data": b"{}"}),
+        FORMS["zip"].join({"a.txt": b"x"}),
+        config,
+        b'<?xml version="1.0"?>\n<net name="m" version="11"></net>',
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+        b"the 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8\nof 1 2 3 4 5 6 7 8\n",
+        pickle.dumps({"a": [1.5]}, 0),
+        b"\x08\x04\x12\x10\x0a\x0e\x0a\x05input\x1a\x05\x2a\x03\x12\x01\x01",
+        b"\x0a\x0a\x0a\x01x\x12\x05Const",
+        gzip.compress(b"X\n\0\0\0\3" + bytes(40), mtime=0),
+        saved(values(2, 3)) + saved(values(3)),
+    ]
 
 
 def journals():

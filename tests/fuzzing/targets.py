@@ -21,6 +21,7 @@ import numpy as np
 
 from rnnstates import BadInput, BadWeights, RnnstatesError
 from rnnstates.files import missing_told
+from rnnstates.foreign import Wanted, kind_of_path
 from rnnstates.output.journal import parse
 from rnnstates.output.journal_file import read_journal
 from rnnstates.output.reader import open_states
@@ -215,6 +216,16 @@ def whole(content):
         reader_of(str(written(content, "w")))
 
 
+def foreign(content):
+    """Name the kind of file, at each place where it may be given."""
+    with documented():
+        kind = kind_of_path(written(content, "w.bin"))
+        for wanted in Wanted if kind is not None else ():
+            message = kind.message(EXPECTED, wanted)
+            assert message.isprintable(), message
+            assert len(message) < LONGEST_MESSAGE
+
+
 def folder(content):
     load(unpacked(content, "folder"), "folder")
 
@@ -267,6 +278,7 @@ PARSERS: dict[str, Parser] = {
     "ids": Parser(ids, seeds.ids),
     "initial": Parser(initial, seeds.initial),
     "kind-of-weights": Parser(whole, weights_seeds.weights),
+    "foreign": Parser(foreign, seeds.foreign),
     "safetensors": Parser(weights("safetensors"), weights_seeds.safetensors, "safetensors"),
     "npz": Parser(weights("npz"), weights_seeds.npz, "npz"),
     "msgpack": Parser(weights("msgpack"), weights_seeds.msgpack, "msgpack"),

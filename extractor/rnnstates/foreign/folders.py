@@ -6,6 +6,7 @@ import stat
 from itertools import islice
 from pathlib import Path
 
+from .protobufs import kind_of_message
 from .texts import kind_of_mark_up
 
 __all__ = ["kind_of_folder", "kind_of_sibling"]
@@ -18,6 +19,9 @@ _ENTRIES: tuple[tuple[tuple[str, ...], str], ...] = (
     ((r"_CHECKPOINT_METADATA",), "orbax steps"),
     ((r"saved_model\.pb",), "saved model"),
     ((r"Manifest\.json", r"Data"), "coreml package"),
+    ((r"coremldata\.bin",), "coreml package"),
+    ((r"config\.json", r"model\.weights\.h5"), "unpacked keras"),
+    ((r"data\.pkl", r"data", r"version"), "unpacked torch"),
     ((r"\.zgroup|\.zarray|zarr\.json",), "zarr"),
     ((r"\.metadata", r".*\.distcp"), "torch shards"),
     ((r"config\.json", r"(model|pytorch_model)([.-].*)?\.(safetensors|bin)"), "hugging face folder"),
@@ -42,6 +46,8 @@ def kind_of_folder(path: str) -> str:
 
 def kind_of_sibling(path: str) -> str:
     """Name the kind of a file without marks of its own by the description that lies beside it."""
+    if path.endswith(".data") and kind_of_message(_head(Path(path).with_suffix(""))) == "onnx":
+        return "onnx data"
     if not path.endswith(".bin"):
         return ""
     if kind_of_mark_up(_head(Path(path).with_suffix(".xml"))) == "openvino":

@@ -88,6 +88,13 @@ MODELS: dict[str, Kind] = {
         "in one: model.save('model.keras').",
     ),
     "keras": Kind("a .keras file", "Give it with --weights, or with --model.", Holds.WEIGHTS),
+    "unpacked keras": Kind(
+        "a .keras file that was unpacked",
+        "Pack it again, in the folder: python -m zipfile -c model.keras config.json metadata.json model.weights.h5.",
+    ),
+    "unpacked torch": Kind(
+        "a file of PyTorch that was unpacked", "Pack it again, without compression: zip -0 -r weights.pt FOLDER."
+    ),
     "hugging face config": Kind(
         "the configuration of a model, without weights",
         "Give the file of the weights, such as model.safetensors or pytorch_model.bin.",
@@ -102,10 +109,11 @@ MODELS: dict[str, Kind] = {
     ),
     "frozen graph": Kind(
         "a frozen graph of TensorFlow (GraphDef)",
-        "Give the checkpoint or SavedModel that it was frozen from; or export it with tf2onnx and give the .onnx.",
+        "Give the checkpoint or SavedModel that it was frozen from.",
     ),
     "saved model": Kind("a folder of a SavedModel", "Give it with --weights.", Holds.WEIGHTS),
     "onnx": Kind("an ONNX model", "Give it with --weights.", Holds.WEIGHTS),
+    "onnx data": Kind("the external data of an ONNX model, which lies beside it", "Give the .onnx itself."),
     "msgpack": Kind("a msgpack file, such as Flax writes", "Give it with --weights.", Holds.WEIGHTS),
     "gguf": Kind("a GGUF file", "It is made for llama.cpp; give the original weights, such as safetensors."),
     "ggml": Kind("a ggml file", "It is made for llama.cpp or whisper.cpp; give the original weights, such as a .pt."),

@@ -25,7 +25,7 @@ def _archive(found: str, how: str) -> Kind:
 
 _AUDIO = "soundfile.read(FILE) or librosa.load(FILE)"
 _IMAGE = "np.asarray(PIL.Image.open(FILE))"
-_AGAIN = "Download the file itself: the link of a page ends in /resolve/ or /raw/ rather than /blob/."
+_AGAIN = "Download the file itself; on many sites the link of a page has /blob/ where that of the file has /resolve/ or /raw/."
 
 VALUES: dict[str, Kind] = {
     "empty": Kind("empty, not one byte", "Make it again.", Holds.NEITHER),
@@ -75,10 +75,10 @@ VALUES: dict[str, Kind] = {
     "damaged zip": Kind("a zip archive that is cut short or damaged", "Copy or download it again.", Holds.WEIGHTS),
     "gzip": _compressed("a compressed file", "gzip -d FILE"),
     "gzip of tar": _archive("a compressed tar archive", "tar -xf FILE"),
-    "zstd": _compressed("a compressed file of zstandard", "zstd -d FILE"),
-    "bzip2": _compressed("a compressed file of bzip2", "bzip2 -d FILE"),
-    "xz": _compressed("a compressed file of xz", "xz -d FILE"),
-    "lz4": _compressed("a compressed file of lz4", "lz4 -d FILE"),
+    "zstd": _compressed("a file compressed with zstandard", "zstd -d FILE"),
+    "bzip2": _compressed("a file compressed with bzip2", "bzip2 -d FILE"),
+    "xz": _compressed("a file compressed with xz", "xz -d FILE"),
+    "lz4": _compressed("a file compressed with lz4", "lz4 -d FILE"),
     "zlib": Kind(
         "a file compressed with zlib, as joblib writes pickles",
         "Load it with joblib.load where you trust it and save the arrays: np.save for sequences, safetensors or "
