@@ -154,6 +154,13 @@ def test_what_an_exporter_writes_is_one_stack(tmp_path, case):
     assert (tmp_path / "m.onnx.data").exists() == (case.exporter == "dynamo")
 
 
+@pytest.mark.parametrize("shapes", ["static", "batch"])
+def test_what_dynamo_writes_without_optimising_is_one_stack(tmp_path, shapes):
+    """Weights are cut and joined in the graph, by the sizes of the states that it starts from."""
+    case = Case("dynamo", "LSTM", 2, 2, shapes, "batch", "ids")
+    assert compare(case, export(case, tmp_path / "m.onnx", optimize=False)).notes == ()
+
+
 @pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("reads", ["ids", "values"])
 def test_packed_sequences_of_any_order_are_read(tmp_path, cell, reads):

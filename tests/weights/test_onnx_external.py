@@ -122,9 +122,7 @@ def test_what_is_no_file_is_not_opened(path, tmp_path):
 
 
 def test_a_missing_file_is_named(path):
-    with pytest.raises(
-        MissingInput, match=r"m\.onnx: tensor 'W': its values lie in 'other\.bin', which cannot be read"
-    ):
+    with pytest.raises(MissingInput, match=r"m\.onnx: tensor 'W': its values lie in 'other\.bin', which is not beside"):
         rnnstates.load_weights(outside(path, "other.bin"))
 
 

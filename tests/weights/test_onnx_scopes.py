@@ -78,7 +78,10 @@ def test_a_layer_in_a_loop_is_refused_before_it_is_offered(tmp_path, op):
     built = model(
         [node_of("GRU", main, "main", prefix="m_"), loop], own | {f"m_{k}": v for k, v in main.items()}, ["Z"]
     )
-    assert rnnstates.load_weights(save(built, path)).layers[0].name == "main"
+    network = rnnstates.load_weights(save(built, path))
+    assert network.layers[0].name == "main"
+    [note] = network.notes
+    assert note.startswith(f"{path}: the graph also has 'turns' ({op}), by which exporters write a layer out")
 
 
 def wrapped(**attributes):

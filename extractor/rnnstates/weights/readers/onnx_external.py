@@ -127,7 +127,7 @@ class Beside:
                     self.sizes[location] = size_of(file, path)
             except MissingInput as reason:
                 raise MissingInput(
-                    f"{where}: its values lie in '{location}', which cannot be read beside the model ({reason}) Copy "
+                    f"{where}: its values lie in '{location}', which is not beside the model or may not be read; copy "
                     f"both files, or {REMEDY}."
                 ) from reason
         return self.sizes[location]

@@ -27,7 +27,7 @@ LARGEST = 2 * 2**30 - 1
 # is left out: TensorFlow's SavedModel starts with 8, 1 too, and ONNX was public from version 3 on.
 FIRST, VERSIONS, SECOND = 0x08, range(2, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
 # The key that names another file; a model without these letters has all its values in itself.
-KEY = b"location"
+KEY, BLOCK = b"location", 2**20
 
 
 def recognise_onnx(path: str) -> bool:
@@ -65,7 +65,7 @@ def open_onnx(path: str) -> Iterator[Container]:
 
 def files_beside(path: str) -> list[Path]:
     """List the files beside a model that hold its values, in the order of their names; none for any other file."""
-    if not recognise_onnx(path) or Path(path).stat().st_size > LARGEST or KEY not in Path(path).read_bytes():
+    if not recognise_onnx(path) or not _mentions(path, KEY):
         return []
     try:
         model, _ = _model(path)
@@ -73,6 +73,17 @@ def files_beside(path: str) -> list[Path]:
     except (BadWeights, EngineUnavailable, UnicodeDecodeError):
         return []
     return [found for name in sorted(names) if _is_regular(found := Path(path).parent / name)]
+
+
+def _mentions(path: str, letters: bytes) -> bool:
+    """Tell whether letters stand in a file, which may be large."""
+    before = b""
+    with Path(path).open("rb") as file:
+        while block := file.read(BLOCK):
+            if letters in before + block:
+                return True
+            before = block[-len(letters) :]
+    return False
 
 
 def _is_regular(path: Path) -> bool:

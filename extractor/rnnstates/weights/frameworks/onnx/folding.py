@@ -57,6 +57,14 @@ class Folding:
             return self._graph.constants.get(name)
         return _constant(node) if node.op == "Constant" and node.standard else None
 
+    def source(self, name: str) -> Tensor | None:
+        """Give the stored value that a value is, perhaps of another type; None for others."""
+        while (node := self.maker(name)) is not None and node.op in ("Cast", "Identity") and node.standard:
+            if not node.inputs:
+                return None
+            name = node.inputs[0]
+        return self.stored(name)
+
     def is_half(self, name: str) -> bool:
         """Tell whether a value is stored in 16 bits."""
         return name in self._graph.halves

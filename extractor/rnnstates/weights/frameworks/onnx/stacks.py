@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ....errors import BadWeights
@@ -13,7 +14,7 @@ from .cells import CELLS, Layer, read_layer
 from .folding import Folding
 from .operators import FOLDED
 from .tracking import Flow, Tracking
-from .unread import check_readable, foreign, in_a_loop
+from .unread import check_readable, foreign, in_a_loop, written_loops
 from .written_out import with_layers
 
 __all__ = ["interpret", "recognises"]
@@ -58,6 +59,8 @@ def interpret(container: Container) -> NamedModel:
     inner = [stack for top, stack in stacks.items() if top[0].inside]
     main += foreign(graph, followed.layers, container.path, inside=False)
     inner += foreign(graph, followed.layers, container.path, inside=True)
+    loops = written_loops(graph, container.path)
+    main = [replace(stack, notes=(*stack.notes, *loops)) for stack in main]
     chosen = main or [stack for stack in inner if not stack.problem] or inner[:1]
     # Nodes that are joined to one layer can be named, each for itself.
     own = [_stack((node,), followed) for top in stacks for node in top if len(top) > 1]

@@ -195,7 +195,7 @@ class Tracking:
         data, index = laids
         if data is not None and node.inputs[1] in self._orders:
             return taken_rows(node, data)
-        table = self._folding.stored(node.inputs[0])
+        table = self._folding.source(node.inputs[0])
         if table is None or len(table.shape) != 2 or node.attributes.get("axis") or index is None:
             return None
         if index.pieces or index.table or index.computed:

@@ -8,7 +8,7 @@ from ...named import FoundStack
 from ...readers.onnx_graph import Graph, Node
 from .cells import CELLS
 
-__all__ = ["check_readable", "foreign", "in_a_loop"]
+__all__ = ["check_readable", "foreign", "in_a_loop", "written_loops"]
 
 _RECURRENT = re.compile(r"lstm|gru|rnn", re.IGNORECASE)
 LOOPS = ("Loop", "Scan")
@@ -65,12 +65,9 @@ def check_readable(graph: Graph, path: str) -> None:
     """
     if any(_RECURRENT.search(node.op) for node in graph.nodes):
         return
-    loops = [node for node in graph.nodes if node.op in LOOPS and node.standard]
-    products = _written_out(graph)
+    loops, products = _loops(graph), _written_out(graph)
     if loops:
-        some = ", ".join(f"'{node.called}' ({node.op})" for node in loops[:3])
-        found = f"the graph has {some}, by which exporters write a layer out step by step"
-        remedy = ORIGINAL
+        found, remedy = f"the graph has {loops}, by which exporters write a layer out step by step", ORIGINAL
     elif products:
         found = (
             f"the graph multiplies by '{products[0]}' {products[1]} times, as a layer does whose steps are written out"
@@ -81,6 +78,18 @@ def check_readable(graph: Graph, path: str) -> None:
     names = sorted(graph.constants, key=lambda name: not _RECURRENT.search(name))
     some = ", ".join(f"'{name}' {graph.constants[name].shape}" for name in names[:MOST_NAMED]) or "no arrays"
     raise BadWeights(f"{path}: no recurrent layer found (LSTM, GRU or RNN): {found}. {remedy}. Its arrays: {some}.")
+
+
+def written_loops(graph: Graph, path: str) -> tuple[str, ...]:
+    """Note the loops of a graph that has layers too."""
+    loops = _loops(graph)
+    told = f"{path}: the graph also has {loops}, by which exporters write a layer out step by step; it is not run."
+    return (told,) if loops else ()
+
+
+def _loops(graph: Graph) -> str:
+    loops = [node for node in graph.nodes if node.op in LOOPS and node.standard and not node.inside]
+    return ", ".join(f"'{node.called}' ({node.op})" for node in loops[:3])
 
 
 def _written_out(graph: Graph) -> tuple[str, int] | None:
