@@ -47,6 +47,7 @@ def extract(
     recurrent_activation: str | None = None,
     cell_clip: float | None = None,
     projection_clip: float | None = None,
+    config: str | os.PathLike[str] | None = None,
     initial_state: Any = None,
     states: str | Sequence[str] | None = ("hidden", "cell"),
     pool: str | Sequence[str] | None = ("mean", "last"),
@@ -86,7 +87,7 @@ def extract(
         Of random weights: 64 and 0.
     forget_bias : float or None
         Of random weights; for a file, what to add to the forget gate at run time on top of the stored bias.
-    convention, activation, recurrent_activation, cell_clip, projection_clip
+    convention, activation, recurrent_activation, cell_clip, projection_clip, config
         What a weights file does not say, as ``load_weights`` takes them.
     initial_state : path, mapping or None
         The states to start from, by the names they have in an output file: [W] for all sequences or [N, W], in a
@@ -156,13 +157,13 @@ def extract(
     names = (
         None
         if output is None
-        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, initial_state])
+        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, config, initial_state])
     )
     try:
         job = _prepare(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
             states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
-            cell_clip=cell_clip, projection_clip=projection_clip,
+            cell_clip=cell_clip, projection_clip=projection_clip, config=config,
             pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
             dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
             start=all(map(_is_there, (inputs, weights))),

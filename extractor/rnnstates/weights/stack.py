@@ -27,6 +27,8 @@ class Options:
         Added to the forget gate at run time, beside the stored bias.
     activation, recurrent_activation : str or None
     cell_clip, projection_clip : float or None
+    config : str or None
+        The path of a configuration of Keras beside a file of weights alone.
     """
 
     convention: str | None = None
@@ -35,6 +37,7 @@ class Options:
     recurrent_activation: str | None = None
     cell_clip: float | None = None
     projection_clip: float | None = None
+    config: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Give what was said, by the names of ``LayerWeights``."""

@@ -5,14 +5,15 @@ Each has two functions: ``recognises(container)`` tells by the names of the arra
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ...errors import BadWeights
 from ..readers import Container
 from ..stack import Model
 from . import elmo, equinox, flax, haiku, keras, onnx, plain, tensorflow1, tensorflow2, torch, unirep
 
-__all__ = ["INTERPRETERS", "interpret", "is_known"]
+__all__ = ["INTERPRETERS", "interpret", "interpret_with", "is_known"]
 
 Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
 
@@ -69,3 +70,14 @@ def interpret(container: Container, convention: str | None = None) -> Model:
         f"{container.path}: no recurrent layer found; the {container.kind} holds {some}. Expected the names that a "
         "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias."
     )
+
+
+def interpret_with(container: Container, config: Mapping[str, Any], where: str) -> Model:
+    """Make out the layers of a container by a configuration that lies beside it; see ``keras.interpret_with``.
+
+    Raises
+    ------
+    OptionError, BadWeights
+    """
+    _check_names(container)
+    return keras.interpret_with(container, config, where)
