@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import GroupedCommand, convention_option, json_option
+from .options import GroupedCommand, config_option, convention_option, json_option
 
 __all__ = ["info"]
 
@@ -17,12 +17,13 @@ __all__ = ["info"]
 )
 @click.argument("file", metavar="FILE")
 @convention_option
+@config_option
 @json_option
-def info(file: str, *, convention: str | None, as_json: bool) -> str:
+def info(file: str, *, convention: str | None, config: str | None, as_json: bool) -> str:
     """Say what FILE holds: sequences to read, weights, or the states that extract wrote."""
     import rnnstates
 
-    described = rnnstates.describe(file, convention=convention)
+    described = rnnstates.describe(file, convention=convention, config=config)
     return json.dumps(described, default=str) if as_json else "\n".join(lines(described))
 
 

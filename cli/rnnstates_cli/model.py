@@ -9,8 +9,9 @@ __all__ = ["of_collect"]
 
 # What a model says itself, or Keras decides.
 NOT_WITH_A_MODEL = (
-    *("weights", "units", "seed", "forget_bias", "convention", "activation", "recurrent_activation", "cell_clip"),
-    *("projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine", "precision"),
+    *("weights", "units", "seed", "forget_bias", "convention", "config", "activation", "recurrent_activation"),
+    *("cell_clip", "projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine"),
+    "precision",
 )
 # Those of them that have a value where nothing is said.
 DEFAULTS = {"engine": "auto", "precision": "float32"}

@@ -4,8 +4,9 @@
 group       options
 ==========  ==================================================================================================
 Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
-Model       ``--weights --model --layer --units --seed --forget-bias --convention --activation --recurrent-activation
-            --cell-clip --projection-clip --embedding --initial-state --save-weights``
+Model       ``--weights --model --layer --units --seed --forget-bias --convention --config --activation
+            --recurrent-activation --cell-clip --projection-clip --embedding --initial-state
+            --save-weights``
 Output      ``--states --pool --layout --dtype --force``
 Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
             --no-timestamps --sample --quick --full``
@@ -31,6 +32,7 @@ from rnnstates import (
 
 __all__ = [
     "GroupedCommand",
+    "config_option",
     "convention_option",
     "convert_options",
     "extract_options",
@@ -90,6 +92,13 @@ convention_option = _option(
     help="What plain kernel, recurrent_kernel and bias in --weights mean: " + _list(CONVENTIONS) + ".",
 )
 
+config_option = _option(
+    "--config",
+    metavar="FILE",
+    group="Model",
+    help="The model's configuration (model.to_json() of Keras) where --weights holds weights alone.",
+)
+
 # How a weights file is read.
 _WEIGHTS = (
     _option("--layer", metavar="NAME", group="Model",
@@ -99,6 +108,7 @@ _WEIGHTS = (
             help="Added to the forget gate at run time, in place of the format's own; of random weights, their bias "
                  "[default: 1]."),
     convention_option,
+    config_option,
     _option("--activation", metavar="NAME", group="Model",
             help="Of candidate and cell, where the file does not say it (tanh, relu, …)."),
     _option("--recurrent-activation", metavar="NAME", group="Model", help="Of the gates, likewise (sigmoid, …)."),

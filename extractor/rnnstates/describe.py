@@ -22,7 +22,9 @@ __all__ = ["describe"]
 EXPECTED = "a .npy, HDF5 or weights file"
 
 
-def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> dict[str, Any]:
+def describe(
+    path: str | os.PathLike[str], *, convention: str | None = None, config: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
     """Say what a file holds, in JSON types.
 
     Parameters
@@ -31,6 +33,8 @@ def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> 
         What ``extract`` reads or writes: sequences (.npy, HDF5), weights, states.
     convention : str or None
         What plain names in a weights file mean, as ``load_weights`` takes it.
+    config : path or None
+        The configuration of a model of Keras, likewise.
 
     Returns
     -------
@@ -46,7 +50,9 @@ def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> 
         refuse_foreign(path, EXPECTED, Wanted.ANY, BadInput)
     if not Path(path).is_file() and is_weights_file(path):
         # A folder, or the prefix of a checkpoint's files.
-        return {"file": os.fspath(path), "kind": "weights"} | describe_weights(path, convention=convention)
+        return {"file": os.fspath(path), "kind": "weights"} | describe_weights(
+            path, convention=convention, config=config
+        )
     open_binary(path, EXPECTED).close()
     about: dict[str, Any] = {"file": os.fspath(path), "bytes": Path(path).stat().st_size}
     if is_hdf5(path):
@@ -54,7 +60,7 @@ def describe(path: str | os.PathLike[str], *, convention: str | None = None) -> 
             if is_states_file(file):
                 return about | _of_states(path)
     if is_weights_file(path):
-        return about | {"kind": "weights"} | describe_weights(path, convention=convention)
+        return about | {"kind": "weights"} | describe_weights(path, convention=convention, config=config)
     if is_hdf5(path):
         with open_hdf5(path, BadInput) as file:
             return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}

@@ -45,6 +45,9 @@ def identity_of(provenance: str, shape: Shape, ids: Ids | None, *, fingerprint: 
     # The same file by another path is the same input.
     known["input"] = {name: value for name, value in known["input"].items() if name != "path"}
     weights = {name: value for name, value in known["weights"].items() if name not in ("file", "model_file")}
+    if "config" in weights.get("options", {}):
+        # Its SHA-256 says which it is, wherever it lies.
+        weights["options"] = {name: value for name, value in weights["options"].items() if name != "config"}
     known["weights"] = {**weights, "fingerprint": fingerprint}
     known["lengths"] = _digest(np.ascontiguousarray(shape.lengths).data)
     known["ids"] = None if ids is None else _digest(*(block.tobytes() for _, block in ids.blocks(ROWS_AT_ONCE)))

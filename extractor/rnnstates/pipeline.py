@@ -49,6 +49,7 @@ def extract(
     cell_clip: float | None = None,
     projection_clip: float | None = None,
     embedding: str | None = None,
+    config: str | os.PathLike[str] | None = None,
     initial_state: Any = None,
     states: str | Sequence[str] | None = ("hidden", "cell"),
     pool: str | Sequence[str] | None = ("mean", "last"),
@@ -88,7 +89,7 @@ def extract(
         Of random weights: 64 and 0.
     forget_bias : float or None
         Of random weights; for a file, what to add to the forget gate at run time on top of the stored bias.
-    convention, activation, recurrent_activation, cell_clip, projection_clip
+    convention, activation, recurrent_activation, cell_clip, projection_clip, config
         What a weights file does not say, as ``load_weights`` takes them.
     embedding : str or None
         The array of a weights file that token ids are looked up in, or its module; ``"none"`` for none. None takes the
@@ -161,13 +162,13 @@ def extract(
     names = (
         None
         if output is None
-        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, initial_state])
+        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, config, initial_state])
     )
     try:
         job = _prepare(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
             states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
-            cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding,
+            cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
             pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
             dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
             start=all(map(_is_there, (inputs, weights))),

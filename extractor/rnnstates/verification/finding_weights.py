@@ -57,13 +57,16 @@ def _network(recorded: Mapping[str, Any], path: str, given: Given, notes: list[s
     if isinstance(given.weights, Network):
         return given.weights
     if given.weights is not None:
-        return _given(os.fspath(given.weights), recorded, given.options, notes)
+        return _given(os.fspath(given.weights), recorded, given.options, notes, path=path)
     if "random" in recorded:
         return _random(recorded["random"], path)
     if "file" not in recorded:
         raise NotFound("the weights were arrays in memory; give them with --weights FILE")
+    options = {**recorded.get("options", {}), **given.options}
+    if "config" in recorded.get("options", {}) and "config" not in given.options:
+        options["config"] = _located_config(recorded, path)
     try:
-        return load_weights(_located(recorded, path), **{**recorded.get("options", {}), **given.options})
+        return load_weights(_located(recorded, path), **options)
     except EngineUnavailable as reason:
         raise NotFound(f"the weights cannot be read here: {reason}") from reason
 
@@ -92,6 +95,23 @@ def _located(recorded: Mapping[str, Any], path: str) -> str:
     raise NotFound(f"the weights {recorded['file']} are not there; give them with --weights FILE")
 
 
+def _located_config(recorded: Mapping[str, Any], path: str) -> str:
+    """Find the configuration that was read beside the weights, by its name and its digest."""
+    name, expected = recorded["options"]["config"], recorded.get("config_sha256")
+    there = [place for place in places(str(name), path) if is_readable(place)]
+    found = {place: digest(place) for place in there}
+    for place, value in found.items():
+        if value == expected:
+            return place
+    if found:
+        place, value = next(iter(found.items()))
+        raise BadWeights(
+            f"{place}: is not the configuration that {path} was made with: SHA-256 is {value}, was {expected}. Give it "
+            "as it was with --config FILE, or extract again."
+        )
+    raise NotFound(f"the configuration {name} is not there; give it with --config FILE")
+
+
 def _is_there(place: str) -> bool:
     """Tell whether a file, or what a reader knows as weights in several files, is there."""
     try:
@@ -100,11 +120,16 @@ def _is_there(place: str) -> bool:
         return False
 
 
-def _given(where: str, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str]) -> Network:
+def _given(
+    where: str, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str], *, path: str
+) -> Network:
     """Load what was named; the recorded options hold for the same file only."""
     reader_of(where)
     if digest(where) == recorded.get("sha256"):
-        return load_weights(where, **{**recorded.get("options", {}), **options})
+        known = dict(recorded.get("options", {}))
+        if "config" in known and "config" not in options:
+            known["config"] = _located_config(recorded, path)
+        return load_weights(where, **{**known, **options})
     notes.append(f"{where}: is another file than the states were made with; compared all the same.")
     return load_weights(where, **options)
 

@@ -47,6 +47,7 @@ def verify(
     cell_clip: float | None = None,
     projection_clip: float | None = None,
     embedding: str | None = None,
+    config: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Check that a states file is complete and consistent, and compute a sample of it again in float64.
 
@@ -72,7 +73,7 @@ def verify(
         Likewise.
     initial_state : path, mapping or None
         Likewise.
-    layer, convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding
+    layer, convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding, config
         How to read the weights, as ``load_weights`` takes them; None for what the file says.
 
     Returns
@@ -114,7 +115,7 @@ def verify(
     options = {
         "layer": layer, "convention": convention, "forget_bias": forget_bias, "activation": activation,
         "recurrent_activation": recurrent_activation, "cell_clip": cell_clip, "projection_clip": projection_clip,
-        "embedding": embedding,
+        "embedding": embedding, "config": config,
     }  # fmt: skip
     said = {name: value for name, value in options.items() if value is not None}
     given = Given(inputs, weights, initial_state, said)

@@ -4,14 +4,15 @@ import os
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..errors import BadWeights
+from ..errors import BadWeights, OptionError
 from .activation_names import meant
 from .assemble import assemble
 from .canonical import LayerWeights, Network
 from .choice import choose
-from .frameworks import interpret, is_known
+from .frameworks import interpret, interpret_with, is_known
 from .readers import Container, digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
+from .readers.model_json import read_model_json
 from .stack import Model, Options, StoredStack, check_options
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
@@ -31,6 +32,7 @@ def load_weights(
     projection_clip: float | None = None,
     embedding: str | None = None,
     initial_state: str | None = None,
+    config: str | os.PathLike[str] | None = None,
 ) -> Network:
     """Read a recurrent network, or a stack of them, from a weights file; nothing in it is executed.
 
@@ -57,6 +59,9 @@ def load_weights(
         says, or the one that can be meant.
     initial_state : str or None
         ``"zero"`` leaves out the states to start from that were trained with the weights.
+    config : path or None
+        The configuration of the model, as ``model.to_json()`` of Keras gives it, for a file of Keras that holds weights
+        alone.
 
     Returns
     -------
@@ -74,22 +79,37 @@ def load_weights(
         An option that is out of range, unknown, or means nothing to the cells in the file.
     """
     where = os.fspath(path)
+    beside = None if config is None else os.fspath(config)
     options = Options(
-        convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding, initial_state
-    )
+        convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding,
+        initial_state, beside,
+    )  # fmt: skip
     check_options(options)
     with open_container(where) as container:
-        model = interpret(container, options.convention)
+        model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, told = meant(options, stack)
         stack = stack.noting(*_told(resolved), *told)
         network = stack.load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
     given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
-    return replace(network, origin=_origin(where, model, stack, network, given=given, resolved=resolved))
+    origin = _origin(where, model, stack, network, given=given, resolved=resolved)
+    return replace(network, origin=origin | ({"config_sha256": config_digest} if config_digest else {}))
 
 
-def describe_weights(path: str | os.PathLike[str], *, convention: str | None = None) -> dict[str, Any]:
+def _interpret(container: Container, convention: str | None, config: str | None) -> tuple[Model, str]:
+    """Make out the layers of a container; gives the SHA-256 of a configuration beside it too."""
+    if config is None:
+        return interpret(container, convention), ""
+    if convention is not None:
+        raise OptionError(f"--config {config}: says more than --convention {convention} could; leave one of them away.")
+    document, config_digest = read_model_json(config)
+    return interpret_with(container, document, config), config_digest
+
+
+def describe_weights(
+    path: str | os.PathLike[str], *, convention: str | None = None, config: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
     """Say what a weights file holds, in JSON types; no array is read.
 
     Returns
@@ -106,7 +126,7 @@ def describe_weights(path: str | os.PathLike[str], *, convention: str | None = N
     """
     where = os.fspath(path)
     with open_container(where) as container:
-        model = interpret(container, convention)
+        model, _ = _interpret(container, convention, None if config is None else os.fspath(config))
         tops = model.tops()
         return {
             "format": model.kind,

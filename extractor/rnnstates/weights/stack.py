@@ -35,6 +35,8 @@ class Options:
         Added to the forget gate at run time, beside the stored bias.
     activation, recurrent_activation : str or None
     cell_clip, projection_clip : float or None
+    config : str or None
+        The path of a configuration of Keras beside a file of weights alone.
     """
 
     convention: str | None = None
@@ -45,6 +47,7 @@ class Options:
     projection_clip: float | None = None
     embedding: str | None = None
     initial_state: str | None = None
+    config: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Give what was said, by the names of ``LayerWeights``."""

@@ -5,7 +5,8 @@ Each has two functions: ``recognises(container)`` tells by the names of the arra
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ...errors import BadWeights
 from ..readers import Container
@@ -26,7 +27,7 @@ from . import (
     unirep,
 )
 
-__all__ = ["INTERPRETERS", "interpret", "is_known"]
+__all__ = ["INTERPRETERS", "interpret", "interpret_with", "is_known"]
 
 Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
 
@@ -91,3 +92,14 @@ def interpret(container: Container, convention: str | None = None) -> Model:
         "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias."
         f"{tensorflow1.hint(container)}"
     )
+
+
+def interpret_with(container: Container, config: Mapping[str, Any], where: str) -> Model:
+    """Make out the layers of a container by a configuration that lies beside it; see ``keras.interpret_with``.
+
+    Raises
+    ------
+    OptionError, BadWeights
+    """
+    _check_names(container)
+    return keras.interpret_with(container, config, where)

@@ -198,8 +198,9 @@ def _check_sizes(tf: Any, entries: list[Entry], files: list[str], path: str) -> 
 
 
 def _documents(place: _Place, entries: list[Entry], files: list[str]) -> dict[str, Any]:
-    """Read what describes the program: its ``objects``, its ``graph`` (a GraphDef) and which ``calls`` a SavedModel has
-    of its functions, what ``keras`` says of its layers.
+    """Read what describes the program.
+
+    ``objects``, ``graph`` (a GraphDef), ``calls`` (the functions of a SavedModel), what ``keras`` says of its layers.
     """
     found: dict[str, Any] = {}
     entry = next((entry for entry in entries if entry.name == OBJECTS), None)

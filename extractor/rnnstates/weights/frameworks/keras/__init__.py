@@ -7,11 +7,15 @@ arrays lie. Without one, ``finding`` and
 ``guessed`` make of the arrays what can be made of them.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ....errors import BadWeights
 from ...activation_names import keras_generation
 from ...readers import Container
 from ...readers.json_text import parse_json
 from ...stack import Model
+from .beside import model_beside, refuse_config
 from .configured import ConfiguredModel
 from .counters import CounterNames
 from .finding import find_by_counters, find_in_legacy, generation_by_counters
@@ -19,7 +23,7 @@ from .graph import Graph, read_graph
 from .guessed import GuessedModel
 from .legacy import LegacyNames
 
-__all__ = ["interpret", "is_keras"]
+__all__ = ["interpret", "interpret_with", "is_keras"]
 
 # Where a whole model keeps its arrays in the legacy layout; a file of weights alone has the same at its root.
 WHOLE_MODEL = "model_weights"
@@ -55,11 +59,39 @@ def interpret(container: Container) -> Model:
     return GuessedModel(kind, version, find_by_counters(container), container.path, generation)
 
 
+def interpret_with(container: Container, config: Mapping[str, Any], where: str) -> Model:
+    """Make out the layers of a file of weights by a configuration that lies beside it.
+
+    Parameters
+    ----------
+    container : Container
+    config : mapping
+        What ``model.to_json()`` gave.
+    where : str
+        Its file.
+
+    Raises
+    ------
+    OptionError
+        The file is none of Keras' that hold weights alone.
+    BadWeights
+        The configuration is damaged, or that of another model.
+    """
+    root = _legacy_root(container)
+    own = CONFIG in container.documents or "model_config" in container.attributes("")
+    if not is_keras(container) or own or METADATA in container.documents:
+        raise refuse_config(container.path, where, f"a {container.kind} file", has_its_own=own)
+    return model_beside(container, root, config, where, _stored_version(container, root or ""))
+
+
+def _stored_version(container: Container, root: str) -> str | None:
+    version = container.attributes("").get("keras_version") or container.attributes(root).get("keras_version")
+    return str(version) if version else None
+
+
 def _legacy(container: Container, root: str) -> Model:
-    attributes = container.attributes("")
-    version = attributes.get("keras_version") or container.attributes(root).get("keras_version")
-    version = str(version) if version else None
-    config = attributes.get("model_config")
+    version = _stored_version(container, root)
+    config = container.attributes("").get("model_config")
     graph = None
     if isinstance(config, str):
         graph = read_graph(parse_json(config, f"{container.path}: model_config"), container.path)

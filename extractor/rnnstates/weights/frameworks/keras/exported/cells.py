@@ -40,20 +40,14 @@ def find_cell(terms: Terms, names: Mapping[str, str], shapes: Mapping[str, tuple
     shapes : mapping
         Their shapes by role.
     """
-    reads: dict[str, set[int]] = {"kernel": set(), "recurrent_kernel": set()}
-    for number in range(len(terms)):
-        term = terms[number]
-        if term[0] == "matmul":
-            columns = terms[term[2]][1]  # type: ignore[index]
-            for role in reads:
-                if isinstance(columns, Columns) and columns.variable == names[role]:
-                    reads[role].add(term[1])  # type: ignore[arg-type]
-    states = [number for number in reads["recurrent_kernel"] if terms[number][0] == "state"]
-    if len(reads["kernel"]) != 1 or len(states) != 1:
+    inputs = list(terms.multiplied.get(names["kernel"], {}))
+    multiplied = terms.multiplied.get(names["recurrent_kernel"], {})
+    states = [number for number in multiplied if terms[number][0] == "state"]
+    if len(inputs) != 1 or len(states) != 1:
         return None
     whole = {role: Columns(name, -1, 0, shapes[role][-1]) for role, name in names.items()}
     two = len(shapes.get("bias", ())) == 2
-    return CellTerms(*reads["kernel"], *states, whole["kernel"], whole["recurrent_kernel"], whole.get("bias"), two)
+    return CellTerms(inputs[0], states[0], whole["kernel"], whole["recurrent_kernel"], whole.get("bias"), two)
 
 
 def recognise_cell(terms: Terms, cell: str, found: CellTerms, outputs: Mapping[int, int]) -> Recognised | None:
@@ -73,7 +67,7 @@ def recognise_cell(terms: Terms, cell: str, found: CellTerms, outputs: Mapping[i
         return None
     try:
         return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple}[cell](terms, found, hidden, outputs)
-    except LookupError:
+    except (LookupError, StopIteration):
         return None
 
 
@@ -136,25 +130,23 @@ def _simple(terms: Terms, found: CellTerms, hidden: int, _outputs: Mapping[int, 
 def _lstm(terms: Terms, found: CellTerms, hidden: int, outputs: Mapping[int, int]) -> Recognised:
     entry, forget, candidate, output = (applied(terms, terms.sum(*_gate(terms, found, gate, 4))) for gate in range(4))
     # The cell state is the other state whose new value goes into the hidden one.
-    for state, cell in outputs.items():
-        activated = applied(terms, cell)
-        try:
-            last, second = _product_of(terms, hidden, output, activated)
-            kept, added = _kept_and_added(terms, cell, state, forget)
-            first, third = _product_of(terms, added, entry, candidate)
-        except LookupError:
-            continue
-        return Recognised(_one({second, third}), _one({last, kept, first}), False, hidden)
-    raise LookupError
+    factors = _factors(terms, hidden)
+    state, cell = next(
+        (state, new) for state, new in outputs.items() if not applied(terms, new).keys().isdisjoint(factors)
+    )
+    last, second = _product_of(terms, hidden, output, applied(terms, cell))
+    kept, added = _kept_and_added(terms, cell, state, forget)
+    first, third = _product_of(terms, added, entry, candidate)
+    return Recognised(_one({second, third}), _one({last, kept, first}), False, hidden)
 
 
 def _kept_and_added(terms: Terms, cell: int, state: int, forget: Mapping[int, str]) -> tuple[str, int]:
     """Part ``forget * state + added``: the activation of the forget gate, and what is added."""
-    for kept, added in (pair := _summands(terms, cell), pair[::-1]):
-        try:
-            return _product_of(terms, kept, forget, {state: ""})[0], added
-        except LookupError:
-            continue
+    pair = _summands(terms, cell)
+    for gate, name in forget.items():
+        kept = terms.product(gate, state)
+        if kept in pair:
+            return name, pair[1] if pair[0] == kept else pair[0]
     raise LookupError
 
 

@@ -18,14 +18,14 @@ NOT_FOUND = "its graph holds no loop that is understood as this layer, so how it
 
 @dataclass(frozen=True)
 class Reading:
-    """The cells that were recognised, by name, and what follows their inputs back."""
+    """The uses of each cell that was recognised, by its name, and what follows their inputs back."""
 
-    running: Mapping[str, Running]
+    running: Mapping[str, Sequence[Running]]
     tracer: Tracer | None
 
     def rules(self) -> str:
         """Give a version of Keras whose names of activations are those of the graph."""
-        used = {name for cell in self.running.values() for name in cell.settings[:2]}
+        used = {name for uses in self.running.values() for cell in uses for name in cell.settings[:2]}
         return "2" if "hard_sigmoid_fifth" in used else "3"
 
 
@@ -59,16 +59,16 @@ Entry = tuple[dict[str, Any], dict[str, dict[str, Any]], str]
 
 
 def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLayer]) -> Entry:
-    halves = {half: reading.running.get(f"{layer.name}\0{half}") for half in layer.cells}
-    known = {half: cell for half, cell in halves.items() if cell is not None}
+    halves = {half: reading.running.get(f"{layer.name}\0{half}", ()) for half in layer.cells}
+    known = {half: uses[0] for half, uses in halves.items() if len({cell.settings[:3] for cell in uses}) == 1}
     units = next(iter(layer.cells.values()))[1].shape[:1]
     plain = {"class_name": CLASSES.get(_kind(layer), "LSTM"), "config": {"units": units[0] if units else 1}}
     if reading.tracer is None or len(known) < len(halves):
         return _entry(layer.name, plain, [INPUTS]), {}, NOT_FOUND
-    sources = {half: _source(reading.tracer, cell) for half, cell in known.items()}
+    sources = {half: _source(reading.tracer, halves[half]) for half in known}
     source = sources.get("forward") or next(iter(sources.values()))
-    masked = any(cell.masked for cell in known.values())
-    given = not all(cell.starts_from_zero for cell in known.values())
+    masked = any(cell.masked for uses in halves.values() for cell in uses)
+    given = not all(cell.starts_from_zero for uses in halves.values() for cell in uses)
     entries = [_cell_entry(cell, backwards=source.backwards and len(known) == 1) for cell in known.values()]
     problem = _problem(sources, entries)
     if source.time_first:
@@ -87,12 +87,16 @@ def _kind(layer: FoundLayer) -> str:
     return next((cell for cell, blocks in BLOCKS.items() if blocks == layer.gates), "")
 
 
-def _source(tracer: Tracer, cell: Running) -> Source:
+def _source(tracer: Tracer, uses: Sequence[Running]) -> Source:
+    """Find what a cell reads; a layer that is used more than once reads one thing only where all uses do."""
+    found = {_source_of(tracer, cell) for cell in uses}
+    return found.pop() if len(found) == 1 else Source("other", operation="each use's own")
+
+
+def _source_of(tracer: Tracer, cell: Running) -> Source:
     if cell.sequence is not None:
         return tracer.source(cell.sequence)
-    return (
-        Source("cell", (cell.below,)) if cell.below else Source("other", operation="what is not one step of anything")
-    )
+    return Source("cell", (cell.below,)) if cell.below else Source("other", operation="no step's")
 
 
 def _problem(sources: Mapping[Any, Source], entries: Sequence[dict[str, Any]]) -> str:
@@ -122,7 +126,7 @@ def _cell_entry(cell: Running, *, backwards: bool) -> dict[str, Any]:
 
 def _merge(reading: Reading, layer: FoundLayer) -> str:
     """Find how another layer reads both directions; where none does, it does not matter."""
-    for cell in reading.running.values():
+    for cell in (cell for uses in reading.running.values() for cell in uses):
         if cell.sequence is not None and reading.tracer is not None:
             source = reading.tracer.source(cell.sequence)
             if source.kind == "merged" and source.names[0].split("\0")[0] == layer.name:

@@ -58,13 +58,13 @@ def read_loops(
     program: Program, frame: Frame, variables: Mapping[Value, Variable], cells: Iterable[Cell]
 ) -> list[Loop]:
     """Find every loop of a call in which a cell runs, and how it is run; a cell that is not recognised is left out."""
-    cells = list(cells)
+    by_kernel = {cell.variables["kernel"].name: cell for cell in cells}
     found = []
     for place in program.loops(frame):
         body = program.enter(place)
         if body is not None:
             try:
-                loop = _read_loop(program, place, body, variables, cells)
+                loop = _read_loop(program, place, body, variables, by_kernel)
             except TooMany:
                 continue
             found += [loop] if loop.running else []
@@ -72,7 +72,7 @@ def read_loops(
 
 
 def _read_loop(
-    program: Program, place: Value, body: Frame, variables: Mapping[Value, Variable], cells: list[Cell]
+    program: Program, place: Value, body: Frame, variables: Mapping[Value, Variable], by_kernel: Mapping[str, Cell]
 ) -> Loop:
     reader = StepReader(program, body, variables)
     results = [reader.read(program.value(body, result)) for result in body.results()]
@@ -80,7 +80,7 @@ def _read_loop(
     states = {number: _unmasked(reader.terms, number, by_name[name]) for name, number in _states(reader, by_name)}
     outputs = {state: new for state, (new, _) in states.items()}
     loop, made = Loop(place), dict[int, str]()
-    for cell in cells:
+    for cell in (by_kernel[name] for name in reader.terms.multiplied.copy() if name in by_kernel):
         names = {role: variable.name for role, variable in cell.variables.items()}
         shapes = {role: variable.shape for role, variable in cell.variables.items()}
         terms = find_cell(reader.terms, names, shapes)

@@ -18,7 +18,7 @@ from ..guessed import CELL_BY_BLOCKS, FoundLayer, GuessedModel
 from ..settings import LayerSettings
 from ..vocabulary import ROLES
 from .layers import Reading, configuration
-from .loops import Cell, read_loops
+from .loops import Cell, Running, read_loops
 from .program import Program, Value
 from .sources import Tracer
 from .steps import Variable
@@ -80,7 +80,10 @@ def _reading(container: Container, found: Sequence[FoundLayer], names: Mapping[i
             if number in names
         }
         loops = read_loops(program, frame, variables, cells)
-        running = {name: cell for loop in loops for name, cell in loop.running.items()}
+        running: dict[str, list[Running]] = {}
+        for loop in loops:
+            for name, cell in loop.running.items():
+                running.setdefault(name, []).append(cell)
         if len(running) > len(best.running):
             best = Reading(running, Tracer(program, loops, variables))
         if len(best.running) == len(cells):

@@ -108,7 +108,7 @@ class StepReader:
             self.lists.append(source)
         return self.terms.of("item", self.lists.index(source), place)
 
-    def _matmul(self, value: Value, node: Any, operands: list[int]) -> int:
+    def _matmul(self, _value: Value, node: Any, operands: list[int]) -> int:
         turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
         if turned or self.terms[operands[1]][0] != "variable":
             return self.terms.apply("MatMul", *operands, turned)
@@ -118,6 +118,10 @@ class StepReader:
         return self.terms.sum(*operands)
 
     def _multiply(self, _value: Value, _node: Any, operands: list[int]) -> int:
+        # Dropout that is switched off multiplies by ones.
+        for one, other in (operands, operands[::-1]):
+            if self.terms[one] == ("apply", "OnesLike", other):
+                return other
         return self.terms.product(*operands)
 
     def _split(self, value: Value, node: Any, operands: list[int]) -> int:
@@ -184,7 +188,9 @@ class StepReader:
         return self.terms.apply(f"StridedSlice {told}", operands[0])
 
     def _leaky(self, _value: Value, node: Any, operands: list[int]) -> int:
-        return self.terms.apply(f"LeakyRelu {node.attr['alpha'].f:.6g}", *operands)
+        # What has its usual value may be left out.
+        alpha = node.attr["alpha"].f if "alpha" in node.attr else 0.2
+        return self.terms.apply(f"LeakyRelu {alpha:.6g}", *operands)
 
     def _same(self, _value: Value, _node: Any, operands: list[int]) -> int:
         return operands[0]

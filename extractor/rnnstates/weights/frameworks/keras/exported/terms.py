@@ -35,6 +35,8 @@ class Terms:
     def __init__(self) -> None:
         self._numbers: dict[Term, int] = {}
         self._terms: list[Term] = []
+        # By the name of a variable: what it is multiplied with, in the order in which it was met.
+        self.multiplied: dict[str, dict[int, None]] = {}
 
     def __getitem__(self, number: int) -> Term:
         return self._terms[number]
@@ -43,7 +45,7 @@ class Terms:
         return len(self._terms)
 
     def of(self, *term: object) -> int:
-        """Number a term: its kind, and what belongs to it."""
+        """Give the number of a term: its kind, and what belongs to it."""
         if term not in self._numbers:
             if len(self._terms) >= MOST_TERMS:
                 raise TooMany
@@ -52,7 +54,7 @@ class Terms:
         return self._numbers[term]
 
     def constant(self, value: float) -> int:
-        """Number a constant; those of single and double precision are the same one."""
+        """Give the number of a constant; those of single and double precision are the same one."""
         return self.of("constant", f"{value:.6g}")
 
     def sum(self, *parts: int) -> int:
@@ -74,6 +76,9 @@ class Terms:
 
     def matmul(self, left: int, variable: int) -> int:
         """Multiply a term with a matrix."""
+        columns = self._terms[variable][1]
+        assert isinstance(columns, Columns)
+        self.multiplied.setdefault(columns.variable, {})[left] = None
         return self.of("matmul", left, variable)
 
     def apply(self, function: str, *arguments: int) -> int:

@@ -1,0 +1,45 @@
+"""A model's description beside its weights: what ``model.to_json()`` of Keras gives, as data."""
+
+import hashlib
+import os
+import stat
+from typing import Any
+
+from ...errors import BadWeights
+from ...files import missing_told
+from .json_text import LARGEST_JSON, parse_json
+
+__all__ = ["read_model_json"]
+
+EXPECTED = "a JSON file as model.to_json() of Keras gives it"
+
+
+def read_model_json(path: str) -> tuple[dict[str, Any], str]:
+    """Read a description of a model; what it names is never looked for.
+
+    Returns
+    -------
+    dict
+    str
+        The SHA-256 of the file, of the very bytes that were parsed.
+
+    Raises
+    ------
+    MissingInput
+        It is absent or unreadable.
+    BadWeights
+        It is a link or no ordinary file, too large, or not JSON.
+    """
+    with missing_told(path, EXPECTED):
+        if os.path.islink(path):  # noqa: PTH114 - a Path would drop what makes some names unusable
+            raise BadWeights(f"{path}: is a link, which is not followed; name the file itself.")
+        # A pipe would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+            kind = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(kind):
+                if stat.S_ISDIR(kind):
+                    raise IsADirectoryError
+                raise BadWeights(f"{path}: is no ordinary file; expected {EXPECTED}.")
+            text = file.read(LARGEST_JSON + 1)
+    return parse_json(text, path), hashlib.sha256(text).hexdigest()

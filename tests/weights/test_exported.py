@@ -1,0 +1,185 @@
+"""How a SavedModel's layers are run is read from its graph: states are those of Keras, or the file is refused."""
+
+import contextlib
+import io
+import re
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates import BadWeights
+from rnnstates.tensorflow_start import import_tensorflow
+
+from .keras_models import keras_of, randomise
+
+INPUTS = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("f4")
+IDS = np.random.default_rng(1).integers(1, 11, size=(2, 7)).astype("i4")
+ALL = {"return_sequences": True}
+
+
+def export(model, path):
+    """Write a SavedModel without Keras' metadata, as either generation does."""
+    if type(model).__module__.startswith("tf_keras"):
+        import_tensorflow().saved_model.save(model, str(path))
+    else:
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.export(str(path), verbose=False)
+    return path
+
+
+def sequential(generation, make, features=3):
+    keras = keras_of(generation)
+    return randomise(keras.Sequential([keras.Input((None, features)), *make(keras.layers)]))
+
+
+def hidden(path, inputs=INPUTS, **options):
+    """The hidden states of the highest layer, both directions side by side."""
+    states = rnnstates.extract(inputs, "full", weights=path, **options)
+    names = [name for name in states if name.endswith("hidden")]
+    top = max(name.split("/")[0] for name in names)
+    return np.concatenate([states[name] for name in names if name.split("/")[0] == top], -1)
+
+
+SETTINGS = {
+    "reset before": lambda layers: [layers.GRU(5, reset_after=False, **ALL)],
+    "no bias": lambda layers: [layers.GRU(5, use_bias=False, **ALL)],
+    "relu": lambda layers: [layers.LSTM(5, activation="relu", **ALL)],
+    "hard_sigmoid": lambda layers: [layers.LSTM(5, recurrent_activation="hard_sigmoid", **ALL)],
+    "hard_sigmoid of a GRU": lambda layers: [
+        layers.GRU(5, activation="softsign", recurrent_activation="hard_sigmoid", **ALL)
+    ],
+    "SimpleRNN": lambda layers: [layers.SimpleRNN(5, activation="swish", **ALL)],
+    "only the last state": lambda layers: [layers.LSTM(5, activation="gelu")],
+    "two layers": lambda layers: [layers.LSTM(5, activation="elu", **ALL), layers.GRU(4, **ALL)],
+    "backwards twice": lambda layers: [
+        layers.LSTM(5, go_backwards=True, **ALL),
+        layers.GRU(4, go_backwards=True, reset_after=False, **ALL),
+    ],
+    "dropout": lambda layers: [layers.Dropout(0.2), layers.LSTM(5, dropout=0.1, recurrent_dropout=0.2, **ALL)],
+    "merged": lambda layers: [layers.Bidirectional(layers.LSTM(5, **ALL), merge_mode="ave"), layers.GRU(2, **ALL)],
+    "multiplied": lambda layers: [layers.Bidirectional(layers.GRU(5, **ALL), merge_mode="mul"), layers.LSTM(2, **ALL)],
+    "both directions": lambda layers: [
+        layers.Bidirectional(layers.LSTM(5, activation="relu", **ALL)),
+        layers.Bidirectional(layers.GRU(2, **ALL)),
+    ],
+    "cells": lambda layers: [layers.RNN([layers.LSTMCell(5, activation="relu"), layers.GRUCell(4)], **ALL)],
+}
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_states_are_those_of_keras_whatever_the_settings(generation, name, tmp_path):
+    model = sequential(generation, SETTINGS[name])
+    expected = np.array(model(INPUTS))
+    found = hidden(export(model, tmp_path / "model"))
+    found = found if expected.ndim == 3 else found[:, -1]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+def test_a_layer_that_goes_backwards_is_read_so(generation, layer, tmp_path):
+    model = sequential(generation, lambda layers: [getattr(layers, layer)(5, go_backwards=True, **ALL)])
+    path = export(model, tmp_path / "model")
+    np.testing.assert_allclose(hidden(path)[:, ::-1], np.array(model(INPUTS)), rtol=0, atol=1e-6)
+    assert any("goes backwards" in note for note in rnnstates.load_weights(path).notes)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_settings_are_said_to_be_of_the_file_and_nothing_is_assumed(generation, tmp_path):
+    path = export(sequential(generation, lambda layers: [layers.GRU(5)]), tmp_path / "model")
+    network = rnnstates.load_weights(path)
+    assert network.notes == ()
+    assert network.origin["layers"][0]["reset_after"] == "True (file)"
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_layers_before_the_recurrent_one_are_named(generation, tmp_path):
+    model = sequential(
+        generation, lambda layers: [layers.Dense(6, name="narrow"), layers.LSTM(5, name="reader", **ALL)]
+    )
+    path = export(model, tmp_path / "model")
+    (note,) = rnnstates.load_weights(path).notes
+    assert re.search("narrow' \\(another layer of 2 arrays\\) before .* which is not run", note)
+    narrow = model.get_layer("narrow")(INPUTS)
+    np.testing.assert_allclose(hidden(path, np.array(narrow)), np.array(model(INPUTS)), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_operations_between_two_layers_part_them(generation, tmp_path):
+    layers_of = lambda layers: [layers.LSTM(5, name="low", **ALL), layers.ReLU(), layers.LSTM(4, name="high", **ALL)]  # noqa: E731
+    path = export(sequential(generation, layers_of), tmp_path / "model")
+    with pytest.raises(BadWeights, match="has 2 recurrent stacks"):
+        rnnstates.load_weights(path)
+    network = rnnstates.load_weights(path, layer="high")
+    assert len(network.layers) == 1
+    assert any("'Relu operation' (operations) before" in note for note in network.notes)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_an_embedding_is_found_by_what_looks_it_up(generation, masked, tmp_path):
+    keras = keras_of(generation)
+    layers = [keras.layers.Embedding(11, 3, mask_zero=masked), keras.layers.LSTM(5, **ALL)]
+    model = randomise(keras.Sequential([keras.Input((None,), dtype="int32"), *layers]))
+    path = export(model, tmp_path / "model")
+    np.testing.assert_allclose(hidden(path, IDS), np.array(model(IDS)), rtol=0, atol=1e-6)
+    notes = [note for note in rnnstates.load_weights(path).notes if "masks steps with id 0" in note]
+    assert len(notes) == masked
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_a_mask_and_a_kept_state_are_noted(generation, tmp_path):
+    keras = keras_of(generation)
+    layers = [keras.layers.Masking(0.5), keras.layers.GRU(5, stateful=True, **ALL)]
+    path = export(keras.Sequential([keras.Input((7, 3), batch_size=2), *layers]), tmp_path / "model")
+    notes = " ".join(rnnstates.load_weights(path).notes)
+    assert re.search("is given an initial state by the model.* is given a mask by the model", notes)
+
+
+def test_time_as_the_first_axis_is_noted(tmp_path):
+    keras = keras_of(2)
+    layer = keras.layers.LSTM(5, time_major=True, **ALL)
+    model = randomise(keras.Sequential([keras.Input((None, 3)), layer]))
+    path = export(model, tmp_path / "model")
+    assert any("reads (time, batch, features) in the model" in note for note in rnnstates.load_weights(path).notes)
+    turned = np.array(model(INPUTS.swapaxes(0, 1))).swapaxes(0, 1)
+    np.testing.assert_allclose(hidden(path), turned, rtol=0, atol=1e-6)
+
+
+def odd(keras, what):
+    """A model whose graph computes something else than a layer of Keras with known settings."""
+    tf = import_tensorflow()
+    layers = keras.layers
+    if what == "unrolled":
+        return keras.Sequential([keras.Input((7, 3)), layers.LSTM(5, unroll=True)])
+    if what == "unknown activation":
+        return keras.Sequential([keras.Input((None, 3)), layers.GRU(5, activation=lambda x: tf.math.sin(x))])
+
+    class Clipped(layers.LSTMCell):
+        def call(self, inputs, states, training=False):
+            output, (hidden_state, cell) = super().call(inputs, states, training=training)
+            return output, [hidden_state, tf.clip_by_value(cell, -0.1, 0.1)]
+
+    return keras.Sequential([keras.Input((None, 3)), layers.RNN(Clipped(5, name="lstm_cell"))])
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize("what", ["unrolled", "unknown activation", "clipped"])
+def test_what_is_not_understood_is_refused_with_the_way_out(generation, what, tmp_path):
+    path = export(odd(keras_of(generation), what), tmp_path / "model")
+    with pytest.raises(
+        BadWeights, match=r"how it is run is unknown; save the whole model .*extract --model model.keras"
+    ):
+        rnnstates.load_weights(path)
+
+
+def test_a_shared_layer_is_run_over_what_each_use_gets(tmp_path):
+    keras = keras_of(3)
+    one, other = keras.Input((None, 3)), keras.Input((None, 3))
+    shared = keras.layers.LSTM(5, activation="relu", name="shared", **ALL)
+    model = randomise(keras.Model([one, other], keras.layers.Add()([shared(one), shared(other)])))
+    path = export(model, tmp_path / "model")
+    again = keras.Model(one, model.get_layer("shared")(one))
+    np.testing.assert_allclose(hidden(path), np.array(again(INPUTS)), rtol=0, atol=1e-6)
