@@ -23,8 +23,8 @@ from .problems import Problems
 from .provenance import provenance as describe_run
 from .request import end_of, make_request
 from .sources import open_source
+from .weights.options import ZERO
 from .weights.save import keep_weights
-from .weights.stack import ZERO
 
 __all__ = ["extract", "preview"]
 

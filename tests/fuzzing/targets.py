@@ -35,8 +35,8 @@ from rnnstates.sources.opening import open_source
 from rnnstates.sources.stream import StreamSource
 from rnnstates.verification.verify import verify
 from rnnstates.weights.frameworks import interpret, plain
+from rnnstates.weights.options import Options
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
-from rnnstates.weights.stack import Options
 
 from . import onnx_seeds, seeds, weights_seeds
 from .forms import packed_parts

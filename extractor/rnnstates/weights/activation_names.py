@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from ..activations import OTHER_NAMES
 from ..errors import OptionError
-from .stack import Options, StoredStack
+from .options import Options
+from .stack import StoredStack
 
 __all__ = ["KERAS_2", "KERAS_3", "UNKNOWN_KERAS", "keras_generation", "meant"]
 

@@ -11,8 +11,9 @@ from .around.modules import modules_of
 from .around.scene import Scene, look_around
 from .around.starts import claims, find_starts, note_of_starts, with_starts
 from .choice import whole_stacks
+from .options import ZERO, Options
 from .readers import Container
-from .stack import ZERO, Model, Options, StoredStack
+from .stack import Model, StoredStack
 
 __all__ = ["assemble"]
 

@@ -10,10 +10,11 @@ from .assemble import assemble
 from .canonical import LayerWeights, Network
 from .choice import choose
 from .frameworks import interpret, interpret_with, is_known
+from .options import Options, check_options
 from .readers import Container, digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
 from .readers.model_json import read_model_json
-from .stack import Model, Options, StoredStack, check_options
+from .stack import Model, StoredStack
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
 
@@ -79,10 +80,10 @@ def load_weights(
         An option that is out of range, unknown, or means nothing to the cells in the file.
     """
     where = os.fspath(path)
-    beside = None if config is None else os.fspath(config)
     options = Options(
-        convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding,
-        initial_state, beside,
+        convention=convention, forget_bias=forget_bias, activation=activation,
+        recurrent_activation=recurrent_activation, cell_clip=cell_clip, projection_clip=projection_clip,
+        embedding=embedding, initial_state=initial_state, config=None if config is None else os.fspath(config),
     )  # fmt: skip
     check_options(options)
     with open_container(where) as container:

@@ -1,82 +1,17 @@
 """What a framework's files become before any array is read: a stack of layers and where their arrays lie."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ..activations import ACTIVATIONS, OTHER_NAMES, is_activation
 from ..errors import BadWeights, OptionError
 from .canonical import Direction, LayerWeights, Network, RecurrentLayer
-from .conventions import CONVENTIONS, Convention
+from .conventions import Convention
 from .convert import sizes, to_layer_weights
+from .options import Options
 from .readers import Tensor
 
-__all__ = ["ZERO", "Model", "Options", "StoredCell", "StoredLayer", "StoredStack", "check_options"]
-
-
-# What ``--initial-state`` takes for: no trained start.
-ZERO = "zero"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a caller says of the weights because the file does not; None for what the file or the format says.
-
-    Parameters
-    ----------
-    convention : str or None
-        A name in ``CONVENTIONS``: what the names in a file mean.
-    embedding : str or None
-        The array or module that token ids are looked up in; ``"none"`` for none.
-    initial_state : str or None
-        ``"zero"`` where trained starts are not to be used.
-    forget_bias : float or None
-        Added to the forget gate at run time, beside the stored bias.
-    activation, recurrent_activation : str or None
-    cell_clip, projection_clip : float or None
-    config : str or None
-        The path of a configuration of Keras beside a file of weights alone.
-    """
-
-    convention: str | None = None
-    forget_bias: float | None = None
-    activation: str | None = None
-    recurrent_activation: str | None = None
-    cell_clip: float | None = None
-    projection_clip: float | None = None
-    embedding: str | None = None
-    initial_state: str | None = None
-    config: str | None = None
-
-    def settings(self) -> dict[str, Any]:
-        """Give what was said, by the names of ``LayerWeights``."""
-        names = ("forget_bias", "activation", "recurrent_activation", "cell_clip", "projection_clip")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-
-
-def check_options(options: Options) -> None:
-    """Refuse an option that is out of range or unknown.
-
-    Raises
-    ------
-    OptionError
-    """
-    if options.convention is not None and options.convention not in CONVENTIONS:
-        raise OptionError(f"--convention '{options.convention}': unknown; known are {', '.join(CONVENTIONS)}.")
-    if options.forget_bias is not None and not math.isfinite(options.forget_bias):
-        raise OptionError(f"--forget-bias {options.forget_bias}: expected a finite number.")
-    if options.initial_state not in (None, ZERO):
-        raise OptionError(f"--initial-state '{options.initial_state}': of weights, expected '{ZERO}' or nothing.")
-    for name in ("activation", "recurrent_activation"):
-        value = getattr(options, name)
-        if value is not None and not is_activation(OTHER_NAMES.get(value, value)):
-            known = ", ".join(ACTIVATIONS)
-            raise OptionError(f"--{name.replace('_', '-')} '{value}': unknown; known are {known}.")
-    for name in ("cell_clip", "projection_clip"):
-        value = getattr(options, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise OptionError(f"--{name.replace('_', '-')} {value}: expected a positive number.")
+__all__ = ["Model", "StoredCell", "StoredLayer", "StoredStack"]
 
 
 # Roles of the arrays that a sequence starts from.

@@ -32,22 +32,7 @@ _COUNTER = re.compile(
     r"(^|[/._])(num_batches_tracked|global_step|save_counter|iterations?|step|epoch)$|seed_generator|(^|[/.])rngs([/.]|$)"
 )
 
-_DIRECTIONS = {
-    "fw",
-    "bw",
-    "forward",
-    "backward",
-    "fwd",
-    "bwd",
-    "rev",
-    "reverse",
-    "left",
-    "right",
-    "l2r",
-    "r2l",
-    "f",
-    "b",
-}
+_DIRECTIONS = {"fw", "bw", "forward", "backward", "fwd", "bwd", "rev", "reverse", "left", "right", "l2r", "r2l"}
 
 # Words of the names of initial states: which state it is, that it is one, and what is none.
 STATE_WORDS = {"h": "hidden", "hx": "hidden", "hidden": "hidden", "c": "cell", "cx": "cell", "cell": "cell"}
