@@ -31,8 +31,9 @@ INTERPRETERS: dict[str, Interpreter] = {
 
 
 def is_known(container: Container) -> bool:
-    """Tell whether a container holds weights whose names are known here."""
-    return any(recognises(container) for recognises, _ in INTERPRETERS.values()) or plain.recognises(container)
+    """Tell whether a container holds weights that are known here, by their names or as what a convention may be for."""
+    named = any(recognises(container) for recognises, _ in INTERPRETERS.values()) or plain.recognises(container)
+    return named or tensorflow1.fits(container)
 
 
 def _check_names(container: Container) -> None:
