@@ -195,6 +195,12 @@ def a_folder_called_like_a_table_of_contents():
     return pack({"variables.index/x": b""})
 
 
+def a_direction_that_is_a_signalling_nan():
+    """Of a weight of PyTorch that is computed from it."""
+    directions = np.full((12, 2), 0x7F800001, "u4").view("f4")
+    return seeds.zipped(weights_seeds.wrapped_arrays() | {"rnn.module.weight_ih_l0_v": directions})
+
+
 # From the input to the parser and what it says; nothing where it reads.
 FOUND = {
     compressed_states_that_are_damaged: ("initial", "HDF5 cannot read it"),
@@ -218,6 +224,7 @@ FOUND = {
     an_output_whose_attribute_lies_in_such_a_heap: ("states", "not a states file"),
     a_string_of_4_gib: ("hdf5-inputs", "a string declares 4294967295 bytes"),
     a_string_of_4_gib_in_a_compressed_chunk: ("hdf5-inputs", "a string declares 4294967295 bytes"),
+    a_direction_that_is_a_signalling_nan: ("npz", "kernel has 24 values that are NaN or infinite"),
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),
     an_attribute_of_varying_length_that_is_neither_text_nor_list: ("hdf5", ""),
     a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),

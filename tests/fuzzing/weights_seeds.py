@@ -17,7 +17,7 @@ from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
 
 __all__ = [
     "checkpoints_1", "checkpoints_2", "elmo", "json_arrays", "keras", "msgpack", "npz", "plain_hdf5", "safetensors",
-    "saved_models", "torch", "unirep", "weights",
+    "saved_models", "torch", "unirep", "weights", "wrapped_arrays",
 ]  # fmt: skip
 
 

@@ -10,9 +10,11 @@ from rnnstates.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import tensorflow1
 from rnnstates.weights.readers import Container, Tensor
 
-from .tensorflow1_models import CASES, SUFFIX, asked, check, write
+from .tensorflow1_models import CASES, LENGTHS, SUFFIX, asked, check, collecting, write
+from .test_tensorflow1 import train
 
 AS_GIVEN = {"convention": "tensorflow1"}
+CLIPPED_WITHOUT_PEEPHOLES = {"cell_clip": 0.4, "num_proj": 2, "proj_clip": 0.15, "forget_bias": 0.3}
 
 
 def renamed(case, *replacements, precision="float32"):
@@ -70,6 +72,20 @@ def test_nothing_else_is_assumed_of_it_than_of_an_lstm_cell(tmp_path):
     assert rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN, forget_bias=0).layers[0].forward.forget_bias == 0
 
 
+@pytest.mark.parametrize("loops", [True, False])
+def test_the_graph_beside_the_checkpoint_says_how_it_is_run(loops, tmp_path):
+    def build(dtype):
+        return collecting("LSTMCell")(5, name="mine", activation="softsign", dtype=dtype, **CLIPPED_WITHOUT_PEEPHOLES)
+
+    inputs, expected = train(tmp_path / SUFFIX, build, loops=loops)
+    states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / SUFFIX, **AS_GIVEN)
+    for row, length in enumerate(LENGTHS):
+        both = np.concatenate([states["cell"][row, :length], states["hidden"][row, :length]], axis=-1)
+        np.testing.assert_allclose(both, expected[row, :length], rtol=0, atol=1e-6)
+    (note,) = rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN).notes
+    assert "'rnn/mine' is read as LSTMCell by its shapes" in note
+
+
 def as_npz(path, variables):
     np.savez(path.with_suffix(".npz"), **variables)
     return path.with_suffix(".npz")
@@ -122,6 +138,13 @@ def test_without_the_convention_the_refusal_names_it_and_the_scope(container, tm
     with pytest.raises(BadWeights) as refused:
         rnnstates.load_weights(path, convention="keras")
     assert "--convention tensorflow1" in str(refused.value)
+
+
+def test_such_a_file_is_described_as_weights(tmp_path):
+    path = as_hdf5(tmp_path / "w", renamed("lstm", ("rnn/lstm_cell", "rnn/fw")))
+    assert rnnstates.describe(path, convention="tensorflow1")["selected"] == "rnn/fw"
+    with pytest.raises(BadWeights, match="say --convention tensorflow1"):
+        rnnstates.describe(path)
 
 
 def test_a_cell_that_is_called_like_an_unknown_one_names_the_convention_too(tmp_path):

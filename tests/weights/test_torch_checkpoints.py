@@ -235,12 +235,12 @@ STOPPED = {
     "a whole layer": (lambda: torch.nn.LSTM(3, 5), "it is a whole model", "torch.nn.modules.rnn.LSTM"),
     "a quantised layer": (
         lambda: quantised({"tagger": torch.nn.LSTM(3, 5)}).state_dict(),
-        "'tagger' hold quantised weights; save the model from before it was quantised",
+        "the weights of 'tagger' are quantised; save the model from before it was quantised",
         "torch.ScriptObject",
     ),
     "a quantised cell": (
         lambda: {"net": quantised({"cell": torch.nn.GRUCell(3, 5)}).state_dict()},
-        "'cell' hold quantised weights",
+        "the weights of 'cell' are quantised",
         "torch.ScriptObject",
     ),
     "a whole quantised model": (

@@ -249,7 +249,7 @@ REFUSED = {
     "a raw weight beside the module": (
         {"drop.weight_hh_l0_raw": RAW, **lstm_state("lstm.")},
         "lstm",
-        "'drop.weight_hh_l0_raw' may stand for the weight_hh_l0 of 'drop', 'lstm'",
+        "'drop.weight_hh_l0_raw' may stand for the weight_hh_l0 of 'lstm'; expected one module below it",
     ),
     "a raw weight above two modules": (
         {"weight_hh_l0_raw": RAW, **lstm_state("a."), **lstm_state("b.")},
@@ -289,7 +289,7 @@ REFUSED = {
     "a norm without its direction": (
         {"rnn.weight_hh_l0_g": RAW[:, :1], **lstm_state("rnn.")},
         "",
-        "'rnn.weight_hh_l0_g' stand for its weight_hh_l0 in a way that is not computed here",
+        "its weight_hh_l0 is computed from 'rnn.weight_hh_l0_g' in a way that is not known here",
     ),
     "spectral norm as it was saved before 1.0": (
         {"rnn.weight_hh_l0_orig": RAW, "rnn.weight_hh_l0_u": RAW[:, 0], **lstm_state("rnn.")},
@@ -299,7 +299,7 @@ REFUSED = {
     "an unknown suffix above the module": (
         {"rnn.weight_hh_l0_lowrank": RAW, **lstm_state("rnn.module.")},
         "",
-        "'rnn.weight_hh_l0_lowrank' stand for its weight_hh_l0 in a way that is not computed here",
+        "its weight_hh_l0 is computed from 'rnn.weight_hh_l0_lowrank' in a way that is not known here",
     ),
 }
 

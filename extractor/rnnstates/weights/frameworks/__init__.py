@@ -47,8 +47,9 @@ INTERPRETERS: dict[str, Interpreter] = {
 
 
 def is_known(container: Container) -> bool:
-    """Tell whether a container holds weights whose names are known here."""
-    known = (*(recognises for recognises, _ in INTERPRETERS.values()), plain.recognises, near_names.recognises)
+    """Tell whether a container holds weights that are known here, by their names or as what a convention may be for."""
+    known = [recognises for recognises, _ in INTERPRETERS.values()]
+    known += [plain.recognises, near_names.recognises, tensorflow1.fits]
     return any(recognises(container) for recognises in known)
 
 

@@ -118,7 +118,7 @@ def _check_whole(container: Container, home: str, computed: Mapping[str, Tensor]
 
 
 def _unclear(container: Container, source: Source, homes: Sequence[str]) -> str:
-    modules = ", ".join(f"'{home.rstrip('.')}'" for home in homes[:MOST_NAMED])
+    modules = _listed(home.rstrip(".") for home in homes if home != source.prefix)
     return (
         f"{container.path}: '{source.names[0]}' may stand for the {source.parameter} of {modules}; expected one module "
         "below it. Save the state_dict of the module alone."
@@ -130,8 +130,8 @@ def _unknown(source: Source, where: str) -> str:
     if not any(".parametrizations." in f".{name}" for name in source.names):
         call = "prune.remove, remove_weight_norm or remove_spectral_norm of torch.nn.utils, or the wrapper's own way"
     return (
-        f"{where}: {_listed(source.names)} stand for its {source.parameter} in a way that is not computed here; put "
-        f"the plain weight back by {call}, and save the state_dict again."
+        f"{where}: its {source.parameter} is computed from {_listed(source.names)} in a way that is not known here; "
+        f"put the plain weight back by {call}, and save the state_dict again."
     )
 
 

@@ -37,7 +37,7 @@ def refused_pickle(path: str, reason: Exception) -> str:
     elif quantised:
         names = ", ".join(f"'{name}'" for name in quantised[:MOST_NAMED])
         advice = (
-            f"{names} hold quantised weights; save the model from before it was quantised, "
+            f"the weights of {names} are quantised; save the model from before it was quantised, "
             "torch.save(model.state_dict(), ...) or safetensors."
         )
     else:
@@ -53,6 +53,7 @@ def _stopped_by(reason: Exception) -> str:
     text = re.sub(r"\x1b\[\d*m", "", str(reason))
     found = re.search(r"WeightsUnpickler error:\s*([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
     told = found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
+    told = told.replace("Unsupported global: GLOBAL ", "it names ")
     # A class may have any name in a file; what does something to a terminal is left out.
     return "".join(letter if letter.isprintable() else "?" for letter in told)
 
