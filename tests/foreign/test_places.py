@@ -75,7 +75,7 @@ def is_refused(name, wanted, kind, path):
     """Tell whether a file is foreign there; .npz and text are read where other kinds like them are not."""
     if wanted is Wanted.LIST and may_be_a_list(path, CASES[name][0]):
         return False
-    if wanted is Wanted.STATES and CASES[name][0] in ("npz", "damaged zip"):
+    if wanted is Wanted.STATES and CASES[name][0] in ("npz", "zip", "damaged zip"):
         return False
     return kind.is_foreign(wanted)
 

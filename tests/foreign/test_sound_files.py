@@ -15,7 +15,7 @@ from ..fuzzing.forms import packed_parts
 from ..fuzzing.targets import PARSERS
 
 FOLDERS = {"unirep", "elmo", "checkpoint-1", "checkpoint-2", "saved-model"}
-LISTS = {"lengths", "ids", "journal", "npy-header", "npy-stream"}
+LISTS = {"lengths", "ids", "journal", "npy-header", "npy-stream", "foreign"}
 WANTED = {name: Wanted.WEIGHTS if parser.reader else Wanted.INPUTS for name, parser in PARSERS.items()}
 
 

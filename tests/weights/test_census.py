@@ -50,6 +50,8 @@ READ_IN = {
     "safetensors": "test_torch",
     "ONNX": "test_onnx",
     "msgpack": "test_flax",
+    "JSON": "test_json",
+    "audio": "test_json",
     "TensorFlow": "test_tensorflow1",
     "elmo": "test_elmo",
     "unirep": "test_unirep",

@@ -200,7 +200,7 @@ HOSTILE = {
     "a million deep": ('{"a": ' * 100_000, "nested too deeply"),
     "forty deep": (deep("[1]", 40), "nested too deeply for a model, below 'a.a"),
     "a long name": (f'{{"{"x" * 600}": [1]}}', "nested too deeply"),
-    "many lists": ('{"a": [' + "[]," * 2_100_000 + "[]]}", "has 2100003 lists .* It is refused"),
+    "many lists": ('{"a": [' + "[]," * 600_000 + "[]]}", "has 600003 lists .* It is refused"),
     "many arrays": ("{" + ",".join(f'"{n}": [1]' for n in range(20_001)) + "}", "has more than 20000 arrays"),
     "surrogates": (r'{"\ud800": [1]}', "characters that are none"),
     "an escape in a name": (r'{"a\u001b[31m": [1]}', "expected letters that can be printed"),

@@ -5,7 +5,7 @@ convert). ``models`` and ``values`` say what each kind is and what to do; the ot
 bytes, the names in an archive or folder, the keys of a JSON text. Nothing is unpacked, loaded or executed.
 """
 
-from .archives import is_npz
+from .archives import may_be_npz
 from .finding import FIRST_BYTES, KINDS, describe, kind_of_bytes, kind_of_path, refuse_foreign, unknown
 from .kind import Holds, Kind, Wanted
 from .texts import UTF8_MARK, is_text
@@ -18,10 +18,10 @@ __all__ = [
     "Kind",
     "Wanted",
     "describe",
-    "is_npz",
     "is_text",
     "kind_of_bytes",
     "kind_of_path",
+    "may_be_npz",
     "refuse_foreign",
     "unknown",
 ]

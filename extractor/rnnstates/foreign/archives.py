@@ -7,7 +7,7 @@ from .kind import Kind
 from .models import MODELS
 from .values import VALUES
 
-__all__ = ["is_npz", "kind_of_archive"]
+__all__ = ["kind_of_archive", "may_be_npz"]
 
 # All of these patterns are found among the names: what the archive is. The first that fits counts.
 _MEMBERS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -54,9 +54,9 @@ def kind_of_archive(names: Sequence[str]) -> Kind:
     return kind._replace(found=kind.found.replace("{names}", _listed(names)))
 
 
-def is_npz(kind: Kind) -> bool:
-    """Tell whether a kind is that of an archive of NumPy's arrays, whatever their names."""
-    return kind.found.startswith(VALUES["npz"].found.partition("{")[0])
+def may_be_npz(kind: Kind) -> bool:
+    """Tell whether a kind is an archive of NumPy's arrays, or one of no kind known here, whose members may be some."""
+    return kind.found.startswith("a zip archive")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ def _archive(found: str, how: str) -> Kind:
 
 _AUDIO = "soundfile.read(FILE) or librosa.load(FILE)"
 _IMAGE = "np.asarray(PIL.Image.open(FILE))"
-_AGAIN = "Download the file itself; where the link of a page has /blob/, that of the file often has /resolve/ or /raw/."
+_AGAIN = "Download the file itself: where the link of a page has /blob/, that of the file has /resolve/ or /raw/."
 
 VALUES: dict[str, Kind] = {
     "empty": Kind("empty, not one byte", "Make it again.", Holds.NEITHER),

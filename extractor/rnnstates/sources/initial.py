@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..errors import BadInput, MissingInput
 from ..files import missing_told
-from ..foreign import KINDS, Wanted, is_npz, kind_of_path
+from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..npz_guard import npz_arrays
@@ -147,7 +147,7 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
 def _refuse_other_kinds(path: str) -> None:
     """Refuse what is known to be neither; of the kinds that weights are read from, .npz is read here too."""
     kind = kind_of_path(path)
-    if kind is not None and kind not in (KINDS["hdf5"], KINDS["damaged zip"]) and not is_npz(kind):
+    if kind is not None and kind is not KINDS["hdf5"] and not may_be_npz(kind):
         raise BadInput(f"{path}: {kind.message(EXPECTED, Wanted.STATES)}")
 
 

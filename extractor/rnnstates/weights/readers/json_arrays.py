@@ -23,7 +23,7 @@ __all__ = ["DOCUMENT", "open_json", "recognise_json"]
 DOCUMENT = "model.json"
 MARK = b"\xef\xbb\xbf"
 # An empty list takes two letters in a file and sixty bytes in memory, a number two letters and thirty bytes.
-MOST_LISTS, MOST_NUMBERS, MOST_ARRAYS = 2_000_000, 8_000_000, 20_000
+MOST_LISTS, MOST_NUMBERS, MOST_ARRAYS = 500_000, 8_000_000, 20_000
 DEEPEST, MOST_AXES, LONGEST_NAME = 32, 4, 500
 WRAPS = ("state_dict", "model_state_dict")
 
