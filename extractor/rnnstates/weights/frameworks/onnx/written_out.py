@@ -21,6 +21,8 @@ __all__ = ["with_layers"]
 FUNCTIONS = {"Tanh": "Tanh", "Relu": "Relu"}
 STEPS = (*FUNCTIONS, "Add", "Gather", "MatMul", "Slice", "Squeeze")
 FAR = 2**31 - 1
+# Values of a step.
+MOST_VALUES = 16
 
 
 class Step(NamedTuple):
@@ -63,7 +65,7 @@ def with_layers(graph: Graph) -> tuple[Graph, frozenset[str]]:
 def _spent(node: Node, given: str, folding: Folding) -> set[str]:
     """Name the values that steps are made of, from what is put behind each other back to what the layer is given."""
     pending, found = list(node.inputs), set(node.inputs) | {given}
-    while pending:
+    while pending and len(found) < MOST_VALUES * len(node.inputs):
         maker = folding.maker(pending.pop())
         if maker is not None and _is(maker, *STEPS):
             new = [read for read in maker.inputs if read not in found]
