@@ -14,7 +14,8 @@ from ....arrays import Array
 from ....errors import BadWeights
 from ...readers import Tensor
 from ...readers.onnx_graph import Graph, Node
-from .operators import FOLDED, WRONG, bytes_made
+from .operators import FOLDED, bytes_made
+from .settings import WRONG
 
 __all__ = ["Folding", "NotConstant"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...readers.onnx_graph import Node
 from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, reshaped, sizes_of
-from .operators import Inputs, cast_to, numbers, ranges, split_edges
+from .settings import Inputs, cast_to, numbers, ranges, split_edges
 from .sizes import AxisSize, Size
 
 __all__ = ["MOVES", "given_shape", "taken_rows"]

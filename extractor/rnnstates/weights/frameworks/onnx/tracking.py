@@ -16,7 +16,8 @@ from ...readers.onnx_graph import Graph, Node
 from .folding import Folding
 from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Laid, Part, Piece, sizes_of
 from .moving import MOVES, given_shape, taken_rows
-from .operators import FOLDED, WRONG, sizes_taken
+from .operators import FOLDED
+from .settings import WRONG, sizes_taken
 from .sizes import AxisSize, Size, named, product
 
 __all__ = ["WAYS_OF", "Flow", "Tracking"]

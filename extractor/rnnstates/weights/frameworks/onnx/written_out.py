@@ -14,7 +14,7 @@ from ....errors import BadWeights
 from ...readers import Tensor
 from ...readers.onnx_graph import Graph, Node
 from .folding import Folding, NotConstant
-from .operators import WRONG, numbers, ranges
+from .settings import WRONG, numbers, ranges
 
 __all__ = ["with_layers"]
 
