@@ -1,5 +1,7 @@
 """ONNX layers in functions, in the branches of an If and in loops: run, run when they are named, or refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from onnx import helper, numpy_helper
@@ -124,19 +126,49 @@ def test_a_function_that_calls_itself_is_not_followed(tmp_path):
     assert "(Again) before 'cell', which is not run" in note
 
 
-def test_functions_that_call_each_other_do_not_become_too_many(tmp_path):
-    """Each calls the next one ten times, twenty levels deep."""
+@pytest.mark.parametrize("leaf", ["Identity", ""])
+def test_functions_that_call_each_other_do_not_become_too_many(tmp_path, leaf):
+    """Each calls the next one ten times, twenty levels deep; the last one may do nothing."""
     versions = [helper.make_opsetid("", 14), helper.make_opsetid("own", 1)]
     functions = []
     for level in range(20):
-        inner = "Identity" if level == 19 else f"F{level + 1}"
-        domain = "" if level == 19 else "own"
-        chain = [make(inner, [f"v{n}"], [f"v{n + 1}"], domain=domain) for n in range(10)]
+        inner, domain = (leaf, "") if level == 19 else (f"F{level + 1}", "own")
+        chain = [make(inner, [f"v{n}"], [f"v{n + 1}"], domain=domain) for n in range(10)] if inner else []
         functions.append(helper.make_function("own", f"F{level}", ["v0"], ["v10"], chain, versions))
     own = arrays_of("RNN", 1)
     nodes = [make("F0", ["X"], ["Z"], domain="own"), node_of("RNN", own, reads="Z")]
     built = model(nodes, own, ["Y"], functions=functions)
     assert rnnstates.load_weights(save(built, tmp_path / "m.onnx")).features == I
+
+
+def peak(path):
+    """Read a file; the most memory that takes."""
+    tracemalloc.start()
+    try:
+        assert rnnstates.load_weights(path).features == I
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_long_in_a_function_is_not_multiplied(tmp_path):
+    versions = [helper.make_opsetid("", 14), helper.make_opsetid("own", 1)]
+    listed = make("Constant", [], ["unused"], value_ints=[2**40] * 2**15)
+    wide = helper.make_function("own", "Wide", ["x"], ["y"], [listed, make("Identity", ["x"], ["y"])], versions)
+    nodes = [make("Wide", [f"v{n}" if n else "X"], [f"v{n + 1}"], domain="own") for n in range(1000)]
+    own = arrays_of("RNN", 1)
+    built = model([*nodes, node_of("RNN", own)], own, ["Y"], functions=[wide])
+    # As Python's numbers, all of them would be 1.3 GB.
+    assert peak(save(built, tmp_path / "m.onnx")) < 2**27
+
+
+def test_the_long_name_of_a_branch_is_not_multiplied(tmp_path):
+    value = helper.make_tensor_value_info
+    body = helper.make_graph([make("Identity", ["X"], [f"{n}"]) for n in range(1000)], "b", [], [value("0", 1, None)])
+    chosen = make("If", ["flag"], ["Z"], "long name" * 2**12, then_branch=body, else_branch=body)
+    own = arrays_of("RNN", 1)
+    built = model([chosen, node_of("RNN", own)], own, ["Y"], inputs=[value("flag", 9, [])])
+    assert peak(save(built, tmp_path / "m.onnx")) < 2**24
 
 
 def test_a_written_out_layer_is_told_from_a_model_without_one(tmp_path):

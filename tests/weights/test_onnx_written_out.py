@@ -8,6 +8,7 @@ from onnx import helper
 
 import rnnstates
 from rnnstates import BadWeights
+from rnnstates.weights.load import describe_weights
 
 from .census import parity
 from .test_onnx import H, I, N, model_of, runtime, save
@@ -90,10 +91,12 @@ def test_both_directions_are_one_layer_and_may_be_named_each(tmp_path):
     nodes = [*steps("forward"), *steps("reverse"), make("Concat", ["forward Y", "reverse Y"], ["Y"], axis=2)]
     path = saved(tmp_path / "m.onnx", nodes, arrays_of(ways), "Y")
     found = compare(path, ("layer0/forward/", "layer0/backward/"))
-    assert rnnstates.load_weights(path).layers[0].name == "forward + reverse"
+    assert rnnstates.load_weights(path).layers[0].name == "forward+reverse"
     alone = rnnstates.extract(np.zeros((1, 2, I), "f4"), "full", weights=path, layer="reverse")
     assert alone["hidden"].shape == (1, 2, H)
     assert found["layer0/backward/hidden"].shape == (N, T, H)
+    # What the layers are made of is not listed beside them.
+    assert all(name.endswith("(RNN)") for name in describe_weights(path)["present"])
 
 
 def change(number, place, name):

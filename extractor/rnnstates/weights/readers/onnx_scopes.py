@@ -18,7 +18,11 @@ __all__ = ["Flattening", "flatten"]
 
 # Some thousands of operators are usual; an empty one takes two bytes in a file and far more in memory. So do the
 # numbers of a list.
-MOST_NODES, LONGEST_LIST, DEEPEST_CALL = 50_000, 2**20, 32
+MOST_NODES, LONGEST_LIST = 50_000, 2**20
+# How often functions are put in the place of calls, how deep, and how many bytes of them: these, and so many files.
+MOST_CALLS, DEEPEST_CALL, ROOM, TIMES = 20_000, 32, 2**22, 4
+# Letters of a node that the names of what is in it start with, and of all such nodes.
+LONGEST_CALLED, LONGEST_PREFIX = 80, 400
 # Kinds of attributes by their numbers: the field that holds each.
 ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
 GRAPH, GRAPHS = 5, 10
@@ -56,22 +60,28 @@ class Flattening:
         Files with values.
     functions : mapping
         Those of the model, by domain and name.
+    room : dict
+        How many more ``calls`` of functions, and ``bytes`` of them, there may be.
+    sizes : dict
+        The bytes of each function.
     nodes : list of Node
     constants : mapping
     sparse, halves : list of str
         Constants in sparse form, and of 16 bits.
-    names : set of str
-        Those of values that are taken.
+    names : dict
+        How often each name of a value was asked for.
     """
 
     path: str
     beside: Beside
     functions: Mapping[tuple[str, str], Any]
+    room: dict[str, int] = field(default_factory=dict)
+    sizes: dict[tuple[str, str], int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Tensor] = field(default_factory=dict)
     sparse: list[str] = field(default_factory=list)
     halves: list[str] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    names: dict[str, int] = field(default_factory=dict)
 
 
 def flatten(model: Any, path: str, beside: Beside) -> Flattening:
@@ -86,10 +96,11 @@ def flatten(model: Any, path: str, beside: Beside) -> Flattening:
     if max(len(graph.node), len(graph.initializer), _count(model)) > MOST_NODES:
         raise BadWeights(f"{path}: has more than {MOST_NODES} operators or constants; it is refused.")
     functions = {(text(proto.domain), text(proto.name)): proto for proto in model.functions}
-    found = Flattening(path, beside, functions)
+    room = {"calls": MOST_CALLS, "bytes": ROOM + TIMES * model.ByteSize()}
+    found = Flattening(path, beside, functions, room, {key: proto.ByteSize() for key, proto in functions.items()})
     inputs = [text(proto.name) for proto in graph.input]
     scope = Scope({name: name for name in inputs})
-    found.names.update(inputs)
+    found.names.update(dict.fromkeys(inputs, 1))
     _constants(graph, scope, found)
     _check_names(graph, scope, path)
     _operators(graph.node, scope, found)
@@ -138,13 +149,17 @@ def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
 
 def _taken(name: str, scope: Scope, found: Flattening) -> str:
     """Give a value a name that no other one has; in the main graph it keeps its own."""
-    new = f"{scope.prefix}{name}"
-    number = 1
+    wanted = new = f"{scope.prefix}{name}"
     while scope.prefix and new in found.names:
-        number += 1
-        new = f"{scope.prefix}{name} #{number}"
-    found.names.add(new)
+        found.names[wanted] += 1
+        new = f"{wanted} #{found.names[wanted]}"
+    found.names[new] = 1
     return new
+
+
+def _prefix(scope: Scope, called: str, which: str = "") -> str:
+    """Give what the names in a body or function start with: short, however long those of the nodes around it are."""
+    return f"{scope.prefix}{called[:LONGEST_CALLED]}/{which[:LONGEST_CALLED]}"[:LONGEST_PREFIX]
 
 
 def _check_names(graph: Any, scope: Scope, path: str) -> None:
@@ -168,11 +183,20 @@ def _operators(protos: Iterable[Any], scope: Scope, found: Flattening) -> None:
     for proto in protos:
         key = (text(proto.domain), text(proto.op_type))
         function = found.functions.get(key)
-        room = len(found.nodes) < 2 * MOST_NODES and len(scope.calls) < DEEPEST_CALL
-        if function is not None and key[0] not in STANDARD and key not in scope.calls and room:
+        if function is not None and key[0] not in STANDARD and _has_room(key, scope, found):
             _call(proto, function, scope, found)
         else:
             _operator(proto, scope, found, standard=key[0] in STANDARD and function is None)
+
+
+def _has_room(key: tuple[str, str], scope: Scope, found: Flattening) -> bool:
+    """Tell whether a function may be put in the place of one more call, and note that it is."""
+    small = len(found.nodes) < 2 * MOST_NODES and len(scope.calls) < DEEPEST_CALL and key not in scope.calls
+    if not small or found.room["calls"] < 1 or found.room["bytes"] < found.sizes[key]:
+        return False
+    found.room["calls"] -= 1
+    found.room["bytes"] -= found.sizes[key]
+    return True
 
 
 def _read(name: str, scope: Scope) -> str:
@@ -187,7 +211,7 @@ def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) ->
     called = name or next((text(value) for value in proto.output if value), f"unnamed {op}")
     for which, body in _bodies(proto):
         inside = (*scope.inside, Body(op, called, which))
-        inner = Scope({}, scope, f"{scope.prefix}{called}/{which}/", inside, scope.calls, scope.given)
+        inner = Scope({}, scope, _prefix(scope, called, f"{which}/"), inside, scope.calls, scope.given)
         for value in body.input:
             inner.known[text(value.name)] = _taken(text(value.name), inner, found)
         _constants(body, inner, found)
@@ -208,7 +232,7 @@ def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
     known = dict(zip(map(text, function.input), reads, strict=False))
     given = {text(entry.name): _attribute(entry, found) for entry in function.attribute_proto}
     given |= _attributes(proto, scope, found)
-    inner = Scope(known, None, f"{scope.prefix}{called}/", scope.inside, (*scope.calls, key), given)
+    inner = Scope(known, None, _prefix(scope, called), scope.inside, (*scope.calls, key), given)
     _operators(function.node, inner, found)
     for inside, outside in zip(map(text, function.output), map(text, proto.output), strict=False):
         if outside:

@@ -20,8 +20,8 @@ from ...readers.base import reshaped, row_of, sliced
 from ...readers.onnx_graph import Node
 from ...stack import StoredCell
 from .folding import Folding, NotConstant
-from .operators import WRONG
 from .origins import computed_from
+from .settings import WRONG
 from .tracking import WAYS_OF
 
 __all__ = ["CELLS", "Layer", "read_layer"]

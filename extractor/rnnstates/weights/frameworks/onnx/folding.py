@@ -14,7 +14,8 @@ from ....arrays import Array
 from ....errors import BadWeights
 from ...readers import Tensor
 from ...readers.onnx_graph import Graph, Node
-from .operators import FOLDED, WRONG, bytes_made
+from .operators import FOLDED, bytes_made
+from .settings import WRONG
 
 __all__ = ["Folding", "NotConstant"]
 
@@ -22,6 +23,8 @@ __all__ = ["Folding", "NotConstant"]
 TIMES, ROOM = 4, 2**19
 # What is looked at while the graph is followed: shapes, indices and single numbers; and what may be made of those.
 SMALL, MOST_SMALL = 64, 4096
+# Values that are looked at to find what others are made of, all together.
+MOST_STEPS = 1_000_000
 # What repeats rows as many times as the batch has, and what leaves them equal then.
 REPEATING = ("Expand", "Tile")
 KEEPING_ROWS = ("Cast", "Concat", "Gather", "Identity", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
@@ -45,6 +48,7 @@ class Folding:
         self._known: dict[str, Array] = {}
         self._small: dict[str, Array] = {}
         self._room = self._small_room = TIMES * graph.stored + ROOM
+        self._steps = MOST_STEPS
 
     def maker(self, name: str) -> Node | None:
         """Give the operator that makes a value; None for one that is stored, or given to the model."""
@@ -157,6 +161,7 @@ class Folding:
         pending, seen, found = [name], {name}, set[float]()
         while pending:
             here = pending.pop()
+            self._step(here)
             node, stored = self.maker(here), self.stored(here)
             if node is not None and node.op in FILLING and node.standard:
                 found |= _filling(node)
@@ -170,11 +175,18 @@ class Folding:
                 seen.update(reads)
         return found.pop() if len(found) == 1 else None
 
+    def _step(self, name: str) -> None:
+        """Count a value that is looked at; some graphs would take for ever."""
+        self._steps -= 1
+        if self._steps < 0:
+            raise NotConstant(f"{self.told(name)}, which takes too many steps to follow")
+
     def _ancestors(self, name: str, *, repeated: bool) -> list[str]:
         """List the values that a value is made of and that are not known, each behind those it needs itself."""
         pending, found = [name], {name: None}
         while pending:
             here = pending.pop()
+            self._step(here)
             node = self.maker(here)
             if node is not None and node.op != "Constant" and here not in self._small and here not in self._known:
                 reads = node.inputs[:1] if repeated and node.op in REPEATING else node.inputs

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...readers.onnx_graph import Node
 from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, reshaped, sizes_of
-from .operators import Inputs, cast_to, numbers, ranges, split_edges
+from .settings import Inputs, cast_to, numbers, ranges, split_edges
 from .sizes import AxisSize, Size
 
 __all__ = ["MOVES", "given_shape", "taken_rows"]
@@ -20,6 +20,7 @@ SINGLE, HALF, DOUBLE, BRAIN = 1, 10, 11, 16
 FAR = 2**31 - 1
 # Letters of the name of a size.
 LONGEST = 80
+MOST_AXES = 32
 
 Outputs = Sequence[Laid | None] | None
 Reads = Sequence[Laid | None]
@@ -68,6 +69,8 @@ def _unsqueezed(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
     if laid.axes is None:
         return laid
     left, rank = list(laid.axes), len(laid.axes) + len(new)
+    if rank > MOST_AXES:
+        return None
     places = {axis % rank for axis in new}
     return laid._replace(axes=tuple(() if place in places else left.pop(0) for place in range(rank)))
 
@@ -87,7 +90,7 @@ def _shape(node: Node, laid: Laid, settings: Inputs) -> list[AxisSize] | None:
     values = settings[1] if len(settings) > 1 else None
     if node.attributes.get("shape") is not None:
         values = np.array(node.attributes["shape"])
-    if values is None or values.ndim != 1 or values.dtype.kind not in "iuO":
+    if values is None or values.ndim != 1 or values.size > MOST_AXES or values.dtype.kind not in "iuO":
         return None
     shape: list[AxisSize] = [value if isinstance(value, Size) else int(value) for value in values]
     if node.attributes.get("allowzero") or laid.axes is None:
@@ -248,7 +251,7 @@ MOVES: dict[str, Callable[[Node, Reads, Inputs], Outputs]] = {
 def given_shape(name: str, sizes: Sequence[AxisSize | str | None]) -> tuple[Axis, ...]:
     """Lay a value out whose axes are known by their sizes only."""
     axes = []
-    for place, size in enumerate(sizes):
+    for place, size in enumerate(sizes[:MOST_AXES]):
         own = f"{name}: {place}"
         if size is None or (isinstance(size, int) and size < 1):
             size = own

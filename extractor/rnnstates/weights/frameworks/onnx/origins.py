@@ -7,6 +7,8 @@ __all__ = ["computed_from"]
 
 # Sources that a sentence names.
 MOST_NAMED = 4
+# Values that are followed to find them.
+MOST_FOLLOWED = 2000
 # What gives the shape of a value, and nothing of what it holds.
 SHAPES = ("Shape", "Size")
 
@@ -35,7 +37,7 @@ def _sources(maker: Node, folding: Folding) -> list[str]:
     """Name the inputs and layers that an operator reads through others, in the order in which they are met."""
     pending, seen, found = [name for name in maker.inputs if name], set(maker.inputs), list[str]()
     place = 0
-    while place < len(pending):
+    while place < min(len(pending), MOST_FOLLOWED):
         here = pending[place]
         place += 1
         node = folding.maker(here)

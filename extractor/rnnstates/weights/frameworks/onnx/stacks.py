@@ -1,7 +1,7 @@
 """The recurrent operators of an ONNX graph and the stacks that they make."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,7 +12,6 @@ from ...readers.onnx_graph import Graph, Node
 from ...stack import StoredLayer
 from .cells import CELLS, Layer, read_layer
 from .folding import Folding
-from .operators import FOLDED
 from .tracking import Flow, Tracking
 from .unread import check_readable, foreign, in_a_loop, written_loops
 from .written_out import with_layers
@@ -51,7 +50,7 @@ def interpret(container: Container) -> NamedModel:
     BadWeights
         There is none, or far too many.
     """
-    graph = with_layers(container.documents["graph"])
+    graph, spent = with_layers(container.documents["graph"])
     check_readable(graph, container.path)
     followed = _followed(graph, container.path)
     stacks = {top: _stack(top, followed) for top in _tops(followed)}
@@ -64,23 +63,20 @@ def interpret(container: Container) -> NamedModel:
     chosen = main or [stack for stack in inner if not stack.problem] or inner[:1]
     # Nodes that are joined to one layer can be named, each for itself.
     own = [_stack((node,), followed) for top in stacks for node in top if len(top) > 1]
-    others = [node for node in graph.nodes if node not in followed.layers and not node.inside and _is_told(node)]
-    told = [f"{node.called} ({node.op})" for node in others]
+    others = [node for node in graph.nodes if not node.inside and not spent.intersection(node.outputs)]
+    told = [f"{node.called} ({node.op})" for node in others if node not in followed.layers and followed.computes(node)]
     version = f"opset {graph.opset} {graph.version}".strip()
     return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], told, version)
 
 
-def _is_told(node: Node) -> bool:
-    return node.op not in (*FOLDED, "Constant")
-
-
 class Followed(NamedTuple):
-    """What each recurrent node is and reads, and which of them are joined to one layer."""
+    """What each recurrent node is and reads, which are joined to one layer, and what else the graph computes."""
 
     layers: dict[Node, Layer]
     flows: dict[Node, Flow]
     joined: dict[tuple[Node, ...], str]
     folding: Folding
+    computes: Callable[[Node], bool]
 
 
 def _followed(graph: Graph, path: str) -> Followed:
@@ -97,7 +93,7 @@ def _followed(graph: Graph, path: str) -> Followed:
             tracking.states(node, layers[node].units)
         else:
             tracking.follow(node)
-    return Followed(layers, flows, tracking.joined, folding)
+    return Followed(layers, flows, tracking.joined, folding, tracking.computes)
 
 
 def _tops(followed: Followed) -> list[tuple[Node, ...]]:
@@ -125,14 +121,14 @@ def _own(graph: Graph, path: str) -> dict[Node, str]:
 
 def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
     """Give the stack that ends with a node, or with two that are joined."""
-    layers, flows, joined, folding = followed
+    layers, flows, joined, folding, _ = followed
     chain, merges = [top], [joined.get(top, "concat")]
     while (flow := flows.get(chain[0][0], Flow())).below:
         chain.insert(0, tuple(dict.fromkeys(piece.node for piece in flow.below)))
         merges.insert(0, flow.merge)
     parts = [[layers[node] for node in nodes] for nodes in chain]
     # Where two nodes end a stack, each may be named for itself.
-    names = (*(nodes[0].name for nodes in parts[:-1]), " + ".join(layer.name for layer in parts[-1]))
+    names = (*(nodes[0].name for nodes in parts[:-1]), "+".join(layer.name for layer in parts[-1]))
     if problem := next((layer.problem for nodes in parts for layer in nodes if layer.problem), ""):
         return FoundStack(top[0].op, names, problem=problem)
     cells = [{way: cell for layer in nodes for way, cell in layer.cells.items()} for nodes in parts]

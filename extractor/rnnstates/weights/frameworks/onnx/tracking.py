@@ -16,7 +16,8 @@ from ...readers.onnx_graph import Graph, Node
 from .folding import Folding
 from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Laid, Part, Piece, sizes_of
 from .moving import MOVES, given_shape, taken_rows
-from .operators import WRONG, sizes_taken
+from .operators import FOLDED
+from .settings import WRONG, sizes_taken
 from .sizes import AxisSize, Size, named, product
 
 __all__ = ["WAYS_OF", "Flow", "Tracking"]
@@ -91,6 +92,13 @@ class Tracking:
         if not self._fits(laid, bool(node.attributes.get("layout"))):
             return Flow(value=name, computed=True)
         return Flow(laid.pieces, laid.merge, laid.table, name, halved=laid.halved)
+
+    def computes(self, node: Node) -> bool:
+        """Tell whether an operator does more to what the model is given than to rearrange it."""
+        if node.op not in FOLDED:
+            return node.op != "Constant"
+        laid = self._laid.get(node.outputs[0]) if node.outputs else None
+        return laid is not None and laid.computed == node.outputs[0] and node.op not in FILLING
 
     def _fits(self, laid: Laid, batch_first: bool) -> bool:
         if laid.axes is None:

@@ -14,12 +14,15 @@ from ....errors import BadWeights
 from ...readers import Tensor
 from ...readers.onnx_graph import Graph, Node
 from .folding import Folding, NotConstant
-from .operators import WRONG, numbers, ranges
+from .settings import WRONG, numbers, ranges
 
 __all__ = ["with_layers"]
 
 FUNCTIONS = {"Tanh": "Tanh", "Relu": "Relu"}
+STEPS = (*FUNCTIONS, "Add", "Gather", "MatMul", "Slice", "Squeeze")
 FAR = 2**31 - 1
+# Values of a step.
+MOST_VALUES = 16
 
 
 class Step(NamedTuple):
@@ -39,22 +42,36 @@ class Product(NamedTuple):
     bias: str
 
 
-def with_layers(graph: Graph) -> Graph:
-    """Give a graph in which layers that are written out are operators; the graph itself where there are none."""
+def with_layers(graph: Graph) -> tuple[Graph, frozenset[str]]:
+    """Give a graph in which layers that are written out are operators, and the values that those stand for."""
     if not any(node.op in FUNCTIONS for node in graph.nodes):
-        return graph
+        return graph, frozenset()
     folding = Folding(graph)
     nodes: list[Node] = []
     constants: dict[str, Tensor] = {}
+    spent: set[str] = set()
     for node in graph.nodes:
         found = None
         if node.op == "Concat" and node.standard and len(node.inputs) > 1 and node.attributes.get("axis") == 0:
             try:
                 found = _layer(node, folding, constants)
+                spent.update(_spent(node, found[0].inputs[0], folding) if found else ())
             except (NotConstant, BadWeights, *WRONG):
                 found = None
         nodes += found or [node]
-    return replace(graph, nodes=tuple(nodes), constants={**graph.constants, **constants}) if constants else graph
+    return replace(graph, nodes=tuple(nodes), constants={**graph.constants, **constants}), frozenset(spent)
+
+
+def _spent(node: Node, given: str, folding: Folding) -> set[str]:
+    """Name the values that steps are made of, from what is put behind each other back to what the layer is given."""
+    pending, found = list(node.inputs), set(node.inputs) | {given}
+    while pending and len(found) < MOST_VALUES * len(node.inputs):
+        maker = folding.maker(pending.pop())
+        if maker is not None and _is(maker, *STEPS):
+            new = [read for read in maker.inputs if read not in found]
+            pending += new
+            found.update(new)
+    return found - {given}
 
 
 def _layer(node: Node, folding: Folding, constants: dict[str, Tensor]) -> list[Node] | None:
