@@ -48,8 +48,9 @@ def exported_model(
     generation : str
         Which Keras wrote it, as far as that is known.
     """
-    recurrent = [layer for layer in found if layer.cells]
-    if not recurrent:
+    calls: SavedCalls | None = container.documents.get("calls")
+    # Without any function nothing says how layers are run, as in a checkpoint.
+    if not any(layer.cells for layer in found) or (calls is not None and not calls.bound):
         return GuessedModel(kind, None, list(found), container.path, generation)
     reading = _reading(container, found, names)
     config, problems = configuration(reading, found)

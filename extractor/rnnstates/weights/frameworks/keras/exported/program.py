@@ -16,8 +16,19 @@ CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 LOOPS = {"While", "StatelessWhile"}
 # What gives on its first input as it is. Casts are between precisions here: states are floating throughout.
 _TRANSPARENT = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Cast", "CheckNumerics"}
+# How many inputs an operation has at least, of those of which inputs are looked at by their places.
+_INPUTS = {
+    **dict.fromkeys((*_TRANSPARENT, "AddN", "Any", "BroadcastTo", "ExpandDims", "ReadVariableOp", "Reshape"), 1),
+    **dict.fromkeys(("Squeeze", "TensorListFromTensor", "TensorListStack", "Tile", "Unpack"), 1),
+    **dict.fromkeys(("Add", "AddV2", "BiasAdd", "Div", "Fill", "MatMul", "Mul", "RealDiv", "ResourceGather"), 2),
+    **dict.fromkeys(("ReverseV2", "Split", "Sub", "TensorListGetItem", "Transpose"), 2),
+    **dict.fromkeys(("GatherV2", "Select", "SelectV2", "SplitV", "TensorListSetItem"), 3),
+    "StridedSlice": 4,
+}
 MOST_FRAMES = 20_000
-MOST_STEPS = 2_000_000
+MOST_STEPS = 1_000_000
+# Of one value, from where it is used to where it is computed.
+MOST_HOPS = 10_000
 DEEPEST = 64
 
 
@@ -93,7 +104,13 @@ class Program:
         """Give what an operation reads, without what only runs before it."""
         self._count()
         node = value.frame.nodes[value.node]
-        return [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
+        inputs = [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
+        if len(inputs) < _INPUTS.get(node.op, 0):
+            raise BadWeights(
+                f"{self.where}: a {node.op} of its graph has {len(inputs)} inputs; expected {_INPUTS[node.op]}. It is "
+                "damaged, copy it again."
+            )
+        return inputs
 
     def value(self, frame: Frame, text: str) -> Value:
         """Read how a function writes an input: ``argument`` or ``operation:output:number``."""
@@ -105,7 +122,7 @@ class Program:
 
     def resolve(self, value: Value) -> Value:
         """Follow a value to the operation that computes it, out of functions and into them."""
-        while True:
+        for _ in range(MOST_HOPS):
             self._count()
             node = self.node(value)
             if node is None:
@@ -125,6 +142,7 @@ class Program:
                 value = inside
             else:
                 return value
+        raise BadWeights(f"{self.where}: a value of its graph is passed on without end; it is refused.")
 
     def enter(self, value: Value) -> Frame | None:
         """Open the function that an operation calls, or the body of a loop; once for each call."""
@@ -134,7 +152,10 @@ class Program:
             inner = self._frame(name, {}, frame.depth + 1)
             if inner is None:
                 return None
-            given = dict(zip(inner.names(), self.inputs(value), strict=False))
+            inputs = self.inputs(value)
+            if len(inputs) != len(inner.names()):
+                return None
+            given = dict(zip(inner.names(), inputs, strict=True))
             frame.inner[value.node] = inner
             inner.arguments.update(given)
             if node.op in LOOPS:
