@@ -16,13 +16,14 @@ CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 LOOPS = {"While", "StatelessWhile"}
 # What gives on its first input as it is. Casts are between precisions here: states are floating throughout.
 _TRANSPARENT = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Cast", "CheckNumerics"}
-# How many inputs an operation has at least, of those of which inputs are looked at by their places.
+# How many inputs an operation has, of those of which inputs are looked at by their places.
 _INPUTS = {
-    **dict.fromkeys((*_TRANSPARENT, "AddN", "Any", "BroadcastTo", "ExpandDims", "ReadVariableOp", "Reshape"), 1),
-    **dict.fromkeys(("Squeeze", "TensorListFromTensor", "TensorListStack", "Tile", "Unpack"), 1),
-    **dict.fromkeys(("Add", "AddV2", "BiasAdd", "Div", "Fill", "MatMul", "Mul", "RealDiv", "ResourceGather"), 2),
-    **dict.fromkeys(("ReverseV2", "Split", "Sub", "TensorListGetItem", "Transpose"), 2),
-    **dict.fromkeys(("GatherV2", "Select", "SelectV2", "SplitV", "TensorListSetItem"), 3),
+    **dict.fromkeys(_TRANSPARENT - {"IdentityN"}, 1),
+    **dict.fromkeys(("ReadVariableOp", "Squeeze", "Unpack"), 1),
+    **dict.fromkeys(("Add", "AddV2", "BiasAdd", "Div", "Fill", "MatMul", "Mul", "RealDiv", "ResourceGather", "Sub"), 2),
+    **dict.fromkeys(("Any", "BroadcastTo", "ExpandDims", "Reshape", "ReverseV2", "Split", "Tile", "Transpose"), 2),
+    **dict.fromkeys(("TensorListFromTensor", "TensorListStack"), 2),
+    **dict.fromkeys(("GatherV2", "Select", "SelectV2", "SplitV", "TensorListGetItem", "TensorListSetItem"), 3),
     "StridedSlice": 4,
 }
 MOST_FRAMES = 20_000
@@ -105,7 +106,7 @@ class Program:
         self._count()
         node = value.frame.nodes[value.node]
         inputs = [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
-        if len(inputs) < _INPUTS.get(node.op, 0):
+        if len(inputs) != _INPUTS.get(node.op, len(inputs)):
             raise BadWeights(
                 f"{self.where}: a {node.op} of its graph has {len(inputs)} inputs; expected {_INPUTS[node.op]}. It is "
                 "damaged, copy it again."
