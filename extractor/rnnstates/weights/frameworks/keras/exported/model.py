@@ -17,6 +17,7 @@ from ..graph import Layer, read_graph
 from ..guessed import CELL_BY_BLOCKS, FoundLayer, GuessedModel
 from ..settings import LayerSettings
 from ..vocabulary import ROLES
+from .cudnn import read_cudnn
 from .layers import Reading, configuration
 from .loops import Cell, Running, read_loops
 from .program import Program, Value
@@ -80,7 +81,7 @@ def _reading(container: Container, found: Sequence[FoundLayer], names: Mapping[i
             for argument, number in passed
             if number in names
         }
-        loops = read_loops(program, frame, variables, cells)
+        loops = [*read_loops(program, frame, variables, cells), *read_cudnn(program, frame, variables, cells)]
         running: dict[str, list[Running]] = {}
         for loop in loops:
             for name, cell in loop.running.items():

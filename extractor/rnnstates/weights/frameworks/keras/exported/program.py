@@ -4,7 +4,7 @@ A value is followed backwards only, through calls of functions and the bodies of
 and steps are counted, so that functions made to call each other without end are refused.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ _INPUTS = {
     **dict.fromkeys(("ReadVariableOp", "Squeeze", "Unpack"), 1),
     **dict.fromkeys(("Add", "AddV2", "BiasAdd", "Div", "Fill", "MatMul", "Mul", "RealDiv", "ResourceGather", "Sub"), 2),
     **dict.fromkeys(("Any", "BroadcastTo", "ExpandDims", "Reshape", "ReverseV2", "Split", "Tile", "Transpose"), 2),
+    "ReverseSequence": 2,
     **dict.fromkeys(("TensorListFromTensor", "TensorListStack"), 2),
     **dict.fromkeys(("GatherV2", "Select", "SelectV2", "SplitV", "TensorListGetItem", "TensorListSetItem"), 3),
     "StridedSlice": 4,
@@ -164,14 +165,14 @@ class Program:
                     del inner.arguments[name]
         return frame.inner[value.node]
 
-    def loops(self, frame: Frame) -> Iterator[Value]:
-        """Find the loops in a call and in all calls inside it; not those inside loops."""
+    def operations(self, frame: Frame, kinds: Collection[str]) -> Iterator[Value]:
+        """Find the operations of some kinds in a call and in all calls inside it; not those inside loops."""
         waiting = [frame]
         while waiting:
             here = waiting.pop(0)
             for name, node in here.nodes.items():
                 self._count()
-                if node.op in LOOPS:
+                if node.op in kinds:
                     yield Value(here, name)
                 elif node.op in CALLS:
                     inner = self.enter(Value(here, name))
