@@ -34,9 +34,10 @@ from rnnstates.sources.npy_header import check_size, parse_header
 from rnnstates.sources.opening import open_source
 from rnnstates.sources.stream import StreamSource
 from rnnstates.verification.verify import verify
-from rnnstates.weights.frameworks import interpret, plain
+from rnnstates.weights.frameworks import interpret, interpret_with, plain
 from rnnstates.weights.options import Options
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
+from rnnstates.weights.readers.model_json import read_model_json
 
 from . import onnx_seeds, seeds, weights_seeds
 from .forms import packed_parts
@@ -246,6 +247,22 @@ def onnx_in_files(content):
     load(unpacked(content, "folder") / "m.onnx", "ONNX")
 
 
+def config(content):
+    """Read a configuration beside weights that are sound."""
+    with documented():
+        document, _ = read_model_json(str(written(content, "model.json")))
+        with READERS["HDF5"].open(str(sound_weights())) as container:
+            model = interpret_with(container, document, "model.json")
+            for top in model.tops()[:MOST_STACKS]:
+                model.stack(top).load(Options())
+
+
+@functools.cache
+def sound_weights():
+    """Write weights that no input changes."""
+    return written(weights_seeds.embedded(), "sound.weights.h5")
+
+
 def states(content):
     """Open an output, and hold all of it against its checksums."""
     with documented():
@@ -292,5 +309,6 @@ PARSERS: dict[str, Parser] = {
     "elmo": Parser(with_options, weights_seeds.elmo, "HDF5 with options"),
     "checkpoint-1": Parser(checkpoint, weights_seeds.checkpoints_1, "TensorFlow"),
     "checkpoint-2": Parser(checkpoint, weights_seeds.checkpoints_2, "TensorFlow"),
+    "keras-config": Parser(config, weights_seeds.configurations),
     "saved-model": Parser(saved_model, weights_seeds.saved_models, "TensorFlow"),
 }

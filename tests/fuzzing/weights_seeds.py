@@ -16,8 +16,8 @@ from .onnx_seeds import onnx
 from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
 
 __all__ = [
-    "checkpoints_1", "checkpoints_2", "elmo", "json_arrays", "keras", "msgpack", "npz", "plain_hdf5", "safetensors",
-    "saved_models", "torch", "unirep", "weights", "wrapped_arrays",
+    "checkpoints_1", "checkpoints_2", "configurations", "elmo", "embedded", "json_arrays", "keras", "msgpack", "npz",
+    "plain_hdf5", "safetensors", "saved_models", "torch", "unirep", "weights", "wrapped_arrays",
 ]  # fmt: skip
 
 
@@ -182,6 +182,12 @@ BOTH = [
 ]
 
 
+def configurations():
+    """What stands beside a file of weights alone: a Sequential model, without its version and with that of Keras 2."""
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": EMBEDDED}}
+    return [json.dumps(config | more).encode() for more in ({"module": "keras"}, {"keras_version": "2.15.0"})]
+
+
 def _functional(given):
     layers, before = [], None
     for layer in given:
@@ -198,7 +204,8 @@ def _numbered(groups):
     return hdf5_of(arrays)
 
 
-def _embedded():
+def embedded():
+    """The weights alone of an embedding and an LSTM."""
     return _numbered({"embedding": [values(5, FEATURES)], "lstm/cell": keras_arrays()[:2]})
 
 
@@ -227,14 +234,14 @@ def keras():
         FORMS["zip"].join(
             {"config.json": json.dumps(config).encode(), "metadata.json": metadata, "model.weights.h5": weights}
         )
-        for config, weights in ((sequential, _embedded()), (_functional(BOTH), _both()))
+        for config, weights in ((sequential, embedded()), (_functional(BOTH), _both()))
     ]
 
 
 def plain_hdf5():
     """Keras' numbered groups without a configuration, its older files, and plain names."""
     plain = plain_arrays()
-    return [_embedded(), hdf5(_legacy), hdf5_of(plain), hdf5_of(plain, libver="latest")]
+    return [embedded(), hdf5(_legacy), hdf5_of(plain), hdf5_of(plain, libver="latest")]
 
 
 def weights():
@@ -300,7 +307,37 @@ def checkpoints_2():
     ]
 
 
-def saved_models():
-    """A SavedModel without functions."""
+def _serving():
+    """A module that runs its cell over time, as an exported layer does."""
     tf = _tensorflow()
-    return [_folder(lambda folder: tf.saved_model.save(_module(), str(folder)))]
+    module = _module()
+    cell = module.lstm.cell
+
+    def call(inputs):
+        inputs = tf.transpose(inputs, [1, 0, 2])
+        steps = tf.shape(inputs)[0]
+        read, made = (tf.TensorArray(tf.float32, steps) for _ in range(2))
+        read, zero = read.unstack(inputs), tf.zeros([tf.shape(inputs)[1], UNITS])
+
+        def body(step, made, hidden, state):
+            gates = tf.matmul(read.read(step), cell.kernel) + tf.matmul(hidden, cell.recurrent_kernel) + cell.bias
+            entry, forget, candidate, output = tf.split(gates, 4, axis=1)
+            state = tf.sigmoid(forget) * state + tf.sigmoid(entry) * tf.tanh(candidate)
+            hidden = tf.sigmoid(output) * tf.tanh(state)
+            return step + 1, made.write(step, hidden), hidden, state
+
+        _, made, _, _ = tf.while_loop(lambda step, *_: step < steps, body, [0, made, zero, zero])
+        return tf.transpose(made.stack(), [1, 0, 2])
+
+    module.call = tf.function(call, input_signature=[tf.TensorSpec([None, None, FEATURES])])
+    return module
+
+
+def saved_models():
+    """SavedModels without functions, and with one that runs a layer."""
+    tf = _tensorflow()
+    serving = _serving()
+    return [
+        _folder(lambda folder: tf.saved_model.save(_module(), str(folder))),
+        _folder(lambda folder: tf.saved_model.save(serving, str(folder), signatures=serving.call)),
+    ]

@@ -67,8 +67,11 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("generation", [2, 3])
-@pytest.mark.parametrize("name", SETTINGS)
+# Those of which Keras 2 makes other graphs than Keras 3.
+OLDER = ("reset before", "hard_sigmoid", "two layers", "dropout", "merged", "cells")
+
+
+@pytest.mark.parametrize("generation, name", [*((3, name) for name in SETTINGS), *((2, name) for name in OLDER)])
 def test_states_are_those_of_keras_whatever_the_settings(generation, name, tmp_path):
     model = sequential(generation, SETTINGS[name])
     expected = np.array(model(INPUTS))
@@ -183,3 +186,42 @@ def test_a_shared_layer_is_run_over_what_each_use_gets(tmp_path):
     path = export(model, tmp_path / "model")
     again = keras.Model(one, model.get_layer("shared")(one))
     np.testing.assert_allclose(hidden(path), np.array(again(INPUTS)), rtol=0, atol=1e-6)
+
+
+def cudnn(layer, backwards):
+    """A module that runs a layer as Keras does on a GPU; its graph can be made anywhere, but not run."""
+    import importlib
+
+    # The package has a function of the same name.
+    rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
+    tf = import_tensorflow()
+    kernel, recurrent_kernel, bias = (tf.Variable(array) for array in layer.get_weights())
+
+    def call(inputs):
+        zero = tf.zeros([tf.shape(inputs)[0], 5])
+        beside = {"mask": None, "time_major": False, "go_backwards": backwards, "return_sequences": True}
+        if kernel.shape[1] == 20:
+            made = rnn._cudnn_lstm(inputs, zero, zero, kernel.read_value(), recurrent_kernel, bias, **beside)
+        else:
+            made = rnn._cudnn_gru(inputs, zero, kernel.read_value(), recurrent_kernel, bias, **beside)
+        return made[1]
+
+    module = tf.Module()
+    module.enc = tf.Module()
+    module.enc.cell = tf.Module()
+    module.enc.cell.kernel, module.enc.cell.recurrent_kernel, module.enc.cell.bias = kernel, recurrent_kernel, bias
+    module.call = tf.function(call, input_signature=[tf.TensorSpec([None, None, 3])])
+    return module
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_what_was_exported_on_a_gpu_is_read_where_there_is_none(name, backwards, tmp_path):
+    model = sequential(3, lambda layers: [getattr(layers, name)(5, go_backwards=backwards, **ALL)])
+    module = cudnn(model.layers[0], backwards)
+    import_tensorflow().saved_model.save(module, str(tmp_path / "model"), signatures=module.call)
+    found = hidden(tmp_path / "model")
+    expected = np.array(model(INPUTS))
+    np.testing.assert_allclose(found[:, ::-1] if backwards else found, expected, rtol=0, atol=1e-6)
+    notes = rnnstates.load_weights(tmp_path / "model").notes
+    assert [note for note in notes if "goes backwards" not in note] == []

@@ -95,7 +95,7 @@ def _source(tracer: Tracer, uses: Sequence[Running]) -> Source:
 
 def _source_of(tracer: Tracer, cell: Running) -> Source:
     if cell.sequence is not None:
-        return tracer.source(cell.sequence)
+        return tracer.source(cell.sequence, axis=cell.axis)
     return Source("cell", (cell.below,)) if cell.below else Source("other", operation="no step's")
 
 
@@ -128,7 +128,7 @@ def _merge(reading: Reading, layer: FoundLayer) -> str:
     """Find how another layer reads both directions; where none does, it does not matter."""
     for cell in (cell for uses in reading.running.values() for cell in uses):
         if cell.sequence is not None and reading.tracer is not None:
-            source = reading.tracer.source(cell.sequence)
+            source = reading.tracer.source(cell.sequence, axis=cell.axis)
             if source.kind == "merged" and source.names[0].split("\0")[0] == layer.name:
                 return source.merge
     return "concat"

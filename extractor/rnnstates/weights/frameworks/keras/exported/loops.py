@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .cells import Recognised, find_cell, recognise_cell
 from .constants import integers, is_zero
-from .program import Frame, Program, Value
+from .program import LOOPS, Frame, Program, Value
 from .steps import StepReader, Variable
 from .terms import Terms, TooMany
 
@@ -34,6 +34,8 @@ class Running:
     below: str
     masked: bool
     starts_from_zero: bool
+    # Which axis of the sequence is time.
+    axis: int = 0
 
 
 @dataclass(eq=False)
@@ -47,11 +49,14 @@ class Loop:
         The cells in it by name.
     written : dict
         By the number of a result: the cell whose hidden state each step writes there.
+    axis : int
+        Which axis of that result is time.
     """
 
     place: Value
     running: dict[str, Running] = field(default_factory=dict)
     written: dict[int, str] = field(default_factory=dict)
+    axis: int = 0
 
 
 def read_loops(
@@ -60,7 +65,7 @@ def read_loops(
     """Find every loop of a call in which a cell runs, and how it is run; a cell that is not recognised is left out."""
     by_kernel = {cell.variables["kernel"].name: cell for cell in cells}
     found = []
-    for place in program.loops(frame):
+    for place in program.operations(frame, LOOPS):
         body = program.enter(place)
         if body is not None:
             try:

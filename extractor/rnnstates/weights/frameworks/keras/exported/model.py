@@ -17,6 +17,7 @@ from ..graph import Layer, read_graph
 from ..guessed import CELL_BY_BLOCKS, FoundLayer, GuessedModel
 from ..settings import LayerSettings
 from ..vocabulary import ROLES
+from .cudnn import read_cudnn
 from .layers import Reading, configuration
 from .loops import Cell, Running, read_loops
 from .program import Program, Value
@@ -48,8 +49,9 @@ def exported_model(
     generation : str
         Which Keras wrote it, as far as that is known.
     """
-    recurrent = [layer for layer in found if layer.cells]
-    if not recurrent:
+    calls: SavedCalls | None = container.documents.get("calls")
+    # Without any function nothing says how layers are run, as in a checkpoint.
+    if not any(layer.cells for layer in found) or (calls is not None and not calls.bound):
         return GuessedModel(kind, None, list(found), container.path, generation)
     reading = _reading(container, found, names)
     config, problems = configuration(reading, found)
@@ -79,7 +81,7 @@ def _reading(container: Container, found: Sequence[FoundLayer], names: Mapping[i
             for argument, number in passed
             if number in names
         }
-        loops = read_loops(program, frame, variables, cells)
+        loops = [*read_loops(program, frame, variables, cells), *read_cudnn(program, frame, variables, cells)]
         running: dict[str, list[Running]] = {}
         for loop in loops:
             for name, cell in loop.running.items():

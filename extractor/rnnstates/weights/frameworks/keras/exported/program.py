@@ -4,7 +4,7 @@ A value is followed backwards only, through calls of functions and the bodies of
 and steps are counted, so that functions made to call each other without end are refused.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,21 @@ CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 LOOPS = {"While", "StatelessWhile"}
 # What gives on its first input as it is. Casts are between precisions here: states are floating throughout.
 _TRANSPARENT = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Cast", "CheckNumerics"}
+# How many inputs an operation has, of those of which inputs are looked at by their places.
+_INPUTS = {
+    **dict.fromkeys(_TRANSPARENT - {"IdentityN"}, 1),
+    **dict.fromkeys(("ReadVariableOp", "Squeeze", "Unpack"), 1),
+    **dict.fromkeys(("Add", "AddV2", "BiasAdd", "Div", "Fill", "MatMul", "Mul", "RealDiv", "ResourceGather", "Sub"), 2),
+    **dict.fromkeys(("Any", "BroadcastTo", "ExpandDims", "Reshape", "ReverseV2", "Split", "Tile", "Transpose"), 2),
+    "ReverseSequence": 2,
+    **dict.fromkeys(("TensorListFromTensor", "TensorListStack"), 2),
+    **dict.fromkeys(("GatherV2", "Select", "SelectV2", "SplitV", "TensorListGetItem", "TensorListSetItem"), 3),
+    "StridedSlice": 4,
+}
 MOST_FRAMES = 20_000
-MOST_STEPS = 2_000_000
+MOST_STEPS = 1_000_000
+# Of one value, from where it is used to where it is computed.
+MOST_HOPS = 10_000
 DEEPEST = 64
 
 
@@ -93,7 +106,13 @@ class Program:
         """Give what an operation reads, without what only runs before it."""
         self._count()
         node = value.frame.nodes[value.node]
-        return [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
+        inputs = [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
+        if len(inputs) != _INPUTS.get(node.op, len(inputs)):
+            raise BadWeights(
+                f"{self.where}: a {node.op} of its graph has {len(inputs)} inputs; expected {_INPUTS[node.op]}. It is "
+                "damaged, copy it again."
+            )
+        return inputs
 
     def value(self, frame: Frame, text: str) -> Value:
         """Read how a function writes an input: ``argument`` or ``operation:output:number``."""
@@ -105,7 +124,7 @@ class Program:
 
     def resolve(self, value: Value) -> Value:
         """Follow a value to the operation that computes it, out of functions and into them."""
-        while True:
+        for _ in range(MOST_HOPS):
             self._count()
             node = self.node(value)
             if node is None:
@@ -125,6 +144,7 @@ class Program:
                 value = inside
             else:
                 return value
+        raise BadWeights(f"{self.where}: a value of its graph is passed on without end; it is refused.")
 
     def enter(self, value: Value) -> Frame | None:
         """Open the function that an operation calls, or the body of a loop; once for each call."""
@@ -134,7 +154,10 @@ class Program:
             inner = self._frame(name, {}, frame.depth + 1)
             if inner is None:
                 return None
-            given = dict(zip(inner.names(), self.inputs(value), strict=False))
+            inputs = self.inputs(value)
+            if len(inputs) != len(inner.names()):
+                return None
+            given = dict(zip(inner.names(), inputs, strict=True))
             frame.inner[value.node] = inner
             inner.arguments.update(given)
             if node.op in LOOPS:
@@ -142,14 +165,14 @@ class Program:
                     del inner.arguments[name]
         return frame.inner[value.node]
 
-    def loops(self, frame: Frame) -> Iterator[Value]:
-        """Find the loops in a call and in all calls inside it; not those inside loops."""
+    def operations(self, frame: Frame, kinds: Collection[str]) -> Iterator[Value]:
+        """Find the operations of some kinds in a call and in all calls inside it; not those inside loops."""
         waiting = [frame]
         while waiting:
             here = waiting.pop(0)
             for name, node in here.nodes.items():
                 self._count()
-                if node.op in LOOPS:
+                if node.op in kinds:
                     yield Value(here, name)
                 elif node.op in CALLS:
                     inner = self.enter(Value(here, name))

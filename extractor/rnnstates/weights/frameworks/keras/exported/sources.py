@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .constants import integers, is_zero, number
 from .loops import Loop
@@ -69,7 +70,7 @@ class Tracer:
             inputs = self._program.inputs(value)
             if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
                 axis = 1 - axis
-            elif node.op == "ReverseV2" and integers(self._program, inputs[1]) == [axis]:
+            elif _turns_time(self._program, node, inputs, axis):
                 backwards = not backwards
             elif node.op in _CHOICES and self._is_mask(inputs[0]) and is_zero(self._program, inputs[2]):
                 value = inputs[1]
@@ -80,7 +81,7 @@ class Tracer:
         return Source("other", (), backwards, axis == 0, operation="a long chain of operations")
 
     def _maker(self, value: Value, operation: str, axis: int, backwards: bool) -> Source:
-        cell = self._written(value) if axis == 0 else ""
+        cell = self._written(value, axis)
         if cell:
             return Source("cell", (cell,), backwards)
         merged = self._merged(value, operation, axis)
@@ -91,10 +92,13 @@ class Tracer:
             return Source("embedding", (table,), backwards, axis == 0)
         return Source("other", self._ancestors(value), backwards, axis == 0, operation=operation)
 
-    def _written(self, value: Value) -> str:
-        """Name the cell whose states were stacked to this sequence."""
+    def _written(self, value: Value, axis: int) -> str:
+        """Name the cell whose states this sequence is, where time lies along an axis."""
         node = self._program.node(value)
-        if node is None or node.op != "TensorListStack":
+        whole = self._loops.get(Value(value.frame, value.node))
+        if whole is not None and value.port == "output" and whole.axis == axis and node.op not in LOOPS:
+            return whole.written.get(value.index, "")
+        if node is None or node.op != "TensorListStack" or axis != 0:
             return ""
         made = self._program.resolve(self._program.inputs(value)[0])
         loop = self._loops.get(Value(made.frame, made.node))
@@ -126,12 +130,12 @@ class Tracer:
             node = self._program.node(value)
             if node is None:
                 return None
-            if axis == 0 and (cell := self._written(value)):
+            if cell := self._written(value, axis):
                 return Source("cell", (cell,), backwards)
             inputs = self._program.inputs(value)
             if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
                 axis = 1 - axis
-            elif node.op == "ReverseV2" and integers(self._program, inputs[1]) == [axis]:
+            elif _turns_time(self._program, node, inputs, axis):
                 backwards = not backwards
             else:
                 return None
@@ -182,3 +186,10 @@ class Tracer:
             elif node is not None:
                 waiting += [self._program.resolve(operand) for operand in self._program.inputs(here)]
         return tuple(found)
+
+
+def _turns_time(program: Program, node: Any, inputs: list[Value], axis: int) -> bool:
+    """Tell whether an operation turns time around: all steps, or those that count."""
+    if node.op == "ReverseSequence":
+        return bool(node.attr["seq_dim"].i == axis and node.attr["batch_dim"].i == 1 - axis)
+    return node.op == "ReverseV2" and integers(program, inputs[1]) == [axis]

@@ -61,7 +61,7 @@ class StepReader:
 
     def _operands(self, value: Value) -> Sequence[Value]:
         node = self._program.node(value)
-        if node is None or node.op in ("Const", "ReadVariableOp", "TensorListGetItem", "While", "StatelessWhile"):
+        if node is None or node.op in ("Const", "ReadVariableOp", "While", "StatelessWhile"):
             return ()
         inputs = self._program.inputs(value)
         if node.op in _FIRST_ONLY:
@@ -101,12 +101,11 @@ class StepReader:
             return self.terms.constant(several[0])
         return self.terms.apply(f"constant {len(self._known)}")
 
-    def _item(self, value: Value, _node: Any, _operands: list[int]) -> int:
-        inputs = self._program.inputs(value)
-        source, place = self._program.resolve(inputs[0]), self.read(inputs[1])
+    def _item(self, value: Value, _node: Any, operands: list[int]) -> int:
+        source = self._program.resolve(self._program.inputs(value)[0])
         if source not in self.lists:
             self.lists.append(source)
-        return self.terms.of("item", self.lists.index(source), place)
+        return self.terms.of("item", self.lists.index(source), *operands)
 
     def _matmul(self, _value: Value, node: Any, operands: list[int]) -> int:
         turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
@@ -114,8 +113,8 @@ class StepReader:
             return self.terms.apply("MatMul", *operands, turned)
         return self.terms.matmul(*operands)
 
-    def _add(self, _value: Value, _node: Any, operands: list[int]) -> int:
-        return self.terms.sum(*operands)
+    def _add(self, _value: Value, node: Any, operands: list[int]) -> int:
+        return self.terms.sum(*operands) if operands else self.terms.apply(node.op)
 
     def _multiply(self, _value: Value, _node: Any, operands: list[int]) -> int:
         # Dropout that is switched off multiplies by ones.
@@ -125,8 +124,8 @@ class StepReader:
         return self.terms.product(*operands)
 
     def _split(self, value: Value, node: Any, operands: list[int]) -> int:
-        (axis,) = integers(self._program, self._program.inputs(value)[0]) or (None,)
-        return self._part(operands[0], axis, value.index, node.attr["num_split"].i)
+        axes = integers(self._program, self._program.inputs(value)[0])
+        return self._part(operands[0], axes[0] if axes else None, value.index, node.attr["num_split"].i)
 
     def _unpack(self, value: Value, node: Any, operands: list[int]) -> int:
         return self._part(operands[0], node.attr["axis"].i, value.index, node.attr["num"].i)
@@ -198,7 +197,7 @@ class StepReader:
 
 _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 # Operations of which one input alone is a term, and which that is.
-_FIRST_ONLY = {"Split": 1, "SplitV": 0, "StridedSlice": 0, "Squeeze": 0, "Unpack": 0}
+_FIRST_ONLY = {"Split": 1, "SplitV": 0, "StridedSlice": 0, "Squeeze": 0, "TensorListGetItem": 1, "Unpack": 0}
 _RULES: dict[str, Callable[[StepReader, Value, Any, list[int]], int]] = {
     "Add": StepReader._add,
     "AddN": StepReader._add,
