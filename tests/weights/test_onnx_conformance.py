@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 from onnx.backend.test.case import node as onnx_cases
 
 import rnnstates
+from rnnstates.weights.load import describe_weights
 
 from .census import parity
 from .test_onnx import LENGTHS, H, I, N, T, arrays_of, model_of, node_of, runtime, save, sequences
@@ -236,6 +237,7 @@ def test_layers_that_read_each_other_are_one_stack(tmp_path, between):
     found = rnnstates.extract(sequences(), LENGTHS, weights=path, engine="numpy")
     np.testing.assert_allclose(found["layer1/hidden"], expected["upper_Y"][:, 0].swapaxes(0, 1), rtol=0, atol=1e-6)
     assert rnnstates.load_weights(path).notes == ()
+    assert describe_weights(path)["present"][:2] == ["lower (LSTM)", "upper (GRU)"]
 
 
 def test_a_forward_and_a_backward_node_that_are_joined_are_one_layer(tmp_path):

@@ -154,6 +154,22 @@ def test_what_an_exporter_writes_is_one_stack(tmp_path, case):
     assert (tmp_path / "m.onnx.data").exists() == (case.exporter == "dynamo")
 
 
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 7, 1), (2, 1, 3), (3, 3, 3)])
+def test_axes_of_one_and_of_equal_sizes_are_not_mixed_up(tmp_path, sizes):
+    """Sequences, steps and units; the graph holds them as numbers."""
+    import torch
+
+    rows, steps, units = sizes
+    torch.manual_seed(2)
+    rnn = torch.nn.GRU(I, units, 2, bidirectional=True, batch_first=True).eval()
+    given, path = torch.randn(rows, steps, I), tmp_path / "m.onnx"
+    with quiet():
+        torch.onnx.export(rnn, (given,), str(path), dynamo=False, input_names=["x"])
+    found = rnnstates.extract(given.numpy(), "full", weights=path, engine="numpy")
+    states = np.concatenate([found[f"layer1/{way}/hidden"] for way in ("forward", "backward")], axis=-1)
+    np.testing.assert_allclose(states, next(iter(runtime(path, x=given.numpy()).values())), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("shapes", ["static", "batch"])
 def test_what_dynamo_writes_without_optimising_is_one_stack(tmp_path, shapes):
     """Weights are cut and joined in the graph, by the sizes of the states that it starts from."""

@@ -1,16 +1,18 @@
 """From the layers that were chosen to what is run: the embedding, trained starts, and what is said of the rest."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import BadWeights
 from .around.beside import note_of
-from .around.embeddings import NONE, Choice, choose_table, lone_matrices, named_table
-from .around.modules import modules_of
+from .around.embeddings import MOST_NAMED, NONE, Choice, choose_table, lone_matrices, named_table
+from .around.modules import Module
+from .around.names import leaf_of, module_of
 from .around.scene import Scene, look_around
 from .around.starts import claims, find_starts, note_of_starts, with_starts
 from .choice import whole_stacks
+from .named import refusal
 from .options import ZERO, Options
 from .readers import Container
 from .stack import Model, StoredStack
@@ -18,7 +20,13 @@ from .stack import Model, StoredStack
 __all__ = ["assemble"]
 
 
-def assemble(container: Container, model: Model, names: Sequence[str], options: Options) -> StoredStack:
+def assemble(
+    container: Container,
+    model: Model,
+    names: Sequence[str],
+    options: Options,
+    whole: Mapping[str, StoredStack] | None = None,
+) -> StoredStack:
     """Put together what is run.
 
     Parameters
@@ -30,6 +38,8 @@ def assemble(container: Container, model: Model, names: Sequence[str], options: 
         Layers that stacks end with; several feed each other.
     options : Options
         Of which the embedding and the initial state count here.
+    whole : mapping or None
+        What ``whole_stacks`` gives, where that is known.
 
     Raises
     ------
@@ -41,13 +51,20 @@ def assemble(container: Container, model: Model, names: Sequence[str], options: 
     stack, embedding = _joined([model.stack(name) for name in names], container.path), options.embedding
     if model.connected:
         stack = stack.from_zero() if options.initial_state == ZERO else stack
-        return stack if embedding is None else _with_table(stack, _given(container, model, stack, embedding))
-    whole = whole_stacks(model)
+        given = None if embedding is None else _given(container, model, stack, embedding, stack.sources())
+        return stack if given is None else _with_table(stack, given)
+    whole = whole_stacks(model) if whole is None else whole
     if options.initial_state != ZERO:
-        stack = _started(container, names, stack, whole)
+        stack = _started(container, model, names, stack, whole)
     scene = look_around(container, model, stack, whole)
-    choice = _table(container, stack, scene) if embedding is None else _given(container, model, stack, embedding)
-    return _with_table(stack, choice).noting(*_notes(container.path, scene, stack.layers[0].features))
+    if scene.norms:
+        where, names_of = f"{container.path}: '{stack.layers[0].name}'", [module.name for module in scene.norms]
+        raise BadWeights(refusal(where, names_of, "which normalise its gates"))
+    if embedding is None:
+        choice = _table(container, stack, scene)
+    else:
+        choice = _given(container, model, stack, embedding, scene.recurrent)
+    return _with_table(stack, choice).noting(*_notes(container.path, scene, choice, stack.layers[0].features))
 
 
 def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
@@ -70,13 +87,15 @@ def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
 
 
 def _started(
-    container: Container, names: Sequence[str], stack: StoredStack, whole: Mapping[str, StoredStack]
+    container: Container, model: Model, names: Sequence[str], stack: StoredStack, whole: Mapping[str, StoredStack]
 ) -> StoredStack:
     """Let each part of a stack start where its trained states are; those lie for all layers of it together."""
     used = {source for each in whole.values() for source in each.sources()}
-    for top, taken in claims(find_starts(container.tensors, used), whole).items():
-        if {layer.name for layer in whole[top].layers} & set(names):
-            started = with_starts(top, whole[top], taken, container.path)
+    claimed = claims(find_starts(container.tensors, used), whole, are_all=len(whole) == len(model.tops()))
+    for top, taken in claimed.items():
+        run = [name for name in names if name in [layer.name for layer in whole[top].layers]]
+        if run:
+            started = with_starts(top, run[0], whole[top], taken, container.path)
             layers = {layer.name: layer for layer in started.layers}
             stack = replace(stack, layers=tuple(layers.get(layer.name, layer) for layer in stack.layers))
             stack = stack.noting(started.notes[-1])
@@ -87,31 +106,37 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
     """Choose the embedding."""
     lowest, path = stack.layers[0], container.path
     if scene.tables:
-        between = [module for module in scene.before if not module.class_name]
+        # What is defined behind the layers hardly stands between them and the table.
+        between = [module for module in scene.before if not scene.ends.is_behind(module)]
         return choose_table(scene.tables, lowest.features, lowest.name, scene.others, between, path)
     lone = lone_matrices(container.tensors, scene.recurrent, lowest.features)
     if not lone:
         return Choice()
-    named = ", ".join(map(str, lone[:5]))
+    named = ", ".join(map(str, lone[:MOST_NAMED]))
     return Choice(why=f"{path}: no array is called an embedding; {named} may be one (--embedding NAME decides).")
 
 
-def _given(container: Container, model: Model, stack: StoredStack, embedding: str) -> Choice:
+def _given(
+    container: Container, model: Model, stack: StoredStack, embedding: str, recurrent: Collection[str]
+) -> Choice:
+    """Take the embedding that the caller named; no array of a recurrent layer is one."""
     if embedding == NONE:
         return Choice(why=f"{container.path}: --embedding is none.")
     called = {**(model.modules() or {}), **{table.name: label for label, table in model.tables().items()}}
-    return named_table(embedding, container.tensors, called, stack.layers[0].features, container.path)
+    own = () if stack.embedding is None else stack.embedding.sources
+    arrays = {name: array for name, array in container.tensors.items() if name not in recurrent or name in own}
+    return named_table(embedding, arrays, called, stack.layers[0].features, container.path)
 
 
 def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:
     return replace(stack, embedding=choice.array, no_embedding=choice.why).noting(*choice.notes)
 
 
-def _notes(path: str, scene: Scene, width: int) -> list[str]:
+def _notes(path: str, scene: Scene, choice: Choice, width: int) -> list[str]:
     """Say what else the file holds."""
-    before = scene.before
-    if not any(table.array.shape[1:] == (width,) for table in scene.tables):
-        # Of other widths, they can feed the stack only through something else.
-        before = [*modules_of({table.array.name: table.array for table in scene.tables}, ()), *before]
+    # A table of another width can feed the stack only through something else.
+    odd = [Module(t.module, {leaf_of(t.array.name): t.array.shape}) for t in scene.tables if t.array.shape[1] != width]
+    taken = "" if choice.array is None else module_of(choice.array.name)
+    before = [module for module in (*odd, *scene.before) if module.name != taken]
     notes = (note_of_starts(scene.starts, path), note_of(path, before, scene.ends))
     return [note for note in notes if note]

@@ -1,6 +1,7 @@
 """Which stack of a file is run: the only one, the one that ``layer`` names, or numbered ones as a chain."""
 
 import difflib
+import itertools
 import re
 
 from ..errors import BadWeights, OptionError
@@ -42,7 +43,7 @@ def choose(model: Model, layer: str | None, where: str) -> tuple[str, ...]:
         raise BadWeights(f"{where}: its recurrent layers feed each other in a circle; the configuration is damaged.")
     if len(tops) > 1:
         choices = ", ".join(f"--layer {top} ({recurrent[top]})" for top in tops[:MOST_NAMED])
-        raise BadWeights(f"{where}: has {len(tops)} recurrent stacks; choose one: {choices}.{_as_chain(tops)}")
+        raise BadWeights(f"{where}: has {len(tops)} recurrent stacks; choose one: {choices}.{_as_chain(model)}")
     return (tops[0],)
 
 
@@ -85,15 +86,25 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
     for top, match in matches.items():
         if match:
             found.setdefault(int(match[1]), []).append(top)
+    # Names that a framework numbers begin without one: lstm, lstm_1.
+    plain = pattern.replace("*", "").rstrip("_")
+    if plain in tops and 0 not in found:
+        found[0] = [plain]
     twice = next((tops for tops in found.values() if len(tops) > 1), None)
     if not found or twice:
-        problem = f"{', '.join(twice)} have the same number" if twice else "no stack is called so"
+        problem = f"{', '.join(twice)} have the same number" if twice else "no stack has such a name"
         raise BadWeights(f"{where}: --layer '{pattern}': {problem}; found: {', '.join(names[:MOST_NAMED])}.")
     return tuple(found[number][0] for number in sorted(found))
 
 
-def _as_chain(tops: list[str]) -> str:
-    """Offer the chain of numbered stacks, where there is one."""
-    patterns = [re.sub(r"\d+", "*", top, count=1) for top in tops]
-    chain = next((pattern for pattern in patterns if "*" in pattern and patterns.count(pattern) > 1), "")
-    return f" If they feed each other in the order of their numbers: --layer '{chain}'." if chain else ""
+def _as_chain(model: Model) -> str:
+    """Offer the chain of numbered stacks, where there is one whose widths fit."""
+    chains: dict[str, list[StoredStack]] = {}
+    for top, stack in whole_stacks(model).items():
+        if re.search(r"\d", top):
+            chains.setdefault(re.sub(r"\d+", "*", top, count=1), []).append(stack)
+    for pattern, stacks in chains.items():
+        widths = [(stack.layers[0].features, stack.layers[-1].width) for stack in stacks]
+        if len(stacks) > 1 and all(below[1] == above[0] for below, above in itertools.pairwise(widths)):
+            return f" If they feed each other in the order of their numbers: --layer '{pattern}'."
+    return ""

@@ -1,6 +1,7 @@
 """From a weights file to a ``Network``: open, interpret, choose a stack, convert."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from ..errors import BadWeights, OptionError
 from .activation_names import meant
 from .assemble import assemble
 from .canonical import LayerWeights, Network
-from .choice import choose
+from .choice import choose, whole_stacks
 from .frameworks import interpret, interpret_with, is_known
 from .options import Options, check_options
 from .readers import Container, digest, open_container, reader_of, unread
@@ -128,11 +129,11 @@ def describe_weights(
     where = os.fspath(path)
     with open_container(where) as container:
         model, _ = _interpret(container, convention, None if config is None else os.fspath(config))
-        tops = model.tops()
+        tops, whole = model.tops(), whole_stacks(model)
         return {
             "format": model.kind,
             "version": model.version,
-            "stacks": [_describe_stack(container, model, top) for top in tops],
+            "stacks": [_describe_stack(container, model, top, whole) for top in tops],
             "selected": tops[0] if len(tops) == 1 else f"none of {len(tops)} without --layer",
             "present": model.present(),
         }
@@ -183,9 +184,9 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
         raise
 
 
-def _describe_stack(container: Container, model: Model, top: str) -> dict[str, Any]:
+def _describe_stack(container: Container, model: Model, top: str, whole: Mapping[str, StoredStack]) -> dict[str, Any]:
     try:
-        stack = assemble(container, model, (top,), Options())
+        stack = assemble(container, model, (top,), Options(), whole)
     except BadWeights as reason:
         return {"layer": top, "class": model.recurrent()[top], "problem": str(reason)}
     layers = [

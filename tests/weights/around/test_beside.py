@@ -11,7 +11,7 @@ import torch
 import rnnstates
 from rnnstates.weights.load import describe_weights
 
-from .models import FORMATS, READER, save_torch, torch_modules
+from .models import FORMATS, READER, save_safetensors, save_torch, torch_modules
 
 FRONTS = {
     "a Dense": [("Dense", "prenet", 4, 3)],
@@ -75,7 +75,8 @@ def test_a_forecast_of_the_inputs_is_a_head_where_the_order_or_the_name_says_so(
     assert beside(save_torch(behind, tmp_path)) == []
     assert len(beside(save_torch([*behind[1:], READER], tmp_path))) == 1
     named = [("Dense", "output", 5, 3), READER]
-    assert beside(save_torch(named, tmp_path)) == []
+    assert beside(save_safetensors(named, tmp_path)) == []
+    assert len(beside(save_torch(named, tmp_path))) == 1
 
 
 def test_another_stack_is_named_where_its_states_may_be_the_inputs(tmp_path):

@@ -87,7 +87,9 @@ def test_the_error_for_several_stacks_offers_the_chain(tmp_path):
     path = saved(modules, tmp_path)
     with pytest.raises(rnnstates.BadWeights, match=r"feed each other in the order of their numbers: --layer 'rnn\*'\."):
         rnnstates.load_weights(path)
-    with pytest.raises(rnnstates.BadWeights, match=r"--layer 'lstm\.\*': no stack is called so; found: rnn0, rnn1\."):
+    with pytest.raises(
+        rnnstates.BadWeights, match=r"--layer 'lstm\.\*': no stack has such a name; found: rnn0, rnn1\."
+    ):
         rnnstates.load_weights(path, layer="lstm.*")
     with pytest.raises(rnnstates.OptionError, match=r"--layer '\*\*': has several \*; expected one"):
         rnnstates.load_weights(path, layer="**")
@@ -99,3 +101,15 @@ def test_a_chain_is_recorded_and_verified(tmp_path):
     np.save(tmp_path / "x.npy", INPUTS)
     rnnstates.extract(tmp_path / "x.npy", "full", weights=path, layer="rnn*", output=tmp_path / "o.h5").close()
     assert rnnstates.verify(tmp_path / "o.h5")["recomputed"]
+
+
+def test_the_name_without_a_number_is_the_first(tmp_path):
+    modules = torch.nn.ModuleDict({"lstm": torch.nn.LSTM(3, 4), "lstm_1": torch.nn.LSTM(4, 6)})
+    network = rnnstates.load_weights(saved(modules, tmp_path), layer="lstm_*")
+    assert [layer.name for layer in network.layers] == ["lstm", "lstm_1"]
+
+
+def test_a_chain_that_does_not_fit_is_not_offered(tmp_path):
+    modules = torch.nn.ModuleDict({"rnn0": torch.nn.GRU(3, 4), "rnn1": torch.nn.GRU(5, 6)})
+    with pytest.raises(rnnstates.BadWeights, match=r"choose one: --layer rnn0 \(GRU\), --layer rnn1 \(GRU\)\.$"):
+        rnnstates.load_weights(saved(modules, tmp_path))

@@ -63,14 +63,21 @@ def test_a_table_of_the_other_side_is_not_taken(tmp_path):
 
 
 def test_of_two_tables_that_fit_none_is_taken_and_both_are_named(tmp_path):
-    path = save_torch([TABLE, ("Embedding", "position_embedding", 40, 3), READER], tmp_path)
+    path = save_torch([TABLE, ("Embedding", "other_embedding", 9, 3), READER], tmp_path)
     network = rnnstates.load_weights(path)
     assert network.embedding is None
     expected = (
-        f"{path}: no embedding is used; of 'embedding.weight' (7 x 3), 'position_embedding.weight' (40 x 3), each "
-        "would fit 'reader_lstm' (--embedding NAME decides)."
+        f"{path}: no embedding is used; of 'embedding.weight' (7 x 3), 'other_embedding.weight' (9 x 3), each would "
+        "fit 'reader_lstm' (--embedding NAME decides)."
     )
     assert network.notes == (expected,)
+
+
+def test_a_table_of_positions_is_no_table_of_tokens_and_stands_between(tmp_path):
+    path = save_torch([TABLE, ("Embedding", "position_embedding", 40, 3), READER], tmp_path)
+    network = rnnstates.load_weights(path)
+    assert network.embedding is None
+    assert "'position_embedding' (weight 40 x 3) may stand between it and 'reader_lstm'" in network.no_embedding
 
 
 def test_a_table_is_not_taken_for_a_stack_that_another_one_may_feed(tmp_path):

@@ -76,8 +76,24 @@ def tensorflow1_cell(folder):
     return write(folder / "m", arrays | norms)
 
 
+def torch_siblings(folder):
+    modules = {"cell": torch.nn.GRUCell(3, 5), "norm_x": torch.nn.LayerNorm(15), "norm_h": torch.nn.LayerNorm(15)}
+    torch.save(torch.nn.ModuleDict({"rnn": torch.nn.ModuleDict(modules)}).state_dict(), folder / "m.pt")
+    return folder / "m.pt"
+
+
 @pytest.mark.parametrize(
-    "save", [torch_cell, torch_state_norm, torch_in_a_model, flax_cell, haiku_cell, equinox_cell, tensorflow1_cell]
+    "save",
+    [
+        torch_siblings,
+        torch_cell,
+        torch_state_norm,
+        torch_in_a_model,
+        flax_cell,
+        haiku_cell,
+        equinox_cell,
+        tensorflow1_cell,
+    ],
 )
 def test_a_normalisation_inside_a_cell_is_refused_by_name(save, tmp_path):
     path = save(tmp_path)

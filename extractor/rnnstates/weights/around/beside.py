@@ -5,20 +5,22 @@ cannot: heads read what the layers give. Where shapes leave both open, a name su
 order in a PyTorch file, which is that of definition; what is still open is named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from .modules import Module
-from .names import words_of
+from .names import parts_of, words_of
 
-__all__ = ["Ends", "may_stand_before", "note_of"]
+__all__ = ["Ends", "leading_to", "may_stand_before", "note_of"]
 
-# Modules that a note names.
+# Modules and layers that a note names.
 MOST_NAMED, MOST_LAYERS = 8, 4
 # What is called so reads states; of names such as ``fc`` and ``linear`` that is not certain.
-_HEADS = {"classifier", "classification", "decoder", "generator", "head", "heads", "logits", "out", "output", "softmax"}
-# Pooled states may stand side by side in front of a head: first and last, mean and maximum, both directions.
-MOST_SIDES = 4
+_HEADS = {"classifier", "classification", "crf", "decoder", "generator", "head", "heads", "logits", "out", "output"}
+_FRONTS = {"in", "input", "inputs", "pre"}
+# Pooled states may stand side by side in front of a head: first and last, mean and maximum, both directions. A
+# normalisation of three or four times the units is one of the gates.
+MOST_SIDES, MOST_SIDES_OF_VECTORS = 4, 2
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,24 @@ class Ends:
     reads : frozenset of int
         The widths of their inputs.
     gives : frozenset of int
-        The widths of the states of all layers.
-    after : int or None
-        Where the last array of the layers lies in the file, if its order is that of definition.
+        The widths of the states of all layers, those of other stacks too.
+    first, last : int or None
+        Where their first and last array lie in the file, if its order is that of definition.
     """
 
     names: tuple[str, ...]
     reads: frozenset[int]
     gives: frozenset[int]
-    after: int | None = None
+    first: int | None = None
+    last: int | None = None
+
+    def is_before(self, module: Module) -> bool:
+        """Tell whether a module is defined before the layers; an array that lies in no module always is."""
+        return self.first is not None and module.place < self.first and not module.is_parameter
+
+    def is_behind(self, module: Module) -> bool:
+        """Tell whether a module is defined behind the layers."""
+        return self.last is not None and module.place > self.last
 
 
 def may_stand_before(modules: Sequence[Module], ends: Ends) -> list[Module]:
@@ -53,10 +64,20 @@ def may_stand_before(modules: Sequence[Module], ends: Ends) -> list[Module]:
         Of all that is not run.
     ends : Ends
     """
-    behind = _reached(modules, ends)
-    leading = _leading([module for module in modules if not _is_head(module, ends)], ends)
-    # A recurrent stack that leads nowhere is beside, not before.
-    return [m for m in modules if m in leading or (m not in behind and not m.class_name)]
+    reached = {id(module) for module in _reached(modules, ends)}
+    leading = {id(module) for module in leading_to(modules, ends)}
+    return [
+        module
+        for module in modules
+        if id(module) in leading or not (id(module) in reached or module.class_name or _is_odd_head(module, ends))
+    ]
+
+
+def leading_to(modules: Sequence[Module], ends: Ends) -> list[Module]:
+    """Find the modules that can give the inputs of the layers, or of such modules."""
+    candidates = [module for module in modules if not _is_head(module, ends)]
+    parts = [module for module in candidates if _gives_part(module, ends)]
+    return _closure(candidates, parts, ends.reads, lambda module: module.gives, lambda module: module.reads)
 
 
 def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
@@ -82,29 +103,65 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
     )
 
 
+def _gives_part(module: Module, ends: Ends) -> bool:
+    """Tell whether outputs can be a part of the inputs: another stack's states, or channels laid side by side."""
+    if module.class_name and ends.is_behind(module):
+        return False
+    if module.class_name:
+        return any(module.gives is not None and module.gives <= width for width in ends.reads)
+    return module.is_convolution and any(module.gives and width % module.gives == 0 for width in ends.reads)
+
+
 def _reached(modules: Sequence[Module], ends: Ends) -> list[Module]:
     """Find the modules that can read states, or the outputs of such modules."""
     widths = {width * sides for width in ends.gives for sides in range(1, MOST_SIDES + 1)}
-    found: list[Module] = []
-    while more := [module for module in modules if module.reads in widths and module not in found]:
-        found += more
-        widths |= {module.gives for module in more if module.gives is not None}
-    return found
+    narrow = {width * sides for width in ends.gives for sides in range(1, MOST_SIDES_OF_VECTORS + 1)}
+    first = [module for module in modules if module.reads in (narrow if module.is_vectors else widths)]
+    behind = [module for module in modules if not ends.is_before(module)]
+    return _closure(behind, first, (), lambda module: module.reads, lambda module: module.gives)
 
 
-def _leading(modules: Sequence[Module], ends: Ends) -> list[Module]:
-    """Find the modules that can give the inputs of the layers, or of such modules."""
-    widths: set[int | None] = set(ends.reads)
-    found: list[Module] = []
-    while more := [module for module in modules if module.gives in widths and module not in found]:
-        found += more
-        widths |= {module.reads for module in more if module.reads is not None}
-    return found
+def _closure(
+    modules: Sequence[Module],
+    first: Sequence[Module],
+    widths: Collection[int],
+    near: Callable[[Module], int | None],
+    far: Callable[[Module], int | None],
+) -> list[Module]:
+    """Follow widths from module to module: those whose near side has one, then those that fit their far sides."""
+    by_width: dict[int | None, list[Module]] = {}
+    for module in modules:
+        by_width.setdefault(near(module), []).append(module)
+    found = {id(module): module for module in first}
+    waiting = [*widths, *map(far, first)]
+    while waiting:
+        # Each width is followed once. Of one number, which is no more than a score, nothing follows.
+        width = waiting.pop()
+        more = by_width.pop(width, []) if width not in (None, 1) or width in widths else []
+        waiting += [far(module) for module in more]
+        found |= {id(module): module for module in more}
+    return list(found.values())
 
 
 def _is_head(module: Module, ends: Ends) -> bool:
     """Tell by name or order that a module reads states, where its shape may fit both ends."""
-    if _HEADS & set(words_of(module.name)[-2:]):
+    if module.class_name or ends.is_before(module):
+        return False
+    if module.gives == 1 and module.reads in ends.gives:
         return True
-    ordered = ends.after is not None and module.place > ends.after
-    return ordered and module.reads not in ends.reads
+    if _is_called_head(module.name, ends.names[0]):
+        return True
+    return ends.is_behind(module) and module.reads is not None and module.reads not in ends.reads
+
+
+def _is_called_head(name: str, layer: str) -> bool:
+    """Tell a head by the first part of its name that the layer's has not."""
+    theirs, ours = parts_of(name), parts_of(layer)
+    depth = next((place for place, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]), None)
+    words = set(words_of(theirs[depth])) if depth is not None else set()
+    return bool(words & _HEADS) and not words & _FRONTS
+
+
+def _is_odd_head(module: Module, ends: Ends) -> bool:
+    """Tell by order that a module whose widths are not known reads states."""
+    return ends.is_behind(module) and module.reads is None

@@ -4,19 +4,21 @@ A table is taken only if there is one reading: it has the width, shares the most
 other stack of the file and no other module may stand between. ``--embedding`` decides the rest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ...errors import BadWeights, OptionError
 from ..readers import Tensor
 from .modules import Module
-from .names import is_later, is_other_direction, leaf_of, module_of, shared
+from .names import module_of, shared, words_of
 
 __all__ = ["NONE", "Choice", "Table", "choose_table", "lone_matrices", "named_table"]
 
 # What ``--embedding`` takes for: no table.
 NONE = "none"
 MOST_NAMED = 5
+_TOKENS = {"input", "sos", "start", "token"}
 
 
 class Table(NamedTuple):
@@ -43,6 +45,8 @@ def named_table(name: str, tensors: Mapping[str, Tensor], called: Mapping[str, s
 
     Parameters
     ----------
+    tensors : mapping
+        The arrays of the file that belong to no layer.
     called : mapping
         The module of arrays, where the format has names of its own.
 
@@ -85,7 +89,7 @@ def choose_table(
     others : sequence of Module
         The other recurrent stacks of the file.
     between : sequence of Module
-        Modules that may stand before the stack, the tables not among them.
+        What may stand before the stack, other stacks among it and the tables not.
     """
     fitting = [table for table in tables if table.array.shape[1:] == (width,)]
     most = max((shared(table.module, stack) for table in fitting), default=0)
@@ -98,21 +102,21 @@ def choose_table(
     for other in others:
         if other.reads == width and shared(table.module, other.name) > most:
             return _none(nearest, f"it lies nearer to '{other.name}' than to '{stack}'", path)
-        if _may_feed(other, stack, width) and shared(table.module, other.name) == most:
-            return _none(nearest, f"'{other.name}' may read it, and feed '{stack}'", path, noted=True)
     for module in between:
-        if module.gives in (width, None) and shared(module.name, stack) >= most:
+        if not module.class_name and _may_reshape(module, width):
             return _none(nearest, f"{module} may stand between it and '{stack}'", path, noted=True)
+        if module.class_name and module.gives == width and shared(table.module, module.name) == most:
+            return _none(nearest, f"'{module.name}' may read it, and feed '{stack}'", path, noted=True)
     return Choice(table.array, (f"{path}: embedding '{table.label}' is assumed to feed '{stack}'.",))
 
 
-def lone_matrices(tensors: Mapping[str, Tensor], used: set[str], width: int) -> list[Table]:
+def lone_matrices(tensors: Mapping[str, Tensor], used: Collection[str], width: int) -> list[Table]:
     """Find matrices of a width without a bias beside them: tables, perhaps, that are called something else."""
-    starts = [name.removesuffix(leaf_of(name)) for name in tensors]
+    beside = Counter(map(module_of, tensors))
     return [
         Table(name, module_of(name), tensor)
         for name, tensor in tensors.items()
-        if name not in used and tensor.shape[1:] == (width,) and starts.count(name.removesuffix(leaf_of(name))) == 1
+        if name not in used and tensor.shape[1:] == (width,) and beside[module_of(name)] == 1
     ]
 
 
@@ -120,11 +124,13 @@ def _none(tables: Sequence[Table], why: str, path: str, *, noted: bool = False) 
     if not tables:
         return Choice()
     named = ", ".join(map(str, tables[:MOST_NAMED]))
-    told = f"{path}: no embedding is used; of {named}, {why} (--embedding NAME decides)."
-    return Choice(None, (told,) if noted else (), told)
+    said = f"{path}: no embedding is used; of {named}, {why} (--embedding NAME decides)."
+    return Choice(None, (said,) if noted else (), said)
 
 
-def _may_feed(other: Module, stack: str, width: int) -> bool:
-    """Tell whether the states of another stack may be the inputs of this one."""
-    fits = other.gives in (width, None)
-    return fits and not is_later(other.name, stack) and not is_other_direction(other.name, stack)
+def _may_reshape(module: Module, width: int) -> bool:
+    """Tell whether a module may turn rows of a table into inputs of the same width."""
+    if module.is_parameter and module.is_vectors:
+        # The row of one token, such as that which starts a sentence.
+        return not _TOKENS & set(words_of(module.name))
+    return module.gives in (width, None) or module.is_convolution

@@ -1,6 +1,8 @@
 """The modules of a file that are not run, and of each the widths that it reads and gives, as far as shapes tell."""
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Container as Names
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..readers import Tensor
@@ -10,9 +12,10 @@ __all__ = ["Module", "modules_of"]
 
 # Arrays of a module that its description lists.
 MOST_LISTED = 4
+Shapes = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """Arrays that lie together.
 
@@ -30,7 +33,7 @@ class Module:
     """
 
     name: str
-    shapes: Mapping[str, tuple[int, ...]]
+    shapes: Shapes
     place: int = 0
     class_name: str = ""
     reads: int | None = None
@@ -47,19 +50,34 @@ class Module:
         more = ["…"] if len(sizes) > MOST_LISTED else []
         return f"'{self.name}' ({', '.join(sizes[:MOST_LISTED] + more)})"
 
+    @property
+    def is_vectors(self) -> bool:
+        """Whether it has no matrix, as a normalisation."""
+        return not self.class_name and all(len(shape) < 2 for shape in self.shapes.values())
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether its outputs may have more axes than one, so that they are laid side by side before a layer."""
+        return any(len(shape) > 2 for shape in self.shapes.values())
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it is one array that lies in no module."""
+        return list(self.shapes) == [self.name]
+
 
 def modules_of(
-    tensors: Mapping[str, Tensor], used: Collection[str], called: Mapping[str, str] | None = None
+    tensors: Mapping[str, Tensor], used: Names[str], called: Mapping[str, str] | None = None
 ) -> list[Module]:
     """Group the arrays that are not used by module, in the order of the file.
 
-    What serves training (slots of optimizers, counters) and what is a lone number is left out.
+    What serves training (slots of optimizers, counters) and modules of lone numbers are left out.
 
     Parameters
     ----------
     tensors : mapping
         Every array of the file.
-    used : collection of str
+    used : container of str
         Names of those that belong to something else.
     called : mapping or None
         The module of each array where the format says it; arrays that are missing there are left out.
@@ -68,34 +86,38 @@ def modules_of(
     places: dict[str, int] = {}
     for place, (name, tensor) in enumerate(tensors.items()):
         module = module_of(name) if called is None else called.get(name, "")
-        if module and name not in used and 0 not in tensor.shape and not _is_left_out(name, tensor, tensors):
+        serves_training = is_counter(name) or is_slot(name, tensors)
+        if module and name not in used and tensor.shape and 0 not in tensor.shape and not serves_training:
             group = groups.setdefault(module, {})
             group[leaf_of(name) if leaf_of(name) not in group else name] = tensor.shape
             places.setdefault(module, place)
-    return [Module(name, shapes, places[name], "", *_widths(shapes)) for name, shapes in groups.items()]
-
-
-def _is_left_out(name: str, tensor: Tensor, names: Iterable[str]) -> bool:
-    others = names if isinstance(names, Collection) else list(names)
-    return not tensor.shape or is_counter(name) or is_slot(name, others)
+    return [
+        Module(name, shapes, places[name], "", *_widths(shapes))
+        for name, shapes in groups.items()
+        if any(math.prod(shape) > 1 for shape in shapes.values())
+    ]
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _widths(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int | None, int | None]:
-    """Tell the widths of what a module reads and gives: of one matrix, or of vectors alone."""
+def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
+    """Tell the widths of what a module reads and gives: of one matrix or kernel, or of vectors alone."""
     matrices = {leaf: shape for leaf, shape in shapes.items() if len(shape) > 1}
-    vectors = {leaf: shape[0] for leaf, shape in shapes.items() if len(shape) == 1}
-    if not matrices and len(set(vectors.values())) == 1:
-        width = next(iter(vectors.values()))
+    vectors = {shape[0] for shape in shapes.values() if len(shape) == 1}
+    if not matrices and len(vectors) == 1:
+        width = vectors.pop()
         return width, width
-    if len(matrices) != 1 or len(next(iter(matrices.values()))) != 2:
+    if len(matrices) != 1:
         return None, None
-    ((leaf, (rows, columns)),) = matrices.items()
-    # PyTorch and Equinox call it ``weight`` and keep [outputs, inputs]; the others keep [inputs, outputs].
-    reads, gives = (columns, rows) if leaf.startswith("weight") and leaf != "weights" else (rows, columns)
-    if vectors and gives not in vectors.values() and reads in vectors.values():
+    ((leaf, shape),) = matrices.items()
+    # PyTorch and Equinox call it ``weight`` and keep [outputs, inputs, …]; the others keep […, inputs, outputs].
+    outputs_first = leaf.startswith("weight") and leaf != "weights"
+    reads, gives = (shape[1], shape[0]) if outputs_first else shape[-2:]
+    if leaf == "in_proj_weight":
+        # Attention keeps queries, keys and values side by side.
+        return shape[1], shape[1]
+    if len(shape) == 2 and vectors and gives not in vectors and reads in vectors:
         reads, gives = gives, reads
     return reads, gives

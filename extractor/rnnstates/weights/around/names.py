@@ -1,20 +1,17 @@
 """Names of arrays, whatever framework made them: the module that an array belongs to, and its place among others."""
 
+import functools
 import re
-from collections.abc import Collection
+from collections.abc import Container as Names
 
 __all__ = [
-    "STATE_WORDS",
     "is_counter",
     "is_later",
     "is_other_direction",
     "is_slot",
-    "is_start",
-    "is_start_word",
     "leaf_of",
     "module_of",
     "parts_of",
-    "pieces_of",
     "shared",
     "words_of",
 ]
@@ -23,49 +20,47 @@ __all__ = [
 _SUFFIX = re.compile(r"(/\.ATTRIBUTES/VARIABLE_VALUE|:0)$")
 _GROUPS = re.compile(r"^(params|model_weights|layers|_layer_checkpoint_dependencies)$")
 _PARTS = re.compile(r"[/.|]|\[['\"]?|['\"]?\]")
-# What belongs to training: slots of an optimizer, its step sizes, averages of the weights.
+# What belongs to training: slots of an optimizer, its step sizes, averages of the weights, losses.
 _TRAINING = re.compile(
-    r"(^|[/.])(optim(i[sz]er)?s?|opt(im(i[sz]er)?)?_(states?|weights|state_dict)|opt|lr_schedulers?|beta[12]_power|"
-    r"exp_avg(_sq)?)([/._]|$)|(^|[/.])\d+/(mu|nu|trace)/|\.OPTIMIZER_SLOT|ExponentialMovingAverage"
+    r"(^|[/.])(optimi[sz]ers?|opt(im(i[sz]er)?)?_(states?|weights|state_dict)|opt|lr_schedulers?|beta[12]_power|"
+    r"criterion|loss|(max_)?exp_avg(_sq)?|momentum_buffer|square_avg)([/.]|$)|"
+    r"(^|[/.])\d+/(mu|nu|trace)/|\.OPTIMIZER_SLOT|ExponentialMovingAverage"
 )
+# Of a conditional random field behind the states.
 _COUNTER = re.compile(
-    r"(^|[/._])(num_batches_tracked|global_step|save_counter|iterations?|step|epoch)$|seed_generator|(^|[/.])rngs([/.]|$)"
+    r"(^|[/._])(num_batches_tracked|global_step|save_counter|iterations?|step|epoch|(start_|end_)?transitions)$|"
+    r"seed_generator|(^|[/.])rngs([/.]|$)"
 )
-
 _DIRECTIONS = {"fw", "bw", "forward", "backward", "fwd", "bwd", "rev", "reverse", "left", "right", "l2r", "r2l"}
 
-# Words of the names of initial states: which state it is, that it is one, and what is none.
-STATE_WORDS = {"h": "hidden", "hx": "hidden", "hidden": "hidden", "c": "cell", "cx": "cell", "cell": "cell"}
-_FIRST = {"0", "first", "init", "initial", "learnable", "learned", "learnt", "start", "trainable"}
-_WHOLE = {"state", "states"}
-_WEIGHTS = {"b", "beta", "bias", "gamma", "kernel", "scale", "u", "v", "w", "weight", "weights"}
 
-
-def parts_of(name: str) -> list[str]:
+@functools.lru_cache(maxsize=2**16)
+def parts_of(name: str) -> tuple[str, ...]:
     """Take a name apart.
 
     Examples
     --------
     >>> parts_of("encoder.lstm.weight_ih_l0"), parts_of("['params']['Dense_0']['kernel']"), parts_of("a/b/kernel:0")
-    (['encoder', 'lstm', 'weight_ih_l0'], ['params', 'Dense_0', 'kernel'], ['a', 'b', 'kernel'])
+    (('encoder', 'lstm', 'weight_ih_l0'), ('params', 'Dense_0', 'kernel'), ('a', 'b', 'kernel'))
     """
-    return [part for part in _PARTS.split(_SUFFIX.sub("", name)) if part]
+    return tuple(part for part in _PARTS.split(_SUFFIX.sub("", name)) if part)
 
 
-def words_of(name: str) -> list[str]:
+@functools.lru_cache(maxsize=2**16)
+def words_of(name: str) -> tuple[str, ...]:
     """Take a name apart to its words, in lower case.
 
     Examples
     --------
     >>> words_of("encoder.char_embedding.weight"), words_of("rnns.0")
-    (['encoder', 'char', 'embedding', 'weight'], ['rnns', '0'])
+    (('encoder', 'char', 'embedding', 'weight'), ('rnns', '0'))
     """
-    return [word.lower() for part in parts_of(name) for word in part.split("_") if word]
+    return tuple(word.lower() for part in parts_of(name) for word in part.split("_") if word)
 
 
 def leaf_of(name: str) -> str:
     """Give the last part of a name: what an array is in its module."""
-    return (parts_of(name) or [name])[-1]
+    return (parts_of(name) or (name,))[-1]
 
 
 def module_of(name: str) -> str:
@@ -75,15 +70,18 @@ def module_of(name: str) -> str:
     --------
     >>> module_of("proj.weight"), module_of("params/Dense_0/kernel"), module_of("layers/dense/vars/0"), module_of("w")
     ('proj', 'Dense_0', 'dense', 'w')
-    >>> module_of("dense_1/dense_1/kernel:0")
-    'dense_1'
+    >>> module_of("dense_1/dense_1/kernel:0"), module_of("convs.0.0.weight"), module_of("params/scale")
+    ('dense_1', 'convs.0.0', 'scale')
     """
-    around = parts_of(name)[:-1]
-    while len(around) > 1 and _GROUPS.match(around[0]):
+    *around, leaf = parts_of(name) or (name,)
+    if "/" not in name and "[" not in name:
+        return ".".join(around) or name
+    while around and _GROUPS.match(around[0]):
         around = around[1:]
     around = around[:-1] if around[-1:] == ["vars"] else around
-    around = [part for place, part in enumerate(around) if part not in around[max(place - 1, 0) : place]]
-    return ("/" if "/" in name or "[" in name else ".").join(around) or name
+    # Keras names a layer twice.
+    around = [part for place, part in enumerate(around) if not place or part != around[place - 1]]
+    return "/".join(around) or leaf
 
 
 def shared(name: str, other: str) -> int:
@@ -96,19 +94,19 @@ def shared(name: str, other: str) -> int:
     return count
 
 
-def is_slot(name: str, names: Collection[str]) -> bool:
+def is_slot(name: str, names: Names[str]) -> bool:
     """Tell whether an array only serves training: by its name, or because it lies below another array.
 
     Examples
     --------
-    >>> is_slot("dense/kernel/Adam", {"dense/kernel"}), is_slot("optimizer/vars/3", ()), is_slot("dense/kernel", ())
+    >>> is_slot("dense/kernel/Adam", {"dense/kernel"}), is_slot("optimizer/vars/3", ()), is_slot("opt_lstm.bias", ())
     (True, True, False)
     """
     return bool(_TRAINING.search(name)) or (not name.startswith("/") and name.rpartition("/")[0] in names)
 
 
 def is_counter(name: str) -> bool:
-    """Tell whether an array counts, or keeps random numbers.
+    """Tell whether an array counts, keeps random numbers or weighs transitions between labels.
 
     Examples
     --------
@@ -141,35 +139,6 @@ def is_other_direction(other: str, name: str) -> bool:
     >>> is_other_direction("lstm_bw", "lstm_fw"), is_other_direction("lstm_2", "lstm_1")
     (True, False)
     """
-    theirs, ours = (words_of(each) for each in (other, name))
+    theirs, ours = words_of(other), words_of(name)
     differ = [pair for pair in zip(theirs, ours, strict=False) if pair[0] != pair[1]]
     return len(theirs) == len(ours) and len(differ) == 1 and set(differ[0]) <= _DIRECTIONS
-
-
-def pieces_of(part: str) -> set[str]:
-    """Take a part of a name apart to letters and digits.
-
-    Examples
-    --------
-    >>> sorted(pieces_of("rnn_h0"))
-    ['0', 'h', 'rnn']
-    """
-    return {piece for word in words_of(part) for piece in re.findall(r"[a-z]+|\d+", word)}
-
-
-def is_start_word(word: str) -> bool:
-    """Tell whether a word only says that something is an initial state."""
-    return pieces_of(word) <= {*STATE_WORDS, *_FIRST, *_WHOLE}
-
-
-def is_start(name: str) -> bool:
-    """Tell whether an array is called like an initial state.
-
-    Examples
-    --------
-    >>> [name for name in ("h0", "rnn_h_0", "enc/init_state_c", "hidden", "w_c0", "h.0.weight") if is_start(name)]
-    ['h0', 'rnn_h_0', 'enc/init_state_c']
-    """
-    words = pieces_of(leaf_of(name))
-    states = words & (set(STATE_WORDS) | _WHOLE)
-    return bool(states) and bool(words & _FIRST or {"hx", "cx"} & words or len(states) > 1) and not words & _WEIGHTS

@@ -1,20 +1,31 @@
 """A stack among everything else in a file that does not say what feeds what."""
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..readers import Container
 from ..stack import Model, StoredStack
-from .beside import Ends, may_stand_before
+from .beside import Ends, leading_to, may_stand_before
 from .embeddings import Table
 from .modules import Module, modules_of
-from .names import is_later, is_other_direction, module_of, shared, words_of
+from .names import is_later, is_other_direction, leaf_of, module_of, shared, words_of
+from .norms import gate_norms
 from .starts import Start, claims, find_starts
 
 __all__ = ["Scene", "look_around"]
 
 # Files of it keep the order in which a model defines its modules.
 IN_ORDER = "PyTorch file"
+# Words of parts of a model that read what others give, and of those that never do.
+_DECODERS, _ENCODERS = {"dec", "decoder", "target", "tgt"}, {"enc", "encoder", "source", "src"}
+# What a table is called where no framework says how it calls them.
+_CALLED = re.compile(r"emb|look_?up", re.IGNORECASE)
+# Words of tables that are not looked up by tokens.
+_POSITIONS = {"pos", "position", "positional", "positions"}
+# What lies beside the matrix of a layer, and not beside a table.
+_BESIDE = {"b", "bias", "biases", "offset"}
 
 
 class Scene(NamedTuple):
@@ -34,6 +45,8 @@ class Scene(NamedTuple):
         What looks like trained initial states, and fits no one stack.
     recurrent : set of str
         The arrays of all stacks.
+    norms : list of Module
+        Normalisations inside its cells.
     """
 
     ends: Ends
@@ -42,6 +55,7 @@ class Scene(NamedTuple):
     tables: list[Table]
     starts: list[Start]
     recurrent: set[str]
+    norms: list[Module]
 
 
 def look_around(container: Container, model: Model, stack: StoredStack, whole: Mapping[str, StoredStack]) -> Scene:
@@ -56,50 +70,90 @@ def look_around(container: Container, model: Model, stack: StoredStack, whole: M
         Every stack of the file by the name of its highest layer.
     """
     called, lowest = model.modules(), stack.layers[0].name
-    tables = [
-        Table(label, (called or {}).get(table.name) or module_of(table.name), table)
-        for label, table in model.tables().items()
-    ]
+    places = {name: place for place, name in enumerate(container.tensors)}
     recurrent = {source for each in (stack, *whole.values()) for source in each.sources()}
     starts = find_starts(container.tensors, recurrent)
+    tables = _tables(container, model, called)
     used = {*recurrent, *(table.array.name for table in tables), *(start.array.name for start in starts)}
-    claimed = {start.array.name for taken in claims(starts, whole).values() for start in taken.values()}
-    others = _others(model, stack, whole)
-    modules = [
-        module for module in modules_of(container.tensors, used, called) if not _is_elsewhere(module, lowest, others)
+    others = _others(model, stack, whole, places)
+    modules = [_as_table(module) for module in modules_of(container.tensors, used, called)]
+    ends = _ends(container, stack, places, others)
+    feeding = [other for other in others if may_feed(other.name, lowest)]
+    before = may_stand_before([*feeding, *modules], ends)
+    before = [module for module in before if not _is_elsewhere(module, lowest, others, ends)]
+    claimed = claims(starts, whole, are_all=len(whole) == len(model.tops()))
+    taken = {start.array.name for found in claimed.values() for start in found.values()}
+    unclaimed = [start for start in starts if start.array.name not in taken]
+    return Scene(ends, others, before, tables, unclaimed, recurrent, gate_norms(modules, stack))
+
+
+def may_feed(other: str, lowest: str) -> bool:
+    """Tell by its name whether another stack can stand before one."""
+    decodes = bool(_DECODERS & set(words_of(other))) and bool(_ENCODERS & set(words_of(lowest)))
+    return not decodes and not is_later(other, lowest) and not is_other_direction(other, lowest)
+
+
+def _tables(container: Container, model: Model, called: Mapping[str, str] | None) -> list[Table]:
+    """Find the tables of tokens: matrices that nothing else lies beside, as the bias of a layer of such a name."""
+    given = model.tables() or {
+        name: array for name, array in container.tensors.items() if _CALLED.search(leaf_of(name))
+    }
+    named = [
+        Table(label, (called or {}).get(array.name) or module_of(array.name), array) for label, array in given.items()
     ]
-    ends = _ends(container, stack)
-    before = may_stand_before([*(other for other in others if _may_feed(other, lowest)), *modules], ends)
-    unclaimed = [start for start in starts if start.array.name not in claimed]
-    return Scene(ends, others, before, tables, unclaimed, recurrent)
+    beside = {module_of(name) for name in container.tensors if leaf_of(name) in _BESIDE}
+    return [
+        table
+        for table in named
+        if len(table.array.shape) == 2
+        and 0 not in table.array.shape
+        and module_of(table.array.name) not in beside
+        and not _POSITIONS & set(words_of(table.array.name))
+    ]
 
 
-def _others(model: Model, stack: StoredStack, whole: Mapping[str, StoredStack]) -> list[Module]:
+def _as_table(module: Module) -> Module:
+    """Read a table of positions as what adds to the inputs, not as a matrix."""
+    shapes = list(module.shapes.values())
+    if len(shapes) == 1 and len(shapes[0]) == 2 and _POSITIONS & set(words_of(module.name)):
+        return replace(module, reads=None, gives=shapes[0][1])
+    return module
+
+
+def _others(
+    model: Model, stack: StoredStack, whole: Mapping[str, StoredStack], places: Mapping[str, int]
+) -> list[Module]:
     own, classes = {layer.name for layer in stack.layers}, model.recurrent()
     return [
-        Module(top, {}, 0, classes[top], other.layers[0].features, other.layers[-1].width)
+        Module(
+            top, {}, min((places[name] for name in other.sources() if name in places), default=0),
+            classes[top], other.layers[0].features, other.layers[-1].width,
+        )
         for top, other in whole.items()
         if not own & {layer.name for layer in other.layers}
-    ]
+    ]  # fmt: skip
 
 
-def _may_feed(other: Module, lowest: str) -> bool:
-    return not is_later(other.name, lowest) and not is_other_direction(other.name, lowest)
+def _is_elsewhere(module: Module, lowest: str, others: Iterable[Module], ends: Ends) -> bool:
+    """Tell whether a module lies beside another stack in a part of the model of its own, as a decoder's does.
 
-
-def _is_elsewhere(module: Module, lowest: str, others: Iterable[Module]) -> bool:
-    """Tell whether a module lies beside another stack in a part of the model of its own, as a decoder's does."""
+    One that can give the inputs is named all the same, unless it is defined behind them or decodes.
+    """
     scoped = len(words_of(lowest)) > 1 and not shared(module.name, lowest)
-    return scoped and any(shared(module.name, other.name) for other in others)
+    if not scoped or not any(shared(module.name, other.name) for other in others):
+        return False
+    leads = bool(leading_to([module], ends)) or bool(module.class_name)
+    return not leads or ends.is_behind(module) or not may_feed(module.name, lowest)
 
 
-def _ends(container: Container, stack: StoredStack) -> Ends:
+def _ends(container: Container, stack: StoredStack, places: Mapping[str, int], others: Iterable[Module]) -> Ends:
     loose = {stack.layers[0].name, *stack.loose}
-    own = stack.sources()
-    places = [place for place, name in enumerate(container.tensors) if name in own]
+    own = [places[name] for name in stack.sources() if name in places]
+    ordered = container.kind == IN_ORDER and bool(own)
     return Ends(
         tuple(layer.name for layer in stack.layers if layer.name in loose),
         frozenset(layer.features for layer in stack.layers if layer.name in loose),
-        frozenset(layer.width for layer in stack.layers),
-        max(places, default=0) if container.kind == IN_ORDER else None,
+        frozenset([*(layer.width for layer in stack.layers), *(other.gives or 0 for other in others)]) - {0},
+        min(own) if ordered else None,
+        max(own) if ordered else None,
     )

@@ -1,17 +1,20 @@
 """Trained initial states beside a layer, where a file is known by the names of its arrays.
 
-Such arrays are called ``h0`` and ``c0``, ``init_h``, ``rnn_h0``, ``initial_state_c`` and the like. They are used when
-exactly one stack fits their place and shape, [layers * directions, (1,) H] in PyTorch's order; others are named.
+They are used when exactly one stack fits their place and shape, [layers * directions, (1,) H] in PyTorch's order, and
+has one for each of its states; others are named.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ...errors import BadWeights
 from ..readers import Tensor
 from ..readers.base import reshaped, row_of
 from ..stack import StoredLayer, StoredStack
-from .names import STATE_WORDS, is_slot, is_start, is_start_word, leaf_of, pieces_of, words_of
+from .names import is_slot, leaf_of, words_of
+from .start_names import STATE_WORDS, is_start, is_start_word, names_a_start, pieces_of
 
 __all__ = ["Start", "claims", "find_starts", "note_of_starts", "with_starts"]
 
@@ -21,11 +24,23 @@ MOST_NAMED = 6
 
 
 class Start(NamedTuple):
-    """An array that is called like a trained start: of which state (nothing if unsaid), and whose by its name."""
+    """An array that is called like a trained start.
+
+    Parameters
+    ----------
+    array : Tensor
+    state : str
+        Which state it is; empty where its name does not say.
+    owner : tuple of str
+        The words of its name that say whose it is.
+    is_certain : bool
+        Whether the array itself is called so, and not something around it.
+    """
 
     array: Tensor
     state: str
     owner: tuple[str, ...]
+    is_certain: bool
 
     def fits(self, stack: str, widths: Sequence[int]) -> bool:
         """Tell whether it can be the start of a stack, given the width of the state in each layer and direction."""
@@ -35,34 +50,53 @@ class Start(NamedTuple):
         return len(set(widths)) == 1 and shape == wanted and all(word in words for word in self.owner)
 
 
-def find_starts(tensors: Mapping[str, Tensor], used: set[str]) -> list[Start]:
+def find_starts(tensors: Mapping[str, Tensor], used: Collection[str]) -> list[Start]:
     """Find the arrays that are called like initial states, in the order of the file."""
     found = []
     for name, tensor in tensors.items():
-        if is_start(name) and name not in used and not is_slot(name, tensors) and 0 not in tensor.shape:
-            states = [STATE_WORDS[word] for word in sorted(pieces_of(leaf_of(name))) if word in STATE_WORDS]
+        has_values = bool(tensor.shape) and 0 not in tensor.shape
+        if has_values and is_start(name) and name not in used and not is_slot(name, tensors):
+            states = {STATE_WORDS[word] for word in pieces_of(leaf_of(name)) if word in STATE_WORDS}
             owner = tuple(word for word in words_of(name) if not is_start_word(word) and word not in _PLAIN)
-            found.append(Start(tensor, states[0] if len(set(states)) == 1 else "", owner))
+            found.append(Start(tensor, min(states) if len(states) == 1 else "", owner, names_a_start(leaf_of(name))))
     return found
 
 
-def claims(starts: Sequence[Start], stacks: Mapping[str, StoredStack]) -> dict[str, dict[str, Start]]:
-    """Tell which stack starts from what: each start fits one stack, and each state of a stack has one start."""
-    owners = {start.array.name: list(_owners(start, stacks)) for start in starts}
+def claims(
+    starts: Sequence[Start], stacks: Mapping[str, StoredStack], *, are_all: bool = True
+) -> dict[str, dict[str, Start]]:
+    """Tell which stack starts from what: each start fits one stack, and each state of a stack has one start.
+
+    Parameters
+    ----------
+    stacks : mapping
+        By the name of the highest layer.
+    are_all : bool
+        Whether the file has no other stacks; with others, whose shapes are not known, a start that does not name its
+        stack may be theirs.
+    """
+    certain = [start for start in starts if start.is_certain and (are_all or start.owner)]
+    owners = {start.array.name: list(_owners(start, stacks)) for start in certain}
+    rivals = Counter(found[0] for found in owners.values() if len(found) == 1)
     claimed: dict[str, dict[str, Start]] = {}
-    for start in starts:
-        if len(owners[start.array.name]) == 1:
-            name, state = owners[start.array.name][0]
-            rivals = [other for other in starts if owners[other.array.name] == [(name, state)]]
-            if len(rivals) == 1:
-                claimed.setdefault(name, {})[state] = start
+    for start in certain:
+        found = owners[start.array.name]
+        if len(found) == 1 and rivals[found[0]] == 1 and _is_floating(start):
+            name, state = found[0]
+            claimed.setdefault(name, {})[state] = start
     return {name: found for name, found in claimed.items() if set(found) == set(_carried(stacks[name]))}
 
 
-def with_starts(name: str, stack: StoredStack, taken: Mapping[str, Start], path: str) -> StoredStack:
-    """Let a whole stack start from trained states, with a note."""
+def with_starts(top: str, name: str, stack: StoredStack, taken: Mapping[str, Start], path: str) -> StoredStack:
+    """Let a whole stack start from trained states, with a note.
+
+    Parameters
+    ----------
+    top, name : str
+        The highest layer of the stack, and the one that is run.
+    """
     listed = " and ".join(f"'{start.array.name}'" for start in taken.values())
-    note = f"{path}: '{name}' starts from {listed}, which fit it (--initial-state zero overrides)."
+    note = f"{path}: '{name or top}' starts from {listed}, which fit it (--initial-state zero overrides)."
     return replace(stack, layers=tuple(_started(stack, taken))).noting(note)
 
 
@@ -72,13 +106,22 @@ def note_of_starts(starts: Sequence[Start], path: str) -> str:
         return ""
     named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
     return (
-        f"{path}: {named} may be trained initial states, but no one stack fits them by place and shape; zero is taken "
-        "(--initial-state FILE gives others)."
+        f"{path}: {named} may be trained initial states, but which stack starts from them, and that all of them are "
+        "there, is not certain; zero is taken (--initial-state FILE gives others)."
     )
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
+
+
+def _is_floating(start: Start) -> bool:
+    """Tell whether an array that fits holds numbers that a state may be; it is small."""
+    try:
+        start.array.read()
+    except BadWeights:
+        return False
+    return True
 
 
 def _carried(stack: StoredStack) -> list[str]:

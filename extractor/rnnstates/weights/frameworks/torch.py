@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..around.names import is_slot, is_start
+from ..around.start_names import is_start
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
@@ -25,6 +25,7 @@ _RECURRENT = re.compile(r"(^|[._])weight_hh(_l\d{1,4})?($|[._])|_packed_params")
 # What holds quantised weights; other arrays that stand for weights are read by ``plain_weights``.
 _PACKED = re.compile(r"^(.*?)_packed_params")
 _TABLE = re.compile(r"(^|\.)\w*(embed|emb|wte|lookup)\w*(\.\w+)*\.weight$", re.IGNORECASE)
+_SLOT = re.compile(r"\.((max_)?exp_avg(_sq)?|momentum_buffer|square_avg|acc_delta)$")
 ROLE = {
     ("weight", "ih"): "kernel",
     ("weight", "hh"): "recurrent_kernel",
@@ -68,8 +69,8 @@ def interpret(container: Container) -> NamedModel:
 
 def _without_training(container: Container) -> Container:
     """Leave out what an optimizer keeps of each weight, under the weight's own name."""
-    weights = {name: tensor for name, tensor in container.tensors.items() if not is_slot(name, ())}
-    return replace(container, tensors=weights) if any(map(_RECURRENT.search, weights)) else container
+    weights = {name: tensor for name, tensor in container.tensors.items() if not _SLOT.search(name)}
+    return replace(container, tensors=weights) if len(weights) < len(container.tensors) else container
 
 
 def _noting(found: FoundStack, notes: tuple[str, ...]) -> FoundStack:

@@ -102,6 +102,9 @@ def reshaped(axes: Sequence[Axis], shape: Sequence[AxisSize]) -> tuple[Axis, ...
         if axis is None:
             return None
         found.append(axis)
+    if found and all(part.size == 1 for part in parts):
+        # Where the last ones are of one, they belong to the axis before them.
+        return (*found[:-1], (*found[-1], *parts))
     return None if parts else tuple(found)
 
 

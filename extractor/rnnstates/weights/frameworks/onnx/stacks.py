@@ -30,9 +30,20 @@ def recognises(container: Container) -> bool:
 class OnnxModel(NamedModel):
     """The stacks of a graph, each under its own name; some of them are chosen where none is named."""
 
-    def __init__(self, found: Sequence[FoundStack], chosen: Sequence[str], others: list[str], version: str) -> None:
+    def __init__(
+        self,
+        found: Sequence[FoundStack],
+        chosen: Sequence[str],
+        operators: Mapping[str, str],
+        others: list[str],
+        version: str,
+    ) -> None:
         super().__init__("ONNX model", found, others, version, connected=True)
-        self._chosen = list(chosen)
+        self._chosen, self._operators = list(chosen), operators
+
+    def recurrent(self) -> Mapping[str, str]:
+        """Give the operator of each layer by its name; a stack may be of several."""
+        return {**super().recurrent(), **self._operators}
 
     def tops(self) -> list[str]:
         """Name the stacks that can be chosen without being named."""
@@ -66,7 +77,8 @@ def interpret(container: Container) -> NamedModel:
     others = [node for node in graph.nodes if not node.inside and not spent.intersection(node.outputs)]
     told = [f"{node.called} ({node.op})" for node in others if node not in followed.layers and followed.computes(node)]
     version = f"opset {graph.opset} {graph.version}".strip()
-    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], told, version)
+    operators = {layer.name: node.op for node, layer in followed.layers.items()}
+    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], operators, told, version)
 
 
 class Followed(NamedTuple):

@@ -1,0 +1,59 @@
+"""What trained initial states are called: ``h0``, ``init_c``, ``rnn_h_0``, ``initial_state_h`` and the like."""
+
+import re
+
+from .names import leaf_of, parts_of, words_of
+
+__all__ = ["STATE_WORDS", "is_start", "is_start_word", "names_a_start", "pieces_of"]
+
+# Which state a word means.
+STATE_WORDS = {"h": "hidden", "hx": "hidden", "hidden": "hidden", "c": "cell", "cx": "cell", "cell": "cell"}
+_FIRST = {"0", "first", "init", "initial", "learnable", "learned", "learnt", "start", "trainable"}
+_WHOLE = {"state", "states"}
+_WEIGHTS = {"b", "beta", "bias", "gamma", "kernel", "scale", "u", "v", "w", "weight", "weights"}
+# What may stand behind such a name, where the state is a module or a list.
+_INSIDE = {*STATE_WORDS, "0", "1", "weight", "bias", "kernel"}
+
+
+def pieces_of(part: str) -> set[str]:
+    """Take a part of a name apart to letters and digits.
+
+    Examples
+    --------
+    >>> sorted(pieces_of("rnn_h0"))
+    ['0', 'h', 'rnn']
+    """
+    return {piece for word in words_of(part) for piece in re.findall(r"[a-z]+|\d+", word)}
+
+
+def is_start_word(word: str) -> bool:
+    """Tell whether a word only says that something is an initial state."""
+    return pieces_of(word) <= {*STATE_WORDS, *_FIRST, *_WHOLE}
+
+
+def names_a_start(part: str) -> bool:
+    """Tell whether a part of a name says which state it is, and that it is the first.
+
+    Examples
+    --------
+    >>> names = ("h0", "rnn_h_0", "init_state_c", "hidden", "w_c0", "hidden_state", "hx")
+    >>> [name for name in names if names_a_start(name)]
+    ['h0', 'rnn_h_0', 'init_state_c', 'hx']
+    """
+    words = pieces_of(part)
+    first = words & _FIRST or words & {"hx", "cx"}
+    return bool(words & {*STATE_WORDS, *_WHOLE}) and bool(first) and not words & _WEIGHTS
+
+
+def is_start(name: str) -> bool:
+    """Tell whether an array is called like a state to start from, or lies in what is.
+
+    Examples
+    --------
+    >>> names = ("encoder.h0", "init_hidden.0", "h0.weight", "hidden_state", "lstm.weight_hh_l0", "h.0.weight")
+    >>> [name for name in names if is_start(name)]
+    ['encoder.h0', 'init_hidden.0', 'h0.weight', 'hidden_state']
+    """
+    leaf, above = leaf_of(name), (parts_of(name)[-2:-1] or ("",))[0]
+    carried = pieces_of(leaf) & set(STATE_WORDS) and pieces_of(leaf) & _WHOLE and not pieces_of(leaf) & _WEIGHTS
+    return names_a_start(leaf) or bool(carried) or (leaf in _INSIDE and names_a_start(above))
