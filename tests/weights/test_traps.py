@@ -103,7 +103,8 @@ TRAPS = {
     ],
     "weight normalisation is not applied": [
         (OTHERS + "unirep", "test_weight_normalisation_is_applied"),
-        (OTHERS + "torch_refusals", "test_weights_that_are_computed_from_others_are_refused_by_name"),
+        (OTHERS + "torch_parametrised", "test_weights_are_computed_as_pytorch_does_in_eval_mode"),
+        (OTHERS + "torch_unclear", "test_other_parametrisations_are_refused_with_the_call_that_takes_them_off"),
     ],
     "a residual goes into the recurrent state": [
         (OTHERS + "elmo", "test_the_residual_goes_to_the_next_layer_but_not_into_the_recurrent_state"),

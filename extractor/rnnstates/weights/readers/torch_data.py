@@ -79,6 +79,12 @@ class NumpyArray(Inert):
 
     __slots__ = ()
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that it declares; empty where that is none."""
+        declared = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else ()
+        return declared if _is_shape(declared) else ()
+
 
 class Mapping(Inert):
     """Stands for a class of mappings; a dict takes its place."""

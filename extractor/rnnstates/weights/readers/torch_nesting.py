@@ -26,6 +26,9 @@ DEEPEST = 16
 # How many keys are looked at again in what lies in a file once and is named often.
 MOST_REPEATED = 10**5
 
+# A history may be a list of a million numbers.
+_PLAIN = {float, int, bool, str, bytes, type(None)}
+
 Path = tuple[str, ...]
 
 
@@ -83,7 +86,8 @@ def found_tensors(content: Any, is_array: Callable[[Any], bool], path: str) -> d
         found |= {f"{prefix}{name}": value for name, value in holder.arrays.items()}
     known = {(name, _shape(value)) for holder in recurrent for name, value in holder.arrays.items()}
     for holder in holders:
-        if _is_another_state(holder, known):
+        # What lies beside the key of a state_dict would seem to lie in a module at the top of that.
+        if holder.path and _is_another_state(holder, known):
             for name, value in holder.arrays.items():
                 found.setdefault(".".join((*holder.path, name)), value)
     return found or _refuse(content, path)
@@ -103,24 +107,23 @@ def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterat
                 f"{path}: has the same mappings and lists in too many places; save the weights alone, "
                 "torch.save(model.state_dict(), ...)."
             )
-        items = list(_items(held))
-        waiting += [((*keys, key), value) for key, value in items if _is_searched(keys, key, value)]
-        if arrays := {key: value for key, value in items if is_array(value)}:
+        arrays = {str(key): value for key, value in _items(held) if is_array(value)}
+        waiting += [((*keys, str(key)), value) for key, value in _items(held) if _is_searched(keys, key, value)]
+        if arrays:
             yield Holder(keys, arrays, id(held))
 
 
-def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(held, Mapping):
-        yield from ((str(key), value) for key, value in held.items() if isinstance(key, str | int))
-    else:
-        yield from ((str(number), value) for number, value in enumerate(held))
+def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int, Any]]:
+    """Give what has a name, numbers and text left out."""
+    pairs = held.items() if isinstance(held, Mapping) else enumerate(held)
+    return ((key, value) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
 
 
-def _is_searched(keys: Path, key: str, value: Any) -> bool:
+def _is_searched(keys: Path, key: str | int, value: Any) -> bool:
     if not isinstance(value, Mapping | list | tuple) or len(keys) >= DEEPEST:
         return False
     is_training = isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
-    return not is_training and not _TRAINING.search(key)
+    return not is_training and not _TRAINING.search(str(key))
 
 
 def _once(holders: list[Holder]) -> list[Holder]:
@@ -154,7 +157,8 @@ def _is_another_state(holder: Holder, known: set[tuple[str, tuple[int, ...]]]) -
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(getattr(value, "shape", ()))
+    # A nested tensor has no shape.
+    return () if getattr(value, "is_nested", False) else tuple(value.shape)
 
 
 def _refuse(content: Any, path: str) -> dict[str, Any]:
