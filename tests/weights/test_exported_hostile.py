@@ -88,6 +88,7 @@ def circle_of_nothing(graph):
     for node in caller_of(graph).node_def:
         if node.op == "Transpose":
             node.op = "Identity"
+            del node.input[1:]
             node.input[0] = f"{node.name}:output:0"
 
 
@@ -125,6 +126,10 @@ def no_input(graph):
     next(node for node in body_of(graph).node_def if node.op == "Tanh").input[0] = "absent:y:0"
 
 
+def one_input_less(graph):
+    del next(node for node in body_of(graph).node_def if node.op == "MatMul").input[1]
+
+
 def no_object(graph):
     next(iter(graph.object_graph_def.concrete_functions.values())).bound_inputs.append(10**6)
 
@@ -149,6 +154,7 @@ def huge_constant(graph):
         (no_function, "how it is run is unknown"),
         (no_result, "does not say where its results come from"),
         (no_input, "reads 'absent:y:0', which is not in its function"),
+        (one_input_less, "an operation MatMul has 1 inputs; expected 2"),
         (no_object, "its functions name objects that it does not have"),
     ],
 )

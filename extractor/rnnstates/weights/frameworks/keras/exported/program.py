@@ -109,8 +109,8 @@ class Program:
         inputs = [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
         if len(inputs) != _INPUTS.get(node.op, len(inputs)):
             raise BadWeights(
-                f"{self.where}: a {node.op} of its graph has {len(inputs)} inputs; expected {_INPUTS[node.op]}. It is "
-                "damaged, copy it again."
+                f"{self.where}: an operation {node.op} has {len(inputs)} inputs; expected {_INPUTS[node.op]}. The "
+                "graph is damaged, copy it again."
             )
         return inputs
 
