@@ -1,14 +1,12 @@
 """Files of foreign kinds as the libraries themselves write them: each function makes one in a folder."""
 
-import gzip
 import json
 import pickle
-import sqlite3
-import tarfile
-import wave
 import zipfile
 
 import numpy as np
+
+from .real_values import VALUES
 
 __all__ = ["REAL"]
 
@@ -95,25 +93,6 @@ def frozen_graph(folder):
     return folder / "frozen.pb"
 
 
-def tfrecord(folder):
-    import tensorflow as tf
-
-    example = tf.train.Example(
-        features=tf.train.Features(feature={"x": tf.train.Feature(float_list=tf.train.FloatList(value=[1.0]))})
-    )
-    with tf.io.TFRecordWriter(str(folder / "x.tfrecord")) as writer:
-        writer.write(example.SerializeToString())
-    return folder / "x.tfrecord"
-
-
-def events(folder):
-    import tensorflow as tf
-
-    writer = tf.summary.create_file_writer(str(folder / "logs"))
-    writer.close()
-    return next((folder / "logs").iterdir())
-
-
 def pickled(protocol, content):
     def make(folder):
         (folder / "w.pkl").write_bytes(pickle.dumps(content, protocol))
@@ -130,78 +109,6 @@ def joblib(compress):
         return folder / "w.joblib"
 
     return make
-
-
-def matlab_5(folder):
-    from scipy.io import savemat
-
-    savemat(folder / "x.mat", {"x": np.ones((2, 3, 4))})
-    return folder / "x.mat"
-
-
-def netcdf_3(folder):
-    from scipy.io import netcdf_file
-
-    with netcdf_file(folder / "x.nc", "w") as file:
-        file.createDimension("n", 2)
-        file.createVariable("x", "f4", ("n",))[:] = 1
-    return folder / "x.nc"
-
-
-def npz(folder):
-    np.savez(folder / "x.npz", inputs=np.ones((2, 3, 4)))
-    return folder / "x.npz"
-
-
-def npy(folder):
-    np.save(folder / "x.npy", np.ones((2, 3, 4)))
-    return folder / "x.npy"
-
-
-def csv(folder):
-    np.savetxt(folder / "x.csv", np.ones((4, 3)), delimiter=",")
-    return folder / "x.csv"
-
-
-def sqlite(folder):
-    with sqlite3.connect(folder / "x.db") as base:
-        base.execute("create table x (a real)")
-    base.close()
-    return folder / "x.db"
-
-
-def wav(folder):
-    with wave.open(str(folder / "x.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(bytes(100))
-    return folder / "x.wav"
-
-
-def zipped(folder):
-    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
-        archive.writestr("model.h5", b"x")
-        archive.writestr("readme.txt", b"x")
-    return folder / "all.zip"
-
-
-def tar_gz(folder):
-    with tarfile.open(folder / "all.tar.gz", "w:gz") as archive:
-        archive.add(csv(folder), "x.csv")
-    return folder / "all.tar.gz"
-
-
-def tar(folder):
-    with tarfile.open(folder / "all.tar", "w") as archive:
-        archive.add(csv(folder), "x.csv")
-    return folder / "all.tar"
-
-
-def gzipped(folder):
-    with gzip.open(folder / "x.npy.gz", "wb") as file:
-        np.save(file, np.ones((2, 3, 4)))
-    return folder / "x.npy.gz"
 
 
 def torch_file(**options):
@@ -266,7 +173,7 @@ def saved_model(folder):
 
 
 # What the case is called: the kind that it is, and what makes it.
-REAL = {
+REAL = VALUES | {
     "torch.export": ("exported program", exported_program),
     "torch.jit": ("torchscript", torchscript),
     "eqx": ("equinox", equinox_leaves),
@@ -277,8 +184,6 @@ REAL = {
     "to_json of Keras 2": ("keras config", keras_2_config),
     "saved_model.pb": ("saved model graph", saved_model_alone),
     "GraphDef": ("frozen graph", frozen_graph),
-    "TFRecord": ("tfrecord", tfrecord),
-    "TensorBoard": ("events", events),
     **{f"pickle of protocol {p}": ("pickle", pickled(p, {"kernel": np.ones((2, 3))})) for p in range(6)},
     **{f"pickled list of protocol {p}": ("pickle", pickled(p, [1.5, {"a": 2}])) for p in range(6)},
     **{f"pickled array of protocol {p}": ("pickle", pickled(p, np.ones((2, 3)))) for p in range(6)},
@@ -286,17 +191,6 @@ REAL = {
     "paddle.save": ("paddle", pickled(4, {"StructuredToParameterName@@": {"a": "b"}, "w": np.ones(3)})),
     "joblib": ("joblib", joblib(0)),
     "joblib, compressed": ("zlib", joblib(3)),
-    "savemat": ("matlab 5", matlab_5),
-    "netCDF": ("netcdf 3", netcdf_3),
-    "savez": ("npz", npz),
-    "np.save": ("npy", npy),
-    "savetxt": ("text", csv),
-    "sqlite": ("sqlite", sqlite),
-    "wav": ("wav", wav),
-    "zip": ("zip", zipped),
-    "tar.gz": ("gzip of tar", tar_gz),
-    "tar": ("tar", tar),
-    "gz": ("gzip", gzipped),
     "torch.save": ("torch", torch_file()),
     "torch.save of old": ("torch", torch_file(_use_new_zipfile_serialization=False)),
     "safetensors": ("safetensors", safetensors),
