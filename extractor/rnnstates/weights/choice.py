@@ -63,7 +63,7 @@ def _computed(model: Model, top: str) -> StoredStack | None:
 def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
     if layer in names:
         return layer
-    inside = [name for name in names if name.endswith(f"/{layer}")]
+    inside = [name for name in names if name.endswith((f"/{layer}", f".{layer}"))]
     # The module of a stack stands for its highest layer.
     inside = inside or [top for top in tops if top.startswith((f"{layer}.", f"{layer}/"))]
     if len(inside) == 1:

@@ -46,9 +46,10 @@ def strangers(container: Container, cells: Mapping[TreePath, Iterable[Tensor]]) 
     own = {path: {tensor.name for tensor in tensors} for path, tensors in cells.items()}
     at_top = {path_of(name)[0] for name in own.get((), ())}
     found: dict[TreePath, list[str]] = {path: [] for path in cells}
+    deepest = max(map(len, cells), default=0)
     for name in container.tensors:
         path = path_of(name)
-        for depth in range(len(path)):
+        for depth in range(min(len(path), deepest + 1)):
             cell = path[:depth]
             below = depth or len(path) == 1 or path[0] in at_top
             if below and cell in own and name not in own[cell] and "rngs" not in path[depth:]:
