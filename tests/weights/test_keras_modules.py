@@ -65,8 +65,8 @@ def write(model, folder, kind):
 @pytest.mark.parametrize(
     "generation, kind",
     [
-        *((2, kind) for kind in ("legacy weights.h5", ".weights.h5", "weights", "checkpoint", "tf.saved_model")),
-        *((3, kind) for kind in ("legacy weights.h5", ".weights.h5", "checkpoint", "export")),
+        *((2, kind) for kind in ("legacy weights.h5", ".weights.h5", "weights", "checkpoint")),
+        *((3, kind) for kind in ("legacy weights.h5", ".weights.h5", "checkpoint")),
     ],
 )
 def test_each_array_tells_its_layer_in_every_layout(generation, kind, tmp_path):
@@ -89,3 +89,14 @@ def test_each_array_tells_its_layer_in_every_layout(generation, kind, tmp_path):
 def place_of(layer):
     """Find the layer of the model that a name means; the model's own name, or none around it, may stand before."""
     return next(name for name in EXPECTED if layer.split("/")[-1] == name.split("/")[-1])
+
+
+@pytest.mark.parametrize("generation, kind", [(2, "tf.saved_model"), (3, "export")])
+def test_a_saved_model_lists_all_its_layers_and_names_those_in_front(generation, kind, tmp_path):
+    with open_container(str(write(model_of(generation), tmp_path, kind))) as container:
+        model = interpret(container)
+        listed = {place_of(layer.split(" (")[0]) for layer in model.present()}
+        assert listed == set(EXPECTED)
+        (top,) = model.tops()
+        (note,) = model.stack(top).notes
+        assert all(f"{name}' (another layer of" in note for name in ("conv", "norm", "narrow"))

@@ -139,8 +139,9 @@ def _entry(
 ) -> dict[str, Any]:
     beside = {"initial_state": True} if given else {}
     nodes = [[below[0], 0, 0, beside | ({"mask": [["mask of the graph", 0, 0]]} if masked else {})]]
-    nodes += [[other, 0, 0, {}] for other in below[1:]]
-    return {**made, "name": name, "config": {"name": name, **made["config"]}, "inbound_nodes": [nodes]}
+    # As several uses: a second tensor of one use would be an initial state.
+    uses = [nodes, *([[other, 0, 0, {}]] for other in below[1:])]
+    return {**made, "name": name, "config": {"name": name, **made["config"]}, "inbound_nodes": uses}
 
 
 def _below(
@@ -159,7 +160,9 @@ def _below(
         name = f"{owners[source.names[0]].name}" if source.names[0] in owners else source.names[0]
         config = {"table": source.names[0], "mask_zero": masked}
         return [name], {name: _entry(name, {"class_name": "Embedding", "config": config}, [INPUTS])}
-    modules = {owners[array].name: owners[array] for array in source.names if array in owners}
+    # In the order of the model.
+    arrays = [array for array in owners if array in set(source.names)]
+    modules = {owners[array].name: owners[array] for array in arrays}
     named = [name for name, module in modules.items() if not module.cells]
     return (named, {}) if named else _operations(f"{source.operation or 'other'} operation")
 
