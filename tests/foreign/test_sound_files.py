@@ -14,8 +14,14 @@ from rnnstates.weights.readers import reader_of
 from ..fuzzing.forms import packed_parts
 from ..fuzzing.targets import PARSERS
 
-FOLDERS = {"unirep", "elmo", "checkpoint-1", "checkpoint-2", "saved-model"}
-LISTS = {"lengths", "ids", "journal", "npy-header", "npy-stream", "foreign"}
+# What is given of a folder: itself, or a file or prefix in it.
+FOLDERS = {
+    **dict.fromkeys(("unirep", "elmo", "saved-model"), ""),
+    **dict.fromkeys(("checkpoint-1", "checkpoint-2"), "m"),
+    "onnx-external": "m.onnx",
+}
+# A configuration is named as one: it is given beside weights.
+LISTS = {"lengths", "ids", "journal", "npy-header", "npy-stream", "foreign", "keras-config"}
 WANTED = {name: Wanted.WEIGHTS if parser.reader else Wanted.INPUTS for name, parser in PARSERS.items()}
 
 
@@ -26,7 +32,7 @@ def unpacked(content, folder):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(set(PARSERS) - FOLDERS - LISTS - {"initial", "kind-of-weights"}))
+@pytest.mark.parametrize("name", sorted(set(PARSERS) - set(FOLDERS) - LISTS - {"initial", "kind-of-weights"}))
 def test_a_sound_file_is_not_foreign(name, tmp_path):
     for number, content in enumerate(PARSERS[name].seeds()):
         path = tmp_path / str(number)
@@ -41,7 +47,7 @@ def test_a_sound_file_is_not_foreign(name, tmp_path):
 def test_a_sound_folder_is_not_foreign(name, tmp_path):
     for number, content in enumerate(PARSERS[name].seeds()):
         folder = unpacked(content, tmp_path / str(number))
-        assert reader_of(str(folder if name not in ("checkpoint-1", "checkpoint-2") else folder / "m")) is not None
+        assert reader_of(str(folder / FOLDERS[name])) is not None
         for path in folder.rglob("*.index"):
             assert reader_of(str(path)) is not None
 

@@ -33,12 +33,12 @@ def test_an_embedding_of_fitting_width_is_assumed_to_feed_the_stack_and_noted(ke
 def test_of_two_embeddings_that_fit_none_is_used(keras, tmp_path):
     layers = keras.layers
     tokens = keras.Input((None,), dtype="int32")
-    vectors = layers.Add()([layers.Embedding(11, 3)(tokens), layers.Embedding(11, 3)(tokens)])
+    vectors = layers.Add()([layers.Embedding(11, 3, name=name)(tokens) for name in ("words", "places")])
     path = tmp_path / "e.weights.h5"
     keras.Model(tokens, layers.LSTM(4, name="reader")(vectors)).save_weights(path)
     network = rnnstates.load_weights(path)
     assert network.embedding is None
-    assert any("no embedding is used; of 'embedding' (11 x 3), 'embedding_1'" in note for note in network.notes)
+    assert any("no embedding is used; of 'words' (11 x 3), 'places' (11 x 3), each would fit 'reader'" in note for note in network.notes)
 
 
 def test_classes_in_several_possible_orders_are_refused(keras, tmp_path):
