@@ -1,5 +1,9 @@
 """Notes stay few: what an ordinary file of each format says, word for word."""
 
+import contextlib
+import io
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -73,3 +77,27 @@ def test_plain_arrays_say_how_they_are_read(tmp_path):
     }
     np.savez(tmp_path / "m.npz", **arrays)
     assert_notes(tmp_path / "m.npz", ["read by the convention 'keras'"], convention="keras")
+
+
+def test_an_exported_graph_says_nothing(tmp_path):
+    class Tagger(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.rnn = torch.nn.Embedding(7, 3), torch.nn.LSTM(3, 5, 2, bidirectional=True)
+            self.scores = torch.nn.Linear(10, 2)
+
+        def forward(self, ids):
+            return self.scores(self.rnn(self.words(ids))[0])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        torch.onnx.export(Tagger(), (torch.ones(4, 2, dtype=torch.int64),), tmp_path / "m.onnx", dynamo=False)
+    assert_notes(tmp_path / "m.onnx", [])
+
+
+def test_an_exported_model_of_keras_says_nothing(tmp_path):
+    keras = keras_of(3)
+    layers = [keras.Input((None, 3)), keras.layers.LSTM(5, return_sequences=True), keras.layers.Dense(2)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        keras.Sequential(layers).export(tmp_path / "m", verbose=False)
+    assert_notes(tmp_path / "m", [])
