@@ -143,7 +143,7 @@ def huge_constant(graph):
 
 
 @pytest.mark.parametrize(
-    "attack, told",
+    "attack, said",
     [
         (calls_itself, "call each other more often|how it is run is unknown"),
         (body_calls_itself, "call each other more often|how it is run is unknown"),
@@ -158,11 +158,11 @@ def huge_constant(graph):
         (no_object, "its functions name objects that it does not have"),
     ],
 )
-def test_a_graph_that_was_made_to_attack_is_refused(attack, told, saved):
+def test_a_graph_that_was_made_to_attack_is_refused(attack, said, saved):
     with edited(saved) as graph:
         attack(graph)
     start = time.monotonic()
-    with pytest.raises(BadWeights, match=told):
+    with pytest.raises(BadWeights, match=said):
         rnnstates.load_weights(saved)
     assert time.monotonic() - start < 20
 

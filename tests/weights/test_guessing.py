@@ -38,7 +38,10 @@ def test_of_two_embeddings_that_fit_none_is_used(keras, tmp_path):
     keras.Model(tokens, layers.LSTM(4, name="reader")(vectors)).save_weights(path)
     network = rnnstates.load_weights(path)
     assert network.embedding is None
-    assert any("no embedding is used; of 'words' (11 x 3), 'places' (11 x 3), each would fit 'reader'" in note for note in network.notes)
+    assert any(
+        "no embedding is used; of 'words' (11 x 3), 'places' (11 x 3), each would fit 'reader'" in note
+        for note in network.notes
+    )
 
 
 def test_classes_in_several_possible_orders_are_refused(keras, tmp_path):

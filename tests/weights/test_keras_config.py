@@ -79,7 +79,7 @@ def one(generation, layer="LSTM", units=5, name="enc", **settings):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "other, told",
+    "other, said",
     [
         ({"units": 6}, "expected \\(6, 24\\), because the configuration says 6 units"),
         ({"use_bias": False}, "has a bias, but the configuration says use_bias=False"),
@@ -87,10 +87,10 @@ def one(generation, layer="LSTM", units=5, name="enc", **settings):
         ({"name": "dec"}, "no layer 'enc', of which there are arrays|calls a layer 'dec' where the weights call it"),
     ],
 )
-def test_the_configuration_of_another_model_is_refused_with_what_differs(other, told, kind, tmp_path):
+def test_the_configuration_of_another_model_is_refused_with_what_differs(other, said, kind, tmp_path):
     weights, _ = write(one(3), tmp_path, kind)
     (tmp_path / "other.json").write_text(one(3, **other).to_json())
-    with pytest.raises(BadWeights, match=told):
+    with pytest.raises(BadWeights, match=said):
         rnnstates.load_weights(weights, config=tmp_path / "other.json")
 
 
@@ -121,7 +121,7 @@ def test_files_of_other_frameworks_take_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, said",
     [
         (b"[]", "holds a JSON list; expected an object"),
         (b"{}", "tells no layers"),
@@ -131,10 +131,10 @@ def test_files_of_other_frameworks_take_none(tmp_path):
         (b'{"class_name": "Sequential", "config": {"layers": [{"class_name": 3}]}}', "has no class or name"),
     ],
 )
-def test_what_is_no_configuration_is_refused(text, told, tmp_path):
+def test_what_is_no_configuration_is_refused(text, said, tmp_path):
     weights, config = write(one(3), tmp_path)
     config.write_bytes(text)
-    with pytest.raises(BadWeights, match=told):
+    with pytest.raises(BadWeights, match=said):
         rnnstates.load_weights(weights, config=config)
 
 
@@ -146,8 +146,8 @@ def test_only_an_ordinary_file_is_read_as_configuration(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(BadWeights, match="is no ordinary file"):
         rnnstates.load_weights(weights, config=tmp_path / "pipe.json")
-    for name, told in (("absent.json", "no such file"), (".", "a directory")):
-        with pytest.raises(MissingInput, match=told):
+    for name, said in (("absent.json", "no such file"), (".", "a directory")):
+        with pytest.raises(MissingInput, match=said):
             rnnstates.load_weights(weights, config=tmp_path / name)
 
 

@@ -83,8 +83,8 @@ def test_a_class_of_the_users_is_refused_by_name_in_every_kind_of_file(generatio
             model.save(tmp_path / "file", save_format="tf")
     else:
         save(model, tmp_path / "file", kind)
-    told = r"layer 'own': (its class is not Keras' own \('Custom>LSTM'\)|is .*LSTM(Cell)?' that is not Keras' own)"
-    with pytest.raises(BadWeights, match=told):
+    said = r"layer 'own': (its class is not Keras' own \('Custom>LSTM'\)|is .*LSTM(Cell)?' that is not Keras' own)"
+    with pytest.raises(BadWeights, match=said):
         rnnstates.load_weights(tmp_path / "file")
 
 

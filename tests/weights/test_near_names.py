@@ -169,8 +169,8 @@ def test_a_list_of_unireps_layers_is_read_by_its_numbers(numbers, prefix, tmp_pa
     path = write(tmp_path / "w", renamed, "npz")
     assert largest_difference(extracted(path, inputs), states) <= 1e-12
     notes = rnnstates.load_weights(path).notes
-    told = ", ".join(map(str, numbers))
-    assert any(f"wmh' and the like are read as UniRep's layers, by their numbers {told}." in note for note in notes)
+    said = ", ".join(map(str, numbers))
+    assert any(f"wmh' and the like are read as UniRep's layers, by their numbers {said}." in note for note in notes)
 
 
 def test_the_table_of_such_a_list_embeds_tokens(tmp_path):

@@ -19,22 +19,22 @@ from .test_onnx import H, I, N, T, arrays_of, constant, lstm, runtime, save
 NAME = "values.bin"
 
 
-def placed(tensor, location, **told):
+def placed(tensor, location, **stated):
     """Take the values out of a tensor and say where they lie."""
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    for key, value in {"location": location, **told}.items():
+    for key, value in {"location": location, **stated}.items():
         tensor.external_data.add(key=key, value=str(value))
 
 
-def outside(path, location=NAME, data=None, model=None, **told):
+def outside(path, location=NAME, data=None, model=None, **stated):
     """Save an LSTM whose W lies in another file."""
     arrays = arrays_of("LSTM", 1)
     model = lstm(arrays=arrays) if model is None else model
     data = arrays["W"].tobytes() if data is None else data
     if location == NAME:
         (path.parent / NAME).write_bytes(data)
-    placed(model.graph.initializer[0], location, **told)
+    placed(model.graph.initializer[0], location, **stated)
     return save(model, path)
 
 
@@ -47,10 +47,10 @@ def kernel(path):
     return rnnstates.load_weights(path).layers[0].forward.kernel
 
 
-@pytest.mark.parametrize("told", [{}, {"offset": 0}, {"length": 4 * 4 * H * I}, {"checksum": "0" * 40}])
-def test_values_beside_the_model_are_read(path, tmp_path, told):
+@pytest.mark.parametrize("stated", [{}, {"offset": 0}, {"length": 4 * 4 * H * I}, {"checksum": "0" * 40}])
+def test_values_beside_the_model_are_read(path, tmp_path, stated):
     saved = save(lstm(), tmp_path / "whole.onnx")
-    np.testing.assert_array_equal(kernel(outside(path, **told)), kernel(saved))
+    np.testing.assert_array_equal(kernel(outside(path, **stated)), kernel(saved))
 
 
 def test_a_model_that_onnx_saves_in_two_files_is_what_the_runtime_makes_of_it(path):
@@ -87,11 +87,11 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, location):
     (tmp_path / "in" / "sub").mkdir(parents=True)
     for secret in (tmp_path / "secret", tmp_path / "in" / "sub" / "secret"):
         secret.write_bytes(arrays_of("LSTM", 1)["W"].tobytes())
-    told = refusal(outside(tmp_path / "in" / "m.onnx", location))
+    stated = refusal(outside(tmp_path / "in" / "m.onnx", location))
     assert (
-        f"tensor 'W': its values lie in another file ({location[:80]!r}); expected a plain name in the folder" in told
+        f"tensor 'W': its values lie in another file ({location[:80]!r}); expected a plain name in the folder" in stated
     )
-    assert "torch.onnx.export(..., external_data=False)" in told
+    assert "torch.onnx.export(..., external_data=False)" in stated
 
 
 def test_links_are_not_followed(path, tmp_path):
@@ -130,7 +130,7 @@ SIZE = 4 * 4 * H * I
 
 
 @pytest.mark.parametrize(
-    "told, said",
+    "stated, said",
     [
         ({"offset": -4}, "its offset in 'values.bin' is '-4'; expected a whole number that is not negative"),
         ({"length": -SIZE}, f"its length in 'values.bin' is '-{SIZE}'; expected a whole number"),
@@ -143,8 +143,8 @@ SIZE = 4 * 4 * H * I
         ({"offset": 10**6}, f"declares {SIZE - 10**6} bytes from byte 1000000 on"),
     ],
 )
-def test_a_place_that_does_not_fit_the_tensor_is_refused(path, told, said):
-    assert said in refusal(outside(path, **told))
+def test_a_place_that_does_not_fit_the_tensor_is_refused(path, stated, said):
+    assert said in refusal(outside(path, **stated))
 
 
 def test_a_key_that_is_there_twice_is_refused(path):
@@ -156,8 +156,8 @@ def test_a_key_that_is_there_twice_is_refused(path):
 def test_a_huge_tensor_in_a_small_file_is_refused(path):
     model = lstm()
     model.graph.initializer[0].dims[:] = [1, 2**17, 2**17]
-    told = refusal(outside(path, model=model, length=4 * 2**34))
-    assert f"declares {4 * 2**34} bytes from byte 0 on of 'values.bin', which has {SIZE}" in told
+    stated = refusal(outside(path, model=model, length=4 * 2**34))
+    assert f"declares {4 * 2**34} bytes from byte 0 on of 'values.bin', which has {SIZE}" in stated
 
 
 def test_a_file_of_holes_is_refused(path, tmp_path):

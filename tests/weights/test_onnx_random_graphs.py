@@ -66,13 +66,13 @@ class Graph:
         if total % (first * second) or not total:
             return
         shape = [first, second, total // (first * second)]
-        told = list(shape)
+        said = list(shape)
         if self.chance.random() < 0.5:
-            told[self.chance.randrange(3)] = -1
+            said[self.chance.randrange(3)] = -1
         for place in range(min(3, len(self.shape))):
-            if told[place] == self.shape[place] and self.chance.random() < 0.5:
-                told[place] = 0
-        self.add("Reshape", self.constant(np.array(told)), shape=shape)
+            if said[place] == self.shape[place] and self.chance.random() < 0.5:
+                said[place] = 0
+        self.add("Reshape", self.constant(np.array(said)), shape=shape)
 
     def reckoned(self):
         """Into three axes, whose sizes are taken from the value itself."""

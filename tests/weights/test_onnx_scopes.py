@@ -73,9 +73,9 @@ def test_a_layer_in_a_loop_is_refused_before_it_is_offered(tmp_path, op):
     inner = helper.make_graph([node_of("LSTM", own, "inner")], "body", [], [value("Y", 1, None)])
     loop = make(op, ["X"], ["Z"], "turns", body=inner)
     path = save(model([loop], own, ["Z"]), tmp_path / "m.onnx")
-    told = f"'inner' is a LSTM in the body of 'turns' ({op}), which runs it again and again; expected it in the main"
-    assert told in refusal(path)
-    assert told in describe_weights(path)["stacks"][0]["problem"]
+    said = f"'inner' is a LSTM in the body of 'turns' ({op}), which runs it again and again; expected it in the main"
+    assert said in refusal(path)
+    assert said in describe_weights(path)["stacks"][0]["problem"]
     main = arrays_of("GRU", 1)
     built = model(
         [node_of("GRU", main, "main", prefix="m_"), loop], own | {f"m_{k}": v for k, v in main.items()}, ["Z"]
@@ -179,7 +179,7 @@ def test_a_written_out_layer_is_told_from_a_model_without_one(tmp_path):
     path = save(model([make("Loop", [], ["Y"], "while", body=body)], arrays, ["Y"]), tmp_path / "m.onnx")
     with pytest.raises(
         BadWeights, match=r"the graph has 'while' \(Loop\), by which exporters write a layer out"
-    ) as told:
+    ) as said:
         rnnstates.load_weights(path)
-    assert "Give the file that the model was exported from instead" in str(told.value)
-    assert "Its arrays: 'my_lstm/recurrent' (3, 3), 'a dense/kernel' (2, 2)" in str(told.value)
+    assert "Give the file that the model was exported from instead" in str(said.value)
+    assert "Its arrays: 'my_lstm/recurrent' (3, 3), 'a dense/kernel' (2, 2)" in str(said.value)

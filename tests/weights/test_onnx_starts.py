@@ -1,4 +1,4 @@
-"""Where the sequences of an ONNX layer start: read, or told by what it is computed from, whatever the order of sets."""
+"""Where the sequences of an ONNX layer start: read, or described by what it is computed from, in one order."""
 
 import os
 import subprocess

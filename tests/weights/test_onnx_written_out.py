@@ -122,10 +122,10 @@ def test_steps_that_differ_are_no_layer(tmp_path, changed):
     nodes = steps("forward")
     changed(nodes)
     arrays = arrays_of() | {"other": np.ones((H, H), "f4")}
-    with pytest.raises(BadWeights, match="as a layer does whose steps are written out") as told:
+    with pytest.raises(BadWeights, match="as a layer does whose steps are written out") as said:
         rnnstates.load_weights(saved(tmp_path / "m.onnx", nodes, arrays, "forward Y"))
-    assert re.search(r"multiplies by 'forward R' [34] times", str(told.value))
-    assert "or export it with torch.onnx.export(..., dynamo=False)" in str(told.value)
+    assert re.search(r"multiplies by 'forward R' [34] times", str(said.value))
+    assert "or export it with torch.onnx.export(..., dynamo=False)" in str(said.value)
 
 
 def test_a_start_that_the_exporter_multiplied_is_no_layer(tmp_path):

@@ -1,4 +1,4 @@
-"""What is known of one kind of file, and how it is told."""
+"""What is known of one kind of file, and how it is recognised."""
 
 from enum import Enum
 from typing import NamedTuple

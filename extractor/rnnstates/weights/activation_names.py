@@ -103,8 +103,8 @@ def meant(options: Options, stack: StoredStack) -> tuple[Options, list[str]]:
     for option in ("activation", "recurrent_activation"):
         given = getattr(options, option)
         if given is not None:
-            resolved[option], told = _meaning(given, generation, option.replace("_", "-"))
-            notes.append(f"{option.replace('_', ' ')} is {told}.")
+            resolved[option], said = _meaning(given, generation, option.replace("_", "-"))
+            notes.append(f"{option.replace('_', ' ')} is {said}.")
     return replace(options, **resolved), notes
 
 

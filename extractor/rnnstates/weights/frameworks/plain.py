@@ -73,7 +73,9 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
     if others := set(beside) - {tensor.name for tensor in roles.values()}:
         return FoundStack(cell, (called,), problem=refusal(where, others, f"which this {cell} does not have"))
     parted = parted_bias(roles, cell)
-    notes: tuple[str, ...] = (f"{where}: read by the convention '{framework}', as told; tanh and sigmoid are assumed.",)
+    notes: tuple[str, ...] = (
+        f"{where}: read by the convention '{framework}', as given; tanh and sigmoid are assumed.",
+    )
     settings: dict[str, object] = {}
     if cell == "gru" and framework == "keras" and "bias" in parted:
         # Two biases are needed, and only used, behind the product.

@@ -67,17 +67,17 @@ class Graph:
     def _lstm(self, splits: Sequence[Any], cell: FoundCell, where: str) -> dict[str, Any]:
         """Follow an LSTMCell from the four parts of its product: input gate, candidate, forget gate, output gate."""
         candidates = self._after(splits, output=1)
-        told = _activation(candidates, where)
-        told |= self._only("forget_bias", self._after(splits, *_ADD, output=2), needed=True)
+        said = _activation(candidates, where)
+        said |= self._only("forget_bias", self._after(splits, *_ADD, output=2), needed=True)
         states = self._after(self._after(candidates, "Mul"), *_ADD)
-        if not states or not told:
-            return told
+        if not states or not said:
+            return said
         clips = self._after(states, "Minimum")
-        told |= self._only("cell_clip", clips)
+        said |= self._only("cell_clip", clips)
         if "projection" in cell.shards and len(cell.shards["projection"]) == 1:
             products = [node for node in self._reading(cell.shards["projection"][0].name) if node.op == "MatMul"]
-            told |= self._only("projection_clip", self._after(products, "Minimum")) if products else {}
-        return told
+            said |= self._only("projection_clip", self._after(products, "Minimum")) if products else {}
+        return said
 
     def _only(self, name: str, nodes: Sequence[Any], *, needed: bool = False) -> dict[str, Any]:
         """Give the one constant that operations read; without any operation there is none, unless it is needed."""

@@ -45,12 +45,12 @@ def outside(entries: Iterable[tuple[str, str]], where: str) -> Outside:
     BadWeights
         A key is there twice, the name is no plain one, or a place is no number.
     """
-    told: dict[str, str] = {}
+    said: dict[str, str] = {}
     for key, value in entries:
-        if key in told:
+        if key in said:
             raise BadWeights(f"{where}: says twice what its '{key[:LONGEST_TOLD]}' is; the file is damaged.")
-        told[key] = value
-    location = told.get("location", "")
+        said[key] = value
+    location = said.get("location", "")
     plain = location not in ("", ".", "..") and not set(location) & set("/\\\0") and len(location) <= LONGEST_NAME
     if not plain:
         raise BadWeights(
@@ -58,10 +58,10 @@ def outside(entries: Iterable[tuple[str, str]], where: str) -> Outside:
             f"folder of the model. Put it there, or {REMEDY}."
         )
     for key in ("offset", "length"):
-        if key in told and not _NUMBER.fullmatch(told[key]):
-            found = f"{where}: its {key} in '{location}' is {told[key][:LONGEST_TOLD]!r}"
+        if key in said and not _NUMBER.fullmatch(said[key]):
+            found = f"{where}: its {key} in '{location}' is {said[key][:LONGEST_TOLD]!r}"
             raise BadWeights(f"{found}; expected a whole number that is not negative. Export the model again.")
-    return Outside(location, int(told.get("offset", 0)), int(told["length"]) if "length" in told else None)
+    return Outside(location, int(said.get("offset", 0)), int(said["length"]) if "length" in said else None)
 
 
 @dataclass(frozen=True, eq=False)

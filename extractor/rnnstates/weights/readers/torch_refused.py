@@ -52,10 +52,10 @@ def _stopped_by(reason: Exception) -> str:
     """Give what stopped the unpickler, without the advice around it to read the file less safely."""
     text = re.sub(r"\x1b\[\d*m", "", str(reason))
     found = re.search(r"WeightsUnpickler error:\s*([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
-    told = found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
-    told = told.replace("Unsupported global: GLOBAL ", "it names ")
+    said = found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
+    said = said.replace("Unsupported global: GLOBAL ", "it names ")
     # A class may have any name in a file; what does something to a terminal is left out.
-    return "".join(letter if letter.isprintable() else "?" for letter in told)
+    return "".join(letter if letter.isprintable() else "?" for letter in said)
 
 
 def _looked_through(path: str) -> tuple[list[str], list[str]]:

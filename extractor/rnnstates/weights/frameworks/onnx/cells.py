@@ -95,9 +95,9 @@ def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
                 rows = _initial(inputs[state], folding, (len(ways), units), node, where)
                 tensors |= {} if rows is None else {state: rows}
             except NotConstant:
-                told = computed_from(inputs[state], folding)
+                described = computed_from(inputs[state], folding)
                 notes.append(
-                    f"{where}: the model starts its {state} state from {told}; zero is taken (--initial-state)."
+                    f"{where}: the model starts its {state} state from {described}; zero is taken (--initial-state)."
                 )
     cells = {}
     for place, way in enumerate(ways):

@@ -1,6 +1,6 @@
 """The constant parts of an ONNX graph: weights that are cut, joined and rearranged, and the sizes of shapes.
 
-Exporters that are told not to fold constants cut and join weights in the graph. What ``FOLDED`` names is done here with
+Exporters that do not fold constants cut and join weights in the graph. What ``FOLDED`` names is done here with
 NumPy, whatever order it comes in; whatever else a weight goes through is not, and the operator is named. How much may
 be made is bounded by what the file stores.
 """
@@ -102,7 +102,7 @@ class Folding:
             elif stored is not None:
                 self._known[wanted] = stored.read()
             elif node is None:
-                raise NotConstant(self.told(wanted))
+                raise NotConstant(self.described(wanted))
             elif repeated and node.op in REPEATING and node.standard and node.inputs:
                 rows[wanted] = known[node.inputs[0]]
             elif any(read in rows for read in node.inputs):
@@ -110,7 +110,7 @@ class Folding:
             else:
                 self._known |= self._fold(node, wanted, self._known, FOLDED)
         if known[name].dtype.kind not in "fiub":
-            raise NotConstant(self.told(name))
+            raise NotConstant(self.described(name))
         return known[name]
 
     def rows(self, name: str, shape: tuple[int, int, int]) -> Array:
@@ -149,7 +149,7 @@ class Folding:
             self.keep(name, values)
         return bool(made)
 
-    def told(self, name: str) -> str:
+    def described(self, name: str) -> str:
         """Say where a value comes from that is no constant."""
         node = self.maker(name)
         if node is not None:
@@ -179,7 +179,7 @@ class Folding:
         """Count a value that is looked at; some graphs would take for ever."""
         self._steps -= 1
         if self._steps < 0:
-            raise NotConstant(f"{self.told(name)}, which takes too many steps to follow")
+            raise NotConstant(f"{self.described(name)}, which takes too many steps to follow")
 
     def _ancestors(self, name: str, *, repeated: bool) -> list[str]:
         """List the values that a value is made of and that are not known, each behind those it needs itself."""
@@ -198,13 +198,13 @@ class Folding:
     def _fold(self, node: Node, name: str, known: Mapping[str, Array], allowed: Container[str]) -> dict[str, Array]:
         """Do an operator; give all that it makes by name."""
         if node.op not in allowed or not node.standard:
-            raise NotConstant(self.told(name))
+            raise NotConstant(self.described(name))
         try:
             made = self._made(node, known, room=self._room)
         except WRONG as reason:
-            raise NotConstant(f"{self.told(name)}, which cannot be done: {reason}") from reason
+            raise NotConstant(f"{self.described(name)}, which cannot be done: {reason}") from reason
         if name not in made:
-            raise NotConstant(self.told(name))
+            raise NotConstant(self.described(name))
         return made
 
     def _made(self, node: Node, known: Mapping[str, Array], *, room: int) -> dict[str, Array]:

@@ -22,15 +22,15 @@ def computed_from(name: str, folding: Folding) -> str:
         Of a value that is no constant.
     folding : Folding
     """
-    maker, told = folding.maker(name), folding.told(name)
+    maker, described = folding.maker(name), folding.described(name)
     if maker is None:
-        return told
+        return described
     sources = _sources(maker, folding)
     if not sources:
-        return told
+        return described
     named = sources[:MOST_NAMED] + [f"{len(sources) - MOST_NAMED} more"] * (len(sources) > MOST_NAMED)
     listed = " and ".join([", ".join(named[:-1])] * (len(named) > 1) + named[-1:])
-    return f"{told}, which is computed from {listed}"
+    return f"{described}, which is computed from {listed}"
 
 
 def _sources(maker: Node, folding: Folding) -> list[str]:
@@ -44,7 +44,7 @@ def _sources(maker: Node, folding: Folding) -> list[str]:
         if folding.stored(here) is not None:
             continue
         if node is None or node.op in ("LSTM", "GRU", "RNN"):
-            found.append(folding.told(here))
+            found.append(folding.described(here))
         elif node.op not in SHAPES:
             new = [name for name in node.inputs if name and name not in seen]
             pending += dict.fromkeys(new)

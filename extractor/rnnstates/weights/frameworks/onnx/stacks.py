@@ -75,10 +75,12 @@ def interpret(container: Container) -> NamedModel:
     # Nodes that are joined to one layer can be named, each for itself.
     own = [_stack((node,), followed) for top in stacks for node in top if len(top) > 1]
     others = [node for node in graph.nodes if not node.inside and not spent.intersection(node.outputs)]
-    told = [f"{node.called} ({node.op})" for node in others if node not in followed.layers and followed.computes(node)]
+    described = [
+        f"{node.called} ({node.op})" for node in others if node not in followed.layers and followed.computes(node)
+    ]
     version = f"opset {graph.opset} {graph.version}".strip()
     operators = {layer.name: node.op for node, layer in followed.layers.items()}
-    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], operators, told, version)
+    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], operators, described, version)
 
 
 class Followed(NamedTuple):
@@ -155,7 +157,7 @@ def _notes(nodes: Sequence[Node], lowest: str, flows: Mapping[Node, Flow], foldi
     """Say what the model does beside running the layers."""
     first, notes = flows[nodes[0]], []
     if first.computed:
-        made = folding.told(first.value)
+        made = folding.described(first.value)
         notes.append(f"the model puts {made} before '{lowest}', which is not run; inputs must be what that gives.")
     if any(flows[node].halved or folding.is_half(node.inputs[2]) for node in nodes):
         notes.append(

@@ -83,8 +83,8 @@ def check_readable(graph: Graph, path: str) -> None:
 def written_loops(graph: Graph, path: str) -> tuple[str, ...]:
     """Note the loops of a graph that has layers too."""
     loops = _loops(graph)
-    told = f"{path}: the graph also has {loops}, by which exporters write a layer out step by step; it is not run."
-    return (told,) if loops else ()
+    described = f"{path}: the graph also has {loops}, by which exporters write a layer out step by step; it is not run."
+    return (described,) if loops else ()
 
 
 def _loops(graph: Graph) -> str:

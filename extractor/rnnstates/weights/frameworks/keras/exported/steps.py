@@ -183,8 +183,8 @@ class StepReader:
                 first = 0 if masks["begin_mask"] & 2 else start[1] % width
                 last = width if masks["end_mask"] & 2 else min(stop[1] if stop[1] >= 0 else stop[1] + width, width)
                 return self.terms.columns(operands[0], first, last)
-        told = "|".join(str(part) for part in (start, stop, step, *masks.values()))
-        return self.terms.apply(f"StridedSlice {told}", operands[0])
+        said = "|".join(str(part) for part in (start, stop, step, *masks.values()))
+        return self.terms.apply(f"StridedSlice {said}", operands[0])
 
     def _leaky(self, _value: Value, node: Any, operands: list[int]) -> int:
         # What has its usual value may be left out.
