@@ -63,7 +63,7 @@ def test_each_convention_reads_its_own_order(framework, cell, container, tmp_pat
     for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias", "forget_bias", "reset_after", "cell"):
         np.testing.assert_array_equal(getattr(layer, name), getattr(weights, name), err_msg=name)
     assert loaded.layers[0].name == "encoder"
-    assert any(f"read by the convention '{framework}', as told" in note for note in loaded.notes)
+    assert any(f"read by the convention '{framework}', as given" in note for note in loaded.notes)
 
 
 def test_keras_two_biases_of_a_gru_are_parted(tmp_path):
