@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import rnnstates
 from rnnstates import checksums
 from rnnstates.checksums import MODULUS, add, sums
 from rnnstates.network import compiled
@@ -135,3 +136,11 @@ def test_the_digest_is_of_what_lies_outside(content, cuts):
     found = digest_rest(lambda count, at: content[at : at + count], len(content), reversed(stretches))
     assert found == hashlib.sha256(rest).hexdigest()
     assert b"".join(content[start:stop] for start, stop in outside(len(content), stretches)) == rest
+
+
+def test_one_feature_cut_out_of_several_is_read(tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(3, 5, 6)).astype("f4")
+    states = rnnstates.extract(inputs[:, :, :1], "full", units=4, output=tmp_path / "o.h5")
+    with states:
+        found = states["hidden"][:]
+    np.testing.assert_array_equal(found, rnnstates.extract(inputs[:, :, :1].copy(), "full", units=4)["hidden"])

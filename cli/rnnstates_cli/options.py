@@ -89,7 +89,7 @@ convention_option = _option(
     "--convention",
     metavar="NAME",
     group="Model",
-    help="What plain kernel, recurrent_kernel and bias in --weights mean: " + _list(CONVENTIONS) + ".",
+    help="What plain kernel, recurrent_kernel and bias in a weights file mean: " + _list(CONVENTIONS) + ".",
 )
 
 config_option = _option(
@@ -117,13 +117,15 @@ _WEIGHTS = (
     _option("--projection-clip", type=float, metavar="F", group="Model",
             help="Hold the projected hidden state within this, likewise."),
     _option("--embedding", metavar="NAME|none", group="Model",
-            help="The array or module of --weights that token ids are looked up in; else the one that can be meant."),
+            help="The array or module of the weights that token ids are looked up in; else the one that can be meant."),
 )  # fmt: skip
 
 _CONVERT = (
     _option("--to", type=click.Choice(tuple(WRITERS)), group="Output",
             help="Whose naming; else what OUTPUT's ending says."),
     *_WEIGHTS,
+    _option("--initial-state", type=click.Choice(("zero",)), group="Model",
+            help="Leave out the states to start from that were trained with the weights."),
     json_option,
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """From a request to a job: inputs opened, weights loaded, everything cheap checked, nothing computed or written."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -23,7 +24,7 @@ from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
 from .sources.initial import InitialStates, open_initial
 from .sources.layout import IdsWithoutTable
-from .weights.canonical import Network
+from .weights.canonical import TRAINED_START, Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
 
@@ -153,7 +154,8 @@ def prepare(
         if network is None:
             network = _random(source, random, notes)
         for note in network.notes:
-            notes.say(note)
+            if initial is None or TRAINED_START not in note:
+                notes.say(note)
         problems = Problems()
         with problems.gathered():
             tokens = check_features(source, network, notes)
@@ -203,19 +205,24 @@ def choose_network(
         Options of a weights file and of random weights together.
     MissingInput, BadWeights
     """
+    how = {"layer": layer, **unsaid}
     if weights is None:
-        for name, value in (("layer", layer), *unsaid.items()):
-            if value is not None:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} {value}: says something of a weights file; give one with --weights."
-                )
+        _refuse(how, "says something of a weights file; give one with --weights")
         return None
-    for name, value in (("units", units), ("seed", seed)):
-        if value is not None:
-            raise OptionError(f"--{name} {value}: is for random weights, but --weights gives a file; leave one away.")
+    _refuse({"units": units, "seed": seed}, "is for random weights, but --weights gives a file; leave one away")
     if isinstance(weights, Network):
-        return weights.from_zero() if unsaid.get("initial_state") else weights
+        zero = how.pop("initial_state", None)
+        how["forget_bias"] = forget_bias
+        _refuse(how, "says how a weights file is read, but a Network is given; give this to load_weights")
+        return weights.from_zero() if zero else weights
     return load_weights(os.fspath(weights), layer=layer, forget_bias=forget_bias, **unsaid)
+
+
+def _refuse(options: Mapping[str, Any], why: str) -> None:
+    """Refuse the first option that was given."""
+    for name, value in options.items():
+        if value is not None:
+            raise OptionError(f"--{name.replace('_', '-')} {value}: {why}.")
 
 
 def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
@@ -231,8 +238,12 @@ def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> Init
     }
     opened = open_initial(initial, wanted, shape.sequences)
     named = {f"{part}/{name}".strip("/") for part, name in wanted}
-    if missing := sorted(named - set(opened.named())):
-        notes.say(f"no initial state is given for {', '.join(missing)}; zero is taken.")
+    learned = [(part, name) for part, _, _, weights in network.parts() for name in weights.initial]
+    trained = {f"{part}/{name}".strip("/") for part, name in learned}
+    missing = sorted(named - set(opened.named()))
+    for taken, names in (("zero", [n for n in missing if n not in trained]), ("the trained one", sorted(trained))):
+        if found := [name for name in names if name in missing]:
+            notes.say(f"no initial state is given for {', '.join(found)}; {taken} is taken.")
     return opened
 
 

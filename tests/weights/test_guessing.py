@@ -39,7 +39,7 @@ def test_of_two_embeddings_that_fit_none_is_used(keras, tmp_path):
     network = rnnstates.load_weights(path)
     assert network.embedding is None
     assert any(
-        "no embedding is used; of 'words' (11 x 3), 'places' (11 x 3), each would fit 'reader'" in note
+        "no embedding is used; found 'words' (11 x 3), 'places' (11 x 3), each fitting 'reader'" in note
         for note in network.notes
     )
 

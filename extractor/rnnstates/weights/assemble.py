@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..errors import BadWeights
 from .around.beside import note_of
-from .around.embeddings import MOST_NAMED, NONE, Choice, choose_table, lone_matrices, named_table
+from .around.embeddings import DECIDES, MOST_NAMED, NONE, Choice, choose_table, lone_matrices, named_table
 from .around.modules import Module
 from .around.names import leaf_of, module_of
 from .around.scene import Scene, look_around
@@ -48,11 +48,21 @@ def assemble(
     OptionError
         The table is not there.
     """
+    if model.connected and len(names) > 1:
+        listed = ", ".join(f"'{name}'" for name in names)
+        raise BadWeights(
+            f"{container.path}: says itself which layer feeds which, and {listed} are no chain in it. Choose one with "
+            "--layer."
+        )
     stack, embedding = _joined([model.stack(name) for name in names], container.path), options.embedding
     if model.connected:
         stack = stack.from_zero() if options.initial_state == ZERO else stack
-        given = None if embedding is None else _given(container, model, stack, embedding, stack.sources())
-        return stack if given is None else _with_table(stack, given)
+        if embedding is not None:
+            return _with_table(stack, _given(container, model, stack, embedding, stack.sources()))
+        found = [f"'{label}'" for label in model.tables()] if stack.embedding is None else []
+        why = f"{container.path}: no embedding feeds '{stack.layers[0].name}' directly; found "
+        why += f"{', '.join(found)} ({DECIDES})."
+        return replace(stack, no_embedding=why) if found else stack
     whole = whole_stacks(model) if whole is None else whole
     if options.initial_state != ZERO:
         stack = _started(container, model, names, stack, whole)
@@ -106,14 +116,13 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
     """Choose the embedding."""
     lowest, path = stack.layers[0], container.path
     if scene.tables:
-        # What is defined behind the layers hardly stands between them and the table.
-        between = [module for module in scene.before if not scene.ends.is_behind(module)]
+        between = [module for module in scene.before if not scene.ends.reads_states(module)]
         return choose_table(scene.tables, lowest.features, lowest.name, scene.others, between, path)
     lone = lone_matrices(container.tensors, scene.recurrent, lowest.features)
     if not lone:
         return Choice()
     named = ", ".join(map(str, lone[:MOST_NAMED]))
-    return Choice(why=f"{path}: no array is called an embedding; {named} may be one (--embedding NAME decides).")
+    return Choice(why=f"{path}: no array is called an embedding; found {named} ({DECIDES}).")
 
 
 def _given(

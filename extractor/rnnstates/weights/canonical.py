@@ -16,7 +16,17 @@ from ..arrays import Array
 from ..errors import BadWeights
 from .checks import check_values, check_weights
 
-__all__ = ["CARRIED", "DIRECTIONS", "GATES", "MERGES", "Direction", "LayerWeights", "Network", "RecurrentLayer"]
+__all__ = [
+    "CARRIED",
+    "DIRECTIONS",
+    "GATES",
+    "MERGES",
+    "TRAINED_START",
+    "Direction",
+    "LayerWeights",
+    "Network",
+    "RecurrentLayer",
+]
 
 Direction = Literal["forward", "backward"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
@@ -36,6 +46,9 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "simple_rnn": ("hidden",),
     "mlstm": ("hidden", "cell"),
 }
+
+# What a note on trained starts says; it is no longer true of a network that starts elsewhere.
+TRAINED_START = "(--initial-state zero overrides)"
 
 # What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
 # (ELMo, where forward and backward layers never meet).
@@ -252,7 +265,8 @@ class Network:
 
     def from_zero(self) -> "Network":
         """Leave out the states to start from that were trained with it."""
-        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers))
+        notes = tuple(note for note in self.notes if TRAINED_START not in note)
+        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers), notes=notes)
 
     def parts(self) -> Iterator[tuple[str, RecurrentLayer, Direction, LayerWeights]]:
         """Yield every (path, layer, direction, weights) in the order they are computed.

@@ -98,7 +98,9 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
 
 
 def _as_chain(model: Model) -> str:
-    """Offer the chain of numbered stacks, where there is one whose widths fit."""
+    """Offer the chain of numbered stacks, where there is one whose widths fit, and the file does not deny it."""
+    if model.connected:
+        return ""
     chains: dict[str, list[StoredStack]] = {}
     for top, stack in whole_stacks(model).items():
         if re.search(r"\d", top):

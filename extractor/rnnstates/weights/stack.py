@@ -77,7 +77,7 @@ class StoredCell:
             for name, value in settings.items()
             if value is not None and value is not False
         }
-        extras = [role for role in ("peepholes", "recurrent_bias", "initial_hidden") if role in self.tensors]
+        extras = [role for role in ("peepholes", "recurrent_bias", *STARTS) if role in self.tensors]
         described["gate_order"] = ", ".join(self.convention.gates)
         return described | ({"also": ", ".join(extras)} if extras else {})
 

@@ -119,7 +119,7 @@ def test_an_attention_decoder_is_told_its_linear_layer_between(tmp_path):
     torch.save(Decoder().state_dict(), tmp_path / "m.pt")
     network = rnnstates.load_weights(tmp_path / "m.pt")
     assert network.embedding is None
-    assert "'attn_combine' (weight 4 x 8, bias 4) may stand between it and 'gru'" in network.no_embedding
+    assert "with 'attn_combine' (weight 4 x 8, bias 4) perhaps between it and 'gru'" in network.no_embedding
     assert any("'attn_combine'" in note and "not run" in note for note in network.notes)
 
 

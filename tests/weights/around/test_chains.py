@@ -8,6 +8,8 @@ import torch
 
 import rnnstates
 
+from ..keras_models import keras_of
+
 INPUTS = np.random.default_rng(1).normal(size=(3, 6, 3)).astype("f4")
 
 
@@ -113,3 +115,15 @@ def test_a_chain_that_does_not_fit_is_not_offered(tmp_path):
     modules = torch.nn.ModuleDict({"rnn0": torch.nn.GRU(3, 4), "rnn1": torch.nn.GRU(5, 6)})
     with pytest.raises(rnnstates.BadWeights, match=r"choose one: --layer rnn0 \(GRU\), --layer rnn1 \(GRU\)\.$"):
         rnnstates.load_weights(saved(modules, tmp_path))
+
+
+def test_a_model_that_says_what_feeds_what_is_no_chain(tmp_path):
+    keras = keras_of(3)
+    layers = [keras.layers.LSTM(4, return_sequences=True, name="lstm_1"), keras.layers.Dense(4)]
+    keras.Sequential([keras.Input((None, 3)), *layers, keras.layers.LSTM(5, name="lstm_2")]).save(tmp_path / "m.keras")
+    with pytest.raises(rnnstates.BadWeights, match=r"choose one: .*lstm_2 \(LSTM\)\.$"):
+        rnnstates.load_weights(tmp_path / "m.keras")
+    with pytest.raises(
+        rnnstates.BadWeights, match="says itself which layer feeds which, and 'lstm_1', 'lstm_2' are no"
+    ):
+        rnnstates.load_weights(tmp_path / "m.keras", layer="lstm_*")

@@ -8,7 +8,7 @@ import torch
 import rnnstates
 
 from ..keras_models import keras_of, randomise, save
-from .models import FORMATS, READER, save_torch, torch_modules
+from .models import FORMATS, READER, save_safetensors, save_torch, torch_modules
 
 IDS = np.random.default_rng(0).integers(0, 7, (3, 5))
 TABLE = ("Embedding", "embedding", 7, 3)
@@ -58,7 +58,7 @@ def test_a_table_of_the_other_side_is_not_taken(tmp_path):
     network = rnnstates.load_weights(path, layer="source.reader_lstm")
     assert network.embedding is None
     assert network.notes == ()
-    assert "it lies nearer to 'target.reader' than to 'source.reader_lstm'" in network.no_embedding
+    assert "nearer to 'target.reader' than to 'source.reader_lstm'" in network.no_embedding
     assert rnnstates.load_weights(path, layer="target.reader").embedding is not None
 
 
@@ -67,8 +67,8 @@ def test_of_two_tables_that_fit_none_is_taken_and_both_are_named(tmp_path):
     network = rnnstates.load_weights(path)
     assert network.embedding is None
     expected = (
-        f"{path}: no embedding is used; of 'embedding.weight' (7 x 3), 'other_embedding.weight' (9 x 3), each would "
-        "fit 'reader_lstm' (--embedding NAME decides)."
+        f"{path}: no embedding is used; found 'embedding.weight' (7 x 3), 'other_embedding.weight' (9 x 3), each "
+        "fitting 'reader_lstm' (--embedding NAME decides)."
     )
     assert network.notes == (expected,)
 
@@ -77,7 +77,7 @@ def test_a_table_of_positions_is_no_table_of_tokens_and_stands_between(tmp_path)
     path = save_torch([TABLE, ("Embedding", "position_embedding", 40, 3), READER], tmp_path)
     network = rnnstates.load_weights(path)
     assert network.embedding is None
-    assert "'position_embedding' (weight 40 x 3) may stand between it and 'reader_lstm'" in network.no_embedding
+    assert "with 'position_embedding' (weight 40 x 3) perhaps between it and 'reader_lstm'" in network.no_embedding
 
 
 def test_a_table_is_not_taken_for_a_stack_that_another_one_may_feed(tmp_path):
@@ -88,7 +88,7 @@ def test_a_table_is_not_taken_for_a_stack_that_another_one_may_feed(tmp_path):
     path = saved(parts, tmp_path)
     upper = rnnstates.load_weights(path, layer="rnns.1")
     assert upper.embedding is None
-    assert "'rnns.0' may read it, and feed 'rnns.1' (--embedding NAME decides)" in upper.no_embedding
+    assert "which 'rnns.0' may read, and feed 'rnns.1' (--embedding NAME decides)" in upper.no_embedding
     assert rnnstates.load_weights(path, layer="rnns.0").embedding is not None
 
 
@@ -106,7 +106,7 @@ def test_a_table_is_not_taken_past_modules_that_may_stand_between(between, tmp_p
     network = rnnstates.load_weights(path)
     assert network.embedding is None
     assert f"'{between[1]}' (" in network.no_embedding
-    assert "may stand between it and 'reader_lstm' (--embedding NAME decides)" in network.no_embedding
+    assert "perhaps between it and 'reader_lstm' (--embedding NAME decides)" in network.no_embedding
     assert rnnstates.load_weights(path, embedding="embedding").embedding.shape == (7, 3)
 
 
@@ -118,7 +118,7 @@ def test_a_head_does_not_stand_between(tmp_path):
 def test_a_table_of_another_width_is_named_as_not_run(tmp_path):
     path = save_torch([("Embedding", "embedding", 7, 2), ("Dense", "proj", 2, 3), READER], tmp_path)
     network = rnnstates.load_weights(path)
-    assert "none is 3 wide, which 'reader_lstm' reads" in network.no_embedding
+    assert "not 3 wide, as 'reader_lstm' reads" in network.no_embedding
     (note,) = network.notes
     assert "not run: 'embedding' (weight 7 x 2), 'proj' (weight 3 x 2, bias 3); if" in note
 
@@ -128,7 +128,7 @@ def test_a_table_of_another_name_is_listed_and_taken_if_named(tmp_path):
     path = saved(modules, tmp_path)
     network = rnnstates.load_weights(path)
     assert network.embedding is None
-    assert "no array is called an embedding; 'encoder.weight' (7 x 3) may be one" in network.no_embedding
+    assert "no array is called an embedding; found 'encoder.weight' (7 x 3)" in network.no_embedding
     expected = hidden_of_torch(torch.nn.ModuleDict(modules), "encoder", "rnn")
     for name in ("encoder", "encoder.weight"):
         np.testing.assert_allclose(hidden(path, embedding=name), expected, rtol=0, atol=1e-6)
@@ -181,8 +181,8 @@ def test_the_choice_is_recorded_and_verified(tmp_path):
 def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
     path = save_torch([TABLE, ("Conv", "cnn", 3, 3), READER], tmp_path)
     reason = (
-        r"[Tt]oken ids need (weights with )?an embedding.*no embedding is used; of 'embedding.weight' \(7 x 3\), 'cnn' "
-        r"\(weight 3 x 3 x 2, bias 3\) may stand between it and 'reader_lstm' \(--embedding NAME decides\)\."
+        r"[Tt]oken ids need (weights with )?an embedding.*no embedding is used; found 'embedding.weight' \(7 x 3\), "
+        r"with 'cnn' \(weight 3 x 3 x 2, bias 3\) perhaps between it and 'reader_lstm' \(--embedding NAME decides\)\."
     )
     with pytest.raises(rnnstates.BadInput, match=reason):
         rnnstates.extract(IDS, "full", weights=path)
@@ -190,7 +190,7 @@ def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
         rnnstates.StateExtractor(weights=path).fit(list(IDS))
     with h5py.File(tmp_path / "ids.h5", "w") as file:
         file["tokens"] = IDS
-    with pytest.raises(rnnstates.BadInput, match=r"ids need an embedding.*of 'embedding.weight'"):
+    with pytest.raises(rnnstates.BadInput, match=r"ids need an embedding.*found 'embedding.weight'"):
         rnnstates.extract(tmp_path / "ids.h5", "full", weights=path)
 
 
@@ -199,3 +199,25 @@ def test_an_estimator_takes_the_option_too(tmp_path):
     vectors = rnnstates.StateExtractor(weights=path, embedding="embedding").fit_transform(list(IDS))
     expected = rnnstates.extract(IDS, "full", weights=path, embedding="embedding")["hidden_mean"]
     np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-6)
+
+
+def test_the_table_of_a_configured_model_that_does_not_feed_the_layer_is_listed(tmp_path):
+    keras = keras_of(3)
+    ids = keras.Input((None,), dtype="int32")
+    words = keras.layers.Dense(3, activation="relu")(keras.layers.Embedding(7, 3, name="words")(ids))
+    keras.Model(ids, keras.layers.LSTM(5, name="reader")(words)).save(tmp_path / "m.keras")
+    with pytest.raises(rnnstates.BadInput, match=r"no embedding feeds 'reader' directly; found 'words' \(--embedding"):
+        rnnstates.extract(IDS, "full", weights=tmp_path / "m.keras")
+
+
+def test_how_a_file_is_read_is_not_passed_over_where_a_network_is_given(tmp_path):
+    network = rnnstates.load_weights(save_torch([TABLE, READER], tmp_path))
+    with pytest.raises(rnnstates.OptionError, match="--embedding none: says how a weights file is read, but a Network"):
+        rnnstates.extract(IDS, "full", weights=network, embedding="none")
+    with pytest.raises(rnnstates.OptionError, match="--layer other: says how"):
+        rnnstates.extract(IDS, "full", weights=network, layer="other")
+
+
+def test_a_head_that_gives_the_width_of_the_table_does_not_stand_between(tmp_path):
+    path = save_safetensors([TABLE, READER, ("Dense", "fc", 5, 3)], tmp_path)
+    assert rnnstates.load_weights(path).embedding is not None

@@ -1,5 +1,8 @@
 """Trained initial states that lie beside a layer are used where one layer fits them, and else named."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -98,12 +101,34 @@ def test_zero_is_recorded_and_verified(tmp_path):
 
 
 def test_a_file_of_states_overrides_too(tmp_path):
-    model = Model("GRU")
-    path = save(model, tmp_path / "m.pt")
+    path = save(Model("GRU"), tmp_path / "m.pt")
     inputs = ragged_inputs()
     states = rnnstates.extract(inputs, LENGTHS, weights=path, initial_state={"hidden": np.zeros(5)})
     expected = rnnstates.extract(inputs, LENGTHS, weights=path, initial_state="zero")
     np.testing.assert_array_equal(states["hidden"], expected["hidden"])
+    assert not any("starts from" in note for note in states.provenance["notes"])
+
+
+def test_of_states_that_are_given_in_part_the_others_stay_trained(tmp_path):
+    model = Model("LSTM")
+    path = save(model, tmp_path / "m.pt")
+    inputs = ragged_inputs()
+    states = rnnstates.extract(inputs, LENGTHS, weights=path, initial_state={"hidden": np.zeros(5)})
+    assert "no initial state is given for cell; the trained one is taken." in states.provenance["notes"]
+    with torch.no_grad():
+        model.h0.zero_()
+        expected = model(torch.from_numpy(inputs[0, : LENGTHS[0]]))
+    np.testing.assert_allclose(states["hidden"][0, : LENGTHS[0]], expected, rtol=0, atol=1e-6)
+
+
+def test_a_network_with_trained_starts_is_converted_without_them_if_asked(tmp_path):
+    path = save(Model("GRU"), tmp_path / "m.pt")
+    with pytest.raises(rnnstates.OptionError, match="--initial-state zero leaves it out"):
+        rnnstates.save_weights(rnnstates.load_weights(path), tmp_path / "o.safetensors")
+    command = [sys.executable, "-m", "rnnstates_cli.main", "convert", path, tmp_path / "o.safetensors"]
+    subprocess.run([*map(str, command), "--initial-state", "zero"], check=True, capture_output=True)
+    again = rnnstates.load_weights(tmp_path / "o.safetensors").layers[0].forward
+    np.testing.assert_array_equal(again.kernel, rnnstates.load_weights(path).layers[0].forward.kernel)
 
 
 def assert_named(path, *names, **options):

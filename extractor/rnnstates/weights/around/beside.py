@@ -50,6 +50,11 @@ class Ends:
         """Tell whether a module is defined before the layers; an array that lies in no module always is."""
         return self.first is not None and module.place < self.first and not module.is_parameter
 
+    def reads_states(self, module: Module) -> bool:
+        """Tell whether a module hardly stands between a table and the layers: by its order, or as it reads states."""
+        heads = not module.is_vectors and module.reads in self.gives and module.reads not in self.reads
+        return self.is_behind(module) or (heads and not module.class_name)
+
     def is_behind(self, module: Module) -> bool:
         """Tell whether a module is defined behind the layers."""
         return self.last is not None and module.place > self.last
@@ -158,7 +163,9 @@ def _is_called_head(name: str, layer: str) -> bool:
     """Tell a head by the first part of its name that the layer's has not."""
     theirs, ours = parts_of(name), parts_of(layer)
     depth = next((place for place, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]), None)
-    words = set(words_of(theirs[depth])) if depth is not None else set()
+    # Places in a list say nothing.
+    own = [part for part in theirs[depth:] if not part.isdecimal()] if depth is not None else []
+    words = set(words_of(own[0])) if own else set()
     return bool(words & _HEADS) and not words & _FRONTS
 
 

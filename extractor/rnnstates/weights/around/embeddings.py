@@ -13,11 +13,11 @@ from ..readers import Tensor
 from .modules import Module
 from .names import module_of, shared, words_of
 
-__all__ = ["NONE", "Choice", "Table", "choose_table", "lone_matrices", "named_table"]
+__all__ = ["DECIDES", "MOST_NAMED", "NONE", "Choice", "Table", "choose_table", "lone_matrices", "named_table"]
 
 # What ``--embedding`` takes for: no table.
 NONE = "none"
-MOST_NAMED = 5
+MOST_NAMED, DECIDES = 5, "--embedding NAME decides"
 _TOKENS = {"input", "sos", "start", "token"}
 
 
@@ -95,18 +95,18 @@ def choose_table(
     most = max((shared(table.module, stack) for table in fitting), default=0)
     nearest = [table for table in fitting if shared(table.module, stack) == most]
     if not nearest:
-        return _none(tables, f"none is {width} wide, which '{stack}' reads", path)
+        return _none(tables, f"not {width} wide, as '{stack}' reads; give vectors of that width", path)
     if len(nearest) > 1:
-        return _none(nearest, f"each would fit '{stack}'", path, noted=True)
+        return _none(nearest, f"each fitting '{stack}' ({DECIDES})", path, noted=True)
     table = nearest[0]
     for other in others:
         if other.reads == width and shared(table.module, other.name) > most:
-            return _none(nearest, f"it lies nearer to '{other.name}' than to '{stack}'", path)
+            return _none(nearest, f"nearer to '{other.name}' than to '{stack}' ({DECIDES})", path)
     for module in between:
         if not module.class_name and _may_reshape(module, width):
-            return _none(nearest, f"{module} may stand between it and '{stack}'", path, noted=True)
+            return _none(nearest, f"with {module} perhaps between it and '{stack}' ({DECIDES})", path, noted=True)
         if module.class_name and module.gives == width and shared(table.module, module.name) == most:
-            return _none(nearest, f"'{module.name}' may read it, and feed '{stack}'", path, noted=True)
+            return _none(nearest, f"which '{module.name}' may read, and feed '{stack}' ({DECIDES})", path, noted=True)
     return Choice(table.array, (f"{path}: embedding '{table.label}' is assumed to feed '{stack}'.",))
 
 
@@ -124,7 +124,7 @@ def _none(tables: Sequence[Table], why: str, path: str, *, noted: bool = False) 
     if not tables:
         return Choice()
     named = ", ".join(map(str, tables[:MOST_NAMED]))
-    said = f"{path}: no embedding is used; of {named}, {why} (--embedding NAME decides)."
+    said = f"{path}: no embedding is used; found {named}, {why}."
     return Choice(None, (said,) if noted else (), said)
 
 

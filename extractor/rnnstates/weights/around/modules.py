@@ -91,11 +91,8 @@ def modules_of(
             group = groups.setdefault(module, {})
             group[leaf_of(name) if leaf_of(name) not in group else name] = tensor.shape
             places.setdefault(module, place)
-    return [
-        Module(name, shapes, places[name], "", *_widths(shapes))
-        for name, shapes in groups.items()
-        if any(math.prod(shape) > 1 for shape in shapes.values())
-    ]
+    modules = [Module(name, shapes, places[name], "", *_widths(shapes)) for name, shapes in groups.items()]
+    return [module for module in modules if not (module.is_parameter and math.prod(module.shapes[module.name]) == 1)]
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -2,13 +2,16 @@
 
 import re
 
-from .names import leaf_of, parts_of, words_of
+from .names import leaf_of, parts_of
 
 __all__ = ["STATE_WORDS", "is_start", "is_start_word", "names_a_start", "pieces_of"]
 
 # Which state a word means.
 STATE_WORDS = {"h": "hidden", "hx": "hidden", "hidden": "hidden", "c": "cell", "cx": "cell", "cell": "cell"}
-_FIRST = {"0", "first", "init", "initial", "learnable", "learned", "learnt", "start", "trainable"}
+_FIRST = {
+    *("0", "default", "first", "init", "initial", "learnable", "learned", "learnt", "prev", "previous", "start"),
+    *("trainable", "zero"),
+}
 _WHOLE = {"state", "states"}
 _WEIGHTS = {"b", "beta", "bias", "gamma", "kernel", "scale", "u", "v", "w", "weight", "weights"}
 # What may stand behind such a name, where the state is a module or a list.
@@ -20,10 +23,10 @@ def pieces_of(part: str) -> set[str]:
 
     Examples
     --------
-    >>> sorted(pieces_of("rnn_h0"))
-    ['0', 'h', 'rnn']
+    >>> sorted(pieces_of("rnn_h0")), sorted(pieces_of("initHidden"))
+    (['0', 'h', 'rnn'], ['hidden', 'init'])
     """
-    return {piece for word in words_of(part) for piece in re.findall(r"[a-z]+|\d+", word)}
+    return {piece.lower() for piece in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", part)}
 
 
 def is_start_word(word: str) -> bool:

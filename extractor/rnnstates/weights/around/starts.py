@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ...errors import BadWeights
+from ..canonical import TRAINED_START
 from ..readers import Tensor
 from ..readers.base import reshaped, row_of
 from ..stack import StoredLayer, StoredStack
@@ -96,7 +97,7 @@ def with_starts(top: str, name: str, stack: StoredStack, taken: Mapping[str, Sta
         The highest layer of the stack, and the one that is run.
     """
     listed = " and ".join(f"'{start.array.name}'" for start in taken.values())
-    note = f"{path}: '{name or top}' starts from {listed}, which fit it (--initial-state zero overrides)."
+    note = f"{path}: '{name or top}' starts from {listed}, which fit it {TRAINED_START}."
     return replace(stack, layers=tuple(_started(stack, taken))).noting(note)
 
 
