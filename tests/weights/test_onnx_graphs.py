@@ -141,7 +141,30 @@ def test_directions_that_are_merged_feed_the_next_layer(tmp_path, merge):
 
 WRONG = {
     "backward first": (cut_by_slices(14)[:-1] + [make("Concat", ["b", "f"], ["Z"], axis=2)], {}, "(Concat)"),
-    "one of two": (cut_by_slices(14)[:2] + [make("Identity", ["f"], ["Z"])], {"width": U}, "(Identity)"),
+    "one of two": (cut_by_slices(14)[:2] + [make("Identity", ["f"], ["Z"])], {"width": U}, "(Slice)"),
+    "one of two, turned twice": (
+        cut_by_slices(14)[:2] + [make("Transpose", [one], [other], perm=[1, 0, 2]) for one, other in ("fg", "gZ")],
+        {"width": U},
+        "(Slice)",
+    ),
+    "backward first, turned twice": (
+        cut_by_slices(14)[:-1]
+        + [make("Concat", ["b", "f"], ["c"], axis=2)]
+        + [make("Transpose", [one], [other], perm=[1, 0, 2]) for one, other in ("cg", "gZ")],
+        {},
+        "(Concat)",
+    ),
+    "some units": (
+        [make("Squeeze", ["0_Y", "i1"], ["f"]), make("Slice", ["f", "i0", "i3", "i2"], ["g"])]
+        + [make("Transpose", [one], [other], perm=[1, 0, 2]) for one, other in ("gh", "hZ")],
+        {"width": 3, "ways": ("forward",)},
+        "(Slice)",
+    ),
+    "steps and batch exchanged, of one direction": (
+        [make("Squeeze", ["0_Y", "i1"], ["f"]), make("Transpose", ["f"], ["Z"], perm=[1, 0, 2])],
+        {"width": U, "ways": ("forward",)},
+        "(Transpose)",
+    ),
     "the same twice": (cut_by_slices(14)[:2] + [make("Concat", ["f", "f"], ["Z"], axis=2)], {}, "(Concat)"),
     "steps and batch exchanged": (
         [make("Transpose", ["0_Y"], ["a"], perm=[2, 0, 1, 3]), make("Reshape", ["a", "flat"], ["Z"])],
@@ -184,6 +207,16 @@ def test_what_puts_states_elsewhere_parts_two_layers(tmp_path, name):
     network = rnnstates.load_weights(path, layer="upper")
     assert len(network.layers) == 1
     assert any(what in note and "before 'upper', which is not run" in note for note in network.notes)
+
+
+def test_rows_of_a_table_that_are_turned_are_noted_by_what_turns_them(tmp_path):
+    own = arrays_of("GRU", 1)
+    nodes = [make("Gather", ["table", "ids"], ["rows"]), make("Transpose", ["rows"], ["Z"], perm=[0, 2, 1])]
+    ids = helper.make_tensor_value_info("ids", 7, [None, I])
+    arrays = own | {"table": np.random.RandomState(5).randn(9, 5).astype("f4")}
+    built = model([*nodes, node_of("GRU", own, reads="Z")], arrays, ["Y"], inputs=[ids])
+    [note] = rnnstates.load_weights(save(built, tmp_path / "m.onnx")).notes
+    assert "(Transpose) before 'cell', which is not run" in note
 
 
 def weights_in_pieces(opset):

@@ -17,7 +17,7 @@ from .test_onnx_graphs import model
 make = helper.make_node
 
 
-def branches(nodes=(), **more):
+def branches(nodes=(), behind=(), given=True, **more):
     """An If whose branches have a layer each, of different sizes."""
 
     def branch(name, units):
@@ -28,8 +28,8 @@ def branches(nodes=(), **more):
         return helper.make_graph([node], name, [], [helper.make_tensor_value_info(f"{name}_Y", 1, None)], stored)
 
     chosen = make("If", ["flag"], ["Z"], "choice", then_branch=branch("small", 4), else_branch=branch("large", 6))
-    given = [helper.make_tensor_value_info("flag", 9, [])]
-    return model([*nodes, chosen], more, ["Z"], inputs=given)
+    inputs = [helper.make_tensor_value_info("flag", 9, [])] if given else []
+    return model([*nodes, chosen, *behind], more, ["Y" if behind else "Z"], inputs=inputs)
 
 
 @pytest.mark.parametrize("name, flag", [("small", True), ("large", False)])
@@ -53,6 +53,74 @@ def test_layers_in_branches_are_offered_only_where_there_is_no_other(tmp_path):
     path = save(built, tmp_path / "n.onnx")
     assert rnnstates.load_weights(path).layers[0].name == "main"
     assert rnnstates.load_weights(path, layer="large").layers[0].forward.units == 6
+
+
+def stored(flag, how):
+    """What stores a condition: operators before the If, and constants beside it."""
+    if how == "initializer":
+        return [], {"flag": np.array(flag)}
+    held = make(
+        "Constant", [], ["flag"], value=numpy_helper.from_array(np.array([flag] if how == "one of one" else flag))
+    )
+    return [held], {}
+
+
+def run(path, name="Z"):
+    """What ONNX Runtime gives for sequences that are whole."""
+    inputs = np.nan_to_num(sequences())
+    return inputs, runtime(path, X=inputs.swapaxes(0, 1), lengths=np.full(N, T, "i4"))[name][:, 0].swapaxes(0, 1)
+
+
+@pytest.mark.parametrize("how", ["initializer", "constant", "one of one"])
+@pytest.mark.parametrize("name, flag", [("small", True), ("large", False)])
+def test_a_stored_condition_decides_which_layer_there_is(tmp_path, name, flag, how):
+    nodes, arrays = stored(flag, how)
+    path = save(branches(nodes, given=False, **arrays), tmp_path / "m.onnx")
+    inputs, expected = run(path)
+    found = rnnstates.extract(inputs, "full", weights=path, engine="numpy")
+    np.testing.assert_allclose(found["hidden"], expected, rtol=0, atol=1e-6)
+    assert rnnstates.load_weights(path).notes == ()
+    assert [[layer["name"] for layer in stack["layers"]] for stack in describe_weights(path)["stacks"]] == [[name]]
+
+
+def test_a_layer_reads_what_the_branch_that_is_taken_gives(tmp_path):
+    nodes, arrays = stored(True, "initializer")
+    own = arrays_of("GRU", 1, features=4)
+    arrays |= {f"u_{key}": array for key, array in own.items()} | {"axis": np.array([1])}
+    above = [make("Squeeze", ["Z", "axis"], ["flat"]), node_of("GRU", own, "upper", "flat", prefix="u_")]
+    above[1].output[0] = "Y"
+    path = save(branches(nodes, above, given=False, **arrays), tmp_path / "m.onnx")
+    inputs, expected = run(path, "Y")
+    found = rnnstates.extract(inputs, "full", weights=path, engine="numpy")
+    np.testing.assert_allclose(found["layer1/hidden"], expected, rtol=0, atol=1e-6)
+    network = rnnstates.load_weights(path)
+    assert ([layer.name for layer in network.layers], network.notes) == (["small", "upper"], ())
+
+
+def test_a_condition_that_is_stored_for_want_of_another_decides_nothing(tmp_path):
+    """It is also an input of the model, which whoever runs it may give."""
+    path = save(branches(flag=np.array(True)), tmp_path / "m.onnx")
+    assert "choose one: --layer large (LSTM), --layer small (LSTM)" in refusal(path)
+
+
+@pytest.mark.parametrize("condition", [np.array([True, False]), np.array(1, "f4"), np.zeros(0, bool)], ids=str)
+def test_a_condition_that_makes_no_sense_decides_nothing(tmp_path, condition):
+    path = save(branches(given=False, flag=condition), tmp_path / "m.onnx")
+    assert "choose one: --layer large (LSTM), --layer small (LSTM)" in refusal(path)
+
+
+def test_a_condition_is_stored_within_a_branch_too(tmp_path):
+    """The outer branches are decided when the model is run; of the inner ones there is one."""
+    nodes, arrays = stored(False, "constant")
+    inner = branches(nodes, given=False, **arrays).graph
+    constants = [*inner.initializer]
+    outer = helper.make_graph([*inner.node], "outer", [], [helper.make_tensor_value_info("Z", 1, None)], constants)
+    empty = helper.make_graph([make("Identity", ["X"], ["W"])], "n", [], [helper.make_tensor_value_info("W", 1, None)])
+    chosen = make("If", ["wanted"], ["V"], "first", then_branch=outer, else_branch=empty)
+    built = model([chosen], {}, ["V"], inputs=[helper.make_tensor_value_info("wanted", 9, [])])
+    network = rnnstates.load_weights(save(built, tmp_path / "m.onnx"))
+    assert network.layers[0].name == "large"
+    assert network.notes == ("'large' stands in the then_branch of 'first' (If) and is run as if that is taken.",)
 
 
 def test_a_branch_that_reads_weights_of_the_main_graph_is_run(tmp_path):

@@ -12,6 +12,7 @@ from rnnstates.weights.load import describe_weights
 
 from .census import parity
 from .test_onnx import H, I, N, model_of, runtime, save
+from .test_onnx_exports import quiet
 
 make = helper.make_node
 T = 5
@@ -134,3 +135,51 @@ def test_a_start_that_the_exporter_multiplied_is_no_layer(tmp_path):
     arrays["forward first"] = arrays["forward first"] + np.float32(1)
     with pytest.raises(BadWeights, match="as a layer does whose steps are written out"):
         rnnstates.load_weights(saved(tmp_path / "m.onnx", steps("forward"), arrays, "forward Y"))
+
+
+def test_what_the_older_exporter_wrote_is_not_sent_back_to_it(tmp_path):
+    nodes = [make("MatMul", ["X" if n == 0 else f"h{n}", "onnx::MatMul_7"], [f"h{n + 1}"]) for n in range(T)]
+    path = saved(tmp_path / "m.onnx", nodes, {"onnx::MatMul_7": np.ones((I, I), "f4")}, f"h{T}")
+    with pytest.raises(BadWeights, match="multiplies by 'onnx::MatMul_7' 5 times, as a layer does whose") as said:
+        rnnstates.load_weights(path)
+    assert "Give the file that the model was exported from instead" in str(said.value)
+    assert "dynamo" not in str(said.value)
+
+
+OLDER, NEWER = {"dynamo": False}, {"verbose": False}
+
+
+@pytest.mark.parametrize(
+    "kind, steps, options",
+    [
+        ("LSTMCell", 1, OLDER),
+        ("LSTMCell", 4, OLDER),
+        ("GRUCell", 4, OLDER),
+        ("LSTMCell", 1, NEWER),
+        ("RNNCell", 4, NEWER),
+    ],
+)
+def test_for_a_loop_over_cells_only_the_state_dict_is_asked_for_and_that_is_read(tmp_path, kind, steps, options):
+    import torch
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = getattr(torch.nn, kind)(I, H)
+
+        def forward(self, x):
+            state, states = None, []
+            for step in range(steps):
+                state = self.inner(x[:, step], state)
+                states.append(state[0] if kind == "LSTMCell" else state)
+            return torch.stack(states, 1)
+
+    model, path = Model().eval(), tmp_path / "m.onnx"
+    with quiet():
+        torch.onnx.export(model, (torch.randn(N, T, I),), str(path), **options)
+    with pytest.raises(BadWeights, match=r"'inner\.weight_[ih]h' belongs to a PyTorch cell") as said:
+        rnnstates.load_weights(path)
+    assert "whose steps are written out. Give the state_dict of the model instead. Its arrays: '" in str(said.value)
+    assert not re.search(r"dynamo|\.keras", str(said.value))
+    torch.save(model.state_dict(), tmp_path / "m.pt")
+    assert rnnstates.load_weights(tmp_path / "m.pt").layers[0].forward.units == H

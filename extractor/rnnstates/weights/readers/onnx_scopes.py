@@ -1,15 +1,17 @@
 """From the message of an ONNX file to one list of operators: functions where they are called, bodies by their names.
 
+Where the condition of an If is stored, the branch that it takes stands in its place, and the other one is left out.
 Functions are put in the place of their calls as far as there is room; protobuf parses a hundred levels of bodies at
 most. In the main graph a value that nothing gives, or that is made twice, is an error; elsewhere it is left alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...errors import BadWeights
 from .base import Tensor
+from .onnx_bodies import bodies, held, taken
 from .onnx_external import Beside
 from .onnx_graph import STANDARD, Body, Node
 from .onnx_tensor import HALVES, text, to_tensor
@@ -25,7 +27,6 @@ MOST_CALLS, DEEPEST_CALL, ROOM, TIMES = 20_000, 32, 2**22, 4
 LONGEST_CALLED, LONGEST_PREFIX = 80, 400
 # Kinds of attributes by their numbers: the field that holds each.
 ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
-GRAPH, GRAPHS = 5, 10
 
 
 class Scope(NamedTuple):
@@ -70,6 +71,10 @@ class Flattening:
         Constants in sparse form, and of 16 bits.
     names : dict
         How often each name of a value was asked for.
+    held : dict
+        What operators Constant hold, by name.
+    inputs : frozenset of str
+        What the model is given; where such a value is stored too, it is only what is taken without.
     """
 
     path: str
@@ -82,6 +87,8 @@ class Flattening:
     sparse: list[str] = field(default_factory=list)
     halves: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
+    held: dict[str, Tensor] = field(default_factory=dict)
+    inputs: frozenset[str] = frozenset()
 
 
 def flatten(model: Any, path: str, beside: Beside) -> Flattening:
@@ -97,8 +104,9 @@ def flatten(model: Any, path: str, beside: Beside) -> Flattening:
         raise BadWeights(f"{path}: has more than {MOST_NODES} operators or constants; it is refused.")
     functions = {(text(proto.domain), text(proto.name)): proto for proto in model.functions}
     room = {"calls": MOST_CALLS, "bytes": ROOM + TIMES * model.ByteSize()}
-    found = Flattening(path, beside, functions, room, {key: proto.ByteSize() for key, proto in functions.items()})
+    sizes = {key: proto.ByteSize() for key, proto in functions.items()}
     inputs = [text(proto.name) for proto in graph.input]
+    found = Flattening(path, beside, functions, room, sizes, inputs=frozenset(inputs))
     scope = Scope({name: name for name in inputs})
     found.names.update(dict.fromkeys(inputs, 1))
     _constants(graph, scope, found)
@@ -109,26 +117,12 @@ def flatten(model: Any, path: str, beside: Beside) -> Flattening:
 
 def _count(model: Any) -> int:
     """Count the operators in functions and bodies, up to one more than may be."""
-    waiting = [proto for function in model.functions for proto in function.node] + list(_held(model.graph.node))
+    waiting = [proto for function in model.functions for proto in function.node] + list(held(model.graph.node))
     count = 0
     while waiting and count <= MOST_NODES:
         count += 1
-        waiting += _held([waiting.pop()])
+        waiting += held([waiting.pop()])
     return count
-
-
-def _held(nodes: Iterable[Any]) -> Iterator[Any]:
-    for proto in nodes:
-        for _, body in _bodies(proto):
-            yield from body.node
-
-
-def _bodies(proto: Any) -> Iterator[tuple[str, Any]]:
-    for attribute in proto.attribute:
-        if attribute.type == GRAPH:
-            yield text(attribute.name), attribute.g
-        for body in attribute.graphs if attribute.type == GRAPHS else ():
-            yield text(attribute.name), body
 
 
 def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
@@ -166,12 +160,11 @@ def _check_names(graph: Any, scope: Scope, path: str) -> None:
     """Refuse a value of the main graph that is made twice, or read before it is made: so that there is no circle."""
     made = {*scope.known, ""}
     for proto in graph.node:
-        called = text(proto.name) or next((text(name) for name in proto.output if name), f"unnamed {proto.op_type}")
         missing = [text(name) for name in proto.input if text(name) not in made]
         if missing:
             raise BadWeights(
-                f"{path}: '{called}' ({text(proto.op_type)}) reads '{missing[0]}', which nothing before it gives; the "
-                "graph is damaged or not sorted."
+                f"{path}: '{_called(proto)}' ({text(proto.op_type)}) reads '{missing[0]}', which nothing before it "
+                "gives; the graph is damaged or not sorted."
             )
         again = [text(name) for name in proto.output if name and text(name) in made]
         if again:
@@ -185,8 +178,35 @@ def _operators(protos: Iterable[Any], scope: Scope, found: Flattening) -> None:
         function = found.functions.get(key)
         if function is not None and key[0] not in STANDARD and _has_room(key, scope, found):
             _call(proto, function, scope, found)
+            continue
+        standard = key[0] in STANDARD and function is None
+        branch = taken(proto, _condition(proto, scope, found)) if standard and key[1] == "If" else None
+        if branch is None:
+            _operator(proto, scope, found, standard=standard)
         else:
-            _operator(proto, scope, found, standard=key[0] in STANDARD and function is None)
+            _branch(proto, *branch, scope, found)
+
+
+def _condition(proto: Any, scope: Scope, found: Flattening) -> Tensor | None:
+    """Give what is stored as the first input of an operator; None where that is computed, or given to the model."""
+    name = _read(text(proto.input[0]), scope) if proto.input else ""
+    return found.held.get(name) or (None if name in found.inputs else found.constants.get(name))
+
+
+def _branch(proto: Any, which: str, body: Any, scope: Scope, found: Flattening) -> None:
+    """Put a branch in the place of its If."""
+    prefix = _prefix(scope, _called(proto), f"{which}/")
+    inner = Scope({}, scope, prefix, scope.inside, scope.calls, scope.given)
+    _constants(body, inner, found)
+    _operators(body.node, inner, found)
+    for inside, outside in zip(body.output, map(text, proto.output), strict=False):
+        if outside:
+            scope.known[outside] = inner.find(text(inside.name)) or _taken(outside, scope, found)
+
+
+def _called(proto: Any) -> str:
+    """Give what to call an operator: its name, or that of its first output."""
+    return text(proto.name) or next((text(name) for name in proto.output if name), f"unnamed {text(proto.op_type)}")
 
 
 def _has_room(key: tuple[str, str], scope: Scope, found: Flattening) -> bool:
@@ -207,9 +227,8 @@ def _read(name: str, scope: Scope) -> str:
 def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) -> None:
     attributes = _attributes(proto, scope, found)
     reads = tuple(_read(text(name), scope) for name in proto.input)
-    op, domain, name = text(proto.op_type), text(proto.domain), text(proto.name)
-    called = name or next((text(value) for value in proto.output if value), f"unnamed {op}")
-    for which, body in _bodies(proto):
+    op, domain, name, called = text(proto.op_type), text(proto.domain), text(proto.name), _called(proto)
+    for which, body in bodies(proto):
         inside = (*scope.inside, Body(op, called, which))
         inner = Scope({}, scope, _prefix(scope, called, f"{which}/"), inside, scope.calls, scope.given)
         for value in body.input:
@@ -221,18 +240,19 @@ def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) ->
         gives.append(value and _taken(value, scope, found))
         if value:
             scope.known[value] = gives[-1]
+    if op == "Constant" and standard and gives and isinstance(attributes.get("value"), Tensor):
+        found.held[gives[0]] = attributes["value"]
     found.nodes.append(Node(op, domain, name, reads, tuple(gives), attributes, standard, scope.inside))
 
 
 def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
     """Put what a function does in the place of a call of it."""
     key = (text(proto.domain), text(proto.op_type))
-    called = text(proto.name) or next((text(name) for name in proto.output if name), key[1])
     reads = [_read(text(name), scope) for name in proto.input]
     known = dict(zip(map(text, function.input), reads, strict=False))
     given = {text(entry.name): _attribute(entry, found) for entry in function.attribute_proto}
     given |= _attributes(proto, scope, found)
-    inner = Scope(known, None, _prefix(scope, called), scope.inside, (*scope.calls, key), given)
+    inner = Scope(known, None, _prefix(scope, _called(proto)), scope.inside, (*scope.calls, key), given)
     _operators(function.node, inner, found)
     for inside, outside in zip(map(text, function.output), map(text, proto.output), strict=False):
         if outside:

@@ -20,6 +20,7 @@ from ...readers.base import reshaped, row_of, sliced
 from ...readers.onnx_graph import Node
 from ...stack import StoredCell
 from .folding import Folding, NotConstant
+from .known_sizes import known_sizes
 from .origins import computed_from
 from .settings import WRONG
 from .tracking import WAYS_OF
@@ -91,6 +92,7 @@ def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
     notes = []
     for state in ("hidden", "cell"):
         if inputs.get(state):
+            _check_start(inputs[state], state, folding, (len(ways), units), node, where)
             try:
                 rows = _initial(inputs[state], folding, (len(ways), units), node, where)
                 tensors |= {} if rows is None else {state: rows}
@@ -131,6 +133,25 @@ def _roles(tensors: Mapping[str, Tensor], place: int, units: int) -> dict[str, T
     if "P" in own:
         roles["peepholes"] = reshaped(own["P"], (3, units))
     return roles | {f"initial_{state}": own[state] for state in ("hidden", "cell") if state in own}
+
+
+def _check_start(name: str, state: str, folding: Folding, expected: tuple[int, int], node: Node, where: str) -> None:
+    """Refuse a state of another width or for other directions, as far as that is known; also zeros, or one given."""
+    sizes = known_sizes(name, folding)
+    if sizes is None or len(sizes) != 3:
+        return
+    ways, width = (sizes[1] if node.attributes.get("layout") else sizes[0]), sizes[2]
+    if width not in (None, expected[1]):
+        # PyTorch's newer exporter writes a projected LSTM as one of as many units as are left of them.
+        lost = state == "cell" and width is not None and width > expected[1]
+        remedy = "torch.onnx.export loses projections (proj_size): give the state_dict" if lost else "export it again"
+        raise BadWeights(
+            f"{where}: starts from a {state} state of width {width}, but has {expected[1]} units; {remedy}."
+        )
+    if ways not in (None, expected[0]):
+        raise BadWeights(
+            f"{where}: starts from a {state} state for {ways} directions, but has {expected[0]}; export it again."
+        )
 
 
 def _initial(name: str, folding: Folding, sizes: tuple[int, int], node: Node, where: str) -> Tensor | None:

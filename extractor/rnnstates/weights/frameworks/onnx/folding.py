@@ -61,6 +61,10 @@ class Folding:
             return self._graph.constants.get(name)
         return _constant(node) if node.op == "Constant" and node.standard else None
 
+    def declared(self, name: str) -> tuple[int | str | None, ...] | None:
+        """Give what the model says of the axes of one of its inputs; None for any other value."""
+        return self._graph.shapes.get(name) if self.maker(name) is None else None
+
     def source(self, name: str) -> Tensor | None:
         """Give the stored value that a value is, perhaps of another type; None for others."""
         while (node := self.maker(name)) is not None and node.op in ("Cast", "Identity") and node.standard:

@@ -13,7 +13,7 @@ from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, reshaped, sizes_
 from .settings import Inputs, cast_to, numbers, ranges, split_edges
 from .sizes import AxisSize, Size
 
-__all__ = ["MOVES", "given_shape", "taken_rows"]
+__all__ = ["MOST_AXES", "MOVES", "given_shape", "taken_rows"]
 
 SINGLE, HALF, DOUBLE, BRAIN = 1, 10, 11, 16
 # Where a slice that goes to the end may say that it ends.

@@ -11,7 +11,7 @@ from .sizes import Size
 __all__ = ["WRONG", "Inputs", "cast_to", "given", "numbers", "ranges", "sizes_taken", "split_edges"]
 
 # What can go wrong where attributes and shapes are anything.
-WRONG = (ValueError, IndexError, TypeError, KeyError, OverflowError, AttributeError, MemoryError)
+WRONG = (ValueError, IndexError, TypeError, KeyError, ArithmeticError, AttributeError, MemoryError)
 # Types by their names, as the first versions have them, and their numbers.
 NAMED_CASTS = {
     "FLOAT": 1, "UINT8": 2, "INT8": 3, "UINT16": 4, "INT16": 5, "INT32": 6, "INT64": 7, "BOOL": 9, "FLOAT16": 10,

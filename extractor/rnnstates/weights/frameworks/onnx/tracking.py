@@ -33,7 +33,8 @@ KEEPING_AXES = (
     "PRelu", "Relu", "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
 )  # fmt: skip
 
-
+# Operators that are followed back to say where states are joined or cut.
+MOST_FOLLOWED = 100
 # What fills a shape that the graph may reckon out; the shape is what is read last.
 FILLING = ("ConstantOfShape", "Expand")
 
@@ -90,8 +91,20 @@ class Tracking:
         if laid.computed:
             return Flow(value=laid.computed, computed=True)
         if not self._fits(laid, bool(node.attributes.get("layout"))):
-            return Flow(value=name, computed=True)
+            return Flow(value=self._joined_or_cut(name, laid), computed=True)
         return Flow(laid.pieces, laid.merge, laid.table, name, halved=laid.halved)
+
+    def _joined_or_cut(self, name: str, laid: Laid) -> str:
+        """Give the value from which on states are not a whole layer's; what only rearranges them comes behind."""
+        if not laid.pieces or _is_layer(laid):
+            return name
+        for _ in range(MOST_FOLLOWED):
+            maker = self._folding.maker(name)
+            before = self._laid.get(maker.inputs[0]) if maker is not None and maker.inputs else None
+            if maker is None or before is None or (before.pieces, before.merge) != (laid.pieces, laid.merge):
+                break
+            name = maker.inputs[0]
+        return name
 
     def computes(self, node: Node) -> bool:
         """Tell whether an operator does more to what the model is given than to rearrange it."""

@@ -11,6 +11,10 @@ from .cells import CELLS
 __all__ = ["check_readable", "foreign", "in_a_loop", "written_loops"]
 
 _RECURRENT = re.compile(r"lstm|gru|rnn", re.IGNORECASE)
+# What nn.LSTMCell and the like call their matrices; those of layers have a number behind that.
+_CELL = re.compile(r"(^|[./])weight_(ih|hh)$")
+# How names start that PyTorch's older exporter makes up.
+OLDER = "onnx::"
 LOOPS = ("Loop", "Scan")
 MOST_NAMED = 8
 # Products with one and the same matrix: so many are steps written out.
@@ -66,13 +70,18 @@ def check_readable(graph: Graph, path: str) -> None:
     if any(_RECURRENT.search(node.op) for node in graph.nodes):
         return
     loops, products = _loops(graph), _written_out(graph)
-    if loops:
+    cell = next((name for name in graph.constants if _CELL.search(name)), None)
+    if cell is not None:
+        found = f"'{cell}' belongs to a PyTorch cell (nn.LSTMCell and the like), whose steps are written out"
+        remedy = "Give the state_dict of the model instead"
+    elif loops:
         found, remedy = f"the graph has {loops}, by which exporters write a layer out step by step", ORIGINAL
     elif products:
         found = (
             f"the graph multiplies by '{products[0]}' {products[1]} times, as a layer does whose steps are written out"
         )
-        remedy = f"{ORIGINAL}, or export it with torch.onnx.export(..., dynamo=False)"
+        older = products[0].startswith(OLDER)
+        remedy = ORIGINAL if older else f"{ORIGINAL}, or export it with torch.onnx.export(..., dynamo=False)"
     else:
         found, remedy = "the graph has none of these operators", "Expected a model with recurrent layers"
     names = sorted(graph.constants, key=lambda name: not _RECURRENT.search(name))

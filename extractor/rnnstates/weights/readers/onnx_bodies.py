@@ -1,0 +1,54 @@
+"""The bodies that operators of an ONNX file hold, and the one that an If always takes: its condition may be stored."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...errors import BadWeights
+from .base import Tensor
+from .onnx_tensor import text
+
+__all__ = ["bodies", "held", "taken"]
+
+# Kinds of attributes by their numbers.
+GRAPH, GRAPHS = 5, 10
+
+
+def held(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Give the operators in the bodies of others."""
+    for proto in nodes:
+        for _, body in bodies(proto):
+            yield from body.node
+
+
+def bodies(proto: Any) -> Iterator[tuple[str, Any]]:
+    """Give the bodies of an operator, each behind its name."""
+    for attribute in proto.attribute:
+        if attribute.type == GRAPH:
+            yield text(attribute.name), attribute.g
+        for body in attribute.graphs if attribute.type == GRAPHS else ():
+            yield text(attribute.name), body
+
+
+def taken(proto: Any, condition: Tensor | None) -> tuple[str, Any] | None:
+    """Give the name and the body of the branch that an If always takes.
+
+    Parameters
+    ----------
+    proto : onnx.NodeProto
+    condition : Tensor or None
+        What is stored as its condition; None where that is computed, or given to the model.
+
+    Returns
+    -------
+    tuple or None
+        None where that is decided when the model is run.
+    """
+    if condition is None or math.prod(condition.shape) != 1:
+        return None
+    try:
+        values = condition.read()
+    except BadWeights:
+        return None
+    wanted = "then_branch" if values.any() else "else_branch"
+    return next((found for found in bodies(proto) if found[0] == wanted), None) if values.dtype.kind == "b" else None
