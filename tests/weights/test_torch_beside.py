@@ -55,6 +55,13 @@ def test_trained_starts_beside_the_weights_are_used(case, shape, tmp_path):
             np.testing.assert_allclose(found[row, :length], expected[0], rtol=0, atol=1e-6)
 
 
+def test_a_start_that_lies_in_the_file_once_and_is_named_twice_is_one(tmp_path):
+    beside = {"h0": start(5)}
+    path = saved(tmp_path, {"gru": state(), "start": beside, "initial": beside})
+    (note,) = rnnstates.load_weights(path).notes
+    assert "'gru' starts from 'start.h0', which fit it" in note
+
+
 NAMED = {
     "a layer norm": ({"scaler": torch.nn.LayerNorm(4).state_dict(), "gru": state()}, ["'scaler' (weight 4, bias 4)"]),
     "a batch norm below a key": (
@@ -110,6 +117,7 @@ def test_what_is_noted_of_a_run_stays_no_part_of_the_model(tmp_path):
         "none": torch.ones(0, 4),
         "ema": {"scale": torch.ones(4)},
         "metrics": {"each": torch.ones(4)},
+        "exp_avg": torch.ones(4),
         "scaler": {"scale": torch.tensor(65536.0), "_growth_tracker": 3},
         "optimizer": {"mean": torch.ones(4)},
     }

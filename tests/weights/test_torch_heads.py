@@ -38,7 +38,7 @@ def test_a_quantised_head_is_no_stack(wrap, tmp_path):
     path = saved(tmp_path, wrap(quantised(model).state_dict()))
     assert_same_states(path, oracle(model["reader"]))
     assert rnnstates.load_weights(path).notes == ()
-    assert [stack["class_name"] for stack in rnnstates.describe(path)["stacks"]] == ["GRU"]
+    assert [stack["layer"] for stack in rnnstates.describe(path)["stacks"]] == ["reader"]
 
 
 def test_a_quantised_module_before_the_layer_is_named_as_one(tmp_path):

@@ -113,17 +113,19 @@ def _named(holders: Sequence[Holder], prefixes: Sequence[str], path: str) -> dic
 
 
 def _beside(
-    holders: Iterable[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]], *, bare: bool
+    holders: Sequence[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]], *, bare: bool
 ) -> Iterator[tuple[str, Any]]:
     """Give single arrays that may belong to the model: tables, trained states, normalisations."""
     paths = [holder.path for holder in recurrent if holder.is_recurrent]
     widths = widths_of([holder.arrays for holder in recurrent], bare=bare)
     own = _own_keys(paths)
-    for holder in holders if paths else ():
+    first = {holder.identity: holder for holder in reversed(holders)}
+    for holder in (holder for holder in holders if paths and first[holder.identity] is holder):
         is_part = _is_part(holder.path, own)
         for name, value in holder.arrays.items():
             full = (*holder.path, name)
-            if (name, shape_of(value)) not in known and is_kept(full, value, widths, is_part=is_part):
+            is_new = (name, shape_of(value)) not in known and not _TRAINING.search(name)
+            if is_new and is_kept(full, value, widths, is_part=is_part):
                 # A lone name would seem to lie in a module at the top.
                 yield ("./" if bare and len(full) == 1 and "." not in name else "") + ".".join(full), value
 
