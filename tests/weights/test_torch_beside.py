@@ -127,11 +127,19 @@ def test_what_is_noted_of_a_run_stays_no_part_of_the_model(tmp_path):
         assert rnnstates.load_weights(tmp_path / "w.pt").notes == ()
 
 
-def test_a_norm_beside_a_cell_that_cannot_be_told_from_its_own_does_not_refuse_it(tmp_path):
+@pytest.mark.parametrize("wrap", [lambda norm: {"norm": norm}, lambda norm: {f"norm.{k}": v for k, v in norm.items()}])
+def test_a_norm_beside_a_cell_is_named_and_not_taken_for_its_own(wrap, tmp_path):
     torch.manual_seed(0)
     cell = torch.nn.LSTMCell(5, 5)
-    path = saved(tmp_path, {"model": cell.state_dict(), "norm": torch.nn.LayerNorm(5).state_dict()})
-    assert rnnstates.load_weights(path).layers[0].forward.units == 5
+    path = saved(tmp_path, {"model": cell.state_dict(), **wrap(torch.nn.LayerNorm(5).state_dict())})
+    (note,) = rnnstates.load_weights(path).notes
+    assert "not run: 'norm' (weight 5, bias 5); if" in note
+
+
+def test_starts_in_a_mapping_beside_a_cell_are_used(tmp_path):
+    torch.manual_seed(0)
+    path = saved(tmp_path, {"model": torch.nn.GRUCell(4, 5).state_dict(), "start": {"h0": start(5)}})
+    np.testing.assert_array_equal(rnnstates.load_weights(path).layers[0].forward.initial["hidden"], start(5))
 
 
 TWICE = {

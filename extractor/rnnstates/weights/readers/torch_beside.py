@@ -8,7 +8,7 @@ from .torch_data import NumpyArray, array_of
 
 __all__ = ["Widths", "is_kept", "is_one", "shape_of", "widths_of"]
 
-_WEIGHT = re.compile(r"weight_(ih|hh|hr)(_l\d|$)")
+_WEIGHT = re.compile(r"weight_(ih|hh)")
 _TABLE = re.compile(r"emb|look_?up|wte", re.IGNORECASE)
 # What programs note of a run, and averages of weights.
 _NOTED = re.compile(
@@ -20,11 +20,10 @@ _NOTED = re.compile(
 
 
 class Widths(NamedTuple):
-    """The widths of inputs and states of the weights of a file, and those of norms that a cell would seem to have."""
+    """The widths of the inputs and states of the recurrent weights of a file."""
 
     inputs: frozenset[int]
     states: frozenset[int]
-    norms: frozenset[int]
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -43,23 +42,20 @@ def _memory(value: Any) -> tuple[Any, ...] | None:
     return value.data_ptr(), shape_of(value), value.stride(), value.dtype
 
 
-def widths_of(states: Iterable[Mapping[str, Any]], *, bare: bool) -> Widths:
+def widths_of(states: Iterable[Mapping[str, Any]]) -> Widths:
     """Collect the widths of the weights of recurrent modules.
 
     Parameters
     ----------
     states : iterable of mapping
         Their arrays by name.
-    bare : bool
-        Whether names have nothing in front, so that what lies beside a cell would seem to be its own.
     """
-    inputs, outputs, norms = set[int](), set[int](), set[int]()
+    inputs, outputs = set[int](), set[int]()
     for name, value in (pair for arrays in states for pair in arrays.items()):
         match, shape = _WEIGHT.search(name), shape_of(value)
         if match and len(shape) == 2:
             (inputs if match[1] == "ih" else outputs).add(shape[1])
-            norms |= {shape[0], *(() if match[2] else shape)} if bare and match[1] == "hh" else set()
-    return Widths(frozenset(inputs), frozenset(outputs), frozenset(norms))
+    return Widths(frozenset(inputs), frozenset(outputs))
 
 
 def is_kept(names: tuple[str, ...], value: Any, widths: Widths, *, is_part: bool) -> bool:
@@ -78,8 +74,6 @@ def is_kept(names: tuple[str, ...], value: Any, widths: Widths, *, is_part: bool
     """
     shape = shape_of(value)
     if not shape or 0 in shape or not _is_floating(value) or any(map(_NOTED.search, names)):
-        return False
-    if len(names) > 1 and len(shape) == 1 and shape[0] in widths.norms:
         return False
     fits = shape[-1] in widths.states or (len(shape) == 1 and shape[0] in widths.inputs)
     return is_part or fits or (_TABLE.search(names[-1]) is not None and len(shape) == 2)

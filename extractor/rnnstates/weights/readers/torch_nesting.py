@@ -94,8 +94,12 @@ def found_tensors(content: Any, is_array: Callable[[Any], bool], path: str) -> d
         if holder.path and _is_another_state(holder, known):
             for name, value in holder.arrays.items():
                 found.setdefault(".".join((*holder.path, name)), value)
-    for name, value in _beside(holders, recurrent, known, bare=any(_is_bare(name) for name in found)):
-        found.setdefault(name, value)
+    bare = any("." not in name and RECURRENT.search(name) for name in found)
+    for names, value in _beside(holders, recurrent, known):
+        name = ".".join(names)
+        if name not in found:
+            # Beside a module at the top it would seem to be a part of that.
+            found[f"./{name.replace('.', '/')}" if bare else name] = value
     return found or _refuse(content, path)
 
 
@@ -113,11 +117,11 @@ def _named(holders: Sequence[Holder], prefixes: Sequence[str], path: str) -> dic
 
 
 def _beside(
-    holders: Sequence[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]], *, bare: bool
-) -> Iterator[tuple[str, Any]]:
-    """Give single arrays that may belong to the model: tables, trained states, normalisations."""
+    holders: Sequence[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]]
+) -> Iterator[tuple[Path, Any]]:
+    """Give single arrays that may belong to the model, tables, trained states, normalisations, behind their keys."""
     paths = [holder.path for holder in recurrent if holder.is_recurrent]
-    widths = widths_of([holder.arrays for holder in recurrent], bare=bare)
+    widths = widths_of([holder.arrays for holder in recurrent])
     own = _own_keys(paths)
     first = {holder.identity: holder for holder in reversed(holders)}
     for holder in (holder for holder in holders if paths and first[holder.identity] is holder):
@@ -126,12 +130,7 @@ def _beside(
             full = (*holder.path, name)
             is_new = (name, shape_of(value)) not in known and not _TRAINING.search(name)
             if is_new and is_kept(full, value, widths, is_part=is_part):
-                # A lone name would seem to lie in a module at the top.
-                yield ("./" if bare and len(full) == 1 and "." not in name else "") + ".".join(full), value
-
-
-def _is_bare(name: str) -> bool:
-    return "." not in name and bool(RECURRENT.search(name))
+                yield full, value
 
 
 def _own_keys(paths: Iterable[Path]) -> dict[Path, set[str]]:
