@@ -157,7 +157,8 @@ def torch():
     }  # fmt: skip
     wrapped = {name: torch.from_numpy(array) for name, array in wrapped_arrays().items()}
     kinds = [(state, True), (state, False), ({"epoch": 3, "state_dict": state}, True)]
-    kinds += [(company, True), (company, False), ({"net": wrapped}, True)]
+    beside = {"lstm": torch_arrays(), "h0": torch.ones(1, UNITS), "c0": np.ones(UNITS, "f4"), 0: {"b": torch.ones(3)}}
+    kinds += [(company, True), (company, False), ({"net": wrapped}, True), (beside, True)]
     found = []
     for content, as_zip in kinds:
         held = io.BytesIO()

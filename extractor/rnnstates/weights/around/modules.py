@@ -13,6 +13,13 @@ __all__ = ["Module", "modules_of"]
 # Arrays of a module that its description lists.
 MOST_LISTED = 4
 Shapes = Mapping[str, tuple[int, ...]]
+# What has the shape of a weight that is computed, and what lies beside it then.
+_STANDING = {
+    "weight_orig": {"weight_mask", "weight_u", "weight_v"},
+    "weight_v": {"weight_g"},
+    "original1": {"original0"},
+    "original": {"_u", "_v", "base"},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +108,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
     """Tell the widths of what a module reads and gives: of one matrix or kernel, or of vectors alone."""
+    shapes = _computed(shapes)
     matrices = {leaf: shape for leaf, shape in shapes.items() if len(shape) > 1}
     vectors = {shape[0] for shape in shapes.values() if len(shape) == 1}
     if not matrices and len(vectors) == 1:
@@ -118,3 +126,12 @@ def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
     if len(shape) == 2 and vectors and gives not in vectors and reads in vectors:
         reads, gives = gives, reads
     return reads, gives
+
+
+def _computed(shapes: Shapes) -> Shapes:
+    """Put the weight of a PyTorch module in the place of the arrays that it is computed from."""
+    stands = next((leaf for leaf in _STANDING if leaf in shapes), "")
+    if not stands or len(shapes[stands]) < 2 or "weight" in shapes:
+        return shapes
+    rest = {leaf: shape for leaf, shape in shapes.items() if leaf != stands and leaf not in _STANDING[stands]}
+    return {"weight": shapes[stands], **rest}

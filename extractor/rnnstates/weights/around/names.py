@@ -31,6 +31,8 @@ _COUNTER = re.compile(
     r"(^|[/._])(num_batches_tracked|global_step|save_counter|iterations?|step|epoch|(start_|end_)?transitions)$|"
     r"seed_generator|(^|[/.])rngs([/.]|$)"
 )
+# Below these lie the arrays that stand for those of a module of PyTorch.
+_STANDING = {"parametrizations", "_packed_params"}
 _DIRECTIONS = {"fw", "bw", "forward", "backward", "fwd", "bwd", "rev", "reverse", "left", "right", "l2r", "r2l"}
 
 
@@ -72,8 +74,12 @@ def module_of(name: str) -> str:
     ('proj', 'Dense_0', 'dense', 'w')
     >>> module_of("dense_1/dense_1/kernel:0"), module_of("convs.0.0.weight"), module_of("params/scale")
     ('dense_1', 'convs.0.0', 'scale')
+    >>> module_of("fc.parametrizations.weight.0._u"), module_of("fc._packed_params._packed_params.1")
+    ('fc', 'fc')
     """
     *around, leaf = parts_of(name) or (name,)
+    inside = next((place for place, part in enumerate(around) if place and part in _STANDING), len(around))
+    around = around[:inside]
     if "/" not in name and "[" not in name:
         return ".".join(around) or name
     while around and _GROUPS.match(around[0]):

@@ -21,9 +21,11 @@ __all__ = ["interpret", "recognises"]
 
 _LAYER = re.compile(r"^(.*?)(weight|bias)_(ih|hh|hr)_l(\d{1,4})(_reverse)?$")
 _CELL = re.compile(r"^(.*?)(weight|bias)_(ih|hh)$")
-_RECURRENT = re.compile(r"(^|[._])weight_hh(_l\d{1,4})?($|[._])|_packed_params")
-# What holds quantised weights; other arrays that stand for weights are read by ``plain_weights``.
+_RECURRENT = re.compile(r"(^|[._])weight_hh(_l\d{1,4})?($|[._])")
+# What holds quantised weights; other arrays that stand for weights are read by ``plain_weights``. A Linear keeps them
+# by the same name as the gates of a quantised layer.
 _PACKED = re.compile(r"^(.*?)_packed_params")
+_PACKED_LINEAR = re.compile(r"^(?!.*(?:_all_weight_values|[ih]gates|weight_[ih]h)).*?_packed_params\._packed_params")
 _TABLE = re.compile(r"(^|\.)\w*(embed|emb|wte|lookup)\w*(\.\w+)*\.weight$", re.IGNORECASE)
 _SLOT = re.compile(r"\.((max_)?exp_avg(_sq)?|momentum_buffer|square_avg|acc_delta)$")
 ROLE = {
@@ -41,7 +43,7 @@ Layers = dict[int, dict[Direction, dict[str, Tensor]]]
 
 def recognises(container: Container) -> bool:
     """Tell whether an array has one of PyTorch's names."""
-    return any(_RECURRENT.search(name) for name in container.tensors)
+    return any(_RECURRENT.search(name) or _packed(name) is not None for name in container.tensors)
 
 
 def interpret(container: Container) -> NamedModel:
@@ -98,8 +100,8 @@ def _refused(plain: Plain, modules: Mapping[str, Layers]) -> list[FoundStack]:
     """Name the modules whose weights are computed in an unknown way from what is stored, or quantised."""
     container, packed = plain.container, dict[str, list[str]]()
     for name in container.tensors:
-        if (match := _PACKED.match(name)) and match[1] not in modules:
-            packed.setdefault(match[1], []).append(name)
+        if (prefix := _packed(name)) is not None and prefix not in modules:
+            packed.setdefault(prefix, []).append(name)
     problems = dict(plain.problems)
     for prefix, names in packed.items():
         where = f"{container.path}: '{prefix.rstrip('.')}'"
@@ -108,6 +110,12 @@ def _refused(plain: Plain, modules: Mapping[str, Layers]) -> list[FoundStack]:
         FoundStack("reparametrised or quantised RNN", (prefix.rstrip(".") or "rnn",), problem=problem)
         for prefix, problem in problems.items()
     ]
+
+
+def _packed(name: str) -> str | None:
+    """Give the prefix of a quantised layer that an array belongs to."""
+    match = _PACKED.match(name)
+    return match[1] if match and not _PACKED_LINEAR.match(name) else None
 
 
 def _part(name: str) -> tuple[str, str, int, Direction] | None:

@@ -6,10 +6,11 @@ An optimizer's state has the shapes of weights, and is none.
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import BadWeights
+from .torch_beside import is_kept, is_one, shape_of, widths_of
 
 __all__ = ["WRAPS", "found_tensors"]
 
@@ -19,7 +20,7 @@ RECURRENT = re.compile(r"weight_(ih|hh)")
 # What holds the state of training: moments of gradients, schedules, random numbers.
 _TRAINING = re.compile(
     r"optimi[sz]er|(?:^|_)(?:opt|optim|optims|exp_avg|exp_avg_sq|momentum_buffer|schedulers?|grad_scaler|rng)(?:_|$)"
-    r"|^(?:scaler|amp|callbacks|loops)$",
+    r"|^(?:amp|callbacks|loops)$",
     re.IGNORECASE,
 )
 DEEPEST = 16
@@ -37,17 +38,22 @@ class Holder(NamedTuple):
 
     Parameters
     ----------
-    path : tuple of str
-        The keys that lead to it.
+    keys : tuple
+        Those that lead to it.
     arrays : dict
         By name.
     identity : int
         The same for what is one object in the file.
     """
 
-    path: Path
+    keys: tuple[str | int, ...]
     arrays: dict[str, Any]
     identity: int
+
+    @property
+    def path(self) -> Path:
+        """The keys as text."""
+        return tuple(map(str, self.keys))
 
     @property
     def is_recurrent(self) -> bool:
@@ -76,26 +82,76 @@ def found_tensors(content: Any, is_array: Callable[[Any], bool], path: str) -> d
     Raises
     ------
     BadWeights
-        It holds no array, or the same mappings and lists in too many places.
+        It holds no array, the same mappings and lists in too many places, or two weights that get one name.
     """
     holders = list(_holders(content, is_array, path)) if isinstance(content, Mapping | list | tuple) else []
     recurrent = _once([holder for holder in holders if holder.is_recurrent]) or _at_home(content, holders)
     prefixes = _prefixes([holder.path for holder in recurrent])
-    found: dict[str, Any] = {}
-    for holder, prefix in zip(recurrent, prefixes, strict=True):
-        found |= {f"{prefix}{name}": value for name, value in holder.arrays.items()}
-    known = {(name, _shape(value)) for holder in recurrent for name, value in holder.arrays.items()}
+    found = _named(recurrent, prefixes, path)
+    known = {(name, shape_of(value)) for holder in recurrent for name, value in holder.arrays.items()}
     for holder in holders:
         # What lies beside the key of a state_dict would seem to lie in a module at the top of that.
         if holder.path and _is_another_state(holder, known):
             for name, value in holder.arrays.items():
                 found.setdefault(".".join((*holder.path, name)), value)
+    bare = any("." not in name and RECURRENT.search(name) for name in found)
+    for names, value in _beside(holders, recurrent, known):
+        name = ".".join(names)
+        if name not in found:
+            # Beside a module at the top it would seem to be a part of that.
+            found[f"./{name.replace('.', '/')}" if bare else name] = value
     return found or _refuse(content, path)
+
+
+def _named(holders: Sequence[Holder], prefixes: Sequence[str], path: str) -> dict[str, Any]:
+    """Put the prefix of each mapping in front of its names; no two weights may get one name."""
+    found: dict[str, Any] = {}
+    keys: dict[str, str] = {}
+    for holder, prefix in zip(holders, prefixes, strict=True):
+        for name, value in holder.arrays.items():
+            full, place = f"{prefix}{name}", _place((*holder.keys, name))
+            if full in found and not is_one(found[full], value):
+                raise BadWeights(_two_of_one_name(path, keys[full], place, full))
+            found[full], keys[full] = value, place
+    return found
+
+
+def _beside(
+    holders: Sequence[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]]
+) -> Iterator[tuple[Path, Any]]:
+    """Give single arrays that may belong to the model, tables, trained states, normalisations, behind their keys."""
+    paths = [holder.path for holder in recurrent if holder.is_recurrent]
+    widths = widths_of([holder.arrays for holder in recurrent])
+    own = _own_keys(paths)
+    first = {holder.identity: holder for holder in reversed(holders)}
+    for holder in (holder for holder in holders if paths and first[holder.identity] is holder):
+        is_part = _is_part(holder.path, own)
+        for name, value in holder.arrays.items():
+            full = (*holder.path, name)
+            is_new = (name, shape_of(value)) not in known and not _TRAINING.search(name)
+            if is_new and is_kept(full, value, widths, is_part=is_part):
+                yield full, value
+
+
+def _own_keys(paths: Iterable[Path]) -> dict[Path, set[str]]:
+    """Collect the keys of one's own that lead to weights, by the keys in front of them."""
+    own: dict[Path, set[str]] = {}
+    for path in paths:
+        for place, key in enumerate(path):
+            if key not in WRAPS:
+                own.setdefault(path[:place], set()).add(key)
+    return own
+
+
+def _is_part(path: Path, own: Mapping[Path, set[str]]) -> bool:
+    """Tell whether what lies behind some keys is next to a key of one's own, as in a model put together by hand."""
+    nexts = ((own.get(path[:place], set()), path[place : place + 1]) for place in range(len(path) + 1))
+    return any(len(keys) > len(keys.intersection(key)) for keys, key in nexts)
 
 
 def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterator[Holder]:
     """Walk through mappings and lists, those near the top first."""
-    waiting: deque[tuple[Path, Any]] = deque([((), content)])
+    waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), content)])
     seen: set[int] = set()
     repeated = 0
     while waiting:
@@ -107,8 +163,12 @@ def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterat
                 f"{path}: has the same mappings and lists in too many places; save the weights alone, "
                 "torch.save(model.state_dict(), ...)."
             )
-        arrays = {str(key): value for key, value in _items(held) if is_array(value)}
-        waiting += [((*keys, str(key)), value) for key, value in _items(held) if _is_searched(keys, key, value)]
+        arrays: dict[str, Any] = {}
+        for key, value in _items(held):
+            if is_array(value) and not is_one(arrays.setdefault(str(key), value), value):
+                first = next(each for each, _ in _items(held) if str(each) == str(key))
+                raise BadWeights(_two_of_one_name(path, _place((*keys, first)), _place((*keys, key)), str(key)))
+        waiting += [((*keys, key), value) for key, value in _items(held) if _is_searched(keys, key, value)]
         if arrays:
             yield Holder(keys, arrays, id(held))
 
@@ -119,7 +179,7 @@ def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int,
     return ((key, value) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
 
 
-def _is_searched(keys: Path, key: str | int, value: Any) -> bool:
+def _is_searched(keys: tuple[str | int, ...], key: str | int, value: Any) -> bool:
     if not isinstance(value, Mapping | list | tuple) or len(keys) >= DEEPEST:
         return False
     is_training = isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
@@ -152,13 +212,19 @@ def _prefixes(paths: list[Path]) -> list[str]:
 
 def _is_another_state(holder: Holder, known: set[tuple[str, tuple[int, ...]]]) -> bool:
     """Tell the weights of other modules from numbers that were noted; what is read, or a copy of it, is neither."""
-    shapes = {(name, _shape(value)) for name, value in holder.arrays.items()}
+    shapes = {(name, shape_of(value)) for name, value in holder.arrays.items()}
     return not shapes <= known and any(len(shape) > 1 for _, shape in shapes)
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    # A nested tensor has no shape.
-    return () if getattr(value, "is_nested", False) else tuple(value.shape)
+def _place(keys: Iterable[str | int]) -> str:
+    return "".join(f"[{ascii(key)[:80]}]" for key in keys)
+
+
+def _two_of_one_name(path: str, first: str, second: str, name: str) -> str:
+    return (
+        f"{path}: {first} and {second} are different arrays, and both are called {ascii(name)[:80]} here; expected one "
+        "of them. Rename a key, or save the state_dict of the model alone."
+    )
 
 
 def _refuse(content: Any, path: str) -> dict[str, Any]:
