@@ -21,6 +21,10 @@ SPELLED = {
     "slashes": ("rnn/w_xh", "rnn/w_hh", "rnn/b_x", "rnn/b_h"),
     "layer numbers": ("dec_w_ih_l0", "dec_w_hh_l0", "dec_b_ih_l0", "dec_b_hh_l0"),
     "Gluon": ("lstm0_l0_i2h_weight", "lstm0_l0_h2h_weight", "lstm0_l0_i2h_bias", "lstm0_l0_h2h_bias"),
+    "inputs and recurrent": ("w_input", "w_recurrent", "b_input", "b_recurrent"),
+    "whole words": ("input_weights", "hidden_weights", "input_bias", "hidden_bias"),
+    "letters": ("W", "R", "B", "RB"),
+    "to hidden": ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias"),
 }
 THEIRS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 MODULES = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "simple_rnn": torch.nn.RNN}
@@ -180,3 +184,15 @@ def test_the_table_of_such_a_list_embeds_tokens(tmp_path):
     tokens = np.random.default_rng(3).integers(1, 24, size=(len(LENGTHS), 7))
     by_ids = extracted(path, tokens)
     np.testing.assert_array_equal(by_ids["hidden"], extracted(path, arrays["embed_matrix:0"][tokens])["hidden"])
+
+
+@pytest.mark.parametrize("names", [("kernel", "recurrent_kernel", "bias"), ("Wx", "Wh", "b")])
+def test_trained_starts_beside_the_arrays_of_a_layer_are_used(names, tmp_path):
+    random = np.random.default_rng(4)
+    shapes = ((FEATURES, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,))
+    arrays = {name: random.normal(size=shape) for name, shape in zip(names, shapes, strict=True)}
+    starts = {name: random.normal(size=(1, UNITS)) for name in ("h0", "c0")}
+    path = write(tmp_path / "w", {**arrays, **starts}, "npz")
+    found = rnnstates.load_weights(path, convention="keras").layers[0].forward.initial
+    np.testing.assert_array_equal(found["hidden"], starts["h0"][0])
+    np.testing.assert_array_equal(found["cell"], starts["c0"][0])

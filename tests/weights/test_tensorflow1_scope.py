@@ -67,7 +67,7 @@ def test_nothing_else_is_assumed_of_it_than_of_an_lstm_cell(tmp_path):
     assert network.layers[0].forward.forget_bias == 1.0
     assert network.layers[0].name == "rnn/fw"
     said, assumed = network.notes
-    assert said.endswith("'rnn/fw' is read as LSTMCell by its shapes, as --convention tensorflow1 says.")
+    assert "'rnn/fw': read as LSTMCell by its shapes, as --convention tensorflow1 says; its equations, and" in said
     assert "1.0 added to the forget gate (--forget-bias)" in assumed
     assert rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN, forget_bias=0).layers[0].forward.forget_bias == 0
 
@@ -83,7 +83,7 @@ def test_the_graph_beside_the_checkpoint_says_how_it_is_run(loops, tmp_path):
         both = np.concatenate([states["cell"][row, :length], states["hidden"][row, :length]], axis=-1)
         np.testing.assert_allclose(both, expected[row, :length], rtol=0, atol=1e-6)
     (note,) = rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN).notes
-    assert "'rnn/mine' is read as LSTMCell by its shapes" in note
+    assert "'rnn/mine': read as LSTMCell by its shapes" in note
 
 
 def as_npz(path, variables):

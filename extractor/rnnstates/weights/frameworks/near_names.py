@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ...errors import BadWeights, OptionError
+from ..around.start_names import is_start
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
@@ -30,15 +31,17 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "weight_recurrent", "recurrent_weight", "recurrent_weights", "recurrent_kernel", "kernel_recurrent",
         "h2h_weight", "w_h2h", "h2h", "hidden_kernel", "hidden_weights", "u", "r",
     ),
-    "bias": ("b_ih", "bih", "bias_ih", "biases_ih", "b_x", "bx", "bias_x", "input_bias", "i2h_bias", "bias", "b"),
+    "bias": ("b_ih", "bih", "bias_ih", "biases_ih", "b_x", "bx", "bias_x", "input_bias", "i2h_bias", "b_input",
+        "b_in", "bias_input", "bias", "b"),
     "recurrent_bias": (
         "b_hh", "bhh", "bias_hh", "biases_hh", "b_h", "bh", "bias_h", "h2h_bias", "recurrent_bias", "hidden_bias",
+        "b_recurrent", "b_rec", "bias_recurrent", "rb",
     ),
 }  # fmt: skip
 _ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 _LEAVES = "|".join(sorted(_ROLES, key=len, reverse=True))
 _NAME = re.compile(
-    rf"(?:(?P<module>.*?)[._/])?(?P<leaf>{_LEAVES})(?:[._]?l(?P<layer>\d{{1,3}}))?(?P<back>_(?:reverse|backward|bw))?(?::0)?",
+    rf"(?:(?P<module>.*?)[._/])??(?P<leaf>{_LEAVES})(?:[._]?l(?P<layer>\d{{1,3}}))?(?P<back>_(?:reverse|backward|bw))?(?::0)?",
     re.IGNORECASE,
 )
 # MXNet's Gluon: lstm0_l0_i2h_weight, and r0 for the other direction.
@@ -186,7 +189,7 @@ def _found(container: Container, module: str, layers: Layers, framework: str, ot
 def _is_beside(name: str, module: str) -> bool:
     """Tell whether an array lies where a module's own do, and is no head or table by its name."""
     inside = re.match(rf"{re.escape(module)}[._/]", name) if module else not re.search(r"[./]", name)
-    return bool(inside) and not _HEAD.search(name)
+    return bool(inside) and not _HEAD.search(name) and not is_start(name)
 
 
 def _check(layers: Layers, framework: str, beside: list[str], where: str) -> None:

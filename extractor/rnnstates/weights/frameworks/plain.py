@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from ...errors import BadWeights, OptionError
+from ..around.start_names import is_start
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor
@@ -69,7 +70,7 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
     if framework == "unirep" or cell not in CONVENTIONS[framework] or "kernel" not in roles:
         problem = f"{where}: recurrent kernel has shape {shape}, which is no cell of the convention '{framework}'."
         return FoundStack("?", (called,), problem=problem)
-    beside = [other for other in container.tensors if _is_beside(other, name)]
+    beside = [other for other in container.tensors if _is_beside(other, name) and not is_start(other)]
     if others := set(beside) - {tensor.name for tensor in roles.values()}:
         return FoundStack(cell, (called,), problem=refusal(where, others, f"which this {cell} does not have"))
     parted = parted_bias(roles, cell)

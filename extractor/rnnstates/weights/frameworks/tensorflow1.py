@@ -171,7 +171,11 @@ def _notes(where: str, members: Sequence[FoundCell], settings: Mapping[str, Sett
     if shaped:
         kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in shaped))
         scopes = ", ".join(f"'{cell.scope or 'kernel'}'" for cell in shaped[:4])
-        yield f"{where}: {scopes} is read as {kinds} by its shapes, as --convention tensorflow1 says."
+        # A graph beside the checkpoint is not held against every part of these equations.
+        yield (
+            f"{where}: {scopes}: read as {kinds} by its shapes, as --convention tensorflow1 says; its equations, and "
+            "that a kernel has the rows of the inputs first, are assumed."
+        )
     for cell in members:
         chosen, determined = settings[cell.scope]
         assumed = {"activation": "activation tanh (--activation)"}
