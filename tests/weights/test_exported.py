@@ -225,3 +225,10 @@ def test_what_was_exported_on_a_gpu_is_read_where_there_is_none(name, backwards,
     np.testing.assert_allclose(found[:, ::-1] if backwards else found, expected, rtol=0, atol=1e-6)
     notes = rnnstates.load_weights(tmp_path / "model").notes
     assert [note for note in notes if "goes backwards" not in note] == []
+
+
+def test_the_turned_axes_of_a_wrapper_in_front_are_not_those_of_the_inputs(tmp_path):
+    model = sequential(3, lambda layers: [layers.TimeDistributed(layers.Dense(6)), layers.LSTM(5, **ALL)])
+    notes = rnnstates.load_weights(export(model, tmp_path / "model")).notes
+    assert any("which is not run" in note for note in notes)
+    assert not any("(time, batch, features)" in note for note in notes)

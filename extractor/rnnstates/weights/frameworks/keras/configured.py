@@ -79,7 +79,15 @@ class ConfiguredModel:
     def tables(self) -> dict[str, Tensor]:
         """Give the tables of the embeddings by the names of their layers."""
         embeddings = [layer for layer in self._graph.layers.values() if layer.class_name == "Embedding"]
-        return {layer.name: self._names.embedding(layer) for layer in embeddings if not layer.custom}
+        found = {layer.name: self._table(layer) for layer in embeddings if not layer.custom}
+        return {name: table for name, table in found.items() if table is not None}
+
+    def _table(self, layer: Layer) -> Tensor | None:
+        try:
+            return self._names.embedding(layer)
+        except BadWeights:
+            # Of several arrays, or none: nothing that ids can be looked up in.
+            return None
 
     def modules(self) -> None:
         """Give none: the configuration says what stands before a layer."""
@@ -156,7 +164,8 @@ class ConfiguredModel:
         if layer.custom:
             raise BadWeights(
                 f"{where}: its class is not Keras' own ('{layer.registered}'), so what it computes is unknown; "
-                "expected Keras' LSTM, GRU or another of its layers."
+                "expected Keras' LSTM, GRU or another of its layers. If it computes the same as one of these, set its "
+                "weights there and save that."
             )
         return layer_settings(layer.class_name, layer.config, self._rules, where)
 

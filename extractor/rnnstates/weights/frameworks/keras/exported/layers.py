@@ -71,7 +71,8 @@ def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLa
     given = not all(cell.starts_from_zero for uses in halves.values() for cell in uses)
     entries = [_cell_entry(cell, backwards=source.backwards and len(known) == 1) for cell in known.values()]
     problem = _problem(sources, entries)
-    if source.time_first:
+    # Behind other operations, which are not run, the inputs are what those give, whatever their axes are called.
+    if source.time_first and source.kind in ("inputs", "embedding"):
         for entry in entries:
             entry["config"]["time_major"] = True
     made = entries[0]
