@@ -3,8 +3,11 @@
 import argparse
 import collections
 import datetime
+import decimal
+import fractions
 import pathlib
 import types
+import uuid
 import warnings
 
 import numpy as np
@@ -55,6 +58,10 @@ COMPANY = {
     "a default": collections.defaultdict(list, {"loss": [1.0, 2.0]}),
     "defaults of defaults": collections.defaultdict(dict, {1: collections.defaultdict(int, {"a": 2})}),
     "an ordered mapping": collections.OrderedDict(a=1),
+    "numbers of other kinds": [decimal.Decimal("1.5"), fractions.Fraction(1, 3), 1j],
+    "the name of a run": uuid.UUID(int=5),
+    "ranges": [range(3), slice(1, 2)],
+    "no bytes": b"",
     "a queue": collections.deque([1.0, 2.0], maxlen=3),
     "a count": collections.Counter("abca"),
     "a time": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),

@@ -116,6 +116,7 @@ _SCALARS = (
 )  # fmt: skip
 _DTYPES = ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float16", "Float32",
            "Float64", "Complex64", "Complex128", "Str", "Bytes", "DateTime64", "TimeDelta64")  # fmt: skip
+_BUILTINS = ("dict", "list", "tuple", "int", "float", "str", "bool", "frozenset", "bytes", "range", "slice")
 _ATTRIBUTES = (
     "pytorch_lightning.utilities.parsing",
     "lightning.pytorch.utilities.parsing",
@@ -143,8 +144,11 @@ STAND_INS: dict[str, type[Inert]] = {
     # Its factory would be called for missing keys: it is dropped. A factory of one's own is a class that is refused.
     "collections.defaultdict": Mapping,
     "collections.deque": Sequence,
-    # The usual factories, and types given as values; these too keep their arguments and build nothing.
-    **{f"builtins.{name}": Inert for name in ("dict", "list", "tuple", "int", "float", "str", "bool", "frozenset")},
+    # The usual factories, types given as values, ranges, and how Python 3 writes no bytes; these too keep their
+    # arguments and build nothing.
+    **{f"builtins.{name}": Inert for name in _BUILTINS},
+    # Exact numbers, and the names of runs: a text or a few numbers.
+    **dict.fromkeys(("decimal.Decimal", "fractions.Fraction", "uuid.UUID"), Inert),
     # When a run began; a moment is its bytes.
     **{f"datetime.{name}": Inert for name in ("datetime", "date", "time", "timedelta", "timezone")},
     # Lightning's mapping of hyperparameters, a dict with attributes; and the version that it notes.

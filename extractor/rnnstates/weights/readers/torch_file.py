@@ -19,6 +19,7 @@ from ...zip_guard import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip
 from .base import Container, Tensor, as_floating
 from .torch_data import NumpyArray, array_of, load_checked
 from .torch_nesting import found_tensors
+from .torch_pickle import check_pickles
 from .torch_refused import refused_pickle
 
 __all__ = ["open_torch", "recognise_torch"]
@@ -53,6 +54,7 @@ def open_torch(path: str) -> Iterator[Container]:
     """
     if is_zip(path):
         _check_archive(path)
+    check_pickles(path)
     torch = _import()
     try:
         # mmap leaves the arrays in the file until they are used.
