@@ -268,6 +268,11 @@ STOPPED = {
         "it is a whole quantised model with its classes",
         "torch.nn.modules.container.ModuleDict",
     ),
+    "a module beside a state_dict": (
+        lambda: {"state_dict": state("rnn."), "loss": torch.nn.CrossEntropyLoss()},
+        "its weights are a state_dict ('rnn.weight_hh_l0' is in it), but objects of other classes lie beside",
+        "torch.nn.modules.loss.CrossEntropyLoss",
+    ),
     "an object of one's own": (
         lambda: {"state_dict": state(), "config": Mine()},
         "expected numbers, text and arrays",
@@ -276,16 +281,24 @@ STOPPED = {
 }
 
 
+@pytest.mark.parametrize("old_form", [False, True])
 @pytest.mark.parametrize("case", STOPPED)
-def test_what_is_not_read_is_named_with_the_way_out(case, tmp_path):
+def test_what_is_not_read_is_named_with_the_way_out(case, old_form, tmp_path):
     make, advice, name = STOPPED[case]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that quantised storages are of an old kind
-        path = saved(tmp_path, make())
+        path = saved(tmp_path, make(), _use_new_zipfile_serialization=not old_form)
     with pytest.raises(rnnstates.BadWeights) as refused:
         rnnstates.load_weights(path)
-    for part in ("PyTorch refuses to read it as weights alone", advice, name, "torch.save(model.state_dict(), ...)"):
+    for part in ("PyTorch refuses to read it as weights alone", advice, name, "torch.save("):
         assert part in str(refused.value)
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_a_protocol_that_weights_alone_are_not_read_by_is_named(protocol, tmp_path):
+    path = saved(tmp_path, state("rnn."), pickle_protocol=protocol)
+    with pytest.raises(rnnstates.BadWeights, match=f"protocol {protocol} of pickle.*save it again without pickle_pro"):
+        rnnstates.load_weights(path)
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3, "loss": [1.0]}, [1, 2], 7, {"a": {}}, {}, np.float64(1)])

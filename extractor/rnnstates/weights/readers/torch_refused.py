@@ -1,21 +1,48 @@
 """Why PyTorch's unpickler stopped, and what a user can do: whole models, quantised modules, classes of one's own."""
 
+import contextlib
 import itertools
-import pickletools
 import re
-import zipfile
+from dataclasses import dataclass
+from typing import Any
 
-from ...errors import BadWeights
-from ...zip_guard import open_zip
+from .torch_pickle import instructions
 
 __all__ = ["refused_pickle"]
 
 _QUANTISED = re.compile(r"^([\w.-]*?)\.?(?:_packed_\w+|_all_weight_values)\b")
 # Classes of modules; a module that is pickled brings its own class and those of what it holds.
 _MODULE = re.compile(r"^torch\.(?:nn\.(?:modules|parallel|quantized|quantizable|intrinsic|qat)|ao\.nn|jit)\.")
+# A name in a state_dict; in a module that is pickled whole, no other module's name stands before it.
+_STATE = re.compile(r"[\w.-]{1,80}\.weight_hh(?:_l\d{1,4})?")
+# The protocol of pickle that PyTorch writes, and reads as weights alone.
+READ_PROTOCOL = 2
 # More of a pickle is not looked through.
-LARGEST_PICKLE, MOST_OPERATIONS = 2**26, 10**6
+MOST_OPERATIONS = 10**6
 MOST_NAMED = 5
+
+
+@dataclass
+class _Seen:
+    """The classes and quantised modules that pickles name, a name of a recurrent weight, and their protocol."""
+
+    classes: list[str]
+    quantised: list[str]
+    state: str = ""
+    protocol: int = 0
+
+    def add(self, operation: str, argument: Any) -> None:
+        """Take in an instruction."""
+        if operation == "PROTO":
+            self.protocol = max(self.protocol, argument)
+        elif operation == "GLOBAL":
+            self.classes.append(str(argument).replace(" ", "."))
+        elif not isinstance(argument, str):
+            return
+        elif (found := _QUANTISED.match(argument)) and (found[1] or argument) not in self.quantised:
+            self.quantised.append(found[1] or argument)
+        elif not self.state and _STATE.fullmatch(argument):
+            self.state = argument
 
 
 def refused_pickle(path: str, reason: Exception) -> str:
@@ -27,9 +54,19 @@ def refused_pickle(path: str, reason: Exception) -> str:
     reason : Exception
         What it raised.
     """
-    stopped = _stopped_by(reason)
-    classes, quantised = _looked_through(path)
-    if any(_MODULE.match(name) for name in [*classes, stopped.rpartition(" ")[2]]):
+    stopped, seen = _stopped_by(reason), _looked_through(path)
+    quantised, has_modules = seen.quantised, any(map(_MODULE.match, [*seen.classes, stopped.rpartition(" ")[2]]))
+    if seen.protocol > READ_PROTOCOL:
+        advice = (
+            f"it is written by protocol {seen.protocol} of pickle, and weights alone are read by {READ_PROTOCOL}; save "
+            "it again without pickle_protocol, or as safetensors."
+        )
+    elif seen.state and not quantised:
+        advice = (
+            f"its weights are a state_dict ('{seen.state}' is in it), but objects of other classes lie beside; where "
+            "the file was made, save that alone: torch.save(checkpoint[...], ...) or safetensors."
+        )
+    elif has_modules:
         advice = (
             f"it is a whole {'quantised ' if quantised else ''}model with its classes, which may run code when it is "
             "read; where the model was made, save its weights, torch.save(model.state_dict(), ...) or safetensors."
@@ -58,26 +95,11 @@ def _stopped_by(reason: Exception) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in said)
 
 
-def _looked_through(path: str) -> tuple[list[str], list[str]]:
-    """Give the classes that a pickle names and its quantised modules, from its instructions; nothing is run."""
-    classes: dict[str, None] = {}
-    quantised: dict[str, None] = {}
-    try:
-        for operation, argument, _ in itertools.islice(pickletools.genops(_pickle_of(path)), MOST_OPERATIONS):
-            if operation.name == "GLOBAL":
-                classes[str(argument).replace(" ", ".")] = None
-            elif isinstance(argument, str) and (found := _QUANTISED.match(argument)):
-                quantised[found[1] or argument] = None
-    except Exception:  # noqa: S110
-        # A damaged pickle raises whatever its bytes bring about; what was found before that stands.
-        pass
-    return list(classes), list(quantised)
-
-
-def _pickle_of(path: str) -> bytes:
-    """Read the pickle of an archive; empty where there is none of a size to be looked through."""
-    with open_zip(path, BadWeights) as archive:
-        member = next(info for info in archive.infolist() if info.filename.endswith("data.pkl"))
-        if member.file_size > LARGEST_PICKLE or member.compress_type != zipfile.ZIP_STORED:
-            return b""
-        return archive.read(member)
+def _looked_through(path: str) -> _Seen:
+    """Collect what the pickles of a file name, from their instructions; nothing is run."""
+    seen = _Seen([], [])
+    # A damaged pickle raises whatever its bytes bring about; what was found before that stands.
+    with contextlib.suppress(Exception):
+        for operation, argument in itertools.islice(itertools.chain.from_iterable(instructions(path)), MOST_OPERATIONS):
+            seen.add(operation, argument)
+    return seen
