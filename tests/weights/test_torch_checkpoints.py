@@ -191,10 +191,20 @@ def test_the_state_of_an_optimizer_is_no_candidate(tmp_path):
         "exp_avg": {f"rnn.{name}": value for name, value in moments.items()},
         "optimizer_state_dict": moments,
         "scheduler": {"last": torch.ones(2, 2)},
+        "opt": {"state": [{"grad_avg": torch.ones(20, 3)}]},
+        "opt_g": {"state": [{"grad_avg": torch.ones(20, 3)}]},
+        "g_optim": moments,
     }
     described = rnnstates.describe(saved(tmp_path, content))
     assert described["selected"] == "rnn"
     assert described["present"] == ["rnn (LSTM)"]
+
+
+def test_a_part_of_a_model_may_be_called_like_an_optimizer(tmp_path):
+    path = saved(tmp_path, {"opt_flow": state(seed=1), "rgb": state(seed=2)})
+    assert [stack["layer"] for stack in rnnstates.describe(path)["stacks"]] == ["opt_flow", "rgb"]
+    assert_same_states(path, oracle(module(seed=1)), layer="opt_flow")
+    assert rnnstates.load_weights(saved(tmp_path, {"optim_net": state("rnn.")})).layers[0].name == "optim_net.rnn"
 
 
 def test_other_modules_under_their_own_keys_are_listed_and_their_copies_are_not(tmp_path):

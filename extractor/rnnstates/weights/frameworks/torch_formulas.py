@@ -17,6 +17,9 @@ from ..readers import Tensor
 
 __all__ = ["FORMULAS", "Formula"]
 
+# From this cosine on, two vectors are taken to have one direction.
+ALIGNED = 0.9
+
 Parts = Mapping[str, Tensor]
 Wide = npt.NDArray[np.float64]
 
@@ -102,10 +105,15 @@ def _divided(parts: Parts, name: str, where: str) -> Tensor:
 
 
 def _largest(matrix: Wide, u: Wide, v: Wide) -> np.float64:
-    """Give ``u W v``; a square matrix may have been taken either way, of which v turns towards u in the right one."""
+    """Give ``u W v``; a square matrix is taken by its rows, as PyTorch does unless told, or by its columns.
+
+    By its columns only where ``W v`` turns towards u by these alone: both are singular vectors of the weight of a step
+    of training ago.
+    """
     products = [turned @ v for turned in (matrix, matrix.T) if turned.shape == (len(u), len(v))]
-    found = max(products, key=lambda product: abs(u @ product) / (np.linalg.norm(product) or 1.0))
-    return np.float64(u @ found)
+    turns = [abs(u @ product) / (np.linalg.norm(product) or 1.0) for product in products]
+    by_columns = len(products) == 2 and turns[0] < ALIGNED <= turns[1]
+    return np.float64(u @ products[int(by_columns)])
 
 
 def _told(tensor: Tensor) -> str:

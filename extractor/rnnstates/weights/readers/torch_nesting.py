@@ -19,10 +19,12 @@ WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", 
 RECURRENT = re.compile(r"weight_(ih|hh)")
 # What holds the state of training: moments of gradients, schedules, random numbers.
 _TRAINING = re.compile(
-    r"optimi[sz]er|(?:^|_)(?:opt|optim|optims|exp_avg|exp_avg_sq|momentum_buffer|schedulers?|grad_scaler|rng)(?:_|$)"
-    r"|^(?:amp|callbacks|loops)$",
+    r"optimi[sz]er|(?:^|_)(?:exp_avg|exp_avg_sq|momentum_buffer|schedulers?|grad_scaler|rng)(?:_|$)"
+    r"|(?:^|_)opt(?:im|ims)?(?:_states?(?:_dict)?)?$|^(?:amp|callbacks|loops)$",
     re.IGNORECASE,
 )
+# What may hold it: opt_g is an optimizer, opt_flow a part of a model. Only recurrent weights are looked for there.
+_PERHAPS_TRAINING = re.compile(r"(?:^|_)(?:opt|optim|optims)_", re.IGNORECASE)
 DEEPEST = 16
 # How many keys are looked at again in what lies in a file once and is named often.
 MOST_REPEATED = 10**5
@@ -169,8 +171,9 @@ def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterat
                 first = next(each for each, _ in _items(held) if str(each) == str(key))
                 raise BadWeights(_two_of_one_name(path, _place((*keys, first)), _place((*keys, key)), str(key)))
         waiting += [((*keys, key), value) for key, value in _items(held) if _is_searched(keys, key, value)]
-        if arrays:
-            yield Holder(keys, arrays, id(held))
+        found = Holder(keys, arrays, id(held))
+        if arrays and (found.is_recurrent or not any(map(_PERHAPS_TRAINING.search, found.path))):
+            yield found
 
 
 def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int, Any]]:
