@@ -184,16 +184,16 @@ def test_a_square_matrix_is_divided_by_the_norm_along_the_axis_that_its_vectors_
 def test_a_square_matrix_far_from_its_singular_vectors_is_taken_by_its_rows(wrap, tmp_path):
     for seed in range(6):
         torch.manual_seed(seed)
-        module = torch.nn.RNN(4, 4)
+        module = torch.nn.RNN(16, 16)
         wrap(module)
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.copy_(torch.randn_like(parameter))
-        module.eval()(torch.randn(2, 1, 4))
+        module.eval()(torch.randn(2, 1, 16))
         torch.save(module.state_dict(), tmp_path / "w.pt")
         read = rnnstates.load_weights(tmp_path / "w.pt").layers[0].forward.recurrent_kernel
         expected = module.weight_hh_l0.detach().numpy()
-        np.testing.assert_allclose(read.T, expected, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(read.T, expected, rtol=1e-3, atol=1e-4)
 
 
 # From where the wrapper stands to where the module does.

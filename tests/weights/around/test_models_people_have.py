@@ -78,6 +78,19 @@ MODELS = {
         {"embedding": Embedding(20, 6), "rnns": ModuleList([LSTM(6, 8), LSTM(8, 6)]), "decoder": Linear(6, 20)},
         "rnns.0", [], True,
     ),
+    "input layer that is defined behind, beside an output as wide as the inputs": (
+        {"lstm": LSTM(6, 8), "fc": Linear(4, 6), "out": Linear(8, 4)}, "lstm", ["fc"], False,
+    ),
+    "input layer that is defined behind and called so": (
+        {"gru": GRU(6, 8), "out": Linear(8, 2), "input_layer": Linear(8, 6)}, "gru", ["input_layer"], False,
+    ),
+    "convolution that is defined behind": (
+        {"lstm": LSTM(6, 8), "conv": Conv1d(3, 6, 3), "out": Linear(8, 3)}, "lstm", ["conv"], False,
+    ),
+    "embedding, and a prenet that is defined behind": (
+        {"embedding": Embedding(20, 6), "lstm": LSTM(6, 8), "prenet": Linear(6, 6)}, "lstm", ["prenet"], False,
+    ),
+    "lower layer that is defined behind": ({"rnn2": LSTM(14, 8), "rnn1": LSTM(6, 8)}, "rnn2", ["rnn1"], False),
     "wide layer behind": (
         {"embedding": Embedding(20, 8), "lstm": LSTM(8, 8), "fc1": Linear(8, 8), "fc2": Linear(8, 20)},
         "lstm", ["fc1"], True,
@@ -103,6 +116,14 @@ def test_the_tagger_of_pytorchs_tutorial_keeps_its_embedding(tmp_path):
     network = rnnstates.load_weights(tmp_path / "m.pt")
     assert network.embedding is not None
     assert len(network.notes) == 1
+
+
+def test_rows_that_inputs_are_scaled_by_are_named_wherever_they_are_defined(tmp_path):
+    state = {f"gru.{name}": array for name, array in GRU(6, 8).state_dict().items()}
+    state |= {"fc.weight": torch.ones(3, 8), "scaler.mean": torch.ones(1, 1, 6), "scaler.std": torch.ones(1, 1, 6)}
+    torch.save(state, tmp_path / "m.pt")
+    (note,) = rnnstates.load_weights(tmp_path / "m.pt").notes
+    assert "not run: 'scaler' (mean 1 x 1 x 6, std 1 x 1 x 6); if" in note
 
 
 def test_many_modules_take_time_in_proportion(tmp_path):

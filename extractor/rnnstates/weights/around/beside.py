@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from .modules import Module
-from .names import parts_of, words_of
+from .names import is_later, parts_of, words_of
 
 __all__ = ["Ends", "leading_to", "may_stand_before", "note_of"]
 
@@ -17,7 +17,7 @@ __all__ = ["Ends", "leading_to", "may_stand_before", "note_of"]
 MOST_NAMED, MOST_LAYERS = 8, 4
 # What is called so reads states; of names such as ``fc`` and ``linear`` that is not certain.
 _HEADS = {"classifier", "classification", "crf", "decoder", "generator", "head", "heads", "logits", "out", "output"}
-_FRONTS = {"in", "input", "inputs", "pre"}
+_FRONTS = {"emb", "embed", "embedding", "frontend", "in", "inp", "input", "inputs", "pre", "prenet", "stem"}
 # Pooled states may stand side by side in front of a head: first and last, mean and maximum, both directions. A
 # normalisation of three or four times the units is one of the gates.
 MOST_SIDES, MOST_SIDES_OF_VECTORS = 4, 2
@@ -53,7 +53,8 @@ class Ends:
     def reads_states(self, module: Module) -> bool:
         """Tell whether a module hardly stands between a table and the layers: by its order, or as it reads states."""
         heads = not module.is_vectors and module.reads in self.gives and module.reads not in self.reads
-        return self.is_behind(module) or (heads and not module.class_name)
+        is_behind = self.is_behind(module) and not (_own_words(module.name, self.names[0]) & _FRONTS)
+        return is_behind or (heads and not module.class_name)
 
     def is_behind(self, module: Module) -> bool:
         """Tell whether a module is defined behind the layers."""
@@ -110,7 +111,8 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
 
 def _gives_part(module: Module, ends: Ends) -> bool:
     """Tell whether outputs can be a part of the inputs: another stack's states, or channels laid side by side."""
-    if module.class_name and ends.is_behind(module):
+    # Of two that are numbered the lower one feeds the other, wherever it is defined.
+    if module.class_name and ends.is_behind(module) and not is_later(ends.names[0], module.name):
         return False
     if module.class_name:
         return any(module.gives is not None and module.gives <= width for width in ends.reads)
@@ -123,7 +125,20 @@ def _reached(modules: Sequence[Module], ends: Ends) -> list[Module]:
     narrow = {width * sides for width in ends.gives for sides in range(1, MOST_SIDES_OF_VECTORS + 1)}
     first = [module for module in modules if module.reads in (narrow if module.is_vectors else widths)]
     behind = [module for module in modules if not ends.is_before(module)]
+    if ends.last is not None:
+        return _reached_in_order(behind, first)
     return _closure(behind, first, (), lambda module: module.reads, lambda module: module.gives)
+
+
+def _reached_in_order(modules: Sequence[Module], first: Sequence[Module]) -> list[Module]:
+    """Follow widths upwards in the order of definition: what is defined earlier reads nothing of what comes later."""
+    start, widths = {id(module) for module in first}, set[int | None]()
+    found = list(first)
+    for module in sorted(modules, key=lambda module: module.place):
+        if id(module) in start or module.reads in widths:
+            widths |= {module.gives} - {1, None}
+            found += [module]
+    return found
 
 
 def _closure(
@@ -154,19 +169,20 @@ def _is_head(module: Module, ends: Ends) -> bool:
         return False
     if module.gives == 1 and module.reads in ends.gives:
         return True
-    if _is_called_head(module.name, ends.names[0]):
+    own = _own_words(module.name, ends.names[0])
+    if own & _FRONTS:
+        return False
+    if own & _HEADS:
         return True
     return ends.is_behind(module) and module.reads is not None and module.reads not in ends.reads
 
 
-def _is_called_head(name: str, layer: str) -> bool:
-    """Tell a head by the first part of its name that the layer's has not."""
+def _own_words(name: str, layer: str) -> set[str]:
+    """Give the words of the first part of a name that the layer's has not; places in a list say nothing."""
     theirs, ours = parts_of(name), parts_of(layer)
     depth = next((place for place, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]), None)
-    # Places in a list say nothing.
     own = [part for part in theirs[depth:] if not part.isdecimal()] if depth is not None else []
-    words = set(words_of(own[0])) if own else set()
-    return bool(words & _HEADS) and not words & _FRONTS
+    return set(words_of(own[0])) if own else set()
 
 
 def _is_odd_head(module: Module, ends: Ends) -> bool:

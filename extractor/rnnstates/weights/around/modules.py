@@ -1,6 +1,7 @@
 """The modules of a file that are not run, and of each the widths that it reads and gives, as far as shapes tell."""
 
 import math
+import re
 from collections.abc import Container as Names
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
     """Tell the widths of what a module reads and gives: of one matrix or kernel, or of vectors alone."""
-    shapes = _computed(shapes)
+    shapes = {leaf: _vector(leaf, shape) for leaf, shape in _computed(shapes).items()}
     matrices = {leaf: shape for leaf, shape in shapes.items() if len(shape) > 1}
     vectors = {shape[0] for shape in shapes.values() if len(shape) == 1}
     if not matrices and len(vectors) == 1:
@@ -126,6 +127,12 @@ def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
     if len(shape) == 2 and vectors and gives not in vectors and reads in vectors:
         reads, gives = gives, reads
     return reads, gives
+
+
+def _vector(leaf: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the shape of a row without its axes of one: means [1, 1, I] that inputs are scaled by, but no weights."""
+    is_row = len(shape) > 1 and math.prod(shape) == shape[-1] > 1 and not re.search("weight|kernel|^w", leaf)
+    return shape[-1:] if is_row else shape
 
 
 def _computed(shapes: Shapes) -> Shapes:
