@@ -87,3 +87,11 @@ def test_a_view_with_its_sign_turned_is_read(tmp_path):
     state = torch.nn.LSTM(3, 5).state_dict() | {"bias_hh_l0": torch.complex(real, real).conj().imag}
     torch.save(state, tmp_path / "m.pt")
     np.testing.assert_array_equal(rnnstates.load_weights(tmp_path / "m.pt").layers[0].forward.recurrent_bias, -real)
+
+
+def test_numbers_that_programs_keep_of_each_weight_are_no_module(tmp_path):
+    module = torch.nn.LSTM(3, 5)
+    state = {f"rnn.{name}": value for name, value in module.state_dict().items()}
+    kept = {f"rnn__{name}_{what}": value for name, value in module.state_dict().items() for what in ("fisher", "mean")}
+    torch.save(state | kept, tmp_path / "m.pt")
+    assert rnnstates.load_weights(tmp_path / "m.pt").layers[0].name == "rnn"

@@ -103,8 +103,9 @@ def _as_chain(model: Model) -> str:
         return ""
     chains: dict[str, list[StoredStack]] = {}
     for top, stack in whole_stacks(model).items():
-        if re.search(r"\d", top):
-            chains.setdefault(re.sub(r"\d+", "*", top, count=1), []).append(stack)
+        # Any one of the numbers in a name may be the one that counts.
+        for number in re.finditer(r"\d+", top):
+            chains.setdefault(f"{top[: number.start()]}*{top[number.end() :]}", []).append(stack)
     for pattern, stacks in chains.items():
         widths = [(stack.layers[0].features, stack.layers[-1].width) for stack in stacks]
         if len(stacks) > 1 and all(below[1] == above[0] for below, above in itertools.pairwise(widths)):

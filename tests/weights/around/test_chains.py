@@ -97,6 +97,19 @@ def test_the_error_for_several_stacks_offers_the_chain(tmp_path):
         rnnstates.load_weights(path, layer="**")
 
 
+@pytest.mark.parametrize("name", ["0.rnns.{}", "rnns.{}.net1", "2.enc.{}.lstm0"])
+def test_any_number_of_a_name_may_be_that_of_the_chain(name, tmp_path):
+    state = {}
+    for number, (features, units) in enumerate([(3, 4), (4, 6), (6, 2)]):
+        arrays = torch.nn.LSTM(features, units).state_dict()
+        state |= {f"{name.format(number)}.{leaf}": array for leaf, array in arrays.items()}
+    torch.save(state, tmp_path / "m.pt")
+    with pytest.raises(rnnstates.BadWeights) as refused:
+        rnnstates.load_weights(tmp_path / "m.pt")
+    assert f"in the order of their numbers: --layer '{name.format('*')}'." in str(refused.value)
+    assert len(rnnstates.load_weights(tmp_path / "m.pt", layer=name.format("*")).layers) == 3
+
+
 def test_a_chain_is_recorded_and_verified(tmp_path):
     modules = torch.nn.ModuleDict({"rnn0": torch.nn.GRU(3, 4), "rnn1": torch.nn.GRU(4, 6)})
     path = saved(modules, tmp_path)

@@ -107,8 +107,13 @@ def is_slot(name: str, names: Names[str]) -> bool:
     --------
     >>> is_slot("dense/kernel/Adam", {"dense/kernel"}), is_slot("optimizer/vars/3", ()), is_slot("opt_lstm.bias", ())
     (True, True, False)
+    >>> is_slot("fc__weight_fisher", {"fc.weight"})
+    True
     """
-    return bool(_TRAINING.search(name)) or (not name.startswith("/") and name.rpartition("/")[0] in names)
+    below = not name.startswith("/") and name.rpartition("/")[0] in names
+    # Elastic weight consolidation keeps numbers of each weight under its flattened name.
+    flattened = "__" in name and name.rpartition("_")[0].replace("__", ".") in names
+    return bool(_TRAINING.search(name)) or below or flattened
 
 
 def is_counter(name: str) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..around.names import words_of
 from ..around.start_names import is_start
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
@@ -35,6 +36,8 @@ ROLE = {
     ("bias", "ih"): "bias",
     ("bias", "hh"): "recurrent_bias",
 }
+# Words of a module that a model may give its inputs last step first.
+_BACKWARD = {"backward", "bw", "bwd", "r2l", "reverse", "reversed"}
 CELL_BY_BLOCKS = {4: "lstm", 3: "gru", 1: "simple_rnn"}
 CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN", "": "unknown"}
 
@@ -144,6 +147,8 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
     notes: tuple[str, ...] = ()
     if cell == "simple_rnn":
         notes = (f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (--activation).",)
+    if _BACKWARD & set(words_of(module)) and "backward" not in layers[0]:
+        notes += (f"{where}: is called backward, but reads its inputs in the order given; turn them around if it did.",)
     return FoundStack(CLASSES[cell], names, stored, notes=notes)
 
 

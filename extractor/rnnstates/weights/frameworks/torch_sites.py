@@ -107,7 +107,9 @@ class Sites:
                 return clear
         if below:
             return below if source.known else []
-        return [source.prefix] if source.prefix in self._whole else self._elsewhere(source)
+        # Of weights under a flattened name, programs keep what they please: how much each one matters, its average.
+        is_module = source.known or not source.prefix or source.prefix.endswith(".")
+        return [source.prefix] if is_module and source.prefix in self._whole else self._elsewhere(source)
 
     def _below(self, source: Source) -> list[str]:
         if source.prefix and not source.prefix.endswith("."):

@@ -145,7 +145,7 @@ def _problem(torch: Any, value: Any) -> str:
         return "has no values (it is on the device 'meta'); save the model after it was loaded."
     stored = value.untyped_storage().nbytes()
     if value.numel() * value.element_size() > stored:
-        return f"declares {tuple(value.shape)} {value.dtype} but stores {stored} bytes; it is refused."
+        return f"declares {tuple(value.shape)} {value.dtype} but stores {stored} bytes; save it with .contiguous()."
     if not value.dtype.is_floating_point or value.dtype.itemsize == 1:
         return f"has dtype {value.dtype}; expected float64, float32, float16 or bfloat16."
     return ""
