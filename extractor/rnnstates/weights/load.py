@@ -112,7 +112,7 @@ def _interpret(container: Container, convention: str | None, config: str | None)
 def describe_weights(
     path: str | os.PathLike[str], *, convention: str | None = None, config: str | os.PathLike[str] | None = None
 ) -> dict[str, Any]:
-    """Say what a weights file holds, in JSON types; no array is read.
+    """Say what a weights file holds, in JSON types; no array is read, but to know copies of an embedding.
 
     Returns
     -------
