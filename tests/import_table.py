@@ -75,6 +75,8 @@ MAY_IMPORT = {
         "checksums",
         "copying",
         "errors",
+        "files",
+        "foreign",
         "hdf5_guard",
         "network",
         "pooling",

@@ -82,7 +82,7 @@ def test_a_file_that_is_no_output_of_ours(run):
     Path("out.h5").write_text("something else")
     code, out, err = run("status", "out.h5")
     assert (code, out) == (65, "")
-    assert "out.h5: not an HDF5 file" in err
+    assert "out.h5: text that starts with 'something else'; expected an HDF5 file of states" in err
 
 
 def test_a_pipe_is_not_waited_for(run):

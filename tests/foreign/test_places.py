@@ -11,6 +11,7 @@ from rnnstates.sources import open_ids, open_source, read_lengths
 from rnnstates.sources.initial import open_initial
 from rnnstates.sources.memory import MemorySource
 from rnnstates.weights.load import open_keras_model
+from rnnstates.weights.readers.model_json import read_model_json
 
 from ..cli.catalogue import run
 from .crafted import CRAFTED
@@ -26,7 +27,10 @@ PLACES = {
     "--ids": (lambda path: open_ids(path, TWO), Wanted.LIST),
     "--initial-state": (lambda path: open_initial(path, {("", "hidden"): 3}, 2), Wanted.STATES),
     "--model": (open_keras_model, Wanted.WEIGHTS),
+    "--config": (lambda path: read_model_json(str(path)), Wanted.SETTINGS),
     "info": (rnnstates.describe, Wanted.ANY),
+    "verify": (lambda path: rnnstates.verify(path), Wanted.OUTPUT),
+    "status": (lambda path: rnnstates.status(path), Wanted.OUTPUT),
 }
 # A text may be a list of ids or lengths, whatever it looks like, but for these.
 NO_LISTS = {"html", "lfs", "annex", "error page", "pickle", "empty"}
@@ -112,7 +116,33 @@ def test_the_command_ends_with_65(name, made, tmp_path, monkeypatch, capsys):
         ["extract", source, output, "--lengths", "full", "--weights", path],
         ["info", path],
         ["convert", path, str(tmp_path / "o.safetensors")],
+        ["verify", path],
+        ["status", path],
     ):
         assert run(monkeypatch, *arguments) == 65, arguments
         assert f"{path}: {kind_of_path(path).found}; expected " in capsys.readouterr().err
     assert not (tmp_path / "o.h5").exists()
+
+
+# Of the advice for one place nothing may reach another.
+WAYS = {
+    "--lengths": "Save the list as text, one entry on each line, or as an array with np.save.",
+    "--initial-state": "Save the states by name: np.savez('states.npz', hidden=..., cell=...).",
+    "--config": "Write the configuration where the model was made: open('model.json', 'w').write(model.to_json()).",
+    "verify": "Give the file that extract wrote.",
+}
+
+
+@pytest.mark.parametrize("place", WAYS)
+@pytest.mark.parametrize("name", ["joblib", "savemat", "pickle of protocol 0", "torch.jit", "wav"])
+def test_the_way_out_fits_the_place(name, place, made):
+    with pytest.raises(rnnstates.BadData) as refused:
+        PLACES[place][0](made[name])
+    assert f". {WAYS[place]}" in str(refused.value)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_compressed_file_is_to_be_unpacked_and_piped_in_only_where_sequences_are_wanted(place, made):
+    with pytest.raises(rnnstates.BadData, match=r"Unpack it \(gzip -d FILE\) and give the file in it\.") as refused:
+        PLACES[place][0](made["gz"])
+    assert ("| rnnstates extract - OUTPUT" in str(refused.value)) == (place == "INPUT")

@@ -178,7 +178,7 @@ def test_files_that_are_not_whole_states_files_are_refused(files, tmp_path):
     for number, (message, change) in enumerate(cases.items()):
         with pytest.raises(rnnstates.BadStates, match=message):
             rnnstates.open(damaged(path, tmp_path / f"{number}.h5", change))
-    with pytest.raises(rnnstates.BadStates, match="not an HDF5 file; it starts with b'hello'"):
+    with pytest.raises(rnnstates.BadStates, match="text that starts with 'hello'; expected an HDF5 file of states"):
         (tmp_path / "text.h5").write_text("hello")
         rnnstates.open(tmp_path / "text.h5")
     with pytest.raises(rnnstates.MissingInput, match="no such file"):

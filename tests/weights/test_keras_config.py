@@ -123,11 +123,12 @@ def test_files_of_other_frameworks_take_none(tmp_path):
 @pytest.mark.parametrize(
     "text, said",
     [
-        (b"[]", "holds a JSON list; expected an object"),
+        (b"[]", "a JSON list; expected a JSON file as model.to_json"),
+        (b" 3", "text that starts with ' 3'; expected a JSON file"),
         (b"{}", "tells no layers"),
         (b'{"class_name": "Mine", "config": {"layers": []}}', "tells no layers"),
-        (b"\x80\x04N.", "is not JSON"),
-        (b"[" * 100_000, "is nested too deeply|is not JSON"),
+        (b"\x80\x04N.", "a Python pickle, which is never loaded"),
+        (b'{"a":' * 100_000, "is nested too deeply|is not JSON"),
         (b'{"class_name": "Sequential", "config": {"layers": [{"class_name": 3}]}}', "has no class or name"),
     ],
 )

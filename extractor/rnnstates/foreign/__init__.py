@@ -1,8 +1,9 @@
 """Files that are no weights or no sequences as they are read here: what each is, and the way out.
 
-One table for every place where a file is given (INPUT, --weights, --lengths, --ids, --initial-state, --model, info,
-convert). ``models`` and ``values`` say what each kind is and what to do; the other modules decide by content: first
-bytes, the names in an archive or folder, the keys of a JSON text. Nothing is unpacked, loaded or executed.
+One table for every place where a file is given (INPUT, --weights, --lengths, --ids, --initial-state, --model, --config,
+info, convert, verify, status). ``models`` and ``values`` say what each kind is and what to do; the other modules decide
+by content: first bytes, the names in an archive or folder, the keys of a JSON text. Nothing is unpacked, loaded or
+executed.
 """
 
 from .archives import may_be_npz

@@ -11,10 +11,13 @@ class Holds(Enum):
 
     MODEL = "a model whose weights are not read from this kind"
     VALUES = "values that could be sequences, lengths or ids, but are not read from this kind"
-    NEITHER = "nothing to read, or anything"
+    EITHER = "values or a model, neither of which is read from this kind"
+    NEITHER = "nothing to read, or a file of any kind inside"
     WEIGHTS = "weights, which are read; but no sequences"
     INPUTS = "sequences, which are read; but no weights"
     BOTH = "sequences or weights, which are read"
+    SETTINGS = "the settings of a model without its weights; they are read beside them"
+    TEXT = "weights or settings, both of which are read; but no sequences"
 
 
 class Wanted(Enum):
@@ -24,16 +27,30 @@ class Wanted(Enum):
     INPUTS = "sequences"
     LIST = "lengths or ids"
     STATES = "states to start from"
+    SETTINGS = "the settings of a model"
+    OUTPUT = "what extract wrote"
     ANY = "whatever it is"
 
 
 # What is read where it is wanted is not foreign there.
 _READ = {
-    Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH),
+    Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH, Holds.TEXT),
     Wanted.INPUTS: (Holds.INPUTS, Holds.BOTH),
     Wanted.LIST: (Holds.INPUTS,),
     Wanted.STATES: (Holds.BOTH,),
-    Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH),
+    Wanted.SETTINGS: (Holds.SETTINGS, Holds.TEXT),
+    Wanted.OUTPUT: (Holds.BOTH,),
+    Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH, Holds.TEXT),
+}
+# Where neither sequences nor weights are wanted, the way out depends on the place and not on the kind.
+_WAYS = {
+    Wanted.LIST: "Save the list as text, one entry on each line, or as an array with np.save.",
+    Wanted.STATES: "Save the states by name: np.savez('states.npz', hidden=..., cell=...).",
+    Wanted.SETTINGS: (
+        "Write the configuration where the model was made: open('model.json', 'w').write(model.to_json()). A whole "
+        "model (.keras, .h5) needs none."
+    ),
+    Wanted.OUTPUT: "Give the file that extract wrote.",
 }
 
 
@@ -47,11 +64,14 @@ class Kind(NamedTuple):
     mend : str
         The shortest way out, whole sentences.
     holds : Holds
+    mend_of_inputs : str
+        A sentence behind it, where sequences are wanted.
     """
 
     found: str
     mend: str
     holds: Holds = Holds.MODEL
+    mend_of_inputs: str = ""
 
     def is_foreign(self, wanted: Wanted) -> bool:
         """Tell whether a file of this kind cannot be read where it was given."""
@@ -68,12 +88,14 @@ class Kind(NamedTuple):
         return f"{self.found}; expected {expected}. {self._way_out(wanted)}"
 
     def _way_out(self, wanted: Wanted) -> str:
-        if self.holds is Holds.MODEL and wanted is Wanted.INPUTS:
-            return f"It is a model: sequences are wanted here, weights go to --weights. {self.mend}"
+        # A list may lie in a file of arrays that are read elsewhere; its kind says how to take it out.
+        inside = wanted is Wanted.LIST and self.holds in (Holds.WEIGHTS, Holds.BOTH)
+        if wanted in _WAYS and self.holds is not Holds.NEITHER and not inside:
+            return _WAYS[wanted]
         if self.holds is Holds.VALUES and wanted is Wanted.WEIGHTS:
             return "It holds values and no model; check the path."
-        if self.holds in (Holds.MODEL, Holds.VALUES) and wanted is Wanted.LIST:
-            return "Save the list as text, one entry on each line, or as an array with np.save."
-        if self.holds is not Holds.NEITHER and wanted is Wanted.STATES:
-            return "Save the states by name: np.savez('states.npz', hidden=..., cell=...)."
-        return self.mend
+        if wanted is not Wanted.INPUTS:
+            return self.mend
+        model = self.holds in (Holds.MODEL, Holds.SETTINGS)
+        first = "It is a model: sequences are wanted here, weights go to --weights. " if model else ""
+        return f"{first}{self.mend}{self.mend_of_inputs}"

@@ -86,6 +86,7 @@ MODELS: dict[str, Kind] = {
         "the configuration of a Keras model (model.to_json()), without weights",
         "Give the weights file, and this one beside it with --config FILE, where it holds weights alone; or save both "
         "in one: model.save('model.keras').",
+        Holds.SETTINGS,
     ),
     "keras": Kind("a .keras file", "Give it with --weights, or with --model.", Holds.WEIGHTS),
     "unpacked keras": Kind(

@@ -79,7 +79,7 @@ def kind_of_mark_up(start: bytes) -> str:
     for pattern, kind in _BEGINNINGS:
         if re.match(pattern, lines):
             return kind
-    if lines[:1] == b"[" and re.match(rb"\[\s*([\[\"\d{.\-]|null|true|false|$)", lines):
+    if lines[:1] == b"[" and re.match(rb"\[\s*([\[\]\"\d{.\-]|null|true|false|$)", lines):
         return "json list"
     if lines[:1] == b"{" and re.match(rb"\{\s*[\"}]", lines):
         return _kind_of_json(lines.decode("utf-8", "replace"))

@@ -12,11 +12,8 @@ def _read(found: str, how: str) -> Kind:
 
 
 def _compressed(found: str, how: str) -> Kind:
-    return Kind(
-        found,
-        f"Unpack it first ({how}), or pipe the .npy in: {how.split()[0]} -dc FILE | rnnstates extract - OUTPUT.",
-        Holds.NEITHER,
-    )
+    piped = f" A .npy in it can be piped in: {how.split()[0]} -dc FILE | rnnstates extract - OUTPUT."
+    return Kind(found, f"Unpack it ({how}) and give the file in it.", Holds.NEITHER, piped)
 
 
 def _archive(found: str, how: str) -> Kind:
@@ -50,13 +47,13 @@ VALUES: dict[str, Kind] = {
         "a Python pickle, which is never loaded because it can run any code",
         "Load it where you trust it and save the arrays: np.save('inputs.npy', array) for sequences, safetensors or "
         "np.savez('weights.npz', **arrays) for weights.",
-        Holds.NEITHER,
+        Holds.EITHER,
     ),
     "joblib": Kind(
         "a Python pickle that joblib wrote, which is never loaded because it can run any code",
         "Load it with joblib.load where you trust it and save the arrays: np.save for sequences, safetensors or "
         "np.savez for weights.",
-        Holds.NEITHER,
+        Holds.EITHER,
     ),
     "npy": Kind(
         "one array of NumPy, a .npy file",
@@ -83,7 +80,7 @@ VALUES: dict[str, Kind] = {
         "a file compressed with zlib, as joblib writes pickles",
         "Load it with joblib.load where you trust it and save the arrays: np.save for sequences, safetensors or "
         "np.savez for weights.",
-        Holds.NEITHER,
+        Holds.EITHER,
     ),
     "7z": _archive("a 7z archive", "7z x FILE"),
     "rar": _archive("a RAR archive", "unrar x FILE"),
@@ -92,7 +89,7 @@ VALUES: dict[str, Kind] = {
         "a MATLAB file of version 5",
         "Save an array of it in Python: np.save('inputs.npy', scipy.io.loadmat(FILE)['NAME']); with names for weights: "
         "np.savez('weights.npz', **arrays). MATLAB's own -v7.3 is HDF5, but has the axes in reverse order.",
-        Holds.NEITHER,
+        Holds.EITHER,
     ),
     "utf-16": Kind("text in UTF-16", "Save it as UTF-8.", Holds.NEITHER),
     "netcdf 3": _read("a netCDF file of version 3", "xarray.open_dataset(FILE)['NAME'].values"),
@@ -113,7 +110,7 @@ VALUES: dict[str, Kind] = {
         "a file of R (.rds or .RData)",
         "Save the array in R: h5write(aperm(x), 'inputs.h5', 'inputs') of the package rhdf5; models of keras in R: "
         "save_model(model, 'model.keras').",
-        Holds.NEITHER,
+        Holds.EITHER,
     ),
     "stata": _read("a Stata file", "pandas.read_stata(FILE).to_numpy()"),
     "spss": _read("an SPSS file", "pandas.read_spss(FILE).to_numpy()"),
@@ -144,11 +141,11 @@ VALUES: dict[str, Kind] = {
         "a JSON list",
         "An input is made of it by np.save('inputs.npy', np.array(json.load(open(FILE)), 'f4')); weights need names: "
         "np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and --convention.",
-        Holds.NEITHER,
+        Holds.EITHER,
     ),
     "json": Kind(
         "a JSON text",
         "An input is made of it by np.save('inputs.npy', np.array(json.load(open(FILE))['NAME'], 'f4')).",
-        Holds.WEIGHTS,
+        Holds.TEXT,
     ),
 }

@@ -7,6 +7,8 @@ from typing import Any
 import h5py
 
 from ..errors import BadStates
+from ..files import missing_told
+from ..foreign import Wanted, refuse_foreign
 from ..hdf5_guard import check_dataset, datasets, fixed_attributes, is_fixed, open_hdf5
 from .format import FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
@@ -15,6 +17,7 @@ from .states import States, read_attributes
 
 __all__ = ["is_states_file", "open_states", "open_unfinished"]
 
+EXPECTED = "an HDF5 file of states"
 ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
 
@@ -46,6 +49,8 @@ def open_states(path: str | os.PathLike[str]) -> States:
     """
     if Path(path).name.endswith(PARTIAL):
         raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Run the command again.")
+    with missing_told(path, EXPECTED):
+        refuse_foreign(path, EXPECTED, Wanted.OUTPUT, BadStates)
     return open_unfinished(path)
 
 

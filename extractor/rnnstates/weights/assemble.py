@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..errors import BadWeights
 from .around.beside import note_of
+from .around.copies import is_copy
 from .around.embeddings import DECIDES, MOST_NAMED, NONE, Choice, choose_table, lone_matrices, named_table
 from .around.modules import Module
 from .around.names import leaf_of, module_of
@@ -14,7 +15,7 @@ from .around.starts import claims, find_starts, note_of_starts, with_starts
 from .choice import whole_stacks
 from .named import refusal
 from .options import ZERO, Options
-from .readers import Container
+from .readers import Container, Tensor
 from .stack import Model, StoredStack
 
 __all__ = ["assemble"]
@@ -74,7 +75,7 @@ def assemble(
         choice = _table(container, stack, scene)
     else:
         choice = _given(container, model, stack, embedding, scene.recurrent)
-    return _with_table(stack, choice).noting(*_notes(container.path, scene, choice, stack.layers[0].features))
+    return _with_table(stack, choice).noting(*_notes(container, scene, choice, stack.layers[0].features))
 
 
 def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
@@ -141,11 +142,18 @@ def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:
     return replace(stack, embedding=choice.array, no_embedding=choice.why).noting(*choice.notes)
 
 
-def _notes(path: str, scene: Scene, choice: Choice, width: int) -> list[str]:
+def _notes(container: Container, scene: Scene, choice: Choice, width: int) -> list[str]:
     """Say what else the file holds."""
     # A table of another width can feed the stack only through something else.
     odd = [Module(t.module, {leaf_of(t.array.name): t.array.shape}) for t in scene.tables if t.array.shape[1] != width]
-    taken = "" if choice.array is None else module_of(choice.array.name)
-    before = [module for module in (*odd, *scene.before) if module.name != taken]
-    notes = (note_of_starts(scene.starts, path), note_of(path, before, scene.ends))
+    before = [module for module in (*odd, *scene.before) if not _is_taken(module, choice.array, container)]
+    notes = (note_of_starts(scene.starts, container.path), note_of(container.path, before, scene.ends))
     return [note for note in notes if note]
+
+
+def _is_taken(module: Module, table: Tensor | None, container: Container) -> bool:
+    """Tell whether a module is that of the embedding, or tied to it, as a head may be."""
+    if table is None:
+        return False
+    arrays = [container.tensors[name] for name in module.arrays]
+    return module.name == module_of(table.name) or any(is_copy(array, table) for array in arrays)

@@ -41,7 +41,7 @@ def load_weights(
     Parameters
     ----------
     path : str or path
-        Whatever ``rnnstates.weights.readers`` knows, told apart by content: files of Keras, PyTorch, safetensors,
+        Whatever ``rnnstates.weights.readers`` knows, recognised by content: files of Keras, PyTorch, safetensors,
         ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
         A recurrent layer of it, which the stack is to end with; a layer ``lstm`` in a model ``encoder`` is
@@ -90,8 +90,8 @@ def load_weights(
     with open_container(where) as container:
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
-        resolved, told = meant(options, stack)
-        stack = stack.noting(*_told(resolved), *told)
+        resolved, assumed = meant(options, stack)
+        stack = stack.noting(*_notes_of(resolved), *assumed)
         network = stack.load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
     given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
@@ -112,7 +112,7 @@ def _interpret(container: Container, convention: str | None, config: str | None)
 def describe_weights(
     path: str | os.PathLike[str], *, convention: str | None = None, config: str | os.PathLike[str] | None = None
 ) -> dict[str, Any]:
-    """Say what a weights file holds, in JSON types; no array is read.
+    """Say what a weights file holds, in JSON types; no array is read, but to know copies of an embedding.
 
     Returns
     -------
@@ -199,7 +199,7 @@ def _describe_stack(container: Container, model: Model, top: str, whole: Mapping
     return {"layer": top, "layers": layers, "embedding": embedding, "notes": list(stack.notes)}
 
 
-def _told(options: Options) -> list[str]:
+def _notes_of(options: Options) -> list[str]:
     """Say what was taken from the options instead of the file, but for the activations."""
     given = options.settings()
     added = given.pop("forget_bias", None)

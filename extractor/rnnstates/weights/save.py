@@ -47,10 +47,10 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
     """
     target = Path(path)
     writer = _writer(target, to)
-    told = writer.problem(network)
-    if told:
+    problem = writer.problem(network)
+    if problem:
         raise OptionError(
-            f"{path}: {told}; a {writer.suffix} file cannot say it, keep the file that the weights came from."
+            f"{path}: {problem}; a {writer.suffix} file cannot say it, keep the file that the weights came from."
         )
     with _errors_told(path), _unnamed_beside(target) as unfinished:
         unfinished.write_bytes(writer.content(network))

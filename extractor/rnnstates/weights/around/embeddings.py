@@ -1,7 +1,8 @@
 """Which table of a file turns token ids into the inputs of a stack, where the file does not say it.
 
 A table is taken only if there is one reading: it has the width, shares the most of its name with the stack, and no
-other stack of the file and no other module may stand between. ``--embedding`` decides the rest.
+other stack of the file and no other module may stand between. Tied copies are one table. ``--embedding`` decides the
+rest.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from ...errors import BadWeights, OptionError
 from ..readers import Tensor
+from .copies import grouped
 from .modules import Module
 from .names import module_of, shared, words_of
 
@@ -96,11 +98,13 @@ def choose_table(
     nearest = [table for table in fitting if shared(table.module, stack) == most]
     if not nearest:
         return _none(tables, f"not {width} wide, as '{stack}' reads; give vectors of that width", path)
+    copies = grouped(nearest, lambda table: table.array)
+    nearest = [each[0] for each in copies]
     if len(nearest) > 1:
         return _none(nearest, f"each fitting '{stack}' ({DECIDES})", path, noted=True)
     table = nearest[0]
     for other in others:
-        if other.reads == width and shared(table.module, other.name) > most:
+        if other.reads == width and all(shared(copy.module, other.name) > most for copy in copies[0]):
             return _none(nearest, f"nearer to '{other.name}' than to '{stack}' ({DECIDES})", path)
     for module in between:
         if not module.class_name and _may_reshape(module, width):

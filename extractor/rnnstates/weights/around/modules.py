@@ -38,6 +38,8 @@ class Module:
         Of a recurrent layer.
     reads, gives : int or None
         The width of its inputs and outputs; None where shapes do not tell.
+    arrays : tuple of str
+        The names of its arrays in the file.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Module:
     class_name: str = ""
     reads: int | None = None
     gives: int | None = None
+    arrays: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.class_name:
@@ -91,6 +94,7 @@ def modules_of(
         The module of each array where the format says it; arrays that are missing there are left out.
     """
     groups: dict[str, dict[str, tuple[int, ...]]] = {}
+    arrays: dict[str, list[str]] = {}
     places: dict[str, int] = {}
     for place, (name, tensor) in enumerate(tensors.items()):
         module = module_of(name) if called is None else called.get(name, "")
@@ -98,8 +102,11 @@ def modules_of(
         if module and name not in used and tensor.shape and 0 not in tensor.shape and not serves_training:
             group = groups.setdefault(module, {})
             group[leaf_of(name) if leaf_of(name) not in group else name] = tensor.shape
+            arrays.setdefault(module, []).append(name)
             places.setdefault(module, place)
-    modules = [Module(name, shapes, places[name], "", *_widths(shapes)) for name, shapes in groups.items()]
+    modules = [
+        Module(name, shapes, places[name], "", *_widths(shapes), tuple(arrays[name])) for name, shapes in groups.items()
+    ]
     return [module for module in modules if not (module.is_parameter and math.prod(module.shapes[module.name]) == 1)]
 
 

@@ -54,7 +54,7 @@ LAYOUTS = (
     Layout("gru", ("dense_i",), ("dense_h",), ("dense_i",)),
     Layout("simple_rnn", ("dense_i",), ("dense_h",), ("dense_i",)),
 )
-# Cells that are told by their names, but not computed.
+# Cells that are known by their names, but not computed.
 FOREIGN = {("hf", "hn", "if", "in"): "MGUCell", ("hh", "ih"): "ConvLSTMCell"}
 _OF_INPUT = {name for layout in LAYOUTS for name in layout.kernel} | {"ih"}
 _OF_HIDDEN = {name for layout in LAYOUTS for name in layout.recurrent_kernel} | {"hh"}
@@ -177,10 +177,10 @@ def _layout(cell: _Cell, where: str) -> Layout:
     for layout in LAYOUTS:
         if set(arrays) == {key for keys in layout.arrays().values() for key in keys} and _fits(layout, arrays):
             return layout
-    told = ", ".join(f"'{key}' {tensor.shape}" for key, tensor in sorted(arrays.items()))
+    listed = ", ".join(f"'{key}' {tensor.shape}" for key, tensor in sorted(arrays.items()))
     raise BadWeights(
-        f"{where}: has {told}; expected the arrays of one LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell. Some are "
-        "missing, or several cells are stacked by nn.scan or vmap; save the arrays of one cell."
+        f"{where}: has {listed}; expected the arrays of one LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell. Some "
+        "are missing, or several cells are stacked by nn.scan or vmap; save the arrays of one cell."
     )
 
 

@@ -1,6 +1,6 @@
 """Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, of any origin; ``--convention`` says what they mean.
 
-Before the names may stand a layer's name: ``encoder/kernel``. A cell is told by its shapes, four blocks of columns for
+Before the names may stand a layer's name: ``encoder/kernel``. A cell is known by its shapes, four blocks of columns for
 an LSTM, three for a GRU, one for a simple RNN, and blocks are in the convention's order and lie its way.
 """
 

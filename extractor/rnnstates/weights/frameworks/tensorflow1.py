@@ -187,7 +187,7 @@ def _notes(where: str, members: Sequence[FoundCell], settings: Mapping[str, Sett
         missing = [text for name, text in assumed.items() if determined.get(name) != "file"]
         if missing:
             kind = cell.kind.class_name
-            notes[f"{where}: of a {kind} the checkpoint does not say, so assumed: {', '.join(missing)}."] = None
+            notes[f"{where}: not in the checkpoint, so assumed of the {kind}: {', '.join(missing)}."] = None
     yield from notes
     if any(cell.kind.class_name == "LSTMBlockFusedCell" for cell in members):
         yield f"{where}: TimeReversedFusedRNN would leave no trace in a checkpoint; it is taken to read forward."

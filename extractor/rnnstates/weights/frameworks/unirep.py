@@ -169,7 +169,7 @@ def _normalised(matrix: Tensor, lengths: Tensor, where: str) -> Tensor:
         )
 
     def read() -> Array:
-        # NaN and what overflows are told below.
+        # NaN and what overflows are refused below.
         with np.errstate(over="ignore", invalid="ignore"):
             values, wanted = matrix.read().astype(np.float64), lengths.read().astype(np.float64)
             squares = np.sum(values * values, axis=0)

@@ -1,4 +1,4 @@
-"""One module a container of weights; ``READERS`` names them, told apart by content."""
+"""One module a container of weights; ``READERS`` names them; content decides which is taken."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ __all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container
 
 
 class Reader(NamedTuple):
-    """How one container is told and opened.
+    """How one container is recognised and opened.
 
     Parameters
     ----------

@@ -62,8 +62,8 @@ def joined(tensors: Sequence[Tensor], axis: int, where: str) -> Tensor:
     shapes = [list(tensor.shape) for tensor in tensors]
     around = {tuple(shape[:axis] + shape[axis:][1:]) for shape in shapes if len(shape) > axis}
     if len(around) != 1 or any(len(shape) <= axis for shape in shapes):
-        told = ", ".join(f"'{tensor.name}' {tensor.shape}" for tensor in tensors)
-        raise BadWeights(f"{where}: {told} do not fit each other; the file is damaged, or of another cell.")
+        listed = ", ".join(f"'{tensor.name}' {tensor.shape}" for tensor in tensors)
+        raise BadWeights(f"{where}: {listed} do not fit each other; the file is damaged, or of another cell.")
     shape = [*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :]]
     name = " + ".join(tensor.name for tensor in tensors)
     made_of = tuple(source for tensor in tensors for source in tensor.sources)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import BadWeights
 from ...files import missing_told
+from ...foreign import Wanted, refuse_foreign
 from .json_text import LARGEST_JSON, parse_json
 
 __all__ = ["read_model_json"]
@@ -28,11 +29,12 @@ def read_model_json(path: str) -> tuple[dict[str, Any], str]:
     MissingInput
         It is absent or unreadable.
     BadWeights
-        It is a link or no ordinary file, too large, or not JSON.
+        It is a link or no ordinary file, of another kind, too large, or not JSON.
     """
     with missing_told(path, EXPECTED):
         if os.path.islink(path):  # noqa: PTH114 - a Path would drop what makes some names unusable
             raise BadWeights(f"{path}: is a link, which is not followed; name the file itself.")
+        refuse_foreign(path, EXPECTED, Wanted.SETTINGS, BadWeights)
         # A pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path

@@ -102,8 +102,8 @@ def _unpack(msgpack: Any, content: bytes, path: str) -> Any:
             content, strict_map_key=False, object_pairs_hook=hooks.entries, list_hook=hooks.items, **limits
         )
     except (ValueError, RecursionError, msgpack.exceptions.UnpackException) as reason:
-        told = str(reason)[:200] or type(reason).__name__
-        raise BadWeights(f"{path}: is not the msgpack of a model ({told}); {ADVICE}.") from reason
+        problem = str(reason)[:200] or type(reason).__name__
+        raise BadWeights(f"{path}: is not the msgpack of a model ({problem}); {ADVICE}.") from reason
 
 
 class _Hooks:
