@@ -54,6 +54,10 @@ class Folding:
         """Give the operator that makes a value; None for one that is stored, or given to the model."""
         return self._graph.nodes[self._places[name]] if name in self._places else None
 
+    def place(self, name: str) -> int:
+        """Tell how many operators stand before the one that makes a value; -1 for none that does."""
+        return self._places.get(name, -1)
+
     def stored(self, name: str) -> Tensor | None:
         """Give a value that stands in the file as it is: an initializer, or a Constant; None for others."""
         node = self.maker(name)
@@ -197,7 +201,7 @@ class Folding:
                 new = dict.fromkeys(read for read in reads if read and read not in found)
                 found |= new
                 pending += new
-        return sorted(found, key=lambda value: self._places.get(value, -1))
+        return sorted(found, key=self.place)
 
     def _fold(self, node: Node, name: str, known: Mapping[str, Array], allowed: Container[str]) -> dict[str, Array]:
         """Do an operator; give all that it makes by name."""

@@ -16,6 +16,8 @@ from .sizes import AxisSize, Size
 __all__ = ["MOST_AXES", "MOVES", "given_shape", "taken_rows"]
 
 SINGLE, HALF, DOUBLE, BRAIN = 1, 10, 11, 16
+# Types of whole numbers that hold every id.
+WHOLE = (6, 7, 12, 13)
 # Where a slice that goes to the end may say that it ends.
 FAR = 2**31 - 1
 # Letters of the name of a size.
@@ -34,7 +36,11 @@ def _cast(node: Node, laid: Laid, _settings: Inputs) -> Laid | None:
     to = cast_to(node)
     if to in (HALF, BRAIN):
         return laid._replace(halved=True)
-    return laid if to in (SINGLE, DOUBLE) or not (laid.pieces or laid.table) else None
+    if to in (SINGLE, DOUBLE):
+        return laid
+    if to not in WHOLE or laid.pieces or laid.table:
+        return None
+    return laid._replace(rounded=laid.rounded or node.outputs[0])
 
 
 def _dropout(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
@@ -76,13 +82,13 @@ def _unsqueezed(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
 
 
 def _reshaped(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
+    """Share the axes out anew; what goes across them is something else, of which no more than the sizes is known."""
     shape = _shape(node, laid, settings)
     axes = None if laid.axes is None or shape is None else reshaped(laid.axes, shape)
     if axes is not None:
         return laid._replace(axes=axes)
-    if laid.pieces or laid.table:
-        return None
-    return laid._replace(axes=None if shape is None else given_shape(node.outputs[0], shape))
+    new = None if shape is None else given_shape(node.outputs[0], shape)
+    return Laid(new, computed=laid.computed or node.outputs[0])
 
 
 def _shape(node: Node, laid: Laid, settings: Inputs) -> list[AxisSize] | None:
@@ -255,5 +261,5 @@ def given_shape(name: str, sizes: Sequence[AxisSize | str | None]) -> tuple[Axis
         own = f"{name}: {place}"
         if size is None or (isinstance(size, int) and size < 1):
             size = own
-        axes.append((Part(own, Size(1, (size[:LONGEST],)) if isinstance(size, str) else size),))
+        axes.append((Part(own, Size(1, (size[:LONGEST],)) if isinstance(size, str) else size, (place,)),))
     return tuple(axes)

@@ -1,13 +1,13 @@
 """The recurrent operators of an ONNX graph and the stacks that they make."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ....errors import BadWeights
 from ...named import FoundStack, NamedModel
-from ...readers import Container
+from ...readers import Container, Tensor
 from ...readers.onnx_graph import Graph, Node
 from ...stack import StoredLayer
 from .cells import CELLS, Layer, read_layer
@@ -37,8 +37,9 @@ class OnnxModel(NamedModel):
         operators: Mapping[str, str],
         others: list[str],
         version: str,
+        tables: Sequence[Tensor],
     ) -> None:
-        super().__init__("ONNX model", found, others, version, connected=True)
+        super().__init__("ONNX model", found, others, version, tables=tables, connected=True)
         self._chosen, self._operators = list(chosen), operators
 
     def recurrent(self) -> Mapping[str, str]:
@@ -80,7 +81,9 @@ def interpret(container: Container) -> NamedModel:
     ]
     version = f"opset {graph.opset} {graph.version}".strip()
     operators = {layer.name: node.op for node, layer in followed.layers.items()}
-    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], operators, described, version)
+    tables = [container.tensors[name] for name in followed.tables if name in container.tensors]
+    chosen_names = [stack.names[-1] for stack in chosen]
+    return OnnxModel([*main, *inner, *own], chosen_names, operators, described, version, tables)
 
 
 class Followed(NamedTuple):
@@ -91,6 +94,7 @@ class Followed(NamedTuple):
     joined: dict[tuple[Node, ...], str]
     folding: Folding
     computes: Callable[[Node], bool]
+    tables: Collection[str]
 
 
 def _followed(graph: Graph, path: str) -> Followed:
@@ -107,7 +111,7 @@ def _followed(graph: Graph, path: str) -> Followed:
             tracking.states(node, layers[node].units)
         else:
             tracking.follow(node)
-    return Followed(layers, flows, tracking.joined, folding, tracking.computes)
+    return Followed(layers, flows, tracking.joined, folding, tracking.computes, tracking.tables)
 
 
 def _tops(followed: Followed) -> list[tuple[Node, ...]]:
@@ -135,7 +139,7 @@ def _own(graph: Graph, path: str) -> dict[Node, str]:
 
 def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
     """Give the stack that ends with a node, or with two that are joined."""
-    layers, flows, joined, folding, _ = followed
+    layers, flows, joined, folding, *_ = followed
     chain, merges = [top], [joined.get(top, "concat")]
     while (flow := flows.get(chain[0][0], Flow())).below:
         chain.insert(0, tuple(dict.fromkeys(piece.node for piece in flow.below)))
