@@ -6,7 +6,7 @@ from onnx import helper
 
 import rnnstates
 
-from .test_onnx import N, T, arrays_of, model_of, node_of, runtime, save
+from .test_onnx import H, N, T, arrays_of, model_of, node_of, runtime, save
 
 make = helper.make_node
 I, ROWS = 3, 9
@@ -147,3 +147,59 @@ def test_ids_that_change_are_refused_and_the_table_is_named(tmp_path, name):
     path = save(built, tmp_path / "m.onnx")
     with pytest.raises(rnnstates.BadInput, match=r"found 'table' \(--embedding NAME decides\)"):
         rnnstates.extract(np.zeros((N, T), "i4"), "full", weights=path)
+
+
+def test_a_table_of_whole_numbers_is_not_offered(tmp_path):
+    """As a quantised one is stored; its rows are made floating behind the look-up."""
+    built = looked_up([make("Identity", ["ids"], ["taken"])])
+    found = next(node for node in built.graph.node if node.op_type == "Gather")
+    found.input[0], found.output[0] = "quantised", "rows found"
+    built.graph.initializer.append(helper.make_tensor("quantised", 2, [ROWS, I], list(range(ROWS * I))))
+    built.graph.initializer.append(helper.make_tensor("scale", 1, [], [0.1]))
+    built.graph.node.insert(2, make("DequantizeLinear", ["rows found", "scale"], ["found"]))
+    path = save(built, tmp_path / "m.onnx")
+    with pytest.raises(rnnstates.BadInput, match="Token ids need weights with an embedding"):
+        rnnstates.extract(np.zeros((N, T), "i4"), "full", weights=path)
+
+
+def of_two_layers(change, domain=""):
+    """Two layers that each have the same problem, and no other."""
+    arrays = {f"{name}_{key}": array for name in "ab" for key, array in arrays_of("LSTM", 1, features=H).items()}
+    nodes = [node_of("LSTM", arrays_of("LSTM", 1, features=H), name, "X", f"{name}_") for name in "ab"]
+    for node in nodes:
+        del node.input[4:]
+        change(node)
+    opset = [helper.make_opsetid(domain, 1)] if domain else []
+    built = model_of(nodes, arrays, ["b_Y"], inputs=[values(None, None, H)])
+    built.opset_import.extend(opset)
+    return built
+
+
+def quantised(node):
+    node.op_type, node.domain = "DynamicQuantizeLSTM", "com.microsoft"
+
+
+def narrow(node):
+    next(attribute for attribute in node.attribute if attribute.name == "hidden_size").i = H - 1
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [(quantised, "is a DynamicQuantizeLSTM .* Give the model before it was quantised"), (narrow, "has the shapes")],
+)
+def test_where_no_layer_can_be_computed_the_reason_is_said_at_once(tmp_path, change, said):
+    path = save(of_two_layers(change, "com.microsoft"), tmp_path / "m.onnx")
+    with pytest.raises(rnnstates.BadWeights, match=f"'a'.* {said}"):
+        rnnstates.load_weights(path)
+
+
+@pytest.mark.parametrize("lengths, shown", [([T] * N, None), ([3] * N, "3"), ([3, T, 2, 2, 4, T], f"2 to {T}")])
+@pytest.mark.parametrize("known", [True, False])
+def test_lengths_that_a_model_stores_are_noted_where_they_are_not_all_steps(tmp_path, lengths, shown, known):
+    built = layer_behind([make("Identity", ["X"], ["Z"])], {}, values(T if known else None, N, I), op="LSTM")
+    built.graph.node[-1].input.append("lengths")
+    built.graph.initializer.append(helper.make_tensor("lengths", 6, [N], lengths))
+    notes = rnnstates.load_weights(save(built, tmp_path / "m.onnx")).notes
+    shown = shown or (None if known else str(T))
+    assert len(notes) == (shown is not None)
+    assert all(f"the model itself runs 'cell' over {shown} steps, whatever it is given" in note for note in notes)

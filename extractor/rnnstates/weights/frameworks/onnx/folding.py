@@ -40,10 +40,15 @@ class NotConstant(Exception):  # noqa: N818 - it says what a value is, and never
 
 
 class Folding:
-    """The constants of a graph."""
+    """The constants of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    """
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self.graph = graph
         self._places = {name: place for place, node in enumerate(graph.nodes) for name in node.outputs if name}
         self._known: dict[str, Array] = {}
         self._small: dict[str, Array] = {}
@@ -52,7 +57,7 @@ class Folding:
 
     def maker(self, name: str) -> Node | None:
         """Give the operator that makes a value; None for one that is stored, or given to the model."""
-        return self._graph.nodes[self._places[name]] if name in self._places else None
+        return self.graph.nodes[self._places[name]] if name in self._places else None
 
     def place(self, name: str) -> int:
         """Tell how many operators stand before the one that makes a value; -1 for none that does."""
@@ -62,12 +67,12 @@ class Folding:
         """Give a value that stands in the file as it is: an initializer, or a Constant; None for others."""
         node = self.maker(name)
         if node is None:
-            return self._graph.constants.get(name)
+            return self.graph.constants.get(name)
         return _constant(node) if node.op == "Constant" and node.standard else None
 
     def declared(self, name: str) -> tuple[int | str | None, ...] | None:
         """Give what the model says of the axes of one of its inputs; None for any other value."""
-        return self._graph.shapes.get(name) if self.maker(name) is None else None
+        return self.graph.shapes.get(name) if self.maker(name) is None else None
 
     def source(self, name: str) -> Tensor | None:
         """Give the stored value that a value is, perhaps of another type; None for others."""
@@ -76,10 +81,6 @@ class Folding:
                 return None
             name = node.inputs[0]
         return self.stored(name)
-
-    def is_half(self, name: str) -> bool:
-        """Tell whether a value is stored in 16 bits."""
-        return name in self._graph.halves
 
     def tensor(self, name: str) -> Tensor:
         """Give a constant; a stored one is read later, one that is made is made at once. Raises NotConstant."""
@@ -162,7 +163,7 @@ class Folding:
         node = self.maker(name)
         if node is not None:
             return f"'{node.called}' ({node.op})"
-        return f"the sparse initializer '{name}'" if name in self._graph.sparse else f"the model's input '{name}'"
+        return f"the sparse initializer '{name}'" if name in self.graph.sparse else f"the model's input '{name}'"
 
     def _only_value(self, name: str) -> float | None:
         """Give the one value that an array is filled with, though its shape may not be known; None for any other."""

@@ -74,8 +74,8 @@ class Tracking:
         self._order(node)
         self._move(node)
 
-    def states(self, node: Node, units: int) -> None:
-        """Note the states that a layer gives, ``units`` wide."""
+    def states(self, node: Node, units: int) -> AxisSize:
+        """Note the states that a layer gives, ``units`` wide; give the number of its steps."""
         ways = len(WAYS_OF[node.attributes.get("direction", "forward")])
         first, second = self._sizes_read(node.inputs[0])
         steps, batch = (second, first) if node.attributes.get("layout") else (first, second)
@@ -86,6 +86,7 @@ class Tracking:
         pieces = tuple(Piece(node, way) for way in range(ways))
         for place, name in enumerate(node.outputs):
             self._laid[name] = Laid(final, computed=name) if place else Laid(axes, pieces)
+        return steps
 
     def flow(self, node: Node) -> Flow:
         """Tell what a layer reads: states or rows only where their axes stand as it expects them."""
@@ -279,10 +280,10 @@ def _array(sizes: list[AxisSize]) -> Array:
 
 
 def _in_order(axes: Sequence[Axis]) -> bool:
-    """Tell whether the last axis was behind the others in what the model is given."""
-    places = [[part.place for part in axis if part.size != 1] for axis in axes]
-    outer = [place for axis in places[:-1] for place in axis]
-    return all(before < place for before in outer for place in places[-1])
+    """Tell whether axes stand as in what the model is given, of which only steps and sequences may be exchanged."""
+    first, second, last = ([part.place for part in axis if part.size != 1] for axis in axes)
+    orders = ([*first, *second, *last], [*second, *first, *last])
+    return any(order == sorted(order) for order in orders)
 
 
 def _is_layer(laid: Laid) -> bool:

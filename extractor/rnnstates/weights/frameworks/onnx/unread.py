@@ -17,6 +17,7 @@ _CELL = re.compile(r"(^|[./])weight_(ih|hh)$")
 PYTORCH, OLDER = "pytorch", "onnx::"
 LOOPS = ("Loop", "Scan")
 MOST_NAMED = 8
+QUANTISED, ANOTHER = "Quantize", "A cell of another kind is not run"
 # Products with one and the same matrix: so many are steps written out.
 WRITTEN_OUT = 3
 ORIGINAL = (
@@ -56,7 +57,7 @@ def _refusal(node: Node, path: str) -> str:
         )
     return (
         f"{path}: '{node.called}' is a {node.op} of the domain '{node.domain}', which is not ONNX' own; expected LSTM, "
-        "GRU or RNN. A cell of another kind is not run."
+        f"GRU or RNN. {'Give the model before it was quantised' if QUANTISED in node.op else ANOTHER}."
     )
 
 
