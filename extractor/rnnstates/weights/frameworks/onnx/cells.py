@@ -93,7 +93,7 @@ def stored_lengths(node: Node, folding: Folding) -> tuple[int, int] | None:
         return None
     try:
         lengths = folding.rows(name, (1, 1, 1))
-    except (NotConstant, BadWeights):
+    except (NotConstant, BadWeights, *WRONG):
         return None
     return (int(lengths.min()), int(lengths.max())) if lengths.size else None
 

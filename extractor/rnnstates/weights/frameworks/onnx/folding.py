@@ -112,8 +112,8 @@ class Folding:
                 self._known[wanted] = stored.read()
             elif node is None:
                 raise NotConstant(self.described(wanted))
-            elif repeated and node.op in REPEATING and node.standard and node.inputs:
-                rows[wanted] = known[node.inputs[0]]
+            elif repeated and self._repeats(node):
+                rows[wanted] = self._row(node, known)
             elif any(read in rows for read in node.inputs):
                 rows.update(self._fold(node, wanted, known, KEEPING_ROWS))
             else:
@@ -184,6 +184,21 @@ class Folding:
                 seen.update(reads)
         return found.pop() if len(found) == 1 else None
 
+    def _repeats(self, node: Node) -> bool:
+        """Tell whether an operator repeats rows, or takes some in an order that is known when the model is run."""
+        if not node.standard or not node.inputs:
+            return False
+        if node.op != "Gather" or len(node.inputs) != 2:
+            return node.op in REPEATING
+        return self.small(node.inputs[1]) is None and self.stored(node.inputs[1]) is None
+
+    def _row(self, node: Node, known: Mapping[str, Array]) -> Array:
+        """Give the row that is repeated; in whatever order, those of one are equal."""
+        data = known[node.inputs[0]]
+        if node.op == "Gather" and data.shape[node.attributes.get("axis", 0) :][:1] != (1,):
+            raise NotConstant(self.described(node.outputs[0]))
+        return data
+
     def _step(self, name: str) -> None:
         """Count a value that is looked at; some graphs would take for ever."""
         self._steps -= 1
@@ -198,7 +213,7 @@ class Folding:
             self._step(here)
             node = self.maker(here)
             if node is not None and node.op != "Constant" and here not in self._small and here not in self._known:
-                reads = node.inputs[:1] if repeated and node.op in REPEATING else node.inputs
+                reads = node.inputs[:1] if repeated and self._repeats(node) else node.inputs
                 new = dict.fromkeys(read for read in reads if read and read not in found)
                 found |= new
                 pending += new
