@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...readers.onnx_graph import Node
-from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, reshaped, sizes_of
+from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, Piece, reshaped, sizes_of
 from .settings import Inputs, cast_to, numbers, ranges, split_edges
 from .sizes import AxisSize, Size
 
@@ -208,13 +208,18 @@ def _joined(node: Node, laids: Reads, _settings: Inputs) -> Outputs:
     return [known[0]._replace(axes=axes, pieces=tuple(laid.pieces[0] for laid in known), halved=halved)]
 
 
+def _is_backward(piece: Piece) -> bool:
+    return piece.way > 0 or piece.node.attributes.get("direction") == "reverse"
+
+
 def _merged(merge: str) -> Callable[[Node, Reads, Inputs], Outputs]:
     """Add up or multiply the directions, or half their sum, as Keras merges them."""
 
     def merged(node: Node, laids: Reads, settings: Inputs) -> Outputs:
         known = [laid for laid in laids if laid is not None and len(laid.pieces) == 1 and laid.axes is not None]
         if merge and len(laids) == len(known) == 2 and known[0].axes == known[1].axes:
-            both = known[0].pieces + known[1].pieces
+            # In whatever order they are written.
+            both = tuple(sorted(known[0].pieces + known[1].pieces, key=_is_backward))
             return [known[0]._replace(pieces=both, merge=merge, halved=known[0].halved or known[1].halved)]
         factors = [float(values.reshape(())) for values in settings if values is not None and values.size == 1]
         sums = [laid for laid in laids if laid is not None and laid.merge == "sum"]
