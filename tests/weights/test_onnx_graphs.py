@@ -124,6 +124,7 @@ def test_directions_that_are_cut_and_joined_again_feed_the_next_layer(tmp_path, 
 
 MERGED = {
     "sum": [make("Add", ["f", "b"], ["Z"])],
+    "sum, backward first": [make("Add", ["b", "f"], ["Z"])],
     "mul": [make("Mul", ["f", "b"], ["Z"])],
     "ave": [make("Add", ["f", "b"], ["s"]), make("Mul", ["s", "half"], ["Z"])],
     "ave of ONNX": [make("Mean", ["f", "b"], ["Z"])],

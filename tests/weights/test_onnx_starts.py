@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 import rnnstates
 
@@ -133,6 +133,33 @@ def test_starts_that_are_cut_out_of_one_array_are_read(path, cut):
     found = rnnstates.extract(inputs, "full", weights=path, engine="numpy")
     np.testing.assert_allclose(found["layer1/hidden"], expected, rtol=0, atol=1e-6)
     assert rnnstates.load_weights(path).notes == ()
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_a_start_in_the_order_of_lengths_is_read_where_all_rows_are_equal(path, repeated):
+    """As PyTorch sorts the states of packed sequences."""
+    model, row = learned([]), np.random.RandomState(4).randn(2, 1 if repeated else N, H).astype("f4")
+    order = [make("TopK", ["lengths", "count"], ["sorted", "order"], axis=0)]
+    order.append(make("Gather", ["all", "order"], ["turned"], axis=1))
+    nodes = [*model.graph.node][:-3] + order + CUTS["split"] + [*model.graph.node][-3:]
+    next(node for node in nodes if node.op_type == "Split").input[0] = "turned"
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    held = {"rows": row, "count": np.array([N])}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in held]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend([*kept, *(numpy_helper.from_array(array, name) for name, array in held.items())])
+    model.graph.input.append(helper.make_tensor_value_info("lengths", 7, [None]))
+    notes = rnnstates.load_weights(save(model, path)).notes
+    if not repeated:
+        assert all("which is computed from the model's input 'lengths'; zero is taken" in note for note in notes)
+        assert len(notes) == 2
+        return
+    inputs = np.random.RandomState(1).randn(N, T, I).astype("f4")
+    expected = runtime(path, X=inputs.swapaxes(0, 1), lengths=np.arange(N))["u_Y"][:, 0].swapaxes(0, 1)
+    found = rnnstates.extract(inputs, "full", weights=path, engine="numpy")
+    np.testing.assert_allclose(found["layer1/hidden"], expected, rtol=0, atol=1e-6)
+    assert notes == ()
 
 
 def test_a_start_that_was_filled_before_version_9_is_read(path):

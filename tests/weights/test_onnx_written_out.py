@@ -59,9 +59,11 @@ def steps(way, *, bias=True, start=False, function="Tanh", reads="X"):
     return [*nodes, make("Concat", [f"{way} h{number}" for number in order], [f"{way} Y"], way, axis=0)]
 
 
-def saved(path, nodes, arrays, output):
+def saved(path, nodes, arrays, output, producer="pytorch"):
     inputs = [helper.make_tensor_value_info("X", 1, [T, N, I])]
-    return save(model_of(nodes, arrays, [output], inputs=inputs), path)
+    model = model_of(nodes, arrays, [output], inputs=inputs)
+    model.producer_name = producer
+    return save(model, path)
 
 
 def compare(path, groups=("",)):
@@ -85,6 +87,22 @@ def test_steps_that_are_written_out_are_a_layer(tmp_path, way, options):
     if options.get("start"):
         arrays[f"{way} h"] = np.repeat(arrays[f"{way} h"][:, :1], N, axis=1)
     compare(saved(tmp_path / "m.onnx", steps(way, **options), arrays, f"{way} Y"))
+
+
+@pytest.mark.parametrize("way", ["forward", "reverse"])
+def test_a_matrix_that_each_step_transposes_anew_is_one_matrix(tmp_path, way):
+    """As dynamo writes it without optimising."""
+    arrays, nodes = arrays_of((way,)), []
+    for number, node in enumerate(steps(way)):
+        if node.op_type == "MatMul":
+            matrix = node.input[1]
+            arrays[f"{matrix} T"] = np.ascontiguousarray(arrays[matrix].T)
+            nodes.append(
+                make("Transpose", [f"{matrix} T"], [f"turned {number}"], **{"perm": [1, 0]} if number % 2 else {})
+            )
+            node.input[1] = f"turned {number}"
+        nodes.append(node)
+    compare(saved(tmp_path / "m.onnx", nodes, arrays, f"{way} Y"))
 
 
 def test_both_directions_are_one_layer_and_may_be_named_each(tmp_path):
@@ -135,6 +153,14 @@ def test_a_start_that_the_exporter_multiplied_is_no_layer(tmp_path):
     arrays["forward first"] = arrays["forward first"] + np.float32(1)
     with pytest.raises(BadWeights, match="as a layer does whose steps are written out"):
         rnnstates.load_weights(saved(tmp_path / "m.onnx", steps("forward"), arrays, "forward Y"))
+
+
+def test_steps_that_others_wrote_out_are_not_sent_to_pytorch(tmp_path):
+    nodes = steps("forward")
+    change(1, 0, "forward h0")(nodes)
+    with pytest.raises(BadWeights, match=r"4 times, .*Give the file that the model was exported from") as said:
+        rnnstates.load_weights(saved(tmp_path / "m.onnx", nodes, arrays_of(), "forward Y", "tf2onnx"))
+    assert "dynamo" not in str(said.value)
 
 
 def test_what_the_older_exporter_wrote_is_not_sent_back_to_it(tmp_path):

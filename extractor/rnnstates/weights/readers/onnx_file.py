@@ -149,7 +149,7 @@ def _graph(model: Any, path: str, size: int) -> Graph:
         tuple(flat.nodes),
         flat.constants,
         frozenset(flat.sparse),
-        frozenset(flat.halves),
+        flat.types,
         {
             text(proto.name): _shape(proto)
             for proto in (*model.graph.value_info, *model.graph.input)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .base import Tensor
+from .onnx_tensor import FLOATING, HALVES
 
 __all__ = ["STANDARD", "Body", "Graph", "Node"]
 
@@ -68,8 +69,8 @@ class Graph:
         The initializers by name, of any type of numbers.
     sparse : frozenset of str
         Initializers in sparse form, which are not read.
-    halves : frozenset of str
-        Initializers of 16 bits.
+    types : mapping
+        The number of the type of each other initializer, by name.
     shapes : mapping
         What the model says of the axes of its inputs and of other values, by name: a number, the name of one, or None.
     opset : int
@@ -83,8 +84,16 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Tensor]
     sparse: frozenset[str]
-    halves: frozenset[str]
+    types: Mapping[str, int]
     shapes: Mapping[str, tuple[int | str | None, ...]]
     opset: int
     version: str
     stored: int
+
+    def is_half(self, name: str) -> bool:
+        """Tell whether a value is stored as floating-point numbers of 16 bits."""
+        return self.types.get(name) in HALVES
+
+    def is_floating(self, name: str) -> bool:
+        """Tell whether a value is stored as floating-point numbers."""
+        return self.types.get(name) in FLOATING

@@ -14,7 +14,7 @@ from .base import Tensor
 from .onnx_bodies import bodies, held, taken
 from .onnx_external import Beside
 from .onnx_graph import STANDARD, Body, Node
-from .onnx_tensor import HALVES, text, to_tensor
+from .onnx_tensor import text, to_tensor
 
 __all__ = ["Flattening", "flatten"]
 
@@ -67,8 +67,10 @@ class Flattening:
         The bytes of each function.
     nodes : list of Node
     constants : mapping
-    sparse, halves : list of str
-        Constants in sparse form, and of 16 bits.
+    sparse : list of str
+        Constants in sparse form.
+    types : mapping
+        The number of the type of each other constant.
     names : dict
         How often each name of a value was asked for.
     held : dict
@@ -85,7 +87,7 @@ class Flattening:
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Tensor] = field(default_factory=dict)
     sparse: list[str] = field(default_factory=list)
-    halves: list[str] = field(default_factory=list)
+    types: dict[str, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     held: dict[str, Tensor] = field(default_factory=dict)
     inputs: frozenset[str] = frozenset()
@@ -134,7 +136,7 @@ def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
         own.add(tensor.name)
         name = scope.known[tensor.name] = _taken(tensor.name, scope, found)
         found.constants[name] = Tensor(name, tensor.shape, tensor.read)
-        found.halves.extend([name] if proto.data_type in HALVES else [])
+        found.types[name] = proto.data_type
     for proto in graph.sparse_initializer:
         name = text(proto.values.name)
         scope.known[name] = _taken(name, scope, found)

@@ -10,7 +10,7 @@ from ...errors import BadWeights
 from .base import Tensor, from_bfloat16
 from .onnx_external import Beside, Outside, outside
 
-__all__ = ["HALVES", "text", "to_tensor"]
+__all__ = ["FLOATING", "HALVES", "text", "to_tensor"]
 
 MOST_AXES = 32
 # Types by their numbers in the format: what the bytes are, and the field that may hold them one by one instead.
@@ -31,6 +31,7 @@ DTYPES: dict[int, tuple[str, str]] = {
 }
 FLOAT16, BFLOAT16, EXTERNAL = 10, 16, 1
 HALVES = (FLOAT16, BFLOAT16)
+FLOATING = (1, 11, *HALVES)
 
 
 def text(value: str | bytes) -> str:

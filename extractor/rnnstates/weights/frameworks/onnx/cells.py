@@ -25,9 +25,11 @@ from .origins import computed_from
 from .settings import WRONG
 from .tracking import WAYS_OF
 
-__all__ = ["CELLS", "Layer", "read_layer"]
+__all__ = ["CELLS", "Layer", "read_layer", "stored_lengths"]
 
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple_rnn"}
+# Which input the lengths are.
+LENGTHS = 4
 # Functions of a node: three for each of two directions.
 MOST_FUNCTIONS = 6
 # Which settings the functions in ``activations`` are, in their order.
@@ -82,6 +84,18 @@ def read_layer(node: Node, name: str, path: str, folding: Folding) -> Layer:
     except WRONG as reason:
         problem = f"{where}: its attributes are damaged ({reason}); export the model again."
     return Layer(name, {}, problem=problem)
+
+
+def stored_lengths(node: Node, folding: Folding) -> tuple[int, int] | None:
+    """Give the least and the largest length that the model stores for a node; None where it is given them, or none."""
+    name = node.inputs[LENGTHS] if len(node.inputs) > LENGTHS else ""
+    if not name:
+        return None
+    try:
+        lengths = folding.rows(name, (1, 1, 1))
+    except (NotConstant, BadWeights, *WRONG):
+        return None
+    return (int(lengths.min()), int(lengths.max())) if lengths.size else None
 
 
 def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:

@@ -40,10 +40,15 @@ class NotConstant(Exception):  # noqa: N818 - it says what a value is, and never
 
 
 class Folding:
-    """The constants of a graph."""
+    """The constants of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    """
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self.graph = graph
         self._places = {name: place for place, node in enumerate(graph.nodes) for name in node.outputs if name}
         self._known: dict[str, Array] = {}
         self._small: dict[str, Array] = {}
@@ -52,18 +57,22 @@ class Folding:
 
     def maker(self, name: str) -> Node | None:
         """Give the operator that makes a value; None for one that is stored, or given to the model."""
-        return self._graph.nodes[self._places[name]] if name in self._places else None
+        return self.graph.nodes[self._places[name]] if name in self._places else None
+
+    def place(self, name: str) -> int:
+        """Tell how many operators stand before the one that makes a value; -1 for none that does."""
+        return self._places.get(name, -1)
 
     def stored(self, name: str) -> Tensor | None:
         """Give a value that stands in the file as it is: an initializer, or a Constant; None for others."""
         node = self.maker(name)
         if node is None:
-            return self._graph.constants.get(name)
+            return self.graph.constants.get(name)
         return _constant(node) if node.op == "Constant" and node.standard else None
 
     def declared(self, name: str) -> tuple[int | str | None, ...] | None:
         """Give what the model says of the axes of one of its inputs; None for any other value."""
-        return self._graph.shapes.get(name) if self.maker(name) is None else None
+        return self.graph.shapes.get(name) if self.maker(name) is None else None
 
     def source(self, name: str) -> Tensor | None:
         """Give the stored value that a value is, perhaps of another type; None for others."""
@@ -72,10 +81,6 @@ class Folding:
                 return None
             name = node.inputs[0]
         return self.stored(name)
-
-    def is_half(self, name: str) -> bool:
-        """Tell whether a value is stored in 16 bits."""
-        return name in self._graph.halves
 
     def tensor(self, name: str) -> Tensor:
         """Give a constant; a stored one is read later, one that is made is made at once. Raises NotConstant."""
@@ -107,8 +112,8 @@ class Folding:
                 self._known[wanted] = stored.read()
             elif node is None:
                 raise NotConstant(self.described(wanted))
-            elif repeated and node.op in REPEATING and node.standard and node.inputs:
-                rows[wanted] = known[node.inputs[0]]
+            elif repeated and self._repeats(node):
+                rows[wanted] = self._row(node, known)
             elif any(read in rows for read in node.inputs):
                 rows.update(self._fold(node, wanted, known, KEEPING_ROWS))
             else:
@@ -158,7 +163,7 @@ class Folding:
         node = self.maker(name)
         if node is not None:
             return f"'{node.called}' ({node.op})"
-        return f"the sparse initializer '{name}'" if name in self._graph.sparse else f"the model's input '{name}'"
+        return f"the sparse initializer '{name}'" if name in self.graph.sparse else f"the model's input '{name}'"
 
     def _only_value(self, name: str) -> float | None:
         """Give the one value that an array is filled with, though its shape may not be known; None for any other."""
@@ -179,6 +184,21 @@ class Folding:
                 seen.update(reads)
         return found.pop() if len(found) == 1 else None
 
+    def _repeats(self, node: Node) -> bool:
+        """Tell whether an operator repeats rows, or takes some in an order that is known when the model is run."""
+        if not node.standard or not node.inputs:
+            return False
+        if node.op != "Gather" or len(node.inputs) != 2:
+            return node.op in REPEATING
+        return self.small(node.inputs[1]) is None and self.stored(node.inputs[1]) is None
+
+    def _row(self, node: Node, known: Mapping[str, Array]) -> Array:
+        """Give the row that is repeated; in whatever order, those of one are equal."""
+        data = known[node.inputs[0]]
+        if node.op == "Gather" and data.shape[node.attributes.get("axis", 0) :][:1] != (1,):
+            raise NotConstant(self.described(node.outputs[0]))
+        return data
+
     def _step(self, name: str) -> None:
         """Count a value that is looked at; some graphs would take for ever."""
         self._steps -= 1
@@ -193,11 +213,11 @@ class Folding:
             self._step(here)
             node = self.maker(here)
             if node is not None and node.op != "Constant" and here not in self._small and here not in self._known:
-                reads = node.inputs[:1] if repeated and node.op in REPEATING else node.inputs
+                reads = node.inputs[:1] if repeated and self._repeats(node) else node.inputs
                 new = dict.fromkeys(read for read in reads if read and read not in found)
                 found |= new
                 pending += new
-        return sorted(found, key=lambda value: self._places.get(value, -1))
+        return sorted(found, key=self.place)
 
     def _fold(self, node: Node, name: str, known: Mapping[str, Array], allowed: Container[str]) -> dict[str, Array]:
         """Do an operator; give all that it makes by name."""

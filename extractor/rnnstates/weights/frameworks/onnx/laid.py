@@ -33,10 +33,11 @@ SORTED = " (sorted)"
 
 
 class Part(NamedTuple):
-    """A part of an axis: what it is, and how many."""
+    """A part of an axis: what it is, how many, and where it stands among the axes of what the model is given."""
 
     name: str
     size: AxisSize
+    place: tuple[int, ...] = ()
 
 
 class Piece(NamedTuple):
@@ -66,6 +67,8 @@ class Laid(NamedTuple):
         What it was computed from by more than rearranging: the name of that value.
     halved : bool
         It was rounded to half precision on the way.
+    rounded : str
+        The value in which it was rounded to whole numbers, as ids may be.
     """
 
     axes: tuple[Axis, ...] | None
@@ -74,6 +77,7 @@ class Laid(NamedTuple):
     table: str = ""
     computed: str = ""
     halved: bool = False
+    rounded: str = ""
 
 
 def sizes_of(axes: Sequence[Axis]) -> list[AxisSize]:
@@ -112,10 +116,21 @@ def _taken(parts: list[Part], size: AxisSize) -> Axis | None:
     """Take parts from the front until they make a size; None where they do not."""
     taken: list[Part] = []
     while parts and (product([part.size for part in taken]) != size or _belongs(parts[0], size, taken)):
+        _cut(parts, product([part.size for part in taken]), size)
         taken.append(parts.pop(0))
         if len(taken) > 1 and not _may_become(taken, size):
             return None
     return tuple(taken) if product([part.size for part in taken]) == size else None
+
+
+def _cut(parts: list[Part], made: AxisSize, size: AxisSize) -> None:
+    """Cut the first part where it goes past an axis, if it is one of what the model is given."""
+    first = parts[0]
+    if isinstance(made, int) and isinstance(size, int) and isinstance(first.size, int) and first.place and made > 0:
+        wanted = size // made
+        if made * wanted == size and 1 < wanted < first.size and first.size % wanted == 0:
+            halves = enumerate((wanted, first.size // wanted))
+            parts[:1] = [Part(f"{first.name}.{half}", many, (*first.place, half)) for half, many in halves]
 
 
 def _belongs(part: Part, size: AxisSize, taken: list[Part]) -> bool:

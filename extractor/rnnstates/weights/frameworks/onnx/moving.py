@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...readers.onnx_graph import Node
-from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, reshaped, sizes_of
+from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, Piece, reshaped, sizes_of
 from .settings import Inputs, cast_to, numbers, ranges, split_edges
 from .sizes import AxisSize, Size
 
 __all__ = ["MOST_AXES", "MOVES", "given_shape", "taken_rows"]
 
 SINGLE, HALF, DOUBLE, BRAIN = 1, 10, 11, 16
+# Types of whole numbers that hold every id.
+WHOLE = (6, 7, 12, 13)
 # Where a slice that goes to the end may say that it ends.
 FAR = 2**31 - 1
 # Letters of the name of a size.
@@ -34,7 +36,11 @@ def _cast(node: Node, laid: Laid, _settings: Inputs) -> Laid | None:
     to = cast_to(node)
     if to in (HALF, BRAIN):
         return laid._replace(halved=True)
-    return laid if to in (SINGLE, DOUBLE) or not (laid.pieces or laid.table) else None
+    if to in (SINGLE, DOUBLE):
+        return laid
+    if to not in WHOLE or laid.pieces or laid.table:
+        return None
+    return laid._replace(rounded=laid.rounded or node.outputs[0])
 
 
 def _dropout(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
@@ -76,13 +82,13 @@ def _unsqueezed(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
 
 
 def _reshaped(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
+    """Share the axes out anew; what goes across them is something else, of which no more than the sizes is known."""
     shape = _shape(node, laid, settings)
     axes = None if laid.axes is None or shape is None else reshaped(laid.axes, shape)
     if axes is not None:
         return laid._replace(axes=axes)
-    if laid.pieces or laid.table:
-        return None
-    return laid._replace(axes=None if shape is None else given_shape(node.outputs[0], shape))
+    new = None if shape is None else given_shape(node.outputs[0], shape)
+    return Laid(new, computed=laid.computed or node.outputs[0])
 
 
 def _shape(node: Node, laid: Laid, settings: Inputs) -> list[AxisSize] | None:
@@ -202,13 +208,18 @@ def _joined(node: Node, laids: Reads, _settings: Inputs) -> Outputs:
     return [known[0]._replace(axes=axes, pieces=tuple(laid.pieces[0] for laid in known), halved=halved)]
 
 
+def _is_backward(piece: Piece) -> bool:
+    return piece.way > 0 or piece.node.attributes.get("direction") == "reverse"
+
+
 def _merged(merge: str) -> Callable[[Node, Reads, Inputs], Outputs]:
     """Add up or multiply the directions, or half their sum, as Keras merges them."""
 
     def merged(node: Node, laids: Reads, settings: Inputs) -> Outputs:
         known = [laid for laid in laids if laid is not None and len(laid.pieces) == 1 and laid.axes is not None]
         if merge and len(laids) == len(known) == 2 and known[0].axes == known[1].axes:
-            both = known[0].pieces + known[1].pieces
+            # In whatever order they are written.
+            both = tuple(sorted(known[0].pieces + known[1].pieces, key=_is_backward))
             return [known[0]._replace(pieces=both, merge=merge, halved=known[0].halved or known[1].halved)]
         factors = [float(values.reshape(())) for values in settings if values is not None and values.size == 1]
         sums = [laid for laid in laids if laid is not None and laid.merge == "sum"]
@@ -255,5 +266,5 @@ def given_shape(name: str, sizes: Sequence[AxisSize | str | None]) -> tuple[Axis
         own = f"{name}: {place}"
         if size is None or (isinstance(size, int) and size < 1):
             size = own
-        axes.append((Part(own, Size(1, (size[:LONGEST],)) if isinstance(size, str) else size),))
+        axes.append((Part(own, Size(1, (size[:LONGEST],)) if isinstance(size, str) else size, (place,)),))
     return tuple(axes)

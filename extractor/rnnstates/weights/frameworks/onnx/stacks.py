@@ -1,17 +1,18 @@
 """The recurrent operators of an ONNX graph and the stacks that they make."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ....errors import BadWeights
 from ...named import FoundStack, NamedModel
-from ...readers import Container
+from ...readers import Container, Tensor
 from ...readers.onnx_graph import Graph, Node
 from ...stack import StoredLayer
-from .cells import CELLS, Layer, read_layer
+from .cells import CELLS, Layer, read_layer, stored_lengths
 from .folding import Folding
+from .sizes import AxisSize
 from .tracking import Flow, Tracking
 from .unread import check_readable, foreign, in_a_loop, written_loops
 from .written_out import with_layers
@@ -37,8 +38,9 @@ class OnnxModel(NamedModel):
         operators: Mapping[str, str],
         others: list[str],
         version: str,
+        tables: Sequence[Tensor],
     ) -> None:
-        super().__init__("ONNX model", found, others, version, connected=True)
+        super().__init__("ONNX model", found, others, version, tables=tables, connected=True)
         self._chosen, self._operators = list(chosen), operators
 
     def recurrent(self) -> Mapping[str, str]:
@@ -71,7 +73,9 @@ def interpret(container: Container) -> NamedModel:
     inner += foreign(graph, followed.layers, container.path, inside=True)
     loops = written_loops(graph, container.path)
     main = [replace(stack, notes=(*stack.notes, *loops)) for stack in main]
-    chosen = main or [stack for stack in inner if not stack.problem] or inner[:1]
+    chosen = main or [stack for stack in inner if not stack.problem] or inner
+    # Where none can be computed, there is nothing to choose: what is wrong is said at once.
+    chosen = chosen[:1] if all(stack.problem for stack in chosen) else chosen
     # Nodes that are joined to one layer can be named, each for itself.
     own = [_stack((node,), followed) for top in stacks for node in top if len(top) > 1]
     others = [node for node in graph.nodes if not node.inside and not spent.intersection(node.outputs)]
@@ -80,7 +84,9 @@ def interpret(container: Container) -> NamedModel:
     ]
     version = f"opset {graph.opset} {graph.version}".strip()
     operators = {layer.name: node.op for node, layer in followed.layers.items()}
-    return OnnxModel([*main, *inner, *own], [stack.names[-1] for stack in chosen], operators, described, version)
+    tables = [container.tensors[name] for name in followed.tables if graph.is_floating(name)]
+    chosen_names = [stack.names[-1] for stack in chosen]
+    return OnnxModel([*main, *inner, *own], chosen_names, operators, described, version, tables)
 
 
 class Followed(NamedTuple):
@@ -91,6 +97,8 @@ class Followed(NamedTuple):
     joined: dict[tuple[Node, ...], str]
     folding: Folding
     computes: Callable[[Node], bool]
+    tables: Collection[str]
+    steps: dict[Node, AxisSize]
 
 
 def _followed(graph: Graph, path: str) -> Followed:
@@ -99,15 +107,16 @@ def _followed(graph: Graph, path: str) -> Followed:
     named, tracking = _own(graph, path), Tracking(graph, folding)
     layers: dict[Node, Layer] = {}
     flows: dict[Node, Flow] = {}
+    steps: dict[Node, AxisSize] = {}
     for node in graph.nodes:
         if node in named:
             layers[node] = read_layer(node, named[node], path, folding)
         if node in layers and not layers[node].problem:
             flows[node] = tracking.flow(node)
-            tracking.states(node, layers[node].units)
+            steps[node] = tracking.states(node, layers[node].units)
         else:
             tracking.follow(node)
-    return Followed(layers, flows, tracking.joined, folding, tracking.computes)
+    return Followed(layers, flows, tracking.joined, folding, tracking.computes, tracking.tables, steps)
 
 
 def _tops(followed: Followed) -> list[tuple[Node, ...]]:
@@ -135,7 +144,7 @@ def _own(graph: Graph, path: str) -> dict[Node, str]:
 
 def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
     """Give the stack that ends with a node, or with two that are joined."""
-    layers, flows, joined, folding, _ = followed
+    layers, flows, joined, folding, *_ = followed
     chain, merges = [top], [joined.get(top, "concat")]
     while (flow := flows.get(chain[0][0], Flow())).below:
         chain.insert(0, tuple(dict.fromkeys(piece.node for piece in flow.below)))
@@ -149,17 +158,26 @@ def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
     stored = tuple(map(StoredLayer, names, cells, merges))
     table = folding.tensor(flow.table) if flow.table else None
     notes = [note for nodes in parts for layer in nodes for note in layer.notes]
-    notes += _notes([node for nodes in chain for node in nodes], names[0], flows, folding)
+    notes += _notes([node for nodes in chain for node in nodes], names[0], followed)
     return FoundStack(top[0].op, names, stored, table, tuple(notes))
 
 
-def _notes(nodes: Sequence[Node], lowest: str, flows: Mapping[Node, Flow], folding: Folding) -> list[str]:
+def _notes(nodes: Sequence[Node], lowest: str, followed: Followed) -> list[str]:
     """Say what the model does beside running the layers."""
-    first, notes = flows[nodes[0]], []
+    flows, notes = followed.flows, []
+    first = flows[nodes[0]]
     if first.computed:
-        made = folding.described(first.value)
+        made = followed.folding.described(first.value)
         notes.append(f"the model puts {made} before '{lowest}', which is not run; inputs must be what that gives.")
-    if any(flows[node].halved or folding.is_half(node.inputs[2]) for node in nodes):
+    for node in nodes:
+        runs = stored_lengths(node, followed.folding)
+        if runs is not None and runs != (followed.steps[node],) * 2:
+            shown = " to ".join(str(steps) for steps in dict.fromkeys(runs))
+            notes.append(
+                f"the model itself runs '{followed.layers[node].name}' over {shown} steps, whatever it is given; the "
+                "lengths that are given are taken."
+            )
+    if any(flows[node].halved or followed.folding.graph.is_half(node.inputs[2]) for node in nodes):
         notes.append(
             "the model rounds to half precision (float16) on its way, which is not done here; its own states differ by "
             "as much."

@@ -5,6 +5,7 @@ graph reckons out are known, in numbers or as products of the sizes of its input
 """
 
 import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from ....errors import BadWeights
 from ...canonical import Direction
 from ...readers.onnx_graph import Graph, Node
 from .folding import Folding
-from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Laid, Part, Piece, sizes_of
+from .ids import Ids
+from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Axis, Laid, Part, Piece, sizes_of
 from .moving import MOVES, given_shape, taken_rows
 from .operators import FOLDED
 from .settings import WRONG, sizes_taken
@@ -60,6 +62,9 @@ class Tracking:
         self.joined: dict[tuple[Node, ...], str] = {}
         # Values that are numbers of rows in another order.
         self._orders: set[str] = set()
+        self._ids = Ids(folding)
+        # Stored matrices whose rows are looked up, in the order of the graph.
+        self.tables: dict[str, None] = {}
 
     def follow(self, node: Node) -> None:
         """Find out what an operator gives."""
@@ -69,8 +74,8 @@ class Tracking:
         self._order(node)
         self._move(node)
 
-    def states(self, node: Node, units: int) -> None:
-        """Note the states that a layer gives, ``units`` wide."""
+    def states(self, node: Node, units: int) -> AxisSize:
+        """Note the states that a layer gives, ``units`` wide; give the number of its steps."""
         ways = len(WAYS_OF[node.attributes.get("direction", "forward")])
         first, second = self._sizes_read(node.inputs[0])
         steps, batch = (second, first) if node.attributes.get("layout") else (first, second)
@@ -81,6 +86,7 @@ class Tracking:
         pieces = tuple(Piece(node, way) for way in range(ways))
         for place, name in enumerate(node.outputs):
             self._laid[name] = Laid(final, computed=name) if place else Laid(axes, pieces)
+        return steps
 
     def flow(self, node: Node) -> Flow:
         """Tell what a layer reads: states or rows only where their axes stand as it expects them."""
@@ -88,8 +94,8 @@ class Tracking:
         laid = self._find(name)
         if laid is None:
             return Flow(value=name, computed=self._folding.maker(name) is not None)
-        if laid.computed:
-            return Flow(value=laid.computed, computed=True)
+        if laid.computed or (laid.rounded and not laid.table):
+            return Flow(value=laid.computed or laid.rounded, computed=True)
         if not self._fits(laid, bool(node.attributes.get("layout"))):
             return Flow(value=self._joined_or_cut(name, laid), computed=True)
         return Flow(laid.pieces, laid.merge, laid.table, name, halved=laid.halved)
@@ -126,7 +132,7 @@ class Tracking:
         if laid.pieces:
             kept = steps in ([STEPS], []) and [part.removesuffix(SORTED) for part in batch] in ([BATCH], [])
             return kept and last in ([UNITS], [WAYS, UNITS], [WIDTH]) and _is_layer(laid)
-        return not laid.table or last == [WIDTH]
+        return last == [WIDTH] if laid.table else _in_order(laid.axes)
 
     def _sizes_read(self, name: str) -> tuple[AxisSize, AxisSize]:
         laid = self._find(name)
@@ -219,6 +225,9 @@ class Tracking:
         table = self._folding.source(node.inputs[0])
         if table is None or len(table.shape) != 2 or node.attributes.get("axis") or index is None:
             return None
+        self.tables[table.name] = None
+        if index.computed and (same := self._ids.source(node.inputs[1], table.shape[0])) is not None:
+            index = self._find(same) or index
         if index.pieces or index.table or index.computed:
             return None
         outer = index.axes if index.axes is not None else given_shape(node.inputs[1], [None, None])
@@ -268,6 +277,13 @@ def _array(sizes: list[AxisSize]) -> Array:
     for place, size in enumerate(sizes):
         found[place] = size
     return found
+
+
+def _in_order(axes: Sequence[Axis]) -> bool:
+    """Tell whether axes stand as in what the model is given, of which only steps and sequences may be exchanged."""
+    first, second, last = ([part.place for part in axis if part.size != 1] for axis in axes)
+    orders = ([*first, *second, *last], [*second, *first, *last])
+    return any(order == sorted(order) for order in orders)
 
 
 def _is_layer(laid: Laid) -> bool:

@@ -13,10 +13,11 @@ __all__ = ["check_readable", "foreign", "in_a_loop", "written_loops"]
 _RECURRENT = re.compile(r"lstm|gru|rnn", re.IGNORECASE)
 # What nn.LSTMCell and the like call their matrices; those of layers have a number behind that.
 _CELL = re.compile(r"(^|[./])weight_(ih|hh)$")
-# How names start that PyTorch's older exporter makes up.
-OLDER = "onnx::"
+# Who wrote a model, if it is PyTorch, and how names start that its older exporter makes up.
+PYTORCH, OLDER = "pytorch", "onnx::"
 LOOPS = ("Loop", "Scan")
 MOST_NAMED = 8
+QUANTISED, ANOTHER = "Quantize", "A cell of another kind is not run"
 # Products with one and the same matrix: so many are steps written out.
 WRITTEN_OUT = 3
 ORIGINAL = (
@@ -56,7 +57,7 @@ def _refusal(node: Node, path: str) -> str:
         )
     return (
         f"{path}: '{node.called}' is a {node.op} of the domain '{node.domain}', which is not ONNX' own; expected LSTM, "
-        "GRU or RNN. A cell of another kind is not run."
+        f"GRU or RNN. {'Give the model before it was quantised' if QUANTISED in node.op else ANOTHER}."
     )
 
 
@@ -80,8 +81,8 @@ def check_readable(graph: Graph, path: str) -> None:
         found = (
             f"the graph multiplies by '{products[0]}' {products[1]} times, as a layer does whose steps are written out"
         )
-        older = products[0].startswith(OLDER)
-        remedy = ORIGINAL if older else f"{ORIGINAL}, or export it with torch.onnx.export(..., dynamo=False)"
+        newer = PYTORCH in graph.version and not products[0].startswith(OLDER)
+        remedy = ORIGINAL if not newer else f"{ORIGINAL}, or export it with torch.onnx.export(..., dynamo=False)"
     else:
         found, remedy = "the graph has none of these operators", "Expected a model with recurrent layers"
     names = sorted(graph.constants, key=lambda name: not _RECURRENT.search(name))
@@ -104,8 +105,12 @@ def _loops(graph: Graph) -> str:
 def _written_out(graph: Graph) -> tuple[str, int] | None:
     """Give the matrix that most products share, and how many, where they are many."""
     count: dict[str, int] = {}
+    turned: dict[str, str] = {}
     for node in graph.nodes:
-        if node.op in ("MatMul", "Gemm") and node.standard and len(node.inputs) > 1:
-            count[node.inputs[1]] = count.get(node.inputs[1], 0) + 1
+        if node.op == "Transpose" and node.standard and node.inputs and node.outputs:
+            turned[node.outputs[0]] = node.inputs[0]
+        elif node.op in ("MatMul", "Gemm") and node.standard and len(node.inputs) > 1:
+            matrix = turned.get(node.inputs[1], node.inputs[1])
+            count[matrix] = count.get(matrix, 0) + 1
     most = max(count.items(), key=lambda item: item[1], default=("", 0))
     return most if most[1] >= WRITTEN_OUT else None

@@ -35,11 +35,12 @@ class Step(NamedTuple):
 
 
 class Product(NamedTuple):
-    """A product with a matrix and the bias that is added, which may be none."""
+    """A product with a matrix, which may be another one transposed, and the bias that is added, which may be none."""
 
     left: str
-    matrix: str
-    bias: str
+    matrix: str = ""
+    transposed: bool = False
+    bias: str = ""
 
 
 def with_layers(graph: Graph) -> tuple[Graph, frozenset[str]]:
@@ -146,11 +147,16 @@ def _product(name: str, folding: Folding) -> Product:
     if node is not None and _is(node, "Add"):
         sides = [place for place in (0, 1) if _is(folding.maker(node.inputs[place]), "MatMul")]
         if len(sides) != 1:
-            return Product("", "", name)
+            return Product("", bias=name)
         bias, node = node.inputs[1 - sides[0]], folding.maker(node.inputs[sides[0]])
     if node is None or not _is(node, "MatMul") or len(node.inputs) != 2:
-        return Product("", "", name)
-    return Product(node.inputs[0], node.inputs[1], bias)
+        return Product("", bias=name)
+    left, matrix = node.inputs
+    # Without optimising, each step transposes it anew.
+    turn = folding.maker(matrix)
+    if turn is not None and _is(turn, "Transpose") and turn.attributes.get("perm") in (None, [1, 0]):
+        return Product(left, turn.inputs[0], transposed=True, bias=bias)
+    return Product(left, matrix, bias=bias)
 
 
 def _source(chain: Sequence[Step], folding: Folding, *, backward: bool) -> Product | None:
@@ -174,7 +180,7 @@ def _recurrent(chain: Sequence[Step], folding: Folding) -> Product | None:
     """Give the product that all steps but the first have in common, each of the state before it."""
     products = [_product(step.before, folding) for step in chain[1:]]
     linked = all(product.left == step.state for product, step in zip(products, chain, strict=False))
-    same = {(product.matrix, product.bias) for product in products}
+    same = {product[1:] for product in products}
     return products[0] if linked and len(same) == 1 and products[0].matrix else None
 
 
@@ -190,7 +196,7 @@ def _start(before: str, recurrent: Product, folding: Folding) -> str | None:
 
 def _arrays(given: Product, recurrent: Product, folding: Folding) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Give the shapes of the operator's arrays, and what reads them."""
-    kernel, matrix = folding.tensor(given.matrix), folding.tensor(recurrent.matrix)
+    kernel, matrix = (_matrix(product, folding) for product in (given, recurrent))
     (features, units), (rows, columns) = kernel.shape, matrix.shape
     biases = [folding.tensor(product.bias) if product.bias else None for product in (given, recurrent)]
     if rows != columns or rows != units or any(bias is not None and bias.shape != (units,) for bias in biases):
@@ -203,3 +209,8 @@ def _arrays(given: Product, recurrent: Product, folding: Folding) -> dict[str, t
         halves = [(lambda: np.zeros(units, np.float32)) if bias is None else bias.read for bias in biases]
         arrays["B"] = ((1, 2 * units), lambda: np.concatenate([read() for read in halves])[None])
     return arrays
+
+
+def _matrix(product: Product, folding: Folding) -> Tensor:
+    stored = folding.tensor(product.matrix)
+    return Tensor(stored.name, stored.shape[::-1], lambda: stored.read().T) if product.transposed else stored
