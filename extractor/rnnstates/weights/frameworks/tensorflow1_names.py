@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -211,15 +211,22 @@ def _belongs_to_another(leaf: str, kind: Kind) -> bool:
     return any(pattern.fullmatch(whole) for pattern in _PATTERNS[kind.framework, kind.cell].values())
 
 
-def roles_of(cell: FoundCell, where: str) -> dict[str, Tensor]:
-    """Make what ``rnnstates.weights.convert`` takes of a cell's variables, blocks in its convention's order.
+def roles_of(cell: FoundCell, where: str, state_first: Collection[str] = ()) -> dict[str, Tensor]:
+    """Make what ``rnnstates.weights.convert`` takes of a cell's variables, blocks in the order in which they lie.
+
+    Parameters
+    ----------
+    cell : FoundCell
+    where : str
+    state_first : collection of str
+        Roles of the matrices whose first rows belong to the hidden state, in place of the inputs.
 
     Raises
     ------
     BadWeights
         One is missing, or they do not fit each other.
     """
-    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}[cell.kind.cell](cell, where)
+    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}[cell.kind.cell](cell, where, state_first)
 
 
 def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
@@ -230,17 +237,19 @@ def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
     return shards[0] if len(shards) == 1 else joined(shards, 0, where)
 
 
-def _parted(matrix: Tensor, hidden: int, where: str) -> tuple[Tensor, Tensor]:
-    """Part a kernel: the rows of the inputs come first, then those of the hidden state."""
+def _parted(matrix: Tensor, hidden: int, where: str, *, state_first: bool) -> tuple[Tensor, Tensor]:
+    """Part a kernel into the rows of the inputs and those of the hidden state, which mostly come last."""
     if len(matrix.shape) != 2 or not 0 < hidden < matrix.shape[0]:
         raise BadWeights(
             f"{where}: '{matrix.name}' has shape {matrix.shape}; expected rows for inputs and {hidden} units."
         )
+    if state_first:
+        return sliced(matrix, hidden, matrix.shape[0]), sliced(matrix, 0, hidden)
     inputs = matrix.shape[0] - hidden
     return sliced(matrix, 0, inputs), sliced(matrix, inputs, matrix.shape[0])
 
 
-def _lstm(cell: FoundCell, where: str) -> dict[str, Tensor]:
+def _lstm(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str, Tensor]:
     kernel = _whole(cell, "kernel", where)
     hidden = units = kernel.shape[-1] // 4 if kernel.shape else 0
     roles = {"bias": _whole(cell, "bias", where)}
@@ -250,16 +259,18 @@ def _lstm(cell: FoundCell, where: str) -> dict[str, Tensor]:
     if any(role.endswith("peephole") for role in cell.shards):
         three = [_whole(cell, f"{gate}_peephole", where) for gate in ("input", "forget", "output")]
         roles["peepholes"] = joined([reshaped(vector, (1, units)) for vector in three], 0, where)
-    roles["kernel"], roles["recurrent_kernel"] = _parted(kernel, hidden, where)
+    roles["kernel"], roles["recurrent_kernel"] = _parted(kernel, hidden, where, state_first="kernel" in state_first)
     return roles
 
 
-def _gru(cell: FoundCell, where: str) -> dict[str, Tensor]:
+def _gru(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str, Tensor]:
     gates, bias = _whole(cell, "gates", where), _whole(cell, "gates_bias", where)
-    parts = _parted(gates, gates.shape[-1] // 2 if gates.shape else 0, where)
+    units = gates.shape[-1] // 2 if gates.shape else 0
+    parts = _parted(gates, units, where, state_first="gates" in state_first)
     if cell.kind.framework == "tensorflow1":
         candidate = _whole(cell, "candidate", where)
-        others = _parted(candidate, candidate.shape[-1] if candidate.shape else 0, where)
+        width = candidate.shape[-1] if candidate.shape else 0
+        others = _parted(candidate, width, where, state_first="candidate" in state_first)
         extra = {}
     else:
         others = _whole(cell, "candidate_input", where), _whole(cell, "candidate_hidden", where)
@@ -271,7 +282,8 @@ def _gru(cell: FoundCell, where: str) -> dict[str, Tensor]:
     return {"kernel": kernel, "recurrent_kernel": recurrent, "bias": whole, **extra}
 
 
-def _simple_rnn(cell: FoundCell, where: str) -> dict[str, Tensor]:
+def _simple_rnn(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str, Tensor]:
     kernel = _whole(cell, "kernel", where)
-    inputs, recurrent = _parted(kernel, kernel.shape[-1] if kernel.shape else 0, where)
+    units = kernel.shape[-1] if kernel.shape else 0
+    inputs, recurrent = _parted(kernel, units, where, state_first="kernel" in state_first)
     return {"kernel": inputs, "recurrent_kernel": recurrent, "bias": _whole(cell, "bias", where)}

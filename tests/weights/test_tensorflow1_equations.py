@@ -1,0 +1,120 @@
+"""A TensorFlow 1 cell is held against the graph beside it: the session's states, or refused by the operation."""
+
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates import BadWeights
+from rnnstates.tensorflow_start import import_tensorflow
+
+from . import tensorflow1_own_cells as own
+from .tensorflow1_own_cells import LENGTHS, UNITS, of_gru, of_lstm, of_simple, save
+
+AS_GIVEN = {"convention": "tensorflow1"}
+# Loops as functions, loops as TensorFlow wrote them until 1.13, and steps written out.
+WAYS = {"functions": (True, True), "frames": (True, False), "written out": (False, True)}
+
+
+def tensorflow(name):
+    def call(*arguments):
+        tf = import_tensorflow().compat.v1
+        return getattr(tf, name, None)(*arguments) if hasattr(tf, name) else getattr(tf.nn, name)(*arguments)
+
+    return call
+
+
+def clipped(low, high):
+    return lambda c: tensorflow("clip_by_value")(c, low, high)
+
+
+READ = {
+    "as an LSTMCell": of_lstm(),
+    "another forget bias": of_lstm(bias=0.3),
+    "no forget bias": of_lstm(bias=0.0),
+    "the state's rows first": of_lstm(swapped=True),
+    "another order of gates": of_lstm(order="ifjo"),
+    "another order, and the state first": of_lstm(order="oijf", swapped=True, bias=0.5),
+    "another activation": of_lstm(act=tensorflow("softsign")),
+    "a clip": of_lstm(change=clipped(-0.3, 0.3)),
+    "a kernel cut by rows": own.cut_rows,
+    "a kernel cut by rows, the state first": own.cut_rows_swapped,
+    "dropout": own.dropped,
+    "rows of a mask": own.masked,
+    "a gru": of_gru(),
+    "a gru's gates the other way": of_gru(order="ur"),
+    "a gru's states first": of_gru(swapped=(True, True), act="sigmoid"),
+    "a gru's states first in the candidate": of_gru(swapped=(False, True)),
+    "a simple cell": of_simple(),
+    "a simple cell, the state first": of_simple(swapped=True, act="sigmoid"),
+}
+SIN = "computes the candidate by Sin, no activation known here"
+REFUSED = {
+    "a hidden state of relu": (
+        of_lstm(out=tensorflow("relu")),
+        "applies relu to the cell state, but tanh to the candidate",
+    ),
+    "a linear hidden state": (of_lstm(out=lambda c: c), "applies linear to the cell state, but tanh to the candidate"),
+    "no output gate": (own.ignored_gate, r"hands on Relu\(Add\(.*\) as the hidden state"),
+    "gates of hard sigmoid": (own.hard_gates, r"has .*Minimum.* behind the product with it"),
+    "an uneven clip": (of_lstm(change=clipped(-0.3, 0.5)), r"applies Tanh\(Maximum\) to the cell state"),
+    "an unknown activation": (
+        of_lstm(act=tensorflow("sin")),
+        "computes the candidate by Sin, no activation known here",
+    ),
+    "a layer norm": (own.layer_norm, "has .*Mean.*SquaredDifference.* behind the product with it"),
+    "a coupled input gate": (own.coupled, r"computes the cell state by Add\(Mul\(.*Sub"),
+    "another hidden state handed on": (own.handed_on, r"hands on Relu\(Mul\(.*\) as the hidden state"),
+    "another cell state handed on": (own.kept_cell, r"hands on Maximum\(.*\) as the cell state"),
+    "zoneout": (own.zoneout, r"hands on Add\(.*0\.9.*\) as the hidden state"),
+    "more on the input gate": (own.biased_input, "adds something else than LSTMCell to the input or the forget gate"),
+    "a gru's gate the other way": (
+        of_gru(mixed=lambda u, h, c: u * c + (1 - u) * h),
+        r"expected the equations of GRUCell",
+    ),
+}
+
+
+# Each case in one way, in turn; what shows most in every way.
+EVERY_WAY = ("as an LSTMCell", "the state's rows first", "a gru", "a simple cell", "another hidden state handed on")
+
+
+def in_turn(cases):
+    ways = list(WAYS)
+    for number, case in enumerate(cases):
+        for way in ways if case in EVERY_WAY else ways[number % 3 :][:1]:
+            yield pytest.param(case, way, id=f"{case}, {way}")
+
+
+def held(path, step, way):
+    loops, functions = WAYS[way]
+    # A simple cell is one under such a scope alone.
+    return save(path, step, loops=loops, functions=functions, scope="rnn_own")
+
+
+@pytest.mark.parametrize(("case", "way"), list(in_turn(READ)))
+def test_what_the_graph_shows_is_what_is_computed(case, way, tmp_path):
+    inputs, expected = held(tmp_path / "m.ckpt", READ[case], way)
+    states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / "m.ckpt", **AS_GIVEN)
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_allclose(states["hidden"][row, :length], expected[row, :length, UNITS:], rtol=0, atol=2e-6)
+        if "cell" in states:
+            np.testing.assert_allclose(states["cell"][row, :length], expected[row, :length, :UNITS], rtol=0, atol=2e-6)
+    notes = rnnstates.load_weights(tmp_path / "m.ckpt", **AS_GIVEN).notes
+    assert not any("assumed" in note for note in notes)
+
+
+@pytest.mark.parametrize(("case", "way"), list(in_turn(REFUSED)))
+def test_what_differs_from_the_cell_is_refused_with_the_operation(case, way, tmp_path):
+    step, message = REFUSED[case]
+    held(tmp_path / "m.ckpt", step, way)
+    with pytest.raises(BadWeights, match=message):
+        rnnstates.load_weights(tmp_path / "m.ckpt", **AS_GIVEN)
+
+
+def test_without_the_graph_the_equations_are_assumed(tmp_path):
+    held(tmp_path / "m.ckpt", of_lstm(out=tensorflow("relu")), "functions")
+    (tmp_path / "m.ckpt.meta").unlink()
+    notes = rnnstates.load_weights(tmp_path / "m.ckpt", **AS_GIVEN).notes
+    assert any(
+        "its equations, and that a kernel has the rows of the inputs first, are assumed" in note for note in notes
+    )
