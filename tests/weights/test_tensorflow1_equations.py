@@ -8,7 +8,10 @@ from rnnstates import BadWeights
 from rnnstates.tensorflow_start import import_tensorflow
 
 from . import tensorflow1_own_cells as own
+from .tensorflow1_models import LENGTHS as TRAINED
+from .tensorflow1_models import collecting
 from .tensorflow1_own_cells import LENGTHS, UNITS, of_gru, of_lstm, of_simple, save
+from .test_tensorflow1 import train
 
 AS_GIVEN = {"convention": "tensorflow1"}
 # Loops as functions, loops as TensorFlow wrote them until 1.13, and steps written out.
@@ -118,3 +121,49 @@ def test_without_the_graph_the_equations_are_assumed(tmp_path):
     assert any(
         "its equations, and that a kernel has the rows of the inputs first, are assumed" in note for note in notes
     )
+
+
+def of_wrapped(wrap):
+    """Three layers, of which the middle one is wrapped."""
+
+    def build(dtype):
+        return collecting("MultiRNNCell")([wrap(number, _cell(number, dtype)) for number in range(3)])
+
+    return build
+
+
+def _cell(number, dtype):
+    from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl
+
+    return (rnn_cell_impl.LSTMCell, rnn_cell_impl.GRUCell, rnn_cell_impl.BasicLSTMCell)[number](4, dtype=dtype)
+
+
+def residual(number, cell):
+    from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl
+
+    return rnn_cell_impl.ResidualWrapper(cell) if number == 1 else cell
+
+
+def squared(number, cell):
+    from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl
+
+    tf = import_tensorflow()
+    return rnn_cell_impl.ResidualWrapper(cell, lambda _inputs, outputs: tf.square(outputs)) if number == 1 else cell
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("wrap", [residual, lambda _number, cell: cell], ids=["residual", "plain"])
+def test_a_residual_connection_between_layers_is_read_from_the_graph(wrap, loops, tmp_path):
+    inputs, expected = train(tmp_path / "m.ckpt", of_wrapped(wrap), loops=loops)
+    states = rnnstates.extract(inputs, TRAINED, weights=tmp_path / "m.ckpt")
+    named = ("layer0/cell", "layer0/hidden", "layer1/hidden", "layer2/cell", "layer2/hidden")
+    for row, length in enumerate(TRAINED):
+        whole = np.concatenate([states[name][row, :length] for name in named], axis=-1)
+        np.testing.assert_allclose(whole, expected[row, :length], rtol=0, atol=2e-6)
+    assert rnnstates.load_weights(tmp_path / "m.ckpt").notes == ()
+
+
+def test_what_else_stands_between_layers_is_refused(tmp_path):
+    train(tmp_path / "m.ckpt", of_wrapped(squared), loops=True)
+    with pytest.raises(BadWeights, match=r"from the states of '.*cell_1/gru_cell' by Square, which is not run"):
+        rnnstates.load_weights(tmp_path / "m.ckpt")

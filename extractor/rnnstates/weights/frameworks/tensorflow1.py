@@ -15,6 +15,7 @@ from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container
 from ..stack import StoredCell, StoredLayer
+from .tensorflow1_between import is_residual, stands_between
 from .tensorflow1_graph import Graph
 from .tensorflow1_names import KINDS, TABLE, FoundCell, find_cells, roles_of, unknown_cells
 from .tensorflow1_shapes import cells_by_shape, placed
@@ -105,6 +106,7 @@ def _found(container: Container, stack: str, members: Sequence[FoundCell], graph
         layers = _layers(members, where)
         names = tuple(_name(stack, number) for number in layers)
         shown = {cell.scope: shown_by(graph, cell, f"{container.path}: '{cell.scope}'") for cell in members}
+        residual = _residual(graph, layers, shown, where)
         stored = tuple(
             StoredLayer(
                 name,
@@ -113,12 +115,36 @@ def _found(container: Container, stack: str, members: Sequence[FoundCell], graph
                     for direction, cell in sorted(cells.items(), key=lambda item: DIRECTIONS.index(item[0]))
                 },
                 _merge(number, list(layers)),
+                residual=residual.get(number) is True,
             )
             for name, (number, cells) in zip(names, layers.items(), strict=True)
         )
     except BadWeights as reason:
         return FoundStack(kinds, (stack,), problem=str(reason))
-    return FoundStack(kinds, names, stored, notes=tuple(_notes(where, members, shown, len(names))))
+    notes = [*_notes(where, members, shown), *_notes_between(where, members, layers, residual)]
+    return FoundStack(kinds, names, stored, notes=tuple(notes))
+
+
+def _residual(graph: Graph, layers: Layers, shown: Mapping[str, Shown], where: str) -> dict[Number, bool | None]:
+    """Tell of every layer but the last whether it adds its inputs to what the next one reads; None for not shown.
+
+    Raises
+    ------
+    BadWeights
+        Something else stands between two layers.
+    """
+    found: dict[Number, bool | None] = {}
+    for (number, lower), upper in zip(layers.items(), list(layers.values())[1:], strict=False):
+        pairs = [(lower[direction].scope, upper[direction].scope) for direction in lower]
+        found[number] = is_residual(graph, [(shown[below], shown[above]) for below, above in pairs])
+        for below, above in pairs if found[number] is None else ():
+            if between := stands_between(graph, shown, below, above):
+                raise BadWeights(
+                    f"{where}: its graph computes the inputs of '{above}' from the states of '{below}' by {between}, "
+                    "which is not run. To run it as if nothing stood there, remove the graph's file (.meta) from "
+                    "beside the checkpoint."
+                )
+    return found
 
 
 def _layers(members: Sequence[FoundCell], where: str) -> Layers:
@@ -175,7 +201,7 @@ def _added(cell: FoundCell) -> dict[str, float]:
     return {"forget_bias": CONVENTIONS[cell.kind.framework]["lstm"].forget_bias} if is_lstm else {}
 
 
-def _notes(where: str, members: Sequence[FoundCell], shown: Mapping[str, Shown], layers: int) -> Iterator[str]:
+def _notes(where: str, members: Sequence[FoundCell], shown: Mapping[str, Shown]) -> Iterator[str]:
     notes: dict[str, None] = {}
     for is_whole in (True, False):
         shaped = [cell for cell in members if cell.by_shape and shown[cell.scope].is_whole == is_whole]
@@ -204,7 +230,12 @@ def _notes(where: str, members: Sequence[FoundCell], shown: Mapping[str, Shown],
             kind = cell.kind.class_name
             notes[f"{where}: of a {kind} the checkpoint does not say, so assumed: {', '.join(missing)}."] = None
     yield from notes
+
+
+def _notes_between(
+    where: str, members: Sequence[FoundCell], layers: Layers, residual: Mapping[Number, bool | None]
+) -> Iterator[str]:
     if any(cell.kind.class_name == "LSTMBlockFusedCell" for cell in members):
         yield f"{where}: TimeReversedFusedRNN would leave no trace in a checkpoint; it is taken to read forward."
-    if layers > 1:
+    if len(layers) > 1 and None in residual.values():
         yield f"{where}: residual connections between layers would leave no trace in a checkpoint; none is assumed."

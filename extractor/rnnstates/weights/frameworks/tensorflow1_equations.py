@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .keras.exported.functions import applied
+from .tensorflow1_graph import VARIABLES
 from .tensorflow1_terms import StepTerms
 
 __all__ = ["Equations", "Found", "Product"]
@@ -210,6 +211,30 @@ class Equations:
             if self.terms.exact.get(opposite) == -bounds[0] and (bounds[0] > 0) == (name == "Minimum"):
                 return abs(bounds[0]), inner
         return None, number
+
+    def handed(self, made: Mapping[int, Found], handed: int | None) -> Found | None:
+        """Find the state that is handed on, perhaps only for the rows that a mask chooses."""
+        if handed is None or handed in made:
+            return None if handed is None else made[handed]
+        if self.terms.function(handed) in ("Select", "SelectV2"):
+            chosen = [made[part] for part in self.terms.operands(handed)[1:] if part in made]
+            return chosen[0] if len(chosen) == 1 else None
+        for mask, new in self.either(handed, "product"):
+            if new in made and self._is_mask(mask):
+                return made[new]
+        for one, other in self.either(handed, "sum"):
+            for mask, new in self.either(one, "product"):
+                rest = self.terms.apply("Sub", self.terms.constant(1), mask)
+                if new in made and self._is_mask(mask) and rest in self.terms.operands(other):
+                    return made[new]
+        return None
+
+    def _is_mask(self, term: int) -> bool:
+        """Tell whether a term may say which rows are meant: it is nothing trained, and no constant."""
+        if self.terms.function(term) == "Sub":
+            one, other = self.terms.operands(term)
+            return one == self.terms.constant(1) and self._is_mask(other)
+        return self.terms[term][0] == "leaf" and self.terms[term][2] not in VARIABLES
 
     def either(self, number: int, kind: str) -> Iterator[tuple[int, int]]:
         """Give the two operands of a ``sum`` or ``product`` in both orders; none for anything else."""

@@ -20,6 +20,9 @@ VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
 # What takes a part of its input, and which input that is.
 CUTS = {"Slice": 0, "Split": 1, "SplitV": 0, "StridedSlice": 0}
 _CHOICES = {"Select": (1, 2), "SelectV2": (1, 2)}
+_ZEROS = {"Const", "Fill", "ZerosLike"}
+# What dropout's rate, and the factor that makes up for it, are made of.
+_OF_A_RATE = {"Const", "Div", "Placeholder", "PlaceholderWithDefault", "RealDiv", "Sub"}
 # By TensorFlow's number of a dtype: how it lies in bytes, and the field that lists values otherwise.
 _DTYPES = {1: ("<f4", "float_val"), 2: ("<f8", "double_val"), 3: ("<i4", "int_val"), 9: ("<i8", "int64_val")}
 PARTITIONED = "/part_"
@@ -84,13 +87,22 @@ class Graph:
     def resolve(self, value: str) -> str:
         """Follow a value back to the operation that computes it: past what hands it on, and past dropout."""
         for _ in range(MOST_HOPS):
+            value = self._before(value)
+            operation = self.operation(value)
+            kept = self._undropped(operation) if operation is not None and value not in self._aliases else ""
+            if not kept:
+                break
+            value = kept
+        return value
+
+    def _before(self, value: str) -> str:
+        """Follow a value back past what hands it on as it is."""
+        for _ in range(MOST_HOPS):
             operation = self.operation(value)
             if value in self._aliases:
                 value = self._aliases[value]
             elif operation is not None and operation.op in _SAME and operation.inputs:
                 value = operation.inputs[0]
-            elif operation is not None and (kept := self._undropped(operation)):
-                value = kept
             else:
                 break
         return value
@@ -150,45 +162,43 @@ class Graph:
 
     def _undropped(self, operation: Operation) -> str:
         """Give what dropout keeps, since nothing is dropped once a model is trained; empty where it is no dropout."""
-        if operation.op in _CHOICES and len(operation.inputs) == 3 and self._is_random(operation.inputs[0]):
-            return self._unscaled(operation.inputs[1])
+        if operation.op in _CHOICES and len(operation.inputs) == 3:
+            mask, kept, other = operation.inputs
+            zero = self.operation(self._before(other))
+            if zero is not None and zero.op in _ZEROS and self._is_random(mask):
+                return self._unscaled(kept)
         if operation.op == "Mul" and len(operation.inputs) == 2:
-            for mask, other in (operation.inputs, operation.inputs[::-1]):
+            for mask, kept in (operation.inputs, operation.inputs[::-1]):
                 if self._is_random(mask):
-                    return self._unscaled(other)
+                    return self._unscaled(kept)
         return ""
 
     def _unscaled(self, value: str) -> str:
         """Leave out the factor by which dropout makes up for what it drops."""
-        operation = self.operation(value)
+        operation = self.operation(self._before(value))
         if operation is None or operation.op not in ("Div", "Mul", "RealDiv") or len(operation.inputs) != 2:
             return value
         left, right = operation.inputs
         return right if operation.op == "Mul" and self._is_factor(left) else left if self._is_factor(right) else value
 
     def _is_factor(self, value: str) -> bool:
-        made = [self.operation(value), *(self.operation(source) for source in self._above(value))]
-        return all(one is None or one.op in {"Const", "Placeholder", "PlaceholderWithDefault", "RealDiv", "Div", "Sub",
-                                             *_SAME} for one in made)  # fmt: skip
+        return all(operation.op in _OF_A_RATE for operation in self._above(value))
 
     def _is_random(self, value: str) -> bool:
         """Tell whether a value is a mask made of random numbers."""
-        operation = self.operation(value)
-        if operation is None or operation.op not in ("Cast", "Floor", "GreaterEqual", "Identity", "Enter"):
-            return False
-        return any((one := self.operation(source)) is not None and "Random" in one.op for source in self._above(value))
+        mask = self.operation(self._before(value))
+        is_mask = mask is not None and mask.op in ("Floor", "GreaterEqual")
+        return is_mask and any("Random" in operation.op for operation in self._above(value))
 
-    def _above(self, value: str) -> Iterator[str]:
-        """Walk up a few operations from a value."""
-        waiting, seen = [value], {value}
-        while waiting and len(seen) < MOST_NUMBERS:
-            operation = self.operation(self._aliases.get(waiting[0], waiting[0]))
-            waiting.pop(0)
-            for source in operation.inputs if operation is not None else ():
-                if source not in seen:
-                    seen.add(source)
-                    waiting.append(source)
-                    yield source
+    def _above(self, value: str) -> Iterator[Operation]:
+        """Walk up from a value, over a few operations."""
+        waiting = [self._before(value)]
+        for _ in range(MOST_NUMBERS):
+            operation = self.operation(waiting.pop(0)) if waiting else None
+            if operation is None:
+                break
+            yield operation
+            waiting += [self._before(source) for source in operation.inputs]
 
 
 def index_of(value: str) -> int:

@@ -13,7 +13,7 @@ from .keras.exported.terms import TooMany
 from .tensorflow1_blocks import of_block
 from .tensorflow1_equations import Equations, Found, Product
 from .tensorflow1_flat import Operation
-from .tensorflow1_graph import VARIABLES, Graph
+from .tensorflow1_graph import Graph
 from .tensorflow1_names import FoundCell
 from .tensorflow1_terms import Matrix, StepReader
 
@@ -43,12 +43,16 @@ class Shown:
         Roles of the matrices whose first rows belong to the hidden state.
     is_whole : bool
         Whether the equations, the order of the rows and what each state becomes were all held against the graph.
+    reads, makes : str
+        The values that are the inputs of a step and its hidden state; empty where that is not shown.
     """
 
     settings: Mapping[str, Any]
     gates: tuple[str, ...] = ()
     state_first: frozenset[str] = frozenset()
     is_whole: bool = False
+    reads: str = ""
+    makes: str = ""
 
 
 def shown_by(graph: Graph, cell: FoundCell, where: str) -> Shown:
@@ -103,6 +107,8 @@ class _Steps:
         self._graph, self._cell, self._where = graph, cell, where
         self._reader = StepReader(graph, variables)
         self._terms = self._reader.terms
+        # The value of each hidden state that was found.
+        self._values: dict[int, str] = {}
         self._widths = {matrix.role: matrix.shape[-1] for matrix in variables.values()}
         self._names = {matrix.role: name for name, matrix in variables.items()}
         self._begins = _BEGINS[cell.kind.cell]
@@ -155,8 +161,12 @@ class _Steps:
         return Product(tuple(self._reader.read(value) for value in values), kernel, bias)
 
     def _step(self, product: Product, values: tuple[str, ...], operation: Operation) -> _Step:
-        read = (self._recognised(product, self._reader.read(value)) for value in self._behind(operation))
-        found = {one.hidden: one for one in read if one is not None}
+        found = {}
+        for value in self._behind(operation):
+            one = self._recognised(product, self._reader.read(value))
+            if one is not None:
+                found[one.hidden] = one
+                self._values.setdefault(one.hidden, self._graph.resolve(value))
         return _Step(operation, product, values, tuple(found.values()))
 
     def _recognised(self, product: Product, term: int) -> Found | None:
@@ -186,7 +196,7 @@ class _Steps:
         turns = [self._turned(value) for value in step.values]
         made = {found.hidden: found for found in step.found}
         for place in reversed(range(len(turns))):
-            found = self._handed(made, turns[place])
+            found = self._equations.handed(made, turns[place])
             if found is not None and found.before in (-1, step.product.factors[place]):
                 self._check_cell(found)
                 return self._shown(step, found, place)
@@ -198,7 +208,7 @@ class _Steps:
         """Tell the hidden state by the other steps of a loop that was written out: it is multiplied in the next one."""
         multiplied = {factor for other in others for factor in other.product.factors}
         made = {found.hidden: found for other in others for found in other.found}
-        before = [self._handed(made, factor) for factor in step.product.factors]
+        before = [self._equations.handed(made, factor) for factor in step.product.factors]
         places = [place for place, found in enumerate(before) if found is not None]
         last = step.product.factors[-1]
         if not places and len(before) > 1 and len(others) + 1 < MOST_PRODUCTS and self._depends(last):
@@ -209,7 +219,7 @@ class _Steps:
             return Shown({})
         found = (handed or list(step.found))[-1]
         cells = {one.cell: one for other in others for one in other.found}
-        if places and self._depends(found.cell_before) and self._handed(cells, found.cell_before) is None:
+        if places and self._depends(found.cell_before) and self._equations.handed(cells, found.cell_before) is None:
             self._refuse(f"hands on {self._terms.said(found.cell_before)} as the cell state")
         shown = self._shown(step, found, places[-1] if places else -1)
         return shown if places else replace(shown, is_whole=False)
@@ -227,30 +237,6 @@ class _Steps:
             seen.update(inner)
         return False
 
-    def _handed(self, made: Mapping[int, Found], handed: int | None) -> Found | None:
-        """Find the state that is handed on, perhaps only for the rows that a mask chooses."""
-        if handed is None or handed in made:
-            return None if handed is None else made[handed]
-        if self._terms.function(handed) in ("Select", "SelectV2"):
-            chosen = [made[part] for part in self._terms.operands(handed)[1:] if part in made]
-            return chosen[0] if len(chosen) == 1 else None
-        for mask, new in self._equations.either(handed, "product"):
-            if new in made and self._is_mask(mask):
-                return made[new]
-        for one, other in self._equations.either(handed, "sum"):
-            for mask, new in self._equations.either(one, "product"):
-                rest = self._terms.apply("Sub", self._terms.constant(1), mask)
-                if new in made and self._is_mask(mask) and rest in self._terms.operands(other):
-                    return made[new]
-        return None
-
-    def _is_mask(self, term: int) -> bool:
-        """Tell whether a term may say which rows are meant: it is nothing trained, and no constant."""
-        if self._terms.function(term) == "Sub":
-            one, other = self._terms.operands(term)
-            return one == self._terms.constant(1) and self._is_mask(other)
-        return self._terms[term][0] == "leaf" and self._terms[term][2] not in VARIABLES
-
     def _turned(self, value: str) -> int | None:
         following = self._graph.next_turn(value)
         return None if following is None else self._reader.read(following)
@@ -259,7 +245,7 @@ class _Steps:
         """Refuse a loop that hands on something else than the new cell state."""
         before = self._terms[found.cell_before] if found.cell_before >= 0 else ("none",)
         turned = self._turned(str(before[1])) if before[0] == "leaf" else None
-        if turned is not None and self._handed({found.cell: found}, turned) is None:
+        if turned is not None and self._equations.handed({found.cell: found}, turned) is None:
             self._refuse(f"hands on {self._terms.said(turned)} as the cell state")
 
     def _shown(self, step: _Step, found: Found, place: int) -> Shown:
@@ -268,7 +254,9 @@ class _Steps:
         if self._cell.kind.cell == "gru":
             places = {self._resets(product, found.before) for product in self._candidates} - {0}
             first |= {"candidate"} if places == {1} else set()
-        return Shown(found.settings, found.gates, frozenset(first), is_whole=len(step.values) > 1)
+        reads = step.values[1 - place] if len(step.values) == 2 and place >= 0 else ""
+        is_whole = len(step.values) > 1
+        return Shown(found.settings, found.gates, frozenset(first), is_whole, reads, self._values[found.hidden])
 
     def _kinds(self, step: _Step) -> list[str]:
         """List the kinds of operations behind a product, for a message."""
