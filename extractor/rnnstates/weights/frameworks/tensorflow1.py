@@ -17,7 +17,7 @@ from ..readers import Container
 from ..stack import StoredCell, StoredLayer
 from .tensorflow1_between import is_residual, stands_between
 from .tensorflow1_graph import Graph
-from .tensorflow1_names import KINDS, TABLE, FoundCell, find_cells, roles_of, unknown_cells
+from .tensorflow1_names import KINDS, TABLE, FoundCell, find_cells, opaque_arrays, roles_of, unknown_cells
 from .tensorflow1_shapes import cells_by_shape, placed
 from .tensorflow1_steps import Shown, shown_by
 
@@ -28,12 +28,20 @@ Number = tuple[tuple[int, ...], tuple[int, ...]]
 Layers = dict[Number, dict[Direction, FoundCell]]
 
 
+_OPAQUE = (
+    "the weights of a cuDNN layer in one array, in an order that only cuDNN itself knows. Save them by names: load the "
+    "program that made it and save with the layer's own saveable (CudnnLSTM and CudnnGRU of tf.contrib.cudnn_rnn do so "
+    "through tf.train.Saver), which gives cudnn_compatible_lstm_cell/kernel and the like."
+)
+
+
 def recognises(container: Container) -> bool:
     """Tell whether a scope of the names is that of a cell."""
     if find_cells(container.tensors):
         return True
     # Other frameworks have cells of such names too.
-    return container.kind.startswith("TensorFlow") and bool(unknown_cells(container.tensors, []))
+    is_own = container.kind.startswith("TensorFlow")
+    return is_own and bool(unknown_cells(container.tensors, []) or opaque_arrays(container.tensors))
 
 
 def fits(container: Container) -> bool:
@@ -47,9 +55,9 @@ def hint(container: Container) -> str:
         f"'{cell.scope or container.kind}'"
         for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]
     ]
-    told = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
+    having = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
     way = "that fit a cell of TensorFlow 1; if they are one, say --convention tensorflow1"
-    return f" {', '.join(scopes)} {told} {way}." if scopes else ""
+    return f" {', '.join(scopes)} {having} {way}." if scopes else ""
 
 
 def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
@@ -76,14 +84,22 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     used = {id(tensor) for cell in cells for shards in cell.shards.values() for tensor in shards}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
-    told = {cell.scope: ", or of an LSTMCell with a name of its own (--convention tensorflow1)" for cell in fitting}
+    perhaps = {
+        cell.scope: f", or of {_article(cell.kind.class_name)} {cell.kind.class_name} with a name of its own "
+        "(--convention tensorflow1)"
+        for cell in fitting
+    }
     foreign = [
         FoundStack(
             "unknown",
             (scope,),
-            problem=refusal(f"{container.path}: '{scope}'", names, f"of an unknown cell{told.get(scope, '')}"),
+            problem=refusal(f"{container.path}: '{scope}'", names, f"of an unknown cell{perhaps.get(scope, '')}"),
         )
         for scope, names in unknown_cells(container.tensors, cells).items()
+    ]
+    foreign += [
+        FoundStack("CudnnRNN", (name,), problem=f"{container.path}: '{name}': {_OPAQUE}")
+        for name in opaque_arrays(container.tensors)
     ]
     tables = [container.tensors[name] for name in others if TABLE.search(name)]
     return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], others, tables=tables)
@@ -97,6 +113,10 @@ def _decided(cell: FoundCell, graph: Graph) -> FoundCell:
     except BadWeights:
         fits = False
     return simple if fits else cell
+
+
+def _article(kind: str) -> str:
+    return "an" if kind.startswith("LSTM") else "a"
 
 
 def _found(container: Container, stack: str, members: Sequence[FoundCell], graph: Graph) -> FoundStack:
@@ -228,7 +248,8 @@ def _notes(where: str, members: Sequence[FoundCell], shown: Mapping[str, Shown])
         missing = [text for name, text in assumed.items() if name not in settings]
         if missing:
             kind = cell.kind.class_name
-            notes[f"{where}: of a {kind} the checkpoint does not say, so assumed: {', '.join(missing)}."] = None
+            begin = f"{where}: the checkpoint does not say how {_article(kind)} {kind} is run; assumed: "
+            notes[f"{begin}{', '.join(missing)}."] = None
     yield from notes
 
 

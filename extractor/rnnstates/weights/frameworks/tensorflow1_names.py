@@ -17,7 +17,7 @@ from ..readers.base import computed, joined, reshaped, sliced
 from .tensorflow1_places import STACKED, Place, place_of
 
 __all__ = [
-    "KINDS", "TABLE", "FoundCell", "Kind", "cell_of", "find_cells", "roles_of", "scopes_of",
+    "KINDS", "TABLE", "FoundCell", "Kind", "cell_of", "find_cells", "opaque_arrays", "roles_of", "scopes_of",
     "unknown_cells",
 ]  # fmt: skip
 
@@ -85,10 +85,12 @@ _PATTERNS = {key: {role: re.compile(leaf) for role, leaf in leaves.items()} for 
 # A longer name is none of TensorFlow's, and would cost as many scopes as it has parts.
 LONGEST_NAME = 2000
 _NUMBERED = re.compile(r"_\d{1,5}$")
-# The variables of a cell whose scope the program has named itself, by which it is told all the same.
-_TELLING = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
+# The variables of a cell whose scope the program has named itself, by which it is known all the same.
+_DISTINCTIVE = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
 # A scope that is called like a cell, of which there are many more than are read.
 _ANY_CELL = re.compile(r"\w*(?:lstm|gru|rnn|sru)\w*_cell|\w*(?:LSTM|GRU|RNN)\w*Cell|nas_rnn")
+# CudnnRNN's parameters, where they were saved as they are.
+_OPAQUE = re.compile(r"(?:.*/)?opaque_(?:kernel|params?)|(?:.*/)?cudnn_(?:lstm|gru|rnn)\w*/params")
 # What a table of an embedding is called.
 TABLE = re.compile(r"(?:^|/)\w*(?:embed|emb|lookup)\w*(?::0)?$", re.IGNORECASE)
 
@@ -144,7 +146,7 @@ def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
     """
     cells = []
     for scope, inside in sorted(scopes_of(tensors).items()):
-        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _told_kind(scope, inside)
+        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _kind_by_variables(scope, inside)
         # Keras has cells of these names too, with one more variable.
         if kind is not None and "recurrent_kernel" not in inside:
             found = cell_of(scope, kind, inside)
@@ -174,16 +176,21 @@ def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[st
     return scopes
 
 
+def opaque_arrays(tensors: Iterable[str]) -> list[str]:
+    """Name the arrays that are all weights of a cuDNN layer at once; not an optimizer's copies of them."""
+    return [name for name in tensors if _OPAQUE.fullmatch(name.removesuffix(":0"))]
+
+
 def _is_unknown_cell(part: str) -> bool:
     stem = _NUMBERED.sub("", part)
     return _ANY_CELL.fullmatch(stem) is not None and not STACKED.fullmatch(part) and stem not in KINDS
 
 
-def _told_kind(scope: str, inside: Iterable[str]) -> Kind | None:
+def _kind_by_variables(scope: str, inside: Iterable[str]) -> Kind | None:
     """Tell a cell by variables that no other layer has."""
     if _is_unknown_cell(scope.split("/")[-1]):
         return None
-    return next((kind for leaf, kind in _TELLING.items() if leaf in inside), None)
+    return next((kind for leaf, kind in _DISTINCTIVE.items() if leaf in inside), None)
 
 
 def cell_of(scope: str, kind: Kind, inside: Mapping[str, Tensor], *, by_shape: bool = False) -> FoundCell:

@@ -59,7 +59,7 @@ def open_checkpoint(path: str) -> Iterator[Container]:
         reader = tf.compat.v1.train.NewCheckpointReader(place.prefix)
     except Exception as reason:
         # Whatever the C++ reader stumbles over: it raises what the bytes make it raise.
-        raise BadWeights(f"{path}: TensorFlow cannot open it ({_told(reason)}); save it again.") from reason
+        raise BadWeights(f"{path}: TensorFlow cannot open it ({_one_line(reason)}); save it again.") from reason
     tensors = {entry.name: _tensor(tf, reader, entry, path) for entry in entries if entry.name != OBJECTS}
     kind = "TensorFlow SavedModel" if place.graph.endswith(SAVED_MODEL) else f"TensorFlow checkpoint V{place.version}"
     yield Container(path, kind, tensors, documents=documents)
@@ -198,7 +198,7 @@ def _tensor(tf: Any, reader: Any, entry: Entry, path: str) -> Tensor:
         try:
             values: Array = reader.get_tensor(entry.name)
         except Exception as reason:
-            raise BadWeights(f"{where}: TensorFlow cannot read it ({_told(reason)}); save it again.") from reason
+            raise BadWeights(f"{where}: TensorFlow cannot read it ({_one_line(reason)}); save it again.") from reason
         if values.shape != entry.shape:
             raise BadWeights(f"{where}: has shape {values.shape}; its table of contents says {entry.shape}.")
         return as_floating(values.astype(np.float32) if dtype == tf.bfloat16 else values, where)
@@ -206,5 +206,5 @@ def _tensor(tf: Any, reader: Any, entry: Entry, path: str) -> Tensor:
     return Tensor(entry.name, entry.shape, read)
 
 
-def _told(reason: Exception) -> str:
+def _one_line(reason: Exception) -> str:
     return re.sub(r"\s+", " ", str(reason)).strip()[:200]
