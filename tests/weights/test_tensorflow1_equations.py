@@ -1,11 +1,16 @@
 """A TensorFlow 1 cell is held against the graph beside it: the session's states, or refused by the operation."""
 
+import random
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import rnnstates
 from rnnstates import BadWeights
 from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.weights.frameworks import tensorflow1
+from rnnstates.weights.readers.checkpoint import open_checkpoint
 
 from . import tensorflow1_own_cells as own
 from .tensorflow1_models import LENGTHS as TRAINED
@@ -167,3 +172,68 @@ def test_what_else_stands_between_layers_is_refused(tmp_path):
     train(tmp_path / "m.ckpt", of_wrapped(squared), loops=True)
     with pytest.raises(BadWeights, match=r"from the states of '.*cell_1/gru_cell' by Square, which is not run"):
         rnnstates.load_weights(tmp_path / "m.ckpt")
+
+
+def block(tf, inputs, kernel, bias, **settings):
+    """TensorFlow's second whole-sequence operation, whose gates are in another order."""
+    zero, none = tf.zeros((1, 4)), tf.zeros(4)
+    return tf.raw_ops.BlockLSTMV2(
+        seq_len_max=len(inputs), x=inputs[:, np.newaxis], cs_prev=zero, h_prev=zero, w=kernel, b=bias, wci=none,
+        wcf=none, wco=none, **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{}, {"cell_clip": 0.3}])
+def test_a_block_operation_of_the_second_kind_has_gates_in_another_order_and_adds_nothing(settings, tmp_path):
+    tf = import_tensorflow()
+    v1, generator = tf.compat.v1, np.random.default_rng(2)
+    inputs, kernel, bias = (generator.normal(size=size).astype("f4") for size in ((6, 3), (7, 16), 16))
+    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("rnn/lstm_fused_cell"):
+        variables = [v1.get_variable(name, initializer=one) for name, one in (("kernel", kernel), ("bias", bias))]
+        block(tf, inputs, *variables, **settings)
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(tmp_path / "m.ckpt"))
+    states = rnnstates.extract(inputs[np.newaxis], "full", weights=tmp_path / "m.ckpt")
+    expected = block(tf, inputs, kernel, bias, **settings)
+    np.testing.assert_allclose(states["hidden"][0], expected.h.numpy()[:, 0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(states["cell"][0], expected.cs.numpy()[:, 0], rtol=0, atol=1e-6)
+
+
+def damaged(graph, chance):
+    """A GraphDef of which a few operations read, or are, something else."""
+    copy = type(graph)()
+    copy.CopyFrom(graph)
+    nodes = [
+        node for nodes in (copy.node, *(function.node_def for function in copy.library.function)) for node in nodes
+    ]
+    for node in chance.choices(nodes, k=4):
+        other, place = chance.choice(nodes), chance.randrange(max(len(node.input), 1))
+        change = chance.choice(["op", "less", "more", "name", "constant", "number"])
+        if change == "op":
+            node.op = other.op
+        elif change == "less" and node.input:
+            del node.input[place]
+        elif change == "more":
+            node.input.append(other.name + chance.choice(["", ":1", ":x", ":output:0", ":99999999"]))
+        elif change == "name":
+            node.name = other.name
+        elif change == "constant" and "value" in node.attr:
+            node.attr["value"].tensor.tensor_content = chance.randbytes(chance.choice([0, 4, 8]))
+        elif change == "number" and node.attr:
+            node.attr[chance.choice(sorted(node.attr))].i = chance.choice([-1, 0, 2**40])
+    return copy
+
+
+@pytest.mark.parametrize("case", ["a clip", "a gru", "a kernel cut by rows, the state first"])
+def test_a_damaged_graph_is_read_or_refused(case, tmp_path):
+    held(tmp_path / "m.ckpt", READ[case], "functions")
+    outcomes, chance = set(), random.Random(1)
+    with open_checkpoint(str(tmp_path / "m.ckpt")) as container:
+        for _ in range(40):
+            documents = {"graph": damaged(container.documents["graph"], chance)}
+            model = tensorflow1.interpret(replace(container, documents=documents), by_shape=True)
+            try:
+                outcomes.add(bool(model.stack(model.tops()[0])))
+            except BadWeights:
+                outcomes.add(False)
+    assert outcomes == {True, False}
