@@ -97,12 +97,12 @@ def test_a_footer_that_points_far_away_is_refused(tmp_path):
 def test_what_a_folder_says_of_its_latest_checkpoint_is_not_followed(target, tmp_path):
     write(tmp_path / "other", {KERNEL: np.zeros((8, 20), "f4")}, name="model.ckpt-1")
     write(tmp_path / "own")
-    told = target.format(tmp_path) if "{}" in target else target
-    (tmp_path / "own" / "checkpoint").write_text(f'model_checkpoint_path: "{told}"\n')
+    elsewhere = target.format(tmp_path) if "{}" in target else target
+    (tmp_path / "own" / "checkpoint").write_text(f'model_checkpoint_path: "{elsewhere}"\n')
     np.testing.assert_array_equal(rnnstates.load_weights(tmp_path / "own").layers[0].forward.kernel, 1)
     # Nor where a folder is called like the checkpoint beside it.
     (tmp_path / "own" / PREFIX).mkdir()
-    (tmp_path / "own" / PREFIX / "checkpoint").write_text(f'model_checkpoint_path: "{told}"\n')
+    (tmp_path / "own" / PREFIX / "checkpoint").write_text(f'model_checkpoint_path: "{elsewhere}"\n')
     np.testing.assert_array_equal(rnnstates.load_weights(tmp_path / "own" / PREFIX).layers[0].forward.kernel, 1)
 
 
@@ -119,7 +119,7 @@ def test_a_folder_with_several_checkpoints_is_refused_with_their_names(tmp_path)
     assert "holds 2 checkpoints; name one of them: a-1.index, a-2.index" in refusal(tmp_path)
 
 
-def test_a_missing_or_shortened_file_of_arrays_is_told(tmp_path):
+def test_a_missing_or_shortened_file_of_arrays_is_named(tmp_path):
     path = write(tmp_path)
     stored = tmp_path / f"{PREFIX}.data-00000-of-00001"
     stored.write_bytes(stored.read_bytes()[:-4])
@@ -207,7 +207,7 @@ def test_a_graph_that_is_too_large_is_left_aside(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "LARGEST_DOCUMENT", 10)
     path = write(tmp_path)
     (tmp_path / f"{PREFIX}.meta").write_bytes(b"\xff" * 50)
-    assert any("so assumed" in note for note in rnnstates.load_weights(path).notes)
+    assert any("is run; assumed" in note for note in rnnstates.load_weights(path).notes)
 
 
 def test_what_is_no_checkpoint_is_recognised_without_tensorflow(tmp_path):

@@ -20,7 +20,9 @@ ASSUMED = {
     "Keras 3 weights": [
         "holds no configuration; activations tanh and sigmoid are assumed, and layers that read forward"
     ],
-    "TensorFlow 1": ["not in the checkpoint, so assumed of the LSTMCell: activation tanh (--activation), 1.0 added"],
+    "TensorFlow 1": [
+        "the checkpoint does not say how an LSTMCell is run; assumed: activation tanh (--activation), 1.0 added"
+    ],
     "Flax": ["Flax stores neither functions, directions nor which cell feeds which"],
     "Haiku": [
         "Haiku does not store which core feeds which; it is read forward",

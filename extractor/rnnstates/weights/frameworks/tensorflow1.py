@@ -7,7 +7,7 @@ otherwise TensorFlow's defaults are assumed.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from ...errors import BadWeights
 from ..canonical import DIRECTIONS, Direction
@@ -15,17 +15,24 @@ from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container
 from ..stack import StoredCell, StoredLayer
+from .tensorflow1_between import is_residual, stands_between
 from .tensorflow1_graph import Graph
-from .tensorflow1_names import TABLE, FoundCell, find_cells, roles_of, unknown_cells
+from .tensorflow1_names import KINDS, TABLE, FoundCell, find_cells, opaque_arrays, roles_of, unknown_cells
 from .tensorflow1_shapes import cells_by_shape, placed
+from .tensorflow1_steps import Shown, shown_by
 
 __all__ = ["fits", "hint", "interpret", "recognises"]
 
 # A cell's number among layers of both directions, and inside one direction.
 Number = tuple[tuple[int, ...], tuple[int, ...]]
 Layers = dict[Number, dict[Direction, FoundCell]]
-# How a cell is run, and from where each setting is known.
-Settings = tuple[dict[str, Any], dict[str, str]]
+
+
+_OPAQUE = (
+    "the weights of a cuDNN layer in one array, in an order that only cuDNN itself knows. Save them by names: load the "
+    "program that made it and save with the layer's own saveable (CudnnLSTM and CudnnGRU of tf.contrib.cudnn_rnn do so "
+    "through tf.train.Saver), which gives cudnn_compatible_lstm_cell/kernel and the like."
+)
 
 
 def recognises(container: Container) -> bool:
@@ -33,7 +40,8 @@ def recognises(container: Container) -> bool:
     if find_cells(container.tensors):
         return True
     # Other frameworks have cells of such names too.
-    return container.kind.startswith("TensorFlow") and bool(unknown_cells(container.tensors, []))
+    is_own = container.kind.startswith("TensorFlow")
+    return is_own and bool(unknown_cells(container.tensors, []) or opaque_arrays(container.tensors))
 
 
 def fits(container: Container) -> bool:
@@ -47,9 +55,9 @@ def hint(container: Container) -> str:
         f"'{cell.scope or container.kind}'"
         for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]
     ]
-    told = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
+    having = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
     way = "that fit a cell of TensorFlow 1; if they are one, say --convention tensorflow1"
-    return f" {', '.join(scopes)} {told} {way}." if scopes else ""
+    return f" {', '.join(scopes)} {having} {way}." if scopes else ""
 
 
 def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
@@ -68,25 +76,47 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     """
     cells = find_cells(container.tensors)
     fitting = cells_by_shape(container.tensors, cells)
-    cells = placed([*cells, *(fitting if by_shape else [])])
+    graph = Graph(container.documents.get("graph"))
+    cells = placed([*cells, *(_decided(cell, graph) for cell in fitting if by_shape)])
     stacks: dict[str, list[FoundCell]] = defaultdict(list)
     for cell in cells:
         stacks[cell.place.stack or "cell"].append(cell)
     used = {id(tensor) for cell in cells for shards in cell.shards.values() for tensor in shards}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
-    graph = Graph(getattr(container.documents.get("graph"), "node", ()))
     found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
-    told = {cell.scope: ", or of an LSTMCell with a name of its own (--convention tensorflow1)" for cell in fitting}
+    perhaps = {
+        cell.scope: f", or of {_article(cell.kind.class_name)} {cell.kind.class_name} with a name of its own "
+        "(--convention tensorflow1)"
+        for cell in fitting
+    }
     foreign = [
         FoundStack(
             "unknown",
             (scope,),
-            problem=refusal(f"{container.path}: '{scope}'", names, f"of an unknown cell{told.get(scope, '')}"),
+            problem=refusal(f"{container.path}: '{scope}'", names, f"of an unknown cell{perhaps.get(scope, '')}"),
         )
         for scope, names in unknown_cells(container.tensors, cells).items()
     ]
+    foreign += [
+        FoundStack("CudnnRNN", (name,), problem=f"{container.path}: '{name}': {_OPAQUE}")
+        for name in opaque_arrays(container.tensors)
+    ]
     tables = [container.tensors[name] for name in others if TABLE.search(name)]
     return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], others, tables=tables)
+
+
+def _decided(cell: FoundCell, graph: Graph) -> FoundCell:
+    """Take a cell for a BasicRNNCell where its shapes fit an LSTMCell as well, but the graph shows the former."""
+    simple = replace(cell, kind=KINDS["basic_rnn_cell"])
+    try:
+        fits = cell.shards.keys() == {"kernel", "bias"} and shown_by(graph, simple, cell.scope).is_whole
+    except BadWeights:
+        fits = False
+    return simple if fits else cell
+
+
+def _article(kind: str) -> str:
+    return "an" if kind.startswith("LSTM") else "a"
 
 
 def _found(container: Container, stack: str, members: Sequence[FoundCell], graph: Graph) -> FoundStack:
@@ -95,21 +125,46 @@ def _found(container: Container, stack: str, members: Sequence[FoundCell], graph
     try:
         layers = _layers(members, where)
         names = tuple(_name(stack, number) for number in layers)
-        settings = {cell.scope: _settings(cell, graph, where) for cell in members}
+        shown = {cell.scope: shown_by(graph, cell, f"{container.path}: '{cell.scope}'") for cell in members}
+        residual = _residual(graph, layers, shown, where)
         stored = tuple(
             StoredLayer(
                 name,
                 {
-                    direction: _stored(cell, settings[cell.scope], f"{container.path}: '{cell.scope}'")
+                    direction: _stored(cell, shown[cell.scope], f"{container.path}: '{cell.scope}'")
                     for direction, cell in sorted(cells.items(), key=lambda item: DIRECTIONS.index(item[0]))
                 },
                 _merge(number, list(layers)),
+                residual=residual.get(number) is True,
             )
             for name, (number, cells) in zip(names, layers.items(), strict=True)
         )
     except BadWeights as reason:
         return FoundStack(kinds, (stack,), problem=str(reason))
-    return FoundStack(kinds, names, stored, notes=tuple(_notes(where, members, settings, len(names))))
+    notes = [*_notes(where, members, shown), *_notes_between(where, members, layers, residual)]
+    return FoundStack(kinds, names, stored, notes=tuple(notes))
+
+
+def _residual(graph: Graph, layers: Layers, shown: Mapping[str, Shown], where: str) -> dict[Number, bool | None]:
+    """Tell of every layer but the last whether it adds its inputs to what the next one reads; None for not shown.
+
+    Raises
+    ------
+    BadWeights
+        Something else stands between two layers.
+    """
+    found: dict[Number, bool | None] = {}
+    for (number, lower), upper in zip(layers.items(), list(layers.values())[1:], strict=False):
+        pairs = [(lower[direction].scope, upper[direction].scope) for direction in lower]
+        found[number] = is_residual(graph, [(shown[below], shown[above]) for below, above in pairs])
+        for below, above in pairs if found[number] is None else ():
+            if between := stands_between(graph, shown, below, above):
+                raise BadWeights(
+                    f"{where}: its graph computes the inputs of '{above}' from the states of '{below}' by {between}, "
+                    "which is not run. To run it as if nothing stood there, remove the graph's file (.meta) from "
+                    "beside the checkpoint."
+                )
+    return found
 
 
 def _layers(members: Sequence[FoundCell], where: str) -> Layers:
@@ -152,44 +207,56 @@ def _merge(number: Number, numbers: Sequence[Number]) -> str:
     return "apart" if number != [other for other in numbers if other[0] == number[0]][-1] else "concat"
 
 
-def _stored(cell: FoundCell, settings: Settings, where: str) -> StoredCell:
-    return StoredCell(CONVENTIONS[cell.kind.framework][cell.kind.cell], roles_of(cell, where), where, *settings)
+def _stored(cell: FoundCell, shown: Shown, where: str) -> StoredCell:
+    convention = CONVENTIONS[cell.kind.framework][cell.kind.cell]
+    convention = replace(convention, gates=shown.gates or convention.gates)
+    settings = {"activation": "tanh", **_added(cell), **shown.settings}
+    determined = {name: "file" if name in shown.settings else "default" for name in settings}
+    return StoredCell(convention, roles_of(cell, where, shown.state_first), where, settings, determined)
 
 
-def _settings(cell: FoundCell, graph: Graph, where: str) -> Settings:
-    settings: dict[str, Any] = {"activation": "tanh"}
-    if cell.kind.cell == "lstm":
-        settings["forget_bias"] = CONVENTIONS[cell.kind.framework]["lstm"].forget_bias
-    told = graph.settings(cell, where)
-    settings |= told
-    return settings, {name: "file" if name in told else "default" for name in settings}
+def _added(cell: FoundCell) -> dict[str, float]:
+    """Give what TensorFlow's own cell of that class adds to the forget gate."""
+    is_lstm = cell.kind.cell == "lstm"
+    return {"forget_bias": CONVENTIONS[cell.kind.framework]["lstm"].forget_bias} if is_lstm else {}
 
 
-def _notes(where: str, members: Sequence[FoundCell], settings: Mapping[str, Settings], layers: int) -> Iterator[str]:
+def _notes(where: str, members: Sequence[FoundCell], shown: Mapping[str, Shown]) -> Iterator[str]:
     notes: dict[str, None] = {}
-    shaped = [cell for cell in members if cell.by_shape]
-    if shaped:
-        kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in shaped))
-        scopes = ", ".join(f"'{cell.scope or 'kernel'}'" for cell in shaped[:4])
-        # A graph beside the checkpoint is not held against every part of these equations.
-        yield (
-            f"{where}: {scopes}: read as {kinds} by its shapes, as --convention tensorflow1 says; its equations, and "
-            "that a kernel has the rows of the inputs first, are assumed."
-        )
+    for is_whole in (True, False):
+        shaped = [cell for cell in members if cell.by_shape and shown[cell.scope].is_whole == is_whole]
+        if shaped:
+            kinds = " and ".join(dict.fromkeys(cell.kind.class_name for cell in shaped))
+            scopes = ", ".join(f"'{cell.scope or 'kernel'}'" for cell in shaped[:4])
+            known = (
+                "are those of the graph"
+                if is_whole
+                else "and that a kernel has the rows of the inputs first, are assumed"
+            )
+            yield (
+                f"{where}: {scopes}: read as {kinds} by its shapes, as --convention tensorflow1 says; its equations"
+                f"{' ' if is_whole else ', '}{known}."
+            )
     for cell in members:
-        chosen, determined = settings[cell.scope]
+        settings = shown[cell.scope].settings
         assumed = {"activation": "activation tanh (--activation)"}
         if cell.kind.cell == "lstm":
-            assumed["forget_bias"] = f"{chosen['forget_bias']} added to the forget gate (--forget-bias)"
+            assumed["forget_bias"] = f"{_added(cell)['forget_bias']} added to the forget gate (--forget-bias)"
             assumed["cell_clip"] = "no clip of the cell state (--cell-clip)"
         if "projection" in cell.shards:
             assumed["projection_clip"] = "none of the projection (--projection-clip)"
-        missing = [text for name, text in assumed.items() if determined.get(name) != "file"]
+        missing = [text for name, text in assumed.items() if name not in settings]
         if missing:
             kind = cell.kind.class_name
-            notes[f"{where}: not in the checkpoint, so assumed of the {kind}: {', '.join(missing)}."] = None
+            begin = f"{where}: the checkpoint does not say how {_article(kind)} {kind} is run; assumed: "
+            notes[f"{begin}{', '.join(missing)}."] = None
     yield from notes
+
+
+def _notes_between(
+    where: str, members: Sequence[FoundCell], layers: Layers, residual: Mapping[Number, bool | None]
+) -> Iterator[str]:
     if any(cell.kind.class_name == "LSTMBlockFusedCell" for cell in members):
         yield f"{where}: TimeReversedFusedRNN would leave no trace in a checkpoint; it is taken to read forward."
-    if layers > 1:
+    if len(layers) > 1 and None in residual.values():
         yield f"{where}: residual connections between layers would leave no trace in a checkpoint; none is assumed."

@@ -1,143 +1,207 @@
-"""How TensorFlow 1's graph beside a checkpoint runs a cell: activation, forget bias, clips. It is read, never run."""
+"""TensorFlow 1's graph beside a checkpoint, to be asked which operation makes a value. It is read, never run."""
 
-import struct
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from ...errors import BadWeights
-from .tensorflow1_names import FoundCell
+import numpy as np
 
-__all__ = ["Graph"]
+from .tensorflow1_flat import Flat, Operation, flattened
 
-# Operations between a kernel's product and a state, by the name of the activation that they compute.
-_ACTIVATIONS = {
-    "Elu": "elu",
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "Selu": "selu",
-    "Sigmoid": "sigmoid",
-    "Softplus": "softplus",
-    "Softsign": "softsign",
-    "Tanh": "tanh",
+__all__ = ["CUTS", "VARIABLES", "Graph", "index_of"]
+
+# What hands on its first input; a cast changes precision only, since states are floating throughout.
+_SAME = {
+    *("Cast", "CheckNumerics", "EnsureShape", "Enter", "Identity", "PreventGradient", "ReadVariableOp", "RefEnter"),
+    *("RefIdentity", "RefSwitch", "Snapshot", "StopGradient", "Switch"),
 }
-# What hands on what it reads; what only looks at it.
-_SAME = {"Identity", "Enter", "RefEnter", "ReadVariableOp", "Switch", "RefSwitch"}
-_WATCHING = {"Shape", "StackPush", "StackPushV2", "HistogramSummary", "Print"}
-_ADD = ("BiasAdd", "Add", "AddV2")
-DEEPEST = 50
+VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
+# What takes a part of its input, and which input that is.
+CUTS = {"Slice": 0, "Split": 1, "SplitV": 0, "StridedSlice": 0}
+_CHOICES = {"Select": (1, 2), "SelectV2": (1, 2)}
+_ZEROS = {"Const", "Fill", "ZerosLike"}
+# What dropout's rate, and the factor that makes up for it, are made of.
+_OF_A_RATE = {"Const", "Div", "Placeholder", "PlaceholderWithDefault", "RealDiv", "Sub"}
+# By TensorFlow's number of a dtype: how it lies in bytes, and the field that lists values otherwise.
+_DTYPES = {1: ("<f4", "float_val"), 2: ("<f8", "double_val"), 3: ("<i4", "int_val"), 9: ("<i8", "int64_val")}
+PARTITIONED = "/part_"
+MOST_HOPS = 200
+MOST_NUMBERS = 16
+LONGEST_INDEX = 6
 
 
 class Graph:
-    """A graph, to be asked how it runs a cell.
+    """A graph laid flat.
 
     Parameters
     ----------
-    nodes : iterable of NodeDef
+    graph : GraphDef or None
+        None where there is none beside the checkpoint: then nothing is found in it.
     """
 
-    def __init__(self, nodes: Iterable[Any]) -> None:
-        # What computes gradients reads the same values to another end.
-        self._nodes = {node.name: node for node in nodes if "gradients" not in node.name}
-        self._readers: dict[str, list[Any]] = defaultdict(list)
-        for node in self._nodes.values():
-            for source in node.input:
-                self._readers[source].append(node)
+    def __init__(self, graph: Any) -> None:
+        flat = Flat() if graph is None else flattened(graph)
+        self._operations, self._aliases = flat.operations, flat.aliases
+        self._readers: dict[str, list[Operation]] = defaultdict(list)
+        self._by_kind: dict[str, list[Operation]] = defaultdict(list)
+        self._products: dict[str, list[Operation]] | None = None
+        for operation in self._operations.values():
+            self._by_kind[operation.op].append(operation)
+            for source in operation.inputs:
+                self._readers[source].append(operation)
+        # Where the parts of a partitioned variable are put together, the first one stands for the whole.
+        for operation in self.operations("ConcatV2") if self._has_parts() else ():
+            if (first := self._first_part(operation)) is not None:
+                self._aliases[operation.name] = first
 
-    def settings(self, cell: FoundCell, where: str) -> dict[str, Any]:
-        """Give what the graph says for certain: activation, forget bias, clips.
+    def variable(self, name: str) -> str:
+        """Name what stands for a variable in the graph."""
+        first = f"{name}{PARTITIONED}0"
+        return first if first in self._operations else name
 
-        Raises
-        ------
-        BadWeights
-            Its activation is not known here.
-        """
-        matrix = cell.shards.get("candidate" if cell.kind.cell == "gru" else "kernel", [])
-        if cell.kind.framework == "cudnn" or len(matrix) != 1:
-            return {}
-        name = matrix[0].name
-        blocks = [node for node in self._reading(name) if node.op in ("BlockLSTM", "LSTMBlockCell", "GRUBlockCell")]
-        if blocks:
-            return _of_block(blocks[0], cell)
-        sums = self._after([node for node in self._reading(name) if node.op == "MatMul"], *_ADD)
-        if cell.kind.cell != "lstm":
-            return _activation(self._after(sums), where)
-        return self._lstm(self._after(sums, "Split"), cell, where)
+    def operation(self, value: str) -> Operation | None:
+        """Give the operation that makes a value."""
+        return self._operations.get(value.partition(":")[0])
 
-    def _lstm(self, splits: Sequence[Any], cell: FoundCell, where: str) -> dict[str, Any]:
-        """Follow an LSTMCell from the four parts of its product: input gate, candidate, forget gate, output gate."""
-        candidates = self._after(splits, output=1)
-        said = _activation(candidates, where)
-        said |= self._only("forget_bias", self._after(splits, *_ADD, output=2), needed=True)
-        states = self._after(self._after(candidates, "Mul"), *_ADD)
-        if not states or not said:
-            return said
-        clips = self._after(states, "Minimum")
-        said |= self._only("cell_clip", clips)
-        if "projection" in cell.shards and len(cell.shards["projection"]) == 1:
-            products = [node for node in self._reading(cell.shards["projection"][0].name) if node.op == "MatMul"]
-            said |= self._only("projection_clip", self._after(products, "Minimum")) if products else {}
-        return said
+    def operations(self, *kinds: str) -> list[Operation]:
+        """List the operations of some kinds."""
+        return [operation for kind in kinds for operation in self._by_kind.get(kind, ())]
 
-    def _only(self, name: str, nodes: Sequence[Any], *, needed: bool = False) -> dict[str, Any]:
-        """Give the one constant that operations read; without any operation there is none, unless it is needed."""
-        if not nodes:
-            return {} if needed else {name: None}
-        sources = [self._source(source) for node in nodes for source in node.input]
-        values = {value for source in sources if source is not None and (value := _constant(source)) is not None}
-        return {name: values.pop()} if len(values) == 1 else {}
+    def products(self, variable: str) -> list[Operation]:
+        """List the products with a variable, or with a part that was cut from it."""
+        if self._products is None:
+            self._products = defaultdict(list)
+            for operation in self.operations("MatMul"):
+                matrix = self.source(operation.inputs[1]) if len(operation.inputs) == 2 else None
+                if matrix is not None and matrix.op in CUTS and len(matrix.inputs) > 1:
+                    matrix = self.source(matrix.inputs[CUTS[matrix.op]])
+                if matrix is not None:
+                    self._products[matrix.name].append(operation)
+        return self._products.get(variable, [])
 
-    def _after(self, nodes: Sequence[Any], *kinds: str, output: int = 0) -> list[Any]:
-        names = [f"{node.name}:{output}" if output else node.name for node in nodes]
-        return [reader for name in names for reader in self._readers.get(name, ()) if not kinds or reader.op in kinds]
+    def readers(self, value: str) -> list[Operation]:
+        """List what reads a value as it is."""
+        return self._readers.get(value, [])
 
-    def _reading(self, variable: str) -> list[Any]:
-        """Find what reads a variable, behind what only hands it on."""
-        waiting, seen = [variable.removesuffix(":0")], dict[str, Any]()
-        while waiting:
-            for node in self._readers.get(waiting.pop(), ()):
-                if node.name not in seen:
-                    seen[node.name] = node
-                    waiting += [node.name] if node.op in _SAME else []
-        return [node for node in seen.values() if node.op not in _SAME]
-
-    def _source(self, name: str) -> Any:
-        node = self._nodes.get(name)
-        for _ in range(DEEPEST):
-            if node is None or node.op not in _SAME or not node.input:
+    def resolve(self, value: str) -> str:
+        """Follow a value back to the operation that computes it: past what hands it on, and past dropout."""
+        for _ in range(MOST_HOPS):
+            value = self._before(value)
+            operation = self.operation(value)
+            kept = self._undropped(operation) if operation is not None and value not in self._aliases else ""
+            if not kept:
                 break
-            node = self._nodes.get(node.input[0])
-        return node
+            value = kept
+        return value
+
+    def _before(self, value: str) -> str:
+        """Follow a value back past what hands it on as it is."""
+        for _ in range(MOST_HOPS):
+            operation = self.operation(value)
+            if value in self._aliases:
+                value = self._aliases[value]
+            elif operation is not None and operation.op in _SAME and operation.inputs:
+                value = operation.inputs[0]
+            else:
+                break
+        return value
+
+    def source(self, value: str) -> Operation | None:
+        """Give the operation that computes a value, behind all that hands it on."""
+        return self.operation(self.resolve(value))
+
+    def next_turn(self, value: str) -> str | None:
+        """Give what a loop's state becomes; None where a value is none."""
+        merge = self.source(value)
+        if merge is None or merge.op != "Merge":
+            return None
+        turns = [self.operation(source) for source in merge.inputs]
+        results = [turn.inputs[0] for turn in turns if turn is not None and turn.op == "NextIteration" and turn.inputs]
+        return self._chosen(results[0], merge.name) if len(results) == 1 else None
+
+    def numbers(self, value: str) -> list[float] | None:
+        """Read a constant of few finite numbers; None where it is none. The shape that it declares is not believed."""
+        constant = self.source(value)
+        if constant is None or constant.op != "Const":
+            return None
+        stored = constant.attr["value"].tensor
+        size = math.prod(axis.size for axis in stored.tensor_shape.dim)
+        if stored.dtype not in _DTYPES or not 0 < size <= MOST_NUMBERS:
+            return None
+        dtype, listed = _DTYPES[stored.dtype]
+        if stored.tensor_content:
+            fits = len(stored.tensor_content) == size * np.dtype(dtype).itemsize
+            numbers = [float(number) for number in np.frombuffer(stored.tensor_content, dtype)] if fits else [math.nan]
+        else:
+            numbers = [float(number) for number in getattr(stored, listed)[:size]] or [0.0]
+            # The last number stands for all that follow.
+            numbers += numbers[-1:] * (size - len(numbers))
+        return numbers if all(map(math.isfinite, numbers)) else None
+
+    def _has_parts(self) -> bool:
+        return any(name.endswith(f"{PARTITIONED}0") for name in self._operations)
+
+    def _first_part(self, operation: Operation) -> str | None:
+        """Name the first part of a variable that an operation puts together by rows; None for anything else."""
+        parts = [self.resolve(value) for value in operation.inputs[:-1]]
+        name, mark, _ = parts[0].rpartition(PARTITIONED) if parts else ("", "", "")
+        expected = [f"{name}{PARTITIONED}{number}" for number in range(len(parts))]
+        is_whole = bool(mark) and parts == expected and self.numbers(operation.inputs[-1]) == [0]
+        return parts[0] if is_whole else None
+
+    def _chosen(self, value: str, state: str) -> str:
+        """Take the new state where a choice by length stands between it and the one before."""
+        operation = self.source(value)
+        places = _CHOICES.get(operation.op if operation is not None else "", ())
+        if operation is not None and len(operation.inputs) == 3:
+            either = [self.resolve(operation.inputs[place]) for place in places]
+            if state in either:
+                return next((new for new in either if new != state), value)
+        return self.resolve(value)
+
+    def _undropped(self, operation: Operation) -> str:
+        """Give what dropout keeps, since nothing is dropped once a model is trained; empty where it is no dropout."""
+        if operation.op in _CHOICES and len(operation.inputs) == 3:
+            mask, kept, other = operation.inputs
+            zero = self.operation(self._before(other))
+            if zero is not None and zero.op in _ZEROS and self._is_random(mask):
+                return self._unscaled(kept)
+        if operation.op == "Mul" and len(operation.inputs) == 2:
+            for mask, kept in (operation.inputs, operation.inputs[::-1]):
+                if self._is_random(mask):
+                    return self._unscaled(kept)
+        return ""
+
+    def _unscaled(self, value: str) -> str:
+        """Leave out the factor by which dropout makes up for what it drops."""
+        operation = self.operation(self._before(value))
+        if operation is None or operation.op not in ("Div", "Mul", "RealDiv") or len(operation.inputs) != 2:
+            return value
+        left, right = operation.inputs
+        return right if operation.op == "Mul" and self._is_factor(left) else left if self._is_factor(right) else value
+
+    def _is_factor(self, value: str) -> bool:
+        return all(operation.op in _OF_A_RATE for operation in self._above(value))
+
+    def _is_random(self, value: str) -> bool:
+        """Tell whether a value is a mask made of random numbers."""
+        mask = self.operation(self._before(value))
+        is_mask = mask is not None and mask.op in ("Floor", "GreaterEqual")
+        return is_mask and any("Random" in operation.op for operation in self._above(value))
+
+    def _above(self, value: str) -> Iterator[Operation]:
+        """Walk up from a value, over a few operations."""
+        waiting = [self._before(value)]
+        for _ in range(MOST_NUMBERS):
+            operation = self.operation(waiting.pop(0)) if waiting else None
+            if operation is None:
+                break
+            yield operation
+            waiting += [self._before(source) for source in operation.inputs]
 
 
-def _of_block(node: Any, cell: FoundCell) -> dict[str, Any]:
-    """Read the attributes of an operation that is a whole cell; left out, they have the operation's defaults."""
-    if cell.kind.cell == "gru":
-        return {"activation": "tanh"}
-    clip = node.attr["cell_clip"].f if "cell_clip" in node.attr else 3.0
-    forget_bias = node.attr["forget_bias"].f if "forget_bias" in node.attr else 1.0
-    return {"activation": "tanh", "forget_bias": forget_bias, "cell_clip": clip if clip > 0 else None}
-
-
-def _activation(nodes: Sequence[Any], where: str) -> dict[str, Any]:
-    kinds = {node.op for node in nodes} - _WATCHING
-    if not kinds:
-        return {}
-    if len(kinds) == 1 and kinds <= _ACTIVATIONS.keys():
-        return {"activation": _ACTIVATIONS[kinds.pop()]}
-    raise BadWeights(
-        f"{where}: its graph computes the candidate by {', '.join(sorted(kinds))}, no activation known here. If it "
-        "is one all the same, remove the graph's file from beside the checkpoint and say --activation."
-    )
-
-
-def _constant(node: Any) -> float | None:
-    """Read a constant that is one float or double; the shape that it declares is not believed."""
-    tensor = node.attr["value"].tensor
-    listed = {1: tensor.float_val, 2: tensor.double_val}.get(tensor.dtype)
-    if node.op != "Const" or listed is None or any(axis.size != 1 for axis in tensor.tensor_shape.dim):
-        return None
-    code = "<f" if tensor.dtype == 1 else "<d"
-    if len(tensor.tensor_content) == struct.calcsize(code):
-        return float(struct.unpack(code, tensor.tensor_content)[0])
-    return float(listed[0]) if len(listed) == 1 else None
+def index_of(value: str) -> int:
+    """Give the number of an operation's output that a value is."""
+    number = value.partition(":")[2]
+    return int(number) if number.isdecimal() and len(number) < LONGEST_INDEX else 0

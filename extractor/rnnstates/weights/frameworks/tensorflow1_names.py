@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..readers.base import computed, joined, reshaped, sliced
 from .tensorflow1_places import STACKED, Place, place_of
 
 __all__ = [
-    "KINDS", "TABLE", "FoundCell", "Kind", "cell_of", "find_cells", "roles_of", "scopes_of",
+    "KINDS", "TABLE", "FoundCell", "Kind", "cell_of", "find_cells", "opaque_arrays", "roles_of", "scopes_of",
     "unknown_cells",
 ]  # fmt: skip
 
@@ -85,10 +85,12 @@ _PATTERNS = {key: {role: re.compile(leaf) for role, leaf in leaves.items()} for 
 # A longer name is none of TensorFlow's, and would cost as many scopes as it has parts.
 LONGEST_NAME = 2000
 _NUMBERED = re.compile(r"_\d{1,5}$")
-# The variables of a cell whose scope the program has named itself, by which it is told all the same.
-_TELLING = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
+# The variables of a cell whose scope the program has named itself, by which it is known all the same.
+_DISTINCTIVE = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
 # A scope that is called like a cell, of which there are many more than are read.
 _ANY_CELL = re.compile(r"\w*(?:lstm|gru|rnn|sru)\w*_cell|\w*(?:LSTM|GRU|RNN)\w*Cell|nas_rnn")
+# CudnnRNN's parameters, where they were saved as they are.
+_OPAQUE = re.compile(r"(?:.*/)?opaque_(?:kernel|params?)|(?:.*/)?cudnn_(?:lstm|gru|rnn)\w*/params")
 # What a table of an embedding is called.
 TABLE = re.compile(r"(?:^|/)\w*(?:embed|emb|lookup)\w*(?::0)?$", re.IGNORECASE)
 
@@ -144,7 +146,7 @@ def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
     """
     cells = []
     for scope, inside in sorted(scopes_of(tensors).items()):
-        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _told_kind(scope, inside)
+        kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _kind_by_variables(scope, inside)
         # Keras has cells of these names too, with one more variable.
         if kind is not None and "recurrent_kernel" not in inside:
             found = cell_of(scope, kind, inside)
@@ -174,16 +176,21 @@ def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[st
     return scopes
 
 
+def opaque_arrays(tensors: Iterable[str]) -> list[str]:
+    """Name the arrays that are all weights of a cuDNN layer at once; not an optimizer's copies of them."""
+    return [name for name in tensors if _OPAQUE.fullmatch(name.removesuffix(":0"))]
+
+
 def _is_unknown_cell(part: str) -> bool:
     stem = _NUMBERED.sub("", part)
     return _ANY_CELL.fullmatch(stem) is not None and not STACKED.fullmatch(part) and stem not in KINDS
 
 
-def _told_kind(scope: str, inside: Iterable[str]) -> Kind | None:
+def _kind_by_variables(scope: str, inside: Iterable[str]) -> Kind | None:
     """Tell a cell by variables that no other layer has."""
     if _is_unknown_cell(scope.split("/")[-1]):
         return None
-    return next((kind for leaf, kind in _TELLING.items() if leaf in inside), None)
+    return next((kind for leaf, kind in _DISTINCTIVE.items() if leaf in inside), None)
 
 
 def cell_of(scope: str, kind: Kind, inside: Mapping[str, Tensor], *, by_shape: bool = False) -> FoundCell:
@@ -211,15 +218,22 @@ def _belongs_to_another(leaf: str, kind: Kind) -> bool:
     return any(pattern.fullmatch(whole) for pattern in _PATTERNS[kind.framework, kind.cell].values())
 
 
-def roles_of(cell: FoundCell, where: str) -> dict[str, Tensor]:
-    """Make what ``rnnstates.weights.convert`` takes of a cell's variables, blocks in its convention's order.
+def roles_of(cell: FoundCell, where: str, state_first: Collection[str] = ()) -> dict[str, Tensor]:
+    """Make what ``rnnstates.weights.convert`` takes of a cell's variables, blocks in the order in which they lie.
+
+    Parameters
+    ----------
+    cell : FoundCell
+    where : str
+    state_first : collection of str
+        Roles of the matrices whose first rows belong to the hidden state, in place of the inputs.
 
     Raises
     ------
     BadWeights
         One is missing, or they do not fit each other.
     """
-    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}[cell.kind.cell](cell, where)
+    return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple_rnn}[cell.kind.cell](cell, where, state_first)
 
 
 def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
@@ -230,17 +244,19 @@ def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
     return shards[0] if len(shards) == 1 else joined(shards, 0, where)
 
 
-def _parted(matrix: Tensor, hidden: int, where: str) -> tuple[Tensor, Tensor]:
-    """Part a kernel: the rows of the inputs come first, then those of the hidden state."""
+def _parted(matrix: Tensor, hidden: int, where: str, *, state_first: bool) -> tuple[Tensor, Tensor]:
+    """Part a kernel into the rows of the inputs and those of the hidden state, which mostly come last."""
     if len(matrix.shape) != 2 or not 0 < hidden < matrix.shape[0]:
         raise BadWeights(
             f"{where}: '{matrix.name}' has shape {matrix.shape}; expected rows for inputs and {hidden} units."
         )
+    if state_first:
+        return sliced(matrix, hidden, matrix.shape[0]), sliced(matrix, 0, hidden)
     inputs = matrix.shape[0] - hidden
     return sliced(matrix, 0, inputs), sliced(matrix, inputs, matrix.shape[0])
 
 
-def _lstm(cell: FoundCell, where: str) -> dict[str, Tensor]:
+def _lstm(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str, Tensor]:
     kernel = _whole(cell, "kernel", where)
     hidden = units = kernel.shape[-1] // 4 if kernel.shape else 0
     roles = {"bias": _whole(cell, "bias", where)}
@@ -250,16 +266,18 @@ def _lstm(cell: FoundCell, where: str) -> dict[str, Tensor]:
     if any(role.endswith("peephole") for role in cell.shards):
         three = [_whole(cell, f"{gate}_peephole", where) for gate in ("input", "forget", "output")]
         roles["peepholes"] = joined([reshaped(vector, (1, units)) for vector in three], 0, where)
-    roles["kernel"], roles["recurrent_kernel"] = _parted(kernel, hidden, where)
+    roles["kernel"], roles["recurrent_kernel"] = _parted(kernel, hidden, where, state_first="kernel" in state_first)
     return roles
 
 
-def _gru(cell: FoundCell, where: str) -> dict[str, Tensor]:
+def _gru(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str, Tensor]:
     gates, bias = _whole(cell, "gates", where), _whole(cell, "gates_bias", where)
-    parts = _parted(gates, gates.shape[-1] // 2 if gates.shape else 0, where)
+    units = gates.shape[-1] // 2 if gates.shape else 0
+    parts = _parted(gates, units, where, state_first="gates" in state_first)
     if cell.kind.framework == "tensorflow1":
         candidate = _whole(cell, "candidate", where)
-        others = _parted(candidate, candidate.shape[-1] if candidate.shape else 0, where)
+        width = candidate.shape[-1] if candidate.shape else 0
+        others = _parted(candidate, width, where, state_first="candidate" in state_first)
         extra = {}
     else:
         others = _whole(cell, "candidate_input", where), _whole(cell, "candidate_hidden", where)
@@ -271,7 +289,8 @@ def _gru(cell: FoundCell, where: str) -> dict[str, Tensor]:
     return {"kernel": kernel, "recurrent_kernel": recurrent, "bias": whole, **extra}
 
 
-def _simple_rnn(cell: FoundCell, where: str) -> dict[str, Tensor]:
+def _simple_rnn(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str, Tensor]:
     kernel = _whole(cell, "kernel", where)
-    inputs, recurrent = _parted(kernel, kernel.shape[-1] if kernel.shape else 0, where)
+    units = kernel.shape[-1] if kernel.shape else 0
+    inputs, recurrent = _parted(kernel, units, where, state_first="kernel" in state_first)
     return {"kernel": inputs, "recurrent_kernel": recurrent, "bias": _whole(cell, "bias", where)}

@@ -8,7 +8,9 @@ from ..canonical import Direction
 __all__ = ["DIRECTION_BY_PART", "LAYER", "STACKED", "Place", "place_of"]
 
 # What changes inputs or states of the cell inside it, and leaves a scope.
-_WRAPPER = re.compile(r"\w*(attention|cell|projection|embedding|highway)_wrapper(_\d+)?|\w+Wrapper|\w*[zZ]oneout\w*")
+_WRAPPER = re.compile(
+    r"cell_\d{1,5}_attention|\w*(attention|cell|projection|embedding|highway)_wrapper(_\d+)?|\w+Wrapper|\w*[zZ]oneout\w*"
+)
 LAYER = re.compile(r"(?:cell_|Cell)(\d{1,5})")
 STACKED = re.compile(r"multi_rnn_cell(_\d+)?|MultiRNNCell|stack_bidirectional_rnn(_\d+)?")
 DIRECTION_BY_PART: dict[str, Direction] = {"fw": "forward", "bw": "backward"}

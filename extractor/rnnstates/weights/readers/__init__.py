@@ -63,6 +63,7 @@ OF_FOLDERS = ("TensorFlow", "folder")
 
 # What stands behind the prefix of a checkpoint of version 2, and of version 1 in shards.
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5}")
+_PART_BEHIND = re.compile(rf"(?:{_PART.pattern})$")
 
 EXPECTED = (
     "weights of Keras (.keras, .weights.h5, .h5), PyTorch (.pt, .pth, .safetensors), ONNX, TensorFlow checkpoints, "
@@ -144,7 +145,12 @@ def digest(path: str) -> str:
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(part for part in path.rglob("*") if part.is_file() and not part.is_symlink())
-    if path.exists():
+    if path.exists() and not recognise_checkpoint(str(path)):
         return [path, *beside(str(path)), *files_beside(str(path))]
-    # The prefix of a checkpoint, which stands for several files.
-    return sorted(part for part in path.parent.glob("*") if _PART.fullmatch(part.name.removeprefix(path.name)))
+    # A checkpoint's prefix, or one of its files, stands for all of them; its graph says how it is run.
+    prefix = _PART_BEHIND.sub("", path.name)
+    return sorted(
+        part
+        for part in path.parent.glob("*")
+        if part.name == prefix or (part.name.startswith(prefix) and _PART.fullmatch(part.name[len(prefix) :]))
+    )

@@ -1,16 +1,13 @@
 """TensorFlow's checkpoints of both versions and the variables of a SavedModel: the arrays alone, no object, no graph.
 
 Version 2 has a table of contents, ``model.ckpt-100.index``, and its arrays in ``model.ckpt-100.data-00000-of-00001``
-and so on; version 1 has everything in one file or in shards ``model.ckpt-00000-of-00002``. What a folder says in its
-text file ``checkpoint`` may name any place of the machine and is never followed.
+and so on; version 1 has everything in one file or in shards ``model.ckpt-00000-of-00002``.
 """
 
 import contextlib
 import math
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +20,22 @@ from .base import Container, Tensor, as_floating
 from .checkpoint_graph import (
     Entry,
     bundle_entries,
-    is_table,
     parse_message,
     read_objects,
     read_table,
     slice_entries,
     varint,
 )
+from .checkpoint_place import SAVED_MODEL, Place, place_of, recognise_checkpoint
 from .json_text import parse_json
 from .saved_model import read_calls
 
 __all__ = ["open_checkpoint", "recognise_checkpoint"]
 
-OBJECTS, SAVED_MODEL, KERAS_METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH", "saved_model.pb", "keras_metadata.pb"
-_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
-_OLD_SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
+OBJECTS, KERAS_METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH", "keras_metadata.pb"
 # A table of contents has some hundred bytes an array; a graph may hold whole arrays as constants.
 LARGEST_INDEX = 256 * 2**20
 LARGEST_DOCUMENT = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a checkpoint lies: what the user named, how its files begin, and the file that may hold its graph.
-
-    The prefix of version 1 is a file, or a pattern of shards.
-    """
-
-    path: str
-    prefix: str
-    version: int
-    graph: str
-
-
-def recognise_checkpoint(path: str) -> bool:
-    """Tell whether a path is a checkpoint's prefix, one of its files, or a folder with a checkpoint or SavedModel."""
-    try:
-        if Path(path).is_dir() and not is_table(f"{path}.index"):
-            return (Path(path) / SAVED_MODEL).is_file() or bool(_indexes(path))
-        return is_table(f"{_prefix(path)}.index") or is_table(path) or bool(_old_shards(path))
-    except (OSError, ValueError):
-        return False
 
 
 @contextlib.contextmanager
@@ -77,7 +49,7 @@ def open_checkpoint(path: str) -> Iterator[Container]:
     EngineUnavailable
         TensorFlow cannot be imported.
     """
-    place = _place(path)
+    place = place_of(path)
     tf = import_tensorflow()
     entries, files = _contents(place)
     _check_sizes(tf, entries, files, path)
@@ -87,66 +59,13 @@ def open_checkpoint(path: str) -> Iterator[Container]:
         reader = tf.compat.v1.train.NewCheckpointReader(place.prefix)
     except Exception as reason:
         # Whatever the C++ reader stumbles over: it raises what the bytes make it raise.
-        raise BadWeights(f"{path}: TensorFlow cannot open it ({_told(reason)}); save it again.") from reason
+        raise BadWeights(f"{path}: TensorFlow cannot open it ({_one_line(reason)}); save it again.") from reason
     tensors = {entry.name: _tensor(tf, reader, entry, path) for entry in entries if entry.name != OBJECTS}
     kind = "TensorFlow SavedModel" if place.graph.endswith(SAVED_MODEL) else f"TensorFlow checkpoint V{place.version}"
     yield Container(path, kind, tensors, documents=documents)
 
 
-def _prefix(path: str) -> str:
-    for ending in (".index", ".meta"):
-        if path.endswith(ending):
-            return path[: -len(ending)]
-    return _SHARD.sub("", path)
-
-
-def _indexes(folder: str) -> list[str]:
-    return sorted(entry.name for entry in Path(folder).iterdir() if entry.name.endswith(".index") and entry.is_file())
-
-
-def _old_shards(path: str) -> list[str]:
-    """List the shards of a version 1 checkpoint of which the prefix is given."""
-    folder, name = Path(path).parent, Path(path).name
-    if Path(path).exists() or not folder.is_dir():
-        return []
-    shards = [entry for entry in folder.iterdir() if _OLD_SHARD.sub("", entry.name) == name != entry.name]
-    return sorted(str(shard) for shard in shards if is_table(str(shard)))
-
-
-def _place(path: str) -> _Place:
-    # An absolute path cannot be taken for an address (gs://...).
-    full = os.path.abspath(path)  # noqa: PTH100
-    if is_table(f"{_prefix(full)}.index"):
-        return _Place(path, _prefix(full), 2, f"{_prefix(full)}.meta")
-    if Path(full).is_dir():
-        return _in_folder(path, full)
-    if any(character in full for character in "*?[\\"):
-        raise BadWeights(f"{path}: TensorFlow takes *, ?, [ and \\ in this name for a pattern; rename it.")
-    base = _OLD_SHARD.sub("", full)
-    shards = _old_shards(base)
-    if not shards:
-        return _Place(path, full, 1, f"{full}.meta")
-    counts = {_OLD_SHARD.sub(r"\1", shard[len(base) :]) for shard in shards}
-    if counts != {f"{len(shards):05}"}:
-        raise BadWeights(f"{path}: has {len(shards)} of {', '.join(sorted(counts))} shards; copy the whole checkpoint.")
-    return _Place(path, f"{base}-?????-of-{counts.pop()}", 1, f"{base}.meta")
-
-
-def _in_folder(path: str, full: str) -> _Place:
-    if (Path(full) / SAVED_MODEL).is_file():
-        prefix = str(Path(full) / "variables" / "variables")
-        if not is_table(f"{prefix}.index"):
-            raise BadWeights(f"{path}: a SavedModel without variables/variables.index; copy the whole folder.")
-        return _Place(path, prefix, 2, str(Path(full) / SAVED_MODEL))
-    names = _indexes(full)
-    if len(names) != 1:
-        raise BadWeights(f"{path}: holds {len(names)} checkpoints; name one of them: {', '.join(names[:10])}.")
-    # What stands before .index may be nothing, or a dot, which a Path would drop.
-    prefix = f"{full}/{_prefix(names[0])}"
-    return _Place(path, prefix, 2, f"{prefix}.meta")
-
-
-def _contents(place: _Place) -> tuple[list[Entry], list[str]]:
+def _contents(place: Place) -> tuple[list[Entry], list[str]]:
     """List the arrays and the files that hold them."""
     if place.version == 1:
         files = sorted(str(file) for file in Path(place.prefix).parent.glob(Path(place.prefix).name))
@@ -169,7 +88,7 @@ def _contents(place: _Place) -> tuple[list[Entry], list[str]]:
     return [entry for key, entry in entries.items() if not key.startswith(b"\0")], files
 
 
-def _shards(place: _Place, count: int) -> list[str]:
+def _shards(place: Place, count: int) -> list[str]:
     if not 0 < count < 100_000:
         raise BadWeights(f"{place.path}: declares {count} files of arrays; expected 1 to 99999. It is damaged.")
     folder = Path(f"{place.prefix}.index").resolve().parent
@@ -197,7 +116,7 @@ def _check_sizes(tf: Any, entries: list[Entry], files: list[str], path: str) -> 
         raise BadWeights(f"{path}: declares {total} bytes of numbers but has {stored}; it is refused.")
 
 
-def _documents(place: _Place, entries: list[Entry], files: list[str]) -> dict[str, Any]:
+def _documents(place: Place, entries: list[Entry], files: list[str]) -> dict[str, Any]:
     """Read what describes the program.
 
     ``objects``, ``graph`` (a GraphDef), ``calls`` (the functions of a SavedModel), what ``keras`` says of its layers.
@@ -279,7 +198,7 @@ def _tensor(tf: Any, reader: Any, entry: Entry, path: str) -> Tensor:
         try:
             values: Array = reader.get_tensor(entry.name)
         except Exception as reason:
-            raise BadWeights(f"{where}: TensorFlow cannot read it ({_told(reason)}); save it again.") from reason
+            raise BadWeights(f"{where}: TensorFlow cannot read it ({_one_line(reason)}); save it again.") from reason
         if values.shape != entry.shape:
             raise BadWeights(f"{where}: has shape {values.shape}; its table of contents says {entry.shape}.")
         return as_floating(values.astype(np.float32) if dtype == tf.bfloat16 else values, where)
@@ -287,5 +206,5 @@ def _tensor(tf: Any, reader: Any, entry: Entry, path: str) -> Tensor:
     return Tensor(entry.name, entry.shape, read)
 
 
-def _told(reason: Exception) -> str:
+def _one_line(reason: Exception) -> str:
     return re.sub(r"\s+", " ", str(reason)).strip()[:200]
