@@ -81,7 +81,7 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
         raise OptionError(f"--layer '{pattern}': has several *; expected one, which stands for a number.")
     start, end = map(re.escape, pattern.split("*"))
     # Behind it may stand the layer of a module that has several: rnns.0.l1.
-    matches = {top: re.fullmatch(rf"{start}(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
+    matches = {top: re.fullmatch(rf"{start}_?(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
     found: dict[int, list[str]] = {}
     for top, match in matches.items():
         if match:
@@ -101,11 +101,14 @@ def _as_chain(model: Model) -> str:
     """Offer the chain of numbered stacks, where there is one whose widths fit, and the file does not deny it."""
     if model.connected:
         return ""
-    chains: dict[str, list[StoredStack]] = {}
-    for top, stack in whole_stacks(model).items():
+    whole, chains = whole_stacks(model), dict[str, list[StoredStack]]()
+    for top, stack in whole.items():
         if re.search(r"\d", top):
             chains.setdefault(re.sub(r"\d+", "*", top, count=1), []).append(stack)
     for pattern, stacks in chains.items():
+        # Names that a framework numbers begin without one: lstm, lstm_1.
+        plain = pattern.removesuffix("_*")
+        stacks = [whole[plain], *stacks] if plain in whole else stacks
         widths = [(stack.layers[0].features, stack.layers[-1].width) for stack in stacks]
         if len(stacks) > 1 and all(below[1] == above[0] for below, above in itertools.pairwise(widths)):
             return f" If they feed each other in the order of their numbers: --layer '{pattern}'."
