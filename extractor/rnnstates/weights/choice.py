@@ -101,14 +101,15 @@ def _as_chain(model: Model) -> str:
     """Offer the chain of numbered stacks, where there is one whose widths fit, and the file does not deny it."""
     if model.connected:
         return ""
-    whole, chains = whole_stacks(model), dict[str, list[StoredStack]]()
+    whole, chains = whole_stacks(model), dict[str, dict[int, StoredStack]]()
     for top, stack in whole.items():
-        if re.search(r"\d", top):
-            chains.setdefault(re.sub(r"\d+", "*", top, count=1), []).append(stack)
-    for pattern, stacks in chains.items():
+        if number := re.search(r"\d{1,9}", top):
+            chains.setdefault(top[: number.start()] + "*" + top[number.end() :], {})[int(number[0])] = stack
+    for pattern, numbered in chains.items():
         # Names that a framework numbers begin without one: lstm, lstm_1.
         plain = pattern.removesuffix("_*")
-        stacks = [whole[plain], *stacks] if plain in whole else stacks
+        stacks = [whole[plain]] if plain in whole else []
+        stacks += [numbered[number] for number in sorted(numbered)]
         widths = [(stack.layers[0].features, stack.layers[-1].width) for stack in stacks]
         if len(stacks) > 1 and all(below[1] == above[0] for below, above in itertools.pairwise(widths)):
             return f" If they feed each other in the order of their numbers: --layer '{pattern}'."

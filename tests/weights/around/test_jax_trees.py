@@ -136,3 +136,19 @@ def test_cores_that_haiku_numbers_are_a_chain_from_the_one_without_a_number(tmp_
         states = rnnstates.extract(ids, "full", weights=path, layer=pattern)
         highest = [name for name in states if name.endswith("hidden")][-1]
         np.testing.assert_allclose(states[highest], expected, rtol=0, atol=1e-6)
+
+
+def test_the_chain_is_offered_in_the_order_of_numbers_however_the_file_lists_them(tmp_path):
+    arrays = {}
+    for name, features in {"gru": 3, "gru_1": 4, "gru_2": 5, "gru_10": 6}.items():
+        shapes = {
+            "w_i": (features, 3 * features + 3),
+            "w_h": (features + 1, 3 * features + 3),
+            "b": (3 * features + 3,),
+        }
+        arrays |= {f"net/{name}/{leaf}": np.ones(shape, "f4") for leaf, shape in shapes.items()}
+    np.savez(tmp_path / "m.npz", **dict(sorted(arrays.items())))
+    with pytest.raises(rnnstates.BadWeights, match=r"--layer 'net/gru_\*'\."):
+        rnnstates.load_weights(tmp_path / "m.npz")
+    layers = rnnstates.load_weights(tmp_path / "m.npz", layer="net/gru_*").layers
+    assert [layer.name for layer in layers] == ["net/gru", "net/gru_1", "net/gru_2", "net/gru_10"]
