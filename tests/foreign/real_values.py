@@ -56,6 +56,11 @@ def npy(folder):
     return folder / "x.npy"
 
 
+def npy_of_objects(folder):
+    np.save(folder / "x.npy", {"kernel": np.ones((2, 3))}, allow_pickle=True)
+    return folder / "x.npy"
+
+
 def csv(folder):
     np.savetxt(folder / "x.csv", np.ones((4, 3)), delimiter=",")
     return folder / "x.csv"
@@ -110,6 +115,7 @@ VALUES = {
     "netCDF": ("netcdf 3", netcdf_3),
     "savez": ("npz", npz),
     "np.save": ("npy", npy),
+    "np.save of a dictionary": ("npy of objects", npy_of_objects),
     "savetxt": ("text", csv),
     "sqlite": ("sqlite", sqlite),
     "wav": ("wav", wav),

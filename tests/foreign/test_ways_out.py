@@ -218,3 +218,16 @@ def test_sequences_joined_end_to_end_become_an_input(place):
     np.testing.assert_array_equal(padded[0], ARRAY[0])
     np.testing.assert_array_equal(padded[1, :2], ARRAY[1, :2])
     assert padded.dtype == x.dtype
+
+
+def test_a_dictionary_in_a_npy_file(place):
+    module = lstm()
+    arrays = {name: array.numpy() for name, array in module.state_dict().items()}
+    np.save("w.npy", arrays, allow_pickle=True)
+    kind = kind_of_path("w.npy")
+    assert "np.load(FILE, allow_pickle=True).item()" in kind.mend
+    assert "np.savez('weights.npz', **arrays)" in kind.mend
+    np.savez("weights.npz", **np.load("w.npy", allow_pickle=True).item())
+    np.testing.assert_array_equal(
+        rnnstates.load_weights("weights.npz").layers[0].forward.kernel.shape, (FEATURES, 4 * UNITS)
+    )

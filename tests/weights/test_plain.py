@@ -152,7 +152,7 @@ def test_peepholes_that_are_none_and_names_that_cannot_be_printed_are_refused(tm
     arrays = {**stored("onnx", cell_weights("lstm", 3, 5)), "peepholes": np.ones((4, 3))}
     with pytest.raises(rnnstates.BadWeights, match=r"peepholes has shape \(4, 3\); expected \(3, units\)"):
         rnnstates.load_weights(write("safetensors", tmp_path / "w", arrays), convention="onnx")
-    for name in ("a\x1b[31m/kernel", "a\0/kernel"):
+    for name in ("a\x1b[31m/kernel", "a\0/kernel", "a\u202eb/kernel", "a\u2066b/kernel", "a\u2028b/kernel"):
         path = write("safetensors", tmp_path / "w", {name: np.ones(3)})
         with pytest.raises(rnnstates.BadWeights, match="expected letters that can be printed"):
             rnnstates.load_weights(path)

@@ -47,6 +47,8 @@ def kind_of_path(path: str | os.PathLike[str]) -> Kind | None:
         return None
     with Path(where).open("rb") as file:
         start = file.read(FIRST_BYTES)
+        if start.startswith(NPY) and b"{'descr': '|O'" in start[:32]:
+            return KINDS["npy of objects"]
         if start.startswith(NPY):
             end = _end_of_array(start)
             if end > os.fstat(file.fileno()).st_size:

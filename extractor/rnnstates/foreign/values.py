@@ -61,6 +61,12 @@ VALUES: dict[str, Kind] = {
         "a folder of .npy files with UniRep's names. Sequences are the first argument of extract.",
         Holds.INPUTS,
     ),
+    "npy of objects": Kind(
+        "a .npy file of Python objects, perhaps a dictionary, which is never loaded because it can run any code",
+        "Load it where you trust it, np.load(FILE, allow_pickle=True).item(), and save its arrays by name: "
+        "np.savez('weights.npz', **arrays).",
+        Holds.INPUTS,
+    ),
     "npz": Kind(
         "a zip archive such as .npz, with the arrays {names}",
         "Take one array out of it: np.save('{file}.npy', np.load('file.npz')['{first}']).",

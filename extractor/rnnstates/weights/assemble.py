@@ -101,8 +101,7 @@ def _started(
     container: Container, model: Model, names: Sequence[str], stack: StoredStack, whole: Mapping[str, StoredStack]
 ) -> StoredStack:
     """Let each part of a stack start where its trained states are; those lie for all layers of it together."""
-    used = {source for each in whole.values() for source in each.sources()}
-    claimed = claims(find_starts(container.tensors, used), whole, are_all=len(whole) == len(model.tops()))
+    claimed = claims(find_starts(container.tensors, whole), whole, are_all=len(whole) == len(model.tops()))
     for top, taken in claimed.items():
         run = [name for name in names if name in [layer.name for layer in whole[top].layers]]
         if run:

@@ -81,7 +81,7 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
         raise OptionError(f"--layer '{pattern}': has several *; expected one, which stands for a number.")
     start, end = map(re.escape, pattern.split("*"))
     # Behind it may stand the layer of a module that has several: rnns.0.l1.
-    matches = {top: re.fullmatch(rf"{start}(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
+    matches = {top: re.fullmatch(rf"{start}_?(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
     found: dict[int, list[str]] = {}
     for top, match in matches.items():
         if match:
@@ -101,12 +101,16 @@ def _as_chain(model: Model) -> str:
     """Offer the chain of numbered stacks, where there is one whose widths fit, and the file does not deny it."""
     if model.connected:
         return ""
-    chains: dict[str, list[StoredStack]] = {}
-    for top, stack in whole_stacks(model).items():
+    whole, chains = whole_stacks(model), dict[str, dict[int, StoredStack]]()
+    for top, stack in whole.items():
         # Any one of the numbers in a name may be the one that counts.
-        for number in re.finditer(r"\d+", top):
-            chains.setdefault(f"{top[: number.start()]}*{top[number.end() :]}", []).append(stack)
-    for pattern, stacks in chains.items():
+        for number in re.finditer(r"\d{1,9}", top):
+            chains.setdefault(f"{top[: number.start()]}*{top[number.end() :]}", {})[int(number[0])] = stack
+    for pattern, numbered in chains.items():
+        # Names that a framework numbers begin without one: lstm, lstm_1.
+        plain = pattern.removesuffix("_*")
+        stacks = [whole[plain]] if plain in whole else []
+        stacks += [numbered[number] for number in sorted(numbered)]
         widths = [(stack.layers[0].features, stack.layers[-1].width) for stack in stacks]
         if len(stacks) > 1 and all(below[1] == above[0] for below, above in itertools.pairwise(widths)):
             return f" If they feed each other in the order of their numbers: --layer '{pattern}'."

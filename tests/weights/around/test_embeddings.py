@@ -221,3 +221,13 @@ def test_how_a_file_is_read_is_not_passed_over_where_a_network_is_given(tmp_path
 def test_a_head_that_gives_the_width_of_the_table_does_not_stand_between(tmp_path):
     path = save_safetensors([TABLE, READER, ("Dense", "fc", 5, 3)], tmp_path)
     assert rnnstates.load_weights(path).embedding is not None
+
+
+def test_a_table_in_groups_of_hdf5_is_called_after_its_module(tmp_path):
+    modules = {"embedding": torch.nn.Embedding(7, 3), "rnn": torch.nn.LSTM(3, 5, batch_first=True)}
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        for name, array in torch.nn.ModuleDict(modules).state_dict().items():
+            file[name.replace(".", "/")] = array.numpy()
+    expected = hidden_of_torch(torch.nn.ModuleDict(modules), "embedding", "rnn")
+    states = hidden(tmp_path / "m.h5", convention="torch")
+    np.testing.assert_allclose(states, expected, rtol=0, atol=1e-6)

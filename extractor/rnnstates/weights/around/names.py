@@ -20,11 +20,13 @@ __all__ = [
 _SUFFIX = re.compile(r"(/\.ATTRIBUTES/VARIABLE_VALUE|:0)$")
 _GROUPS = re.compile(r"^(params|model_weights|layers|_layer_checkpoint_dependencies)$")
 _PARTS = re.compile(r"[/.|]|\[['\"]?|['\"]?\]")
+# What Flax' nnx puts behind the name of a variable.
+_VALUES = {"value", "raw_value"}
 # What belongs to training: slots of an optimizer, its step sizes, averages of the weights, losses.
 _TRAINING = re.compile(
     r"(^|[/.])(optimi[sz]ers?|opt(im(i[sz]er)?)?_(states?|weights|state_dict)|opt|lr_schedulers?|beta[12]_power|"
     r"criterion|loss|(max_)?exp_avg(_sq)?|momentum_buffer|square_avg)([/.]|$)|"
-    r"(^|[/.])\d+/(mu|nu|trace)/|\.OPTIMIZER_SLOT|ExponentialMovingAverage"
+    r"(^|/)\d+/(acc_grads|e_g|e_x|mu|nu|nu_max|sum_of_squares|trace|v_col|v_row)/|(^|/)OPTIMIZER_SLOT|ExponentialMovingAverage"
 )
 # Of a conditional random field behind the states.
 _COUNTER = re.compile(
@@ -44,8 +46,11 @@ def parts_of(name: str) -> tuple[str, ...]:
     --------
     >>> parts_of("encoder.lstm.weight_ih_l0"), parts_of("['params']['Dense_0']['kernel']"), parts_of("a/b/kernel:0")
     (('encoder', 'lstm', 'weight_ih_l0'), ('params', 'Dense_0', 'kernel'), ('a', 'b', 'kernel'))
+    >>> parts_of("['proj']['kernel'].value")
+    ('proj', 'kernel')
     """
-    return tuple(part for part in _PARTS.split(_SUFFIX.sub("", name)) if part)
+    parts = tuple(part for part in _PARTS.split(_SUFFIX.sub("", name)) if part)
+    return parts[:-1] if len(parts) > 1 and parts[-1] in _VALUES else parts
 
 
 @functools.lru_cache(maxsize=2**16)
@@ -100,6 +105,11 @@ def shared(name: str, other: str) -> int:
     return count
 
 
+def _path_of(name: str) -> str:
+    """Write a path of JAX or TensorFlow in one way; names with dots alone, as PyTorch's, stay as they are."""
+    return "/".join(parts_of(name)) if "/" in name or "[" in name else name
+
+
 def is_slot(name: str, names: Names[str]) -> bool:
     """Tell whether an array only serves training: by its name, or because it lies below another array.
 
@@ -107,13 +117,15 @@ def is_slot(name: str, names: Names[str]) -> bool:
     --------
     >>> is_slot("dense/kernel/Adam", {"dense/kernel"}), is_slot("optimizer/vars/3", ()), is_slot("opt_lstm.bias", ())
     (True, True, False)
-    >>> is_slot("fc__weight_fisher", {"fc.weight"})
-    True
+    >>> is_slot("[1][0].mu.cell.weight_ih", ()), is_slot("['opt_state'][0].nu['Dense_0']['kernel']", ())
+    (True, True)
+    >>> is_slot("heads.0.mu.weight", ()), is_slot("fc__weight_fisher", {"fc.weight"})
+    (False, True)
     """
     below = not name.startswith("/") and name.rpartition("/")[0] in names
     # Elastic weight consolidation keeps numbers of each weight under its flattened name.
     flattened = "__" in name and name.rpartition("_")[0].replace("__", ".") in names
-    return bool(_TRAINING.search(name)) or below or flattened
+    return below or flattened or bool(_TRAINING.search(_path_of(name)))
 
 
 def is_counter(name: str) -> bool:
@@ -124,7 +136,7 @@ def is_counter(name: str) -> bool:
     >>> is_counter("norm.num_batches_tracked"), is_counter("norm.weight")
     (True, False)
     """
-    return bool(_COUNTER.search(name))
+    return bool(_COUNTER.search(_path_of(name)))
 
 
 def is_later(other: str, name: str) -> bool:
@@ -134,7 +146,12 @@ def is_later(other: str, name: str) -> bool:
     --------
     >>> is_later("rnns.1", "rnns.0"), is_later("rnns.0", "rnns.1"), is_later("decoder.1", "encoder.0")
     (True, False, False)
+    >>> is_later("net/lstm_1", "net/lstm"), is_later("net/lstm", "net/lstm_1")
+    (True, False)
     """
+    # Names that a framework numbers begin without one.
+    if re.fullmatch(rf"{re.escape(name)}_\d+", other):
+        return True
     theirs, ours = (re.split(r"(\d+)", each) for each in (other, name))
     differ = [place for place, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]]
     if len(theirs) != len(ours) or len(differ) != 1 or not differ[0] % 2:

@@ -10,7 +10,7 @@ from ..stack import Model, StoredStack
 from .beside import Ends, leading_to, may_stand_before
 from .embeddings import Table
 from .modules import Module, modules_of
-from .names import is_later, is_other_direction, leaf_of, module_of, shared, words_of
+from .names import is_later, is_other_direction, leaf_of, module_of, parts_of, shared, words_of
 from .norms import gate_norms
 from .starts import Start, claims, find_starts
 
@@ -72,7 +72,7 @@ def look_around(container: Container, model: Model, stack: StoredStack, whole: M
     called, lowest = model.modules(), stack.layers[0].name
     places = {name: place for place, name in enumerate(container.tensors)}
     recurrent = {source for each in (stack, *whole.values()) for source in each.sources()}
-    starts = find_starts(container.tensors, recurrent)
+    starts = find_starts(container.tensors, {stack.layers[-1].name: stack, **whole})
     tables = _tables(container, model, called)
     used = {*recurrent, *(table.array.name for table in tables), *(start.array.name for start in starts)}
     others = _others(model, stack, whole, places)
@@ -96,7 +96,7 @@ def may_feed(other: str, lowest: str) -> bool:
 def _tables(container: Container, model: Model, called: Mapping[str, str] | None) -> list[Table]:
     """Find the tables of tokens: matrices that nothing else lies beside, as the bias of a layer of such a name."""
     given = model.tables() or {
-        name: array for name, array in container.tensors.items() if _CALLED.search(leaf_of(name))
+        name: array for name, array in container.tensors.items() if _CALLED.search(_call_of(name))
     }
     named = [
         Table(label, (called or {}).get(array.name) or module_of(array.name), array) for label, array in given.items()
@@ -110,6 +110,11 @@ def _tables(container: Container, model: Model, called: Mapping[str, str] | None
         and module_of(table.array.name) not in beside
         and not _POSITIONS & set(words_of(table.array.name))
     ]
+
+
+def _call_of(name: str) -> str:
+    """Give the part of a name that says what an array is: its own, or its module's where it is called ``weight``."""
+    return (parts_of(name)[-2:] or (name,))[0] if leaf_of(name) == "weight" else leaf_of(name)
 
 
 def _as_table(module: Module) -> Module:

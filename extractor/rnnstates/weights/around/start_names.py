@@ -1,10 +1,11 @@
 """What trained initial states are called: ``h0``, ``init_c``, ``rnn_h_0``, ``initial_state_h`` and the like."""
 
+import functools
 import re
 
 from .names import leaf_of, parts_of
 
-__all__ = ["STATE_WORDS", "is_start", "is_start_word", "names_a_start", "pieces_of"]
+__all__ = ["STATE_WORDS", "is_bare_state", "is_start", "is_start_word", "names_a_start", "pieces_of"]
 
 # Which state a word means.
 STATE_WORDS = {"h": "hidden", "hx": "hidden", "hidden": "hidden", "c": "cell", "cx": "cell", "cell": "cell"}
@@ -12,13 +13,14 @@ _FIRST = {
     *("0", "default", "first", "init", "initial", "learnable", "learned", "learnt", "prev", "previous", "start"),
     *("trainable", "zero"),
 }
-_WHOLE = {"state", "states"}
+_WHOLE = {"carry", "state", "states"}
 _WEIGHTS = {"b", "beta", "bias", "gamma", "kernel", "scale", "u", "v", "w", "weight", "weights"}
 # What may stand behind such a name, where the state is a module or a list.
 _INSIDE = {*STATE_WORDS, "0", "1", "weight", "bias", "kernel"}
 
 
-def pieces_of(part: str) -> set[str]:
+@functools.lru_cache(maxsize=2**16)
+def pieces_of(part: str) -> frozenset[str]:
     """Take a part of a name apart to letters and digits.
 
     Examples
@@ -26,7 +28,7 @@ def pieces_of(part: str) -> set[str]:
     >>> sorted(pieces_of("rnn_h0")), sorted(pieces_of("initHidden"))
     (['0', 'h', 'rnn'], ['hidden', 'init'])
     """
-    return {piece.lower() for piece in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", part)}
+    return frozenset(piece.lower() for piece in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", part))
 
 
 def is_start_word(word: str) -> bool:
@@ -60,3 +62,14 @@ def is_start(name: str) -> bool:
     leaf, above = leaf_of(name), (parts_of(name)[-2:-1] or ("",))[0]
     carried = pieces_of(leaf) & set(STATE_WORDS) and pieces_of(leaf) & _WHOLE and not pieces_of(leaf) & _WEIGHTS
     return names_a_start(leaf) or bool(carried) or (leaf in _INSIDE and names_a_start(above))
+
+
+def is_bare_state(name: str) -> bool:
+    """Tell whether an array is called like a state, of which nothing says that it is the first.
+
+    Examples
+    --------
+    >>> [name for name in ("params/carry", "rnn.hidden", "h", "h0", "c.weight") if is_bare_state(name)]
+    ['params/carry', 'rnn.hidden', 'h']
+    """
+    return pieces_of(leaf_of(name)) <= {*STATE_WORDS, *_WHOLE}

@@ -5,7 +5,7 @@ has one for each of its states; others are named.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from ..readers import Tensor
 from ..readers.base import reshaped, row_of
 from ..stack import StoredLayer, StoredStack
 from .names import is_slot, leaf_of, words_of
-from .start_names import STATE_WORDS, is_start, is_start_word, names_a_start, pieces_of
+from .start_names import STATE_WORDS, is_bare_state, is_start, is_start_word, names_a_start, pieces_of
 
 __all__ = ["Start", "claims", "find_starts", "note_of_starts", "with_starts"]
 
@@ -51,12 +51,23 @@ class Start(NamedTuple):
         return len(set(widths)) == 1 and shape == wanted and all(word in words for word in self.owner)
 
 
-def find_starts(tensors: Mapping[str, Tensor], used: Collection[str]) -> list[Start]:
-    """Find the arrays that are called like initial states, in the order of the file."""
+def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]) -> list[Start]:
+    """Find the arrays that are called like initial states, in the order of the file.
+
+    Parameters
+    ----------
+    tensors : mapping
+        Every array of the file.
+    stacks : mapping
+        Every stack of the file.
+    """
+    used = {source for stack in stacks.values() for source in stack.sources()}
+    sizes = {width for stack in stacks.values() for state in _carried(stack) for width in _widths(stack, state)}
     found = []
     for name, tensor in tensors.items():
-        has_values = bool(tensor.shape) and 0 not in tensor.shape
-        if has_values and is_start(name) and name not in used and not is_slot(name, tensors):
+        shape = tensor.shape
+        is_named = is_start(name) or (is_bare_state(name) and shape[-1:] and shape[-1] in sizes)
+        if is_named and shape and 0 not in shape and name not in used and not is_slot(name, tensors):
             states = {STATE_WORDS[word] for word in pieces_of(leaf_of(name)) if word in STATE_WORDS}
             owner = tuple(word for word in words_of(name) if not is_start_word(word) and word not in _PLAIN)
             found.append(Start(tensor, min(states) if len(states) == 1 else "", owner, names_a_start(leaf_of(name))))

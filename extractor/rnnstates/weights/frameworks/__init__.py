@@ -29,6 +29,9 @@ from . import (
 
 __all__ = ["INTERPRETERS", "interpret", "interpret_with", "is_known"]
 
+# Marks that embed, override or isolate a direction (Unicode Standard Annex #9).
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
 Interpreter = tuple[Callable[[Container], bool], Callable[[Container], Model]]
 
 INTERPRETERS: dict[str, Interpreter] = {
@@ -56,10 +59,16 @@ def is_known(container: Container) -> bool:
 def _check_names(container: Container) -> None:
     """Refuse names that cannot be printed, or that would do something to a terminal."""
     for name in container.tensors:
-        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        if any(map(_is_unprintable, name)):
             raise BadWeights(
                 f"{container.path}: has an array called {ascii(name)[:200]}; expected letters that can be printed."
             )
+
+
+def _is_unprintable(letter: str) -> bool:
+    """Tell what controls a terminal, ends a line, or turns the direction in which the rest of it reads."""
+    turns = unicodedata.bidirectional(letter) in _TURNS
+    return turns or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def interpret(container: Container, convention: str | None = None) -> Model:

@@ -100,8 +100,6 @@ def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
     groups: dict[TreePath, dict[str, Tensor]] = {}
     for name, tensor in container.tensors.items():
         path = path_of(name)
-        # An nnx variable may be kept as a map with its value.
-        path = path[:-1] if path[-1:] == ("value",) else path
         known = len(path) > 1 and path[-1] in ("kernel", "bias") and path[-2] in _OF_INPUT | _OF_HIDDEN
         if known and not of_optimiser(path):
             groups.setdefault(path[:-2], {}).setdefault("/".join(path[-2:]), tensor)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from ..around.names import parts_of
 from ..readers import Container, Tensor
 
 __all__ = ["TreePath", "after_zeros", "names_of", "of_optimiser", "path_of", "strangers"]
@@ -16,8 +17,8 @@ _OPTIMISER = re.compile(r"(^|/)(opt(im(i[sz]er)?)?(_states?)?|\d+/(mu|nu|trace))
 
 
 def path_of(name: str) -> TreePath:
-    """Take a name apart: ``params/cell/kernel``, ``.cell.kernel`` and ``['params']['cell']['kernel']`` are alike."""
-    return tuple(part for part in re.split(r"[/.|]|\[['\"]?|['\"]?\]", name) if part)
+    """Take a name apart: ``params/cell/kernel`` and ``['params']['cell']['kernel'].value`` are alike."""
+    return parts_of(name)
 
 
 def of_optimiser(path: TreePath) -> bool:
