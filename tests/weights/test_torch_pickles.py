@@ -95,3 +95,16 @@ def test_what_programs_save_is_read_as_before(case, old_form, tmp_path):
     content = {"state_dict": torch.nn.GRU(3, 5).state_dict(), case: HONEST[case]}
     torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=not old_form)
     assert rnnstates.load_weights(tmp_path / "w.pt").layers[0].forward.units == 5
+
+
+@pytest.mark.parametrize("old_form", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x8d" + b"\xff" * 7 + b"\x7f", b"\x8e" + b"\xff" * 8, b"\x8b\xff\xff\xff\xff", b"h\x07", b"R", b"t", b"e"],
+)
+def test_a_damaged_pickle_is_refused_by_the_unpickler(content, old_form, tmp_path):
+    path = torch_zip(tmp_path, START + content + b".")
+    if old_form:
+        path.write_bytes(HEADER + START + content + b".")
+    with pytest.raises(rnnstates.BadWeights, match="PyTorch refuses to read it as weights alone"):
+        rnnstates.load_weights(path)

@@ -104,7 +104,7 @@ def check_pickles(path: str) -> None:
     BadWeights
     """
     # Of what is damaged, the unpickler says so, and comes no further than the reading here.
-    with contextlib.suppress(ValueError, IndexError, KeyError, EOFError):
+    with contextlib.suppress(ValueError, IndexError, KeyError, EOFError, MemoryError, OverflowError):
         for pickle in instructions(path):
             _Machine(path).follow(pickle)
 
