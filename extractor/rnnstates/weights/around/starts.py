@@ -56,11 +56,17 @@ def find_starts(tensors: Mapping[str, Tensor], used: Collection[str]) -> list[St
     found = []
     for name, tensor in tensors.items():
         has_values = bool(tensor.shape) and 0 not in tensor.shape
-        if has_values and is_start(name) and name not in used and not is_slot(name, tensors):
+        is_called_so = is_start(name) or _is_shaped_so(name, tensor.shape)
+        if has_values and is_called_so and name not in used and not is_slot(name, tensors):
             states = {STATE_WORDS[word] for word in pieces_of(leaf_of(name)) if word in STATE_WORDS}
             owner = tuple(word for word in words_of(name) if not is_start_word(word) and word not in _PLAIN)
             found.append(Start(tensor, min(states) if len(states) == 1 else "", owner, names_a_start(leaf_of(name))))
     return found
+
+
+def _is_shaped_so(name: str, shape: Sequence[int]) -> bool:
+    """Tell by its shape [layers * directions, 1, H] that what is only called ``hidden`` or ``c`` is a state."""
+    return len(shape) == 3 and shape[1] == 1 and bool(pieces_of(leaf_of(name)) & set(STATE_WORDS))
 
 
 def claims(
