@@ -126,6 +126,8 @@ NESTED = {
     "a list": ({"layers": [{"a": 1}, state()]}, "layers.1"),
     "a tuple at the top": ((3, state("rnn.")), "1.rnn"),
     "numbers as keys": ({0: state("rnn.")}, "0.rnn"),
+    "options of a program": ({"run": argparse.Namespace(best=state("rnn."))}, "run.best.rnn"),
+    "options alone": (types.SimpleNamespace(model=state("rnn.")), "rnn"),
     "only usual keys": ({"model": {"state_dict": state("rnn.")}}, "rnn"),
 }
 

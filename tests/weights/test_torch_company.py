@@ -94,6 +94,9 @@ def test_nested_mappings_are_searched_to_a_depth_and_shared_ones_so_often(tmp_pa
     circle = {"state_dict": state("rnn.")}
     circle["self"] = circle["state_dict"]["self"] = circle
     assert rnnstates.load_weights(saved(tmp_path, circle)).layers[0].name == "rnn"
+    around = [state("rnn.")]
+    around += [around, {"a": around}]
+    assert rnnstates.load_weights(saved(tmp_path, around)).layers[0].name == "0.rnn"
 
 
 def test_what_the_process_allows_is_afterwards_as_before(tmp_path):

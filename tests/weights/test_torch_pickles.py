@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import rnnstates
+from rnnstates.weights.readers.torch_pickle import _SHARED
 
 from .attacks import torch_zip
 
@@ -95,3 +96,25 @@ def test_what_programs_save_is_read_as_before(case, old_form, tmp_path):
     content = {"state_dict": torch.nn.GRU(3, 5).state_dict(), case: HONEST[case]}
     torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=not old_form)
     assert rnnstates.load_weights(tmp_path / "w.pt").layers[0].forward.units == 5
+
+
+@pytest.mark.parametrize("old_form", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x8d" + b"\xff" * 7 + b"\x7f", b"\x8e" + b"\xff" * 8, b"\x8b\xff\xff\xff\xff", b"h\x07", b"R", b"t", b"e"],
+)
+def test_a_damaged_pickle_is_refused_by_the_unpickler(content, old_form, tmp_path):
+    path = torch_zip(tmp_path, START + content + b".")
+    if old_form:
+        path.write_bytes(HEADER + START + content + b".")
+    with pytest.raises(rnnstates.BadWeights, match="PyTorch refuses to read it as weights alone"):
+        rnnstates.load_weights(path)
+
+
+def test_nothing_of_one_file_is_left_for_the_next(tmp_path):
+    """An ordered mapping grows; what stands for all plain values does not."""
+    key = tuple(range(1000))
+    torch.save({"state_dict": torch.nn.GRU(3, 5).state_dict(), "a": {key: {key: 1}}}, tmp_path / "w.pt")
+    for _ in range(3):
+        assert rnnstates.load_weights(tmp_path / "w.pt").layers[0].forward.units == 5
+    assert all(value.items == [] for value in _SHARED)

@@ -91,6 +91,11 @@ MODELS = {
         {"embedding": Embedding(20, 6), "lstm": LSTM(6, 8), "prenet": Linear(6, 6)}, "lstm", ["prenet"], False,
     ),
     "lower layer that is defined behind": ({"rnn2": LSTM(14, 8), "rnn1": LSTM(6, 8)}, "rnn2", ["rnn1"], False),
+    "heads that read what is not theirs by width": (
+        {"embedding": Embedding(20, 6), "lstm": both(6, 4), "tag": Linear(8, 5), "crf": Linear(7, 7, bias=False),
+         "postnet": Conv1d(9, 12, 5)},
+        "lstm", [], True,
+    ),
     "wide layer behind": (
         {"embedding": Embedding(20, 8), "lstm": LSTM(8, 8), "fc1": Linear(8, 8), "fc2": Linear(8, 20)},
         "lstm", ["fc1"], True,

@@ -150,6 +150,11 @@ def test_half_a_start_is_named(tmp_path):
     assert_named(tmp_path / "m.pt", "h0")
 
 
+@pytest.mark.parametrize("names", [("h", "c"), ("hidden", "cell"), ("lstm_hidden", "lstm_cell")])
+def test_what_is_called_a_state_and_has_its_shape_is_named(names, tmp_path):
+    assert_named(save(Model(shape=(1, 1, 5), names=names), tmp_path / "m.pt"), *names)
+
+
 def test_a_start_that_fits_two_layers_is_named(tmp_path):
     arrays = Model("GRU").state_dict()
     other = {f"other.{name}": values for name, values in torch.nn.GRU(2, 5).state_dict().items()}

@@ -16,7 +16,10 @@ __all__ = ["Ends", "leading_to", "may_stand_before", "note_of"]
 # Modules and layers that a note names.
 MOST_NAMED, MOST_LAYERS = 8, 4
 # What is called so reads states; of names such as ``fc`` and ``linear`` that is not certain.
-_HEADS = {"classifier", "classification", "crf", "decoder", "generator", "head", "heads", "logits", "out", "output"}
+_HEADS = {
+    *("classifier", "classification", "crf", "decoder", "generator", "head", "heads", "logits", "out", "output"),
+    "postnet",
+}
 _FRONTS = {"emb", "embed", "embedding", "frontend", "in", "inp", "input", "inputs", "pre", "prenet", "stem"}
 # Pooled states may stand side by side in front of a head: first and last, mean and maximum, both directions. A
 # normalisation of three or four times the units is one of the gates.
@@ -186,5 +189,5 @@ def _own_words(name: str, layer: str) -> set[str]:
 
 
 def _is_odd_head(module: Module, ends: Ends) -> bool:
-    """Tell by order that a module whose widths are not known reads states."""
-    return ends.is_behind(module) and module.reads is None
+    """Tell by order that a module reads states, whose widths are not known or whose name says so."""
+    return ends.is_behind(module) and (module.reads is None or bool(_own_words(module.name, ends.names[0]) & _HEADS))

@@ -66,12 +66,18 @@ def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]
     found = []
     for name, tensor in tensors.items():
         shape = tensor.shape
-        is_named = is_start(name) or (is_bare_state(name) and shape[-1:] and shape[-1] in sizes)
-        if is_named and shape and 0 not in shape and name not in used and not is_slot(name, tensors):
+        has_values = bool(shape) and 0 not in shape and name not in used and not is_slot(name, tensors)
+        if has_values and (is_start(name) or _is_shaped_so(name, shape, sizes)):
             states = {STATE_WORDS[word] for word in pieces_of(leaf_of(name)) if word in STATE_WORDS}
             owner = tuple(word for word in words_of(name) if not is_start_word(word) and word not in _PLAIN)
             found.append(Start(tensor, min(states) if len(states) == 1 else "", owner, names_a_start(leaf_of(name))))
     return found
+
+
+def _is_shaped_so(name: str, shape: Sequence[int], sizes: Collection[int]) -> bool:
+    """Tell by its shape, the width of a state or [layers * directions, 1, H], that what is called ``c`` is a state."""
+    is_column = len(shape) == 3 and shape[1] == 1 and bool(pieces_of(leaf_of(name)) & set(STATE_WORDS))
+    return is_column or (is_bare_state(name) and shape[-1] in sizes)
 
 
 def claims(

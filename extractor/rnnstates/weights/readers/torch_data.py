@@ -17,7 +17,7 @@ import numpy as np
 
 from ...arrays import Array
 
-__all__ = ["STAND_INS", "NumpyArray", "array_of", "load_checked"]
+__all__ = ["STAND_INS", "Inert", "NumpyArray", "array_of", "load_checked"]
 
 # One call at a time lengthens the list, which belongs to the process, and shortens it again.
 _LOCK = threading.Lock()

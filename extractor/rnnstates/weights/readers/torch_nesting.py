@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ...errors import BadWeights
 from .torch_beside import is_kept, is_one, shape_of, widths_of
+from .torch_data import Inert
 
 __all__ = ["WRAPS", "found_tensors"]
 
@@ -86,6 +87,7 @@ def found_tensors(content: Any, is_array: Callable[[Any], bool], path: str) -> d
     BadWeights
         It holds no array, the same mappings and lists in too many places, or two weights that get one name.
     """
+    content = _opened(content)
     holders = list(_holders(content, is_array, path)) if isinstance(content, Mapping | list | tuple) else []
     recurrent = _once([holder for holder in holders if holder.is_recurrent]) or _at_home(content, holders)
     prefixes = _prefixes([holder.path for holder in recurrent])
@@ -152,14 +154,15 @@ def _is_part(path: Path, own: Mapping[Path, set[str]]) -> bool:
 
 
 def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterator[Holder]:
-    """Walk through mappings and lists, those near the top first."""
-    waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), content)])
+    """Walk through mappings and lists, those near the top first; none inside itself."""
+    waiting: deque[tuple[tuple[str | int, ...], Any, tuple[int, ...]]] = deque([((), content, ())])
     seen: set[int] = set()
     repeated = 0
     while waiting:
-        keys, held = waiting.popleft()
+        keys, held, around = waiting.popleft()
         repeated += len(held) if id(held) in seen else 0
         seen.add(id(held))
+        around = (*around, id(held))
         if repeated > MOST_REPEATED:
             raise BadWeights(
                 f"{path}: has the same mappings and lists in too many places; save the weights alone, "
@@ -170,7 +173,11 @@ def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterat
             if is_array(value) and not is_one(arrays.setdefault(str(key), value), value):
                 first = next(each for each, _ in _items(held) if str(each) == str(key))
                 raise BadWeights(_two_of_one_name(path, _place((*keys, first)), _place((*keys, key)), str(key)))
-        waiting += [((*keys, key), value) for key, value in _items(held) if _is_searched(keys, key, value)]
+        waiting += [
+            ((*keys, key), value, around)
+            for key, value in _items(held)
+            if id(value) not in around and _is_searched(keys, key, value)
+        ]
         found = Holder(keys, arrays, id(held))
         if arrays and (found.is_recurrent or not any(map(_PERHAPS_TRAINING.search, found.path))):
             yield found
@@ -179,7 +186,12 @@ def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterat
 def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int, Any]]:
     """Give what has a name, numbers and text left out."""
     pairs = held.items() if isinstance(held, Mapping) else enumerate(held)
-    return ((key, value) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
+    return ((key, _opened(value)) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
+
+
+def _opened(value: Any) -> Any:
+    """Give the attributes of what stands for an object, as options of a program are one."""
+    return value.state if type(value) is Inert and isinstance(value.state, Mapping) else value
 
 
 def _is_searched(keys: tuple[str | int, ...], key: str | int, value: Any) -> bool:
@@ -232,7 +244,8 @@ def _two_of_one_name(path: str, first: str, second: str, name: str) -> str:
 
 def _refuse(content: Any, path: str) -> dict[str, Any]:
     keys = [str(key) for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
-    found = f"keys {', '.join(ascii(key)[1:-1][:80] for key in keys[:8])}" if keys else type(content).__name__
+    kind = "an object" if isinstance(content, Inert) else type(content).__name__
+    found = f"keys {', '.join(ascii(key)[1:-1][:80] for key in keys[:8])}" if keys else kind
     raise BadWeights(
         f"{path}: holds {found} and no weights; expected a state_dict, or a checkpoint with one under any key. Save "
         "torch.save(model.state_dict(), ...)."

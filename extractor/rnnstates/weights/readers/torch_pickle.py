@@ -74,6 +74,7 @@ class _Value:
 # Most values are of no account, and need no object of their own.
 _PLAIN, _TEXT = _Value(), _Value(text="")
 _TEXTS = {_CODEC: _Value(text=_CODEC)}
+_SHARED = (_PLAIN, _TEXT, *_TEXTS.values())
 
 
 def instructions(path: str) -> Iterator[Iterator[Instruction]]:
@@ -104,7 +105,7 @@ def check_pickles(path: str) -> None:
     BadWeights
     """
     # Of what is damaged, the unpickler says so, and comes no further than the reading here.
-    with contextlib.suppress(ValueError, IndexError, KeyError, EOFError):
+    with contextlib.suppress(ValueError, IndexError, KeyError, EOFError, MemoryError, OverflowError):
         for pickle in instructions(path):
             _Machine(path).follow(pickle)
 
@@ -171,7 +172,8 @@ class _Machine:
         return made
 
     def _grow(self, items: list[_Value]) -> None:
-        self._stack[-1].items += items
+        if self._stack[-1] not in _SHARED:
+            self._stack[-1].items += items
 
     def _call(self, function: _Value, arguments: _Value) -> None:
         first, second = (*arguments.items, _PLAIN, _PLAIN)[:2]
@@ -187,7 +189,7 @@ class _Machine:
         self._count(max(arguments.hashed() - SMALL_CALL, 0))
         # A shape is a tuple, and hashed as one; of what is made of a list, more may be made.
         made = {_ENCODE: _TEXT, "torch.Size": first}.get(called)
-        self._stack.append(made or _Value(items=first.items))
+        self._stack.append(made or _Value(items=list(first.items)))
 
     def _count(self, cost: int) -> None:
         self._hashed += cost
