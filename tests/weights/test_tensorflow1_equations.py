@@ -128,6 +128,21 @@ def test_without_the_graph_the_equations_are_assumed(tmp_path):
     )
 
 
+def test_a_saved_model_is_held_against_its_graph_and_its_variables_alone_are_not(tmp_path):
+    tf = import_tensorflow()
+    v1 = tf.compat.v1
+    held(tmp_path / "m.ckpt", of_lstm(out=tensorflow("relu")), "functions")
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.train.import_meta_graph(str(tmp_path / "m.ckpt.meta")).restore(session, str(tmp_path / "m.ckpt"))
+        builder = v1.saved_model.builder.SavedModelBuilder(str(tmp_path / "saved"))
+        builder.add_meta_graph_and_variables(session, ["serve"])
+        builder.save()
+    with pytest.raises(BadWeights, match=r"applies relu to the cell state.*of a SavedModel, give variables/variables"):
+        rnnstates.load_weights(tmp_path / "saved", **AS_GIVEN)
+    notes = rnnstates.load_weights(tmp_path / "saved" / "variables" / "variables", **AS_GIVEN).notes
+    assert any("are assumed" in note for note in notes)
+
+
 def of_wrapped(wrap):
     """Three layers, of which the middle one is wrapped."""
 

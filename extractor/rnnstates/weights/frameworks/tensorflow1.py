@@ -16,7 +16,7 @@ from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container
 from ..stack import StoredCell, StoredLayer
 from .tensorflow1_between import is_residual, stands_between
-from .tensorflow1_graph import Graph
+from .tensorflow1_graph import WITHOUT_GRAPH, Graph
 from .tensorflow1_names import KINDS, TABLE, FoundCell, find_cells, opaque_arrays, roles_of, unknown_cells
 from .tensorflow1_shapes import cells_by_shape, placed
 from .tensorflow1_steps import Shown, shown_by
@@ -161,8 +161,7 @@ def _residual(graph: Graph, layers: Layers, shown: Mapping[str, Shown], where: s
             if between := stands_between(graph, shown, below, above):
                 raise BadWeights(
                     f"{where}: its graph computes the inputs of '{above}' from the states of '{below}' by {between}, "
-                    "which is not run. To run it as if nothing stood there, remove the graph's file (.meta) from "
-                    "beside the checkpoint."
+                    f"which is not run. To run it as if nothing stood there, {WITHOUT_GRAPH}."
                 )
     return found
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...errors import BadWeights
 from .tensorflow1_flat import Operation
-from .tensorflow1_graph import Graph
+from .tensorflow1_graph import WITHOUT_GRAPH, Graph
 from .tensorflow1_names import FoundCell
 from .tensorflow1_terms import Matrix
 
@@ -37,7 +37,7 @@ def of_block(
         if "input_peephole" in cell.shards and not operation.attr["use_peephole"].b:
             raise BadWeights(
                 f"{where}: its graph runs it without peepholes ({operation.op}), but the file has some; they cannot be "
-                "left out here. Remove them, or the graph's file (.meta) beside the checkpoint."
+                f"left out here. Save it without them. To run it with them, {WITHOUT_GRAPH}."
             )
         return _lstm(operation)
     return None

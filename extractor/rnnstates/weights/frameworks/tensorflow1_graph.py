@@ -9,8 +9,10 @@ import numpy as np
 
 from .tensorflow1_flat import Flat, Operation, flattened
 
-__all__ = ["CUTS", "VARIABLES", "Graph", "index_of"]
+__all__ = ["CUTS", "VARIABLES", "WITHOUT_GRAPH", "Graph", "index_of"]
 
+# How a user has a file read as if there were no graph.
+WITHOUT_GRAPH = "remove the graph's file (.meta) from beside the checkpoint; of a SavedModel, give variables/variables"
 # What hands on its first input; a cast changes precision only, since states are floating throughout.
 _SAME = {
     *("Cast", "CheckNumerics", "EnsureShape", "Enter", "Identity", "PreventGradient", "ReadVariableOp", "RefEnter"),

@@ -13,7 +13,7 @@ from .keras.exported.terms import TooMany
 from .tensorflow1_blocks import of_block
 from .tensorflow1_equations import Equations, Found, Product
 from .tensorflow1_flat import Operation
-from .tensorflow1_graph import Graph
+from .tensorflow1_graph import WITHOUT_GRAPH, Graph
 from .tensorflow1_names import FoundCell
 from .tensorflow1_terms import Matrix, StepReader
 
@@ -273,7 +273,7 @@ class _Steps:
     def _refuse(self, problem: str) -> None:
         raise BadWeights(
             f"{self._where}: its graph {problem}; expected the equations of {self._cell.kind.class_name}, since others "
-            "are not run. If it is one all the same, remove the graph's file (.meta) from beside the checkpoint."
+            f"are not run. If it is one all the same, {WITHOUT_GRAPH}."
         )
 
 
