@@ -141,6 +141,35 @@ def test_a_mask_and_a_kept_state_are_noted(generation, tmp_path):
     assert re.search("is given an initial state by the model.* is given a mask by the model", notes)
 
 
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+def test_both_directions_of_a_masked_model_are_read_with_what_stands_before(layer, generation, tmp_path):
+    make = lambda layers: [  # noqa: E731
+        layers.Dense(6, name="narrow"),
+        layers.Masking(0.5),
+        layers.Bidirectional(getattr(layers, layer)(5, **ALL)),
+    ]
+    notes = " ".join(rnnstates.load_weights(export(sequential(generation, make), tmp_path / "model")).notes)
+    assert re.search("narrow' .* before .* which is not run.* is given a mask by the model", notes)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_model_of_narrow_products_starts_from_zero_too(policy, generation, tmp_path):
+    given = {**ALL, "dtype": policy}
+    make = lambda layers: [  # noqa: E731
+        layers.LSTM(5, activation="gelu" if generation == 3 else "tanh", **given),
+        layers.GRU(4, recurrent_activation="hard_sigmoid", **given),
+    ]
+    model = sequential(generation, make)
+    path = export(model, tmp_path / "model")
+    assert not any("initial state" in note for note in rnnstates.load_weights(path).notes)
+    alike = [type(layer).from_config({**layer.get_config(), "dtype": "float32"}) for layer in model.layers]
+    exact = sequential(generation, lambda _layers: alike)
+    exact.set_weights(model.get_weights())
+    np.testing.assert_allclose(hidden(path), np.array(exact(INPUTS)), rtol=0, atol=2e-6)
+
+
 def test_time_as_the_first_axis_is_noted(tmp_path):
     keras = keras_of(2)
     layer = keras.layers.LSTM(5, time_major=True, **ALL)
@@ -155,8 +184,6 @@ def odd(keras, what):
     """A model whose graph computes something else than a layer of Keras with known settings."""
     tf = import_tensorflow()
     layers = keras.layers
-    if what == "unrolled":
-        return keras.Sequential([keras.Input((7, 3)), layers.LSTM(5, unroll=True)])
     if what == "unknown activation":
         return keras.Sequential([keras.Input((None, 3)), layers.GRU(5, activation=lambda x: tf.math.sin(x))])
 
@@ -169,7 +196,7 @@ def odd(keras, what):
 
 
 @pytest.mark.parametrize("generation", [2, 3])
-@pytest.mark.parametrize("what", ["unrolled", "unknown activation", "clipped"])
+@pytest.mark.parametrize("what", ["unknown activation", "clipped"])
 def test_what_is_not_understood_is_refused_with_the_way_out(generation, what, tmp_path):
     path = export(odd(keras_of(generation), what), tmp_path / "model")
     with pytest.raises(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from .functions import applied
 from .terms import Columns, Terms
 
-__all__ = ["CellTerms", "Recognised", "find_cell", "recognise_cell"]
+__all__ = ["CellTerms", "Recognised", "cell_terms", "find_cell", "recognise_cell"]
 
 
 class CellTerms(NamedTuple):
@@ -45,9 +45,14 @@ def find_cell(terms: Terms, names: Mapping[str, str], shapes: Mapping[str, tuple
     states = [number for number in multiplied if terms[number][0] == "state"]
     if len(inputs) != 1 or len(states) != 1:
         return None
+    return cell_terms(inputs[0], states[0], names, shapes)
+
+
+def cell_terms(inputs: int, hidden: int, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> CellTerms:
+    """Put together what a cell reads and its variables."""
     whole = {role: Columns(name, -1, 0, shapes[role][-1]) for role, name in names.items()}
     two = len(shapes.get("bias", ())) == 2
-    return CellTerms(inputs[0], states[0], whole["kernel"], whole["recurrent_kernel"], whole.get("bias"), two)
+    return CellTerms(inputs, hidden, whole["kernel"], whole["recurrent_kernel"], whole.get("bias"), two)
 
 
 def recognise_cell(terms: Terms, cell: str, found: CellTerms, outputs: Mapping[int, int]) -> Recognised | None:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ....readers.base import from_bfloat16
 from .program import Program, Value
 
 __all__ = ["constant", "integers", "is_zero", "number"]
 
 MOST_NUMBERS = 16
+BFLOAT16, HALF = 14, 19
 # TensorFlow's numbers of dtypes, how they lie in bytes, and the field that lists them otherwise.
 _DTYPES = {
     1: ("<f4", "float_val"),
@@ -17,7 +19,11 @@ _DTYPES = {
     3: ("<i4", "int_val"),
     9: ("<i8", "int64_val"),
     10: ("?", "bool_val"),
+    BFLOAT16: ("<u2", "half_val"),
+    HALF: ("<f2", "half_val"),
 }
+# Binary digits of narrow floats.
+_BITS = {BFLOAT16: 8, HALF: 11}
 # What gives zeros where its first input is zeros.
 _STILL_ZERO = {"BroadcastTo", "ExpandDims", "Reshape", "Squeeze", "Tile", "Transpose"}
 
@@ -37,12 +43,25 @@ def _numbers(stored: Any) -> list[float] | None:
     if stored.tensor_content:
         if len(stored.tensor_content) != size * np.dtype(dtype).itemsize:
             return None
-        numbers = np.frombuffer(stored.tensor_content, dtype).astype(np.float64).tolist()
+        found = np.frombuffer(stored.tensor_content, dtype)
     else:
-        numbers = [float(number) for number in list(getattr(stored, listed))[:size]] or [0.0]
+        found = np.array(getattr(stored, listed)[:size] or [0])
+        # Numbers of 16 bits are listed as those bits; the lowest ones of what says more.
+        found = found.astype("<u2").view(dtype) if listed == "half_val" else found
         # The last number stands for all that follow.
-        numbers += numbers[-1:] * (size - len(numbers))
-    return numbers if all(map(math.isfinite, numbers)) else None
+        found = np.pad(found, (0, size - len(found)), mode="edge")
+    found = from_bfloat16(found) if stored.dtype == BFLOAT16 else found
+    numbers = found.astype(np.float64).tolist()
+    if not all(map(math.isfinite, numbers)):
+        return None
+    return [_shortest(n, _BITS[stored.dtype]) for n in numbers] if stored.dtype in _BITS else numbers
+
+
+def _shortest(number: float, bits: int) -> float:
+    """Give the number of fewest digits that such a float stands for: 0.2 was meant where a half holds 0.19995."""
+    half_a_step = math.ldexp(0.5, math.frexp(number)[1] - bits)
+    texts = (f"{number:.{digits}g}" for digits in range(1, 17))
+    return next((found for found in map(float, texts) if abs(found - number) <= half_a_step), number)
 
 
 def number(program: Program, value: Value) -> float | None:
@@ -65,10 +84,17 @@ def is_zero(program: Program, value: Value) -> bool:
         if node is None:
             return False
         if node.op in ("ZerosLike", "Const"):
-            return node.op == "ZerosLike" or set(_numbers(node.attr["value"].tensor) or [1.0]) == {0.0}
+            return node.op == "ZerosLike" or _holds_zeros(node.attr["value"].tensor)
         if node.op == "Fill":
             return number(program, program.inputs(value)[1]) == 0
         if node.op not in _STILL_ZERO:
             return False
         value = program.inputs(value)[0]
     return False
+
+
+def _holds_zeros(stored: Any) -> bool:
+    """Tell whether all numbers of a constant are zero, however many."""
+    if stored.dtype not in _DTYPES:
+        return False
+    return not any(stored.tensor_content) and not any(getattr(stored, _DTYPES[stored.dtype][1]))

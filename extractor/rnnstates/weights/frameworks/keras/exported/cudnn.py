@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from .cells import Recognised
 from .constants import is_zero
 from .loops import Cell, Loop, Running
-from .program import Frame, Program, Value
+from .program import CUDNN, Frame, Program, Value
 from .steps import Variable
 
 __all__ = ["read_cudnn"]
 
-CUDNN = {"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"}
 _FIXED = {"direction": b"unidirectional", "input_mode": b"linear_input"}
 
 

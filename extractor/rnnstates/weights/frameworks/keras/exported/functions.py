@@ -45,8 +45,8 @@ def _mish(terms: Terms, x: int) -> int:
     return terms.product(x, terms.apply("Tanh", terms.apply("Softplus", x)))
 
 
-def _gelu(terms: Terms, x: int) -> int:
-    complement = terms.apply("Erfc", terms.product(terms.constant(0.5**0.5), terms.apply("Neg", x)))
+def _gelu(terms: Terms, x: int, root: float = 0.5**0.5) -> int:
+    complement = terms.apply("Erfc", terms.product(terms.constant(root), terms.apply("Neg", x)))
     return terms.product(complement, terms.product(x, terms.constant(0.5)))
 
 
@@ -92,7 +92,8 @@ SPELLINGS: dict[str, tuple[Callable[[Terms, int], int], ...]] = {
     "celu": (_celu,),
     "elu": (_operation("Elu"),),
     "exponential": (_operation("Exp"),),
-    "gelu": (_gelu,),
+    # The root in single precision, and in 16 bits.
+    "gelu": (_gelu, lambda terms, x: _gelu(terms, x, 0.707)),
     "hard_shrink": (_hard_shrink,),
     "hard_sigmoid": (_hard_sigmoid,),
     "hard_sigmoid_fifth": (

@@ -1,7 +1,7 @@
 """From what the loops of a graph compute to a configuration of layers, as Keras stores one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..guessed import FoundLayer
@@ -18,10 +18,14 @@ NOT_FOUND = "its graph holds no loop that is understood as this layer, so how it
 
 @dataclass(frozen=True)
 class Reading:
-    """The uses of each cell that was recognised, by its name, and what follows their inputs back."""
+    """The uses of each cell that was recognised, by its name, and what follows their inputs back.
+
+    ``whole`` is whether that is followed to the inputs of the model, not to those of some function of it.
+    """
 
     running: Mapping[str, Sequence[Running]]
     tracer: Tracer | None
+    whole: bool = True
 
     def rules(self) -> str:
         """Give a version of Keras whose names of activations are those of the graph."""
@@ -66,6 +70,8 @@ def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLa
     if reading.tracer is None or len(known) < len(halves):
         return _entry(layer.name, plain, [INPUTS]), {}, NOT_FOUND
     sources = {half: _source(reading.tracer, halves[half]) for half in known}
+    if not reading.whole:
+        sources = {half: _of_a_part(source) for half, source in sources.items()}
     source = sources.get("forward") or next(iter(sources.values()))
     masked = any(cell.masked for uses in halves.values() for cell in uses)
     given = not all(cell.starts_from_zero for uses in halves.values() for cell in uses)
@@ -96,8 +102,14 @@ def _source(tracer: Tracer, uses: Sequence[Running]) -> Source:
 
 def _source_of(tracer: Tracer, cell: Running) -> Source:
     if cell.sequence is not None:
-        return tracer.source(cell.sequence, axis=cell.axis)
+        source = tracer.source(cell.sequence, axis=cell.axis)
+        return replace(source, backwards=source.backwards ^ cell.turned)
     return Source("cell", (cell.below,)) if cell.below else Source("other", operation="no step's")
+
+
+def _of_a_part(source: Source) -> Source:
+    """Say what is known of a source that was followed to the inputs of a function that the model calls somewhere."""
+    return replace(source, kind="other", operation="unknown") if source.kind == "inputs" else source
 
 
 def _problem(sources: Mapping[Any, Source], entries: Sequence[dict[str, Any]]) -> str:

@@ -9,10 +9,10 @@ from .program import LOOPS, Frame, Program, Value
 from .steps import StepReader, Variable
 from .terms import Terms, TooMany
 
-__all__ = ["Cell", "Loop", "Running", "read_loops"]
+__all__ = ["CHOICES", "Cell", "Loop", "Running", "read_loops"]
 
 # What is read of an operation that chooses between a new state and the one before, by a mask.
-_CHOICES = {"Select", "SelectV2"}
+CHOICES = {"Select", "SelectV2"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Running:
     starts_from_zero: bool
     # Which axis of the sequence is time.
     axis: int = 0
+    # Whether it takes the steps from the last one on.
+    turned: bool = False
 
 
 @dataclass(eq=False)
@@ -112,7 +114,7 @@ def _states(reader: StepReader, by_name: Mapping[str, int]) -> list[tuple[str, i
 def _unmasked(terms: Terms, state: int, new: int) -> tuple[int, bool]:
     """Take the new state where a mask chooses between it and the one before."""
     term = terms[new]
-    if term[0] == "apply" and term[1] in _CHOICES and len(term) == 5 and term[4] == state:
+    if term[0] == "apply" and term[1] in CHOICES and len(term) == 5 and term[4] == state:
         return int(str(term[3])), True
     return new, False
 
@@ -173,6 +175,6 @@ def _connect(terms: Terms, loop: Loop, made: Mapping[int, str], body: Frame, res
 def _cell_of(terms: Terms, number: int, made: Mapping[int, str]) -> str:
     """Name the cell whose new hidden state a term is, also where a mask chooses what stands there instead."""
     term = terms[number]
-    if number not in made and term[0] == "apply" and term[1] in _CHOICES and len(term) == 5:
+    if number not in made and term[0] == "apply" and term[1] in CHOICES and len(term) == 5:
         number = int(str(term[3]))
     return made.get(number, "")

@@ -23,9 +23,12 @@ from .loops import Cell, Running, read_loops
 from .program import Program, Value
 from .sources import Tracer
 from .steps import Variable
+from .unrolled import read_unrolled
 
 __all__ = ["exported_model"]
 
+# What finds cells in a call: those of loops, of cuDNN's operation, and of steps one by one.
+READERS = (read_loops, read_cudnn, read_unrolled)
 REMEDY = (
     "save the whole model (model.save('model.keras')) and give that, or run it as it is (extract --model model.keras)"
 )
@@ -81,13 +84,14 @@ def _reading(container: Container, found: Sequence[FoundLayer], names: Mapping[i
             for argument, number in passed
             if number in names
         }
-        loops = [*read_loops(program, frame, variables, cells), *read_cudnn(program, frame, variables, cells)]
+        loops = [loop for read in READERS for loop in read(program, frame, variables, cells)]
         running: dict[str, list[Running]] = {}
         for loop in loops:
             for name, cell in loop.running.items():
                 running.setdefault(name, []).append(cell)
         if len(running) > len(best.running):
-            best = Reading(running, Tracer(program, loops, variables))
+            whole = function in calls.signatures or not calls.signatures
+            best = Reading(running, Tracer(program, loops, variables), whole)
         if len(best.running) == len(cells):
             break
     return best

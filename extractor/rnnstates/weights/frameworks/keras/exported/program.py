@@ -10,9 +10,12 @@ from typing import Any
 
 from .....errors import BadWeights
 
-__all__ = ["CALLS", "LOOPS", "Frame", "Program", "Value"]
+__all__ = ["CALLS", "CUDNN", "LOOPS", "Frame", "Program", "Value"]
 
-CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+CUDNN = {"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"}
+# A choice counts as a call where it is the one of Keras 2 for masked layers: by cuDNN, or else by the loop.
+_CHOICES = {"If", "StatelessIf"}
+CALLS = {"PartitionedCall", "StatefulPartitionedCall", *_CHOICES}
 LOOPS = {"While", "StatelessWhile"}
 # What gives on its first input as it is. Casts are between precisions here: states are floating throughout.
 _TRANSPARENT = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Cast", "CheckNumerics"}
@@ -150,11 +153,11 @@ class Program:
         """Open the function that an operation calls, or the body of a loop; once for each call."""
         frame, node = value.frame, value.frame.nodes[value.node]
         if value.node not in frame.inner:
-            name = node.attr["body" if node.op in LOOPS else "f"].func.name
-            inner = self._frame(name, {}, frame.depth + 1)
+            inner = self._frame(self._called(node), {}, frame.depth + 1)
             if inner is None:
                 return None
-            inputs = self.inputs(value)
+            # The first input of a choice is what it depends on.
+            inputs = self.inputs(value)[node.op in _CHOICES :]
             if len(inputs) != len(inner.names()):
                 return None
             given = dict(zip(inner.names(), inputs, strict=True))
@@ -164,6 +167,14 @@ class Program:
                 for name in set(given) - self._passed_on(inner):
                     del inner.arguments[name]
         return frame.inner[value.node]
+
+    def _called(self, node: Any) -> str:
+        """Name the function that an operation calls; empty for a choice of which the other branch is not cuDNN's."""
+        if node.op not in _CHOICES:
+            return str(node.attr["body" if node.op in LOOPS else "f"].func.name)
+        other = self._functions.get(node.attr["then_branch"].func.name)
+        same = other is not None and any(inside.op in CUDNN for inside in other.node_def)
+        return str(node.attr["else_branch"].func.name) if same else ""
 
     def operations(self, frame: Frame, kinds: Collection[str]) -> Iterator[Value]:
         """Find the operations of some kinds in a call and in all calls inside it; not those inside loops."""
@@ -177,6 +188,18 @@ class Program:
                 elif node.op in CALLS:
                     inner = self.enter(Value(here, name))
                     waiting += [] if inner is None else [inner]
+
+    def used(self, frame: Frame) -> set[Value]:
+        """Find the operations that take part in the results of a call, outside of loops."""
+        waiting = [self.resolve(self.value(frame, result)) for result in frame.results()]
+        found = set[Value]()
+        while waiting:
+            value = waiting.pop()
+            here = Value(value.frame, value.node)
+            if here not in found and self.node(value) is not None:
+                found.add(here)
+                waiting += [self.resolve(operand) for operand in self.inputs(value)]
+        return found
 
     def _passed_on(self, body: Frame) -> set[str]:
         """Find the arguments of a loop's body that it gives on as they are."""

@@ -13,6 +13,7 @@ __all__ = ["Source", "Tracer"]
 
 MOST_FOLLOWED = 10_000
 _CHOICES = {"Select", "SelectV2"}
+_STILL_A_MASK = {"BroadcastTo", "Cast", "ExpandDims", "Identity", "Reshape", "Squeeze", "Tile", "Transpose"}
 MERGES = {"AddV2": "sum", "Add": "sum", "Mul": "mul"}
 
 
@@ -67,18 +68,23 @@ class Tracer:
             if node is None:
                 kind = "other" if value in self._variables else "inputs"
                 return Source(kind, (), backwards, axis == 0)
-            inputs = self._program.inputs(value)
-            if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
-                axis = 1 - axis
-            elif _turns_time(self._program, node, inputs, axis):
-                backwards = not backwards
-            elif node.op in _CHOICES and self._is_mask(inputs[0]) and is_zero(self._program, inputs[2]):
-                value = inputs[1]
-                continue
-            elif not (node.op == "Mul" and self._is_mask(inputs[1])):
+            below = self._below(value, axis)
+            if below is None:
                 return self._maker(value, node.op, axis, backwards)
-            value = inputs[0]
+            value, axis, turned = below
+            backwards ^= turned
         return Source("other", (), backwards, axis == 0, operation="a long chain of operations")
+
+    def _below(self, value: Value, axis: int) -> tuple[Value, int, bool] | None:
+        """Go through an operation that only turns axes or time, or hides what a mask leaves out; None for another."""
+        node, inputs = self._program.node(value), self._program.inputs(value)
+        if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
+            return inputs[0], 1 - axis, False
+        if _turns_time(self._program, node, inputs, axis):
+            return inputs[0], axis, True
+        if node.op in _CHOICES and self._is_mask(inputs[0]) and is_zero(self._program, inputs[2]):
+            return inputs[1], axis, False
+        return (inputs[0], axis, False) if node.op == "Mul" and self._is_mask(inputs[1]) else None
 
     def _maker(self, value: Value, operation: str, axis: int, backwards: bool) -> Source:
         cell = self._written(value, axis)
@@ -132,14 +138,11 @@ class Tracer:
                 return None
             if cell := self._written(value, axis):
                 return Source("cell", (cell,), backwards)
-            inputs = self._program.inputs(value)
-            if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
-                axis = 1 - axis
-            elif _turns_time(self._program, node, inputs, axis):
-                backwards = not backwards
-            else:
+            below = self._below(value, axis)
+            if below is None:
                 return None
-            value = inputs[0]
+            value, axis, turned = below
+            backwards ^= turned
         return None
 
     def _is_mask(self, value: Value) -> bool:
@@ -150,7 +153,7 @@ class Tracer:
                 return False
             if node.op in ("Any", "NotEqual"):
                 return True
-            if node.op not in ("Cast", "Identity", "ExpandDims", "Reshape", "BroadcastTo"):
+            if node.op not in _STILL_A_MASK:
                 return False
             value = self._program.inputs(value)[0]
         return False

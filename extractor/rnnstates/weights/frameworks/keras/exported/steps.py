@@ -20,19 +20,19 @@ class Variable:
 
 
 class StepReader:
-    """Reads the operations of one loop's body.
+    """Reads the operations of one loop's body, or of steps that stand in no loop.
 
     Parameters
     ----------
     program : Program
-    body : Frame
+    body : Frame or None
     variables : mapping
         The variables by the argument of the outermost function that passes them in.
     """
 
-    def __init__(self, program: Program, body: Frame, variables: Mapping[Value, Variable]) -> None:
+    def __init__(self, program: Program, body: Frame | None, variables: Mapping[Value, Variable]) -> None:
         self.terms = Terms()
-        # Of each ("item", number): the list that it is taken from.
+        # Of each ("item", number) and ("step", number): the list or sequence that it is taken from.
         self.lists: list[Value] = []
         self._program, self._body, self._variables = program, body, variables
         self._known: dict[Value, int] = {}
@@ -61,12 +61,22 @@ class StepReader:
 
     def _operands(self, value: Value) -> Sequence[Value]:
         node = self._program.node(value)
-        if node is None or node.op in ("Const", "ReadVariableOp", "While", "StatelessWhile"):
+        if node is None or node.op in _WITHOUT_OPERANDS:
             return ()
         inputs = self._program.inputs(value)
+        if (node.op == "Unpack" and self._is_computed(inputs[0])) or self._is_zero_from_outside(value, node):
+            return ()
         if node.op in _FIRST_ONLY:
             return inputs[_FIRST_ONLY[node.op] :][:1]
         return inputs[:MOST_OPERANDS]
+
+    def _is_zero_from_outside(self, value: Value, node: Any) -> bool:
+        """Tell zeros in the shape of a step that Keras takes before a loop, of which only the shape matters."""
+        return node.op == "ZerosLike" and self._body is not None and value.frame.depth < self._body.depth
+
+    def _is_computed(self, value: Value) -> bool:
+        node = self._program.node(self._program.resolve(value))
+        return node is not None and node.op != "ReadVariableOp"
 
     def _term(self, value: Value, operands: list[int]) -> int:
         node = self._program.node(value)
@@ -79,7 +89,7 @@ class StepReader:
         return self.terms.apply(node.op if value.index == 0 else f"{node.op}:{value.index}", *operands)
 
     def _argument(self, value: Value) -> int:
-        if value.frame is self._body:
+        if self._body is not None and value.frame is self._body:
             return self.terms.of("state", value.node)
         return self._variable(value)
 
@@ -92,20 +102,30 @@ class StepReader:
     def _read_variable(self, value: Value, _node: Any, _operands: list[int]) -> int:
         return self._variable(self._program.resolve(self._program.inputs(value)[0]))
 
-    def _constant(self, value: Value, _node: Any, _operands: list[int]) -> int:
+    def _constant(self, value: Value, node: Any, _operands: list[int]) -> int:
         found = number(self._program, value)
         if found is not None:
             return self.terms.constant(found)
         several = constant(self._program, value)
-        if several is not None and len(set(several)) == 1:
+        if several is not None and len(set(several)) == 1 and len(node.attr["value"].tensor.tensor_shape.dim) < 2:
             return self.terms.constant(several[0])
-        return self.terms.apply(f"constant {len(self._known)}")
+        return self.terms.of("fill", value)
+
+    def _fill(self, value: Value, node: Any, operands: list[int]) -> int:
+        if operands:
+            return self.terms.apply(node.op, *operands)
+        # Two states that start from equal values are two.
+        return self.terms.of("fill", value)
 
     def _item(self, value: Value, _node: Any, operands: list[int]) -> int:
+        return self.terms.of("item", self._list(value), *operands)
+
+    def _list(self, value: Value) -> int:
+        """Give the number of what an item or a step is taken from."""
         source = self._program.resolve(self._program.inputs(value)[0])
         if source not in self.lists:
             self.lists.append(source)
-        return self.terms.of("item", self.lists.index(source), *operands)
+        return self.lists.index(source)
 
     def _matmul(self, _value: Value, node: Any, operands: list[int]) -> int:
         turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
@@ -117,9 +137,9 @@ class StepReader:
         return self.terms.sum(*operands) if operands else self.terms.apply(node.op)
 
     def _multiply(self, _value: Value, _node: Any, operands: list[int]) -> int:
-        # Dropout that is switched off multiplies by ones.
+        # Dropout that is switched off multiplies by ones; of steps without a loop by those of the first one.
         for one, other in (operands, operands[::-1]):
-            if self.terms[one] == ("apply", "OnesLike", other):
+            if self.terms[one][:2] == ("apply", "OnesLike"):
                 return other
         return self.terms.product(*operands)
 
@@ -128,6 +148,8 @@ class StepReader:
         return self._part(operands[0], axes[0] if axes else None, value.index, node.attr["num_split"].i)
 
     def _unpack(self, value: Value, node: Any, operands: list[int]) -> int:
+        if not operands:
+            return self.terms.of("step", self._list(value), value.index, node.attr["num"].i, node.attr["axis"].i)
         return self._part(operands[0], node.attr["axis"].i, value.index, node.attr["num"].i)
 
     def _part(self, operand: int, axis: int | None, index: int, count: int) -> int:
@@ -195,6 +217,7 @@ class StepReader:
         return operands[0]
 
 
+_WITHOUT_OPERANDS = {"Const", "Fill", "ReadVariableOp", "StatelessWhile", "While"}
 _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 # Operations of which one input alone is a term, and which that is.
 _FIRST_ONLY = {"Split": 1, "SplitV": 0, "StridedSlice": 0, "Squeeze": 0, "TensorListGetItem": 1, "Unpack": 0}
@@ -204,6 +227,7 @@ _RULES: dict[str, Callable[[StepReader, Value, Any, list[int]], int]] = {
     "AddV2": StepReader._add,
     "BiasAdd": StepReader._add,
     "Const": StepReader._constant,
+    "Fill": StepReader._fill,
     "LeakyRelu": StepReader._leaky,
     "MatMul": StepReader._matmul,
     "Mul": StepReader._multiply,
@@ -214,4 +238,5 @@ _RULES: dict[str, Callable[[StepReader, Value, Any, list[int]], int]] = {
     "StridedSlice": StepReader._slice,
     "TensorListGetItem": StepReader._item,
     "Unpack": StepReader._unpack,
+    "ZerosLike": StepReader._fill,
 }

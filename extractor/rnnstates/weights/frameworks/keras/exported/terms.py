@@ -7,7 +7,7 @@ gate and what is computed at once and then split become the same terms.
 
 from typing import NamedTuple
 
-__all__ = ["Columns", "Terms", "TooMany"]
+__all__ = ["Columns", "Term", "Terms", "TooMany"]
 
 MOST_TERMS = 100_000
 # Terms of one sum; gates have four, and perhaps a constant of their activation.
@@ -84,6 +84,27 @@ class Terms:
     def apply(self, function: str, *arguments: int) -> int:
         """Apply an operation that is no sum or product."""
         return self.of("apply", function, *arguments)
+
+    def replaced(self, number: int, instead: dict[int, int]) -> int:
+        """Make a term anew with others in the place of some.
+
+        Parameters
+        ----------
+        number : int
+            A term of a few operations, such as one step of a cell.
+        instead : dict
+            The term to put in the place of each; what was replaced is added to it.
+        """
+        if number not in instead:
+            kind, *parts = self._terms[number]
+            if kind not in ("apply", "matmul", "product", "sum"):
+                return number
+            made = [self.replaced(part, instead) if type(part) is int else part for part in parts]
+            if kind == "sum":
+                instead[number] = self.sum(*made)  # type: ignore[arg-type]
+            else:
+                instead[number] = self.product(*made) if kind == "product" else self.of(kind, *made)  # type: ignore[arg-type]
+        return instead[number]
 
     def width(self, number: int) -> int:
         """Count the columns of a term; -1 where variables do not tell."""
