@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .tensorflow1_flat import Flat, Operation, flattened
+from .flat import Flat, Operation, flattened
 
 __all__ = ["CUTS", "VARIABLES", "WITHOUT_GRAPH", "Graph", "index_of"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .keras.exported.functions import applied
-from .tensorflow1_graph import VARIABLES
-from .tensorflow1_terms import StepTerms
+from ..keras.exported.functions import applied
+from .graph import VARIABLES
+from .terms import StepTerms
 
 __all__ = ["Equations", "Found", "Product"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from .tensorflow1_graph import Graph
-from .tensorflow1_steps import Shown
+from .graph import Graph
+from .steps import Shown
 
 __all__ = ["is_residual", "stands_between"]
 

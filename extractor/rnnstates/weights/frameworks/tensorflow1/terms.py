@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from .keras.exported.terms import Terms, TooMany
-from .tensorflow1_flat import Operation
-from .tensorflow1_graph import CUTS, Graph, index_of
+from ..keras.exported.terms import Terms, TooMany
+from .flat import Operation
+from .graph import CUTS, Graph, index_of
 
 __all__ = ["Matrix", "StepReader", "StepTerms"]
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...errors import BadWeights
-from .keras.exported.terms import TooMany
-from .tensorflow1_blocks import of_block
-from .tensorflow1_equations import Equations, Found, Product
-from .tensorflow1_flat import Operation
-from .tensorflow1_graph import WITHOUT_GRAPH, Graph
-from .tensorflow1_names import FoundCell
-from .tensorflow1_terms import Matrix, StepReader
+from ....errors import BadWeights
+from ..keras.exported.terms import TooMany
+from .blocks import of_block
+from .equations import Equations, Found, Product
+from .flat import Operation
+from .graph import WITHOUT_GRAPH, Graph
+from .names import FoundCell
+from .terms import Matrix, StepReader
 
 __all__ = ["Shown", "shown_by"]
 

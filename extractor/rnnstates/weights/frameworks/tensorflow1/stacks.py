@@ -9,17 +9,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ...errors import BadWeights
-from ..canonical import DIRECTIONS, Direction
-from ..conventions import CONVENTIONS
-from ..named import FoundStack, NamedModel, refusal
-from ..readers import Container
-from ..stack import StoredCell, StoredLayer
-from .tensorflow1_between import is_residual, stands_between
-from .tensorflow1_graph import WITHOUT_GRAPH, Graph
-from .tensorflow1_names import KINDS, TABLE, FoundCell, find_cells, opaque_arrays, roles_of, unknown_cells
-from .tensorflow1_shapes import cells_by_shape, placed
-from .tensorflow1_steps import Shown, shown_by
+from ....errors import BadWeights
+from ...canonical import DIRECTIONS, Direction
+from ...conventions import CONVENTIONS
+from ...named import FoundStack, NamedModel, refusal
+from ...readers import Container
+from ...stack import StoredCell, StoredLayer
+from .between import is_residual, stands_between
+from .graph import WITHOUT_GRAPH, Graph
+from .names import KINDS, TABLE, FoundCell, find_cells, opaque_arrays, roles_of, unknown_cells
+from .shapes import cells_by_shape, placed
+from .steps import Shown, shown_by
 
 __all__ = ["fits", "hint", "interpret", "recognises"]
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import BadWeights
-from .tensorflow1_flat import Operation
-from .tensorflow1_graph import WITHOUT_GRAPH, Graph
-from .tensorflow1_names import FoundCell
-from .tensorflow1_terms import Matrix
+from ....errors import BadWeights
+from .flat import Operation
+from .graph import WITHOUT_GRAPH, Graph
+from .names import FoundCell
+from .terms import Matrix
 
 __all__ = ["of_block"]
 

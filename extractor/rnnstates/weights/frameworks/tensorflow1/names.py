@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import BadWeights
-from ..readers import Tensor
-from ..readers.base import computed, joined, reshaped, sliced
-from .tensorflow1_places import STACKED, Place, place_of
+from ....errors import BadWeights
+from ...readers import Tensor
+from ...readers.base import computed, joined, reshaped, sliced
+from .places import STACKED, Place, place_of
 
 __all__ = [
     "KINDS", "TABLE", "FoundCell", "Kind", "cell_of", "find_cells", "opaque_arrays", "roles_of", "scopes_of",

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..readers import Tensor
-from .tensorflow1_names import KINDS, FoundCell, Kind, cell_of, scopes_of
-from .tensorflow1_places import DIRECTION_BY_PART, LAYER, STACKED
+from ...readers import Tensor
+from .names import KINDS, FoundCell, Kind, cell_of, scopes_of
+from .places import DIRECTION_BY_PART, LAYER, STACKED
 
 __all__ = ["cells_by_shape", "placed"]
 
