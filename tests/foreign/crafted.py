@@ -102,6 +102,8 @@ CRAFTED = {
     "index": ("safetensors index", file("model.safetensors.index.json", INDEX)),
     "HF config": ("hugging face config", file("config.json", '{"architectures": ["X"], "model_type": "rwkv"}')),
     "HF folder": ("hugging face folder", directory("hf", {"config.json": "{}", "model.safetensors": "x"})),
+    "TensorFlow's list": ("checkpoint list", file("checkpoint", 'model_checkpoint_path: "/somewhere/model.ckpt-5"\n')),
+    "graph.pbtxt": ("graph text", file("graph.pbtxt", 'node {\n  name: "x"\n  op: "Placeholder"\n}\n')),
     "GGUF": ("gguf", file("m.gguf", b"GGUF\x03\0\0\0" + ZEROS)),
     "ggml": ("ggml", file("ggml-base.bin", b"lmgg" + ZEROS)),
     "Darknet": ("darknet", file("rnn.weights", struct.pack("<iiiQ", 0, 2, 0, 64) + ZEROS)),

@@ -112,6 +112,14 @@ MODELS: dict[str, Kind] = {
         "a frozen graph of TensorFlow (GraphDef)",
         "Give the checkpoint or SavedModel that it was frozen from.",
     ),
+    "checkpoint list": Kind(
+        "the text in which TensorFlow lists the checkpoints of a folder; it may name any place, and is not followed",
+        "Give a checkpoint by its prefix (model.ckpt-100), or the folder where it is the only one.",
+    ),
+    "graph text": Kind(
+        "a graph of TensorFlow as text (.pbtxt), without variables",
+        "Give the checkpoint that was saved with it; a graph in its .meta is read too.",
+    ),
     "saved model": Kind("a folder of a SavedModel", "Give it with --weights.", Holds.WEIGHTS),
     "onnx": Kind("an ONNX model", "Give it with --weights.", Holds.WEIGHTS),
     "onnx data": Kind("the external data of an ONNX model, which lies beside it", "Give the .onnx itself."),

@@ -14,6 +14,8 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"version https?://(git-lfs\.github\.com|hawser\.github\.com)", "lfs"),
     (rb"/annex/objects/|(\.\./)*\.git/annex/objects/", "annex"),
     (rb"outs:\r?\n- md5:", "dvc"),
+    (rb"model_checkpoint_path:", "checkpoint list"),
+    (rb"(node|meta_info_def|versions)\s*\{\s", "graph text"),
     (rb"#!", "script"),
     (rb"(?s)(<\?xml[^>]*>\s*)?<net\s[^>]*(version|name)=", "openvino"),
     (rb"(?s)(<\?xml[^>]*>\s*)?<Error>|<\?xml[^>]*>\s*<Error", "error page"),

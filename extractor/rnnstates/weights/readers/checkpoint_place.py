@@ -37,7 +37,7 @@ class Place:
 def recognise_checkpoint(path: str) -> bool:
     """Tell whether a path is a checkpoint's prefix, one of its files, or a folder with a checkpoint or SavedModel.
 
-    So is a part of which the rest is absent, and the text file that lists checkpoints: the refusal says what to give.
+    So is a part of which the rest is absent: the refusal says what to give.
     """
     try:
         if Path(path).is_dir() and not is_table(f"{path}.index"):
@@ -45,7 +45,7 @@ def recognise_checkpoint(path: str) -> bool:
             return is_saved_model or any(True for _ in _prefixes(path)) or any(True for _ in _parts(path))
         if is_table(f"{_prefix(path)}.index") or is_table(path) or _old_shards(path):
             return True
-        return _is_list(path) or bool(_torn(path)) or (not Path(path).exists() and bool(_numbered(path)))
+        return bool(_torn(path)) or (not Path(path).exists() and bool(_numbered(path)))
     except (OSError, ValueError):
         return False
 
@@ -162,13 +162,6 @@ def _numbered(path: str) -> list[str]:
 
 def _refuse_others(path: str, full: str) -> None:
     """Refuse what is no checkpoint, but stands beside one or is a part of one, and say what to give."""
-    if _is_list(full):
-        found = [_prefix(name) for name in _prefixes(str(Path(full).parent))]
-        beside = f"beside it lies {', '.join(found[:MOST_NAMED])}" if found else "no checkpoint lies beside it"
-        raise BadWeights(
-            f"{path}: the text in which TensorFlow lists a folder's checkpoints; it holds no weights and may name any "
-            f"place, so that it is not followed. Give the checkpoint itself by its prefix (model.ckpt-100): {beside}."
-        )
     whole = full.removesuffix(".meta")
     if is_table(full) or _old_shards(full) or (whole != full and (is_table(whole) or _old_shards(whole))):
         return
