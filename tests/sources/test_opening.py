@@ -99,7 +99,7 @@ def empty_zip():
             (pickle.dumps([1], protocol), "a Python pickle, which is never loaded .* np.save")
             for protocol in (2, 3, 4, 5)
         ],
-        (gzip.compress(b"abc", mtime=0), "a compressed file; expected .* Unpack it first"),
+        (gzip.compress(b"abc", mtime=0), "a compressed file; expected .* Unpack it .* and give the file in it"),
         (b"MATLAB 5.0 MAT-file", r"a MATLAB file .* -v7\.3"),
         ("1,2\n".encode("utf-16"), "text in UTF-16"),
         (b"time,x,y\n1,2,3\n", "text that starts with 'time,x,y'; expected .* np.loadtxt"),
