@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import h5py
 import numpy as np
@@ -70,6 +71,26 @@ def test_of_a_version_that_is_not_said_the_module_tells_keras_3(tmp_path):
     assert "keras_version" not in json.loads(config.read_text())
     network = rnnstates.load_weights(weights, config=config)
     assert network.layers[0].forward.recurrent_activation == "hard_sigmoid"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_configuration_of_a_keras_zip_means_what_its_generation_meant(generation, kind, tmp_path):
+    model = randomise(one(generation, recurrent_activation="hard_sigmoid", **ALL))
+    weights, config = write(model, tmp_path, kind)
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as whole:
+        config.write_bytes(whole.read("config.json"))
+    states = rnnstates.extract(INPUTS, "full", weights=weights, config=config)
+    np.testing.assert_allclose(states["hidden"], np.array(model(INPUTS)), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation, is_noted", [("hard_sigmoid", True), ("sigmoid", False)])
+def test_a_configuration_of_another_generation_is_noted_where_a_name_changed(activation, is_noted, tmp_path):
+    weights, config = write(one(2, recurrent_activation=activation), tmp_path)
+    config.write_text(one(3, recurrent_activation=activation).to_json())
+    notes = rnnstates.load_weights(weights, config=config).notes
+    assert any("was written by Keras 2 and" in note and "by Keras 3, in which" in note for note in notes) == is_noted
 
 
 def one(generation, layer="LSTM", units=5, name="enc", **settings):
