@@ -3,14 +3,16 @@
 import functools
 import warnings
 
+import h5py
 import numpy as np
 import pytest
 
+import rnnstates
 from rnnstates.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import interpret
 from rnnstates.weights.readers import open_container
 
-from .keras_models import keras_of, randomise, save
+from .keras_models import keras_of, lstm, randomise, save
 
 
 @functools.cache
@@ -84,6 +86,16 @@ def test_each_array_tells_its_layer_in_every_layout(generation, kind, tmp_path):
     else:
         assert {place_of(layer): count for layer, count in counts.items()} == EXPECTED
         assert len(counts) == len(EXPECTED)
+
+
+@pytest.mark.parametrize("width, is_noted", [(5, True), (7, False)])
+def test_rows_of_a_layers_width_whose_names_are_numbers_are_named_as_starts(width, is_noted, tmp_path):
+    save(lstm(keras_of(3)), tmp_path / "file", ".weights.h5")
+    with h5py.File(tmp_path / "file", "a") as file:
+        for number in "01":
+            file[f"layers/start/vars/{number}"] = np.ones((1, width), "f4")
+    notes = rnnstates.load_weights(tmp_path / "file").notes
+    assert any("'layers/start/vars/0' (1 x 5)" in note and "--initial-state FILE" in note for note in notes) == is_noted
 
 
 def place_of(layer):

@@ -46,6 +46,8 @@ class ConfiguredModel:
         The version whose names and defaults hold where the file does not say which wrote it.
     generation : str
         What a name that the user gives is taken to mean, likewise (``activation_names``).
+    notes : tuple of str
+        What is to be said of every stack.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class ConfiguredModel:
         *,
         rules: str | None = None,
         generation: str = "",
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.version = version
@@ -65,6 +68,7 @@ class ConfiguredModel:
         self._generation = generation or keras_generation(version)
         self._graph = graph
         self._names = names
+        self._said = notes
         self._seen_below: dict[tuple[str, ...], _Below] = {}
         self._recurrent = {layer.name: layer for layer in graph.layers.values() if _is_recurrent(layer)}
 
@@ -118,7 +122,7 @@ class ConfiguredModel:
             flipped = flipped if settings.aligned else turned
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
-        return StoredStack(tuple(layers), embedding, (*more, *notes), generation=self._generation)
+        return StoredStack(tuple(layers), embedding, (*self._said, *more, *notes), generation=self._generation)
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
@@ -201,7 +205,10 @@ class ConfiguredModel:
         if self._below(layer).itself:
             yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
         if self._graph.initial_state(layer):
-            yield f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states."
+            yield (
+                f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states "
+                "(--initial-state FILE gives others)."
+            )
         if self._graph.masked_by_hand(layer):
             yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."
         yield from (
