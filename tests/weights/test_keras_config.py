@@ -125,6 +125,42 @@ def test_a_configuration_with_fewer_layers_is_refused(kind, tmp_path):
         rnnstates.load_weights(weights, config=tmp_path / "other.json")
 
 
+def chain(generation, *layers):
+    keras = keras_of(generation)
+    return keras.Sequential(
+        [keras.Input((None, 3)), *(getattr(keras.layers, kind)(units, name=name) for kind, units, name in layers)]
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize(
+    "other, said",
+    [
+        ([("Dense", 6, "low"), ("GRU", 4, "top")], r"reads inputs of width 5, but 'low' \(Dense\) before it gives 6"),
+        ([("GRU", 4, "top"), ("Dense", 5, "low")], r"width 5, but '.*' \(InputLayer\).* gives 3|in this order"),
+    ],
+)
+def test_a_configuration_with_other_widths_or_another_order_is_refused(other, said, generation, kind, tmp_path):
+    weights, config = write(chain(generation, ("Dense", 5, "low"), ("GRU", 4, "top")), tmp_path, kind)
+    config.write_text(chain(generation, *other).to_json())
+    with pytest.raises(BadWeights, match=said):
+        rnnstates.load_weights(weights, config=config)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_order_of_layers_that_are_alike_is_that_of_the_file(generation, tmp_path):
+    keras = keras_of(generation)
+    low, high = (keras.Sequential([keras.Input((None, 3))]) for _ in range(2))
+    for model, names in ((low, "ab"), (high, "ba")):
+        for name in names:
+            model.add(keras.layers.LSTM(3, name=name, **ALL))
+    weights, config = write(low, tmp_path)
+    config.write_text(high.to_json())
+    with pytest.raises(BadWeights, match=r"has the layers b, a in this order, but .* was saved from a model of a, b"):
+        rnnstates.load_weights(weights, config=config)
+
+
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
 def test_a_file_with_a_configuration_of_its_own_takes_none(kind, tmp_path):
     weights, config = write(one(3), tmp_path, kind)

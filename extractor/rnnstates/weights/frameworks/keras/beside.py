@@ -52,6 +52,7 @@ def model_beside(
             f"{where}: tells no layers; expected what model.to_json() gives of a Sequential or Functional model."
         )
     _check_fits(container, root, graph, where)
+    _check_order(container, root, config, graph, where)
     names: TensorNames = CounterNames(container) if root is None else LegacyNames(container, root)
     kind = "Keras weights (.weights.h5)" if root is None else "legacy Keras weights (.h5)"
     version = _version(config, graph, stored)
@@ -126,6 +127,20 @@ def _check_fits(container: Container, root: str | None, graph: Graph, where: str
         raise BadWeights(
             f"{where}: is not the configuration of the model that {container.path} was saved from: "
             f"{'; '.join(problems[:MOST_NAMED])}{more}. Give what model.to_json() of that model gives."
+        )
+
+
+def _check_order(container: Container, root: str | None, config: Mapping[str, Any], graph: Graph, where: str) -> None:
+    """Hold the order of a Sequential model's layers against that of their groups, where the file has one."""
+    if root is None or config.get("class_name") != "Sequential":
+        return
+    told = list(dict.fromkeys(layer.path[0] for layer in graph.layers.values()))
+    stored = [name for name in list_attribute(container.attributes(root), "layer_names") if name in told]
+    told = [name for name in told if name in stored]
+    if stored != told:
+        raise BadWeights(
+            f"{where}: has the layers {', '.join(told[:MOST_NAMED])} in this order, but {container.path} was saved "
+            f"from a model of {', '.join(stored[:MOST_NAMED])}. Give what model.to_json() of that model gives."
         )
 
 
