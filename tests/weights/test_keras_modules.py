@@ -88,6 +88,24 @@ def test_each_array_tells_its_layer_in_every_layout(generation, kind, tmp_path):
         assert len(counts) == len(EXPECTED)
 
 
+def test_the_table_of_a_model_that_is_a_class_is_known_by_the_name_that_keras_gave_it(tmp_path):
+    keras = keras_of(3)
+
+    class Tagger(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.words, self.reader = keras.layers.Embedding(9, 3), keras.layers.LSTM(4)
+
+        def call(self, ids):
+            return self.reader(self.words(ids))
+
+    model = Tagger()
+    model(np.ones((1, 2), "i4"))
+    model.save_weights(tmp_path / "w.weights.h5")
+    network = rnnstates.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(network.embedding, model.words.get_weights()[0])
+
+
 @pytest.mark.parametrize("width, is_noted", [(5, True), (7, False)])
 def test_rows_of_a_layers_width_whose_names_are_numbers_are_named_as_starts(width, is_noted, tmp_path):
     save(lstm(keras_of(3)), tmp_path / "file", ".weights.h5")
