@@ -72,6 +72,7 @@ TFJS = json.dumps({"format": "layers-model", "modelTopology": {"a": [{"class_nam
 OPENVINO = '<?xml version="1.0"?>\n<net name="rnn" version="11">\n<layers></layers></net>'
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 INDEX = json.dumps({"metadata": {"total_size": 12}, "weight_map": {"rnn.weight_ih_l0": "model-00001-of-00002"}})
+SHARDS = json.dumps({"metadata": {}, "weight_map": {"/layers/lstm/cell/vars": ["m_00000.weights.h5"]}}, indent=4)
 VECTORS = "".join(f"{word} {' '.join(['0.25'] * 50)}\n" for word in ("the", "of", "and"))
 CORPUS = "the cat sat on the mat\nand the dog did not\n"
 
@@ -100,6 +101,7 @@ CRAFTED = {
     "OpenVINO": ("openvino", file("m.xml", OPENVINO)),
     "OpenVINO .bin": ("openvino weights", openvino_weights),
     "index": ("safetensors index", file("model.safetensors.index.json", INDEX)),
+    "Keras shards": ("keras shards", file("m.weights.json", SHARDS)),
     "HF config": ("hugging face config", file("config.json", '{"architectures": ["X"], "model_type": "rwkv"}')),
     "HF folder": ("hugging face folder", directory("hf", {"config.json": "{}", "model.safetensors": "x"})),
     "TensorFlow's list": ("checkpoint list", file("checkpoint", 'model_checkpoint_path: "/somewhere/model.ckpt-5"\n')),

@@ -7,7 +7,7 @@ import zlib
 import h5py
 import numpy as np
 
-from . import seeds, weights_seeds
+from . import keras_seeds, seeds, weights_seeds
 from .forms import FORMS, pack
 
 __all__ = ["FOUND"]
@@ -75,7 +75,7 @@ def a_state_that_is_a_signalling_nan():
 
 def hdf5_that_ends_beyond_all_places():
     """Where the inner file of a .keras ends, as byte 40 of it says."""
-    parts = FORMS["zip"].split(weights_seeds.keras()[0])
+    parts = FORMS["zip"].split(keras_seeds.keras()[0])
     held = parts["model.weights.h5"]
     parts["model.weights.h5"] = held[:41] + b"\0" * 7 + b"\x10" + held[49:]
     return FORMS["zip"].join(parts)
@@ -183,7 +183,7 @@ def a_name_that_is_no_utf8():
 
 def an_attribute_of_varying_length_that_is_neither_text_nor_list():
     """HDF5 knows the kinds 0 and 1."""
-    return replaced(weights_seeds.plain_hdf5()[1], b"\x19\x01", b"\x19\x03", after=b"layer_names")
+    return replaced(keras_seeds.plain_hdf5()[1], b"\x19\x01", b"\x19\x03", after=b"layer_names")
 
 
 def a_name_of_lone_surrogates():

@@ -14,7 +14,19 @@ from rnnstates.output.journal import Header, Window, encode
 
 from .forms import FORMS
 
-__all__ = ["foreign", "ids", "initial", "inputs_hdf5", "inputs_npy", "inputs_stream", "journals", "lengths", "states"]
+__all__ = [
+    "foreign",
+    "ids",
+    "initial",
+    "inputs_hdf5",
+    "inputs_npy",
+    "inputs_stream",
+    "journals",
+    "keras_arrays",
+    "lengths",
+    "plain_arrays",
+    "states",
+]
 
 FEATURES, UNITS = 2, 3
 RANDOM = np.random.default_rng(0)
@@ -22,6 +34,14 @@ RANDOM = np.random.default_rng(0)
 
 def values(*shape, dtype="f4"):
     return RANDOM.normal(size=shape).astype(dtype)
+
+
+def keras_arrays(features=FEATURES, units=UNITS, gates=4):
+    return [values(features, gates * units), values(units, gates * units), values(gates * units)]
+
+
+def plain_arrays():
+    return dict(zip(("kernel", "recurrent_kernel", "bias"), keras_arrays(), strict=True))
 
 
 def saved(array, version=None):

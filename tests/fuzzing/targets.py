@@ -4,16 +4,11 @@ Each swallows the errors that are documented, holds their messages to what can b
 other exceptions, warnings, files left open.
 """
 
-import atexit
 import contextlib
 import functools
 import io
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import h5py
@@ -39,16 +34,15 @@ from rnnstates.weights.options import Options
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.readers.model_json import read_model_json
 
-from . import onnx_seeds, seeds, weights_seeds
-from .forms import packed_parts
+from . import keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
+from .places import room, unpacked, written
 
 __all__ = ["PARSERS", "Parser"]
 
 LONGEST_MESSAGE = 20_000
 # The most that is read of an input: rows and steps.
 WINDOW, LARGEST_WINDOW = 4, 2**26
-MOST_STACKS, MOST_FILES = 4, 64
-ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+MOST_STACKS = 4
 
 
 class Parser(NamedTuple):
@@ -69,10 +63,6 @@ class Parser(NamedTuple):
     reader: str = ""
 
 
-# What lies in the folder, by path.
-LAST: dict[str, bytes] = {}
-
-
 class Outcome:
     """What became of the last input: ``refused`` is its message, empty where it was read."""
 
@@ -90,54 +80,6 @@ def documented():
         Outcome.refused.encode()
         assert len(Outcome.refused) < LONGEST_MESSAGE, f"a message of {len(Outcome.refused)} letters"
     assert not h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE), "a file stays open"
-
-
-@functools.cache
-def room():
-    """Make a folder for the inputs, in memory where there is such a place; it goes when the process ends."""
-    made = tempfile.mkdtemp(dir=os.environ.get("TMPDIR", ROOM))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return Path(made)
-
-
-def written(content, name):
-    """Write the input; a new file, so that no library takes it for the one before it."""
-    path = room() / name
-    path.unlink(missing_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def unpacked(content, name):
-    """Write the files of a packed folder; those that are as they were stay."""
-    folder = room() / name
-    parts = dict(list(packed_parts(content).items())[:MOST_FILES])
-    for member in [member for member in LAST if LAST[member] != parts.get(member)]:
-        _remove(folder, member)
-    for member, data in parts.items():
-        if LAST.get(member) != data:
-            _write(folder, member, data)
-    LAST.clear()
-    LAST.update(parts)
-    return folder
-
-
-def _remove(folder, member):
-    with contextlib.suppress(OSError, ValueError):
-        folder.joinpath(*_path(member)).unlink()
-    with contextlib.suppress(OSError, ValueError):
-        folder.joinpath(*_path(member)).rmdir()
-
-
-def _write(folder, member, data):
-    with contextlib.suppress(OSError, ValueError):  # names that no file can have
-        folder.joinpath(*_path(member)[:-1]).mkdir(parents=True, exist_ok=True)
-        folder.joinpath(*_path(member)).write_bytes(data)
-
-
-def _path(member):
-    """Give the parts of a path that stays inside the folder."""
-    return [part for part in member.split("/") if part not in ("", ".", "..")] or ["none"]
 
 
 def npy_header(content):
@@ -260,7 +202,7 @@ def config(content):
 @functools.cache
 def sound_weights():
     """Write weights that no input changes."""
-    return written(weights_seeds.embedded(), "sound.weights.h5")
+    return written(keras_seeds.embedded(), "sound.weights.h5")
 
 
 def states(content):
@@ -303,12 +245,12 @@ PARSERS: dict[str, Parser] = {
     "onnx": Parser(weights("ONNX"), onnx_seeds.onnx, "ONNX"),
     "onnx-external": Parser(onnx_in_files, onnx_seeds.onnx_in_files, "ONNX"),
     "torch": Parser(weights("PyTorch"), weights_seeds.torch, "PyTorch"),
-    "hdf5": Parser(weights("HDF5"), weights_seeds.plain_hdf5, "HDF5"),
-    "keras": Parser(weights("Keras zip"), weights_seeds.keras, "Keras zip"),
+    "hdf5": Parser(weights("HDF5"), keras_seeds.plain_hdf5, "HDF5"),
+    "keras": Parser(weights("Keras zip"), keras_seeds.keras, "Keras zip"),
     "unirep": Parser(folder, weights_seeds.unirep, "folder"),
     "elmo": Parser(with_options, weights_seeds.elmo, "HDF5 with options"),
-    "checkpoint-1": Parser(checkpoint, weights_seeds.checkpoints_1, "TensorFlow"),
-    "checkpoint-2": Parser(checkpoint, weights_seeds.checkpoints_2, "TensorFlow"),
-    "keras-config": Parser(config, weights_seeds.configurations),
-    "saved-model": Parser(saved_model, weights_seeds.saved_models, "TensorFlow"),
+    "checkpoint-1": Parser(checkpoint, tensorflow_seeds.checkpoints_1, "TensorFlow"),
+    "checkpoint-2": Parser(checkpoint, tensorflow_seeds.checkpoints_2, "TensorFlow"),
+    "keras-config": Parser(config, keras_seeds.configurations),
+    "saved-model": Parser(saved_model, tensorflow_seeds.saved_models, "TensorFlow"),
 }

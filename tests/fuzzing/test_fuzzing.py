@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rnnstates.weights.readers import READERS
 
-from . import weights_seeds
+from . import keras_seeds
 from .forms import FORMS
 from .found import FOUND
 from .structure import changed
@@ -111,7 +111,7 @@ def test_any_safetensors_header_is_read_or_refused(header, data):
 
 CONFIGS = st.dictionaries(
     st.sampled_from(["name", "units", "layer", "layers", "activation", "use_bias", "merge_mode", "cell", "cells"]),
-    VALUES | st.just(weights_seeds.INNER),
+    VALUES | st.just(keras_seeds.INNER),
     max_size=4,
 )
 LAYERS = st.fixed_dictionaries(

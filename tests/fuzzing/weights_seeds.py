@@ -1,28 +1,23 @@
-"""Small sound files of weights, one or some of each kind; each is read without an error."""
+"""Small sound files of weights, one or some of each kind; each is read without an error.
+
+Those of Keras and of TensorFlow have modules of their own.
+"""
 
 import argparse
 import collections
-import functools
 import io
 import json
 import pathlib
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
 from .forms import FORMS, pack
+from .keras_seeds import keras, plain_hdf5
 from .onnx_seeds import onnx
-from .seeds import FEATURES, UNITS, hdf5, hdf5_of, saved, values, zipped
+from .seeds import FEATURES, UNITS, hdf5_of, keras_arrays, plain_arrays, saved, values, zipped
+from .tensorflow_seeds import scope_1
 
-__all__ = [
-    "checkpoints_1", "checkpoints_2", "configurations", "elmo", "embedded", "json_arrays", "keras", "msgpack", "npz",
-    "plain_hdf5", "safetensors", "saved_models", "torch", "unirep", "weights", "wrapped_arrays",
-]  # fmt: skip
-
-
-def keras_arrays(features=FEATURES, units=UNITS, gates=4):
-    return [values(features, gates * units), values(units, gates * units), values(gates * units)]
+__all__ = ["elmo", "json_arrays", "msgpack", "npz", "safetensors", "torch", "unirep", "weights", "wrapped_arrays"]
 
 
 def torch_arrays():
@@ -32,10 +27,6 @@ def torch_arrays():
         "rnn.bias_ih_l0": values(4 * UNITS),
         "rnn.bias_hh_l0": values(4 * UNITS),
     }
-
-
-def plain_arrays():
-    return dict(zip(("kernel", "recurrent_kernel", "bias"), keras_arrays(), strict=True))
 
 
 def wrapped_arrays():
@@ -55,7 +46,7 @@ def npz():
     equinox = {
         ".weight_ih": values(4 * UNITS, FEATURES), ".weight_hh": values(4 * UNITS, UNITS), ".bias": values(4 * UNITS)
     }  # fmt: skip
-    return [zipped(arrays) for arrays in (plain_arrays(), torch_arrays(), haiku, equinox, wrapped_arrays(), _scope_1())]
+    return [zipped(arrays) for arrays in (plain_arrays(), torch_arrays(), haiku, equinox, wrapped_arrays(), scope_1())]
 
 
 def _flax_flat():
@@ -167,178 +158,6 @@ def torch():
     return found
 
 
-RNN = {"units": UNITS, "return_sequences": True, "use_bias": False}
-INNER = {"class_name": "GRU", "config": RNN | {"name": "inner", "reset_after": True, "go_backwards": False}}
-FUNCTIONS = {"activation": "tanh", "recurrent_activation": "hard_sigmoid"}
-# Two models of few arrays: an embedding before an LSTM, and both directions of a GRU.
-EMBEDDED = [
-    {"class_name": "InputLayer", "config": {"name": "words", "batch_shape": [None, None]}},
-    {"class_name": "Embedding", "config": {"name": "embedding", "input_dim": 5, "output_dim": FEATURES}},
-    {"class_name": "LSTM", "config": RNN | FUNCTIONS | {"name": "lstm"}},
-]
-BOTH = [
-    {"class_name": "InputLayer", "config": {"name": "words", "batch_shape": [None, None, FEATURES]}},
-    {"class_name": "Bidirectional", "config": {"name": "both", "merge_mode": "concat", "layer": INNER}},
-    {"class_name": "Dense", "config": {"name": "dense", "units": 1, "activation": {"class_name": "relu"}}},
-]
-
-
-def configurations():
-    """What stands beside a file of weights alone: a Sequential model, without its version and with that of Keras 2."""
-    config = {"class_name": "Sequential", "config": {"name": "m", "layers": EMBEDDED}}
-    return [json.dumps(config | more).encode() for more in ({"module": "keras"}, {"keras_version": "2.15.0"})]
-
-
-def _functional(given):
-    layers, before = [], None
-    for layer in given:
-        nodes = [] if before is None else [[[before, 0, 0, {}]]]
-        layers.append(layer | {"name": layer["config"]["name"], "inbound_nodes": nodes})
-        before = layer["config"]["name"]
-    inside = {"name": "m", "layers": layers, "input_layers": [["words", 0, 0]], "output_layers": [[before, 0, 0]]}
-    return {"class_name": "Functional", "config": inside}
-
-
-def _numbered(groups):
-    """Put arrays where Keras 3 puts them."""
-    arrays = {f"layers/{group}/vars/{n}": array for group, held in groups.items() for n, array in enumerate(held)}
-    return hdf5_of(arrays)
-
-
-def embedded():
-    """The weights alone of an embedding and an LSTM."""
-    return _numbered({"embedding": [values(5, FEATURES)], "lstm/cell": keras_arrays()[:2]})
-
-
-def _both():
-    return _numbered({f"bidirectional/{way}_layer/cell": keras_arrays(gates=3)[:2] for way in ("forward", "backward")})
-
-
-def _legacy(file):
-    """A whole model as Keras 2 saves it."""
-    file.attrs["keras_version"], file.attrs["backend"] = "2.3.1", "tensorflow"
-    layer = {"class_name": "LSTM", "config": {"name": "lstm", "units": UNITS, "return_sequences": True}}
-    file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": [layer]}})
-    names = [f"lstm/lstm_cell/{name}:0" for name in plain_arrays()]
-    file.create_group("model_weights").attrs["layer_names"] = [b"lstm"]
-    group = file.create_group("model_weights/lstm")
-    group.attrs["weight_names"] = [name.encode() for name in names]
-    for name, array in zip(names, keras_arrays(), strict=True):
-        group[name] = array
-
-
-def keras():
-    """Keras' zip, of a Sequential and of a Functional model."""
-    metadata = json.dumps({"keras_version": "3.3.0", "date_saved": "x"}).encode()
-    sequential = {"class_name": "Sequential", "config": {"name": "m", "layers": EMBEDDED}}
-    return [
-        FORMS["zip"].join(
-            {"config.json": json.dumps(config).encode(), "metadata.json": metadata, "model.weights.h5": weights}
-        )
-        for config, weights in ((sequential, embedded()), (_functional(BOTH), _both()))
-    ]
-
-
-def plain_hdf5():
-    """Keras' numbered groups without a configuration, its older files, and plain names."""
-    plain = plain_arrays()
-    return [embedded(), hdf5(_legacy), hdf5_of(plain), hdf5_of(plain, libver="latest")]
-
-
 def weights():
     """Files of weights of all kinds."""
     return [kind()[0] for kind in (safetensors, npz, msgpack, onnx, torch, plain_hdf5, keras)]
-
-
-@functools.cache
-def _tensorflow():
-    from rnnstates.tensorflow_start import import_tensorflow
-
-    return import_tensorflow()
-
-
-def _folder(write):
-    """Pack what is written into a folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder))
-        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        return pack({str(path.relative_to(folder)): path.read_bytes() for path in files})
-
-
-def _cell_1():
-    return {"rnn/lstm_cell/kernel": values(FEATURES + UNITS, 4 * UNITS), "rnn/lstm_cell/bias": values(4 * UNITS)}
-
-
-def _module():
-    tf = _tensorflow()
-    model = tf.Module()
-    model.lstm = tf.Module()
-    model.lstm.cell = tf.Module()
-    for name, array in plain_arrays().items():
-        setattr(model.lstm.cell, name, tf.Variable(array))
-    return model
-
-
-def _scope_1():
-    return {"rnn/fw/kernel": values(FEATURES + UNITS, 4 * UNITS), "rnn/fw/bias": values(4 * UNITS)}
-
-
-def _save(folder, version, cell=_cell_1):
-    tf, arrays = _tensorflow(), cell()
-    names, tensors = list(arrays), list(arrays.values())
-    if version == 1:
-        tf.raw_ops.Save(filename=str(folder / "m"), tensor_names=names, data=tensors)
-    else:
-        slices = [""] * len(names)
-        tf.raw_ops.SaveV2(prefix=str(folder / "m"), tensor_names=names, shape_and_slices=slices, tensors=tensors)
-
-
-def checkpoints_1():
-    """A checkpoint of version 1."""
-    return [_folder(lambda folder: _save(folder, 1))]
-
-
-def checkpoints_2():
-    """Checkpoints of version 2: of TensorFlow 1's names, of a name of one's own, and of objects."""
-    tf = _tensorflow()
-    return [
-        _folder(lambda folder: _save(folder, 2)),
-        _folder(lambda folder: _save(folder, 2, _scope_1)),
-        _folder(lambda folder: tf.train.Checkpoint(net=_module()).write(str(folder / "m"))),
-    ]
-
-
-def _serving():
-    """A module that runs its cell over time, as an exported layer does."""
-    tf = _tensorflow()
-    module = _module()
-    cell = module.lstm.cell
-
-    def call(inputs):
-        inputs = tf.transpose(inputs, [1, 0, 2])
-        steps = tf.shape(inputs)[0]
-        read, made = (tf.TensorArray(tf.float32, steps) for _ in range(2))
-        read, zero = read.unstack(inputs), tf.zeros([tf.shape(inputs)[1], UNITS])
-
-        def body(step, made, hidden, state):
-            gates = tf.matmul(read.read(step), cell.kernel) + tf.matmul(hidden, cell.recurrent_kernel) + cell.bias
-            entry, forget, candidate, output = tf.split(gates, 4, axis=1)
-            state = tf.sigmoid(forget) * state + tf.sigmoid(entry) * tf.tanh(candidate)
-            hidden = tf.sigmoid(output) * tf.tanh(state)
-            return step + 1, made.write(step, hidden), hidden, state
-
-        _, made, _, _ = tf.while_loop(lambda step, *_: step < steps, body, [0, made, zero, zero])
-        return tf.transpose(made.stack(), [1, 0, 2])
-
-    module.call = tf.function(call, input_signature=[tf.TensorSpec([None, None, FEATURES])])
-    return module
-
-
-def saved_models():
-    """SavedModels without functions, and with one that runs a layer."""
-    tf = _tensorflow()
-    serving = _serving()
-    return [
-        _folder(lambda folder: tf.saved_model.save(_module(), str(folder))),
-        _folder(lambda folder: tf.saved_model.save(serving, str(folder), signatures=serving.call)),
-    ]

@@ -11,7 +11,7 @@ from rnnstates import BadWeights, RnnstatesError
 from rnnstates.weights.frameworks.keras.exported import program, terms
 
 from ..fuzzing.forms import packed_parts
-from ..fuzzing.weights_seeds import saved_models
+from ..fuzzing.tensorflow_seeds import saved_models
 
 LOOP = "While"
 

@@ -11,6 +11,7 @@ import rnnstates
 from .census import parity
 from .keras_models import KINDS, keras_of, randomise, save
 from .running import ATOL, assert_same_states, ragged_inputs
+from .test_exported import export, hidden
 from .test_keras_states import run_layer
 
 
@@ -255,3 +256,26 @@ def test_without_a_bias_a_file_of_weights_does_not_say_where_a_gru_resets_and_we
     model.save_weights(tmp_path / "m.weights.h5")
     notes = rnnstates.load_weights(tmp_path / "m.weights.h5").notes
     assert any("has no bias, so the file does not say where its GRU resets; after the product" in n for n in notes)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "export"])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_a_convolutional_lstm_is_refused_by_its_name(generation, kind, tmp_path):
+    keras = keras_of(generation)
+    layer = keras.layers.ConvLSTM1D(2, 2, name="both")
+    model = keras.Sequential([keras.Input((3, 5, 1)), keras.layers.Bidirectional(layer) if kind == "export" else layer])
+    export(model, tmp_path / "file") if kind == "export" else save(model, tmp_path / "file", kind)
+    with pytest.raises(rnnstates.BadWeights, match=r"(is a|looks like) (Bidirectional around )?ConvLSTM1D"):
+        rnnstates.load_weights(tmp_path / "file")
+
+
+@pytest.mark.parametrize("kind", [".weights.h5", "legacy weights.h5"])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_directions_of_different_cells_are_read_from_weights_alone(generation, kind, tmp_path):
+    keras = keras_of(generation)
+    layers, every = keras.layers, {"return_sequences": True}
+    both = layers.Bidirectional(layers.LSTM(5, **every), backward_layer=layers.GRU(4, go_backwards=True, **every))
+    model = sequences_of(keras, both)
+    save(model, tmp_path / "file", kind)
+    inputs = ragged_inputs()[:1]
+    np.testing.assert_allclose(hidden(tmp_path / "file", inputs), np.array(model(inputs)), rtol=0, atol=1e-6)

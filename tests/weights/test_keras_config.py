@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import h5py
 import numpy as np
@@ -72,6 +73,26 @@ def test_of_a_version_that_is_not_said_the_module_tells_keras_3(tmp_path):
     assert network.layers[0].forward.recurrent_activation == "hard_sigmoid"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_configuration_of_a_keras_zip_means_what_its_generation_meant(generation, kind, tmp_path):
+    model = randomise(one(generation, recurrent_activation="hard_sigmoid", **ALL))
+    weights, config = write(model, tmp_path, kind)
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as whole:
+        config.write_bytes(whole.read("config.json"))
+    states = rnnstates.extract(INPUTS, "full", weights=weights, config=config)
+    np.testing.assert_allclose(states["hidden"], np.array(model(INPUTS)), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation, is_noted", [("hard_sigmoid", True), ("sigmoid", False)])
+def test_a_configuration_of_another_generation_is_noted_where_a_name_changed(activation, is_noted, tmp_path):
+    weights, config = write(one(2, recurrent_activation=activation), tmp_path)
+    config.write_text(one(3, recurrent_activation=activation).to_json())
+    notes = rnnstates.load_weights(weights, config=config).notes
+    assert any("was written by Keras 2 and" in note and "by Keras 3, in which" in note for note in notes) == is_noted
+
+
 def one(generation, layer="LSTM", units=5, name="enc", **settings):
     keras = keras_of(generation)
     return keras.Sequential([keras.Input((None, 3)), getattr(keras.layers, layer)(units, name=name, **settings)])
@@ -102,6 +123,42 @@ def test_a_configuration_with_fewer_layers_is_refused(kind, tmp_path):
     (tmp_path / "other.json").write_text(one(3).to_json())
     with pytest.raises(BadWeights, match=r"it has no layer '(more|lstm_1)', of which there are arrays"):
         rnnstates.load_weights(weights, config=tmp_path / "other.json")
+
+
+def chain(generation, *layers):
+    keras = keras_of(generation)
+    return keras.Sequential(
+        [keras.Input((None, 3)), *(getattr(keras.layers, kind)(units, name=name) for kind, units, name in layers)]
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("generation", [2, 3])
+@pytest.mark.parametrize(
+    "other, said",
+    [
+        ([("Dense", 6, "low"), ("GRU", 4, "top")], r"reads inputs of width 5, but 'low' \(Dense\) before it gives 6"),
+        ([("GRU", 4, "top"), ("Dense", 5, "low")], r"width 5, but '.*' \(InputLayer\).* gives 3|in this order"),
+    ],
+)
+def test_a_configuration_with_other_widths_or_another_order_is_refused(other, said, generation, kind, tmp_path):
+    weights, config = write(chain(generation, ("Dense", 5, "low"), ("GRU", 4, "top")), tmp_path, kind)
+    config.write_text(chain(generation, *other).to_json())
+    with pytest.raises(BadWeights, match=said):
+        rnnstates.load_weights(weights, config=config)
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_the_order_of_layers_that_are_alike_is_that_of_the_file(generation, tmp_path):
+    keras = keras_of(generation)
+    low, high = (keras.Sequential([keras.Input((None, 3))]) for _ in range(2))
+    for model, names in ((low, "ab"), (high, "ba")):
+        for name in names:
+            model.add(keras.layers.LSTM(3, name=name, **ALL))
+    weights, config = write(low, tmp_path)
+    config.write_text(high.to_json())
+    with pytest.raises(BadWeights, match=r"has the layers b, a in this order, but .* was saved from a model of a, b"):
+        rnnstates.load_weights(weights, config=config)
 
 
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])

@@ -3,14 +3,16 @@
 import functools
 import warnings
 
+import h5py
 import numpy as np
 import pytest
 
+import rnnstates
 from rnnstates.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import interpret
 from rnnstates.weights.readers import open_container
 
-from .keras_models import keras_of, randomise, save
+from .keras_models import keras_of, lstm, randomise, save
 
 
 @functools.cache
@@ -84,6 +86,34 @@ def test_each_array_tells_its_layer_in_every_layout(generation, kind, tmp_path):
     else:
         assert {place_of(layer): count for layer, count in counts.items()} == EXPECTED
         assert len(counts) == len(EXPECTED)
+
+
+def test_the_table_of_a_model_that_is_a_class_is_known_by_the_name_that_keras_gave_it(tmp_path):
+    keras = keras_of(3)
+
+    class Tagger(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.words, self.reader = keras.layers.Embedding(9, 3), keras.layers.LSTM(4)
+
+        def call(self, ids):
+            return self.reader(self.words(ids))
+
+    model = Tagger()
+    model(np.ones((1, 2), "i4"))
+    model.save_weights(tmp_path / "w.weights.h5")
+    network = rnnstates.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(network.embedding, model.words.get_weights()[0])
+
+
+@pytest.mark.parametrize("width, is_noted", [(5, True), (7, False)])
+def test_rows_of_a_layers_width_whose_names_are_numbers_are_named_as_starts(width, is_noted, tmp_path):
+    save(lstm(keras_of(3)), tmp_path / "file", ".weights.h5")
+    with h5py.File(tmp_path / "file", "a") as file:
+        for number in "01":
+            file[f"layers/start/vars/{number}"] = np.ones((1, width), "f4")
+    notes = rnnstates.load_weights(tmp_path / "file").notes
+    assert any("'layers/start/vars/0' (1 x 5)" in note and "--initial-state FILE" in note for note in notes) == is_noted
 
 
 def place_of(layer):

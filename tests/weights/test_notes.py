@@ -24,7 +24,8 @@ def test_a_decoder_that_is_given_states_is_noted(keras, path):
     keras.Model([source, target], layers.LSTM(4, name="decoder")(target, initial_state=states)).save(path)
     network = rnnstates.load_weights(path, layer="decoder")
     assert network.features == 2
-    assert "layer 'decoder' is given an initial state by the model; here it starts from zero states." in network.notes
+    told = "here it starts from zero states (--initial-state FILE gives others)."
+    assert f"layer 'decoder' is given an initial state by the model; {told}" in network.notes
     assert rnnstates.load_weights(path, layer="encoder").notes == ()
 
 
@@ -84,3 +85,17 @@ def test_a_forget_bias_for_a_file_is_added_at_run_time_and_noted(keras, path):
     assert network.origin["forget_bias"] == "in the stored bias; 1.5 is added at run time"
     with pytest.raises(rnnstates.errors.OptionError, match="--forget-bias nan: expected a finite number"):
         rnnstates.load_weights(path, forget_bias=float("nan"))
+
+
+@pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_what_drops_at_random_whenever_a_model_runs_is_noted(generation, kind, tmp_path):
+    keras = keras_of(generation)
+    layers = keras.layers
+    inputs = keras.Input((None, 3))
+    low = layers.Bidirectional(layers.LSTM(4, dropout=0.2, return_sequences=True), name="low")(inputs, training=True)
+    low = layers.Dropout(0.5, name="often")(layers.Dropout(0.5, name="usual")(low), training=True)
+    model = keras.Model(inputs, layers.GRU(2, name="top")(low, training=True))
+    save(model, tmp_path / "file", kind)
+    notes = [note for note in rnnstates.load_weights(tmp_path / "file").notes if "drops at random" in note]
+    assert [note.split("'")[1] for note in notes] == ["low", "often"]

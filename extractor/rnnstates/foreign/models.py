@@ -76,6 +76,11 @@ MODELS: dict[str, Kind] = {
         "safetensors.torch.save_file({name: array for shard in shards for name, array in "
         "safetensors.torch.load_file(shard).items()}, 'weights.safetensors').",
     ),
+    "keras shards": Kind(
+        "an index of the parts of Keras weights, which holds names and no arrays",
+        "Load it where the model was made, and save the weights as one file: "
+        "model.load_weights('FILE.weights.json'); model.save_weights('weights.weights.h5').",
+    ),
     "safetensors": Kind(
         "a safetensors file",
         "Weights go to --weights; an array of it becomes an input by np.save('inputs.npy', "

@@ -94,6 +94,8 @@ def _kind_of_json(text: str) -> str:
         return "tfjs graph"
     if keys.get("format") == "layers-model":
         return "tfjs"
+    if "weight_map" in keys and '.weights.h5"' in text:
+        return "keras shards"
     return next((kind for wanted, kind in _KEYS if wanted <= keys.keys()), "json")
 
 

@@ -4,6 +4,7 @@ They are used when exactly one stack fits their place and shape, [layers * direc
 has one for each of its states; others are named.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from ..canonical import TRAINED_START
 from ..readers import Tensor
 from ..readers.base import reshaped, row_of
 from ..stack import StoredLayer, StoredStack
-from .names import is_slot, leaf_of, words_of
+from .names import is_slot, leaf_of, module_of, words_of
 from .start_names import STATE_WORDS, is_bare_state, is_start, is_start_word, names_a_start, pieces_of
 
 __all__ = ["Start", "claims", "find_starts", "note_of_starts", "with_starts"]
@@ -63,11 +64,13 @@ def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]
     """
     used = {source for stack in stacks.values() for source in stack.sources()}
     sizes = {width for stack in stacks.values() for state in _carried(stack) for width in _widths(stack, state)}
+    rows = _nameless_rows(tensors, sizes)
     found = []
     for name, tensor in tensors.items():
         shape = tensor.shape
         has_values = bool(shape) and 0 not in shape and name not in used and not is_slot(name, tensors)
-        if has_values and (is_start(name) or _is_shaped_so(name, shape, sizes)):
+        shaped = _is_shaped_so(name, shape, sizes) or name in rows
+        if has_values and (is_start(name) or shaped):
             states = {STATE_WORDS[word] for word in pieces_of(leaf_of(name)) if word in STATE_WORDS}
             owner = tuple(word for word in words_of(name) if not is_start_word(word) and word not in _PLAIN)
             found.append(Start(tensor, min(states) if len(states) == 1 else "", owner, names_a_start(leaf_of(name))))
@@ -78,6 +81,23 @@ def _is_shaped_so(name: str, shape: Sequence[int], sizes: Collection[int]) -> bo
     """Tell by its shape, the width of a state or [layers * directions, 1, H], that what is called ``c`` is a state."""
     is_column = len(shape) == 3 and shape[1] == 1 and bool(pieces_of(leaf_of(name)) & set(STATE_WORDS))
     return is_column or (is_bare_state(name) and shape[-1] in sizes)
+
+
+def _nameless_rows(tensors: Mapping[str, Tensor], sizes: Collection[int]) -> set[str]:
+    """Find the arrays of modules of which only numbers tell them apart and that hold rows [1, H] of states alone.
+
+    Keras numbers the arrays of a layer; none of its own layers has such rows and nothing else.
+    """
+    modules: dict[str, list[str]] = {}
+    for name in tensors:
+        if leaf_of(name).isdecimal() and leaf_of(name) != name:
+            modules.setdefault(module_of(name), []).append(name)
+    rows = (names for names in modules.values() if all(_is_row(tensors[name].shape, sizes) for name in names))
+    return {name for names in rows for name in names}
+
+
+def _is_row(shape: Sequence[int], sizes: Collection[int]) -> bool:
+    return len(shape) in (2, 3) and shape[-1] in sizes and math.prod(shape) == shape[-1]
 
 
 def claims(

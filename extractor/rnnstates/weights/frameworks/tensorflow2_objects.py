@@ -31,7 +31,7 @@ _PARTS_OF_KERAS_3 = {"_functional", "_inbound_nodes", "_layers", "_operations"}
 # The name of an exported cell: its layer, its half, whether it stands in a list.
 _CELL = re.compile(
     r"(?P<layer>.*?)(?:/(?P<half>forward|backward)_[^/]+)?(?P<listed>/stacked_rnn_cells(?:_\d+)?)?"
-    r"/(?:lstm|gru|simple_rnn)_cell(?:_\d+)?"
+    r"/(?:lstm|gru|simple_rnn|conv_lstm)_cell(?:_\d+)?"
 )
 _WEIGHT = re.compile(r"((forward|backward)_layer/)?(cell/)?(cells/\d+/)?(kernel|recurrent_kernel|bias)")
 _NUMBER = re.compile(r"(?:^|-)(\d{1,9})$")

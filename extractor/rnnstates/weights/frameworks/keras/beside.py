@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....errors import BadWeights, OptionError
+from ...activation_names import KERAS_2, KERAS_3, keras_generation
 from ...readers import Container
 from .configured import ConfiguredModel
 from .counters import LAYER_GROUPS, CounterNames
+from .finding import generation_by_counters
 from .graph import Graph, Layer, read_graph
 from .legacy import LegacyNames, list_attribute
 from .naming import TensorNames
@@ -15,6 +17,10 @@ from .vocabulary import RECURRENT, snake_case, version_number
 __all__ = ["model_beside", "refuse_config"]
 
 MOST_NAMED = 8
+# The first version whose configurations name modules, by generation; what is written without a version is not older.
+FIRST_OF = {KERAS_2: "2.12", KERAS_3: "3"}
+# Settings that Keras 3 left out, in every recurrent layer of Keras 2 or in its cell.
+OF_KERAS_2 = {"time_major", "implementation"}
 
 
 def model_beside(
@@ -46,9 +52,25 @@ def model_beside(
             f"{where}: tells no layers; expected what model.to_json() gives of a Sequential or Functional model."
         )
     _check_fits(container, root, graph, where)
+    _check_order(container, root, config, graph, where)
     names: TensorNames = CounterNames(container) if root is None else LegacyNames(container, root)
     kind = "Keras weights (.weights.h5)" if root is None else "legacy Keras weights (.h5)"
-    return ConfiguredModel(f"{kind} with a configuration", _version(config, stored), graph, names)
+    version = _version(config, graph, stored)
+    notes = _notes(container, graph, where, stored, keras_generation(version))
+    return ConfiguredModel(f"{kind} with a configuration", version, graph, names, notes=notes)
+
+
+def _notes(container: Container, graph: Graph, where: str, stored: str | None, generation: str) -> tuple[str, ...]:
+    """Say that a configuration is of another generation of Keras than the arrays, where a name means something else."""
+    of_arrays = keras_generation(stored) if stored else generation_by_counters(container)
+    layers = [layer for layer in graph.layers.values() if layer.class_name in RECURRENT]
+    if {generation, of_arrays} != {KERAS_2, KERAS_3} or not any("hard_sigmoid" in str(each.config) for each in layers):
+        return ()
+    note = (
+        f"{container.path} was written by {of_arrays} and {where} by {generation}, in which hard_sigmoid is another "
+        f"function; that of {generation} is taken."
+    )
+    return (note,)
 
 
 def refuse_config(path: str, where: str, kind: str, *, has_its_own: bool) -> OptionError:
@@ -61,14 +83,24 @@ def refuse_config(path: str, where: str, kind: str, *, has_its_own: bool) -> Opt
     )
 
 
-def _version(config: Mapping[str, Any], stored: str | None) -> str | None:
-    """Tell which Keras wrote a configuration: Keras 1 and 2 say so, Keras 3 names the module of the model's class."""
+def _version(config: Mapping[str, Any], graph: Graph, stored: str | None) -> str | None:
+    """Tell which Keras wrote a configuration: it says so, or is of the generation that wrote the arrays."""
     version = config.get("keras_version")
     if isinstance(version, str) and version_number(version) is not None:
         return version
-    if "module" in config:
-        return stored if stored is not None and (version_number(stored) or (0, 0))[0] >= 3 else "3"
-    return stored
+    wrote = _generation(config, graph)
+    return stored if wrote in ("", keras_generation(stored)) else FIRST_OF[wrote]
+
+
+def _generation(config: Mapping[str, Any], graph: Graph) -> str:
+    """Tell which Keras wrote a configuration without its version; empty where nothing tells.
+
+    Both generations name the module of the model's class, Keras 2 in the ``config.json`` of a ``.keras`` file; it alone
+    names settings that Keras 3 left out.
+    """
+    if any(OF_KERAS_2 & layer.config.keys() for layer in graph.layers.values() if layer.class_name in RECURRENT):
+        return KERAS_2
+    return KERAS_3 if "module" in config else ""
 
 
 def _check_fits(container: Container, root: str | None, graph: Graph, where: str) -> None:
@@ -95,6 +127,20 @@ def _check_fits(container: Container, root: str | None, graph: Graph, where: str
         raise BadWeights(
             f"{where}: is not the configuration of the model that {container.path} was saved from: "
             f"{'; '.join(problems[:MOST_NAMED])}{more}. Give what model.to_json() of that model gives."
+        )
+
+
+def _check_order(container: Container, root: str | None, config: Mapping[str, Any], graph: Graph, where: str) -> None:
+    """Hold the order of a Sequential model's layers against that of their groups, where the file has one."""
+    if root is None or config.get("class_name") != "Sequential":
+        return
+    told = list(dict.fromkeys(layer.path[0] for layer in graph.layers.values()))
+    stored = [name for name in list_attribute(container.attributes(root), "layer_names") if name in told]
+    told = [name for name in told if name in stored]
+    if stored != told:
+        raise BadWeights(
+            f"{where}: has the layers {', '.join(told[:MOST_NAMED])} in this order, but {container.path} was saved "
+            f"from a model of {', '.join(stored[:MOST_NAMED])}. Give what model.to_json() of that model gives."
         )
 
 

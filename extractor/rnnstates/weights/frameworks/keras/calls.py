@@ -24,11 +24,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Call:
-    """One use of a layer: what it reads, whether it is given an initial state, and which tensors mask its steps."""
+    """One use of a layer: what it reads, whether it is given an initial state, which tensors mask its steps.
+
+    ``training`` says that it always does what others do in training only, as dropout at random.
+    """
 
     inputs: tuple[Reference, ...]
     initial_state: bool
     masks: tuple[Reference, ...] = ()
+    training: bool = False
 
 
 def calls(inbound_nodes: Any) -> list[Call]:
@@ -50,13 +54,16 @@ def _keras3(node: Mapping[str, Any]) -> Call:
     second = args[1] if isinstance(args, list) and len(args) > 1 else None
     third = args[2:3] if isinstance(args, list) else []
     masks = references([third, kwargs.get("mask")])
-    return Call(tuple(inputs), second is not None or kwargs.get("initial_state") is not None, tuple(masks))
+    has_start = second is not None or kwargs.get("initial_state") is not None
+    return Call(tuple(inputs), has_start, tuple(masks), kwargs.get("training") is True)
 
 
 def _keras2(node: Any) -> Call:
     kwargs = [part[3] for part in _lists(node) if len(part) > 3 and isinstance(part[3], Mapping)]
     masks = references([given.get("mask") for given in kwargs])
-    return Call(tuple(references(node)), any(given.get("initial_state") is not None for given in kwargs), tuple(masks))
+    has_start = any(given.get("initial_state") is not None for given in kwargs)
+    training = any(given.get("training") is True for given in kwargs)
+    return Call(tuple(references(node)), has_start, tuple(masks), training)
 
 
 def _walk(value: Any) -> Iterator[Reference]:

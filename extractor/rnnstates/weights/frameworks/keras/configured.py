@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from ....errors import BadWeights
 from ...activation_names import keras_generation
 from ...canonical import Direction
-from ...conventions import CONVENTIONS
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
-from .arrays import arrays_by_role, is_reset_after
+from .fitting import check_width, stored_cell
 from .graph import Graph, Layer
 from .naming import TensorNames
-from .ours import role_tensors
-from .settings import CellSettings, LayerSettings, layer_settings, wrapped
-from .vocabulary import BLOCKS, NO_OPERATION, OURS, RECURRENT
+from .settings import LayerSettings, layer_settings, wrapped
+from .vocabulary import NO_OPERATION, OURS, RECURRENT
 
 __all__ = ["ConfiguredModel"]
 
@@ -25,6 +23,8 @@ class _Below:
 
     layers: list[Layer] = field(default_factory=list)
     masks: list[Layer] = field(default_factory=list)
+    # Those that it is seen through.
+    passed: list[Layer] = field(default_factory=list)
     # Reads a final state rather than the sequence.
     state: bool = False
     # Is called on its own output too.
@@ -46,6 +46,8 @@ class ConfiguredModel:
         The version whose names and defaults hold where the file does not say which wrote it.
     generation : str
         What a name that the user gives is taken to mean, likewise (``activation_names``).
+    notes : tuple of str
+        What is to be said of every stack.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class ConfiguredModel:
         *,
         rules: str | None = None,
         generation: str = "",
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.version = version
@@ -65,6 +68,7 @@ class ConfiguredModel:
         self._generation = generation or keras_generation(version)
         self._graph = graph
         self._names = names
+        self._said = notes
         self._seen_below: dict[tuple[str, ...], _Below] = {}
         self._recurrent = {layer.name: layer for layer in graph.layers.values() if _is_recurrent(layer)}
 
@@ -118,7 +122,8 @@ class ConfiguredModel:
             flipped = flipped if settings.aligned else turned
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
-        return StoredStack(tuple(layers), embedding, (*more, *notes), generation=self._generation)
+        check_width(layers[0].features, self._below(chain[0]).layers, self._where(chain[0]))
+        return StoredStack(tuple(layers), embedding, (*self._said, *more, *notes), generation=self._generation)
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
@@ -154,6 +159,7 @@ class ConfiguredModel:
                 seen.add(below.path)
                 if _is_transparent(below):
                     waiting.append(below)
+                    found.passed.append(below)
                     found.masks += [below] if below.class_name == "Masking" else []
                 else:
                     found.layers.append(below)
@@ -188,7 +194,7 @@ class ConfiguredModel:
             for half, parts in found.items():
                 direction: Direction = "backward" if half == "backward" or flipped else "forward"
                 where = self._where(layer) + (f" ({half})" if settings.bidirectional else "")
-                cells[direction] = _stored_cell(settings.cells[half][number], parts[number], where)
+                cells[direction] = stored_cell(settings.cells[half][number], parts[number], where)
             name = layer.name if count == 1 else f"{layer.name}/{number}"
             stored.append(StoredLayer(name, cells, settings.merge if number == count - 1 else "apart"))
         return stored
@@ -200,10 +206,18 @@ class ConfiguredModel:
             yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
         if self._below(layer).itself:
             yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
-        if self._graph.initial_state(layer):
-            yield f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states."
+        if any(call.initial_state or len(call.inputs) > 1 for call in self._graph.uses(layer)):
+            yield (
+                f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states "
+                "(--initial-state FILE gives others)."
+            )
         if self._graph.masked_by_hand(layer):
             yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."
+        yield from (
+            f"layer '{each.name}' drops at random whenever the model runs (training=True); here nothing is dropped."
+            for each in (layer, *self._below(layer).passed)
+            if _drops(each) and any(call.training for call in self._graph.uses(each))
+        )
         yield from (
             f"layer '{mask.name}' masks steps of one value in the model; here the lengths alone decide."
             for mask in self._below(layer).masks
@@ -230,23 +244,6 @@ class ConfiguredModel:
         return f"{self._graph.where}: layer '{layer.name}'"
 
 
-def _stored_cell(cell: CellSettings, tensors: list[Tensor], where: str) -> StoredCell:
-    if cell.extras is None:
-        roles = arrays_by_role(tensors, cell.cell, where)
-        _check_arrays(roles, cell, where)
-    else:
-        roles = role_tensors(tensors, cell, where)
-    settings: dict[str, object] = {"activation": cell.activation}
-    if cell.extras is not None and cell.cell == "lstm":
-        settings |= {name: cell.extras[name] for name in ("forget_bias", "cell_clip", "projection_clip")}
-    if cell.cell != "simple_rnn":
-        settings["recurrent_activation"] = cell.recurrent_activation
-    if cell.cell == "gru":
-        settings["reset_after"] = is_reset_after(roles, cell.reset_after)
-    determined = {name: cell.determined[name] for name in settings}
-    return StoredCell(CONVENTIONS["keras"][cell.cell], roles, where, settings, determined)
-
-
 def _is_recurrent(layer: Layer) -> bool:
     return layer.class_name in RECURRENT
 
@@ -257,33 +254,13 @@ def _is_transparent(layer: Layer) -> bool:
     return layer.class_name in NO_OPERATION and not layer.custom
 
 
+def _drops(layer: Layer) -> bool:
+    config = wrapped(layer.config)[1] if layer.class_name == "Bidirectional" else layer.config
+    return any(config.get(name) for name in ("dropout", "recurrent_dropout", "rate", "stddev"))
+
+
 def _gives_sequences(layer: Layer) -> bool:
     if layer.class_name in OURS:
         return True
     config = wrapped(layer.config)[1] if layer.class_name == "Bidirectional" else layer.config
     return bool(config.get("return_sequences"))
-
-
-def _check_arrays(roles: dict[str, Tensor], cell: CellSettings, where: str) -> None:
-    """Hold the arrays against the configuration; their own consistency is checked when they are read."""
-    columns = BLOCKS[cell.cell] * cell.units
-    recurrent_kernel = roles["recurrent_kernel"].shape
-    if recurrent_kernel != (cell.units, columns):
-        raise BadWeights(
-            f"{where}: recurrent kernel has shape {recurrent_kernel}; expected {(cell.units, columns)}, because the "
-            f"configuration says {cell.units} units."
-        )
-    kernel = roles["kernel"].shape
-    if len(kernel) != 2 or kernel[1] != columns:
-        raise BadWeights(f"{where}: kernel has shape {kernel}; expected (features, {columns}), for {cell.units} units.")
-    if ("bias" in roles) != cell.use_bias:
-        raise BadWeights(
-            f"{where}: has {'a' if 'bias' in roles else 'no'} bias, but the configuration says "
-            f"use_bias={cell.use_bias}."
-        )
-    told = cell.determined["reset_after"] == "file"
-    if told and cell.cell == "gru" and "bias" in roles and is_reset_after(roles, cell.reset_after) != cell.reset_after:
-        raise BadWeights(
-            f"{where}: has {'two biases' if 'recurrent_bias' in roles else 'one bias'}, but the configuration says "
-            f"reset_after={cell.reset_after}."
-        )

@@ -23,7 +23,7 @@ IN_LIST = re.compile(r"cell/cells/(lstm|gru|simple_rnn)_cell(_\d+)?$")
 # Keras 1: lstm_1_W_i, lstm_1_U_i, lstm_1_b_i and so on for each gate.
 KERAS_1 = re.compile(r"_[WUb]_[a-z]$")
 # The name of a cell among a legacy file's names: lstm_cell, lstm_cell_7.
-CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
+CELL = re.compile(r"(lstm|gru|simple_rnn|conv_lstm)_cell(_\d+)?")
 COUNTER = re.compile(r"_(\d{1,9})$")
 
 Cells = dict[Direction, list[Tensor]]
@@ -135,13 +135,16 @@ def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:
 
 def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tensor]) -> FoundLayer:
     model, _, last = place.rpartition("/")
-    is_table = COUNTER.sub("", last) == "embedding" and tensors and len(tensors[0].shape) == 2
+    name = _name_of(container, place)
+    # A model that is written as a class calls its groups after its attributes; Keras names layers after their classes.
+    called = {COUNTER.sub("", part) for part in (last, name.split("/")[-1])}
+    is_table = "embedding" in called and tensors and len(tensors[0].shape) == 2
     table = tensors[0] if is_table else None
     if table is not None and len(tensors) > 1:
         # Scales of a quantised table, or LoRA's factors: not the table that the model looks things up in.
         table = _unreadable(table, f"{container.path}: '{place}' has {len(tensors)} arrays; expected one table.")
     return FoundLayer(
-        name=_name_of(container, place),
+        name=name,
         cells=cells,
         table=table,
         model=model,

@@ -66,7 +66,7 @@ class Producer:
     index: int
 
 
-# Stands for the inputs of the whole model; a layer may read them in one call and another layer in the next.
+# Stands for the inputs of a whole model without an InputLayer.
 INPUTS = Layer(("inputs",), "InputLayer", {}, False, 0, ())
 
 
@@ -80,6 +80,7 @@ class _Model:
     models: "dict[str, _Model]" = field(default_factory=dict)
     calls: dict[str, list[Call]] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    given: dict[str, Layer] = field(default_factory=dict)
     outputs: list[Reference] = field(default_factory=list)
 
 
@@ -108,7 +109,7 @@ class Graph:
         self._models[layer.path] = model
 
     def producers(self, layer: Layer, *, first: bool = False) -> list[Producer]:
-        """Name what feeds a layer, each once; ``INPUTS`` where a call reads the model's inputs.
+        """Name what feeds a layer, each once; an InputLayer or ``INPUTS`` where a call reads the model's inputs.
 
         Parameters
         ----------
@@ -128,7 +129,8 @@ class Graph:
                 continue
             seen.add((id(inside), reference))
             if inside.parent is None and reference.layer in inside.inputs:
-                found[INPUTS.path, 0] = Producer(INPUTS, 0)
+                given = inside.given.get(reference.layer, INPUTS)
+                found[given.path, 0] = Producer(given, 0)
                 continue
             if reference.layer in inside.layers:
                 producer = Producer(inside.layers[reference.layer], reference.index)
@@ -137,15 +139,14 @@ class Graph:
                 waiting += self._follow(inside, reference)
         return list(found.values())
 
-    def initial_state(self, layer: Layer) -> bool:
-        """Tell whether a call gives a recurrent layer its first state."""
-        uses = self._models[layer.path].calls[layer.path[-1]]
-        return any(call.initial_state or len(call.inputs) > 1 for call in uses)
+    def uses(self, layer: Layer) -> list[Call]:
+        """Give every use of a layer in its model."""
+        return self._models[layer.path].calls[layer.path[-1]]
 
     def masked_by_hand(self, layer: Layer) -> bool:
         """Tell whether a call gives a layer a mask that is not of Keras' own making."""
         model = self._models[layer.path]
-        makers = [model.layers.get(mask.layer) for call in model.calls[layer.path[-1]] for mask in call.masks]
+        makers = [model.layers.get(mask.layer) for call in self.uses(layer) for mask in call.masks]
         return any(maker is None or maker.class_name not in OWN_MASKS for maker in makers)
 
     def _count_step(self) -> None:
@@ -221,6 +222,7 @@ def _read_model(
             _read_model(inner, graph, model.models[name], (*path, name), (*outer, (class_name, number)))
         elif class_name == "InputLayer":
             model.inputs.append(name)
+            model.given[name] = Layer((*path, name), class_name, config, custom=False, number=0, outer=())
         else:
             registered = ">".join(part for part in class_of(inner) if part)
             layer = Layer((*path, name), class_name, config, not is_own(inner), number, outer, registered)

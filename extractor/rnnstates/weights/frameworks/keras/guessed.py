@@ -18,7 +18,7 @@ from ...stack import StoredCell, StoredLayer, StoredStack
 from .arrays import arrays_by_role, is_reset_after
 from .vocabulary import BLOCKS, activation_name, default_recurrent_activation, default_reset_after
 
-__all__ = ["FoundLayer", "GuessedModel"]
+__all__ = ["FoundLayer", "GuessedModel", "class_by_arrays"]
 
 # Columns of a recurrent kernel for each of its rows.
 CLASS_BY_GATES = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
@@ -55,7 +55,7 @@ class FoundLayer:
 
     @property
     def gates(self) -> int:
-        """Blocks of columns in the recurrent kernel; 0 where there is none or it is no matrix of such blocks."""
+        """Blocks of columns in the recurrent kernel; 0 where halves differ, or it is no matrix of such blocks."""
         gates = {_blocks(half) for half in self.cells.values()}
         return gates.pop() if len(gates) == 1 else 0
 
@@ -69,7 +69,7 @@ class FoundLayer:
         """Keras' class that such arrays belong to."""
         if not self.cells:
             return f"another layer of {len(self.arrays)} arrays" if self.table is None else "Embedding"
-        inner = CLASS_BY_GATES.get(self.gates, f"a cell of {self.gates} gates")
+        inner = " and ".join(dict.fromkeys(class_by_arrays(half) for half in self.cells.values()))
         return f"Bidirectional around {inner}" if len(self.cells) > 1 else inner
 
     @property
@@ -190,7 +190,7 @@ class GuessedModel:
 
     def _stored(self, layer: FoundLayer) -> StoredLayer:
         where = f"{self._where}: layer '{layer.name}'"
-        if layer.gates not in CELL_BY_BLOCKS:
+        if any(_blocks(half) not in CELL_BY_BLOCKS for half in layer.cells.values()):
             shapes = " and ".join(dict.fromkeys(str(half[1].shape) for half in layer.cells.values()))
             raise BadWeights(
                 f"{where}: looks like {layer.class_name}, its recurrent kernel has shape {shapes}; expected (units, "
@@ -198,13 +198,13 @@ class GuessedModel:
             )
         if layer.reads < 0:
             shape = next(iter(layer.cells.values()))[0].shape
-            raise BadWeights(f"{where}: kernel has shape {shape}; expected (features, {layer.gates} * units).")
+            raise BadWeights(f"{where}: kernel has shape {shape}; expected (features, gates * units).")
         version = "1" if layer.keras_1 else self.version
         recurrent = activation_name(default_recurrent_activation(version), version) or "sigmoid"
         cells: dict[Direction, StoredCell] = {
             half: _stored_cell(
                 tensors,
-                CELL_BY_BLOCKS[layer.gates],
+                CELL_BY_BLOCKS[_blocks(tensors)],
                 f"{where} ({half})" if len(layer.cells) > 1 else where,
                 recurrent,
                 default_reset_after(version),
@@ -222,7 +222,7 @@ class GuessedModel:
             "forward unless they are in a Bidirectional."
         )
         for layer in chain:
-            if layer.gates == BLOCKS["gru"] and any(len(half) == 2 for half in layer.cells.values()):
+            if any(len(half) == 2 and _blocks(half) == BLOCKS["gru"] for half in layer.cells.values()):
                 where = "after" if default_reset_after(self.version) else "before"
                 yield (
                     f"layer '{layer.name}' has no bias, so the file does not say where its GRU resets; {where} the "
@@ -239,6 +239,15 @@ def _blocks(tensors: Sequence[Tensor]) -> int:
         return len(tensors) // 3
     shape = tensors[1].shape
     return shape[1] // shape[0] if len(shape) == 2 and shape[0] and shape[1] % shape[0] == 0 else 0
+
+
+def class_by_arrays(tensors: Sequence[Tensor]) -> str:
+    """Name the class of Keras whose cell has such arrays."""
+    axes = len(tensors[1].shape)
+    if axes in (3, 4, 5):
+        return f"ConvLSTM{axes - 2}D"
+    gates = _blocks(tensors)
+    return CLASS_BY_GATES.get(gates, f"a cell of {gates} gates")
 
 
 def _stored_cell(

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..guessed import FoundLayer
-from ..vocabulary import BLOCKS
+from ..guessed import FoundLayer, class_by_arrays
+from ..vocabulary import RECURRENT
 from .loops import Running
 from .sources import Source, Tracer
 
@@ -65,8 +65,9 @@ Entry = tuple[dict[str, Any], dict[str, dict[str, Any]], str]
 def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLayer]) -> Entry:
     halves = {half: reading.running.get(f"{layer.name}\0{half}", ()) for half in layer.cells}
     known = {half: uses[0] for half, uses in halves.items() if len({cell.settings[:3] for cell in uses}) == 1}
-    units = next(iter(layer.cells.values()))[1].shape[:1]
-    plain = {"class_name": CLASSES.get(_kind(layer), "LSTM"), "config": {"units": units[0] if units else 1}}
+    first = next(iter(layer.cells.values()))
+    units, class_name = first[1].shape[:1], class_by_arrays(first)
+    plain = {"class_name": class_name if class_name in RECURRENT else "LSTM", "config": {"units": (*units, 1)[0]}}
     if reading.tracer is None or len(known) < len(halves):
         return _entry(layer.name, plain, [INPUTS]), {}, NOT_FOUND
     sources = {half: _source(reading.tracer, halves[half]) for half in known}
@@ -88,10 +89,6 @@ def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLa
     names, below = _below(source, owners, masked=masked)
     masked &= source.kind != "embedding"
     return _entry(layer.name, made, names, given=given, masked=masked), below, problem
-
-
-def _kind(layer: FoundLayer) -> str:
-    return next((cell for cell, blocks in BLOCKS.items() if blocks == layer.gates), "")
 
 
 def _source(tracer: Tracer, uses: Sequence[Running]) -> Source:
