@@ -101,7 +101,16 @@ def test_what_programs_save_is_read_as_before(case, old_form, tmp_path):
 @pytest.mark.parametrize("old_form", [False, True])
 @pytest.mark.parametrize(
     "content",
-    [b"\x8d" + b"\xff" * 7 + b"\x7f", b"\x8e" + b"\xff" * 8, b"\x8b\xff\xff\xff\xff", b"h\x07", b"R", b"t", b"e"],
+    [
+        b"\x8d" + b"\xff" * 7 + b"\x7f",
+        b"\x8e" + b"\xff" * 8,
+        b"\x8b\xff\xff\xff\xff",
+        b"h\x07",
+        b"R",
+        b"t",
+        b"e",
+        b"ca\\\xc2\nb\n",
+    ],
 )
 def test_a_damaged_pickle_is_refused_by_the_unpickler(content, old_form, tmp_path):
     path = torch_zip(tmp_path, START + content + b".")

@@ -105,7 +105,7 @@ def _divided(parts: Parts, name: str, where: str) -> Tensor:
 
 
 def _largest(matrix: Wide, u: Wide, v: Wide) -> np.float64:
-    """Give ``u W v``; a square matrix is taken by its rows, as PyTorch does unless told, or by its columns.
+    """Give ``u W v``; a square matrix is taken by its rows, as PyTorch does by default, or by its columns.
 
     By its columns only where ``W v`` turns towards u by these alone: both are singular vectors of the weight of a step
     of training ago.

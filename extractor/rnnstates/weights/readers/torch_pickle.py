@@ -9,6 +9,7 @@ import contextlib
 import io
 import pickletools
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -105,7 +106,10 @@ def check_pickles(path: str) -> None:
     BadWeights
     """
     # Of what is damaged, the unpickler says so, and comes no further than the reading here.
-    with contextlib.suppress(ValueError, IndexError, KeyError, EOFError, MemoryError, OverflowError):
+    damaged = contextlib.suppress(ValueError, IndexError, KeyError, EOFError, MemoryError, OverflowError)
+    with damaged, warnings.catch_warnings():
+        # pickletools decodes names as Python's own text, and warns of odd backslashes in them.
+        warnings.simplefilter("ignore", DeprecationWarning)
         for pickle in instructions(path):
             _Machine(path).follow(pickle)
 

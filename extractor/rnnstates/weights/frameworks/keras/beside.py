@@ -134,12 +134,12 @@ def _check_order(container: Container, root: str | None, config: Mapping[str, An
     """Hold the order of a Sequential model's layers against that of their groups, where the file has one."""
     if root is None or config.get("class_name") != "Sequential":
         return
-    told = list(dict.fromkeys(layer.path[0] for layer in graph.layers.values()))
-    stored = [name for name in list_attribute(container.attributes(root), "layer_names") if name in told]
-    told = [name for name in told if name in stored]
-    if stored != told:
+    ordered = list(dict.fromkeys(layer.path[0] for layer in graph.layers.values()))
+    stored = [name for name in list_attribute(container.attributes(root), "layer_names") if name in ordered]
+    ordered = [name for name in ordered if name in stored]
+    if stored != ordered:
         raise BadWeights(
-            f"{where}: has the layers {', '.join(told[:MOST_NAMED])} in this order, but {container.path} was saved "
+            f"{where}: has the layers {', '.join(ordered[:MOST_NAMED])} in this order, but {container.path} was saved "
             f"from a model of {', '.join(stored[:MOST_NAMED])}. Give what model.to_json() of that model gives."
         )
 

@@ -200,8 +200,8 @@ class ConfiguredModel:
         return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
-        told = dict.fromkeys(note for cells in settings.cells.values() for cell in cells for note in cell.notes)
-        yield from (f"layer '{layer.name}' {note}" for note in told)
+        notes = dict.fromkeys(note for cells in settings.cells.values() for cell in cells for note in cell.notes)
+        yield from (f"layer '{layer.name}' {note}" for note in notes)
         if settings.backwards and not settings.aligned:
             yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
         if self._below(layer).itself:

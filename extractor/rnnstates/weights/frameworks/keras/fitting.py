@@ -96,8 +96,13 @@ def _check_arrays(roles: dict[str, Tensor], cell: CellSettings, where: str) -> N
             f"{where}: has {'a' if 'bias' in roles else 'no'} bias, but the configuration says "
             f"use_bias={cell.use_bias}."
         )
-    told = cell.determined["reset_after"] == "file"
-    if told and cell.cell == "gru" and "bias" in roles and is_reset_after(roles, cell.reset_after) != cell.reset_after:
+    is_stated = cell.determined["reset_after"] == "file"
+    if (
+        is_stated
+        and cell.cell == "gru"
+        and "bias" in roles
+        and is_reset_after(roles, cell.reset_after) != cell.reset_after
+    ):
         raise BadWeights(
             f"{where}: has {'two biases' if 'recurrent_bias' in roles else 'one bias'}, but the configuration says "
             f"reset_after={cell.reset_after}."
