@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .begun import NOTHING, Begun, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
@@ -164,6 +165,7 @@ def extract(
         if output is None
         else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, config, initial_state])
     )
+    begun = NOTHING if names is None or restart else begun_at(names)
     try:
         job = _prepare(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
@@ -171,7 +173,7 @@ def extract(
             cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
             pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
             dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
-            start=all(map(_is_there, (inputs, weights))),
+            start=all(map(_is_there, (inputs, weights))), begun=begun,
         )  # fmt: skip
     except BaseException:
         abandon()
@@ -181,10 +183,10 @@ def extract(
             check_space(names, job.bytes_to_write)
         if save_weights is not None:
             keep_weights(job.network, save_weights)
-        engine_made = make_engine(job.engine, job.request.precision)
+        engine_made = make_engine(job.engine, job.request.precision, begun.kernel)
         stack = make_stack(job, engine_made)
         extra = provenance or {}
-        about = describe_run(job, engine_made.device, stack.executors, extra)
+        about = describe_run(job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic)
         compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
         if names is None:
             return to_memory(job, compute, about=about)
@@ -221,7 +223,7 @@ def preview(
     """
     force = bool(options.pop("force", False))
     names = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
-    job = _prepare(inputs, lengths, **options)
+    job = _prepare(inputs, lengths, **options, begun=NOTHING if names is None else begun_at(names))
     job.close()
     return {
         "input": job.source.name,
@@ -270,11 +272,12 @@ def _prepare(
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
     start: bool = False,
+    begun: Begun = NOTHING,
     **unsaid: Any,
 ) -> Job:
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
-        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, preferred_engine=begun.engine,
     )  # fmt: skip
     if start:
         # Options that are wrong have been refused by now; what follows reads files, and takes its time.
