@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import types
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,6 +219,24 @@ def test_a_run_of_a_version_that_did_not_record_its_arithmetic_is_refused_with_t
     assert contents() == before
     assert rnnstates.status("out.h5")["state"] == "stopped"
     extract(engine=engine, restart=True)
+
+
+def test_an_unfinished_run_of_0_1_is_refused_with_the_reason(tmp_path):
+    """The archive holds what version 0.1.0 left when it was ended after two of three windows, and what it read."""
+    with zipfile.ZipFile(Path(__file__).parent / "golden" / "unfinished" / "0.1.0.zip") as archive:
+        archive.extractall(tmp_path)
+    with open("out.h5.journal", "rb") as file:
+        recorded = parse(file.read()).header.identity["input"]["mtime_ns"]
+    os.utime("in.npy", ns=(recorded, recorded))
+    before = contents()
+    options = {"weights": None, "units": 2, "engine": "auto"}
+    with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by rnnstates 0\.1\.0, which did not record"):
+        extract(**options)
+    assert contents() == before
+    told = rnnstates.status("out.h5")
+    assert (told["state"], told["windows"], told["windows_in_all"]) == ("stopped", 2, 3)
+    whole = extract(**options, output="whole.h5")
+    assert extract(**options, restart=True) == whole
 
 
 @pytest.mark.parametrize("identity", [
