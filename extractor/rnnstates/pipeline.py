@@ -114,7 +114,7 @@ def extract(
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
     engine : str
-        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``.
+        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``. ``auto`` keeps the engine of an unfinished run.
     precision : str
         ``float32``, ``float64``, or ``bfloat16`` (for products; the rest is float32): what is computed in.
     dtype : str or None
@@ -130,7 +130,9 @@ def extract(
     force : bool
         Whether an existing ``output`` may be replaced.
     restart : bool
-        Whether to throw away what an unfinished run of ``output`` left. By default the same call goes on from there.
+        Whether to throw away what an unfinished run of ``output`` left. By default the same call resumes it, with the
+        kind of kernel that it was begun with, to the bytes of an uninterrupted run. Where this machine cannot compute
+        the same bits, it raises ``DoesNotMatch``.
     verify : bool
         Whether what it finished is held against its checksums first; what is wrong is computed again.
     max_runtime : float, str or None

@@ -1,8 +1,8 @@
 """What each engine costs on one ordinary core, and how many sequences its tiles should have: measured, then fixed.
 
 ``benchmarks/costs.py`` measures the numbers below again; they fit tiles of 1 to 96 sequences within a factor of two.
-They are constants, not measured by each run, so that the choice, and with it every bit of the output, depends on the
-input and the options only.
+They are constants, not measured by each run, so that the choice depends on the input, the options and what this
+machine can run only; an unfinished run keeps the engine that was chosen where it was begun.
 """
 
 from dataclasses import dataclass
