@@ -18,6 +18,7 @@ from rnnstates.network import compiled, reference, tensorflow_engine
 from rnnstates.output import writer
 from rnnstates.output.journal import encode, parse
 from rnnstates.output.names import names_of
+from rnnstates_cli import main
 
 from .builders import BUILT_ENGINES, bidirectional_stack, cell_weights, one_layer
 from .interrupting import contents, extract, interrupted, many_windows  # noqa: F401
@@ -115,6 +116,18 @@ def test_a_kind_that_this_processor_does_not_run_is_refused_with_both(engine, wi
             extract(engine=engine)
     assert contents() == before
     assert extract(engine="compiled") == whole
+
+
+@built
+def test_the_command_ends_with_78_where_the_kernel_is_missing(monkeypatch, capsys):
+    interrupted(weights=None, units=4, engine="compiled")
+    rewritten(lambda known: known["arithmetic"]["kernel"].update(kind="avx1024"))
+    command = "rnnstates extract in.npy out.h5 --lengths lengths.npy --units 4"
+    monkeypatch.setattr(sys, "argv", command.split())
+    assert main._run() == 78
+    assert "arithmetic.kernel.kind was 'avx1024', is '" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*command.split(), "--restart"])
+    assert main._run() == 0
 
 
 @built
