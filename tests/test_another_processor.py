@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -14,7 +15,7 @@ import pytest
 import rnnstates
 from rnnstates import DoesNotMatch
 from rnnstates.begun import NOTHING, begun_at
-from rnnstates.network import compiled, reference, tensorflow_engine
+from rnnstates.network import arithmetic, compiled, reference, tensorflow_engine
 from rnnstates.output import writer
 from rnnstates.output.journal import encode, parse
 from rnnstates.output.names import names_of
@@ -227,7 +228,7 @@ def test_a_run_of_a_version_that_did_not_record_its_arithmetic_is_refused_with_t
     interrupted(engine=engine)
     rewritten(of_version_0_1)
     before = contents()
-    with pytest.raises(DoesNotMatch, match=r"was begun by rnnstates .*, which did not record which kernel and librar"):
+    with pytest.raises(DoesNotMatch, match=r"was begun by rnnstates '.*', which did not record the kernel and"):
         extract(engine=engine)
     assert contents() == before
     assert rnnstates.status("out.h5")["state"] == "stopped"
@@ -243,7 +244,7 @@ def test_an_unfinished_run_of_0_1_is_refused_with_the_reason(tmp_path):
     os.utime("in.npy", ns=(recorded, recorded))
     before = contents()
     options = {"weights": None, "units": 2, "engine": "auto"}
-    with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by rnnstates 0\.1\.0, which did not record"):
+    with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by rnnstates '0\.1\.0', which did not record"):
         extract(**options)
     assert contents() == before
     told = rnnstates.status("out.h5")
@@ -270,6 +271,26 @@ def test_a_kind_of_kernel_that_nobody_knows_is_refused(kernel):
     rewritten(lambda known: known["arithmetic"].update(kernel={"kind": kernel}))
     with pytest.raises(DoesNotMatch, match=r"arithmetic\.kernel.* was .*, is "):
         extract(engine=BUILT_ENGINES[0])
+
+
+@pytest.mark.parametrize("describe", [np.show_config, lambda mode: {}, lambda: None])
+def test_of_a_blas_that_does_not_say_which_kernel_it_chose_the_processor_is_recorded(describe, monkeypatch):
+    monkeypatch.setattr(arithmetic, "OPENBLAS_NAMES", ())
+    monkeypatch.setattr(np, "show_config", describe)
+    assert re.fullmatch(r"(unknown|\S+ \S+) on .+", arithmetic._blas())
+
+
+@pytest.mark.parametrize("text, name", [
+    ("processor : 0\nmodel name\t: Some CPU @ 2 GHz\nflags : a\n\nmodel name : Other\n", "Some CPU @ 2 GHz"),
+    ("processor : 0\nCPU implementer : 0x41\nCPU variant : 0x1\nCPU part : 0xd40\n\n", "0x41 0x1 0xd40"),
+    ("", os.uname().machine), (None, os.uname().machine),
+])  # fmt: skip
+def test_the_processor_is_named_as_the_system_names_it(text, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(arithmetic, "CPUINFO", tmp_path / "cpuinfo")
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(arithmetic.platform, "processor", lambda: "")
+    assert arithmetic._processor.__wrapped__() == name
 
 
 SHOW = "from rnnstates.network.arithmetic import of_numpy; print(of_numpy())"

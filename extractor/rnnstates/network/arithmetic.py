@@ -80,9 +80,12 @@ def _blas() -> str:
             config.restype = core.restype = ctypes.c_char_p
             # "OpenBLAS 0.3.31 USE64BITINT DYNAMIC_ARCH …" and, say, "Haswell".
             return " ".join([*config().decode().split()[:2], core().decode()])
-    built: Any = np.show_config(mode="dicts")
-    about = built["Build Dependencies"]["blas"]
-    return f"{about.get('name')} {about.get('version')} on {_processor()}"
+    name = "unknown"
+    # Some builds of NumPy 1 do not describe themselves.
+    with suppress(KeyError, TypeError):
+        built: Any = np.show_config(mode="dicts")
+        name = "{name} {version}".format(**built["Build Dependencies"]["blas"])
+    return f"{name} on {_processor()}"
 
 
 def _vectors() -> Iterator[str]:

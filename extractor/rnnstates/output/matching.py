@@ -28,10 +28,11 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if not (found := differences(before, now)):
         return ""
     if "arithmetic" in now and "arithmetic" not in before:
+        version = _shown("rnnstates", before.get("rnnstates"))
         return (
-            f"was begun by rnnstates {before.get('rnnstates')}, which did not record which kernel and libraries "
-            "compute it, so that another version cannot be sure to give the same bytes. Finish it with that version "
-            "where it was begun, start over with restart=True, or choose another output."
+            f"was begun by rnnstates {version}, which did not record the kernel and the libraries that computed it, so "
+            "the same bytes cannot be promised. Finish it with that version where it was begun, start over with "
+            "restart=True, or choose another output."
         )
     if all(before.get(name) == now.get(name) for name in (before.keys() | now.keys()) - set(SURROUNDINGS)):
         return (
