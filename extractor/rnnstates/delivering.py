@@ -91,7 +91,7 @@ def to_file(
             return open_states(names.output)
     except (RnnstatesError, OSError, MemoryError) as reason:
         raise OutputUnread(
-            f"{names.output}: is complete, but cannot be opened now ({reason}). Open it later; nothing has to run again."
+            f"{names.output}: is complete, but cannot be opened now ({reason}). Open it later; no run is needed."
         ) from reason
 
 

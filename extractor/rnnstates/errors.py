@@ -109,7 +109,7 @@ class CannotCreate(OutputError):  # noqa: N818
 
 
 class DoesNotMatch(OutputError):  # noqa: N818
-    """The unfinished output that is there was begun by another job."""
+    """The unfinished output that is there was begun by another job, or where results round differently."""
 
 
 class PermissionDenied(OutputError):  # noqa: N818
