@@ -183,7 +183,7 @@ def _typed(values: Array, where: str) -> Array:
 
 def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
     """Find the dtype to store by one pass over the ids."""
-    width, integers, ascii = 1, True, True
+    width, integers, only_ascii = 1, True, True
     for start in range(0, count, rows):
         values = read(start, min(start + rows, count))
         integers = values.dtype.kind in "iu"
@@ -192,11 +192,11 @@ def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
         else:
             encoded = _encode(values, start, where)
             width = max(width, encoded.dtype.itemsize)
-            ascii = ascii and encoded.tobytes().isascii()
+            only_ascii = only_ascii and encoded.tobytes().isascii()
     if integers and count:
         return Ids(count, np.dtype(np.int64), lambda start, stop: read(start, stop).astype(np.int64))
     dtype = np.dtype(f"S{width}")
-    return Ids(count, dtype, lambda start, stop: _encode(read(start, stop), start, where).astype(dtype), ascii)
+    return Ids(count, dtype, lambda start, stop: _encode(read(start, stop), start, where).astype(dtype), only_ascii)
 
 
 def _encode(values: Array, start: int, where: str) -> Array:
