@@ -15,6 +15,7 @@ H5WASM = Path(os.environ.get("H5WASM", "/usr/share/nodejs/h5wasm"))
 # Where netCDF4 and tables are installed, if not beside this.
 PYTHON = os.environ.get("CLIENTS_PYTHON", sys.executable)
 R = ["Rscript", "--vanilla"]
+NETCDF_VERSION = "ncdump 2>&1 | grep -o 'version [0-9.]*'"
 VERSION_OF = "cat(as.character(packageVersion('{}')))"
 
 
@@ -54,8 +55,9 @@ CLIENTS = {
     "R rhdf5": _r("rhdf5"),
     "R hdf5r": _r("hdf5r"),
     "R ncdf4": _r("ncdf4"),
-    "ncdump": Client([sys.executable, str(PROGRAMS / "ncdump.py")], ["sh", "-c", "ncdump 2>&1 | grep -o 'version [0-9.]*'"]),
-    "h5wasm": Client(["node", str(PROGRAMS / "h5wasm.mjs")], ["node", "-p", f"require('{H5WASM}/package.json').version"]),
+    "ncdump": Client([sys.executable, str(PROGRAMS / "ncdump.py")], ["sh", "-c", NETCDF_VERSION]),
+    "h5wasm": Client(["node", str(PROGRAMS / "h5wasm.mjs")],
+                     ["node", "-p", f"require('{H5WASM}/package.json').version"]),
 }  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def run(client: Client, dataset: str, path: Path) -> tuple[dict[str, list[str]],
 
 
 def wrong(client: Client, made, printed: dict[str, list[str]]) -> list[str]:
-    """Name what a client read otherwise than it is: ``shape``, ``axes`` (where it knows them), ``value``, ``ids``, …."""
+    """Name what a client read wrong: ``shape``, ``axes`` (where it shows them), ``value``, ``ids``, …."""
     turn = -1 if client.reversed else 1
     expected = {"shape": made.shape[::turn], "lengths": made.lengths, "sums": made.sums[::turn]}
     found = [name for name, numbers in expected.items() if printed.get(name) != [str(number) for number in numbers]]

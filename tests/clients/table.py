@@ -1,4 +1,4 @@
-"""Run every client that is installed over every case, and print what each makes of it: ``python -m tests.clients.table``."""
+"""Run every installed client over every case and print what it reads: ``python -m tests.clients.table``."""
 
 import shutil
 import tempfile

@@ -10,8 +10,8 @@ from ..builders import one_layer, ragged
 from .making import make
 from .running import CLIENTS, run, version, wrong
 
-# Faults of theirs, see docs/clients.md: netCDF before 4.9.1 crashes on strings of fixed length, Octave's `load` stops at
-# strings that are not ASCII.
+# Faults of theirs, see docs/clients.md: netCDF before 4.9.1 crashes on strings of fixed length, Octave's `load`
+# stops at strings that are not ASCII.
 KNOWN = {
     ("R ncdf4", "packed"): {"ids"},
     ("R ncdf4", "stacked"): {"ids"},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .names import Names, names_of
+from .suffix import check_suffix
 
 __all__ = ["check_destination", "check_regular", "check_space", "free_space", "no_room"]
 
@@ -31,7 +32,7 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     Raises
     ------
     OptionError
-        The output is ``-``.
+        The output is ``-``, or its name promises another format.
     CannotCreate
         It exists, is an input or a directory, or its directory is missing.
     PermissionDenied
@@ -40,10 +41,12 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
     path = Path(output)
+    check_suffix(path)
     for source in sources:
         if _is_same_file(path, source):
             raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
     names = names_of(path)
+    check_suffix(names.output)
     _check_directory(names.output.parent, output)
     check_regular(names.output, output)
     # With something left beside it, it may be what this run is to make, named but not tidied up after.
