@@ -12,7 +12,7 @@ from .sizing import MUCH
 from .sources.base import Source
 from .weights.canonical import Network
 
-__all__ = ["Notes", "check_features", "check_states", "note_data", "note_whole"]
+__all__ = ["Notes", "check_features", "check_states", "note_data", "note_padding", "note_whole"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -70,6 +70,20 @@ def check_states(network: Network, request: Request, notes: Notes) -> None:
             had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
             raise OptionError(f"--states {state}: no layer has it; layer '{name}' is a {cell}. There are {had}.")
         notes.say(f"layer '{name}' is a {cell}, which has no state '{state}'; it is left out there.")
+
+
+def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
+    """Warn where the model itself reads padding before the steps that count, because it masks nothing there."""
+    first_met = "backward" if shape.padding == "post" else "forward"
+    reading = [
+        layer.name for _, layer, direction, _ in network.parts() if layer.masked is False and direction == first_met
+    ]
+    if reading and (shape.lengths < shape.steps).any():
+        named = ", ".join(f"'{name}'" for name in dict.fromkeys(reading))
+        notes.warn(
+            f"the model masks no steps for {named}, so its own {first_met} direction reads padding before the steps "
+            'that count; here the lengths decide, and no padding is read. lengths="full" gives what the model computes.'
+        )
 
 
 def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import Notes, check_features, check_states, note_data, note_whole
+from .agreement import Notes, check_features, check_states, note_data, note_padding, note_whole
 from .arrays import Array
 from .errors import BadInput, OptionError
 from .network.cells import carried, state_width
@@ -168,6 +168,7 @@ def prepare(
         problems.tell()
         shape = Shape(counted, source.shape[1], request.layout, request.padding)
         note_data(source, shape, request, notes, tokens=tokens)
+        note_padding(network, shape, notes)
         job = plan(
             source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
             continued=initial is not None,
