@@ -16,7 +16,7 @@
     ├── Stopped              the time that was given is over; the run can go on
     └── OutputError
         ├── CannotCreate     the output exists, or its place is unsuitable
-        ├── DoesNotMatch     the unfinished output is that of another job
+        ├── DoesNotMatch     the output that is there is that of another job
         ├── PermissionDenied the place may not be written
         ├── OutputBusy       another run is writing this output
         └── WriteFailed      the disk is full or failing
@@ -103,7 +103,7 @@ class CannotCreate(OutputError):  # noqa: N818
 
 
 class DoesNotMatch(OutputError):  # noqa: N818
-    """The unfinished output that is there was begun by another job."""
+    """The output that is there, finished or not, was made by another job."""
 
 
 class PermissionDenied(OutputError):  # noqa: N818

@@ -13,7 +13,7 @@ import numpy as np
 from .request import Request
 from .sources.identity import sample_file
 from .sources.initial import InitialStates
-from .tensorflow_start import import_tensorflow
+from .tensorflow_start import version_of_tensorflow
 from .version import __version__
 
 __all__ = ["provenance"]
@@ -63,7 +63,14 @@ class Described(Protocol):
 LONGEST_COMMAND = 16384
 
 
-def provenance(job: Described, device: str, executors: Mapping[str, str], extra: Mapping[str, Any]) -> str:
+def provenance(
+    job: Described,
+    device: str,
+    executors: Mapping[str, str],
+    extra: Mapping[str, Any],
+    *,
+    identity: Mapping[str, Any] | None = None,
+) -> str:
     """Describe a job.
 
     Parameters
@@ -75,6 +82,8 @@ def provenance(job: Described, device: str, executors: Mapping[str, str], extra:
         What computes each part of the network, by its path.
     extra : mapping
         ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
+    identity : mapping or None
+        What tells weights, initial states and inputs from others, for a file.
     """
     request = job.request
     described: dict[str, Any] = {
@@ -100,6 +109,7 @@ def provenance(job: Described, device: str, executors: Mapping[str, str], extra:
         "pool": list(request.pool),
         "plan": job.grid.as_dict(),
         "notes": list(job.notes),
+        "identity": None if identity is None else dict(identity),
     }
     return json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
 
@@ -115,7 +125,7 @@ def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
 
 def _libraries(engine: str) -> dict[str, str | None]:
     """Give the versions of what computes and writes: as the libraries say, for importlib.metadata takes 15 ms."""
-    tensorflow = import_tensorflow().__version__ if engine in ("tensorflow", "keras") else None
+    tensorflow = version_of_tensorflow() if engine in ("tensorflow", "keras") else None
     return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 
 

@@ -10,7 +10,7 @@ from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .names import Names, names_of
 from .suffix import check_suffix
 
-__all__ = ["check_destination", "check_regular", "check_space", "free_space", "no_room"]
+__all__ = ["check_destination", "check_regular", "check_space", "exists", "free_space", "no_room"]
 
 
 def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Names:
@@ -51,8 +51,16 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     check_regular(names.output, output)
     # With something left beside it, it may be what this run is to make, named but not tidied up after.
     if names.output.exists() and not force and not (names.journal.exists() or names.lock.exists()):
-        raise CannotCreate(f"{output}: exists; replace it with --force, or choose another output.")
+        raise exists(output)
     return names
+
+
+def exists(output: object) -> CannotCreate:
+    """Give the error of an output that is there already."""
+    return CannotCreate(
+        f"{output}: exists; replace it with --force, or choose another output. If the same job may have made it, "
+        'if_exists="skip" compares, and computes nothing where it did.'
+    )
 
 
 def check_regular(path: Path, output: object) -> None:

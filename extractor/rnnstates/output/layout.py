@@ -157,7 +157,8 @@ def _type_of(ids: Ids) -> "np.dtype[Any]":
     """Choose the type of stored ids: ASCII where they are, because GNU Octave reads no other strings."""
     if ids.dtype.kind != "S":
         return ids.dtype.newbyteorder("<")
-    return h5py.string_dtype("ascii" if ids.ascii else "utf-8", ids.dtype.itemsize)
+    stored: np.dtype[Any] = h5py.string_dtype("ascii" if ids.ascii else "utf-8", ids.dtype.itemsize)
+    return stored
 
 
 def _small(file: h5py.File, name: str, values: Array, dimension: str) -> None:

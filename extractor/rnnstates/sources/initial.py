@@ -24,7 +24,7 @@ from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
-from .identity import sample_array, sample_file
+from .identity import digest_array, sample_file
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -81,7 +81,7 @@ class InitialStates:
             with Path(self.where).open("rb") as file:
                 return sample_file(file)
         return {
-            name: sample_array(np.asarray(values))
+            name: digest_array(np.asarray(values))
             for name, values in zip(self.named(), self._found.values(), strict=True)
         }
 
