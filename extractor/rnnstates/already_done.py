@@ -76,33 +76,34 @@ def already_done(system: System, names: Names, contents: Contents) -> States | N
 
 def _compare(output: Path, states: States, contents: Contents) -> None:
     now = json.loads(contents.provenance)
-    recorded, expected = states.provenance.get("identity"), now["identity"]
+    about, expected = states.attributes["provenance"], now["identity"]
+    recorded = about.get("identity") if isinstance(about, Mapping) else None
     if not isinstance(recorded, Mapping):
         raise DoesNotMatch(
-            f"{output}: was made by rnnstates {states.provenance.get('rnnstates')}, which did not record all that the "
-            f"states depend on, so it cannot be shown that this job made it. {MEND}"
+            f"{output}: was made by a version of rnnstates that did not record all that the states depend on, so it "
+            f"cannot be shown that this job made it. {MEND}"
         )
     if expected["inputs"] is None and now["input"]["mtime_ns"] is None:
         raise DoesNotMatch(
             f"{output}: exists, and a stream of inputs can be read only once, so it cannot be compared with what the "
             f'output was made from. Give the inputs as a file, or replace the output with if_exists="replace".'
         )
-    before = _identity_of_file(states) | {"inputs": recorded.get("inputs")}
+    before = _identity_of_file(output, states) | {"inputs": recorded.get("inputs")}
     after = identity_of(contents.provenance, contents.shape, contents.ids) | {"inputs": expected["inputs"]}
     if told := differences(_job(before), _job(after)):
         raise DoesNotMatch(f"{output}: was made by another job: {told}. {MEND}")
 
 
-def _identity_of_file(states: States) -> dict[str, Any]:
+def _identity_of_file(output: Path, states: States) -> dict[str, Any]:
     try:
-        shape = Shape(
-            states.lengths.astype(np.int64), 0, str(states.attributes["layout"]), str(states.attributes["padding"])
-        )
+        layout, padding = (str(states.attributes[name]) for name in ("layout", "padding"))
+        shape = Shape(states.lengths.astype(np.int64), 0, layout, padding)
         ids = _StoredIds(states["ids"]) if "ids" in states else None
         return identity_of(json.dumps(states.provenance), shape, ids)
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
         raise DoesNotMatch(
-            f"its attributes do not say how it was made ({type(reason).__name__}: {reason}); it was edited. {MEND}"
+            f"{output}: its attributes do not say how it was made ({type(reason).__name__}: {reason}); it was damaged "
+            f"or edited. {MEND}"
         ) from reason
 
 

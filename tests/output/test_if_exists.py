@@ -211,7 +211,7 @@ NOT_DONE = {
     "a byte of attributes": (damaged_elsewhere, "is not as it was written|was made by another job"),
     "cut short": (cut, "HDF5 cannot open it"),
     "no checksums": (without_sums, "there are no checksums"),
-    "made by 0.1": (as_older, "which did not record all that the states depend on"),
+    "made by 0.1": (as_older, "that did not record all that the states depend on"),
     "another HDF5 file": (foreign, "not a states file"),
     "no HDF5": (text, "It is not the finished output of this job"),
 }
