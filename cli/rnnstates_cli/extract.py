@@ -116,6 +116,7 @@ def _summary(output: str, states: Any, seconds: float) -> dict[str, Any]:
         "precision": made["precision"],
         "notes": made["notes"],
         "seconds": round(seconds, 3),
+        **({"skipped": True} if states.skipped else {}),
     }
 
 

@@ -7,7 +7,7 @@ Input       ``--inputs --axes --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --model --layer --units --seed --forget-bias --convention --config --activation
             --recurrent-activation --cell-clip --projection-clip --embedding --initial-state
             --save-weights``
-Output      ``--states --pool --layout --dtype --force``
+Output      ``--states --pool --layout --dtype --if-exists --force``
 Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
             --no-timestamps --sample --quick --full``
 ==========  ==================================================================================================
@@ -22,6 +22,7 @@ from rnnstates import (
     CONVENTIONS,
     DTYPES,
     ENGINES,
+    IF_EXISTS,
     LAYOUTS,
     PADDINGS,
     POOLINGS,
@@ -165,7 +166,10 @@ _EXTRACT = (
     _option("--layout", type=click.Choice(LAYOUTS), default="padded", show_default=True, group="Output",
             help="[N, T, H] with zeros, or [sum of lengths, H] with offsets."),
     _option("--dtype", type=click.Choice(DTYPES), group="Output", help="Of stored states.  [default: the precision]"),
-    _option("--force", is_flag=True, group="Output", help="Replace OUTPUT if it exists."),
+    _option("--if-exists", type=click.Choice(IF_EXISTS), group="Output",
+            help="Where OUTPUT exists: fail, replace it, or skip: do nothing where the same job made it, and refuse "
+                 "anything else.  [default: fail]"),
+    _option("--force", is_flag=True, group="Output", help="The short form of --if-exists replace."),
     _option("--engine", type=click.Choice(("auto", *ENGINES)), default="auto", show_default=True, group="Run",
             help="What computes; auto spares small jobs the start of TensorFlow."),
     _option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True, group="Run",

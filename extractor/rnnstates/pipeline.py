@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .already_done import already_done
 from .begun import NOTHING, Begun, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
 from .job import Job, choose_network, prepare
-from .job_identity import identity
+from .job_identity import identity_of, recorded
 from .network.engines import abandon, begin, make_engine
 from .output.destination import check_destination, check_space, free_space
+from .output.existing import FAIL, REPLACE, SKIP, choose_existing
 from .output.format import group_name
 from .output.layout import Contents
 from .output.partial import Wanted
@@ -66,6 +68,7 @@ def extract(
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
     save_weights: str | os.PathLike[str] | None = None,
+    if_exists: str | None = None,
     force: bool = False,
     restart: bool = False,
     verify: bool = False,
@@ -132,8 +135,12 @@ def extract(
         Whether NaN and infinity in a valid step pass.
     save_weights : path or None
         Where to keep the weights that were used, as a Keras ``.weights.h5``.
+    if_exists : str or None
+        What to do where ``output`` exists: ``fail`` (the default), ``replace`` it, or ``skip``: where the same job made
+        it (the same inputs, lengths, ids, weights, options and versions) and every byte is as it was written, it is
+        opened and nothing is computed; anything else is refused.
     force : bool
-        Whether an existing ``output`` may be replaced.
+        The short form of ``if_exists="replace"``.
     restart : bool
         Whether to throw away what an unfinished run of ``output`` left. By default the same call resumes it, with the
         kind of kernel that it was begun with, to the bytes of an uninterrupted run. Where this machine cannot compute
@@ -167,10 +174,13 @@ def extract(
     ((2, 10, 64), (6, 64), (2, 64))
     """
     until = end_of(max_runtime)
+    existing = choose_existing(if_exists, force=force)
     names = (
         None
         if output is None
-        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, config, initial_state])
+        else check_destination(
+            output, force=existing != FAIL, sources=[inputs, lengths, ids, weights, config, initial_state]
+        )
     )
     begun = NOTHING if names is None or restart else begun_at(names)
     try:
@@ -180,29 +190,39 @@ def extract(
             cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
             pool=pool, layout=layout, padding=padding, dataset=dataset, axes=axes, ids=ids, engine=engine,
             precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
-            initial_state=initial_state,
-            start=all(map(_is_there, (inputs, weights))), begun=begun,
+            initial_state=initial_state, begun=begun,
+            start=not (existing == SKIP and names is not None and names.output.exists())
+            and all(map(_is_there, (inputs, weights))),
         )  # fmt: skip
     except BaseException:
         abandon()
         raise
     try:
+        extra = provenance or {}
+        known = None if names is None else recorded(job)
+        if names is not None and existing == SKIP:
+            about = describe_run(job, "", {}, extra, arithmetic={}, identity=known)
+            if (done := already_done(SYSTEM, names, _contents(job, about))) is not None:
+                if save_weights is not None:
+                    keep_weights(job.network, save_weights)
+                return done
         if names is not None and not restart:
             check_space(names, job.bytes_to_write)
         if save_weights is not None:
             keep_weights(job.network, save_weights)
         engine_made = make_engine(job.engine, job.request.precision, begun.kernel)
         stack = make_stack(job, engine_made)
-        extra = provenance or {}
-        about = describe_run(job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic)
+        about = describe_run(
+            job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic, identity=known
+        )
         compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
         if names is None:
             return to_memory(job, compute, about=about)
         wanted = Wanted(
-            Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows), identity(job, about),
+            _contents(job, about), identity_of(about, job.shape, job.ids),
             command=str(extra.get("command") or ""), restart=restart, verify=verify,
         )  # fmt: skip
-        return to_file(job, compute, names, wanted, force=force, system=SYSTEM, pace=PACE)
+        return to_file(job, compute, names, wanted, force=existing == REPLACE, system=SYSTEM, pace=PACE)
     except MemoryError as reason:
         raise MemoryBudgetError(f"out of memory; {job.advice()}") from reason
     except BaseException:
@@ -229,8 +249,8 @@ def preview(
     RnnstatesError
         What ``extract`` would raise before it computes.
     """
-    force = bool(options.pop("force", False))
-    names = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
+    existing = choose_existing(options.pop("if_exists", None), force=bool(options.pop("force", False)))
+    names = None if output is None else check_destination(output, force=existing != FAIL, sources=[inputs, lengths])
     job = _prepare(inputs, lengths, **options, begun=NOTHING if names is None else begun_at(names))
     job.close()
     return {
@@ -251,6 +271,10 @@ def preview(
         "plan": job.grid.as_dict(),
         "notes": list(job.notes),
     }
+
+
+def _contents(job: Job, about: str) -> Contents:
+    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows)
 
 
 def _describe_part(part: str, name: str, units: int) -> dict[str, Any]:

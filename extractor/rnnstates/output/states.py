@@ -26,6 +26,11 @@ class States(Mapping[str, Any]):
     file : h5py.File or None
         What ``close`` closes.
 
+    Attributes
+    ----------
+    skipped : bool
+        Whether the output was finished before, so that nothing was computed (``if_exists="skip"``).
+
     Examples
     --------
     ``states["hidden"]`` is [N, T, H] (or [sum(lengths), H] packed); ``states[3].hidden`` is [length_3, H];
@@ -36,6 +41,7 @@ class States(Mapping[str, Any]):
         self, datasets: Mapping[str, Any], attributes: Mapping[str, Any], file: h5py.File | None = None
     ) -> None:
         self._datasets, self.attributes, self._file = datasets, attributes, file
+        self.skipped = False
         self.lengths: Array = np.asarray(datasets["lengths"])
 
     @property

@@ -25,7 +25,7 @@ from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
-from .identity import sample_array, sample_file
+from .identity import digest_array, sample_file
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -82,7 +82,7 @@ class InitialStates:
             with Path(self.where).open("rb") as file:
                 return sample_file(file)
         return {
-            name: sample_array(np.asarray(values))
+            name: digest_array(np.asarray(values))
             for name, values in zip(self.named(), self._found.values(), strict=True)
         }
 
