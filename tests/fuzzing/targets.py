@@ -37,7 +37,7 @@ from . import command_seeds, commands, keras_seeds, onnx_seeds, seeds, tensorflo
 from .outcomes import LONGEST_MESSAGE, documented
 from .places import room, unpacked, written
 
-__all__ = ["PARSERS", "Parser"]
+__all__ = ["COMMANDS", "PARSERS", "Parser"]
 
 # The most that is read of an input: rows and steps.
 WINDOW, LARGEST_WINDOW = 4, 2**26
@@ -209,12 +209,15 @@ def journal(content):
         _progress(found)
 
 
-PARSERS: dict[str, Parser] = {
+COMMANDS: dict[str, Parser] = {
     "info": Parser(commands.info, command_seeds.info),
     "convert": Parser(commands.convert, command_seeds.convert, refusal="file cannot say it"),
     "status": Parser(commands.status, command_seeds.unfinished),
     "clean": Parser(commands.clean, command_seeds.unfinished, refusal="on another machine"),
     "verify": Parser(commands.verify, command_seeds.verify, refusal="not finished: 2 of 4"),
+}
+PARSERS: dict[str, Parser] = {
+    **COMMANDS,
     "journal": Parser(journal, seeds.journals),
     "states": Parser(states, seeds.states),
     "npy-header": Parser(npy_header, seeds.inputs_npy),
