@@ -15,6 +15,8 @@ __all__ = ["info"]
 MOST_SHOWN = 20
 # Characters of a line.
 LONGEST_SHOWN = 2000
+# Spaces of indentation.
+DEEPEST_SHOWN = 40
 
 
 @click.command(
@@ -45,9 +47,11 @@ def lines(described: Any, indent: int = 0) -> list[str]:
     space = " " * indent
     written: list[str] = []
     for key, value in described.items():
-        if isinstance(value, dict) and value:
+        if indent > DEEPEST_SHOWN:
+            written.append(f"{space}{key}: {value!s:.{LONGEST_SHOWN}}")
+        elif isinstance(value, dict) and value:
             written += [f"{space}{key}:", *lines(value, indent + 2)]
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
+        elif isinstance(value, list) and value and all(isinstance(element, dict) and element for element in value):
             shown = (line for element in value[:MOST_SHOWN] for line in _element(element, indent + 2))
             written += [f"{space}{key}:", *shown, *_rest(value, indent + 2)]
         elif isinstance(value, list) and value and " " in str(value[0]):
