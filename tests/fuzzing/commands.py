@@ -23,7 +23,8 @@ __all__ = ["clean", "convert", "info", "status", "verify"]
 LONGEST_OUTPUT = 2**20
 # The output of a run, and what an unfinished one leaves beside it.
 OUTPUT = "x.h5"
-BESIDE = {OUTPUT + end for end in (".partial", ".partial.new", ".journal", ".lock")}
+LOCK = OUTPUT + ".lock"
+BESIDE = {LOCK, *(OUTPUT + end for end in (".partial", ".partial.new", ".journal"))}
 # Names of weights and of inputs in a folder that is packed into one input.
 CHECKPOINT, INPUTS, WEIGHTS = "m", "in.npy", "w.safetensors"
 CONVERTED = ("out.safetensors", "out.weights.h5")
@@ -44,16 +45,23 @@ def choice(content, count):
 
 
 def executed(name, *arguments):
-    """Run a command; gives what it prints to standard output, None where it refused."""
+    """Run a command; gives what it prints to standard output, and the files before and after it."""
     command, parameters = parsed(name, *map(str, arguments))
-    printed, noted = None, io.StringIO()
+    printed, noted = io.StringIO(), io.StringIO()
     before = files()
-    with contextlib.redirect_stderr(noted), documented(only=tuple(EXIT_CODES)):
-        printed = command.callback(**parameters)
-    assert len(noted.getvalue()) + len(printed or "") < LONGEST_OUTPUT
-    if printed is not None and "--json" in arguments:
-        json.loads(printed)
-    return printed, before, files()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(noted), documented(only=tuple(EXIT_CODES)):
+        _print(command.callback(**parameters))
+    for text in (printed.getvalue(), noted.getvalue(), Outcome.refused):
+        assert len(text) < LONGEST_OUTPUT
+        assert text.replace("\n", "").isprintable(), repr(text)
+    if "--json" in arguments and not Outcome.refused:
+        json.loads(printed.getvalue(), parse_constant=no_number)
+    return printed.getvalue(), before, files()
+
+
+def no_number(word):
+    """Refuse NaN and infinities, which JSON has not."""
+    raise AssertionError(word)
 
 
 def files():
@@ -104,9 +112,10 @@ def clean(content):
     gone = before.keys() - after.keys()
     forget(str(Path(path).relative_to(folder)) for path in gone)
     assert after.items() <= before.items()
-    if printed is not None:
-        assert gone == set(json.loads(printed)["removed"])
-    assert {Path(path).name for path in gone} <= (BESIDE if printed is not None else {OUTPUT + ".lock"})
+    if Outcome.refused:
+        assert gone <= {str(folder / LOCK)}
+    else:
+        assert gone == set(json.loads(printed)["removed"]) <= {str(folder / name) for name in BESIDE}
 
 
 def verify(content):
