@@ -12,7 +12,7 @@ import os
 import zlib
 from pathlib import Path
 
-from rnnstates_cli.main import EXIT_CODES, cli
+from rnnstates_cli.main import EXIT_CODES, _print, cli
 
 from .forms import FORMS
 from .outcomes import Outcome, documented
