@@ -126,7 +126,9 @@ MAY_IMPORT = {
     "job_identity": {"numpy", "job", "output", "weights"},
     "describe": {"h5py", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
     "delivering": {"numpy", "agreement", "errors", "output", "request"},
+    "begun": {"errors", "output"},
     "pipeline": {
+        "begun",
         "delivering",
         "errors",
         "execution",

@@ -176,7 +176,7 @@ _EXTRACT = (
     _option("--max-runtime", metavar="DURATION", group="Run",
             help="Stop after 45m, 1h30m, 23:30:00, …; what is finished is kept, exit code 75."),
     _option("--restart", is_flag=True, group="Run",
-            help="Throw away what an unfinished run of OUTPUT left. By default the same command goes on from there."),
+            help="Throw away what an unfinished run of OUTPUT left. By default the same command resumes it."),
     _option("--verify", is_flag=True, group="Run",
             help="Hold what an unfinished run left against its checksums first."),
     _option("--dry-run", is_flag=True, group="Run", help="Say what would be done and written, and do nothing."),
@@ -184,7 +184,7 @@ _EXTRACT = (
             help="A bar on a terminal, else a line every 30 s; or always lines; or nothing."),
     json_option,
     _option("--no-timestamps", is_flag=True, group="Run",
-            help="Record no time, so that OUTPUT depends on the input and options only."),
+            help="Record no time, so that OUTPUT is the same file again, made with the same kind of kernel."),
 )  # fmt: skip
 
 _VERIFY = (

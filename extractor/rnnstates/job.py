@@ -279,7 +279,9 @@ def plan(
     )
     engine = request.engine
     if engine == "auto":
-        engine = choose_engine(network, shape.lengths, precision=request.precision)
+        engine = choose_engine(
+            network, shape.lengths, precision=request.precision, preferred=request.preferred_engine
+        )  # fmt: skip
     cut = WHOLE not in sweeps(network)
     held = [spec for spec in specs if is_held(spec, shape)]
     widths = measure(

@@ -1,4 +1,4 @@
-"""All that the bytes of an output depend on, so that an unfinished one is never gone on with by another job."""
+"""All that the bytes of an output depend on, so that an unfinished one is never resumed by a different job."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def identity_of(provenance: str, shape: Shape, ids: Ids | None, *, fingerprint: 
     Returns
     -------
     dict
-        In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, versions.
+        In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, arithmetic, versions.
     """
     known: dict[str, Any] = {name: value for name, value in json.loads(provenance).items() if name not in ANY}
     # The same file by another path is the same input.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .begun import NOTHING, Begun, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
@@ -118,7 +119,7 @@ def extract(
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
     engine : str
-        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``.
+        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``. ``auto`` keeps the engine of an unfinished run.
     precision : str
         ``float32``, ``float64``, or ``bfloat16`` (for products; the rest is float32): what is computed in.
     dtype : str or None
@@ -134,7 +135,9 @@ def extract(
     force : bool
         Whether an existing ``output`` may be replaced.
     restart : bool
-        Whether to throw away what an unfinished run of ``output`` left. By default the same call goes on from there.
+        Whether to throw away what an unfinished run of ``output`` left. By default the same call resumes it, with the
+        kind of kernel that it was begun with, to the bytes of an uninterrupted run. Where this machine cannot compute
+        the same bits, it raises ``DoesNotMatch``.
     verify : bool
         Whether what it finished is held against its checksums first; what is wrong is computed again.
     max_runtime : float, str or None
@@ -169,6 +172,7 @@ def extract(
         if output is None
         else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, config, initial_state])
     )
+    begun = NOTHING if names is None or restart else begun_at(names)
     try:
         job = _prepare(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
@@ -177,7 +181,7 @@ def extract(
             pool=pool, layout=layout, padding=padding, dataset=dataset, axes=axes, ids=ids, engine=engine,
             precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
             initial_state=initial_state,
-            start=all(map(_is_there, (inputs, weights))),
+            start=all(map(_is_there, (inputs, weights))), begun=begun,
         )  # fmt: skip
     except BaseException:
         abandon()
@@ -187,10 +191,10 @@ def extract(
             check_space(names, job.bytes_to_write)
         if save_weights is not None:
             keep_weights(job.network, save_weights)
-        engine_made = make_engine(job.engine, job.request.precision)
+        engine_made = make_engine(job.engine, job.request.precision, begun.kernel)
         stack = make_stack(job, engine_made)
         extra = provenance or {}
-        about = describe_run(job, engine_made.device, stack.executors, extra)
+        about = describe_run(job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic)
         compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
         if names is None:
             return to_memory(job, compute, about=about)
@@ -227,7 +231,7 @@ def preview(
     """
     force = bool(options.pop("force", False))
     names = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
-    job = _prepare(inputs, lengths, **options)
+    job = _prepare(inputs, lengths, **options, begun=NOTHING if names is None else begun_at(names))
     job.close()
     return {
         "input": job.source.name,
@@ -277,11 +281,12 @@ def _prepare(
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
     start: bool = False,
+    begun: Begun = NOTHING,
     **unsaid: Any,
 ) -> Job:
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
-        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, preferred_engine=begun.engine,
     )  # fmt: skip
     if start:
         # Options that are wrong have been refused by now; what follows reads files, and takes its time.

@@ -63,7 +63,14 @@ class Described(Protocol):
 LONGEST_COMMAND = 16384
 
 
-def provenance(job: Described, device: str, executors: Mapping[str, str], extra: Mapping[str, Any]) -> str:
+def provenance(
+    job: Described,
+    device: str,
+    executors: Mapping[str, str],
+    extra: Mapping[str, Any],
+    *,
+    arithmetic: Mapping[str, Any],
+) -> str:
     """Describe a job.
 
     Parameters
@@ -75,6 +82,8 @@ def provenance(job: Described, device: str, executors: Mapping[str, str], extra:
         What computes each part of the network, by its path.
     extra : mapping
         ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
+    arithmetic : mapping
+        What of machine and libraries decides the bits, in JSON types; see ``network.arithmetic``.
     """
     request = job.request
     described: dict[str, Any] = {
@@ -86,6 +95,7 @@ def provenance(job: Described, device: str, executors: Mapping[str, str], extra:
         "engine": job.engine,
         "device": device,
         "executors": dict(executors),
+        "arithmetic": dict(arithmetic),
         "precision": request.precision,
         "dtype": request.dtype.name,
         "allow_nonfinite": request.allow_nonfinite,

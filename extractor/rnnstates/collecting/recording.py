@@ -8,6 +8,7 @@ import numpy as np
 
 from ..job_identity import identity_of
 from ..keras.started import keras, tf
+from ..network.arithmetic import machine, of_tensorflow
 from ..provenance import provenance
 from ..weights.readers import digest
 from .windows import Collection
@@ -36,7 +37,9 @@ def origin_of(model: Any, file: str | None) -> dict[str, Any]:
 def record(collection: Collection, extra: Mapping[str, Any]) -> str:
     """Describe how the states are made: one JSON object, with what that of ``extract`` has."""
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    return provenance(collection, device, {part.path: "keras" for part in collection.network.listed}, extra)
+    executors = {part.path: "keras" for part in collection.network.listed}
+    arithmetic = {"machine": machine(), "keras": keras.__version__, "tensorflow": of_tensorflow(tf)}
+    return provenance(collection, device, executors, extra, arithmetic=arithmetic)
 
 
 def identity(collection: Collection, about: str) -> dict[str, Any]:

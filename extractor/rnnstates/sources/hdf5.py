@@ -9,10 +9,10 @@ import numpy as np
 
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
+from ..files import open_file
 from ..hdf5_guard import check_dataset, open_hdf5, reading
 from ..hdf5_packing import packing_of, whole_numbers
 from .axes import Axes
-from .content import open_binary
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .hdf5_filters import check_filters
 from .hdf5_inflated import InflatedChunks
@@ -57,7 +57,7 @@ class Hdf5Source:
         axes: str | None = None,
     ) -> None:
         self.path = str(path)
-        with open_binary(path, "an HDF5 file") as raw:
+        with open_file(path, "an HDF5 file") as raw:
             sample = sample_file(raw)
             raw.seek(0)
             userblock = raw.read(USERBLOCK)

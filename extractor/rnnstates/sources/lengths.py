@@ -15,7 +15,7 @@ from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_packing import whole_numbers
 from .axes import transposed
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
+from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
@@ -105,14 +105,15 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64
 
 def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
     with open_list(path, EXPECTED, BadLengths) as file:
-        start = file.read(FIRST_BYTES)
+        start = first_of_list(file, path)
         if start.startswith(MAGIC):
             return _from_npy(file, str(path), source)
         if not start and source.shape[0]:
             raise of_another_kind(path, start, EXPECTED, BadLengths, Wanted.LIST)
         if start:
             refuse_all_but_text(path, start, EXPECTED, BadLengths)
-        values = _parse(start + file.read(), str(path), source.shape[0])
+        content = start + rest_of_list(file, path, source.shape[0], EXPECTED, BadLengths)
+        values = _parse(content, str(path), source.shape[0])
     _check_form(values.shape, values.dtype, "", str(path), source)
     return _check_values(values, str(path), source)
 

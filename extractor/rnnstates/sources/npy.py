@@ -12,8 +12,8 @@ import numpy as np
 
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
+from ..files import open_file
 from .axes import Axes
-from .content import open_binary
 from .identity import check_unchanged, identify, sample_file
 from .layout import check_layout, dtype_notes
 from .npy_header import NpyHeader, check_size, parse_header
@@ -53,7 +53,7 @@ class NpySource:
                 f"{path}: --inputs '{dataset}' names a dataset of an HDF5 file, but a .npy file holds one array; "
                 "leave --inputs out."
             )
-        self._file = open_binary(path, "a .npy file")
+        self._file = open_file(path, "a .npy file")
         try:
             self._header = read_header(self._file, self.name, BadInput)
             self.doubt = ""

@@ -5,11 +5,11 @@ import stat
 from typing import Any, BinaryIO, Protocol
 
 from ..errors import BadInput, OptionError
-from ..files import missing_told
+from ..files import missing_told, open_file
 from ..foreign import Wanted, refuse_foreign
 from ..hdf5_guard import SIGNATURE, is_hdf5
 from .base import Source
-from .content import FIRST_BYTES, of_another_kind, open_binary
+from .content import FIRST_BYTES, of_another_kind
 from .hdf5 import Hdf5Source
 from .memory import MemorySource
 from .npy import NpySource
@@ -85,11 +85,11 @@ def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: boo
     with missing_told(path, EXPECTED):
         # Folders, too, and .npy streams of several arrays.
         refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
-    file = open_binary(path, EXPECTED)
+    file = open_file(path, EXPECTED, pipes=True)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
         return _open_pipe(file, str(path), dataset=dataset, tokens=tokens, axes=axes)
-    with file:
+    with file, missing_told(path, EXPECTED):
         start = file.read(FIRST_BYTES)
     for magic, opener in OPENERS.items():
         if start.startswith(magic):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadInput, OptionError
+from ..files import open_file
 from ..output.states import States
 from ..sources import open_source
 from ..sources.axes import NUMBERS, TOKENS
 from ..sources.base import Source
-from ..sources.content import open_binary
 from ..sources.identity import sample_file
 from ..sources.initial import InitialStates, open_initial
 from .given import NotFound, changes, is_readable, places
@@ -140,7 +140,7 @@ def _recorded_initial(name: str, file: Mapping[str, Any] | None, path: str) -> s
         raise NotFound("the initial states were arrays in memory; give them with --initial-state FILE")
     problem = ""
     for place in filter(is_readable, places(name, path)):
-        with open_binary(place, "initial states") as opened:
+        with open_file(place, "initial states") as opened:
             found = changes(sample_file(opened), file, SAMPLE)
         if not found:
             return place
