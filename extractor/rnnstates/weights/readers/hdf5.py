@@ -1,6 +1,7 @@
 """Weights in HDF5: what Keras calls .weights.h5 and .h5."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ from ...hdf5_chunk_guard import check_inflated
 from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, plain_attributes, reading
 from ...hdf5_heap_guard import check_heaps
 from ...hdf5_packing import whole_numbers
-from .base import Container, Tensor, as_floating, from_bfloat16
+from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 
 __all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
@@ -52,7 +53,7 @@ def from_hdf5(
     check_heaps(raw, path, BadWeights)
     with reading(path, BadWeights):
         found = datasets(file, path, BadWeights, refuse_links=True)
-        tensors = {name: _tensor(name, dataset, path) for name, dataset in found}
+        tensors = {name: _tensor(name, dataset, path) for name, dataset in itertools.islice(found, MOST_TENSORS + 1)}
     return Container(path, kind, tensors, lambda group: _attributes(file, group, path), documents or {})
 
 
