@@ -1,10 +1,9 @@
 """``rnnstates clean``: take away what an unfinished run left."""
 
-import json
-
 import click
 
 from .options import GroupedCommand, json_option
+from .reporting import json_text
 
 __all__ = ["clean"]
 
@@ -16,7 +15,7 @@ __all__ = ["clean"]
 )
 @click.argument("output", metavar="OUTPUT")
 @json_option
-def clean(output: str, *, as_json: bool) -> str:
+def clean(output: str, *, as_json: bool) -> str | list[str]:
     """Remove what an unfinished run left beside OUTPUT: its partial states, its journal and its lock.
 
     OUTPUT itself is not touched, nor anything while a run is at work.
@@ -25,5 +24,5 @@ def clean(output: str, *, as_json: bool) -> str:
 
     removed = rnnstates.clean(output)
     if as_json:
-        return json.dumps({"removed": removed})
-    return "\n".join(f"removed {name}" for name in removed) or f"{output}: nothing was left beside it"
+        return json_text({"removed": removed})
+    return [f"removed {name}" for name in removed] or [f"{output}: nothing was left beside it"]

@@ -1,12 +1,11 @@
 """``rnnstates convert``: weights of any format for Keras or PyTorch."""
 
-import json
 from typing import Any
 
 import click
 
 from .options import GroupedCommand, convert_options
-from .reporting import logged
+from .reporting import json_text, logged, say
 
 __all__ = ["convert"]
 
@@ -34,8 +33,8 @@ def convert(weights: str, output: str, *, to: str | None, as_json: bool, **optio
         network = rnnstates.load_weights(weights, **options)
         rnnstates.save_weights(network, output, to=to)
     for note in network.notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(f"{output}: {network!r}", err=True)
+        say(f"note: {note}")
+    say(f"{output}: {network!r}")
     return (
-        json.dumps({"output": output, "weights": dict(network.origin), "notes": list(network.notes)}) if as_json else ""
+        json_text({"output": output, "weights": dict(network.origin), "notes": list(network.notes)}) if as_json else ""
     )

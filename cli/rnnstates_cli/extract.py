@@ -1,6 +1,5 @@
 """``rnnstates extract``: the main job."""
 
-import json
 import os
 import shlex
 import sys
@@ -13,7 +12,7 @@ import click
 
 from .model import of_collect, refuse_pipe
 from .options import GroupedCommand, extract_options
-from .reporting import Reporter, logged, size
+from .reporting import Reporter, json_text, logged, say, size
 
 __all__ = ["extract"]
 
@@ -84,8 +83,8 @@ def _extract(
         raise
     with states:
         summary = _summary(output, states, time.monotonic() - clock)
-    click.echo(_sentence(summary), err=True)
-    return json.dumps(summary) if as_json else ""
+    say(_sentence(summary))
+    return json_text(summary) if as_json else ""
 
 
 def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None:
@@ -97,10 +96,10 @@ def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None
     with suppress(rnnstates.RnnstatesError, MemoryError):
         found = rnnstates.status(output)
         if found["state"] == "stopped" and found.get("windows"):
-            click.echo(
+            say(
                 f"note: {found['windows']} of {found['windows_in_all']} windows are finished and kept beside {output}; "
-                f"'rnnstates clean {shlex.quote(output)}' throws them away. To go on:\n  {command}",
-                err=True,
+                f"'rnnstates clean {shlex.quote(output)}' throws them away. To go on:",
+                f"  {command}",
             )
 
 
@@ -127,7 +126,7 @@ def _sentence(summary: dict[str, Any]) -> str:
     )
 
 
-def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]) -> str:
+def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]) -> str | list[str]:
     import rnnstates
 
     if options["model"] is not None:
@@ -136,8 +135,8 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
         options.pop(name)
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:
-        return json.dumps(plan)
-    lines = [
+        return json_text(plan)
+    return [
         f"{plan['sequences']} sequences, {plan['steps']} valid steps of {plan['sequences'] * plan['padded_steps']}",
         *(f"layer {part['group']}: '{part['layer']}', {part['units']} units" for part in plan["layers"]),
         *(
@@ -148,4 +147,3 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
         f"engine {plan['engine']}, {plan['threads']} threads, about {size(plan['memory'])} of memory for data",
         "dry run: nothing was written",
     ]
-    return "\n".join(lines)

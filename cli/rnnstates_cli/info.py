@@ -1,13 +1,22 @@
 """``rnnstates info``: what a file holds."""
 
-import json
 from typing import Any
 
 import click
 
+from rnnstates import printable
+
 from .options import GroupedCommand, config_option, convention_option, json_option
+from .reporting import json_text
 
 __all__ = ["info"]
+
+# Of a list; JSON has all of it.
+MOST_SHOWN = 20
+# Characters of a line.
+LONGEST_SHOWN = 2000
+# Spaces of indentation.
+DEEPEST_SHOWN = 40
 
 
 @click.command(
@@ -19,12 +28,12 @@ __all__ = ["info"]
 @convention_option
 @config_option
 @json_option
-def info(file: str, *, convention: str | None, config: str | None, as_json: bool) -> str:
+def info(file: str, *, convention: str | None, config: str | None, as_json: bool) -> str | list[str]:
     """Say what FILE holds: sequences to read, weights, or the states that extract wrote."""
     import rnnstates
 
     described = rnnstates.describe(file, convention=convention, config=config)
-    return json.dumps(described, default=str) if as_json else "\n".join(lines(described))
+    return json_text(described) if as_json else [printable(line, most=LONGEST_SHOWN) for line in lines(described)]
 
 
 def lines(described: Any, indent: int = 0) -> list[str]:
@@ -38,13 +47,17 @@ def lines(described: Any, indent: int = 0) -> list[str]:
     space = " " * indent
     written: list[str] = []
     for key, value in described.items():
-        if isinstance(value, dict) and value:
+        if indent > DEEPEST_SHOWN:
+            written.append(f"{space}{key}: {value!s:.{LONGEST_SHOWN}}")
+        elif isinstance(value, dict) and value:
             written += [f"{space}{key}:", *lines(value, indent + 2)]
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            written += [f"{space}{key}:", *(line for element in value for line in _element(element, indent + 2))]
+        elif isinstance(value, list) and value and all(isinstance(element, dict) and element for element in value):
+            shown = (line for element in value[:MOST_SHOWN] for line in _element(element, indent + 2))
+            written += [f"{space}{key}:", *shown, *_rest(value, indent + 2)]
         elif isinstance(value, list) and value and " " in str(value[0]):
             # Sentences, or names with something in brackets behind.
-            written += [f"{space}{key}:", *(f"{space}  - {element}" for element in value)]
+            written += [f"{space}{key}:", *(f"{space}  - {element}" for element in value[:MOST_SHOWN])]
+            written += _rest(value, indent + 2)
         else:
             written.append(f"{space}{key}: {_plain(key, value)}")
     return written
@@ -61,9 +74,15 @@ def _element(element: dict[str, Any], indent: int) -> list[str]:
     return [f"{space}- {first.strip()}", *rest]
 
 
+def _rest(value: list[Any], indent: int) -> list[str]:
+    """Count what is not shown of a list."""
+    return [f"{' ' * indent}… and {len(value) - MOST_SHOWN:,} more"] if len(value) > MOST_SHOWN else []
+
+
 def _plain(key: str, value: Any) -> str:
     if isinstance(value, list):
-        return (" x " if key == "shape" else ", ").join(str(element) for element in value) or "none"
+        shown = (" x " if key == "shape" else ", ").join(str(element) for element in value[:MOST_SHOWN]) or "none"
+        return " ".join((shown, *_rest(value, 0)))
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return str(value)

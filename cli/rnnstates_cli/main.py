@@ -1,21 +1,24 @@
 """The command ``rnnstates``, and the one place where errors become exit codes."""
 
 import errno
+import io
 import os
 import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 import rnnstates
+from rnnstates import printable
 
 from .clean import clean
 from .convert import convert
 from .extract import extract
 from .info import info
+from .reporting import LONGEST_LINE, say
 from .status import status
 from .verify import verify
 
@@ -71,6 +74,10 @@ def main() -> NoReturn:
             signal.signal(number, _stop)
     # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):
+        # Letters that a terminal lacks are escaped, too; nothing printed may end a command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 
@@ -90,6 +97,8 @@ def _run() -> int:
     except click.exceptions.Exit as reason:
         return int(reason.exit_code)
     except click.ClickException as reason:
+        # Usage errors quote what was typed.
+        reason.message = printable(reason.message)
         reason.show()
         return int(reason.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -106,17 +115,19 @@ def _run() -> int:
         if _arrived:
             # Some callers of a handler, the making of a class for one, turn what it raises into an error of theirs.
             return _die(_arrived[0])
-        traceback.print_exc()
+        say(*traceback.format_exc().splitlines())
         _complain("this is a bug in rnnstates; please report it with the lines above.")
         return BUG
 
 
-def _print(printed: Any) -> int:
+def _print(printed: str | list[str] | None) -> int:
     """Write a command's result to standard output, which may be closed or full."""
-    if not isinstance(printed, str) or not printed:
+    if not printed:
         return 0
+    # JSON is one string, escaped by its own rules.
+    lines = [printed] if isinstance(printed, str) else [printable(line, most=LONGEST_LINE) for line in printed]
     try:
-        sys.stdout.write(printed + "\n")
+        sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     except OSError as reason:
         # What is still buffered cannot be written either; without this Python would try again at exit.

@@ -1,14 +1,21 @@
-"""What goes to standard error while a command works: notices, warnings, progress."""
+"""What commands print: notices, warnings and progress to standard error, JSON; all of it escaped."""
 
 import contextlib
+import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Reporter", "logged", "size"]
+import rnnstates
+
+__all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "say", "size"]
+
+# A command to run again must be whole; provenance keeps up to 16384 characters of it.
+LONGEST_LINE = 20_000
 
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -18,7 +25,36 @@ class _Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         word = "warning" if record.levelno >= logging.WARNING else "note"
-        return f"{word}: {record.getMessage()}"
+        return rnnstates.printable(f"{word}: {record.getMessage()}")
+
+
+def say(*lines: str) -> None:
+    """Print lines to standard error, what is not printable escaped."""
+    for line in lines:
+        sys.stderr.write(rnnstates.printable(line, most=LONGEST_LINE) + "\n")
+
+
+def json_text(value: Any) -> str:
+    r"""Write one line of strict JSON in printable ASCII.
+
+    NaN and infinities, which JSON lacks, become null; lone surrogates, which its readers refuse, their escapes as text.
+
+    Examples
+    --------
+    >>> json_text({"largest": float("nan"), "name": "\x7f"})
+    '{"largest": null, "name": "\\u007f"}'
+    """
+    return json.dumps(_strict(value), default=str, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_strict(key): _strict(element) for key, element in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(element) for element in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextlib.contextmanager

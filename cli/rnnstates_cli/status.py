@@ -1,12 +1,11 @@
 """``rnnstates status``: how far the run is that makes an output."""
 
-import json
 from typing import Any
 
 import click
 
 from .options import GroupedCommand, json_option
-from .reporting import size
+from .reporting import json_text, size
 
 __all__ = ["status"]
 
@@ -18,7 +17,7 @@ __all__ = ["status"]
 )
 @click.argument("output", metavar="OUTPUT")
 @json_option
-def status(output: str, *, as_json: bool) -> str:
+def status(output: str, *, as_json: bool) -> str | list[str]:
     """Tell whether OUTPUT is finished, and if not how far it is, at what rate, and who is at work.
 
     What is on disk counts: a run at work is up to half a minute further.
@@ -26,10 +25,10 @@ def status(output: str, *, as_json: bool) -> str:
     import rnnstates
 
     found = rnnstates.status(output)
-    return json.dumps(found) if as_json else _told(found)
+    return json_text(found) if as_json else _told(found)
 
 
-def _told(found: dict[str, Any]) -> str:
+def _told(found: dict[str, Any]) -> list[str]:
     lines = [f"{found['output']}: {_state(found)}"]
     if "windows" in found:
         share = found["steps"] / found["steps_in_all"] if found["steps_in_all"] else 1.0
@@ -42,7 +41,7 @@ def _told(found: dict[str, Any]) -> str:
             lines.append(f"{found['rate']} steps a second, about {left:.0f} s left")
         if found["state"] == "stopped" and found["command"]:
             lines.append(f"to go on: {found['command']}")
-    return "\n".join(lines)
+    return lines
 
 
 def _state(found: dict[str, Any]) -> str:

@@ -1,12 +1,12 @@
 """``rnnstates verify``: whether a states file is complete, consistent and right."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from .options import GroupedCommand, verify_options
+from .reporting import json_text, say
 
 __all__ = ["verify"]
 
@@ -25,7 +25,7 @@ BYTES = {
 )
 @click.argument("output", metavar="OUTPUT")
 @verify_options
-def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str:
+def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str | list[str]:
     """Check that OUTPUT, which extract wrote, is complete and consistent, and recompute a sample of it in float64.
 
     Every byte is held against the checksums in OUTPUT. Input and weights are those that OUTPUT names. Exits with 65
@@ -35,10 +35,10 @@ def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str:
 
     found = rnnstates.verify(output, quick=not full, **options)
     for note in found["notes"]:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}")
     if found["reason"]:
-        click.echo(f"note: no sequence was recomputed: {found['reason']}.", err=True)
-    return json.dumps(found) if as_json else "\n".join(_lines(found))
+        say(f"note: no sequence was recomputed: {found['reason']}.")
+    return json_text(found) if as_json else list(_lines(found))
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

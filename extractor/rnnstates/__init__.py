@@ -28,6 +28,9 @@ from .errors import (
     Stopped,
     WriteFailed,
 )
+
+# For the command, which prints what stands in files; no name of the library's own.
+from .escaping import printable as printable
 from .version import __version__
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import h5py
 from .errors import BadInput, BadStates
 from .files import missing_told, open_file
 from .foreign import Wanted, refuse_foreign
-from .hdf5_guard import datasets, is_hdf5, open_hdf5
+from .hdf5_guard import datasets, is_hdf5, open_hdf5, reading
 from .output.reader import is_states_file, open_states
 from .output.states import States
 from .sources.content import FIRST_BYTES, of_another_kind
@@ -56,13 +56,15 @@ def describe(
     open_file(path, EXPECTED).close()
     about: dict[str, Any] = {"file": os.fspath(path), "bytes": Path(path).stat().st_size}
     if is_hdf5(path):
-        with open_hdf5(path, BadInput) as file:
-            if is_states_file(file):
+        with open_hdf5(path, BadInput) as file, reading(str(path), BadInput):
+            states = is_states_file(file)
+        if states:
+            with reading(str(path), BadStates):
                 return about | _of_states(path)
     if is_weights_file(path):
         return about | {"kind": "weights"} | describe_weights(path, convention=convention, config=config)
     if is_hdf5(path):
-        with open_hdf5(path, BadInput) as file:
+        with open_hdf5(path, BadInput) as file, reading(str(path), BadInput):
             return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}
     return about | {"kind": "input", "container": "npy"} | _of_npy(path)
 
@@ -105,7 +107,7 @@ def _counts(states: States) -> dict[str, Any]:
 
 
 def _datasets(file: h5py.File, where: str) -> list[dict[str, Any]]:
-    return [_dataset(name, dataset) for name, dataset in datasets(file, where, BadStates)]
+    return [_dataset(name, dataset) for name, dataset in datasets(file, where, BadInput)]
 
 
 def _dataset(name: str, dataset: h5py.Dataset) -> dict[str, Any]:

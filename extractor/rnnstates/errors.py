@@ -25,6 +25,8 @@
 The library raises them; the command turns them into exit codes in one place (``rnnstates_cli.main``).
 """
 
+from .escaping import printable
+
 __all__ = [
     "BadData",
     "BadInput",
@@ -49,7 +51,19 @@ __all__ = [
 
 
 class RnnstatesError(Exception):
-    """The root of all errors that rnnstates raises on purpose."""
+    """The root of all errors that rnnstates raises on purpose.
+
+    Messages quote names from files, so ``str(error)`` escapes what a terminal would obey; ``args`` hold them
+    as they are.
+    """
+
+    # Set where a message has lines of its own, each of them escaped already.
+    laid_out = False
+
+    def __str__(self) -> str:
+        """Return the message, safe to print."""
+        message = super().__str__()
+        return message if self.laid_out else printable(message)
 
 
 class OptionError(RnnstatesError):

@@ -15,11 +15,12 @@ from typing import Any
 
 import h5py
 
-from .errors import BadData, MissingInput
+from .errors import BadData, MissingInput, RnnstatesError
 from .files import missing_told
 from .hdf5_chunk_guard import check_chunks
 
 __all__ = [
+    "DAMAGED",
     "check_dataset",
     "datasets",
     "find",
@@ -28,6 +29,7 @@ __all__ = [
     "is_hdf5",
     "open_hdf5",
     "plain_attributes",
+    "reading",
 ]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -41,6 +43,17 @@ MOST_OBJECTS = 100_000
 # And deeper nesting and longer paths; names of nested groups add up.
 DEEPEST = 64
 LONGEST_PATH = 4096
+# What h5py raises when the inside of a file is damaged.
+DAMAGED = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    SystemError,
+)
 # Classes of types: numbers, texts and truth values.
 PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
 
@@ -80,13 +93,38 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
         )
     try:
         return h5py.File(path, "r", locking="best-effort")
-    except OSError as reason:
+    except DAMAGED as reason:
         if "lock file" in str(reason):
             raise MissingInput(
                 f"{path}: HDF5 cannot lock it, so another program is writing it or the file system has no locks; "
                 "wait, or set HDF5_USE_FILE_LOCKING=FALSE."
             ) from reason
         raise error(f"{path}: HDF5 cannot open it ({reason}); {_advice(str(reason))}") from reason
+
+
+@contextlib.contextmanager
+def reading(where: str, error: type[BadData]) -> Iterator[None]:
+    """Turn what h5py raises over a damaged file into an error of ours.
+
+    Raises
+    ------
+    error
+    """
+    try:
+        yield
+    except RnnstatesError:
+        raise
+    except DAMAGED as reason:
+        raise error(f"{where}: HDF5 cannot read it ({reason}). {_mend()}") from reason
+
+
+def _mend() -> str:
+    if h5py.version.hdf5_version_tuple[:2] == (2, 0):
+        return (
+            f"HDF5 {h5py.version.hdf5_version} refuses some sound chunked files: try another h5py "
+            "(pip install 'h5py<3.16'); otherwise the file is damaged, make it again."
+        )
+    return "The file is damaged or its disk fails; copy or make it again."
 
 
 def _advice(reason: str) -> str:

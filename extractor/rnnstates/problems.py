@@ -53,4 +53,6 @@ class Problems:
             raise first
         more = f"\n- and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
         listed = "".join(f"\n- {text}" for text in told[:MOST_TOLD])
-        raise type(first)(f"{len(told)} problems:{listed}{more}") from first
+        several = type(first)(f"{len(told)} problems:{listed}{more}")
+        several.laid_out = True
+        raise several from first

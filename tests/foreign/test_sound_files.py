@@ -12,7 +12,7 @@ from rnnstates.sources.memory import MemorySource
 from rnnstates.weights.readers import reader_of
 
 from ..fuzzing.forms import packed_parts
-from ..fuzzing.targets import PARSERS
+from ..fuzzing.targets import COMMANDS, PARSERS
 
 # What is given of a folder: itself, or a file or prefix in it.
 FOLDERS = {
@@ -21,6 +21,7 @@ FOLDERS = {
     "onnx-external": "m.onnx",
 }
 # A configuration is named as one: it is given beside weights.
+OTHERS = {"initial", "kind-of-weights", *COMMANDS}
 LISTS = {"lengths", "ids", "journal", "npy-header", "npy-stream", "foreign", "keras-config"}
 WANTED = {name: Wanted.WEIGHTS if parser.reader else Wanted.INPUTS for name, parser in PARSERS.items()}
 
@@ -32,7 +33,7 @@ def unpacked(content, folder):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(set(PARSERS) - set(FOLDERS) - LISTS - {"initial", "kind-of-weights"}))
+@pytest.mark.parametrize("name", sorted(set(PARSERS) - set(FOLDERS) - LISTS - OTHERS))
 def test_a_sound_file_is_not_foreign(name, tmp_path):
     for number, content in enumerate(PARSERS[name].seeds()):
         path = tmp_path / str(number)

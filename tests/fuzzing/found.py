@@ -201,6 +201,19 @@ def a_direction_that_is_a_signalling_nan():
     return seeds.zipped(weights_seeds.wrapped_arrays() | {"rnn.module.weight_ih_l0_v": directions})
 
 
+def inputs_below_a_damaged_group():
+    return replaced(seeds.inputs_hdf5()[0], b"SNOD", b"SNOX")
+
+
+def inputs_with_a_damaged_heap_of_names():
+    return replaced(seeds.inputs_hdf5()[0], b"HEAP", b"HEAX")
+
+
+def a_lock_whose_host_is_a_lone_surrogate():
+    lock = {"host": "\ud800", "boot": "elsewhere", "pid": 1, "began": 1, "since": "\x1b[31m"}
+    return pack({"x.h5.lock": json.dumps(lock).encode()})
+
+
 # From the input to the parser and what it says; nothing where it reads.
 FOUND = {
     compressed_states_that_are_damaged: ("initial", "HDF5 cannot read it"),
@@ -230,4 +243,7 @@ FOUND = {
     a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),
     a_folder_with_an_index_of_nothing: ("saved-model", "/.index: its 0 bytes are no whole table of contents"),
     a_folder_called_like_a_table_of_contents: ("saved-model", "of another kind"),
+    inputs_below_a_damaged_group: ("info", "bad symbol table node signature"),
+    inputs_with_a_damaged_heap_of_names: ("info", "bad local heap signature"),
+    a_lock_whose_host_is_a_lone_surrogate: ("clean", r"locked by \ud800:1 since \x1b[31m, on another machine"),
 }

@@ -150,8 +150,10 @@ def _counting(run, folder):
 
 
 def _place_of(error):
+    """Give where an exception comes from: the last places, and those of ours before a library's."""
     frames = traceback.extract_tb(error.__traceback__)
-    return type(error).__name__, *((frame.filename, frame.lineno) for frame in frames[-2:])
+    ours = [frame for frame in frames if "rnnstates" in frame.filename]
+    return type(error).__name__, *((frame.filename, frame.lineno) for frame in (*frames[-2:], *ours[-2:]))
 
 
 def _note(folder, content, error):

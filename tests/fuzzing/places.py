@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .forms import packed_parts
 
-__all__ = ["room", "unpacked", "written"]
+__all__ = ["forget", "room", "unpacked", "written"]
 
 MOST_FILES = 64
 ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -37,6 +37,7 @@ def written(content, name):
 def unpacked(content, name):
     """Write the files of a packed folder; those that are as they were stay."""
     folder = room() / name
+    folder.mkdir(exist_ok=True)
     parts = dict(list(packed_parts(content).items())[:MOST_FILES])
     for member in [member for member in LAST if LAST[member] != parts.get(member)]:
         _remove(folder, member)
@@ -46,6 +47,12 @@ def unpacked(content, name):
     LAST.clear()
     LAST.update(parts)
     return folder
+
+
+def forget(members):
+    """Take it that some files of the folder are not there any more."""
+    for member in members:
+        LAST.pop(member, None)
 
 
 def _remove(folder, member):

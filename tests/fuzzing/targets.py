@@ -1,7 +1,7 @@
 """Every parser of a file that may be hostile: ``PARSERS`` names them, each a function of bytes.
 
-Each swallows the errors that are documented, holds their messages to what can be printed, and lets all else through:
-other exceptions, warnings, files left open.
+Those of ``commands.py`` are whole commands. Each swallows the errors that are documented, holds their messages to what
+can be printed, and lets all else through: other exceptions, warnings, files left open.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from rnnstates import BadInput, BadWeights, RnnstatesError
@@ -34,12 +33,12 @@ from rnnstates.weights.options import Options
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.readers.model_json import read_model_json
 
-from . import keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
+from . import command_seeds, commands, keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
+from .outcomes import LONGEST_MESSAGE, documented
 from .places import room, unpacked, written
 
-__all__ = ["PARSERS", "Parser"]
+__all__ = ["COMMANDS", "PARSERS", "Parser"]
 
-LONGEST_MESSAGE = 20_000
 # The most that is read of an input: rows and steps.
 WINDOW, LARGEST_WINDOW = 4, 2**26
 MOST_STACKS = 4
@@ -53,33 +52,17 @@ class Parser(NamedTuple):
     run : callable
         Runs it on bytes.
     seeds : callable
-        Gives small sound files, each of which it reads.
+        Gives small sound files, each of which it reads but for those of ``refusal``.
     reader : str
         Which of ``READERS`` reads the seeds; empty where the parser is none of weights.
+    refusal : str
+        A pattern of the messages with which some seeds are refused; empty where none is.
     """
 
     run: Callable[[bytes], object]
     seeds: Callable[[], list[bytes]]
     reader: str = ""
-
-
-class Outcome:
-    """What became of the last input: ``refused`` is its message, empty where it was read."""
-
-    refused = ""
-
-
-@contextlib.contextmanager
-def documented():
-    """Swallow the errors that a user may see."""
-    Outcome.refused = ""
-    try:
-        yield
-    except RnnstatesError as error:
-        Outcome.refused = str(error)
-        Outcome.refused.encode()
-        assert len(Outcome.refused) < LONGEST_MESSAGE, f"a message of {len(Outcome.refused)} letters"
-    assert not h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE), "a file stays open"
+    refusal: str = ""
 
 
 def npy_header(content):
@@ -226,7 +209,15 @@ def journal(content):
         _progress(found)
 
 
+COMMANDS: dict[str, Parser] = {
+    "info": Parser(commands.info, command_seeds.info),
+    "convert": Parser(commands.convert, command_seeds.convert, refusal="file cannot say it"),
+    "status": Parser(commands.status, command_seeds.unfinished),
+    "clean": Parser(commands.clean, command_seeds.unfinished, refusal="on another machine"),
+    "verify": Parser(commands.verify, command_seeds.verify, refusal="not finished: 2 of 4"),
+}
 PARSERS: dict[str, Parser] = {
+    **COMMANDS,
     "journal": Parser(journal, seeds.journals),
     "states": Parser(states, seeds.states),
     "npy-header": Parser(npy_header, seeds.inputs_npy),

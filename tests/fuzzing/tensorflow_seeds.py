@@ -61,11 +61,13 @@ def _save(folder, version, cell=_cell_1):
         tf.raw_ops.SaveV2(prefix=str(folder / "m"), tensor_names=names, shape_and_slices=slices, tensors=tensors)
 
 
+@functools.cache
 def checkpoints_1():
     """A checkpoint of version 1."""
     return [_folder(lambda folder: _save(folder, 1))]
 
 
+@functools.cache
 def checkpoints_2():
     """Checkpoints of version 2: of TensorFlow 1's names, of a name of one's own, and of objects."""
     tf = _tensorflow()
@@ -109,6 +111,7 @@ def _exported(*layers):
     return _folder(lambda folder: model.export(str(folder), verbose=False))
 
 
+@functools.cache
 def saved_models():
     """SavedModels without functions, with one that runs a layer, of steps without a loop, of a masked Bidirectional."""
     tf = _tensorflow()

@@ -54,7 +54,7 @@ def is_text(start: bytes) -> bool:
     text = start.removeprefix(UTF8_MARK).decode("utf-8", "ignore")
     # A letter may be cut at the end of what was read: up to three bytes fall away.
     complete = len(text.encode()) + len(UTF8_MARK) * start.startswith(UTF8_MARK) + 3 >= len(start)
-    return complete and bool(text.strip()) and all(letter.isprintable() or letter in "\t\r\n" for letter in text)
+    return complete and bool(text.strip()) and text.translate(dict.fromkeys(map(ord, "\t\r\n"))).isprintable()
 
 
 def json_keys(text: str) -> dict[str, str]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import h5py
 
-from ..errors import BadStates
+from ..errors import BadStates, RnnstatesError
 from ..files import missing_told
 from ..foreign import Wanted, refuse_foreign
-from ..hdf5_guard import check_dataset, datasets, fixed_attributes, is_fixed, open_hdf5
-from .format import FORMAT, FORMAT_VERSION
+from ..hdf5_guard import DAMAGED, check_dataset, datasets, fixed_attributes, is_fixed, open_hdf5
+from .format import FORMAT, FORMAT_VERSION, LAYOUTS
 from .integrity import INTEGRITY
 from .names import PARTIAL
 from .states import States, read_attributes
@@ -59,8 +59,11 @@ def open_unfinished(path: str | os.PathLike[str]) -> States:
     file = open_hdf5(path, BadStates)
     try:
         return _states(file, str(path))
+    except RnnstatesError:
+        file.close()
+        raise
     # What h5py, or JSON, makes of a damaged file.
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as reason:
+    except DAMAGED as reason:
         file.close()
         raise BadStates(f"{path}: cannot be read ({reason}); it is damaged, make it again.") from reason
     except BaseException:
@@ -87,10 +90,32 @@ def _states(file: h5py.File, where: str) -> States:
     }
     for name, found in named.items():
         check_dataset(found, f"{where}: '{name}'", BadStates)
-    states = States(named, read_attributes(file, known), file)
+    attributes = read_attributes(file, known)
+    _check_root(attributes, named["lengths"], where)
+    states = States(named, attributes, file)
     if states.attributes["layout"] == "packed" and "offsets" not in named:
         raise BadStates(f"{where}: lacks offsets; it is damaged, make it again.")
     return states
+
+
+def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -> None:
+    """Refuse values that extract does not write: what reads the file later relies on them."""
+    layers = attributes["layers"]
+    right = {
+        "layout": attributes["layout"] in LAYOUTS,
+        "padding": attributes["padding"] in ("post", "pre"),
+        "layers": isinstance(layers, list) and bool(layers) and all(map(_is_group, layers)),
+        "provenance": isinstance(attributes["provenance"], dict),
+        "lengths": lengths.ndim == 1 and lengths.dtype.kind in "iu",
+    }
+    wrong = [name for name, is_right in right.items() if not is_right]
+    if wrong:
+        raise BadStates(f"{where}: {', '.join(wrong)} cannot be what extract wrote; it is damaged, make it again.")
+
+
+def _is_group(name: Any) -> bool:
+    """Tell whether this is the name of a group of states: ``/``, or a path inside of the file without detours."""
+    return isinstance(name, str) and (name == "/" or not {"", ".", ".."} & set(name.split("/")))
 
 
 def _is_scale(dataset: h5py.Dataset) -> bool:

@@ -9,9 +9,13 @@ import h5py
 import numpy as np
 
 from ..arrays import Array
+from ..errors import BadStates
+from ..hdf5_guard import reading
 from ..pooling import POOLINGS
 
 __all__ = ["SequenceStates", "States"]
+
+MOST_NAMED = 20
 
 
 class States(Mapping[str, Any]):
@@ -120,10 +124,11 @@ class SequenceStates:
     def __getitem__(self, name: str) -> Any:
         name = self._prefix + name.strip("/")
         if name not in self._states:
-            raise KeyError(f"{name}: not in these states, which have {', '.join(self._states)}.")
+            raise KeyError(f"{name}: not in these states, which have {', '.join(list(self._states)[:MOST_NAMED])}.")
         dataset = self._states[name]
         one_a_sequence = dataset.ndim == 1 or name.rpartition("_")[2] in POOLINGS
-        return dataset[self._index] if one_a_sequence else self._steps(dataset)
+        with reading(f"sequence {self._index}, '{name}'", BadStates):
+            return dataset[self._index] if one_a_sequence else self._steps(dataset)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

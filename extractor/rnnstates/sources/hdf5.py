@@ -2,8 +2,6 @@
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -12,7 +10,7 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
 from ..files import open_file
-from ..hdf5_guard import check_dataset, open_hdf5
+from ..hdf5_guard import check_dataset, open_hdf5, reading
 from ..hdf5_packing import packing_of, whole_numbers
 from .axes import Axes
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
@@ -146,24 +144,6 @@ def checked(dataset: h5py.Dataset, where: str, error: type[BadData]) -> h5py.Dat
     check_dataset(dataset, where, error)
     check_filters(dataset, where, error)
     return dataset
-
-
-@contextmanager
-def reading(where: str, error: type[BadData]) -> Iterator[None]:
-    """Turn what h5py raises over a damaged file into an error of ours."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as reason:
-        raise error(f"{where}: HDF5 cannot read it ({reason}). {_advice()}") from reason
-
-
-def _advice() -> str:
-    if h5py.version.hdf5_version_tuple[:2] == (2, 0):
-        return (
-            f"HDF5 {h5py.version.hdf5_version} refuses some sound chunked files: try another h5py "
-            "(pip install 'h5py<3.16'); otherwise the file is damaged, make it again."
-        )
-    return "The file is damaged or its disk fails; copy or make it again."
 
 
 def _chunk_size(dataset: h5py.Dataset, axis: int) -> int:

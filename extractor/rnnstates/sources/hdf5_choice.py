@@ -14,6 +14,8 @@ DEFAULT = "inputs"
 # Read for something else, so never sequences unless named.
 OTHER = ("lengths", "ids")
 MOST_LISTED = 5
+# Looking for a name that was meant takes time for each name and letter.
+MOST_GUESSED, LONGEST_GUESSED = 1000, 200
 
 # What ``describe_dtype`` says where NumPy has no dtype for single values.
 STRING, REFERENCE, VARYING, UNKNOWN = "string", "reference", "arrays of varying length", "unknown to NumPy"
@@ -68,7 +70,7 @@ def listing(present: dict[str, h5py.Dataset]) -> str:
 
 def guess(name: str, present: dict[str, h5py.Dataset]) -> str:
     """Say which name may have been meant, if one is near."""
-    near = difflib.get_close_matches(name.strip("/"), present, n=1)
+    near = difflib.get_close_matches(name.strip("/")[:LONGEST_GUESSED], list(present)[:MOST_GUESSED], n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 

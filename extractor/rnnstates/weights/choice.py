@@ -10,6 +10,8 @@ from .stack import Model, StoredStack
 __all__ = ["choose", "whole_stacks"]
 
 MOST_NAMED = 20
+# Looking for a name that was meant takes time for each name and letter.
+MOST_GUESSED, LONGEST_GUESSED = 1000, 200
 
 
 def choose(model: Model, layer: str | None, where: str) -> tuple[str, ...]:
@@ -69,8 +71,8 @@ def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
     if len(inside) == 1:
         return inside[0]
     if inside:
-        raise BadWeights(f"{where}: several layers are called '{layer}'; choose one: {', '.join(inside)}.")
-    close = difflib.get_close_matches(layer, names, n=1)
+        raise BadWeights(f"{where}: several layers are called '{layer}'; choose one: {', '.join(inside[:MOST_NAMED])}.")
+    close = difflib.get_close_matches(layer[:LONGEST_GUESSED], names[:MOST_GUESSED], n=1)
     guess = f" Did you mean '{close[0]}'?" if close else ""
     raise BadWeights(f"{where}: no recurrent layer '{layer}'; found: {', '.join(names[:MOST_NAMED])}.{guess}")
 
@@ -92,7 +94,7 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
         found[0] = [plain]
     twice = next((tops for tops in found.values() if len(tops) > 1), None)
     if not found or twice:
-        problem = f"{', '.join(twice)} have the same number" if twice else "no stack has such a name"
+        problem = f"{', '.join(twice[:MOST_NAMED])} have the same number" if twice else "no stack has such a name"
         raise BadWeights(f"{where}: --layer '{pattern}': {problem}; found: {', '.join(names[:MOST_NAMED])}.")
     return tuple(found[number][0] for number in sorted(found))
 

@@ -175,7 +175,7 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
     if reader is None:
         return False
     try:
-        with open_container(where) as container:
+        with reader.open(where) as container:
             return not reader.holds_inputs_too or is_known(container)
     except BadWeights:
         # HDF5 holds inputs too, and those may have links.

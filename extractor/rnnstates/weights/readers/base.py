@@ -11,6 +11,7 @@ from ...arrays import Array
 from ...errors import BadWeights
 
 __all__ = [
+    "MOST_TENSORS",
     "Container",
     "Tensor",
     "as_floating",
@@ -23,6 +24,10 @@ __all__ = [
     "sliced",
     "transposed",
 ]
+
+
+# Models of a hundred layers, with the state of an optimiser, have some thousands.
+MOST_TENSORS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,3 +157,11 @@ class Container:
     tensors: Mapping[str, Tensor]
     attributes: Callable[[str], Mapping[str, Any]] = field(default=lambda _group: {})
     documents: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse more arrays than any model has; what interprets them compares their names with each other."""
+        if len(self.tensors) > MOST_TENSORS:
+            raise BadWeights(
+                f"{self.path}: has {len(self.tensors)} arrays; expected at most {MOST_TENSORS}. Save the recurrent "
+                "layers and their embedding alone."
+            )

@@ -34,7 +34,7 @@ __all__ = ["open_checkpoint", "recognise_checkpoint"]
 
 OBJECTS, KERAS_METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH", "keras_metadata.pb"
 # A table of contents has some hundred bytes an array; a graph may hold whole arrays as constants.
-LARGEST_INDEX = 256 * 2**20
+LARGEST_INDEX = 32 * 2**20
 LARGEST_DOCUMENT = 64 * 2**20
 
 

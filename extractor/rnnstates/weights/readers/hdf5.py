@@ -1,6 +1,7 @@
 """Weights in HDF5: what Keras calls .weights.h5 and .h5."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,18 +12,15 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights
 from ...hdf5_chunk_guard import check_inflated
-from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, plain_attributes
+from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, plain_attributes, reading
 from ...hdf5_heap_guard import check_heaps
 from ...hdf5_packing import whole_numbers
-from .base import Container, Tensor, as_floating, from_bfloat16
+from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 
-__all__ = ["DAMAGED", "from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
+__all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
 # Filters that HDF5 itself brings; any other would load a plug-in.
 KNOWN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-
-# What h5py raises when the inside of a file is damaged.
-DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 
 def recognise_hdf5(path: str) -> bool:
@@ -53,18 +51,10 @@ def from_hdf5(
         The file is damaged, or has more objects than any honest one.
     """
     check_heaps(raw, path, BadWeights)
-    with _damage_told(path):
+    with reading(path, BadWeights):
         found = datasets(file, path, BadWeights, refuse_links=True)
-        tensors = {name: _tensor(name, dataset, path) for name, dataset in found}
+        tensors = {name: _tensor(name, dataset, path) for name, dataset in itertools.islice(found, MOST_TENSORS + 1)}
     return Container(path, kind, tensors, lambda group: _attributes(file, group, path), documents or {})
-
-
-@contextlib.contextmanager
-def _damage_told(where: str) -> Iterator[None]:
-    try:
-        yield
-    except DAMAGED as reason:
-        raise BadWeights(f"{where}: HDF5 cannot read it ({reason}); it is damaged, save the model again.") from reason
 
 
 def _tensor(name: str, dataset: h5py.Dataset, path: str) -> Tensor:
@@ -72,7 +62,7 @@ def _tensor(name: str, dataset: h5py.Dataset, path: str) -> Tensor:
 
 
 def _read(dataset: h5py.Dataset, where: str) -> Array:
-    with _damage_told(where):
+    with reading(where, BadWeights):
         _check(dataset, where)
         half = _plain_attributes(dataset).get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
         # Before reading: elements of variable length may be far larger than what is declared.
@@ -106,7 +96,7 @@ def _filters(dataset: h5py.Dataset) -> list[int]:
 
 
 def _attributes(file: h5py.File, group: str, path: str) -> dict[str, Any]:
-    with _damage_told(f"{path}: attributes of '{group}'"):
+    with reading(f"{path}: attributes of '{group}'", BadWeights):
         found = find(file, group, path, BadWeights)
         return {} if found is None else _plain_attributes(found)
 

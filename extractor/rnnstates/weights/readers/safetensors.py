@@ -15,12 +15,14 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import BadWeights
-from .base import Container, Tensor, as_floating, from_bfloat16
+from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 from .json_text import has_lone_surrogates
 
 __all__ = ["open_safetensors", "recognise_safetensors"]
 
 LARGEST_HEADER = 100_000_000
+# Room for as many tensors as are read, with names of 1000 characters, and for metadata.
+LARGEST_PARSED = 32 * 2**20
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 # Known, but no weights: counters and masks beside them.
 OTHERS = {
@@ -68,11 +70,28 @@ def open_safetensors(path: str) -> Iterator[Container]:
         length = int.from_bytes(file.read(8), "little")
         if length > min(LARGEST_HEADER, size - 8):
             raise BadWeights(f"{path}: declares a header of {length} bytes, but has {size - 8}; it is cut short.")
-        header = _parse(file.read(length), path)
+        if length > LARGEST_PARSED:
+            raise BadWeights(
+                f"{path}: has a header of {length} bytes; expected at most {LARGEST_PARSED}. Save the recurrent layers "
+                "and their embedding alone."
+            )
+        text = file.read(length)
+        _check_count(text, path)
+        header = _parse(text, path)
         entries = [_entry(name, value, path) for name, value in header.items() if name != "__metadata__"]
         _check_tiling(entries, size - 8 - length, path)
         tensors = {entry.name: _tensor(file, entry, 8 + length, path) for entry in entries}
         yield Container(path, "safetensors", tensors)
+
+
+def _check_count(text: bytes, path: str) -> None:
+    """Refuse too many tensors before objects are made of them: a million takes a minute and gigabytes."""
+    count = text.count(b"{") - 1
+    if count > MOST_TENSORS or text.count(b"[") > 2 * MOST_TENSORS + 2:
+        raise BadWeights(
+            f"{path}: its header has {max(count, text.count(b'['))} objects or lists; expected at most {MOST_TENSORS} "
+            "tensors. Save the recurrent layers and their embedding alone."
+        )
 
 
 def _parse(text: bytes, path: str) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Bounds on what a header may declare: a file just over each is refused at once, one below it is read."""
+
+import json
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import rnnstates
+from rnnstates.weights.readers import safetensors
+from rnnstates.weights.readers.base import MOST_TENSORS, Container, Tensor
+
+
+def safetensors_of(path, count):
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    text = json.dumps({f"t{number}": entry for number in range(count)}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    return path
+
+
+def test_a_safetensors_header_of_too_many_tensors_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    path = safetensors_of(tmp_path / "many.safetensors", MOST_TENSORS + 1)
+    monkeypatch.setattr(safetensors.json, "loads", pytest.fail)
+    for door in (rnnstates.load_weights, rnnstates.describe):
+        with pytest.raises(rnnstates.BadWeights, match=r"expected at most 20000 tensors. Save the recurrent layers"):
+            door(path)
+
+
+def test_as_many_tensors_as_allowed_are_parsed(tmp_path):
+    with pytest.raises(rnnstates.BadWeights, match="no recurrent layer"):
+        rnnstates.load_weights(safetensors_of(tmp_path / "most.safetensors", MOST_TENSORS))
+
+
+def test_a_safetensors_header_of_100_mb_is_refused_unread(tmp_path):
+    path = tmp_path / "large.safetensors"
+    with path.open("wb") as file:
+        file.write((100_000_000).to_bytes(8, "little") + b"{")
+        file.truncate(100_000_008)
+    started = time.process_time()
+    with pytest.raises(rnnstates.BadWeights, match="header of 100000000 bytes; expected at most 33554432"):
+        rnnstates.load_weights(path)
+    assert time.process_time() - started < 5
+
+
+def test_brackets_without_end_are_refused_by_their_count(tmp_path):
+    text = b"{" + b"[" * 100_000
+    path = tmp_path / "deep.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(rnnstates.BadWeights, match="has 100000 objects or lists"):
+        rnnstates.load_weights(path)
+
+
+def test_no_container_has_more_arrays_than_any_model():
+    tensors = dict.fromkeys(map(str, range(MOST_TENSORS + 1)), Tensor("t", (), lambda: np.zeros(())))
+    with pytest.raises(rnnstates.BadWeights, match="f: has 20001 arrays; expected at most 20000"):
+        Container("f", "any", tensors)
+
+
+def test_hdf5_of_many_datasets_is_refused_as_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnstates.weights.readers.base.MOST_TENSORS", 5)
+    monkeypatch.setattr("rnnstates.weights.readers.hdf5.MOST_TENSORS", 5)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        for number in range(9):
+            file[f"d{number}"] = np.zeros(1, np.float32)
+    with pytest.raises(rnnstates.BadWeights, match="has 6 arrays; expected at most 5"):
+        rnnstates.load_weights(tmp_path / "w.h5")
