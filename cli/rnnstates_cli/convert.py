@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .options import GroupedCommand, convert_options
-from .reporting import logged
+from .reporting import logged, note
 
 __all__ = ["convert"]
 
@@ -33,8 +33,8 @@ def convert(weights: str, output: str, *, to: str | None, as_json: bool, **optio
     with logged():
         network = rnnstates.load_weights(weights, **options)
         rnnstates.save_weights(network, output, to=to)
-    for note in network.notes:
-        click.echo(f"note: {note}", err=True)
+    for assumed in network.notes:
+        note(assumed)
     click.echo(f"{output}: {network!r}", err=True)
     return (
         json.dumps({"output": output, "weights": dict(network.origin), "notes": list(network.notes)}) if as_json else ""

@@ -131,8 +131,7 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
 
     if options["model"] is not None:
         raise click.UsageError("--dry-run: does not go with --model, which has to be run to know its layers.")
-    for name in ("model", "save_weights", "restart", "verify", "max_runtime"):
-        options.pop(name)
+    options.pop("model")
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:
         return json.dumps(plan)

@@ -8,24 +8,33 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Reporter", "logged", "size"]
+import click
+
+from .wording import as_options
+
+__all__ = ["Reporter", "logged", "note", "size"]
 
 SECONDS_BETWEEN_LINES = 30.0
 
 
 class _Line(logging.Formatter):
-    """``note: …`` or ``warning: …``."""
+    """``note: …`` or ``warning: …``, in the words of a command."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        super().__init__()
+        # Taken now: what logs may be a thread, in which click knows of no context.
+        self._ctx = ctx
 
     def format(self, record: logging.LogRecord) -> str:
         word = "warning" if record.levelno >= logging.WARNING else "note"
-        return f"{word}: {record.getMessage()}"
+        return f"{word}: {as_options(record.getMessage(), self._ctx.command, self._ctx.params)}"
 
 
 @contextlib.contextmanager
 def logged() -> Iterator[None]:
     """Print what the library says to standard error, one line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line())
+    handler.setFormatter(_Line(click.get_current_context()))
     logger = logging.getLogger("rnnstates")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -35,6 +44,12 @@ def logged() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
+
+
+def note(text: str) -> None:
+    """Print a note to standard error, in the words of the command that runs."""
+    ctx = click.get_current_context()
+    click.echo(f"note: {as_options(text, ctx.command, ctx.params)}", err=True)
 
 
 class Reporter:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .options import GroupedCommand, verify_options
+from .reporting import note
 
 __all__ = ["verify"]
 
@@ -34,10 +35,10 @@ def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str:
     import rnnstates
 
     found = rnnstates.verify(output, quick=not full, **options)
-    for note in found["notes"]:
-        click.echo(f"note: {note}", err=True)
+    for noticed in found["notes"]:
+        note(noticed)
     if found["reason"]:
-        click.echo(f"note: no sequence was recomputed: {found['reason']}.", err=True)
+        note(f"no sequence was recomputed: {found['reason']}.")
     return json.dumps(found) if as_json else "\n".join(_lines(found))
 
 
