@@ -31,6 +31,8 @@ from rnnstates import (
     WRITERS,
 )
 
+from .wording import as_options
+
 __all__ = [
     "GroupedCommand",
     "config_option",
@@ -56,6 +58,16 @@ class GroupedCommand(click.Command):
     def __init__(self, *arguments: Any, examples: tuple[str, ...] = (), **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.examples = examples
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors of the library come out in the words of the command."""
+        import rnnstates
+
+        try:
+            return super().invoke(ctx)
+        except rnnstates.RnnstatesError as reason:
+            reason.args = (as_options(str(reason), self, ctx.params),)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one definition list a group, in the order the groups appear."""

@@ -1,6 +1,7 @@
 """The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
 
 import functools
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ from .output.destination import check_destination, check_space, free_space
 from .output.existing import FAIL, REPLACE, SKIP, choose_existing
 from .output.format import group_name
 from .output.layout import Contents
-from .output.partial import Wanted
+from .output.names import Names
+from .output.partial import Wanted, check_unfinished
 from .output.recorder import Pace
 from .output.states import States
 from .output.system import DISK, System
@@ -27,13 +29,20 @@ from .provenance import provenance as describe_run
 from .request import end_of, make_request
 from .sources import open_source
 from .weights.options import ZERO
-from .weights.save import keep_weights
+from .weights.save import check_kept, keep_weights
 
 __all__ = ["extract", "preview"]
 
 # What files are written with, and how often what is finished is recorded; tests put a failing and a quick one here.
 SYSTEM: System = DISK
 PACE = Pace()
+
+# Parameters of ``extract`` that name what it reads; and those that say how a run goes, not what it computes.
+READ = ("inputs", "lengths", "ids", "weights", "config", "initial_state")
+OF_THE_RUN = (
+    *("output", "save_weights", "if_exists", "force", "restart", "verify"),
+    *("max_runtime", "progress", "provenance"),
+)
 
 
 def extract(
@@ -157,8 +166,8 @@ def extract(
     Returns
     -------
     States
-        A read-only mapping from dataset name to array: ``hidden`` and ``cell`` [N, T, H], ``hidden_mean`` [N, H], …
-        with the names they have in the file; with ``output``, the opened file.
+        A read-only sequence of N sequences; by name its arrays, ``states["hidden"]`` and ``states["cell"]`` [N, T, H],
+        ``states["hidden_mean"]`` [N, H], … with the names they have in the file; with ``output``, the opened file.
 
     Raises
     ------
@@ -232,10 +241,8 @@ def extract(
         job.close()
 
 
-def preview(
-    inputs: Any, lengths: Any = None, *, output: str | os.PathLike[str] | None = None, **options: Any
-) -> dict[str, Any]:
-    """Tell what ``extract`` would do with the same arguments; nothing is computed or written.
+def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
+    """Tell what ``extract`` would do with the same arguments, all of which it takes; nothing is computed or written.
 
     Returns
     -------
@@ -249,10 +256,40 @@ def preview(
     RnnstatesError
         What ``extract`` would raise before it computes.
     """
-    existing = choose_existing(options.pop("if_exists", None), force=bool(options.pop("force", False)))
-    names = None if output is None else check_destination(output, force=existing != FAIL, sources=[inputs, lengths])
-    job = _prepare(inputs, lengths, **options, begun=NOTHING if names is None else begun_at(names))
-    job.close()
+    bound = inspect.signature(extract).bind(*arguments, **options)
+    bound.apply_defaults()
+    given = bound.arguments
+    end_of(given["max_runtime"])
+    existing = choose_existing(given["if_exists"], force=given["force"])
+    output, restart = given["output"], given["restart"]
+    names = None if output is None else check_destination(
+        output, force=existing != FAIL, sources=[given[name] for name in READ]
+    )  # fmt: skip
+    begun = NOTHING if names is None or restart else begun_at(names)
+    job = _prepare(**{name: value for name, value in given.items() if name not in OF_THE_RUN}, begun=begun)
+    try:
+        if given["save_weights"] is not None:
+            check_kept(given["save_weights"])
+        if names is not None and not restart:
+            check_space(names, job.bytes_to_write)
+            check_unfinished(names, functools.partial(_identity, job, begun))
+    finally:
+        job.close()
+    return _described(job, names)
+
+
+preview.__signature__ = inspect.signature(extract).replace(return_annotation=dict)  # type: ignore[attr-defined]
+
+
+def _identity(job: Job, begun: Begun) -> dict[str, Any]:
+    """Describe a job as a run of it does; starts its engine."""
+    engine = make_engine(job.engine, job.request.precision, begun.kernel)
+    executors = make_stack(job, engine).executors
+    about = describe_run(job, engine.device, executors, {}, arithmetic=engine.arithmetic, identity=recorded(job))
+    return identity_of(about, job.shape, job.ids)
+
+
+def _described(job: Job, names: Names | None) -> dict[str, Any]:
     return {
         "input": job.source.name,
         "sequences": job.shape.sequences,

@@ -156,11 +156,11 @@ def collect(
 
 def _check(states: Sequence[str], pool: Sequence[str], batch_size: int | None) -> None:
     if gates := [state for state in states if state in GATE_STATES]:
-        raise OptionError(f"--states {gates[0]}: a model's layers give no gates; expected hidden, cell or state.")
+        raise OptionError(f"states={gates[0]!r}: a model's layers give no gates; expected hidden, cell or state.")
     if FINAL in pool:
-        raise OptionError("--pool final: is there to go on from with extract; expected mean, last, ….")
+        raise OptionError('pool="final": is there to go on from with extract; expected mean, last, ….')
     if batch_size is not None and batch_size < 1:
-        raise OptionError(f"batch_size {batch_size}: expected 1 or more.")
+        raise OptionError(f"batch_size={batch_size}: expected 1 or more.")
 
 
 def _prepare(

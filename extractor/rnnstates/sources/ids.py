@@ -91,7 +91,7 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
         if ids is None:
             return None
     if isinstance(ids, str | os.PathLike):
-        ids = locate(ids, source, "--ids", BadInput)
+        ids = locate(ids, source, "ids", BadInput)
     if isinstance(ids, h5py.Dataset):
         return _from_dataset(ids, source)
     if isinstance(ids, os.PathLike):
