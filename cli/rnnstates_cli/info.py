@@ -68,6 +68,8 @@ def _element(element: dict[str, Any], indent: int) -> list[str]:
     space = " " * indent
     if {"name", "shape", "dtype"} <= element.keys():
         extras = [f"{key} {_plain('shape', element[key])}" for key in ("chunks", "compression") if key in element]
+        if attributes := element.get("attributes"):
+            extras.append("attributes " + ", ".join(f"{name} = {value}" for name, value in attributes.items()))
         details = [f"{_plain('shape', element['shape'])} {element['dtype']}", *extras]
         return [f"{space}{element['name']}: {', '.join(details)}"]
     first, *rest = lines(element, indent + 2)

@@ -117,8 +117,8 @@ def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, t
     if seems_turned(source, shape.lengths, shape.padding):
         other = "pre" if shape.padding == "post" else "post"
         notes.warn(
-            f"{source.name}: what counts of the shorter sequences is constant where they overlap the padding, and what "
-            f'is called padding is not; is it on the other side? padding="{other}" reads it so.'
+            f"{source.name}: the shorter sequences begin with one value for as many steps as they are padded, and what "
+            f'is called padding is not constant; is it on the other side? padding="{other}" reads it so.'
         )
     empty = int(np.count_nonzero(shape.lengths == 0))
     if empty:

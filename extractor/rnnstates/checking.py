@@ -14,6 +14,9 @@ from .errors import BadInput
 
 __all__ = ["check_finite", "check_tokens"]
 
+# From this many bytes on the smallest integer stands for a missing value in R.
+WIDE = 4
+
 
 def check_finite(
     block: Array,
@@ -52,6 +55,9 @@ def check_finite(
     """
     if block.dtype.kind in "iu":
         return
+    if original is not None and original.dtype.kind == "i" and original.dtype.itemsize >= WIDE:
+        valid = _valid(block.shape[1], lengths, first_step, steps, padding)
+        _refuse_missing(original, valid, first_row, first_step, where)
     finite = np.isfinite(block)
     if bool(finite.all()):
         return
@@ -73,6 +79,22 @@ def check_finite(
         f"{place} is {block[row, step, feature]} ({_extent(count, first_row, len(block))}); expected finite numbers in "
         "every valid step. Clean them, check the lengths, or pass --allow-nonfinite."
     )
+
+
+def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: int, where: str) -> None:
+    """Refuse the integer that R writes for NA, and that NaN turns into when it is cast."""
+    least = np.iinfo(np.dtype(f"i{original.dtype.itemsize}")).min
+    if not original.size or original.min() != least:
+        return
+    wrong = (original == least) & valid[:, :, np.newaxis]
+    if wrong.any():
+        row, step, feature = _first(wrong)
+        raise BadInput(
+            f"{where}: sequence {first_row + row}, step {first_step + step}, feature {feature} is {least} "
+            f"({_extent(int(np.count_nonzero(wrong)), first_row, len(original))}), which R writes for NA, and which "
+            "NaN becomes as an integer; expected numbers. Save missing values as floating-point NaN and clean them, or "
+            "pass allow_nonfinite=True to take it for a number."
+        )
 
 
 def check_tokens(

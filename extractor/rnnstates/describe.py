@@ -15,6 +15,7 @@ from .output.states import States
 from .sources.content import FIRST_BYTES, of_another_kind
 from .sources.npy import read_header
 from .sources.npy_header import MAGIC
+from .sources.writers import shown_attributes
 from .weights.load import describe_weights, is_weights_file
 
 __all__ = ["describe"]
@@ -112,6 +113,8 @@ def _datasets(file: h5py.File, where: str) -> list[dict[str, Any]]:
 
 def _dataset(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "shape": list(dataset.shape or ()), "dtype": str(dataset.dtype)}
+    if attributes := shown_attributes(dataset):
+        described["attributes"] = attributes
     if dataset.chunks:
         described["chunks"] = list(dataset.chunks)
     if dataset.compression:

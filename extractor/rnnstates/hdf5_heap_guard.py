@@ -19,7 +19,7 @@ import numpy as np
 from .errors import BadData
 from .hdf5_chunk_guard import unpacked_chunks
 
-__all__ = ["check_heaps", "check_strings"]
+__all__ = ["check_heaps", "check_own_heaps", "check_strings"]
 
 # The signature of a heap, its version, and what is always zero.
 START = b"GCOL\x01\x00\x00\x00"
@@ -44,6 +44,18 @@ def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
         HDF5 would walk through one of them for ever.
     """
     _check(file, _places(file), where, error)
+
+
+def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
+    """Check every heap of an open file, before text or references among its attributes are read.
+
+    Raises
+    ------
+    error
+        HDF5 would walk through one of them for ever.
+    """
+    with Path(file.filename).open("rb") as raw:
+        check_heaps(raw, where, error)
 
 
 def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:

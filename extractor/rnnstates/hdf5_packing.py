@@ -15,6 +15,8 @@ import numpy as np
 
 from .arrays import Array
 from .errors import BadData
+from .hdf5_guard import is_fixed
+from .hdf5_heap_guard import check_own_heaps
 
 __all__ = ["CHANGING", "Packing", "packing_of", "whole_numbers"]
 
@@ -22,8 +24,6 @@ SCALE, OFFSET, FILLS = "scale_factor", "add_offset", ("_FillValue", "missing_val
 RANGE = ("valid_min", "valid_max", "valid_range")
 UNSIGNED, R_NA = "_Unsigned", "rhdf5-NA.OK"
 CHANGING = (SCALE, OFFSET, *FILLS, *RANGE, UNSIGNED, R_NA)
-# What R stores for a missing integer.
-R_MISSING = -(2**31)
 # What netCDF's libraries fill a variable with where it has no ``_FillValue`` (netcdf.h: NC_FILL_SHORT, …).
 NETCDF_FILLS: dict[str, float] = {
     "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295, "i8": -9223372036854775806,
@@ -130,17 +130,18 @@ def packing_of(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Packi
     error
         One of them is not what it should be.
     """
+    _refuse_codes(dataset, where, error)
     stored, found = dataset.dtype, _read(dataset, where, error)
     if not found and not _is_netcdf(dataset):
         return None
-    unsigned = np.dtype(stored.str.replace("i", "u")) if _is_true(found.get(UNSIGNED)) and stored.kind == "i" else None
+    unsigned = _sign(found.get(UNSIGNED), stored, where, error)
     meant = stored if unsigned is None else unsigned
     limits = found.get("valid_range", (None, None))
     packing = Packing(
         {name: _plain(values) for name, values in found.items()},
         missing=_missing(found, meant, stored, netcdf=_is_netcdf(dataset)),
-        least=_as(meant, found.get("valid_min", limits[:1])[0]),
-        largest=_as(meant, found.get("valid_max", limits[1:])[0]),
+        least=_bound(meant, found.get("valid_min", limits[:1])[0]),
+        largest=_bound(meant, found.get("valid_max", limits[1:])[0]),
         scale=float(found.get(SCALE, (1,))[0]),
         offset=float(found.get(OFFSET, (0,))[0]),
         unsigned=unsigned,
@@ -180,6 +181,8 @@ def _read(dataset: h5py.Dataset, where: str, error: type[BadData]) -> dict[str, 
                 f"{where}: its attribute '{name}' has shape {kept.shape} and dtype {kept.dtype}; expected one number. "
                 "Mend or remove it: it changes what the values mean."
             )
+        if text and not is_fixed(dataset, name):
+            check_own_heaps(dataset.file, where, error)
         found[name] = values = np.atleast_1d(np.asarray(dataset.attrs[name])).reshape(-1)
         usable = text or (name not in (SCALE, OFFSET)) or (len(values) == 1 and bool(np.isfinite(values).all()))
         if not usable or (name == SCALE and not values[0]) or (name == "valid_range" and len(values) != 2):
@@ -191,11 +194,34 @@ def _expected(name: str) -> str:
     return "two numbers" if name == "valid_range" else "one finite number" + (" but 0" if name == SCALE else "")
 
 
-def _is_true(values: Any) -> bool:
-    if values is None:
-        return False
-    value = values[0]
-    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)).lower() in ("true", "1")
+def _sign(said: Any, stored: np.dtype[Any], where: str, error: type[BadData]) -> np.dtype[Any] | None:
+    """Give the native dtype that ``_Unsigned`` turns a stored one into; None where it changes nothing."""
+    if said is None or stored.kind not in "iu":
+        return None
+    text = str(_plain(said)).lower()
+    if text not in ("true", "1", "false", "0"):
+        raise error(f"{where}: its attribute '{UNSIGNED}' is {text[:40]!r}; expected 'true' or 'false'. Mend it.")
+    kind = "u" if text in ("true", "1") else "i"
+    return None if kind == stored.kind else np.dtype(f"{kind}{stored.itemsize}")
+
+
+def _refuse_codes(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Refuse numbers that stand for names, letters or sizes."""
+    codes = h5py.check_enum_dtype(dataset.dtype)
+    if codes and dataset.dtype.kind != "b":
+        listed = ", ".join(repr(name[:40]) for name in list(codes)[:5])
+        raise error(
+            f"{where}: an enumeration, whose numbers stand for {listed}; expected numbers. Save them as integers, "
+            "or as one feature for each name."
+        )
+    kind = _plain(np.atleast_1d(dataset.attrs["MATLAB_class"])) if is_fixed(dataset, "MATLAB_class") else ""
+    if kind in ("char", "cell", "string", "function_handle"):
+        raise error(f"{where}: its attribute 'MATLAB_class' is {kind}; expected numbers. Save it as double or int32.")
+    if is_fixed(dataset, "MATLAB_empty") and np.any(dataset.attrs["MATLAB_empty"]):
+        raise error(
+            f"{where}: its attribute 'MATLAB_empty' says that the array has no elements; what is stored are its sizes. "
+            "Save an array with elements."
+        )
 
 
 def _is_netcdf(dataset: h5py.Dataset) -> bool:
@@ -206,8 +232,8 @@ def _missing(
     found: Mapping[str, Array], meant: np.dtype[Any], stored: np.dtype[Any], *, netcdf: bool
 ) -> tuple[Any, ...]:
     values = [_as(meant, value) for name in FILLS for value in found.get(name, ())]
-    if R_NA in found and stored.kind == "i" and stored.itemsize == 4:
-        values.append(stored.type(R_MISSING))
+    if R_NA in found and stored.kind == "i":
+        values.append(stored.type(np.iinfo(stored).min))
     if FILLS[0] not in found and netcdf:
         values.append(_as(meant, NETCDF_FILLS.get(meant.str[1:])))
     return tuple(value for value in values if value is not None)
@@ -217,12 +243,24 @@ def _as(dtype: np.dtype[Any], value: Any) -> Any:
     """Give an attribute's value as what is stored can be compared with; None where no stored value is like it."""
     if value is None or not np.isfinite(value):
         return None
+    if dtype.kind in "iu" and value != int(value):
+        return None
+    kind = getattr(value, "dtype", dtype)
+    if kind.kind == "u" and dtype.kind == "i" and kind.itemsize == dtype.itemsize:
+        return np.array(value, kind.newbyteorder("=")).view(dtype.newbyteorder("="))[()]
     with np.errstate(all="ignore"):
         if dtype.kind in "iu" and not np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max:
             # As an unsigned value that is written as a signed one of the same bits.
             bits = 8 * dtype.itemsize
             return dtype.type(int(value) % 2**bits) if dtype.kind == "u" and -(2**bits) < value < 0 else None
         return dtype.type(value)
+
+
+def _bound(dtype: np.dtype[Any], value: Any) -> Any:
+    """Give a bound of the stored values; one between two whole numbers stays as it is."""
+    if value is not None and dtype.kind in "iu" and np.isfinite(value) and value != int(value):
+        return float(value)
+    return _as(dtype, value)
 
 
 def _plain(values: Array) -> Any:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.sources.memory import MemorySource
+from rnnstates.sources.sides import seems_turned
 
 N, T, I = 9, 7, 3
 LENGTHS = np.array([7, 2, 1, 6, 0, 3, 5, 4, 1])
@@ -80,3 +82,34 @@ def test_there_are_no_false_alarms(values):
 
 def test_nothing_is_said_where_every_step_counts():
     assert not warned(padded("pre"), "post", "full")
+
+
+@pytest.mark.parametrize("lengths", [[2, 5, 3, 6], [4, 4, 4, 3]])
+@pytest.mark.parametrize("side", ["post", "pre"])
+def test_constant_sequences_with_garbage_for_padding_raise_no_alarm(side, lengths):
+    values = np.random.default_rng(3).normal(size=(4, T, I))
+    for row, length in enumerate(lengths):
+        values[row, slice(0, length) if side == "post" else slice(T - length, T)] = 2.5
+    assert not warned(values, side, lengths, engine="numpy")
+
+
+@pytest.mark.parametrize("lengths", [[1], [4], [6]])
+def test_one_sequence_is_enough_also_where_most_of_it_counts(lengths):
+    values = np.zeros((1, T, I))
+    values[0, T - lengths[0] :] = np.random.default_rng(4).normal(size=(lengths[0], I))
+    assert warned(values, "post", lengths, engine="numpy")
+
+
+def test_long_sequences_are_looked_at_by_a_few_of_their_steps():
+    class Counting(MemorySource):
+        read_steps = 0
+
+        def read(self, rows, steps):
+            self.read_steps += steps.stop - steps.start
+            return super().read(rows, steps)
+
+    values = np.zeros((20, 100_000, 1), "f4")
+    values[:, -500:] = np.random.default_rng(5).normal(size=(20, 500, 1))
+    source = Counting(values)
+    assert seems_turned(source, np.full(20, 500), "post")
+    assert source.read_steps <= 8 * 66

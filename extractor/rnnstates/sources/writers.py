@@ -2,12 +2,19 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
 
+from ..errors import BadInput
+from ..hdf5_guard import fixed_attributes
+from ..hdf5_heap_guard import check_own_heaps
+from ..hdf5_packing import CHANGING
 from .axes import NUMBERS, Axes
 
-__all__ = ["doubt_of", "mark_of"]
+__all__ = ["doubt_of", "mark_of", "shown_attributes"]
 
 # How the text before the HDF5 begins.
 USERBLOCKS = {b"MATLAB ": "MATLAB", b"HDF5-based Julia Data Format": "Julia"}
@@ -20,6 +27,8 @@ NAMES = {
     **dict.fromkeys(("i", "feature", "features", "channel", "channels", "variable", "input", "inputs", "band"), "I"),
 }
 MOST_NAMES = 32
+# Names of axes lie in heaps, which are checked by reading the file: a second for each GiB.
+MOST_SEARCHED = 2**30
 
 
 def mark_of(dataset: h5py.Dataset, userblock: bytes) -> tuple[str, str] | None:
@@ -64,13 +73,36 @@ def doubt_of(dataset: h5py.Dataset, userblock: bytes, axes: Axes, where: str) ->
             f'axes="{usual}" what is {wanted} in the file.'
         )
     named = _names(dataset)
-    letters = "".join(NAMES.get(name.lower(), "?") for name in named)
-    if sorted(letters) == sorted(usual) and letters != usual:
+    letters = _order(named, usual)
+    if letters not in ("", usual):
+        listed = ", ".join(repr(name[:40]) for name in named)
         return (
-            f"{where}: its axes are called {', '.join(named)}, which is not the usual order, {NUMBERS} (sequences, "
+            f"{where}: its axes are called {listed}, which is not the usual order, {NUMBERS} (sequences, "
             f'steps, features). axes="{letters}" goes by the names, axes="{usual}" reads it as it is stored.'
         )
     return ""
+
+
+def _order(named: list[str], usual: str) -> str:
+    """Give the order that names of axes say, those that are unknown in their usual order; "" where they say none."""
+    known = [NAMES.get(name.lower(), "") for name in named]
+    said = [letter for letter in known if letter]
+    if len(named) != len(usual) or not said or len(set(said)) < len(said) or not set(said) <= set(usual):
+        return ""
+    others = iter(letter for letter in usual if letter not in said)
+    return "".join(letter or next(others) for letter in known)
+
+
+def shown_attributes(dataset: h5py.Dataset) -> dict[str, str]:
+    """Give the attributes of a dataset that say how its values or axes are meant, as short text, for ``info``."""
+    heeded = [name for name in fixed_attributes(dataset) if name in CHANGING or name.startswith(tuple(ATTRIBUTES))]
+    return {name: _shown(dataset.attrs[name]) for name in heeded[:MOST_NAMES]}
+
+
+def _shown(value: Any) -> str:
+    listed = np.atleast_1d(np.asarray(value)).reshape(-1)[:4].tolist()
+    texts = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in listed]
+    return ", ".join(texts)[:60]
 
 
 def _around(dataset: h5py.Dataset) -> Iterator[h5py.HLObject]:
@@ -83,7 +115,12 @@ def _around(dataset: h5py.Dataset) -> Iterator[h5py.HLObject]:
 
 def _names(dataset: h5py.Dataset) -> list[str]:
     """Name the axes by their labels, else by their dimension scales; nothing where they have none."""
-    names = []
+    names: list[str] = []
+    if not {"DIMENSION_LABELS", "DIMENSION_LIST"} & set(dataset.attrs):
+        return names
+    if Path(dataset.file.filename).stat().st_size > MOST_SEARCHED:
+        return names
+    check_own_heaps(dataset.file, dataset.file.filename, BadInput)
     # References to scales may be damaged; then nothing is said.
     with contextlib.suppress(Exception):
         for axis in dataset.dims:
