@@ -90,8 +90,9 @@ def extract(
         Valid steps of each sequence. None takes the dataset ``lengths`` of an HDF5 input.
     output : path or None
         The HDF5 file to make; None keeps the states in memory.
-    weights : path, Network or None
-        None for random ones (glorot-uniform kernel, orthogonal recurrent kernel, forget bias 1).
+    weights : path, Network, mapping of arrays, torch module, Keras model or layer, or None
+        As ``load_weights`` takes them; None for random ones (glorot-uniform kernel, orthogonal recurrent kernel, forget
+        bias 1).
     layer : str or None
         Which recurrent layer of the weights file; the layers below it in its stack run too.
     units, seed : int or None
