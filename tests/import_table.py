@@ -4,6 +4,7 @@
 MAY_IMPORT = {
     "errors": set(),
     "version": set(),
+    "arguments": {"errors"},
     "files": {"errors"},
     "arrays": {"numpy"},
     "activations": set(),
@@ -24,6 +25,7 @@ MAY_IMPORT = {
         "numpy",
         "h5py",
         "activations",
+        "arguments",
         "arrays",
         "blas",
         "errors",
@@ -123,6 +125,7 @@ MAY_IMPORT = {
     "describe": {"h5py", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
     "delivering": {"numpy", "agreement", "errors", "output", "request"},
     "pipeline": {
+        "arguments",
         "delivering",
         "errors",
         "execution",
@@ -165,6 +168,7 @@ MAY_IMPORT = {
     "collecting": {
         "numpy",
         "agreement",
+        "arguments",
         "arrays",
         "checksums",
         "delivering",

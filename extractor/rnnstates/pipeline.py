@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .arguments import check_arguments
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
@@ -168,6 +169,7 @@ def extract(
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
     """
+    check_arguments(locals())
     until = end_of(max_runtime)
     names = (
         None
@@ -230,6 +232,7 @@ def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
     bound = inspect.signature(extract).bind(*arguments, **options)
     bound.apply_defaults()
     given = bound.arguments
+    check_arguments(given)
     end_of(given["max_runtime"])
     output, restart = given["output"], given["restart"]
     names = None if output is None else check_destination(

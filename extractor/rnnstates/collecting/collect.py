@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..agreement import Notes
+from ..arguments import check_arguments
 from ..arrays import Array
 from ..delivering import to_file, to_memory
 from ..errors import BadWeights, OptionError
@@ -108,6 +109,7 @@ def collect(
     >>> states["lstm/cell"].shape, states["lstm/hidden_mean"].shape
     ((2, 10, 64), (2, 64))
     """
+    check_arguments(locals())
     until = end_of(max_runtime)
     sources = [inputs] if isinstance(inputs, str | os.PathLike) else []
     names = None if output is None else check_destination(output, force=force, sources=[*sources, lengths, ids])

@@ -14,6 +14,7 @@ from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
+from .given import plain
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
@@ -120,6 +121,7 @@ def _from_npy(file: BinaryIO, where: str, source: Source) -> npt.NDArray[np.int6
 
 
 def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
+    lengths = plain(lengths, "lengths", BadLengths)
     try:
         values: Array = np.asarray(lengths)
     except (ValueError, TypeError) as reason:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadInput
+from .given import plain
 from .identity import identify, sample_array
 from .layout import check_layout, dtype_notes
 
@@ -52,10 +53,7 @@ class MemorySource:
 
 
 def _as_array(inputs: Any) -> Array:
-    if isinstance(inputs, np.ma.MaskedArray):
-        raise BadInput(
-            "inputs: a masked array, whose mask would be lost; give the plain array (.filled(0)) and the lengths."
-        )
+    inputs = plain(inputs, "inputs", BadInput)
     try:
         return np.asarray(inputs)
     except (ValueError, TypeError) as reason:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from ..arguments import check_arguments
 from ..errors import BadWeights, OptionError
 from .activation_names import meant
 from .assemble import assemble
@@ -83,6 +84,7 @@ def load_weights(
     OptionError
         An option that is out of range, unknown, or means nothing to the cells in the file.
     """
+    check_arguments(locals())
     where = os.fspath(path) if is_path(path) else WHERE
     options = Options(
         convention=convention, forget_bias=forget_bias, activation=activation,
