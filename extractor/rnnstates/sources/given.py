@@ -28,7 +28,8 @@ def plain(values: Any, name: str, error: type[BadData]) -> Any:
         It is an iterator, a mapping, a set, a masked or sparse array.
     """
     torch: Any = sys.modules.get("torch")
-    if torch is not None and isinstance(values, getattr(torch, "Tensor", ())):
+    tensor: Any = getattr(torch, "Tensor", ())
+    if isinstance(values, tensor):
         if values.layout != torch.strided:
             raise error(f"{name}: a sparse tensor; give a dense one (.to_dense()).")
         values = values.detach().cpu()

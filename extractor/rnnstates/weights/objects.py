@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,7 @@ def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
             raise OptionError(f"{WHERE}=: has the key {name!r}; expected names of arrays.")
         values = _as_array(value, name)
         if values is not None:
-            tensors[name] = Tensor(name, values.shape, lambda values=values, name=name: as_floating(
-                values, f"{WHERE}: '{name}'"))  # fmt: skip
+            tensors[name] = Tensor(name, values.shape, partial(as_floating, values, f"{WHERE}: '{name}'"))
     return Container(WHERE, kind, tensors)
 
 
