@@ -1,6 +1,5 @@
 """From a request to a job: inputs opened, weights loaded, everything cheap checked, nothing computed or written."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -221,7 +220,7 @@ def choose_network(
         how["forget_bias"] = forget_bias
         _refuse(how, "says how a weights file is read, but a Network is given; give this to load_weights")
         return weights.from_zero() if zero else weights
-    return load_weights(os.fspath(weights), layer=layer, forget_bias=forget_bias, **unsaid)
+    return load_weights(weights, layer=layer, forget_bias=forget_bias, **unsaid)
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:

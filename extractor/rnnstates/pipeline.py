@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .already_done import already_done
+from .arguments import check_arguments
 from .begun import NOTHING, Begun, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
@@ -95,8 +96,9 @@ def extract(
         Valid steps of each sequence. None takes the dataset ``lengths`` of an HDF5 input.
     output : path or None
         The HDF5 file to make; None keeps the states in memory.
-    weights : path, Network or None
-        None for random ones (glorot-uniform kernel, orthogonal recurrent kernel, forget bias 1).
+    weights : path, Network, mapping of arrays, torch module, Keras model or layer, or None
+        As ``load_weights`` takes them; None for random ones (glorot-uniform kernel, orthogonal recurrent kernel, forget
+        bias 1).
     layer : str or None
         Which recurrent layer of the weights file; the layers below it in its stack run too.
     units, seed : int or None
@@ -182,6 +184,7 @@ def extract(
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
     """
+    check_arguments(locals())
     until = end_of(max_runtime)
     existing = choose_existing(if_exists, force=force)
     names = (
@@ -259,6 +262,7 @@ def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
     bound = inspect.signature(extract).bind(*arguments, **options)
     bound.apply_defaults()
     given = bound.arguments
+    check_arguments(given)
     end_of(given["max_runtime"])
     existing = choose_existing(given["if_exists"], force=given["force"])
     output, restart = given["output"], given["restart"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..agreement import Notes
 from ..already_done import already_done
+from ..arguments import check_arguments
 from ..arrays import Array
 from ..delivering import to_file, to_memory
 from ..errors import BadWeights, OptionError
@@ -114,6 +115,7 @@ def collect(
     >>> states["lstm/cell"].shape, states["lstm/hidden_mean"].shape
     ((2, 10, 64), (2, 64))
     """
+    check_arguments(locals())
     until = end_of(max_runtime)
     existing = choose_existing(if_exists, force=force)
     sources = [inputs] if isinstance(inputs, str | os.PathLike) else []

@@ -101,7 +101,7 @@ def _fits(key: str, dataset: h5py.Dataset, *, tokens: bool) -> bool:
 
 def _token_hint(present: dict[str, h5py.Dataset]) -> str:
     if any(_fits(key, dataset, tokens=True) for key, dataset in present.items()):
-        return "; integers of shape (N, T) are token ids and need weights with an embedding (--weights)"
+        return "; integers of shape (N, T) are token ids and need weights with an embedding (weights=)"
     if any(
         len(dataset.shape or ()) == 2 and describe_dtype(dataset).startswith("float") for dataset in present.values()
     ):

@@ -1,5 +1,6 @@
 """Names of the sequences: read as data, in blocks, and never used as names in a file."""
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from ..hdf5_heap_guard import check_strings
 from ..hdf5_packing import whole_numbers
 from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
+from .given import plain
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .named import dataset_of, locate
@@ -96,7 +98,10 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
         return _from_dataset(ids, source)
     if isinstance(ids, os.PathLike):
         return _from_file(ids, source)
-    return _from_array(ids, "ids", source)
+    if isinstance(ids, Iterator):
+        # It may never end.
+        ids = list(itertools.islice(ids, source.shape[0] + 1))
+    return _from_array(plain(ids, "ids", BadInput), "ids", source)
 
 
 def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:

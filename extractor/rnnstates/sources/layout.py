@@ -25,11 +25,11 @@ KINDS = {
 
 
 # What whole numbers of two axes lack; those who know which tables the weights have say more.
-FOR_IDS = "Token ids need weights with an embedding (--weights). "
+FOR_IDS = "Token ids need weights with an embedding (weights=). "
 
 WORDS = (
     "Convert it with .astype where it holds numbers as text; words become token ids, an integer array (N, T), by the "
-    "vocabulary of weights with an embedding (--weights)."
+    "vocabulary of weights with an embedding (weights=)."
 )
 MEND = "Convert it with .astype."
 # And what to do with such values; any other is converted.
@@ -125,6 +125,6 @@ def dtype_notes(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tup
     if len(shape) == 3 and dtype.kind in "iu" and dtype.itemsize >= WIDE:
         notes.append(
             f"{where} holds {dtype.name} features, which become floating-point numbers: float32 rounds what is beyond "
-            "16777216, --precision float64 what is beyond 2**53."
+            '16777216, precision="float64" what is beyond 2**53.'
         )
     return tuple(notes)

@@ -16,6 +16,7 @@ from ..hdf5_packing import whole_numbers
 from .axes import transposed
 from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
+from .given import plain
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
@@ -125,6 +126,7 @@ def _from_npy(file: BinaryIO, where: str, source: Source) -> npt.NDArray[np.int6
 
 
 def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
+    lengths = plain(lengths, "lengths", BadLengths)
     try:
         values: Array = np.asarray(lengths)
     except (ValueError, TypeError) as reason:

@@ -7,6 +7,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import BadInput
 from .axes import Axes
+from .given import plain
 from .identity import identify, sample_array
 from .layout import check_layout, dtype_notes
 
@@ -60,10 +61,7 @@ class MemorySource:
 
 
 def _as_array(inputs: Any) -> Array:
-    if isinstance(inputs, np.ma.MaskedArray):
-        raise BadInput(
-            "inputs: a masked array, whose mask would be lost; give the plain array (.filled(0)) and the lengths."
-        )
+    inputs = plain(inputs, "inputs", BadInput)
     try:
         return np.asarray(inputs)
     except (ValueError, TypeError) as reason:

@@ -1,5 +1,6 @@
 """From what a user names to a ``Source``, by content and not by suffix."""
 
+import io
 import os
 import stat
 from typing import Any, BinaryIO, Protocol
@@ -67,6 +68,8 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
         return _open_path(inputs, dataset=dataset, tokens=tokens, axes=axes)
     if dataset is not None:
         raise OptionError(f"dataset={dataset!r}: names a dataset, but the input is no HDF5 file; leave dataset= out.")
+    if isinstance(inputs, io.TextIOBase):
+        raise BadInput("inputs=: is a stream of text; expected a binary one, open(path, 'rb') for one.")
     kind = StreamSource if hasattr(inputs, "read") else MemorySource
     return kind(inputs, tokens=tokens, axes=axes)
 

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from ..arguments import check_arguments
 from ..errors import BadWeights, OptionError
 from .activation_names import meant
 from .assemble import assemble
 from .canonical import LayerWeights, Network
 from .choice import choose, whole_stacks
+from .fingerprint import fingerprint
 from .frameworks import interpret, interpret_with, is_known
+from .objects import WHERE, is_path, nonlinearity_of, opened
 from .options import Options, check_options
 from .readers import Container, digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
@@ -23,7 +26,7 @@ KERAS_FILE = "a .keras file, as model.save('model.keras') makes it (Keras has no
 
 
 def load_weights(
-    path: str | os.PathLike[str],
+    path: Any,
     *,
     layer: str | None = None,
     convention: str | None = None,
@@ -40,8 +43,9 @@ def load_weights(
 
     Parameters
     ----------
-    path : str or path
-        Whatever ``rnnstates.weights.readers`` knows, recognised by content: files of Keras, PyTorch, safetensors,
+    path : path, mapping, torch module, or Keras model or layer
+        A mapping from name to array, a state_dict for one, or a live model; or whatever ``rnnstates.weights.readers``
+        knows, recognised by content: files of Keras, PyTorch, safetensors,
         ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
         A recurrent layer of it, which the stack is to end with; a layer ``lstm`` in a model ``encoder`` is
@@ -80,14 +84,17 @@ def load_weights(
     OptionError
         An option that is out of range, unknown, or means nothing to the cells in the file.
     """
-    where = os.fspath(path)
+    check_arguments(locals())
+    where = os.fspath(path) if is_path(path) else WHERE
     options = Options(
         convention=convention, forget_bias=forget_bias, activation=activation,
         recurrent_activation=recurrent_activation, cell_clip=cell_clip, projection_clip=projection_clip,
         embedding=embedding, initial_state=initial_state, config=None if config is None else os.fspath(config),
     )  # fmt: skip
     check_options(options)
-    with open_container(where) as container:
+    if options.activation is None and (known := nonlinearity_of(path)) is not None:
+        options = replace(options, activation=known)
+    with opened(path) as container:
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, assumed = meant(options, stack)
@@ -95,7 +102,7 @@ def load_weights(
         network = stack.load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
     given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
-    origin = _origin(where, model, stack, network, given=given, resolved=resolved)
+    origin = _origin(where if is_path(path) else None, model, stack, network, given=given, resolved=resolved)
     return replace(network, origin=origin | ({"config_sha256": config_digest} if config_digest else {}))
 
 
@@ -209,13 +216,14 @@ def _notes_of(options: Options) -> list[str]:
 
 
 def _origin(
-    where: str, model: Model, stack: StoredStack, network: Network, *, given: dict[str, Any], resolved: Options
+    where: str | None, model: Model, stack: StoredStack, network: Network, *, given: dict[str, Any], resolved: Options
 ) -> dict[str, Any]:
     stored = [cell for layer in stack.layers for cell in layer.cells.values()]
     loaded = [weights for _, _, _, weights in network.parts()]
     return {
-        "file": where,
-        "sha256": digest(where),
+        # What has no file is told from others by its values.
+        "file": WHERE if where is None else where,
+        "sha256": fingerprint(network) if where is None else digest(where),
         "source_format": model.kind,
         "version": model.version,
         "options": given,

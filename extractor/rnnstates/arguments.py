@@ -1,0 +1,103 @@
+"""What each parameter of the public functions may be, by its type; what a value means is checked where it is used."""
+
+import os
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from .errors import OptionError
+
+__all__ = ["ARGUMENTS", "check_arguments"]
+
+# Beyond this no array of weights could be made.
+LARGEST = 2**31 - 1
+
+
+class Kind(NamedTuple):
+    """What a parameter may be, beside None where ``optional``."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+    optional: bool = True
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not _is_flag(value) and abs(int(value)) <= 2**63
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not _is_flag(value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list | tuple | set | frozenset) and all(isinstance(name, str) for name in value)
+    )
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, os.PathLike) and isinstance(os.fspath(value), str))
+
+
+TEXT = Kind(lambda value: isinstance(value, str), "a str")
+WORD = Kind(TEXT.fits, "a str", optional=False)
+PATH = Kind(_is_path, "a path")
+SIZE = Kind(lambda value: _is_whole(value) and value <= LARGEST, f"a whole number up to {LARGEST}")
+WHOLE = Kind(_is_whole, "a whole number")
+NUMBER = Kind(_is_number, "a number")
+NAMES = Kind(_are_names, "a str of names with commas between, or a list of them")
+FLAG = Kind(_is_flag, "True or False", optional=False)
+
+ARGUMENTS: dict[str, Kind] = {
+    **dict.fromkeys(("output", "config", "save_weights"), PATH),
+    **dict.fromkeys(
+        (
+            "layer",
+            "convention",
+            "activation",
+            "recurrent_activation",
+            "embedding",
+            "dataset",
+            "axes",
+            "dtype",
+            "if_exists",
+        ),
+        TEXT,
+    ),
+    **dict.fromkeys(("layout", "padding", "engine", "precision"), WORD),
+    **dict.fromkeys(("units", "threads", "batch_size"), SIZE),
+    "seed": WHOLE,
+    **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip"), NUMBER),
+    **dict.fromkeys(("states", "pool", "layers"), NAMES),
+    "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
+    "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),
+    **dict.fromkeys(("allow_nonfinite", "force", "restart", "verify"), FLAG),
+    "progress": Kind(callable, "a function of (steps done, steps in all)"),
+    "provenance": Kind(lambda value: isinstance(value, Mapping), "a dict"),
+}
+
+
+def check_arguments(given: Mapping[str, Any]) -> None:
+    """Refuse the first argument that is of no type its parameter may have.
+
+    Parameters
+    ----------
+    given : mapping
+        Arguments by parameter; those that ``ARGUMENTS`` does not list are checked where they are used.
+
+    Raises
+    ------
+    OptionError
+    """
+    for name, value in given.items():
+        kind = ARGUMENTS.get(name)
+        if kind is None or (value is None and kind.optional) or kind.fits(value):
+            continue
+        found = f"is {value!r}" if isinstance(value, bool | int | float) and abs(value) < 2**70 else (
+            f"is a {type(value).__name__}"
+        )  # fmt: skip
+        raise OptionError(f"{name}=: {found}; expected {kind.expected}{' or None' if kind.optional else ''}.")
