@@ -2,40 +2,17 @@
 
 import io
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import LayerWeights, Network, RecurrentLayer, execution, planning
-from rnnstates.output.writer import FileSink
+from rnnstates import LayerWeights, Network, RecurrentLayer, execution
 
-from .builders import bidirectional_stack, embedded, layer_weights, one_layer, ragged
+from .builders import bidirectional_stack, embedded, layer_weights, one_layer
+from .interrupting import INPUTS, LENGTHS, contents, extract, interrupted, many_windows  # noqa: F401
 
-INPUTS, LENGTHS = ragged(sequences=50, steps=9, features=3)
-INPUTS = np.nan_to_num(INPUTS).astype(np.float32)
-
-
-class End(Exception):
-    """What ends a run in these tests."""
-
-
-@pytest.fixture(autouse=True)
-def many_windows(monkeypatch, tmp_path):
-    """Windows of a few sequences, one after the other."""
-    monkeypatch.setattr(planning, "WINDOW_BYTES", 1000)
-    monkeypatch.chdir(tmp_path)
-    np.save("in.npy", INPUTS)
-    np.save("lengths.npy", LENGTHS)
-
-
-def extract(inputs="in.npy", lengths="lengths.npy", **options):
-    options = {"weights": one_layer(), "output": "out.h5", "threads": 1, "engine": "numpy"} | options
-    with rnnstates.extract(inputs, lengths, provenance={"started": None}, **options):
-        pass
-    with open(options["output"], "rb") as file:
-        return file.read()
+pytestmark = pytest.mark.usefixtures("many_windows")
 
 
 @pytest.fixture
@@ -44,30 +21,6 @@ def whole():
     made = extract(output="whole.h5")
     os.remove("whole.h5")
     return made
-
-
-def interrupted(*arguments, **options):
-    """Begin a run and end it when two windows are finished; gives how many are kept."""
-    read, finish, finished = execution.read_window, FileSink.finish, []
-
-    def ending(job, window):
-        if len(finished) >= 2:
-            raise End
-        return read(job, window)
-
-    def counting(self, *known):
-        finish(self, *known)
-        finished.append(known)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(End):
-        patch.setattr(execution, "read_window", ending)
-        patch.setattr(FileSink, "finish", counting)
-        extract(*arguments, **options)
-    return rnnstates.status("out.h5")["windows"]
-
-
-def contents():
-    return {path.name: path.read_bytes() for path in Path().iterdir()}
 
 
 def counted(monkeypatch):

@@ -3,7 +3,7 @@
 ==========  ==================================================================================================
 group       options
 ==========  ==================================================================================================
-Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
+Input       ``--inputs --axes --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --model --layer --units --seed --forget-bias --convention --config --activation
             --recurrent-activation --cell-clip --projection-clip --embedding --initial-state
             --save-weights``
@@ -133,6 +133,9 @@ _CONVERT = (
 _EXTRACT = (
     _option("--inputs", "dataset", metavar="NAME", group="Input",
             help="Dataset of an HDF5 INPUT; else 'inputs', or the only one that fits."),
+    _option("--axes", metavar="ORDER", group="Input",
+            help="How the axes of INPUT are stored: TNI for time first, ITN as MATLAB and R write, …; TN of token ids "
+                 "[default: NTI, NT]."),
     _option("--lengths", metavar="NAME|FILE|full", group="Input",
             help="Valid steps of each sequence: a dataset of INPUT (else 'lengths'), a .npy or text file, or 'full': "
                  "every step counts."),
@@ -177,7 +180,7 @@ _EXTRACT = (
     _option("--max-runtime", metavar="DURATION", group="Run",
             help="Stop after 45m, 1h30m, 23:30:00, …; what is finished is kept, exit code 75."),
     _option("--restart", is_flag=True, group="Run",
-            help="Throw away what an unfinished run of OUTPUT left. By default the same command goes on from there."),
+            help="Throw away what an unfinished run of OUTPUT left. By default the same command resumes it."),
     _option("--verify", is_flag=True, group="Run",
             help="Hold what an unfinished run left against its checksums first."),
     _option("--dry-run", is_flag=True, group="Run", help="Say what would be done and written, and do nothing."),
@@ -185,7 +188,7 @@ _EXTRACT = (
             help="A bar on a terminal, else a line every 30 s; or always lines; or nothing."),
     json_option,
     _option("--no-timestamps", is_flag=True, group="Run",
-            help="Record no time, so that OUTPUT depends on the input and options only."),
+            help="Record no time, so that OUTPUT is the same file again, made with the same kind of kernel."),
 )  # fmt: skip
 
 _VERIFY = (

@@ -49,24 +49,35 @@ class Reporter:
     def __init__(self, kind: str) -> None:
         self._bar: Any = None
         self._kind = "bar" if kind == "auto" and sys.stderr.isatty() else kind
-        self._started = self._last = time.monotonic()
+        self._last = time.monotonic()
+        # Steps done, and when, at the first update: what an earlier run finished says nothing of this one's speed.
+        self._first: tuple[int, float] | None = None
 
     def update(self, done: int, total: int) -> None:
-        """Tell the steps done and in all."""
+        """Report the steps done, those of earlier runs included, and in all."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done, now
         if self._kind == "bar":
             self._update_bar(done, total)
-        elif self._kind != "none" and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
-            self._last = time.monotonic()
-            rate = done / (self._last - self._started)
-            left = (total - done) / rate if rate else float("inf")
-            sys.stderr.write(f"{done} of {total} steps, {rate:.0f} a second, about {left:.0f} s left\n")
+        elif self._kind != "none" and now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
+            sys.stderr.write(f"{done} of {total} steps{self._speed(done, total, now)}\n")
             sys.stderr.flush()
+
+    def _speed(self, done: int, total: int, now: float) -> str:
+        """Say how fast it is and how long it takes still; nothing where the first update is all there is."""
+        first, began = self._first or (done, now)
+        if done <= first or now <= began:
+            return ""
+        rate = (done - first) / (now - began)
+        return f", {rate:.0f} a second, about {(total - done) / rate:.0f} s left"
 
     def _update_bar(self, done: int, total: int) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit="step", unit_scale=True, leave=False, file=sys.stderr)
+            self._bar = tqdm(total=total, initial=done, unit="step", unit_scale=True, leave=False, file=sys.stderr)
         self._bar.update(done - self._bar.n)
 
     def __enter__(self) -> "Reporter":

@@ -22,6 +22,7 @@ from .errors import (
     OptionError,
     OutputBusy,
     OutputError,
+    OutputUnread,
     PermissionDenied,
     RnnstatesError,
     Stopped,
@@ -81,6 +82,11 @@ _LAZY = {
     "verify": ("verification.verify", "verify"),
 }
 
+# Those that read or write files: what the operating system raises becomes an error of ours.
+_OF_FILES = (
+    *("clean", "collect", "describe", "extract", "load_weights", "open", "preview", "save_weights", "status", "verify"),
+)
+
 # The package of Keras layers, which starts TensorFlow, and what needs an extra: neither is for ``import *``.
 _LAYERS = "keras"
 _EXTRAS = ("StateExtractor",)
@@ -112,6 +118,7 @@ __all__ = [
     "OptionError",
     "OutputBusy",
     "OutputError",
+    "OutputUnread",
     "PermissionDenied",
     "RecurrentLayer",
     "RnnstatesError",
@@ -140,6 +147,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'rnnstates' has no attribute '{name}'")
     module, attribute = _LAZY[name]
     value = getattr(import_module(f".{module}", __name__), attribute)
+    if name in _OF_FILES:
+        value = import_module(".system_errors", __name__).documented(value)
     globals()[name] = value
     return value
 

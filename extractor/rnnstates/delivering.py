@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .agreement import Notes
-from .errors import Stopped
+from .errors import OutputUnread, RnnstatesError, Stopped
 from .output.format import DatasetSpec, HasParts, Shape, group_name
 from .output.layout import Ids
 from .output.names import Names
@@ -70,6 +70,8 @@ def to_file(
     ------
     Stopped
         It is not finished; with how far it is.
+    OutputUnread
+        It is complete, but cannot be opened.
     RnnstatesError
         What ``FileSink`` and ``compute`` raise.
     """
@@ -84,8 +86,13 @@ def to_file(
                 sink.commit()
     except Stopped:
         raise Stopped(f"{names.output}: {_stopped(sink.recorded, wanted.contents.windows)}") from None
-    with signals_wait():
-        return open_states(names.output)
+    try:
+        with signals_wait():
+            return open_states(names.output)
+    except (RnnstatesError, OSError, MemoryError) as reason:
+        raise OutputUnread(
+            f"{names.output}: is complete, but cannot be opened now ({reason}). Open it later; no run is needed."
+        ) from reason
 
 
 def _stopped(recorded: int, windows: int) -> str:

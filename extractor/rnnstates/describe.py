@@ -7,12 +7,12 @@ from typing import Any
 import h5py
 
 from .errors import BadInput, BadStates
-from .files import missing_told
+from .files import missing_told, open_file
 from .foreign import Wanted, refuse_foreign
 from .hdf5_guard import datasets, is_hdf5, open_hdf5
 from .output.reader import is_states_file, open_states
 from .output.states import States
-from .sources.content import FIRST_BYTES, of_another_kind, open_binary
+from .sources.content import FIRST_BYTES, of_another_kind
 from .sources.npy import read_header
 from .sources.npy_header import MAGIC
 from .weights.load import describe_weights, is_weights_file
@@ -53,7 +53,7 @@ def describe(
         return {"file": os.fspath(path), "kind": "weights"} | describe_weights(
             path, convention=convention, config=config
         )
-    open_binary(path, EXPECTED).close()
+    open_file(path, EXPECTED).close()
     about: dict[str, Any] = {"file": os.fspath(path), "bytes": Path(path).stat().st_size}
     if is_hdf5(path):
         with open_hdf5(path, BadInput) as file:
@@ -68,7 +68,7 @@ def describe(
 
 
 def _of_npy(path: str | os.PathLike[str]) -> dict[str, Any]:
-    with open_binary(path, EXPECTED) as file:
+    with open_file(path, EXPECTED) as file, missing_told(path, EXPECTED):
         start = file.read(FIRST_BYTES)
         if not start.startswith(MAGIC):
             raise of_another_kind(path, start, EXPECTED, BadInput)

@@ -15,6 +15,7 @@
     ├── MemoryBudgetError    the job does not fit the memory it may use
     ├── Stopped              the time that was given is over; the run can go on
     └── OutputError
+        ├── OutputUnread     the output is complete, but could not be opened or closed afterwards
         ├── CannotCreate     the output exists, or its place is unsuitable
         ├── DoesNotMatch     the output that is there is that of another job
         ├── PermissionDenied the place may not be written
@@ -39,6 +40,7 @@ __all__ = [
     "OptionError",
     "OutputBusy",
     "OutputError",
+    "OutputUnread",
     "PermissionDenied",
     "RnnstatesError",
     "Stopped",
@@ -98,12 +100,16 @@ class OutputError(RnnstatesError):
     """The output cannot be made."""
 
 
+class OutputUnread(OutputError):  # noqa: N818
+    """The output is complete and has its name; it could only not be opened, read or closed afterwards."""
+
+
 class CannotCreate(OutputError):  # noqa: N818
     """The output exists, or its directory is missing or unsuitable."""
 
 
 class DoesNotMatch(OutputError):  # noqa: N818
-    """The output that is there, finished or not, was made by another job."""
+    """The output that is there, finished or not, was made by another job, or where results round differently."""
 
 
 class PermissionDenied(OutputError):  # noqa: N818

@@ -1,12 +1,19 @@
-"""What can be wrong with a file before a byte of it is read, told in one way."""
+"""What can be wrong with a file before its content is looked at, said in one way."""
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 from .errors import MissingInput
 
-__all__ = ["missing_told"]
+__all__ = ["missing_told", "open_file", "read_at_most"]
+
+# What is no file: a device may have no end, and to open one may already do something.
+DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+PIECE = 2**20
 
 
 @contextlib.contextmanager
@@ -34,3 +41,45 @@ def missing_told(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
         raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
     except (OSError, ValueError) as reason:
         raise MissingInput(f"{str(path)!r}: cannot be opened ({reason}); expected {expected}.") from reason
+
+
+def open_file(path: str | os.PathLike[str], expected: str, *, pipes: bool = False) -> BinaryIO:
+    """Open a file for reading, unbuffered.
+
+    Parameters
+    ----------
+    path : str or path
+    expected : str
+        What sort of file.
+    pipes : bool
+        Whether it may be a pipe, as the shell makes for ``<(...)``.
+
+    Raises
+    ------
+    MissingInput
+        It is absent, unreadable, a directory, a device or a socket, or a pipe where that is not meant.
+    """
+    with missing_told(path, expected):
+        mode = Path(path).stat().st_mode
+        found = DEVICES.get(stat.S_IFMT(mode), "a pipe" if stat.S_ISFIFO(mode) and not pipes else "")
+        if found:
+            raise MissingInput(f"{path}: {found}; expected {expected}. Save it to a file.")
+        return Path(path).open("rb", buffering=0)
+
+
+def read_at_most(file: BinaryIO, most: int, where: str) -> bytes | None:
+    """Read the rest of a file or pipe; None where it is longer than ``most`` bytes.
+
+    Raises
+    ------
+    MissingInput
+        Reading fails.
+    """
+    pieces, left = [], most
+    with missing_told(where, "what can be read to its end"):
+        while piece := file.read(min(PIECE, left + 1)):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                return None
+    return b"".join(pieces)

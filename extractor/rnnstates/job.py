@@ -122,6 +122,7 @@ def prepare(
     *,
     network: Network | None,
     dataset: str | None,
+    axes: str | None = None,
     ids: Any,
     random: dict[str, Any],
     initial: Any = None,
@@ -137,6 +138,8 @@ def prepare(
         None for random weights of the input's width.
     dataset : str or None
         Name of the inputs in an HDF5 file.
+    axes : str or None
+        The order in which the axes of the inputs are stored.
     random : dict
         ``units``, ``seed`` and ``forget_bias`` of random weights.
     initial : path, mapping or None
@@ -147,10 +150,11 @@ def prepare(
     MissingInput, BadInput, BadLengths, OptionError, MemoryBudgetError
     """
     notes = Notes()
-    source = _open(inputs, dataset, network)
+    source = _open(inputs, dataset, axes, network)
     try:
         for note in source.notes:
             notes.say(note)
+        given = network is not None
         if network is None:
             network = _random(source, random, notes)
         for note in network.notes:
@@ -158,7 +162,7 @@ def prepare(
                 notes.say(note)
         problems = Problems()
         with problems.gathered():
-            tokens = check_features(source, network, notes)
+            tokens = check_features(source, network, notes, given=given)
         with problems.gathered():
             counted = read_lengths(lengths, source)
         with problems.gathered():
@@ -179,10 +183,11 @@ def prepare(
         raise
 
 
-def _open(inputs: Any, dataset: str | None, network: Network | None) -> Source:
+def _open(inputs: Any, dataset: str | None, axes: str | None, network: Network | None) -> Source:
     """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
     try:
-        return open_source(inputs, dataset=dataset, tokens=network is not None and network.embedding is not None)
+        tokens = network is not None and network.embedding is not None
+        return open_source(inputs, dataset=dataset, tokens=tokens, axes=axes)
     except IdsWithoutTable as reason:
         if network is None or not network.no_embedding:
             raise
@@ -274,7 +279,9 @@ def plan(
     )
     engine = request.engine
     if engine == "auto":
-        engine = choose_engine(network, shape.lengths, precision=request.precision)
+        engine = choose_engine(
+            network, shape.lengths, precision=request.precision, preferred=request.preferred_engine
+        )  # fmt: skip
     cut = WHOLE not in sweeps(network)
     held = [spec for spec in specs if is_held(spec, shape)]
     widths = measure(

@@ -1,4 +1,4 @@
-"""All that the bytes of an output depend on, so that an unfinished one is never gone on with by another job."""
+"""All that the bytes of an output depend on, so that an unfinished one is never resumed by a different job."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ def identity_of(provenance: str, shape: Shape, ids: Ids | None) -> dict[str, Any
     Returns
     -------
     dict
-        In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, versions.
+        In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, arithmetic, versions.
     """
     described = json.loads(provenance)
     known: dict[str, Any] = {name: value for name, value in described.items() if name not in ANY}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .already_done import already_done
+from .begun import NOTHING, Begun, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
@@ -58,6 +59,7 @@ def extract(
     layout: str = "padded",
     padding: str = "post",
     dataset: str | None = None,
+    axes: str | None = None,
     ids: Any = None,
     engine: str = "auto",
     precision: str = "float32",
@@ -113,10 +115,14 @@ def extract(
         Where the input's padding stands: ``post`` (behind the valid steps) or ``pre``.
     dataset : str or None
         Name of the inputs in an HDF5 file; None takes ``inputs``, or the only one that fits.
+    axes : str or None
+        The order in which the axes of the inputs are stored: the letters N (sequences), T (steps) and I (features),
+        such as ``"TNI"`` for time first or ``"ITN"`` as MATLAB and R write; of token ids ``"NT"`` or ``"TN"``. None for
+        ``"NTI"`` and ``"NT"``.
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
     engine : str
-        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``.
+        ``auto``, ``compiled``, ``tensorflow`` or ``numpy``. ``auto`` keeps the engine of an unfinished run.
     precision : str
         ``float32``, ``float64``, or ``bfloat16`` (for products; the rest is float32): what is computed in.
     dtype : str or None
@@ -136,7 +142,9 @@ def extract(
     force : bool
         The short form of ``if_exists="replace"``.
     restart : bool
-        Whether to throw away what an unfinished run of ``output`` left. By default the same call goes on from there.
+        Whether to throw away what an unfinished run of ``output`` left. By default the same call resumes it, with the
+        kind of kernel that it was begun with, to the bytes of an uninterrupted run. Where this machine cannot compute
+        the same bits, it raises ``DoesNotMatch``.
     verify : bool
         Whether what it finished is held against its checksums first; what is wrong is computed again.
     max_runtime : float, str or None
@@ -174,13 +182,15 @@ def extract(
             output, force=existing != FAIL, sources=[inputs, lengths, ids, weights, config, initial_state]
         )
     )
+    begun = NOTHING if names is None or restart else begun_at(names)
     try:
         job = _prepare(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
             states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
             cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
-            pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
-            dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
+            pool=pool, layout=layout, padding=padding, dataset=dataset, axes=axes, ids=ids, engine=engine,
+            precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+            initial_state=initial_state, begun=begun,
             start=not (existing == SKIP and names is not None and names.output.exists())
             and all(map(_is_there, (inputs, weights))),
         )  # fmt: skip
@@ -191,7 +201,7 @@ def extract(
         extra = provenance or {}
         known = None if names is None else recorded(job)
         if names is not None and existing == SKIP:
-            about = describe_run(job, "", {}, extra, identity=known)
+            about = describe_run(job, "", {}, extra, arithmetic={}, identity=known)
             if (done := already_done(SYSTEM, names, _contents(job, about))) is not None:
                 if save_weights is not None:
                     keep_weights(job.network, save_weights)
@@ -200,9 +210,11 @@ def extract(
             check_space(names, job.bytes_to_write)
         if save_weights is not None:
             keep_weights(job.network, save_weights)
-        engine_made = make_engine(job.engine, job.request.precision)
+        engine_made = make_engine(job.engine, job.request.precision, begun.kernel)
         stack = make_stack(job, engine_made)
-        about = describe_run(job, engine_made.device, stack.executors, extra, identity=known)
+        about = describe_run(
+            job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic, identity=known
+        )
         compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
         if names is None:
             return to_memory(job, compute, about=about)
@@ -239,7 +251,7 @@ def preview(
     """
     existing = choose_existing(options.pop("if_exists", None), force=bool(options.pop("force", False)))
     names = None if output is None else check_destination(output, force=existing != FAIL, sources=[inputs, lengths])
-    job = _prepare(inputs, lengths, **options)
+    job = _prepare(inputs, lengths, **options, begun=NOTHING if names is None else begun_at(names))
     job.close()
     return {
         "input": job.source.name,
@@ -274,6 +286,7 @@ def _prepare(
     lengths: Any,
     *,
     dataset: str | None = None,
+    axes: str | None = None,
     ids: Any = None,
     weights: Any = None,
     layer: str | None = None,
@@ -292,11 +305,12 @@ def _prepare(
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
     start: bool = False,
+    begun: Begun = NOTHING,
     **unsaid: Any,
 ) -> Job:
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
-        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, preferred_engine=begun.engine,
     )  # fmt: skip
     if start:
         # Options that are wrong have been refused by now; what follows reads files, and takes its time.
@@ -311,18 +325,26 @@ def _prepare(
         )
     if problems:
         with problems.gathered():
-            _look_at(inputs, dataset)
+            _look_at(inputs, dataset, axes)
         problems.tell()
     random = {"units": units, "seed": seed, "forget_bias": forget_bias}
     return prepare(
-        inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random, initial=initial_state
+        inputs,
+        lengths,
+        request,
+        network=network,
+        dataset=dataset,
+        axes=axes,
+        ids=ids,
+        random=random,
+        initial=initial_state,
     )
 
 
-def _look_at(inputs: Any, dataset: str | None) -> None:
+def _look_at(inputs: Any, dataset: str | None, axes: str | None) -> None:
     """See whether a file of inputs can be used at all; what is no file can be read only once, by a run that goes on."""
     if isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
-        open_source(inputs, dataset=dataset, tokens=True).close()
+        open_source(inputs, dataset=dataset, tokens=True, axes=axes).close()
 
 
 def _is_there(given: Any) -> bool:

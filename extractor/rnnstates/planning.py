@@ -5,8 +5,8 @@ thread runs: sequences of the band of similar length. A piece is what it runs in
 are handed on from piece to piece.
 
 The grid depends on the lengths, the widths, the network and the engine only, never on the number of threads or on
-``--memory``, so that the same command on the same input gives the same bits wherever it runs. ``Grid`` is recorded in
-the output.
+``--memory``, so that the same command on the same input gives the same bits wherever the arithmetic is the same
+(``network.arithmetic``). ``Grid`` is recorded in the output.
 """
 
 from collections.abc import Iterator, Sequence

@@ -69,6 +69,7 @@ def provenance(
     executors: Mapping[str, str],
     extra: Mapping[str, Any],
     *,
+    arithmetic: Mapping[str, Any],
     identity: Mapping[str, Any] | None = None,
 ) -> str:
     """Describe a job.
@@ -82,6 +83,8 @@ def provenance(
         What computes each part of the network, by its path.
     extra : mapping
         ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
+    arithmetic : mapping
+        What of machine and libraries decides the bits, in JSON types; see ``network.arithmetic``.
     identity : mapping or None
         What tells weights, initial states and inputs from others, for a file.
     """
@@ -95,6 +98,7 @@ def provenance(
         "engine": job.engine,
         "device": device,
         "executors": dict(executors),
+        "arithmetic": dict(arithmetic),
         "precision": request.precision,
         "dtype": request.dtype.name,
         "allow_nonfinite": request.allow_nonfinite,

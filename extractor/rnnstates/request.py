@@ -43,6 +43,8 @@ class Request:
         Bytes of windows and tiles the run may hold; None for no bound but the grid's own.
     allow_nonfinite : bool
         Whether NaN and infinity in a valid step pass.
+    preferred_engine : str or None
+        Which to take where ``engine`` is ``auto``, if it can run the job: the one of an unfinished run.
     """
 
     states: tuple[str, ...]
@@ -55,6 +57,7 @@ class Request:
     threads: int
     memory: int | None
     allow_nonfinite: bool
+    preferred_engine: str | None = None
 
     @property
     def computing(self) -> np.dtype[Any]:
@@ -78,6 +81,7 @@ def make_request(
     threads: int | None,
     memory: int | str | None,
     allow_nonfinite: bool,
+    preferred_engine: str | None = None,
 ) -> Request:
     """Check each option.
 
@@ -104,7 +108,7 @@ def make_request(
             checked[option] = check()
     problems.tell()
     checked["dtype"] = np.dtype(checked["dtype"] or _computing(precision).name)
-    request = Request(**checked, allow_nonfinite=allow_nonfinite)
+    request = Request(**checked, allow_nonfinite=allow_nonfinite, preferred_engine=preferred_engine)
     if not request.states and not request.pool:
         raise OptionError("--states none --pool none: nothing to compute; keep states, poolings or both.")
     return request

@@ -35,6 +35,39 @@ def test_a_line_every_30_seconds_says_how_far_it_is(clock, capsys):
     assert len(lines) == 3
 
 
+@pytest.mark.parametrize("earlier", [0, 900, 10**9])
+def test_the_time_left_is_that_of_this_run_whatever_an_earlier_one_finished(earlier, clock, capsys):
+    with Reporter("plain") as reporter:
+        for done in range(1, 6):
+            clock[0] += 10
+            reporter.update(earlier + done * 100, earlier + 1000)
+    line = capsys.readouterr().err.splitlines()[0]
+    assert line == f"{earlier + 300} of {earlier + 1000} steps, 10 a second, about 70 s left"
+
+
+def test_a_speed_that_is_not_known_yet_is_not_made_up(clock, capsys):
+    with Reporter("plain") as reporter:
+        clock[0] += 40
+        reporter.update(5000, 6000)
+        clock[0] += 40
+        reporter.update(5400, 6000)
+    assert capsys.readouterr().err.splitlines() == [
+        "5000 of 6000 steps",
+        "5400 of 6000 steps, 10 a second, about 60 s left",
+    ]
+
+
+@pytest.mark.parametrize("earlier", [0, 10**6])
+def test_the_bar_does_not_count_the_steps_of_earlier_runs_in_its_rate(earlier, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with Reporter("auto") as reporter:
+        reporter.update(earlier + 10, earlier + 100)
+        reporter.update(earlier + 30, earlier + 100)
+        about = reporter._bar.format_dict
+    assert about["n"] - about["initial"] == 20
+    assert (about["n"], about["total"]) == (earlier + 30, earlier + 100)
+
+
 def test_none_says_nothing(clock, capsys):
     with Reporter("none") as reporter:
         clock[0] += 1000

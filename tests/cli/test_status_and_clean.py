@@ -11,6 +11,7 @@ import pytest
 
 import rnnstates
 from rnnstates import execution, planning
+from rnnstates.output.journal import Window, encode
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
 from rnnstates.output.system import DISK
@@ -109,6 +110,19 @@ def test_a_run_that_was_stopped(run):
     assert command == f"to go on: {COMMAND}"
     assert run("clean", "out.h5")[1].splitlines() == ["removed out.h5.partial", "removed out.h5.journal"]
     assert os.listdir() == []
+
+
+def test_the_rate_is_that_of_the_last_session_alone(run):
+    stop()
+    with open("out.h5.journal", "ab") as journal:
+        journal.write(encode("host:7 since noon"))
+        sums = ((0, 0),) * 6
+        journal.write(encode(Window(0, steps=12, overflowed=0, elapsed=3.0, sums=sums)))
+        journal.write(encode(Window(1, steps=18, overflowed=0, elapsed=6.0, sums=sums)))
+    found = rnnstates.status("out.h5")
+    assert found["rate"] == 5
+    left = (found["steps_in_all"] - found["steps"]) / 5
+    assert f"5 steps a second, about {left:.0f} s left\n" in run("status", "out.h5")[1]
 
 
 def test_a_run_that_is_at_work_is_named_and_left_alone(run):

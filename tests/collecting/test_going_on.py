@@ -5,6 +5,7 @@ import pytest
 
 import rnnstates
 from rnnstates.collecting import collect as collecting
+from rnnstates.collecting import recording
 from rnnstates.collecting.running import Runner
 from rnnstates.errors import DoesNotMatch, Stopped
 from rnnstates.output.recorder import Pace
@@ -98,3 +99,30 @@ def test_a_finished_output_of_the_same_model_and_inputs_is_skipped_and_of_others
         run(model, FEATURES + (FEATURES.max() == FEATURES), tmp_path / "out.h5", if_exists="skip")
     with pytest.raises(DoesNotMatch, match=r"was made by another job: .*weights_sha256 was"):
         run(randomise(models.convolutional(), 1), FEATURES, tmp_path / "out.h5", if_exists="skip")
+
+
+def test_progress_after_resuming_begins_with_the_steps_that_are_finished(tmp_path, small_windows, monkeypatch):
+    model, told = randomise(models.convolutional()), []
+    ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
+    finished = rnnstates.status(tmp_path / "out.h5")["steps"]
+    run(model, FEATURES, tmp_path / "out.h5", progress=lambda *steps: told.append(steps)).close()
+    assert finished == 20
+    assert told == [(27, 27)]
+
+
+@pytest.mark.parametrize("name, value", [("threads", 17), ("processor", "Elbrus"), ("gpus", ["H9000"])])
+def test_tensorflow_that_computes_otherwise_does_not_resume(name, value, tmp_path, small_windows, monkeypatch):
+    model = randomise(models.convolutional())
+    ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
+    known = recording.of_tensorflow
+    monkeypatch.setattr(recording, "of_tensorflow", lambda tf: known(tf) | {name: value})
+    with pytest.raises(DoesNotMatch, match=rf"another machine .*arithmetic\.tensorflow\.{name} was .+, is "):
+        run(model, FEATURES, tmp_path / "out.h5")
+
+
+def test_another_keras_does_not_resume(tmp_path, small_windows, monkeypatch):
+    model = randomise(models.convolutional())
+    ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
+    monkeypatch.setattr(recording.keras, "__version__", "3.999")
+    with pytest.raises(DoesNotMatch, match=r"arithmetic\.keras was '3\..*', is '3\.999'"):
+        run(model, FEATURES, tmp_path / "out.h5")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..keras.started import keras, tf
+from ..network.arithmetic import machine, of_tensorflow
 from ..provenance import provenance
 from ..weights.readers import digest
 from .windows import Collection
@@ -35,13 +36,10 @@ def origin_of(model: Any, file: str | None) -> dict[str, Any]:
 def record(collection: Collection, extra: Mapping[str, Any]) -> str:
     """Describe how the states are made: one JSON object, with what that of ``extract`` has."""
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    return provenance(
-        collection,
-        device,
-        {part.path: "keras" for part in collection.network.listed},
-        extra,
-        identity=_recorded(collection),
-    )
+    executors = {part.path: "keras" for part in collection.network.listed}
+    arithmetic = {"machine": machine(), "keras": keras.__version__, "tensorflow": of_tensorflow(tf)}
+    known = _recorded(collection)
+    return provenance(collection, device, executors, extra, arithmetic=arithmetic, identity=known)
 
 
 def _recorded(collection: Collection) -> dict[str, Any]:

@@ -72,18 +72,18 @@ def collect_windows(
     Stopped
         It is time.
     """
-    shape, done = collection.shape, 0
+    shape, done = collection.shape, sum(window.steps for window in sink.windows.values())
     for number, rows in _cut(slice(0, shape.sequences), collection.grid.window_rows):
         known = sink.windows.get(number)
         if known is None:
             if until is not None and time.monotonic() >= until:
                 raise Stopped("the time is over; without an output nothing is kept.")
             _Window(collection, sink, number).run(rows)
+            done += int(shape.lengths[rows].sum())
+            if progress is not None:
+                progress(done, shape.valid_steps)
         else:
             _compare(collection, rows, known.read)
-        done += int(shape.lengths[rows].sum())
-        if progress is not None:
-            progress(done, shape.valid_steps)
 
 
 def _cut(rows: slice, size: int) -> Iterator[tuple[int, slice]]:

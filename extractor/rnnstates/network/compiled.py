@@ -9,7 +9,11 @@ lanes, depth the inputs followed by the hidden state. What a sequence gets does 
 """
 
 import contextlib
+import dataclasses
+import functools
+import hashlib
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -22,10 +26,11 @@ from ..blas import one_thread
 from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
 from ..workspace import Workspace
+from .arithmetic import machine, of_numpy
 from .cells import lstm
 from .reference import NumpyUnroll, live_rows, start_states
 
-__all__ = ["CompiledEngine", "CompiledUnroll", "is_built", "kinds"]
+__all__ = ["CompiledEngine", "CompiledUnroll", "digest", "is_built", "kinds"]
 
 BFLOAT16 = "bfloat16"
 # The kernel's order of gates.
@@ -57,6 +62,8 @@ class CompiledEngine:
     ----------
     precision : str
         ``float32``, ``float64`` or ``bfloat16``.
+    kernel : str or None
+        Which kind of kernel to use, where this processor runs it in this precision; None for the widest.
 
     Raises
     ------
@@ -67,18 +74,28 @@ class CompiledEngine:
     name = "compiled"
     device = "CPU"
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: str, kernel: str | None = None) -> None:
         if not is_built():
             raise EngineUnavailable(
                 "the compiled engine was not built when rnnstates was installed; install a C compiler (gcc) and "
                 "install it again, or use --engine numpy or tensorflow."
             )
-        self._precision, self._leaves_to_numpy = precision, False
+        self._precision, self._leaves_to_numpy, self._uses_kernel = precision, False, False
         if precision == BFLOAT16 and BFLOAT16 not in kinds():
             raise EngineUnavailable(
                 "--precision bfloat16: the compiled engine needs a processor with avx512_bf16, and to be built by "
                 "GCC 12 or later; one of the two is missing here. Use --precision float32."
             )
+        fitting = [name for name, (_, pair) in kinds().items() if (pair == 2) == (precision == BFLOAT16)]
+        self._kind = kernel if kernel in fitting else fitting[-1]
+
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """See ``stack.Engine``: the kind of kernel, and NumPy's where layers are left to it."""
+        about: dict[str, Any] = {"machine": machine()}
+        if self._uses_kernel:
+            about["kernel"] = {"kind": self._kind, "digest": digest(self._kind)}
+        return about | ({"numpy": of_numpy()} if self._leaves_to_numpy else {})
 
     def running(self) -> AbstractContextManager[None]:
         """Change nothing but what NumPy needs, where it runs a layer: the kernel has no settings."""
@@ -93,7 +110,8 @@ class CompiledEngine:
             The layer is asked for in bfloat16 and is not one that the kernel runs.
         """
         if lstm.is_fused(weights, self._precision):
-            return CompiledUnroll(weights, gates, self._kind())
+            self._uses_kernel = True
+            return CompiledUnroll(weights, gates, self._kind)
         if self._precision == BFLOAT16:
             raise EngineUnavailable(
                 f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
@@ -101,11 +119,6 @@ class CompiledEngine:
             )
         self._leaves_to_numpy = True
         return NumpyUnroll(weights, np.dtype(self._precision), gates)
-
-    def _kind(self) -> str:
-        if self._precision == BFLOAT16:
-            return BFLOAT16
-        return [name for name, (_, pair) in kinds().items() if pair == 1][-1]
 
 
 class CompiledUnroll:
@@ -157,6 +170,33 @@ class CompiledUnroll:
             *(collected.get(gate) for gate in GATES), scratch,
         )  # fmt: skip
         return collected
+
+
+@functools.cache
+def digest(kind: str) -> str:
+    """Digest what a kind of kernel computes of fixed numbers: compilers may contract or order operations differently.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits: the same for builds that compute the same bits.
+    """
+    # Every size of a block of rows, whole panels and one that is not full, all gates.
+    rows, features, units = 11, 3, 37
+    inputs = _spread(rows, rows, features).astype(np.float32)
+    plain = LayerWeights(_spread(features, 4 * units), _spread(units, 4 * units), _spread(4 * units))
+    found = hashlib.sha256()
+    for weights in (plain, dataclasses.replace(plain, peepholes=_spread(3, units), cell_clip=1.0)):
+        computed = CompiledUnroll(weights, GATES, kind)(inputs, np.arange(rows, 0, -1))
+        for name in sorted(computed):
+            found.update(computed[name].tobytes())
+    return found.hexdigest()[:16]
+
+
+def _spread(*shape: int) -> npt.NDArray[np.float64]:
+    """Give fixed numbers between -1 and 1 (Knuth's multiplicative hashing): importing numpy.random takes too long."""
+    whole = np.arange(1, 1 + math.prod(shape), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
+    return (whole / 2**31 - 1).reshape(shape)
 
 
 def _panels(columns: npt.NDArray[np.float32], lanes: int, pair: int) -> Array:

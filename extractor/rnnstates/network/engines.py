@@ -36,12 +36,21 @@ def abandon() -> None:
     stop_diverting()
 
 
-def make_engine(name: str, precision: str) -> Engine:
+def make_engine(name: str, precision: str, kernel: str | None = None) -> Engine:
     """Start an engine.
+
+    Parameters
+    ----------
+    name : str
+        In ``ENGINES``.
+    precision : str
+        In ``PRECISIONS``.
+    kernel : str or None
+        Which kind of kernel the compiled engine uses, where this processor runs it; None for the widest.
 
     Raises
     ------
     EngineUnavailable
         Its library cannot be started, it was not built, or it does not compute in this precision here.
     """
-    return ENGINES[name](precision)
+    return CompiledEngine(precision, kernel) if name == "compiled" else ENGINES[name](precision)

@@ -13,6 +13,7 @@ from ..blas import one_thread
 from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
 from ..workspace import Workspace
+from .arithmetic import machine, of_numpy
 from .cells import CELLS, state_width
 
 __all__ = ["NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
@@ -81,6 +82,11 @@ class NumpyEngine:
                 "--precision float32."
             )
         self.dtype = np.dtype(precision)
+
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """See ``stack.Engine``: NumPy's."""
+        return {"machine": machine(), "numpy": of_numpy()}
 
     def running(self) -> AbstractContextManager[None]:
         """Hold NumPy's products to one thread each for a while."""

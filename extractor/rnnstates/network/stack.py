@@ -7,7 +7,7 @@ both directions of the layer below, there is one sweep, ``whole``, and sequences
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,10 @@ class Engine(Protocol):
 
     name: str
     device: str
+
+    @property
+    def arithmetic(self) -> Mapping[str, Any]:
+        """What of machine and libraries decides the bits of the unrolls made so far, in JSON types."""
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> Unroll:
         """Prepare one layer's weights once; the gates named are collected beside the states."""

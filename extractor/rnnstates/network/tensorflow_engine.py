@@ -16,6 +16,7 @@ from ..shared_setting import SharedSetting
 from ..tensorflow_start import import_tensorflow, without_chatter
 from ..weights.canonical import LayerWeights
 from . import bfloat16
+from .arithmetic import machine, of_tensorflow
 from .blocks import BlockUnroll
 from .cells import lstm
 from .fused import FusedBlock
@@ -63,6 +64,11 @@ class TensorFlowEngine:
         self._precision = precision
         if precision == bfloat16.NAME and self.device == "CPU":
             _refuse(bfloat16.unsupported())
+
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """See ``stack.Engine``: TensorFlow's."""
+        return {"machine": machine(), "tensorflow": of_tensorflow(self._tf)}
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "BlockUnroll | PackedUnroll":
         """Make the function that runs one layer in one direction and collects some of its gates too.

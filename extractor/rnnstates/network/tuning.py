@@ -1,8 +1,8 @@
 """What each engine costs on one ordinary core, and how many sequences its tiles should have: measured, then fixed.
 
 ``benchmarks/costs.py`` measures the numbers below again; they fit tiles of 1 to 96 sequences within a factor of two.
-They are constants, not measured by each run, so that the choice, and with it every bit of the output, depends on the
-input and the options only.
+They are constants, not measured by each run, so that the choice depends on the input, the options and what this
+machine can run only; an unfinished run keeps the engine that was chosen where it was begun.
 """
 
 from dataclasses import dataclass
@@ -92,8 +92,10 @@ def _rate(executor: str) -> float:
     return PLAIN_RATE if narrow else COSTS[executor].rate
 
 
-def choose_engine(network: Network, lengths: npt.NDArray[np.int64], *, precision: str = "float32") -> str:
-    """Pick the engine that is done first.
+def choose_engine(
+    network: Network, lengths: npt.NDArray[np.int64], *, precision: str = "float32", preferred: str | None = None
+) -> str:
+    """Pick the engine that finishes first, or the preferred one if it can run the network here.
 
     Parameters
     ----------
@@ -101,6 +103,8 @@ def choose_engine(network: Network, lengths: npt.NDArray[np.int64], *, precision
     lengths : int64 [N]
         Of all sequences.
     precision : str
+    preferred : str or None
+        A name in ``COSTS``, or another one, which is never chosen.
     """
     steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
 
@@ -108,7 +112,8 @@ def choose_engine(network: Network, lengths: npt.NDArray[np.int64], *, precision
         calls = max(longest, steps // tile_rows(name, network, lengths))
         return seconds(name, network, steps=steps, calls=calls, precision=precision)
 
-    return min((name for name in COSTS if _can(name, network, precision)), key=estimate)
+    able = [name for name in COSTS if _can(name, network, precision)]
+    return preferred if preferred in able else min(able, key=estimate)
 
 
 def tile_rows(engine: str, network: Network, lengths: npt.NDArray[np.int64]) -> int:

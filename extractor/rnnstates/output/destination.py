@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
-from .names import Names, names_of
+from .failures import translated
+from .names import PARTIAL, Names, names_of
 from .suffix import check_suffix
 
 __all__ = ["check_destination", "check_regular", "check_space", "exists", "free_space", "no_room"]
@@ -40,7 +41,16 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     """
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
-    path = Path(output)
+    try:
+        return _checked(Path(output), output, force=force, sources=sources)
+    except OSError as reason:
+        raise translated(reason, Path(output)) from reason
+    # A name with a null byte, or links that lead in a circle.
+    except (ValueError, RuntimeError) as reason:
+        raise CannotCreate(f"{output!r}: no file can have that name ({reason}); choose another output.") from reason
+
+
+def _checked(path: Path, output: object, *, force: bool, sources: Iterable[object]) -> Names:
     check_suffix(path)
     for source in sources:
         if _is_same_file(path, source):
@@ -48,6 +58,7 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     names = names_of(path)
     check_suffix(names.output)
     _check_directory(names.output.parent, output)
+    _check_length(names)
     check_regular(names.output, output)
     # With something left beside it, it may be what this run is to make, named but not tidied up after.
     if names.output.exists() and not force and not (names.journal.exists() or names.lock.exists()):
@@ -78,8 +89,17 @@ def check_regular(path: Path, output: object) -> None:
 
 
 def free_space(path: Path) -> int:
-    """Tell the bytes free where a file would be made."""
-    return shutil.disk_usage(path.parent).free
+    """Give the bytes free where a file would be made.
+
+    Raises
+    ------
+    OutputError
+        The file system does not say.
+    """
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError as reason:
+        raise translated(reason, path) from reason
 
 
 def check_space(names: Names, needed: int) -> None:
@@ -111,6 +131,18 @@ def _check_directory(directory: Path, output: object) -> None:
         raise CannotCreate(f"{output}: {directory} is not a directory; choose another output.")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PermissionDenied(f"{output}: the directory {directory} may not be written; choose another place.")
+
+
+def _check_length(names: Names) -> None:
+    """Refuse a name that leaves no room for what stands beside the output meanwhile."""
+    most = os.pathconf(names.output.parent, "PC_NAME_MAX")
+    longest = max(len(os.fsencode(path.name)) for path in names)
+    if longest > most:
+        over = longest - most
+        raise CannotCreate(
+            f"{names.output}: its name is {over} bytes too long for this file system, which allows {most} for a name; "
+            f"'{PARTIAL}.new' is added to it while it is made. Shorten it."
+        )
 
 
 def _is_same_file(path: Path, source: object) -> bool:

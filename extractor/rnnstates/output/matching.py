@@ -5,11 +5,44 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["differences"]
+__all__ = ["differences", "mismatch"]
 
 MOST_SHOWN = 5
 LONGEST = 60
-DERIVED = ("plan.", "hidden_widths ", "executors.", "weights.fingerprint ", "weights.layers ", "weights.gate_order ")
+DERIVED = (
+    "plan.", "hidden_widths ", "executors.", "weights.fingerprint ", "weights.layers ", "weights.gate_order ",
+    "arithmetic.", "arithmetic.kernel.digest ",
+)  # fmt: skip
+# What belongs to the machine and to what is installed on it, not to the job.
+SURROUNDINGS = ("arithmetic", "device", "libraries", "python", "rnnstates")
+
+
+def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say why an unfinished run cannot be resumed by this one, and what to do; nothing where it can.
+
+    Parameters
+    ----------
+    before, now : mapping
+        All that the results depend on, in JSON types, as the unfinished run recorded it and as it would be now.
+    """
+    if not (found := differences(before, now)):
+        return ""
+    if "arithmetic" in now and "arithmetic" not in before:
+        version = _shown("rnnstates", before.get("rnnstates"))
+        return (
+            f"was begun by rnnstates {version}, which did not record the kernel and the libraries that computed it, so "
+            "the same bytes cannot be promised. Finish it with that version where it was begun, start over with "
+            "restart=True, or choose another output."
+        )
+    if all(before.get(name) == now.get(name) for name in (before.keys() | now.keys()) - set(SURROUNDINGS)):
+        return (
+            f"was begun on another machine or with other libraries, which may round differently: {found}. Resume it "
+            "where it was begun, start over with restart=True, or choose another output."
+        )
+    return (
+        f"was begun by another job: {found}. Run that one again, throw its work away with --restart, or choose another "
+        "output."
+    )
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -21,9 +54,14 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     'input.size was 8, is 9'
     """
     # What follows from the others comes last.
-    told = sorted(_differences(dict(before), dict(now), ""), key=lambda text: text.startswith(DERIVED))
+    told = sorted(_differences(dict(before), dict(now), ""), key=_last)
     more = len(told) - MOST_SHOWN
     return "; ".join(told[:MOST_SHOWN] + ([f"and {more} more"] if more > 0 else []))
+
+
+def _last(text: str) -> int:
+    """Rank what follows from the others behind them."""
+    return sum(text.startswith(start) for start in DERIVED)
 
 
 def _differences(before: Any, now: Any, path: str) -> Iterator[str]:

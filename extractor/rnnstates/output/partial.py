@@ -19,7 +19,7 @@ from .integrity import REST, SUMS, digest_rest
 from .journal import Header, Journal, Window
 from .journal_file import JournalFile, read_journal
 from .layout import Contents, lay_out
-from .matching import differences
+from .matching import mismatch
 from .names import Names
 from .stored import StoredWindows, has_holes
 from .system import System, write_all
@@ -95,11 +95,8 @@ def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
         logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
                        "starts over.", names.partial)  # fmt: skip
         return _begin(system, names, wanted)
-    if told := differences(known.header.identity, wanted.identity):
-        raise DoesNotMatch(
-            f"{names.partial}: was begun by another job: {told}. Run that one again, throw its work away with "
-            f"--restart, or choose another output."
-        )
+    if told := mismatch(known.header.identity, wanted.identity):
+        raise DoesNotMatch(f"{names.partial}: {told}")
     return _go_on(system, names, wanted, known) or _begin(system, names, wanted)
 
 

@@ -9,14 +9,15 @@ import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = ["DISK", "OPERATIONS", "Disk", "System", "write_all"]
 
 # Of <linux/falloc.h>: give the blocks back and keep the size.
 PUNCH_HOLE = 0x02 | 0x01
+# A call that signals interrupt so often fails.
+MOST_INTERRUPTIONS = 1000
 NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -105,10 +106,10 @@ class Disk:
         return _fallocate(fd, PUNCH_HOLE, position, count)
 
     def fsync(self, fd: int) -> None:
-        os.fsync(fd)
+        _sync("fsync", fd)
 
     def fdatasync(self, fd: int) -> None:
-        os.fdatasync(fd)
+        _sync("fdatasync", fd)
 
     def lock(self, fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +126,7 @@ class Disk:
     def sync_directory(self, directory: Path) -> None:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            _sync("fsync", fd)
         finally:
             os.close(fd)
 
@@ -139,12 +140,16 @@ def write_all(system: System, fd: int, data: memoryview, position: int) -> None:
     Raises
     ------
     OSError
-        The system's; EIO where it writes nothing and does not say why.
+        The system's; EIO where it writes nothing and does not say why, EINTR where it is interrupted without end.
     """
+    interrupted = 0
     while data:
         try:
             written = system.pwrite(fd, data, position)
         except InterruptedError:
+            interrupted += 1
+            if interrupted == MOST_INTERRUPTIONS:
+                raise
             continue
         if not written:
             raise OSError(errno.EIO, "nothing was written")
@@ -153,26 +158,43 @@ def write_all(system: System, fd: int, data: memoryview, position: int) -> None:
 
 def _fallocate(fd: int, mode: int, position: int, count: int) -> bool:
     """Ask the file system; False where it cannot."""
-    if _function is None or not count:
+    if not hasattr(_LIBRARY, "fallocate") or not count:
         return False
-    while _function(fd, mode, position, count):
-        number = ctypes.get_errno()
-        if number in NOT_SUPPORTED:
+    arguments = ctypes.c_int(fd), ctypes.c_int(mode), ctypes.c_int64(position), ctypes.c_int64(count)
+    try:
+        _call("fallocate", *arguments)
+    except OSError as reason:
+        if reason.errno in NOT_SUPPORTED:
             return False
-        if number != errno.EINTR:
-            raise OSError(number, os.strerror(number))
+        raise
     return True
 
 
-def _found() -> Callable[[int, int, int, int], int] | None:
+def _sync(name: str, fd: int) -> None:
+    """Sync a file. Python's own functions begin an interrupted call again for ever."""
+    if hasattr(_LIBRARY, name):
+        _call(name, ctypes.c_int(fd))
+    else:
+        os.fsync(fd)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """Call the C library, again where a signal interrupts it, but not without end."""
+    function = getattr(_LIBRARY, name)
+    for _ in range(MOST_INTERRUPTIONS):
+        if not function(*arguments):
+            return
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+    raise OSError(errno.EINTR, os.strerror(errno.EINTR))
+
+
+def _library() -> ctypes.CDLL | None:
     try:
-        function = ctypes.CDLL(None, use_errno=True).fallocate
-    except (AttributeError, OSError):
+        return ctypes.CDLL(None, use_errno=True)
+    except OSError:
         return None
-    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-    function.restype = ctypes.c_int
-    found: Callable[[int, int, int, int], int] = function
-    return found
 
 
-_function = _found()
+_LIBRARY = _library()

@@ -15,8 +15,9 @@ from ..errors import BadInput
 from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
+from ..hdf5_packing import whole_numbers
 from .base import Source
-from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
+from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .named import dataset_of, locate
@@ -109,10 +110,13 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
         check_inflated(dataset, where, BadInput)
         if h5py.check_vlen_dtype(dtype):
             check_strings(dataset, where, BadInput)
+        packing = whole_numbers(dataset, where, BadInput) if dtype.kind in "iu" else None
 
     def read(start: int, stop: int) -> Array:
         with reading(where, BadInput):
             values: Array = dataset[start:stop]
+        if packing is not None:
+            packing.check_present(values, f"{where}, rows from {start}", BadInput)
         return values
 
     rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, dtype.itemsize)))
@@ -122,14 +126,15 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
 def _from_file(path: os.PathLike[str], source: Source) -> Ids:
     where = str(path)
     with open_list(path, EXPECTED, BadInput) as file:
-        start = file.read(FIRST_BYTES)
+        start = first_of_list(file, path)
         if start.startswith(MAGIC):
             return _from_npy(file, where, source)
         if not start and source.shape[0]:
             raise of_another_kind(path, start, EXPECTED, BadInput, Wanted.LIST)
         if start:
             refuse_all_but_text(path, start, EXPECTED, BadInput)
-        lines = (start + file.read()).removeprefix(UTF8_MARK).splitlines()
+        content = start + rest_of_list(file, path, source.shape[0], EXPECTED, BadInput)
+        lines = content.removeprefix(UTF8_MARK).splitlines()
     while len(lines) > source.shape[0] and not lines[-1]:
         lines.pop()
     return _from_array(lines, where, source)

@@ -1,0 +1,126 @@
+"""What of a machine and its libraries decides the bits of a result: recorded, and part of a job's identity.
+
+The same equations round differently in another kernel, in another BLAS, with other vectors of a processor. Where all
+that is described here is the same, the same job gives the same bytes. Every description is in JSON types.
+"""
+
+import ctypes
+import functools
+import importlib
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["machine", "of_numpy", "of_tensorflow"]
+
+CPUINFO = Path("/proc/cpuinfo")
+# The lines of it that name a processor, on x86 and on ARM.
+NAMING = re.compile(r"(model name|CPU implementer|CPU variant|CPU part)\s*:\s*(.*)")
+# What stands before and after the names of OpenBLAS' functions, in NumPy's wheels and elsewhere.
+OPENBLAS_NAMES = (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", ""))
+# Enough for all lines of one processor.
+ONE_PROCESSOR = 8192
+
+
+def machine() -> str:
+    """Name the processor's architecture, as ``x86_64``: sums of many numbers are taken in its order."""
+    return platform.machine()
+
+
+@functools.cache
+def of_numpy() -> dict[str, str]:
+    """Describe how NumPy multiplies matrices and computes tanh and exp in this process.
+
+    Returns
+    -------
+    dict
+        ``blas``: library, version and kind of kernel; ``vectors``: the processor's, of those that NumPy has code for;
+        ``libm``: the C library, whose functions serve where NumPy has none of its own.
+    """
+    return {"blas": _blas(), "vectors": " ".join(_vectors()), "libm": _libm()}
+
+
+def of_tensorflow(tf: Any) -> dict[str, Any]:
+    """Describe what TensorFlow computes with, beside its version: it adapts to caches, cores and vectors.
+
+    Returns
+    -------
+    dict
+        ``processor``, ``vectors``, ``threads`` (of one operation), ``onednn`` (None where it does not say) and
+        ``gpus``.
+    """
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return {
+        "processor": _processor(),
+        "vectors": " ".join(_vectors()),
+        "threads": threads or _cores(),
+        "onednn": _onednn(),
+        "gpus": [
+            str(tf.config.experimental.get_device_details(gpu).get("device_name"))
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+    }
+
+
+def _blas() -> str:
+    """Ask OpenBLAS, which chooses its kernels by the processor; of others only what NumPy was built with is known."""
+    # Looking a name up in NumPy's own library finds it in those that this one was linked with.
+    library = ctypes.CDLL(_multiarray().__file__)
+    for before, after in OPENBLAS_NAMES:
+        config, core = (
+            getattr(library, f"{before}openblas_get_{what}{after}", None) for what in ("config", "corename")
+        )
+        if config and core:
+            config.restype = core.restype = ctypes.c_char_p
+            # "OpenBLAS 0.3.31 USE64BITINT DYNAMIC_ARCH …" and, say, "Haswell".
+            return " ".join([*config().decode().split()[:2], core().decode()])
+    name = "unknown"
+    # Some builds of NumPy 1 do not describe themselves.
+    with suppress(KeyError, TypeError):
+        built: Any = np.show_config(mode="dicts")
+        name = "{name} {version}".format(**built["Build Dependencies"]["blas"])
+    return f"{name} on {_processor()}"
+
+
+def _vectors() -> Iterator[str]:
+    """Yield the extensions of the processor that NumPy has code for and that are not switched off."""
+    umath = _multiarray()
+    return (name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name))
+
+
+def _multiarray() -> Any:
+    """NumPy's compiled core, which version 2 keeps in another place than version 1."""
+    core: Any = getattr(np, "_core", None) or np.core
+    return core._multiarray_umath
+
+
+def _libm() -> str:
+    with suppress(AttributeError, ValueError, OSError):
+        return os.confstr("CS_GNU_LIBC_VERSION") or platform.system()
+    return platform.system()
+
+
+@functools.cache
+def _processor() -> str:
+    """Name the processor's model; its architecture where the system does not say more."""
+    with suppress(OSError), CPUINFO.open(errors="replace") as file:
+        if named := dict(NAMING.findall(file.read(ONE_PROCESSOR).partition("\n\n")[0])):
+            return " ".join(named.values())
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _onednn() -> bool | None:
+    """Tell whether TensorFlow multiplies by oneDNN; only a private module of it says."""
+    with suppress(ImportError, AttributeError):
+        return bool(importlib.import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())
+    return None

@@ -1,0 +1,69 @@
+"""The last place where a failing call of the operating system becomes an error of ours.
+
+Where more is known of a file, an error is raised there; this is for every other call on a path that the caller gave:
+any of them may fail on a failing disk or an unreachable server.
+"""
+
+import errno
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import BadData, MissingInput, RnnstatesError
+from .output.failures import FULL, translated
+from .output.names import names_of
+
+__all__ = ["documented", "says_why"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def documented(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a public function raise errors of ours where the operating system fails."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except OSError as reason:
+            if reason.errno == errno.EPIPE:
+                # A closed pipe is that of the caller: progress that is printed.
+                raise
+            written = kwargs.get("output", args[0] if function.__name__ == "clean" and args else None)
+            raise says_why(reason, given=(*args, *kwargs.values()), written=written) from reason
+
+    return wrapped
+
+
+def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = None) -> RnnstatesError:
+    """Give the error of ours for a call that failed.
+
+    Parameters
+    ----------
+    reason : OSError
+    given : tuple
+        What the caller gave; the first path is named where the system names none.
+    written : path or None
+        What was to be made.
+    """
+    path = reason.filename if isinstance(reason.filename, str | bytes | os.PathLike) else None
+    where = os.fsdecode(path) if path else next((os.fspath(one) for one in given if _is_path(one)), "a file")
+    if reason.errno in (*FULL, errno.EROFS) or (_is_path(written) and _is_beside(where, written)):
+        return translated(reason, names_of(where).output)
+    if reason.errno is None:
+        return BadData(f"{where}: cannot be read ({reason}); it is damaged, or its disk fails. Copy or make it again.")
+    return MissingInput(f"{where}: cannot be read ({reason.strerror}). Check the file, its disk and its permissions.")
+
+
+def _is_path(given: object) -> bool:
+    return isinstance(given, str | os.PathLike)
+
+
+def _is_beside(where: str, output: Any) -> bool:
+    try:
+        return Path(where).absolute() in {Path(name).absolute() for name in (output, *names_of(output))}
+    except (OSError, ValueError, RuntimeError):
+        return False
