@@ -302,7 +302,7 @@ def test_tensorflow_is_not_started_where_the_job_is_done(monkeypatch):
     job = {"inputs": "in.npy", "lengths": "full", "units": 4, "engine": "tensorflow", "output": "out.h5"}
     # Whatever computes in its name: its start takes seconds.
     monkeypatch.setattr(pipeline, "begin", lambda _: None)
-    monkeypatch.setattr(pipeline, "make_engine", lambda _, precision: NumpyEngine(precision))
+    monkeypatch.setattr(pipeline, "make_engine", lambda _, precision, *kernel: NumpyEngine(precision))
     rnnstates.extract(**job).close()
 
     def never(*_):
