@@ -123,11 +123,14 @@ MAY_IMPORT = {
         "workspace",
     },
     "provenance": {"h5py", "numpy", "request", "sources", "tensorflow_start", "version"},
-    "job_identity": {"numpy", "job", "output", "weights"},
+    "job_identity": {"numpy", "checksums", "job", "output", "weights"},
+    "already_done": {"numpy", "h5py", "arrays", "errors", "hdf5_guard", "job_identity", "output"},
     "describe": {"h5py", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
+    "system_errors": {"errors", "output"},
     "delivering": {"numpy", "agreement", "errors", "output", "request"},
     "begun": {"errors", "output"},
     "pipeline": {
+        "already_done",
         "begun",
         "delivering",
         "errors",
@@ -171,6 +174,7 @@ MAY_IMPORT = {
     "collecting": {
         "numpy",
         "agreement",
+        "already_done",
         "arrays",
         "checksums",
         "delivering",

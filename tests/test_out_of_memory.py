@@ -90,5 +90,5 @@ def test_the_advice_names_the_least_memory_that_the_job_can_do_with(monkeypatch)
     with pytest.raises(rnnstates.MemoryBudgetError) as refused:
         rnnstates.extract(inputs, lengths, memory=1, **options)
     least = int(re.search(r"holds at least (\d+) bytes", str(refused.value))[1])
-    with pytest.raises(rnnstates.MemoryBudgetError, match="which is the least it can; keep fewer --states"):
+    with pytest.raises(rnnstates.MemoryBudgetError, match="which is the least it can; keep fewer with states="):
         rnnstates.extract(inputs, lengths, memory=least, **options)

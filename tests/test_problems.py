@@ -53,5 +53,5 @@ def test_all_wrong_options_are_told_at_once():
     with pytest.raises(rnnstates.OptionError, match=r"^4 problems:") as reason:
         rnnstates.extract("no.npy", states="hiden", layout="paded", threads=0, memory="much")
     assert [line.partition(":")[0] for line in str(reason.value).splitlines()[1:]] == [
-        "- --layout 'paded'", "- --memory much", "- --states 'hiden'", "- --threads 0",
+        "- layout='paded'", "- memory='much'", "- states='hiden'", "- threads=0",
     ]  # fmt: skip

@@ -182,7 +182,7 @@ def test_a_run_without_output_stops_without_a_trace():
     for wrong in (0, -1, float("nan")):
         with pytest.raises(rnnstates.OptionError, match="expected more than 0 seconds"):
             rnnstates.extract("in.npy", "lengths.npy", max_runtime=wrong)
-    with pytest.raises(rnnstates.OptionError, match="--max-runtime soon: not a duration; write 45m, 1h30m"):
+    with pytest.raises(rnnstates.OptionError, match="max_runtime='soon': not a duration; write 45m, 1h30m"):
         rnnstates.extract("in.npy", "lengths.npy", max_runtime="soon")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from .options import GroupedCommand, convert_options
-from .reporting import json_text, logged, say
+from .reporting import json_text, logged, note, say
 
 __all__ = ["convert"]
 
@@ -32,8 +32,8 @@ def convert(weights: str, output: str, *, to: str | None, as_json: bool, **optio
     with logged():
         network = rnnstates.load_weights(weights, **options)
         rnnstates.save_weights(network, output, to=to)
-    for note in network.notes:
-        say(f"note: {note}")
+    for assumed in network.notes:
+        note(assumed)
     say(f"{output}: {network!r}")
     return (
         json_text({"output": output, "weights": dict(network.origin), "notes": list(network.notes)}) if as_json else ""

@@ -30,7 +30,7 @@ __all__ = ["extract"]
 @extract_options
 def extract(
     inputs: str, output: str, *, dry_run: bool, progress: str, as_json: bool, no_timestamps: bool, **options: Any
-) -> str:
+) -> str | list[str]:
     """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT.
 
     INPUT is a .npy file, an HDF5 file, or - for a .npy on standard input. OUTPUT is a new HDF5 file.
@@ -45,6 +45,8 @@ def extract(
 def _source(inputs: str) -> Any:
     if inputs != "-":
         return inputs
+    if sys.stdin is None:
+        raise click.UsageError("-: standard input is closed; pipe a .npy into it, or name a file.")
     if sys.stdin.isatty():
         raise click.UsageError("-: standard input is the terminal; pipe a .npy into it, or name a file.")
     return sys.stdin.buffer
@@ -78,13 +80,25 @@ def _extract(
     try:
         with Reporter(progress) as reporter:
             states = run(inputs=source, output=output, progress=reporter.update, provenance=about, **options)
+    except rnnstates.OutputUnread as reason:
+        return _unread(output, str(reason), as_json=as_json)
     except BaseException as reason:
         _tell_what_is_kept(output, command, reason)
         raise
-    with states:
-        summary = _summary(output, states, time.monotonic() - clock)
+    try:
+        with states:
+            summary = _summary(output, states, time.monotonic() - clock)
+    except (rnnstates.RnnstatesError, OSError, RuntimeError, KeyError, ValueError) as reason:
+        text = f"{output}: is complete, but cannot be read or closed now ({reason}). Open it later; no run is needed."
+        return _unread(output, text, as_json=as_json)
     say(_sentence(summary))
     return json_text(summary) if as_json else ""
+
+
+def _unread(output: str, why: str, *, as_json: bool) -> str:
+    """Warn that a complete output cannot be looked at: what was asked for is there, so the command succeeds."""
+    say(f"warning: {why}")
+    return json_text({"output": output, "complete": True, "warning": why}) if as_json else ""
 
 
 def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None:
@@ -115,6 +129,7 @@ def _summary(output: str, states: Any, seconds: float) -> dict[str, Any]:
         "precision": made["precision"],
         "notes": made["notes"],
         "seconds": round(seconds, 3),
+        **({"skipped": True} if states.skipped else {}),
     }
 
 
@@ -130,8 +145,7 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
 
     if options["model"] is not None:
         raise click.UsageError("--dry-run: does not go with --model, which has to be run to know its layers.")
-    for name in ("model", "save_weights", "restart", "verify", "max_runtime"):
-        options.pop(name)
+    options.pop("model")
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:
         return json_text(plan)

@@ -1,5 +1,6 @@
 """The command ``rnnstates``, and the one place where errors become exit codes."""
 
+import contextlib
 import errno
 import io
 import os
@@ -68,6 +69,7 @@ class _Stopped(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
+    _open_standard_streams()
     for number in STOPPING:
         # Somebody who ignores hang-ups (nohup) goes on ignoring them.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -79,6 +81,17 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
+
+
+def _open_standard_streams() -> None:
+    """Open those that the caller has closed on nothing, so that no file of ours gets their number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
@@ -98,7 +111,7 @@ def _run() -> int:
         return int(reason.exit_code)
     except click.ClickException as reason:
         # Usage errors quote what was typed.
-        reason.message = printable(reason.message)
+        reason.message = printable(reason.message)  # type: ignore[misc]
         reason.show()
         return int(reason.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -140,7 +153,9 @@ def _print(printed: str | list[str] | None) -> int:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"rnnstates: {text}\n")
+    # Standard error may be closed or full; the exit code says it all the same.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"rnnstates: {text}\n")
 
 
 def _die(number: int) -> int:

@@ -7,7 +7,7 @@ Input       ``--inputs --axes --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --model --layer --units --seed --forget-bias --convention --config --activation
             --recurrent-activation --cell-clip --projection-clip --embedding --initial-state
             --save-weights``
-Output      ``--states --pool --layout --dtype --force``
+Output      ``--states --pool --layout --dtype --if-exists --force``
 Run         ``--engine --precision --threads --memory --max-runtime --restart --verify --dry-run --progress --json
             --no-timestamps --sample --quick --full``
 ==========  ==================================================================================================
@@ -22,6 +22,7 @@ from rnnstates import (
     CONVENTIONS,
     DTYPES,
     ENGINES,
+    IF_EXISTS,
     LAYOUTS,
     PADDINGS,
     POOLINGS,
@@ -29,6 +30,8 @@ from rnnstates import (
     STATES,
     WRITERS,
 )
+
+from .wording import as_options
 
 __all__ = [
     "GroupedCommand",
@@ -55,6 +58,16 @@ class GroupedCommand(click.Command):
     def __init__(self, *arguments: Any, examples: tuple[str, ...] = (), **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.examples = examples
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors of the library come out in the words of the command."""
+        import rnnstates
+
+        try:
+            return super().invoke(ctx)
+        except rnnstates.RnnstatesError as reason:
+            reason.args = (as_options(str(reason), self, ctx.params),)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one definition list a group, in the order the groups appear."""
@@ -165,7 +178,10 @@ _EXTRACT = (
     _option("--layout", type=click.Choice(LAYOUTS), default="padded", show_default=True, group="Output",
             help="[N, T, H] with zeros, or [sum of lengths, H] with offsets."),
     _option("--dtype", type=click.Choice(DTYPES), group="Output", help="Of stored states.  [default: the precision]"),
-    _option("--force", is_flag=True, group="Output", help="Replace OUTPUT if it exists."),
+    _option("--if-exists", type=click.Choice(IF_EXISTS), group="Output",
+            help="Where OUTPUT exists: fail, replace it, or skip: do nothing where the same job made it, and refuse "
+                 "anything else.  [default: fail]"),
+    _option("--force", is_flag=True, group="Output", help="The short form of --if-exists replace."),
     _option("--engine", type=click.Choice(("auto", *ENGINES)), default="auto", show_default=True, group="Run",
             help="What computes; auto spares small jobs the start of TensorFlow."),
     _option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True, group="Run",

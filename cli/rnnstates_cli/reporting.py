@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+import click
+
 import rnnstates
 
-__all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "say", "size"]
+from .wording import as_options
+
+__all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "note", "say", "size"]
 
 # A command to run again must be whole; provenance keeps up to 16384 characters of it.
 LONGEST_LINE = 20_000
@@ -21,11 +25,17 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class _Line(logging.Formatter):
-    """``note: …`` or ``warning: …``."""
+    """``note: …`` or ``warning: …``, in the words of a command."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        super().__init__()
+        # Taken now: what logs may be a thread, in which click knows of no context.
+        self._ctx = ctx
 
     def format(self, record: logging.LogRecord) -> str:
         word = "warning" if record.levelno >= logging.WARNING else "note"
-        return rnnstates.printable(f"{word}: {record.getMessage()}")
+        text = as_options(record.getMessage(), self._ctx.command, self._ctx.params)
+        return rnnstates.printable(f"{word}: {text}")
 
 
 def say(*lines: str) -> None:
@@ -61,7 +71,7 @@ def _strict(value: Any) -> Any:
 def logged() -> Iterator[None]:
     """Print what the library says to standard error, one line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line())
+    handler.setFormatter(_Line(click.get_current_context()))
     logger = logging.getLogger("rnnstates")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -71,6 +81,12 @@ def logged() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
+
+
+def note(text: str) -> None:
+    """Print a note to standard error, in the words of the command that runs."""
+    ctx = click.get_current_context()
+    say(f"note: {as_options(text, ctx.command, ctx.params)}")
 
 
 class Reporter:

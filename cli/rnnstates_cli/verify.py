@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .options import GroupedCommand, verify_options
-from .reporting import json_text, say
+from .reporting import json_text, note
 
 __all__ = ["verify"]
 
@@ -34,10 +34,10 @@ def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str | l
     import rnnstates
 
     found = rnnstates.verify(output, quick=not full, **options)
-    for note in found["notes"]:
-        say(f"note: {note}")
+    for noticed in found["notes"]:
+        note(noticed)
     if found["reason"]:
-        say(f"note: no sequence was recomputed: {found['reason']}.")
+        note(f"no sequence was recomputed: {found['reason']}.")
     return json_text(found) if as_json else list(_lines(found))
 
 

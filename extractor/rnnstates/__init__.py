@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .estimator import StateExtractor as StateExtractor
     from .network.cells import STATES
     from .network.engines import ENGINES, PRECISIONS
+    from .output.existing import IF_EXISTS
     from .output.format import LAYOUTS
     from .output.reader import open_states as open
     from .output.states import States
@@ -59,6 +60,7 @@ _LAZY = {
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
     "DTYPES": ("request", "DTYPES"),
     "ENGINES": ("network.engines", "ENGINES"),
+    "IF_EXISTS": ("output.existing", "IF_EXISTS"),
     "LAYOUTS": ("output.format", "LAYOUTS"),
     "LayerWeights": ("weights.canonical", "LayerWeights"),
     "Network": ("weights.canonical", "Network"),
@@ -96,6 +98,7 @@ __all__ = [
     "CONVENTIONS",
     "DTYPES",
     "ENGINES",
+    "IF_EXISTS",
     "LAYOUTS",
     "PADDINGS",
     "POOLINGS",

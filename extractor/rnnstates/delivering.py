@@ -114,7 +114,7 @@ def _warn_of_overflow(job: Delivered, overflowed: int) -> None:
     if overflowed:
         job.notes.warn(
             f"{overflowed} values are too large for {job.request.dtype} and are stored as infinity; store them with "
-            "--dtype float32 or float64."
+            'dtype="float32" or dtype="float64".'
         )
 
 

@@ -17,7 +17,7 @@
     └── OutputError
         ├── OutputUnread     the output is complete, but could not be opened or closed afterwards
         ├── CannotCreate     the output exists, or its place is unsuitable
-        ├── DoesNotMatch     the unfinished output is that of another job
+        ├── DoesNotMatch     the output that is there is that of another job
         ├── PermissionDenied the place may not be written
         ├── OutputBusy       another run is writing this output
         └── WriteFailed      the disk is full or failing
@@ -123,7 +123,7 @@ class CannotCreate(OutputError):  # noqa: N818
 
 
 class DoesNotMatch(OutputError):  # noqa: N818
-    """The unfinished output that is there was begun by another job, or where results round differently."""
+    """The output that is there, finished or not, was made by another job, or where results round differently."""
 
 
 class PermissionDenied(OutputError):  # noqa: N818

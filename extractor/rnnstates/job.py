@@ -91,12 +91,12 @@ class Job:
         """Say what would take less memory."""
         if self.least < self.memory:
             return (
-                f"this job holds about {self.memory} bytes at once with {self.threads} threads; --memory "
-                f"{-(-self.least // 2**20)}M makes it hold the least it can."
+                f"this job holds about {self.memory} bytes at once with {self.threads} threads; "
+                f'memory="{-(-self.least // 2**20)}M" makes it hold the least it can.'
             )
         return (
-            f"this job holds about {self.memory} bytes at once, which is the least it can; keep fewer --states, write "
-            "to a file instead of memory, or give it a machine with more."
+            f"this job holds about {self.memory} bytes at once, which is the least it can; keep fewer with states=, "
+            "write to a file instead of memory, or give it a machine with more."
         )
 
     def close(self) -> None:
@@ -213,9 +213,9 @@ def choose_network(
     """
     how = {"layer": layer, **unsaid}
     if weights is None:
-        _refuse(how, "says something of a weights file; give one with --weights")
+        _refuse(how, "says something of a weights file; give one with weights=")
         return None
-    _refuse({"units": units, "seed": seed}, "is for random weights, but --weights gives a file; leave one away")
+    _refuse({"units": units, "seed": seed}, "is for random weights, but weights= gives trained ones; leave one out")
     if isinstance(weights, Network):
         zero = how.pop("initial_state", None)
         how["forget_bias"] = forget_bias
@@ -228,13 +228,13 @@ def _refuse(options: Mapping[str, Any], why: str) -> None:
     """Refuse the first option that was given."""
     for name, value in options.items():
         if value is not None:
-            raise OptionError(f"--{name.replace('_', '-')} {value}: {why}.")
+            raise OptionError(f"{name}={value!r}: {why}.")
 
 
 def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
     units = DEFAULT_UNITS if random["units"] is None else random["units"]
     seed = random["seed"] or 0
-    notes.say(f"no weights given: a random LSTM of {units} units, seed {seed}; --weights FILE uses trained ones.")
+    notes.say(f"no weights given: a random LSTM of {units} units, seed {seed}; weights=FILE uses trained ones.")
     return random_network(source.shape[2], units=units, seed=seed, forget_bias=random["forget_bias"])
 
 

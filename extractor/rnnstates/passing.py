@@ -71,5 +71,5 @@ class PassOver:
             rows = window.rows
             raise DoesNotMatch(
                 f"{self._job.source.name}: sequences {rows.start} to {rows.stop - 1} are not those that the unfinished "
-                "output was made from. Give the same input, or throw the unfinished work away with --restart."
+                "output was made from. Give the same input, or throw the unfinished work away with restart=True."
             )

@@ -1,22 +1,26 @@
 """The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
 
 import functools
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .already_done import already_done
 from .begun import NOTHING, Begun, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
 from .job import Job, choose_network, prepare
-from .job_identity import identity
+from .job_identity import identity_of, recorded
 from .network.engines import abandon, begin, make_engine
 from .output.destination import check_destination, check_space, free_space
+from .output.existing import FAIL, REPLACE, SKIP, choose_existing
 from .output.format import group_name
 from .output.layout import Contents
-from .output.partial import Wanted
+from .output.names import Names
+from .output.partial import Wanted, check_unfinished
 from .output.recorder import Pace
 from .output.states import States
 from .output.system import DISK, System
@@ -25,13 +29,20 @@ from .provenance import provenance as describe_run
 from .request import end_of, make_request
 from .sources import open_source
 from .weights.options import ZERO
-from .weights.save import keep_weights
+from .weights.save import check_kept, keep_weights
 
 __all__ = ["extract", "preview"]
 
 # What files are written with, and how often what is finished is recorded; tests put a failing and a quick one here.
 SYSTEM: System = DISK
 PACE = Pace()
+
+# Parameters of ``extract`` that name what it reads; and those that say how a run goes, not what it computes.
+READ = ("inputs", "lengths", "ids", "weights", "config", "initial_state")
+OF_THE_RUN = (
+    *("output", "save_weights", "if_exists", "force", "restart", "verify"),
+    *("max_runtime", "progress", "provenance"),
+)
 
 
 def extract(
@@ -66,6 +77,7 @@ def extract(
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
     save_weights: str | os.PathLike[str] | None = None,
+    if_exists: str | None = None,
     force: bool = False,
     restart: bool = False,
     verify: bool = False,
@@ -132,8 +144,12 @@ def extract(
         Whether NaN and infinity in a valid step pass.
     save_weights : path or None
         Where to keep the weights that were used, as a Keras ``.weights.h5``.
+    if_exists : str or None
+        What to do where ``output`` exists: ``fail`` (the default), ``replace`` it, or ``skip``: where the same job made
+        it (the same inputs, lengths, ids, weights, options and versions) and every byte is as it was written, it is
+        opened and nothing is computed; anything else is refused.
     force : bool
-        Whether an existing ``output`` may be replaced.
+        The short form of ``if_exists="replace"``.
     restart : bool
         Whether to throw away what an unfinished run of ``output`` left. By default the same call resumes it, with the
         kind of kernel that it was begun with, to the bytes of an uninterrupted run. Where this machine cannot compute
@@ -150,8 +166,8 @@ def extract(
     Returns
     -------
     States
-        A read-only mapping from dataset name to array: ``hidden`` and ``cell`` [N, T, H], ``hidden_mean`` [N, H], …
-        with the names they have in the file; with ``output``, the opened file.
+        A read-only sequence of N sequences; by name its arrays, ``states["hidden"]`` and ``states["cell"]`` [N, T, H],
+        ``states["hidden_mean"]`` [N, H], … with the names they have in the file; with ``output``, the opened file.
 
     Raises
     ------
@@ -167,10 +183,13 @@ def extract(
     ((2, 10, 64), (6, 64), (2, 64))
     """
     until = end_of(max_runtime)
+    existing = choose_existing(if_exists, force=force)
     names = (
         None
         if output is None
-        else check_destination(output, force=force, sources=[inputs, lengths, ids, weights, config, initial_state])
+        else check_destination(
+            output, force=existing != FAIL, sources=[inputs, lengths, ids, weights, config, initial_state]
+        )
     )
     begun = NOTHING if names is None or restart else begun_at(names)
     try:
@@ -180,29 +199,39 @@ def extract(
             cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
             pool=pool, layout=layout, padding=padding, dataset=dataset, axes=axes, ids=ids, engine=engine,
             precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
-            initial_state=initial_state,
-            start=all(map(_is_there, (inputs, weights))), begun=begun,
+            initial_state=initial_state, begun=begun,
+            start=not (existing == SKIP and names is not None and names.output.exists())
+            and all(map(_is_there, (inputs, weights))),
         )  # fmt: skip
     except BaseException:
         abandon()
         raise
     try:
+        extra = provenance or {}
+        known = None if names is None else recorded(job)
+        if names is not None and existing == SKIP:
+            about = describe_run(job, "", {}, extra, arithmetic={}, identity=known)
+            if (done := already_done(SYSTEM, names, _contents(job, about))) is not None:
+                if save_weights is not None:
+                    keep_weights(job.network, save_weights)
+                return done
         if names is not None and not restart:
             check_space(names, job.bytes_to_write)
         if save_weights is not None:
             keep_weights(job.network, save_weights)
         engine_made = make_engine(job.engine, job.request.precision, begun.kernel)
         stack = make_stack(job, engine_made)
-        extra = provenance or {}
-        about = describe_run(job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic)
+        about = describe_run(
+            job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic, identity=known
+        )
         compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
         if names is None:
             return to_memory(job, compute, about=about)
         wanted = Wanted(
-            Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows), identity(job, about),
+            _contents(job, about), identity_of(about, job.shape, job.ids),
             command=str(extra.get("command") or ""), restart=restart, verify=verify,
         )  # fmt: skip
-        return to_file(job, compute, names, wanted, force=force, system=SYSTEM, pace=PACE)
+        return to_file(job, compute, names, wanted, force=existing == REPLACE, system=SYSTEM, pace=PACE)
     except MemoryError as reason:
         raise MemoryBudgetError(f"out of memory; {job.advice()}") from reason
     except BaseException:
@@ -212,10 +241,8 @@ def extract(
         job.close()
 
 
-def preview(
-    inputs: Any, lengths: Any = None, *, output: str | os.PathLike[str] | None = None, **options: Any
-) -> dict[str, Any]:
-    """Tell what ``extract`` would do with the same arguments; nothing is computed or written.
+def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
+    """Tell what ``extract`` would do with the same arguments, all of which it takes; nothing is computed or written.
 
     Returns
     -------
@@ -229,10 +256,40 @@ def preview(
     RnnstatesError
         What ``extract`` would raise before it computes.
     """
-    force = bool(options.pop("force", False))
-    names = None if output is None else check_destination(output, force=force, sources=[inputs, lengths])
-    job = _prepare(inputs, lengths, **options, begun=NOTHING if names is None else begun_at(names))
-    job.close()
+    bound = inspect.signature(extract).bind(*arguments, **options)
+    bound.apply_defaults()
+    given = bound.arguments
+    end_of(given["max_runtime"])
+    existing = choose_existing(given["if_exists"], force=given["force"])
+    output, restart = given["output"], given["restart"]
+    names = None if output is None else check_destination(
+        output, force=existing != FAIL, sources=[given[name] for name in READ]
+    )  # fmt: skip
+    begun = NOTHING if names is None or restart else begun_at(names)
+    job = _prepare(**{name: value for name, value in given.items() if name not in OF_THE_RUN}, begun=begun)
+    try:
+        if given["save_weights"] is not None:
+            check_kept(given["save_weights"])
+        if names is not None and not restart:
+            check_space(names, job.bytes_to_write)
+            check_unfinished(names, functools.partial(_identity, job, begun))
+    finally:
+        job.close()
+    return _described(job, names)
+
+
+preview.__signature__ = inspect.signature(extract).replace(return_annotation=dict)  # type: ignore[attr-defined]
+
+
+def _identity(job: Job, begun: Begun) -> dict[str, Any]:
+    """Describe a job as a run of it does; starts its engine."""
+    engine = make_engine(job.engine, job.request.precision, begun.kernel)
+    executors = make_stack(job, engine).executors
+    about = describe_run(job, engine.device, executors, {}, arithmetic=engine.arithmetic, identity=recorded(job))
+    return identity_of(about, job.shape, job.ids)
+
+
+def _described(job: Job, names: Names | None) -> dict[str, Any]:
     return {
         "input": job.source.name,
         "sequences": job.shape.sequences,
@@ -251,6 +308,10 @@ def preview(
         "plan": job.grid.as_dict(),
         "notes": list(job.notes),
     }
+
+
+def _contents(job: Job, about: str) -> Contents:
+    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows)
 
 
 def _describe_part(part: str, name: str, units: int) -> dict[str, Any]:

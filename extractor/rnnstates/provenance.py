@@ -13,7 +13,7 @@ import numpy as np
 from .request import Request
 from .sources.identity import sample_file
 from .sources.initial import InitialStates
-from .tensorflow_start import import_tensorflow
+from .tensorflow_start import version_of_tensorflow
 from .version import __version__
 
 __all__ = ["provenance"]
@@ -70,6 +70,7 @@ def provenance(
     extra: Mapping[str, Any],
     *,
     arithmetic: Mapping[str, Any],
+    identity: Mapping[str, Any] | None = None,
 ) -> str:
     """Describe a job.
 
@@ -84,6 +85,8 @@ def provenance(
         ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
     arithmetic : mapping
         What of machine and libraries decides the bits, in JSON types; see ``network.arithmetic``.
+    identity : mapping or None
+        What tells weights, initial states and inputs from others, for a file.
     """
     request = job.request
     described: dict[str, Any] = {
@@ -110,6 +113,7 @@ def provenance(
         "pool": list(request.pool),
         "plan": job.grid.as_dict(),
         "notes": list(job.notes),
+        "identity": None if identity is None else dict(identity),
     }
     return json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
 
@@ -125,7 +129,7 @@ def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
 
 def _libraries(engine: str) -> dict[str, str | None]:
     """Give the versions of what computes and writes: as the libraries say, for importlib.metadata takes 15 ms."""
-    tensorflow = import_tensorflow().__version__ if engine in ("tensorflow", "keras") else None
+    tensorflow = version_of_tensorflow() if engine in ("tensorflow", "keras") else None
     return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 
 

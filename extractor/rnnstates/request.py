@@ -110,7 +110,7 @@ def make_request(
     checked["dtype"] = np.dtype(checked["dtype"] or _computing(precision).name)
     request = Request(**checked, allow_nonfinite=allow_nonfinite, preferred_engine=preferred_engine)
     if not request.states and not request.pool:
-        raise OptionError("--states none --pool none: nothing to compute; keep states, poolings or both.")
+        raise OptionError("states=None, pool=None: nothing to compute; keep states, poolings or both.")
     return request
 
 
@@ -129,7 +129,7 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     if match is None:
-        raise OptionError(f"--memory {text}: not a size; write 512M or 2G.")
+        raise OptionError(f"memory={text!r}: not a size; write 512M or 2G.")
     return int(float(match[1]) * UNITS[match[2].upper()])
 
 
@@ -145,7 +145,7 @@ def end_of(max_runtime: float | str | None) -> float | None:
         return None
     seconds = parse_duration(max_runtime) if isinstance(max_runtime, str) else float(max_runtime)
     if not seconds > 0:
-        raise OptionError(f"--max-runtime {max_runtime}: expected more than 0 seconds.")
+        raise OptionError(f"max_runtime={max_runtime!r}: expected more than 0 seconds.")
     return time.monotonic() + seconds
 
 
@@ -172,7 +172,7 @@ def parse_duration(text: str) -> float:
         or "".join(number + unit for number, unit in parts) != plain
         or (len(parts) > 1 and not all(unit for _, unit in parts))
     ):
-        raise OptionError(f"--max-runtime {text}: not a duration; write 45m, 1h30m, 23:30:00 or seconds.")
+        raise OptionError(f"max_runtime={text!r}: not a duration; write 45m, 1h30m, 23:30:00 or seconds.")
     return sum(float(number) * SECONDS[unit] for number, unit in parts)
 
 
@@ -190,12 +190,12 @@ def _one(option: str, name: str, known: Iterable[str]) -> str:
         return name
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise OptionError(f"--{option} '{name}': unknown; known are {', '.join(known)}.{hint}")
+    raise OptionError(f"{option}={name!r}: unknown; known are {', '.join(known)}.{hint}")
 
 
 def _threads(threads: int | None) -> int:
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if threads < 1:
-        raise OptionError(f"--threads {threads}: expected at least 1.")
+        raise OptionError(f"threads={threads}: expected at least 1.")
     return threads

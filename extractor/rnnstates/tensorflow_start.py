@@ -5,13 +5,14 @@ What the chatter is, and how it is kept from the user, stands in ``stderr_filter
 
 import sys
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .errors import EngineUnavailable
 from .stderr_filter import Diversion, without_lines
 
-__all__ = ["CHATTER", "begin_import", "import_tensorflow", "stop_diverting", "without_chatter"]
+__all__ = ["CHATTER", "begin_import", "import_tensorflow", "stop_diverting", "version_of_tensorflow", "without_chatter"]
 
 CHATTER = (
     rb"WARNING: All log messages before absl"
@@ -93,6 +94,13 @@ def import_tensorflow() -> Any:
             "numpy."
         ) from reason
     return tf
+
+
+def version_of_tensorflow() -> str:
+    """Give its version, and start it only where its installation does not say it."""
+    with suppress(PackageNotFoundError):
+        return version("tensorflow")
+    return str(import_tensorflow().__version__)
 
 
 def stop_diverting() -> None:

@@ -90,16 +90,19 @@ LONG = r"9" * 31
 KINDS = {
     "a missing file": Mistake(None, ["no.h5"], MISSING, ("no.h5: no such file; expected a .npy or HDF5 file. Check",)),
     "missing lengths": Mistake(
-        None, ["in.npy", "--lengths", "no.npy"], MISSING, ("--lengths 'no.npy': no such file", "Check the path")
+        None, ["in.npy", "--lengths", "no.npy"], MISSING, ("--lengths no.npy: no such file", "Check the path")
     ),
     "lengths that are no dataset": Mistake(
         None,
         ["in.h5", "--lengths", "length"],
         DATA,
-        ("'length': neither a dataset of in.h5 nor a file; present: 'inputs' (4, 5, 3)", "Did you mean 'lengths'?"),
+        (
+            "--lengths length: neither a dataset of in.h5 nor a file; present: 'inputs' (4, 5, 3)",
+            "Did you mean 'lengths'?",
+        ),
     ),
     "missing ids": Mistake(
-        None, [*FROM_NPY, "--ids", "no.txt"], MISSING, ("--ids 'no.txt': no such file", "Check the path")
+        None, [*FROM_NPY, "--ids", "no.txt"], MISSING, ("--ids no.txt: no such file", "Check the path")
     ),
     "missing weights": Mistake(
         None, ["in.h5", "--weights", "no.keras"], MISSING, ("no.keras: no such file; " + WEIGHTS, "Check the path")

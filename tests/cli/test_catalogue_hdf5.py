@@ -192,7 +192,7 @@ CHOICE = {
         None,
         ["in.npy", "--inputs", "x"],
         USAGE,
-        ("in.npy: --inputs 'x' names a dataset of an HDF5 file", "leave --inputs"),
+        ("in.npy: --inputs x names a dataset of an HDF5 file", "leave --inputs out"),
     ),
 }
 

@@ -11,13 +11,13 @@ OPTIONS = {
         None,
         [*WITH_WEIGHTS, "--convention", "kerras"],
         USAGE,
-        ("--convention 'kerras': unknown; known are keras, torch",),
+        ("--convention kerras: unknown; known are keras, torch",),
     ),
     "a forget bias that is no number": Mistake(
         None, [*WITH_WEIGHTS, "--forget-bias", "nan"], USAGE, ("--forget-bias nan",)
     ),
     "an activation that is not known": Mistake(
-        None, [*WITH_WEIGHTS, "--activation", "tanhh"], USAGE, ("--activation 'tanhh': unknown; known are affine",)
+        None, [*WITH_WEIGHTS, "--activation", "tanhh"], USAGE, ("--activation tanhh: unknown; known are affine",)
     ),
     "a layer without weights": Mistake(
         None,
@@ -26,7 +26,10 @@ OPTIONS = {
         ("--layer x: says something of a weights file; give one with --weights",),
     ),
     "units for weights that have theirs": Mistake(
-        None, [*WITH_WEIGHTS, "--units", "4"], USAGE, ("--units 4: is for random weights, but --weights gives a file",)
+        None,
+        [*WITH_WEIGHTS, "--units", "4"],
+        USAGE,
+        ("--units 4: is for random weights, but --weights gives trained ones",),
     ),
 }
 
@@ -43,7 +46,7 @@ def test_all_wrong_options_are_told_at_once(place, monkeypatch, capsys):
     assert code == USAGE
     assert lines[0] == "rnnstates: 3 problems:"
     assert [line.partition(":")[0] for line in lines[1:]] == [
-        "- --memory much", "- --pool 'maen'", "- --states 'hiden'",
+        "- --memory much", "- --pool maen", "- --states hiden",
     ]  # fmt: skip
     assert "Did you mean 'mean'?" in lines[2]
     assert not Path("new.h5").exists()

@@ -113,3 +113,16 @@ def test_another_keras_does_not_resume(tmp_path, small_windows, monkeypatch):
     monkeypatch.setattr(recording.keras, "__version__", "3.999")
     with pytest.raises(DoesNotMatch, match=r"arithmetic\.keras was '3\..*', is '3\.999'"):
         run(model, FEATURES, tmp_path / "out.h5")
+
+
+def test_a_finished_output_of_the_same_model_and_inputs_is_skipped_and_of_others_refused(tmp_path, monkeypatch):
+    model = randomise(models.convolutional())
+    run(model, FEATURES, tmp_path / "out.h5").close()
+    with monkeypatch.context() as patched:
+        patched.setattr("rnnstates.collecting.windows.collect_windows", pytest.fail)
+        with run(model, FEATURES, tmp_path / "out.h5", if_exists="skip") as states:
+            assert states.skipped
+    with pytest.raises(DoesNotMatch, match="was made by another job: inputs was"):
+        run(model, FEATURES + (FEATURES.max() == FEATURES), tmp_path / "out.h5", if_exists="skip")
+    with pytest.raises(DoesNotMatch, match=r"was made by another job: .*weights_sha256 was"):
+        run(randomise(models.convolutional(), 1), FEATURES, tmp_path / "out.h5", if_exists="skip")

@@ -31,7 +31,7 @@ def test_a_sequence_in_two_parts_gives_what_it_gives_in_one(cell, engine, tmp_pa
 def test_final_states_keep_the_precision_that_they_were_computed_in(tmp_path):
     inputs, lengths = ragged()
     states = extract(network("lstm"), inputs, lengths, dtype="float16", states="hidden", pool="last,final")
-    assert {name: str(states[name].dtype) for name in states if name != "lengths"} == {
+    assert {name: str(states[name].dtype) for name in states.keys() if name != "lengths"} == {
         "hidden": "float16", "hidden_last": "float16", "hidden_final": "float64", "cell_final": "float64",
     }  # fmt: skip
 
@@ -106,7 +106,7 @@ def test_an_initial_state_that_does_not_fit_is_refused(case):
 def test_an_output_without_final_states_cannot_be_continued(tmp_path):
     inputs, lengths = ragged()
     extract(network("lstm"), inputs, lengths, output=tmp_path / "a.h5").close()
-    with pytest.raises(rnnstates.MissingInput, match="without final states; make it again with --pool final"):
+    with pytest.raises(rnnstates.MissingInput, match='without final states; make it again with pool="final"'):
         extract(network("lstm"), inputs, lengths, initial_state=tmp_path / "a.h5")
 
 

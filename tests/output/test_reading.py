@@ -37,7 +37,7 @@ def test_per_sequence_views_hold_only_valid_steps(files):
     for path, memory in files.values():
         with rnnstates.open(path) as states:
             for row in range(9):
-                for name in states:
+                for name in states.keys():
                     if name in ("lengths", "offsets", "ids"):
                         continue
                     ours = states[row][name]
@@ -78,8 +78,8 @@ def test_without_ids_a_sequence_is_called_by_its_number(files):
 def test_xarray_opens_it_with_named_dimensions(files, name):
     path, memory = files[name]
     with xarray.open_dataset(path, engine="h5netcdf") as dataset:
-        assert set(dataset.data_vars) == set(memory)
-        for variable in memory:
+        assert set(dataset.data_vars) == set(memory.keys())
+        for variable in memory.keys():
             assert not [dimension for dimension in dataset[variable].dims if "phony" in dimension]
         assert dataset["hidden_mean"].dims == ("sequence", "unit")
         if name == "plain":

@@ -139,7 +139,7 @@ def test_token_ids_stored_as_floats_are_read_when_named_inputs(path):
 def test_several_that_fit_are_listed(path):
     write(path, a=make_inputs(), b=make_inputs((2, 3, 4), np.int16), c=np.zeros(3))
     listed = r"'a' \(7, 5, 3\) float32, 'b' \(2, 3, 4\) int16"
-    with pytest.raises(BadInput, match=rf"no dataset 'inputs', and 2 that fit: {listed}\. Name one with --inputs"):
+    with pytest.raises(BadInput, match=rf"no dataset 'inputs', and 2 that fit: {listed}\. Name one with dataset="):
         open_source(path)
 
 
@@ -166,7 +166,7 @@ def test_an_empty_file_says_so(path):
 def test_a_wrong_name_gets_a_guess(path):
     write(path, inputs=make_inputs(), group__thing=make_inputs())
     with pytest.raises(
-        BadInput, match=r"no dataset 'input'; present: .* Did you mean 'inputs'\? Name one with --inputs"
+        BadInput, match=r"no dataset 'input'; present: .* Did you mean 'inputs'\? Name one with dataset="
     ):
         open_source(path, dataset="input")
     with pytest.raises(BadInput, match=r"x\.h5: 'group' is a group; present: "):

@@ -133,7 +133,7 @@ def test_any_text_comes_back(words):
         ("three", r"dataset 'three': 3 ids, but .* has 4 sequences; give one id a sequence"),
         ("table", r"dataset 'table': shape \(4, 1\); expected \(4,\), one id a sequence"),
         ("floats", r"dataset 'floats': dtype float64; expected strings or integers"),
-        ("number", r"--ids 'number': neither a dataset of .* nor a file; .* Did you mean 'numbers'\?"),
+        ("number", r"ids='number': neither a dataset of .* nor a file; .* Did you mean 'numbers'\?"),
     ],
 )
 def test_a_dataset_of_something_else_is_refused(hdf5, name, message):
@@ -174,5 +174,5 @@ def test_files_of_something_else_are_refused(source, tmp_path):
     }.items():
         with pytest.raises(BadInput, match=f"{name}: {message}"):
             open_ids(tmp_path / name, source)
-    with pytest.raises(MissingInput, match="--ids 'absent': no such file"):
+    with pytest.raises(MissingInput, match="ids='absent': no such file"):
         open_ids("absent", source)

@@ -99,7 +99,7 @@ def test_a_dataset_goes_before_a_file_and_a_path_is_always_a_file(hdf5, tmp_path
 
 def test_no_lengths_name_the_mend(source):
     with pytest.raises(
-        BadLengths, match=r"inputs: no lengths given; expected one length a sequence.*--lengths full if every step"
+        BadLengths, match=r"inputs: no lengths given; expected one length a sequence.*lengths=.full. if every step"
     ):
         read_lengths(None, source)
 
@@ -108,7 +108,7 @@ def test_no_lengths_in_hdf5_name_the_mend(tmp_path):
     with h5py.File(tmp_path / "y.h5", "w") as file:
         file["inputs"] = np.zeros((N, T, 2))
     source = open_source(tmp_path / "y.h5")
-    with pytest.raises(BadLengths, match=r"y\.h5: no dataset 'lengths'; .* --lengths full"):
+    with pytest.raises(BadLengths, match=r"y\.h5: no dataset 'lengths'; .* lengths=.full."):
         read_lengths(None, source)
     source.close()
 
@@ -117,7 +117,7 @@ def test_a_file_beside_the_input_is_suggested_and_never_used(tmp_path):
     np.save(tmp_path / "waves.npy", np.zeros((N, T, 2)))
     np.save(tmp_path / "waves_lengths.npy", GOOD)
     source = open_source(tmp_path / "waves.npy")
-    with pytest.raises(BadLengths, match=r"--lengths \(such as .*waves_lengths\.npy, which lies beside it\), or say"):
+    with pytest.raises(BadLengths, match=r"lengths= \(such as .*waves_lengths\.npy, which lies beside it\), or say"):
         read_lengths(None, source)
     source.close()
 
@@ -134,10 +134,10 @@ def test_the_place_of_a_stream_may_be_given_for_the_suggestion(tmp_path):
 def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_path):
     with pytest.raises(
         BadLengths,
-        match=r"--lengths 'length': neither a dataset of .*x\.h5 nor a file; present: .* Did you mean 'lengths'\?",
+        match=r"lengths='length': neither a dataset of .*x\.h5 nor a file; present: .* Did you mean 'lengths'\?",
     ):
         read_lengths("length", hdf5)
-    with pytest.raises(MissingInput, match="--lengths 'length': no such file, and inputs is no HDF5 file"):
+    with pytest.raises(MissingInput, match="lengths='length': no such file, and inputs is no HDF5 file"):
         read_lengths("length", source)
     with pytest.raises(MissingInput, match=r"absent\.npy': no such file"):
         read_lengths(tmp_path / "absent.npy", hdf5)

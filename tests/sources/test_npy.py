@@ -274,5 +274,5 @@ def test_sequences_already_embedded_may_come_with_weights_that_bring_an_embeddin
 
 def test_a_dataset_name_for_a_npy_file_is_a_contradiction(tmp_path):
     np.save(tmp_path / "x.npy", make_inputs())
-    with pytest.raises(OptionError, match=r"x\.npy: --inputs 'inputs' names a dataset .* leave --inputs out"):
+    with pytest.raises(OptionError, match=r"x\.npy: dataset='inputs' names a dataset .* leave dataset= out"):
         open_source(tmp_path / "x.npy", dataset="inputs")

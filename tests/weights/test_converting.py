@@ -164,7 +164,7 @@ WRONG = {
     "an unknown activation": (
         ["m.safetensors", "o.weights.h5", "--activation", "tan"],
         2,
-        "--activation 'tan': unknown",
+        "--activation tan: unknown",
     ),
 }
 

@@ -76,7 +76,7 @@ def test_every_state_is_the_one_keras_computes(build, kind, precision, engine, t
     model, inputs, rows = asked(build, precision)
     save(model, tmp_path / "file", kind)
     states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / "file", engine=engine, precision=precision)
-    assert len([name for name in states if name.endswith("cell")]) == len(rows[0])
+    assert len([name for name in states.keys() if name.endswith("cell")]) == len(rows[0])
     for row, length in enumerate(LENGTHS):
         for path, (hidden, cell) in rows[row].items():
             np.testing.assert_allclose(states[f"{path}hidden"][row, :length], hidden, rtol=0, atol=ATOL[precision])

@@ -153,7 +153,7 @@ def test_near_names_that_are_not_clear_are_refused_with_what_to_do(case, tmp_pat
 
 
 def test_an_unknown_convention_is_an_option_error(tmp_path):
-    with pytest.raises(rnnstates.OptionError, match="--convention 'pytorch': unknown; known are keras, torch"):
+    with pytest.raises(rnnstates.OptionError, match="convention='pytorch': unknown; known are keras, torch"):
         rnnstates.load_weights(write(tmp_path / "w", LSTM, "npz"), convention="pytorch")
 
 

@@ -83,7 +83,7 @@ def test_a_forget_bias_for_a_file_is_added_at_run_time_and_noted(keras, path):
     assert network.layers[0].forward.forget_bias == 1.5
     assert network.notes == ("1.5 is added to every forget gate at run time, beside the stored bias.",)
     assert network.origin["forget_bias"] == "in the stored bias; 1.5 is added at run time"
-    with pytest.raises(rnnstates.errors.OptionError, match="--forget-bias nan: expected a finite number"):
+    with pytest.raises(rnnstates.errors.OptionError, match="forget_bias=nan: expected a finite number"):
         rnnstates.load_weights(path, forget_bias=float("nan"))
 
 

@@ -62,9 +62,9 @@ def test_engines_get_the_same_weights():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"units": 0}, "--units 0: expected at least 1"),
-        ({"seed": -1}, "--seed -1: expected 0 to 4294967295"),
-        ({"forget_bias": float("inf")}, "--forget-bias inf: expected a finite number"),
+        ({"units": 0}, "units=0: expected at least 1"),
+        ({"seed": -1}, "seed=-1: expected 0 to 4294967295"),
+        ({"forget_bias": float("inf")}, "forget_bias=inf: expected a finite number"),
     ],
 )
 def test_values_out_of_range_are_refused(options, message):

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..agreement import Notes
+from ..already_done import already_done
 from ..arrays import Array
 from ..delivering import to_file, to_memory
 from ..errors import BadWeights, OptionError
+from ..job_identity import identity_of
 from ..network.cells import GATE_STATES
 from ..output.destination import check_destination, check_space
+from ..output.existing import FAIL, REPLACE, SKIP, choose_existing
 from ..output.format import Shape, plan_datasets
 from ..output.layout import Contents
 from ..output.partial import Wanted
@@ -50,6 +53,7 @@ def collect(
     dtype: str | None = None,
     batch_size: int | None = None,
     allow_nonfinite: bool = False,
+    if_exists: str | None = None,
     force: bool = False,
     restart: bool = False,
     verify: bool = False,
@@ -80,8 +84,8 @@ def collect(
         The HDF5 file to make; None keeps the states in memory.
     batch_size : int or None
         Rows that the model runs at once; None for what fits 16 MiB of states, 256 at most.
-    states, pool, layout, padding, dataset, axes, ids, dtype, allow_nonfinite, force, restart, verify, max_runtime,
-    progress
+    states, pool, layout, padding, dataset, axes, ids, dtype, allow_nonfinite, if_exists, force, restart, verify,
+    max_runtime, progress
         As ``extract`` takes them; there are no gates, and no pooling ``final``.
     provenance : mapping or None
         As ``extract`` takes it.
@@ -111,8 +115,11 @@ def collect(
     ((2, 10, 64), (2, 64))
     """
     until = end_of(max_runtime)
+    existing = choose_existing(if_exists, force=force)
     sources = [inputs] if isinstance(inputs, str | os.PathLike) else []
-    names = None if output is None else check_destination(output, force=force, sources=[*sources, lengths, ids])
+    names = (
+        None if output is None else check_destination(output, force=existing != FAIL, sources=[*sources, lengths, ids])
+    )
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision="float32", engine="auto",
         threads=None, memory=None, allow_nonfinite=allow_nonfinite,
@@ -120,7 +127,7 @@ def collect(
     _check(request.states, request.pool, batch_size)
     collection = _prepare(model, inputs, lengths, layers, request=request, dataset=dataset, axes=axes, ids=ids,
                           rows=batch_size)  # fmt: skip
-    from .recording import identity, record
+    from .recording import record
     from .windows import collect_windows
 
     try:
@@ -130,22 +137,30 @@ def collect(
             return to_memory(collection, compute, about=about)
         contents = Contents(collection.specs, collection.shape, collection.network, collection.ids, about,
                             collection.grid.window_rows)  # fmt: skip
+        if existing == SKIP and (done := already_done(SYSTEM, names, contents)) is not None:
+            return done
         if not restart:
             check_space(names, sum(spec.nbytes for spec in collection.specs))
         command = str((provenance or {}).get("command") or "")
-        wanted = Wanted(contents, identity(collection, about), command=command, restart=restart, verify=verify)
-        return to_file(collection, compute, names, wanted, force=force, system=SYSTEM, pace=PACE)
+        wanted = Wanted(
+            contents,
+            identity_of(about, collection.shape, collection.ids),
+            command=command,
+            restart=restart,
+            verify=verify,
+        )
+        return to_file(collection, compute, names, wanted, force=existing == REPLACE, system=SYSTEM, pace=PACE)
     finally:
         collection.source.close()
 
 
 def _check(states: Sequence[str], pool: Sequence[str], batch_size: int | None) -> None:
     if gates := [state for state in states if state in GATE_STATES]:
-        raise OptionError(f"--states {gates[0]}: a model's layers give no gates; expected hidden, cell or state.")
+        raise OptionError(f"states={gates[0]!r}: a model's layers give no gates; expected hidden, cell or state.")
     if FINAL in pool:
-        raise OptionError("--pool final: is there to go on from with extract; expected mean, last, ….")
+        raise OptionError('pool="final": is there to go on from with extract; expected mean, last, ….')
     if batch_size is not None and batch_size < 1:
-        raise OptionError(f"batch_size {batch_size}: expected 1 or more.")
+        raise OptionError(f"batch_size={batch_size}: expected 1 or more.")
 
 
 def _prepare(

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..job_identity import identity_of
 from ..keras.started import keras, tf
 from ..network.arithmetic import machine, of_tensorflow
 from ..provenance import provenance
 from ..weights.readers import digest
 from .windows import Collection
 
-__all__ = ["identity", "origin_of", "record"]
+__all__ = ["origin_of", "record"]
 
 
 def origin_of(model: Any, file: str | None) -> dict[str, Any]:
@@ -39,9 +38,16 @@ def record(collection: Collection, extra: Mapping[str, Any]) -> str:
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     executors = {part.path: "keras" for part in collection.network.listed}
     arithmetic = {"machine": machine(), "keras": keras.__version__, "tensorflow": of_tensorflow(tf)}
-    return provenance(collection, device, executors, extra, arithmetic=arithmetic)
+    known = _recorded(collection)
+    return provenance(collection, device, executors, extra, arithmetic=arithmetic, identity=known)
 
 
-def identity(collection: Collection, about: str) -> dict[str, Any]:
-    """Describe what the bytes of the output depend on."""
-    return identity_of(about, collection.shape, collection.ids, fingerprint=collection.network.origin, initial=None)
+def _recorded(collection: Collection) -> dict[str, Any]:
+    """Describe what a file of states cannot tell from its own contents; as ``job_identity.recorded``."""
+    feed, rows = collection.source, collection.grid.batch_rows
+    total, in_memory = (0, 0), any(one.identity["mtime_ns"] is None for one in feed.opened)
+    for start in range(0, feed.sequences if in_memory else 0, rows):
+        taken = slice(start, min(start + rows, feed.sequences))
+        total = feed.sums(feed.read(taken), taken, total)
+    inputs = list(total) if in_memory else None
+    return {"weights": collection.network.origin, "initial_state": None, "inputs": inputs}

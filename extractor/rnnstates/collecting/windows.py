@@ -155,7 +155,7 @@ class _Window:
         raise BadInput(
             f"{self._job.source.name}: layer '{part.path}' has a {state} state of {values[row].max()} in sequence "
             f"{rows.start + row}, step {step}, unit {unit}; expected finite numbers. Mend the input or the weights, or "
-            "let it pass with allow_nonfinite=True (--allow-nonfinite)."
+            "let it pass with allow_nonfinite=True."
         )
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .failures import translated
 from .names import PARTIAL, Names, names_of
+from .suffix import check_suffix
 
-__all__ = ["check_destination", "check_regular", "check_space", "free_space", "no_room"]
+__all__ = ["check_destination", "check_regular", "check_space", "exists", "free_space", "no_room"]
 
 
 def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Names:
@@ -32,7 +33,7 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     Raises
     ------
     OptionError
-        The output is ``-``.
+        The output is ``-``, or its name promises another format.
     CannotCreate
         It exists, is an input or a directory, or its directory is missing.
     PermissionDenied
@@ -40,6 +41,7 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     """
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
+    check_suffix(Path(output))
     try:
         return _checked(Path(output), output, force=force, sources=sources)
     except OSError as reason:
@@ -54,13 +56,22 @@ def _checked(path: Path, output: object, *, force: bool, sources: Iterable[objec
         if _is_same_file(path, source):
             raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
     names = names_of(path)
+    check_suffix(names.output)
     _check_directory(names.output.parent, output)
     _check_length(names)
     check_regular(names.output, output)
     # With something left beside it, it may be what this run is to make, named but not tidied up after.
     if names.output.exists() and not force and not (names.journal.exists() or names.lock.exists()):
-        raise CannotCreate(f"{output}: exists; replace it with --force, or choose another output.")
+        raise exists(output)
     return names
+
+
+def exists(output: object) -> CannotCreate:
+    """Give the error of an output that is there already."""
+    return CannotCreate(
+        f"{output}: exists; replace it with --force, or choose another output. If the same job may have made it, "
+        'if_exists="skip" compares, and computes nothing where it did.'
+    )
 
 
 def check_regular(path: Path, output: object) -> None:

@@ -22,6 +22,8 @@ __all__ = ["Contents", "Ids", "lay_out"]
 
 # What netCDF writes as the name of a dimension that has no values of its own.
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:>9d}"
+# Dimensions of the whole file; units belong to a layer, and what the checksums have to their own group.
+SHARED = ("sequence", "time", "step", "boundary")
 ROWS_AT_ONCE = 65536
 
 
@@ -31,6 +33,10 @@ class Ids(Protocol):
     @property
     def dtype(self) -> np.dtype[Any]:
         """``int64`` or ``S<k>``."""
+
+    @property
+    def ascii(self) -> bool:
+        """Whether every one is ASCII."""
 
     def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
         """Yield (first row, array of at most ``rows``) from the first to the last."""
@@ -110,11 +116,11 @@ def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Datas
     group.attrs.create("window_rows", contents.window_rows, dtype="<i8")
     _text(group, "meaning", MEANING)
     _texts(group, "datasets", [spec.name for spec in contents.specs])
-    sums = (contents.windows, len(contents.specs), 2)
-    return {
-        SUMS: _contiguous(group, "sums", sums, np.dtype("<u8")),
-        REST: _contiguous(group, "rest", (REST_BYTES,), np.dtype("u1")),
-    }
+    sums = _contiguous(group, "sums", (contents.windows, len(contents.specs), 2), np.dtype("<u8"))
+    rest = _contiguous(group, "rest", (REST_BYTES,), np.dtype("u1"))
+    _attach(group, sums, ("window", "dataset", "sum"))
+    _attach(group, rest, ("byte",))
+    return {SUMS: sums, REST: rest}
 
 
 def _write_attributes(file: h5py.File, contents: Contents) -> None:
@@ -139,13 +145,20 @@ def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
         _small(file, "offsets", contents.shape.offsets, "boundary")
     if contents.ids is None:
         return
-    dtype = contents.ids.dtype
-    stored = h5py.string_dtype("utf-8", dtype.itemsize) if dtype.kind == "S" else dtype.newbyteorder("<")
+    stored = _type_of(contents.ids)
     dataset = file.create_dataset("ids", (contents.shape.sequences,), stored)
     _attach(file, dataset, ("sequence",))
     for start, block in contents.ids.blocks(ROWS_AT_ONCE):
-        # With the type's own mark of UTF-8: HDF5 does not convert between ASCII and UTF-8 by itself.
+        # With the type's own character set: HDF5 does not convert between ASCII and UTF-8 by itself.
         dataset[start : start + len(block)] = block.astype(stored)
+
+
+def _type_of(ids: Ids) -> "np.dtype[Any]":
+    """Choose the type of stored ids: ASCII where they are, because GNU Octave reads no other strings."""
+    if ids.dtype.kind != "S":
+        return ids.dtype.newbyteorder("<")
+    stored: np.dtype[Any] = h5py.string_dtype("ascii" if ids.ascii else "utf-8", ids.dtype.itemsize)
+    return stored
 
 
 def _small(file: h5py.File, name: str, values: Array, dimension: str) -> None:
@@ -174,9 +187,10 @@ def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np
 
 
 def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
-    """Name the axes: units belong to their group, the other dimensions to the whole file."""
+    """Name the axes: those of the whole file stand at the root, all others in their group."""
+    _text(dataset, "axes", " ".join(dimensions))
     for axis, (name, size) in enumerate(zip(dimensions, dataset.shape, strict=True)):
-        owner = group if name.endswith("unit") else group.file
+        owner = group.file if name in SHARED else group
         if name not in owner:
             scale = owner.create_dataset(name, (size,), ">f4", track_times=False)
             scale.make_scale(NO_VARIABLE.format(size))

@@ -40,8 +40,8 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             "where it was begun, start over with restart=True, or choose another output."
         )
     return (
-        f"was begun by another job: {found}. Run that one again, throw its work away with --restart, or choose another "
-        "output."
+        f"was begun by another job: {found}. Run that one again, throw its work away with restart=True, or choose "
+        "another output."
     )
 
 

@@ -7,24 +7,25 @@ ends a run, the one is never there without being whole and never without the oth
 import errno
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial as fixed
 from typing import Any, NamedTuple
 
-from ..errors import CannotCreate, DoesNotMatch
+from ..errors import CannotCreate, DoesNotMatch, OutputBusy
 from ..hdf5_guard import SIGNATURE
 from .destination import no_room
 from .integrity import REST, SUMS, digest_rest
 from .journal import Header, Journal, Window
 from .journal_file import JournalFile, read_journal
 from .layout import Contents, lay_out
+from .lock import holder_of, is_held
 from .matching import mismatch
 from .names import Names
 from .stored import StoredWindows, has_holes
 from .system import System, write_all
 
-__all__ = ["Partial", "Wanted", "check_ours", "discard", "is_output_of", "open_partial"]
+__all__ = ["Partial", "Wanted", "check_ours", "check_unfinished", "discard", "is_output_of", "open_partial"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -95,9 +96,49 @@ def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
         logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
                        "starts over.", names.partial)  # fmt: skip
         return _begin(system, names, wanted)
-    if told := mismatch(known.header.identity, wanted.identity):
-        raise DoesNotMatch(f"{names.partial}: {told}")
+    check_same_job(names, known, wanted.identity)
     return _go_on(system, names, wanted, known) or _begin(system, names, wanted)
+
+
+def check_same_job(names: Names, known: Journal, identity: Mapping[str, Any]) -> None:
+    """Refuse to resume what another job began.
+
+    Raises
+    ------
+    DoesNotMatch
+    """
+    if told := mismatch(known.header.identity, identity):
+        raise DoesNotMatch(f"{names.partial}: {told}")
+
+
+def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) -> None:
+    """Look at what an earlier run left, as a run would find it; nothing is changed.
+
+    Parameters
+    ----------
+    names : Names
+    identity : callable
+        Describes the job; called only where there is something to compare it with.
+
+    Raises
+    ------
+    OutputBusy
+        Another run is writing the same output.
+    DoesNotMatch
+        What is there belongs to another job.
+    CannotCreate
+        What is there is no file of ours.
+    OSError
+    """
+    if is_held(names.lock):
+        raise OutputBusy(f"{names.output}: is being written by {holder_of(names.lock) or 'another run'}; wait for it.")
+    if not os.path.lexists(names.partial):
+        return
+    known = read_journal(names.journal)
+    if known is None:
+        check_ours(names)
+    elif not known.complete:
+        check_same_job(names, known, identity())
 
 
 def discard(system: System, names: Names) -> None:

@@ -38,7 +38,7 @@ def open_states(path: str | os.PathLike[str]) -> States:
     Returns
     -------
     States
-        A mapping from dataset name to h5py dataset; ``states[i].hidden`` is [length_i, H]. Close it, or use ``with``.
+        ``states[i].hidden`` is [length_i, H], ``states["hidden"]`` an h5py dataset. Close it, or use ``with``.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _states(file: h5py.File, where: str) -> States:
         check_dataset(found, f"{where}: '{name}'", BadStates)
     attributes = read_attributes(file, known)
     _check_root(attributes, named["lengths"], where)
-    states = States(named, attributes, file)
+    states = States(named, attributes, file, (open_states, str(Path(where).resolve())))
     if states.attributes["layout"] == "packed" and "offsets" not in named:
         raise BadStates(f"{where}: lacks offsets; it is damaged, make it again.")
     return states

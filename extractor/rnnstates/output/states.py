@@ -1,7 +1,8 @@
 """The states of a run, in a file or in memory: by dataset name, or sequence by sequence."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from types import TracebackType
 from typing import Any
 
@@ -9,7 +10,7 @@ import h5py
 import numpy as np
 
 from ..arrays import Array
-from ..errors import BadStates
+from ..errors import BadStates, OptionError
 from ..hdf5_guard import reading
 from ..pooling import POOLINGS
 
@@ -18,8 +19,8 @@ __all__ = ["SequenceStates", "States"]
 MOST_NAMED = 20
 
 
-class States(Mapping[str, Any]):
-    """A read-only mapping from dataset name to array; an integer index gives one sequence.
+class States:
+    """The states of a run: a read-only sequence of sequences, whose datasets are reached by name.
 
     Parameters
     ----------
@@ -29,17 +30,30 @@ class States(Mapping[str, Any]):
         ``layout``, ``padding``, ``layers``, ``provenance`` (a dict), ….
     file : h5py.File or None
         What ``close`` closes.
+    reopen : (callable, str) or None
+        What opens the file again, given its path, where the states are unpickled.
+
+    Attributes
+    ----------
+    skipped : bool
+        Whether the output was finished before, so that nothing was computed (``if_exists="skip"``).
 
     Examples
     --------
-    ``states["hidden"]`` is [N, T, H] (or [sum(lengths), H] packed); ``states[3].hidden`` is [length_3, H];
-    ``states[3].layer0.backward.cell`` likewise in a stack of bidirectional layers.
+    ``len(states)`` is N; ``states[3].hidden`` is [length_3, H], ``states[3].layer0.backward.cell`` likewise in a stack
+    of bidirectional layers; ``states[:2]`` is a list of two sequences. ``states["hidden"]`` is [N, T, H] (or
+    [sum(lengths), H] packed); ``keys()``, ``values()`` and ``items()`` are those of the datasets, and so is ``in``.
     """
 
     def __init__(
-        self, datasets: Mapping[str, Any], attributes: Mapping[str, Any], file: h5py.File | None = None
+        self,
+        datasets: Mapping[str, Any],
+        attributes: Mapping[str, Any],
+        file: h5py.File | None = None,
+        reopen: "tuple[Callable[[str], States], str] | None" = None,
     ) -> None:
-        self._datasets, self.attributes, self._file = datasets, attributes, file
+        self._datasets, self.attributes, self._file, self._reopen = datasets, attributes, file, reopen
+        self.skipped = False
         self.lengths: Array = np.asarray(datasets["lengths"])
 
     @property
@@ -57,23 +71,70 @@ class States(Mapping[str, Any]):
         """How the states were made."""
         return dict(self.attributes["provenance"])
 
-    def __getitem__(self, key: "str | int | np.integer[Any]") -> Any:
+    def __getitem__(self, key: "str | int | np.integer[Any] | slice") -> Any:
         if isinstance(key, str):
-            return self._datasets[key.strip("/")]
-        index = int(key)
+            return self._dataset(key)
+        if isinstance(key, slice):
+            return [SequenceStates(self, index) for index in range(*key.indices(self.sequences))]
+        index = _index(key)
         if not -self.sequences <= index < self.sequences:
             raise IndexError(f"sequence {index} of {self.sequences}; expected 0 to {self.sequences - 1}.")
         return SequenceStates(self, index % self.sequences)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._datasets)
+    def _dataset(self, name: str) -> Any:
+        name = name.strip("/")
+        if name not in self._datasets:
+            raise KeyError(f"{name}: not in these states, which have {', '.join(self._datasets)}.")
+        return self._opened()[name]
+
+    def _opened(self) -> Mapping[str, Any]:
+        """Give the datasets, while they can be read."""
+        if self._file is not None and not self._file:
+            where = self._reopen[1] if self._reopen else "states"
+            raise BadStates(f"{where}: was closed; open it again with rnnstates.open.")
+        return self._datasets
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.strip("/") in self._datasets
+
+    def __iter__(self) -> "Iterator[SequenceStates]":
+        return (SequenceStates(self, index) for index in range(self.sequences))
 
     def __len__(self) -> int:
-        return len(self._datasets)
+        return self.sequences
+
+    def keys(self) -> KeysView[str]:
+        """Name the datasets."""
+        return self._datasets.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """Give the datasets."""
+        return self._opened().values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Give the datasets with their names."""
+        return self._opened().items()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Give a dataset, or something else where there is none of that name."""
+        return self._dataset(name) if name in self else default
 
     def each(self) -> "Iterator[SequenceStates]":
-        """Yield the sequences one by one."""
-        return (self[index] for index in range(self.sequences))
+        """Yield the sequences one by one, as iteration does."""
+        return iter(self)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise OptionError(
+            f"states: are several arrays; expected one of them, by name: states[{next(iter(self._datasets))!r}]."
+        )
+
+    def __reduce__(self) -> Any:
+        if self._file is None:
+            return States, (dict(self._datasets), dict(self.attributes))
+        if self._reopen is None:
+            raise OptionError("states: of a file without a path cannot be pickled; pickle the arrays.")
+        opens, path = self._reopen
+        return opens, (path,)
 
     def close(self) -> None:
         """Close the file, if there is one; safe to call twice."""
@@ -89,14 +150,27 @@ class States(Mapping[str, Any]):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<States of {self.sequences} sequences: {', '.join(self)}>"
+        return f"<States of {self.sequences} sequences: {', '.join(self._datasets)}>"
+
+
+def _index(key: Any) -> int:
+    """Give the number of a sequence; True is none, though Python counts with it."""
+    try:
+        if not isinstance(key, bool | np.bool_):
+            return operator.index(key)
+    except TypeError:
+        pass
+    raise OptionError(
+        f"states[...]: a {type(key).__name__} is no index; expected the number of a sequence, a slice of them or the "
+        "name of a dataset."
+    )
 
 
 class SequenceStates:
     """One sequence's states: only its valid steps, in order of time.
 
     ``.hidden`` is [length, H], ``.hidden_mean`` is [H], ``.length`` and ``.id`` say which it is; names of groups give
-    the same for a layer or direction.
+    the same for a layer or direction. Iteration gives the names of its arrays, so that ``dict(sequence)`` is all of it.
     """
 
     def __init__(self, states: States, index: int, prefix: str = "") -> None:
@@ -116,19 +190,37 @@ class SequenceStates:
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
     def __getitem__(self, name: str) -> Any:
+        if not isinstance(name, str):
+            raise OptionError(
+                f"sequence[...]: a {type(name).__name__} is no name; expected the name of a state, of which a step is "
+                "sequence.hidden[step]."
+            )
         name = self._prefix + name.strip("/")
         if name not in self._states:
-            raise KeyError(f"{name}: not in these states, which have {', '.join(list(self._states)[:MOST_NAMED])}.")
+            raise KeyError(
+                f"{name}: not in these states, which have {', '.join(list(self._states.keys())[:MOST_NAMED])}."
+            )
         dataset = self._states[name]
         one_a_sequence = dataset.ndim == 1 or name.rpartition("_")[2] in POOLINGS
         with reading(f"sequence {self._index}, '{name}'", BadStates):
             return dataset[self._index] if one_a_sequence else self._steps(dataset)
 
+    def keys(self) -> list[str]:
+        """Name its arrays."""
+        inside = (name for name in self._states.keys() if name.startswith(self._prefix))
+        return [name[len(self._prefix) :] for name in inside if name != "offsets"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         path = self._prefix + name
-        if any(dataset.startswith(path + "/") for dataset in self._states):
+        if any(dataset.startswith(path + "/") for dataset in self._states.keys()):
             return SequenceStates(self._states, self._index, path + "/")
         try:
             return self[name]
@@ -136,8 +228,7 @@ class SequenceStates:
             raise AttributeError(str(reason)) from reason
 
     def __dir__(self) -> list[str]:
-        inside = (name[len(self._prefix) :] for name in self._states if name.startswith(self._prefix))
-        return [*super().__dir__(), *{name.partition("/")[0] for name in inside}]
+        return [*super().__dir__(), *{name.partition("/")[0] for name in self.keys()}]
 
     def _steps(self, dataset: Any) -> Any:
         if self._states.attributes["layout"] == "packed":

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..checksums import Sums, add, sums, sums_of_rows
-from ..errors import CannotCreate, InputChanged
+from ..errors import InputChanged
+from .destination import exists
 from .failures import translated
 from .format import DatasetSpec
 from .integrity import window_slice
@@ -202,7 +203,7 @@ class FileSink:
             tidy(self._system, names)
             return True
         if not self._force:
-            raise CannotCreate(f"{names.output}: exists; replace it with --force, or choose another output.")
+            raise exists(names.output)
         return False
 
     def _open(self, wanted: Wanted, check: Callable[[], None], pace: Pace) -> None:

@@ -28,7 +28,7 @@ def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str
     Parameters
     ----------
     name : str or None
-        As the option ``--inputs`` gives it. None: ``inputs``, else the only one that fits.
+        As the parameter ``dataset=`` gives it. None: ``inputs``, else the only one that fits.
     tokens : bool
         [N, T] of integers fits, too.
 
@@ -44,18 +44,18 @@ def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str
     present = dict(datasets(file, path, BadInput))
     if name is not None:
         what = f"'{name.strip('/')}' is a group" if found is not None else f"no dataset '{name}'"
-        raise BadInput(f"{path}: {what}; present: {listing(present)}.{guess(name, present)} Name one with --inputs.")
+        raise BadInput(f"{path}: {what}; present: {listing(present)}.{guess(name, present)} Name one with dataset=.")
     fitting = {key: dataset for key, dataset in present.items() if _fits(key, dataset, tokens=tokens)}
     if len(fitting) == 1:
         return next(iter(fitting))
     wanted_shape = "a numeric one of shape (N, T, I)" + (" or integers (N, T)" if tokens else "")
     if fitting:
         raise BadInput(
-            f"{path}: no dataset 'inputs', and {len(fitting)} that fit: {listing(fitting)}. Name one with --inputs."
+            f"{path}: no dataset 'inputs', and {len(fitting)} that fit: {listing(fitting)}. Name one with dataset=."
         )
     found = f"{path}: no dataset 'inputs' and none that fits; expected {wanted_shape}, present: {listing(present)}."
     hint = "" if tokens else _token_hint(present)
-    problem = f"{found}{guess(DEFAULT, present)} Name one with --inputs{hint}."
+    problem = f"{found}{guess(DEFAULT, present)} Name one with dataset={hint}."
     raise IdsWithoutTable(problem, found) if hint else BadInput(problem)
 
 

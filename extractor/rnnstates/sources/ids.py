@@ -48,11 +48,14 @@ class Ids:
         int64, or ``S<k>`` for strings, k being the longest in bytes of UTF-8, at least 1.
     read : callable
         (start, stop) -> array [stop - start] of ``dtype``.
+    ascii : bool
+        Whether every one is ASCII.
     """
 
     count: int
     dtype: np.dtype[Any]
     read: Read
+    ascii: bool = True
 
     def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
         """Yield (start, ids [at most ``rows``]) from the first sequence to the last."""
@@ -88,7 +91,7 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
         if ids is None:
             return None
     if isinstance(ids, str | os.PathLike):
-        ids = locate(ids, source, "--ids", BadInput)
+        ids = locate(ids, source, "ids", BadInput)
     if isinstance(ids, h5py.Dataset):
         return _from_dataset(ids, source)
     if isinstance(ids, os.PathLike):
@@ -185,18 +188,20 @@ def _typed(values: Array, where: str) -> Array:
 
 def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
     """Find the dtype to store by one pass over the ids."""
-    width, integers = 1, True
+    width, integers, only_ascii = 1, True, True
     for start in range(0, count, rows):
         values = read(start, min(start + rows, count))
         integers = values.dtype.kind in "iu"
         if integers:
             _check_range(values, start, where)
         else:
-            width = max(width, _encode(values, start, where).dtype.itemsize)
+            encoded = _encode(values, start, where)
+            width = max(width, encoded.dtype.itemsize)
+            only_ascii = only_ascii and encoded.tobytes().isascii()
     if integers and count:
         return Ids(count, np.dtype(np.int64), lambda start, stop: read(start, stop).astype(np.int64))
     dtype = np.dtype(f"S{width}")
-    return Ids(count, dtype, lambda start, stop: _encode(read(start, stop), start, where).astype(dtype))
+    return Ids(count, dtype, lambda start, stop: _encode(read(start, stop), start, where).astype(dtype), only_ascii)
 
 
 def _encode(values: Array, start: int, where: str) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
-from ..errors import BadInput, MissingInput
+from ..errors import BadInput, MissingInput, OptionError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..hdf5_chunk_guard import check_inflated
@@ -25,7 +25,7 @@ from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
-from .identity import sample_array, sample_file
+from .identity import digest_array, sample_file
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -70,7 +70,7 @@ class InitialStates:
                 row = rows[np.argwhere(~np.isfinite(values))[0][0]]
                 raise BadInput(
                     f"{self.where}: '{name}' of sequence {row} is NaN or infinite; expected the state of a run. An "
-                    "empty sequence has no last state, but a final one (--pool final)."
+                    'empty sequence has no last state, but a final one (pool="final").'
                 )
             read.setdefault(path, {})[name] = values
         return read
@@ -82,7 +82,7 @@ class InitialStates:
             with Path(self.where).open("rb") as file:
                 return sample_file(file)
         return {
-            name: sample_array(np.asarray(values))
+            name: digest_array(np.asarray(values))
             for name, values in zip(self.named(), self._found.values(), strict=True)
         }
 
@@ -114,8 +114,9 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         It holds none of them, something else, or one of another shape.
     """
     with contextlib.ExitStack() as opening:
-        where = "initial_state" if isinstance(initial, Mapping) else os.fspath(initial)
-        stored = dict(initial) if isinstance(initial, Mapping) else _open(where, opening)
+        is_path = isinstance(initial, str | os.PathLike)
+        where = os.fspath(initial) if is_path else "initial_state"
+        stored = _open(where, opening) if is_path else _given(initial)
         found = _match(stored, wanted, where)
         _check_all_there(stored, found, wanted, where)
         for (path, name), values in found.items():
@@ -129,6 +130,19 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
                     named = ", ".join(packing.found)
                     raise BadInput(f"{called}: its attribute {named} says that values may be missing; expected all.")
         return InitialStates(found, where, opening.pop_all())
+
+
+def _given(initial: Any) -> dict[str, Any]:
+    """Take arrays by name; ``States`` too, whose other datasets are no states to start from."""
+    if not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
+        raise OptionError(
+            f"initial_state=: is a {type(initial).__name__}; expected {EXPECTED} (its path), a mapping from name to "
+            "array, 'zero' or None."
+        )
+    stored = {name: initial[name] for name in initial.keys()}
+    if wrong := [name for name in stored if not isinstance(name, str)]:
+        raise OptionError(f"initial_state=: has the key {wrong[0]!r}; expected names of states.")
+    return _of_states(stored, "initial_state") if hasattr(initial, "provenance") else stored
 
 
 def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
@@ -160,7 +174,7 @@ def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Data
     """Take the final states of an output file; its other datasets are no states to start from."""
     final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL)}
     if not final:
-        raise MissingInput(f"{path}: is an output without final states; make it again with --pool final.")
+        raise MissingInput(f'{path}: is an output without final states; make it again with pool="final".')
     return final
 
 
@@ -193,7 +207,7 @@ def _check_all_there(
     if missing and any(name.endswith(FINAL) for name in stored):
         raise BadInput(
             f"{where}: has no final state '{missing[0]}', which this network carries; it is the output of another one. "
-            "Give the output of the same weights and --layer."
+            "Give the output of the same weights and layer=."
         )
 
 

@@ -60,7 +60,7 @@ def read_lengths(
     if isinstance(lengths, str) and lengths == "full":
         return np.full(source.shape[0], source.shape[1], np.int64)
     if isinstance(lengths, str | os.PathLike):
-        lengths = locate(lengths, source, "--lengths", BadLengths)
+        lengths = locate(lengths, source, "lengths", BadLengths)
     if isinstance(lengths, h5py.Dataset):
         return _from_dataset(lengths, source)
     if isinstance(lengths, os.PathLike):
@@ -76,8 +76,8 @@ def _default(source: Source, inputs_path: str | os.PathLike[str] | None) -> h5py
     if isinstance(source, Hdf5Source):
         missing = f"{source.path}: no dataset 'lengths'"
     raise BadLengths(
-        f"{missing}; expected one length a sequence. Name them with --lengths{_beside(source, inputs_path)}, or say "
-        "--lengths full if every step counts."
+        f"{missing}; expected one length a sequence. Name them with lengths={_beside(source, inputs_path)}, or say "
+        'lengths="full" if every step counts.'
     )
 
 

@@ -32,7 +32,7 @@ def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset 
 
 
 def locate(
-    name: str | os.PathLike[str], source: Source, option: str, error: type[BadData]
+    name: str | os.PathLike[str], source: Source, parameter: str, error: type[BadData]
 ) -> h5py.Dataset | os.PathLike[str]:
     """Tell what a name stands for; a dataset goes before a file.
 
@@ -40,8 +40,8 @@ def locate(
     ----------
     name : str or path
         A path object is always a file.
-    option : str
-        To name in a message, e.g. ``--lengths``.
+    parameter : str
+        To name in a message, e.g. ``lengths``.
 
     Raises
     ------
@@ -57,12 +57,13 @@ def locate(
     if isinstance(source, Hdf5Source) and isinstance(name, str) and not _is_there(name):
         present = dict(datasets(source.file, source.path, error))
         raise error(
-            f"{option} '{name}': neither a dataset of {source.path} nor a file; present: {listing(present)}."
+            f"{parameter}={name!r}: neither a dataset of {source.path} nor a file; present: {listing(present)}."
             f"{guess(name, present)} Check the name."
         )
     if not _is_there(name):
         raise MissingInput(
-            f"{option} '{name}': no such file, and {source.name} is no HDF5 file to hold a dataset. Check the path."
+            f"{parameter}={os.fspath(name)!r}: no such file, and {source.name} is no HDF5 file to hold a dataset. "
+            "Check the path."
         )
     return Path(name)
 

@@ -50,8 +50,8 @@ class NpySource:
         self.name = str(path)
         if dataset is not None:
             raise OptionError(
-                f"{path}: --inputs '{dataset}' names a dataset of an HDF5 file, but a .npy file holds one array; "
-                "leave --inputs out."
+                f"{path}: dataset={dataset!r} names a dataset of an HDF5 file, but a .npy file holds one array; "
+                "leave dataset= out."
             )
         self._file = open_file(path, "a .npy file")
         try:

@@ -48,7 +48,7 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
         A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), or numbers in memory:
         [N, T, I], or [N, T] with ``tokens``.
     dataset : str or None
-        Which dataset of an HDF5 file (option ``--inputs``); None: ``inputs``, else the only one that fits.
+        Which dataset of an HDF5 file (``dataset=``); None: ``inputs``, else the only one that fits.
     tokens : bool
         The weights bring an embedding, so [N, T] holds token ids.
     axes : str or None
@@ -66,7 +66,7 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
     if isinstance(inputs, str | os.PathLike):
         return _open_path(inputs, dataset=dataset, tokens=tokens, axes=axes)
     if dataset is not None:
-        raise OptionError(f"--inputs '{dataset}' names a dataset, but the input is no HDF5 file; leave --inputs out.")
+        raise OptionError(f"dataset={dataset!r}: names a dataset, but the input is no HDF5 file; leave dataset= out.")
     kind = StreamSource if hasattr(inputs, "read") else MemorySource
     return kind(inputs, tokens=tokens, axes=axes)
 
@@ -74,7 +74,7 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
 def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
     try:
         if dataset is not None:
-            raise OptionError(f"{name}: --inputs '{dataset}' names a dataset, but this is a pipe; leave --inputs out.")
+            raise OptionError(f"{name}: dataset={dataset!r} names a dataset, but this is a pipe; leave dataset= out.")
         return StreamSource(file, name=name, tokens=tokens, owned=True, axes=axes)
     except BaseException:
         file.close()

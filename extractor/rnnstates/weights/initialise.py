@@ -46,12 +46,12 @@ def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias
     (8, 12)
     """
     if units < 1:
-        raise OptionError(f"--units {units}: expected at least 1.")
+        raise OptionError(f"units={units}: expected at least 1.")
     if not 0 <= seed < 2**32:
-        raise OptionError(f"--seed {seed}: expected 0 to {2**32 - 1}.")
+        raise OptionError(f"seed={seed}: expected 0 to {2**32 - 1}.")
     added = 1.0 if forget_bias is None else float(forget_bias)
     if not math.isfinite(added):
-        raise OptionError(f"--forget-bias {forget_bias}: expected a finite number.")
+        raise OptionError(f"forget_bias={forget_bias}: expected a finite number.")
     random = np.random.RandomState(seed)
     kernel = _glorot_uniform(random, features, 4 * units).astype(np.float32)
     recurrent_kernel = _orthogonal(random, units, 4 * units).astype(np.float32)

@@ -104,7 +104,7 @@ def _interpret(container: Container, convention: str | None, config: str | None)
     if config is None:
         return interpret(container, convention), ""
     if convention is not None:
-        raise OptionError(f"--config {config}: says more than --convention {convention} could; leave one of them away.")
+        raise OptionError(f"config={config!r}: says more than convention={convention!r} could; leave one of them out.")
     document, config_digest = read_model_json(config)
     return interpret_with(container, document, config), config_digest
 
@@ -134,7 +134,7 @@ def describe_weights(
             "format": model.kind,
             "version": model.version,
             "stacks": [_describe_stack(container, model, top, whole) for top in tops],
-            "selected": tops[0] if len(tops) == 1 else f"none of {len(tops)} without --layer",
+            "selected": tops[0] if len(tops) == 1 else f"none of {len(tops)} without layer=",
             "present": model.present(),
         }
 

@@ -58,17 +58,17 @@ def check_options(options: Options) -> None:
     OptionError
     """
     if options.convention is not None and options.convention not in CONVENTIONS:
-        raise OptionError(f"--convention '{options.convention}': unknown; known are {', '.join(CONVENTIONS)}.")
+        raise OptionError(f"convention={options.convention!r}: unknown; known are {', '.join(CONVENTIONS)}.")
     if options.forget_bias is not None and not math.isfinite(options.forget_bias):
-        raise OptionError(f"--forget-bias {options.forget_bias}: expected a finite number.")
+        raise OptionError(f"forget_bias={options.forget_bias}: expected a finite number.")
     if options.initial_state not in (None, ZERO):
-        raise OptionError(f"--initial-state '{options.initial_state}': of weights, expected '{ZERO}' or nothing.")
+        raise OptionError(f"initial_state={options.initial_state!r}: of weights, expected '{ZERO}' or nothing.")
     for name in ("activation", "recurrent_activation"):
         value = getattr(options, name)
         if value is not None and not is_activation(OTHER_NAMES.get(value, value)):
             known = ", ".join(ACTIVATIONS)
-            raise OptionError(f"--{name.replace('_', '-')} '{value}': unknown; known are {known}.")
+            raise OptionError(f"{name}={value!r}: unknown; known are {known}.")
     for name in ("cell_clip", "projection_clip"):
         value = getattr(options, name)
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise OptionError(f"--{name.replace('_', '-')} {value}: expected a positive number.")
+            raise OptionError(f"{name}={value!r}: expected a positive number.")

@@ -10,7 +10,7 @@ from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .canonical import Network
 from .writers import WRITERS, Writer
 
-__all__ = ["keep_weights", "save_weights"]
+__all__ = ["check_kept", "keep_weights", "save_weights"]
 
 
 def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | None = None) -> None:
@@ -58,6 +58,17 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
         _name(unfinished, target)
 
 
+def check_kept(path: str | os.PathLike[str]) -> None:
+    """Check the name of a file of weights before anything is computed; whether it is taken, ``keep_weights`` sees.
+
+    Raises
+    ------
+    OptionError
+        Its ending is of no format that is written.
+    """
+    _writer(Path(path), None)
+
+
 def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
     """Write a network's weights unless the file holds just that already, as it does when a run is gone on with.
 
@@ -79,7 +90,7 @@ def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
 def _writer(target: Path, to: str | None) -> Writer:
     endings = " or ".join(f"{writer.suffix} ({name})" for name, writer in WRITERS.items())
     if to is not None and to not in WRITERS:
-        raise OptionError(f"--to '{to}': unknown; known are {', '.join(WRITERS)}.")
+        raise OptionError(f"to={to!r}: unknown; known are {', '.join(WRITERS)}.")
     for name, writer in WRITERS.items():
         if target.name.endswith(writer.suffix) and to in (None, name):
             return writer

@@ -1,0 +1,79 @@
+"""Whether every byte of a finished output is as the job that made it wrote it."""
+
+import os
+from functools import partial as fixed
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import BadStates
+from ..hdf5_guard import check_dataset, find, fixed_attributes
+from .format import DatasetSpec
+from .integrity import INTEGRITY, REST, REST_BYTES, SUMS, Read, digest_rest, window_slice, window_sums
+from .layout import Contents
+
+__all__ = ["damage"]
+
+
+def damage(file: h5py.File, contents: Contents) -> list[str]:
+    """Hold every byte of a finished file against its checksums.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for reading.
+    contents : Contents
+        What the job would write.
+
+    Returns
+    -------
+    list of str
+        What is missing, of another form, or not as it was written; empty for a file that is whole.
+    """
+    where = file.filename
+    group = find(file, INTEGRITY, where, BadStates)
+    if not isinstance(group, h5py.Group):
+        return ["there are no checksums"]
+    sums = _dataset(group, "sums", (contents.windows, len(contents.specs), 2), np.dtype("<u8"))
+    rest = _dataset(group, "rest", (REST_BYTES,), np.dtype("u1"))
+    datasets = [_dataset(file, spec.name, spec.shape, spec.dtype) for spec in contents.specs]
+    names = [*(spec.name for spec in contents.specs), SUMS, REST]
+    found = [*datasets, sums, rest]
+    if missing := [name for name, dataset in zip(names, found, strict=True) if dataset is None]:
+        return [f"dataset '{name}' is missing or of another form" for name in missing]
+    if "window_rows" not in fixed_attributes(group) or group.attrs["window_rows"] != contents.window_rows:
+        return ["its checksums are of other windows"]
+    places = [(dataset.id.get_offset() or 0, dataset.nbytes) for dataset in found]
+    with Path(where).open("rb") as raw:
+        read = fixed(_read, raw.fileno())
+        wrong = [
+            f"'{spec.name}' is not as it was written"
+            for number, (spec, (offset, _)) in enumerate(zip(contents.specs, places, strict=False))
+            if not _as_written(read, offset, spec, contents, sums[:, number])
+        ]
+        if digest_rest(read, os.fstat(raw.fileno()).st_size, places) != rest[()].tobytes().hex():
+            wrong.append("something beside the states is not as it was written")
+    return wrong
+
+
+def _dataset(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Any:
+    """Find a dataset that lies in the file in one piece; None where there is none of this shape and dtype."""
+    found = find(group, name, group.file.filename, BadStates)
+    if not isinstance(found, h5py.Dataset) or found.shape != shape or found.dtype != dtype:
+        return None
+    check_dataset(found, f"'{name}'", BadStates)
+    return found if found.id.get_offset() is not None or not found.nbytes else None
+
+
+def _as_written(read: Read, offset: int, spec: DatasetSpec, contents: Contents, stored: Any) -> bool:
+    for window, expected in enumerate(stored.tolist()):
+        rows = contents.shape.rows_of(spec, window_slice(contents.shape, window, contents.window_rows))
+        if window_sums(read, offset, spec, rows) != tuple(expected):
+            return False
+    return True
+
+
+def _read(descriptor: int, count: int, position: int) -> bytes:
+    return os.pread(descriptor, count, position)

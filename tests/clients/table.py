@@ -1,0 +1,33 @@
+"""Run every installed client over every case and print what it reads: ``python -m tests.clients.table``."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from .making import make
+from .running import CLIENTS, run, version, wrong
+
+
+def main() -> None:
+    """Print one line for each client and case."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        cases = make(folder)
+        for name, client in CLIENTS.items():
+            if (known := version(client)) is None:
+                print(f"{name}: not installed")
+                continue
+            print(f"{name} {known}")
+            for case, made in cases.items():
+                printed, failure = run(client, made.dataset, made.path)
+                axes = " ".join(printed.get("axes", [])) or "not shown"
+                told = ", ".join(wrong(client, made, printed)) or "everything right"
+                not_read = f"wrong or not read: {told}" if told != "everything right" else told
+                print(f"  {case}: {not_read}; shape {' '.join(printed.get('shape', []))}, axes {axes}"
+                      + (f" ({failure.splitlines()[-1] if failure else ''})" if failure else ""))  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
