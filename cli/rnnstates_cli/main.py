@@ -33,6 +33,7 @@ EXIT_CODES: dict[type[Exception], int] = {
     rnnstates.EngineUnavailable: 69,
     rnnstates.MemoryBudgetError: 71,
     rnnstates.CannotCreate: 73,
+    rnnstates.OutputUnread: 74,
     rnnstates.WriteFailed: 74,
     rnnstates.OutputBusy: 75,
     rnnstates.Stopped: 75,
