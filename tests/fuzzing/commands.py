@@ -36,7 +36,7 @@ VERIFYING = (("--sample=0",), ("--sample=0", "--json"), ("--sample=0", "--quick"
 def parsed(name, *arguments):
     """Read a command line, once."""
     command = cli.commands[name]
-    return command, command.make_context(name, list(arguments)).params
+    return command, command.make_context(name, list(arguments))
 
 
 def choice(content, count):
@@ -46,11 +46,11 @@ def choice(content, count):
 
 def executed(name, *arguments):
     """Run a command; gives what it prints to standard output, and the files before and after it."""
-    command, parameters = parsed(name, *map(str, arguments))
+    command, context = parsed(name, *map(str, arguments))
     printed, noted = io.StringIO(), io.StringIO()
     before = files()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(noted), documented(only=tuple(EXIT_CODES)):
-        _print(command.callback(**parameters))
+        _print(command.invoke(context))
     for text in (printed.getvalue(), noted.getvalue(), Outcome.refused):
         assert len(text) < LONGEST_OUTPUT
         assert text.replace("\n", "").isprintable(), repr(text)

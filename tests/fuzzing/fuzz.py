@@ -2,6 +2,7 @@
 
 Each parser runs in a process of its own, which is started again where a library ends it. An exception that is not
 documented is noted once for each place it comes from, its input is kept, and fuzzing goes on; so do the counts.
+The file ``executions`` beside the finds keeps day, commit, name, executions and finds of every run.
 """
 
 import argparse
@@ -41,6 +42,7 @@ def main():
     rows = []
     for name in names:
         rows.append(_fuzz(name, asked.runs, asked.out.resolve()))
+        _record(asked.out, *rows[-1])
         _print_row(*(("parser", "executions", "a second", "found") if len(rows) == 1 else ()))
         _print_row(*rows[-1])
     return 1 if any(row[3] for row in rows) else 0
@@ -53,6 +55,13 @@ def _arguments():
     parser.add_argument("--out", type=Path, default=HERE.parents[2] / ".fuzz", help="corpus and findings (%(default)s)")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _record(out, name, count, _, found):
+    """Keep what was executed, and on which commit, over all runs."""
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE.parent, capture_output=True, text=True)
+    with (out / "executions").open("a") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {told.stdout.strip() or 'unknown'} {name} {count} {found}\n")
 
 
 def _all_names():
