@@ -30,7 +30,7 @@ __all__ = ["extract"]
 @extract_options
 def extract(
     inputs: str, output: str, *, dry_run: bool, progress: str, as_json: bool, no_timestamps: bool, **options: Any
-) -> str:
+) -> str | list[str]:
     """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT.
 
     INPUT is a .npy file, an HDF5 file, or - for a .npy on standard input. OUTPUT is a new HDF5 file.

@@ -3,7 +3,7 @@
 ==========  ==================================================================================================
 group       options
 ==========  ==================================================================================================
-Input       ``--inputs --lengths --ids --padding --allow-nonfinite``
+Input       ``--inputs --axes --lengths --ids --padding --allow-nonfinite``
 Model       ``--weights --model --layer --units --seed --forget-bias --convention --config --activation
             --recurrent-activation --cell-clip --projection-clip --embedding --initial-state
             --save-weights``
@@ -132,6 +132,9 @@ _CONVERT = (
 _EXTRACT = (
     _option("--inputs", "dataset", metavar="NAME", group="Input",
             help="Dataset of an HDF5 INPUT; else 'inputs', or the only one that fits."),
+    _option("--axes", metavar="ORDER", group="Input",
+            help="How the axes of INPUT are stored: TNI for time first, ITN as MATLAB and R write, …; TN of token ids "
+                 "[default: NTI, NT]."),
     _option("--lengths", metavar="NAME|FILE|full", group="Input",
             help="Valid steps of each sequence: a dataset of INPUT (else 'lengths'), a .npy or text file, or 'full': "
                  "every step counts."),

@@ -9,10 +9,12 @@ from .network.cells import available
 from .output.format import Shape
 from .request import DEFAULT_STATES, Request
 from .sizing import MUCH
+from .sources.axes import transposed
 from .sources.base import Source
+from .sources.sides import seems_turned
 from .weights.canonical import Network
 
-__all__ = ["Notes", "check_features", "check_states", "note_data", "note_whole"]
+__all__ = ["Notes", "check_features", "check_states", "note_data", "note_padding", "note_whole"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -31,13 +33,28 @@ class Notes(list[str]):
         logger.warning(text)
 
 
-def check_features(source: Source, network: Network, notes: Notes) -> bool:
+def check_features(source: Source, network: Network, notes: Notes, *, given: bool = True) -> bool:
     """Check the input's width; tell whether it holds token ids.
+
+    Parameters
+    ----------
+    source : Source
+    network : Network
+    notes : Notes
+    given : bool
+        Whether the weights were given, so that their width says something of the input.
 
     Raises
     ------
     BadInput
+        The width is another one, or nothing says in which order the axes are stored.
     """
+    if source.doubt:
+        # A width that fits the last axis and no other one leaves one way to read the input.
+        sizes = list(source.shape) if given and len(source.shape) == 3 else []
+        if sizes.count(network.features) > 1 or network.features not in sizes:
+            raise BadInput(f"{source.doubt} Say which it is.")
+        notes.warn(source.doubt)
     if len(source.shape) == 2:
         return True
     if source.shape[2] != network.features:
@@ -45,6 +62,7 @@ def check_features(source: Source, network: Network, notes: Notes) -> bool:
             f"{source.name}: has {source.shape[2]} features a step, but layer '{network.layers[0].name}' reads "
             f"{network.features}; give inputs of shape (N, T, {network.features})"
             + (", or token ids of shape (N, T)." if network.embedding is not None else ".")
+            + transposed(source, "I", network.features)
         )
     if network.embedding is not None:
         notes.say(f"{source.name}: is already of the embedding's width; the embedding is not used.")
@@ -72,6 +90,20 @@ def check_states(network: Network, request: Request, notes: Notes) -> None:
         notes.say(f"layer '{name}' is a {cell}, which has no state '{state}'; it is left out there.")
 
 
+def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
+    """Warn where the model itself reads padding before the steps that count, because it masks nothing there."""
+    first_met = "backward" if shape.padding == "post" else "forward"
+    reading = [
+        layer.name for _, layer, direction, _ in network.parts() if layer.masked is False and direction == first_met
+    ]
+    if reading and (shape.lengths < shape.steps).any():
+        named = ", ".join(f"'{name}'" for name in dict.fromkeys(reading))
+        notes.warn(
+            f"the model masks no steps for {named}, so its own {first_met} direction reads padding before the steps "
+            'that count; here the lengths decide, and no padding is read. lengths="full" gives what the model computes.'
+        )
+
+
 def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
     """Say what is unusual about the sequences."""
     if shape.sequences == 0:
@@ -81,6 +113,12 @@ def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, t
         notes.say(
             f"{source.name}: {source.dtype.name} inputs are computed in {request.precision}; "
             f"--precision float64 {kept}."
+        )
+    if seems_turned(source, shape.lengths, shape.padding):
+        other = "pre" if shape.padding == "post" else "post"
+        notes.warn(
+            f"{source.name}: what counts of the shorter sequences is constant where they overlap the padding, and what "
+            f'is called padding is not; is it on the other side? padding="{other}" reads it so.'
         )
     empty = int(np.count_nonzero(shape.lengths == 0))
     if empty:

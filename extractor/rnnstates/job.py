@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import Notes, check_features, check_states, note_data, note_whole
+from .agreement import Notes, check_features, check_states, note_data, note_padding, note_whole
 from .arrays import Array
 from .errors import BadInput, OptionError
 from .network.cells import carried, state_width
@@ -122,6 +122,7 @@ def prepare(
     *,
     network: Network | None,
     dataset: str | None,
+    axes: str | None = None,
     ids: Any,
     random: dict[str, Any],
     initial: Any = None,
@@ -137,6 +138,8 @@ def prepare(
         None for random weights of the input's width.
     dataset : str or None
         Name of the inputs in an HDF5 file.
+    axes : str or None
+        The order in which the axes of the inputs are stored.
     random : dict
         ``units``, ``seed`` and ``forget_bias`` of random weights.
     initial : path, mapping or None
@@ -147,10 +150,11 @@ def prepare(
     MissingInput, BadInput, BadLengths, OptionError, MemoryBudgetError
     """
     notes = Notes()
-    source = _open(inputs, dataset, network)
+    source = _open(inputs, dataset, axes, network)
     try:
         for note in source.notes:
             notes.say(note)
+        given = network is not None
         if network is None:
             network = _random(source, random, notes)
         for note in network.notes:
@@ -158,7 +162,7 @@ def prepare(
                 notes.say(note)
         problems = Problems()
         with problems.gathered():
-            tokens = check_features(source, network, notes)
+            tokens = check_features(source, network, notes, given=given)
         with problems.gathered():
             counted = read_lengths(lengths, source)
         with problems.gathered():
@@ -168,6 +172,7 @@ def prepare(
         problems.tell()
         shape = Shape(counted, source.shape[1], request.layout, request.padding)
         note_data(source, shape, request, notes, tokens=tokens)
+        note_padding(network, shape, notes)
         job = plan(
             source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
             continued=initial is not None,
@@ -178,10 +183,11 @@ def prepare(
         raise
 
 
-def _open(inputs: Any, dataset: str | None, network: Network | None) -> Source:
+def _open(inputs: Any, dataset: str | None, axes: str | None, network: Network | None) -> Source:
     """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
     try:
-        return open_source(inputs, dataset=dataset, tokens=network is not None and network.embedding is not None)
+        tokens = network is not None and network.embedding is not None
+        return open_source(inputs, dataset=dataset, tokens=tokens, axes=axes)
     except IdsWithoutTable as reason:
         if network is None or not network.no_embedding:
             raise

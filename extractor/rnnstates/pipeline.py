@@ -56,6 +56,7 @@ def extract(
     layout: str = "padded",
     padding: str = "post",
     dataset: str | None = None,
+    axes: str | None = None,
     ids: Any = None,
     engine: str = "auto",
     precision: str = "float32",
@@ -110,6 +111,10 @@ def extract(
         Where the input's padding stands: ``post`` (behind the valid steps) or ``pre``.
     dataset : str or None
         Name of the inputs in an HDF5 file; None takes ``inputs``, or the only one that fits.
+    axes : str or None
+        The order in which the axes of the inputs are stored: the letters N (sequences), T (steps) and I (features),
+        such as ``"TNI"`` for time first or ``"ITN"`` as MATLAB and R write; of token ids ``"NT"`` or ``"TN"``. None for
+        ``"NTI"`` and ``"NT"``.
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
     engine : str
@@ -169,8 +174,9 @@ def extract(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
             states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
             cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
-            pool=pool, layout=layout, padding=padding, dataset=dataset, ids=ids, engine=engine, precision=precision,
-            dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, initial_state=initial_state,
+            pool=pool, layout=layout, padding=padding, dataset=dataset, axes=axes, ids=ids, engine=engine,
+            precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
+            initial_state=initial_state,
             start=all(map(_is_there, (inputs, weights))),
         )  # fmt: skip
     except BaseException:
@@ -252,6 +258,7 @@ def _prepare(
     lengths: Any,
     *,
     dataset: str | None = None,
+    axes: str | None = None,
     ids: Any = None,
     weights: Any = None,
     layer: str | None = None,
@@ -289,18 +296,26 @@ def _prepare(
         )
     if problems:
         with problems.gathered():
-            _look_at(inputs, dataset)
+            _look_at(inputs, dataset, axes)
         problems.tell()
     random = {"units": units, "seed": seed, "forget_bias": forget_bias}
     return prepare(
-        inputs, lengths, request, network=network, dataset=dataset, ids=ids, random=random, initial=initial_state
+        inputs,
+        lengths,
+        request,
+        network=network,
+        dataset=dataset,
+        axes=axes,
+        ids=ids,
+        random=random,
+        initial=initial_state,
     )
 
 
-def _look_at(inputs: Any, dataset: str | None) -> None:
+def _look_at(inputs: Any, dataset: str | None, axes: str | None) -> None:
     """See whether a file of inputs can be used at all; what is no file can be read only once, by a run that goes on."""
     if isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
-        open_source(inputs, dataset=dataset, tokens=True).close()
+        open_source(inputs, dataset=dataset, tokens=True, axes=axes).close()
 
 
 def _is_there(given: Any) -> bool:

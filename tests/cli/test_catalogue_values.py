@@ -38,7 +38,7 @@ def lengths(values, *says):
 
 
 RANGE = "Lengths must be whole numbers from 0 to 5."
-ONE_EACH = "give one length a sequence"
+ONE_EACH = "give one length per sequence"
 MASK = "If they are a mask, sum it along the steps."
 
 LENGTHS_OF = {
@@ -52,7 +52,6 @@ LENGTHS_OF = {
     "too few lengths": lengths([1, 2], "2 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "too many lengths": lengths([1] * 9, "9 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "a table of lengths": lengths(np.ones((4, 2), int), "shape (4, 2); expected (4,), one length a sequence. Reshape"),
-    "a row of lengths": lengths(np.ones((1, 4), int), "shape (1, 4); expected (4,), one length a sequence. Reshape"),
     "one length": lengths(np.int64(3), "shape (); expected (4,), one length a sequence. Reshape"),
     "a mask of numbers": lengths(np.ones((4, 5), int), "shape (4, 5); expected (4,)", MASK),
     "a mask": lengths(np.ones((4, 5), bool), "dtype bool (booleans); expected whole numbers.", MASK),

@@ -171,14 +171,3 @@ def test_a_wrong_name_gets_a_guess(path):
         open_source(path, dataset="input")
     with pytest.raises(BadInput, match=r"x\.h5: 'group' is a group; present: "):
         open_source(path, dataset="/group")
-
-
-def test_a_matlab_file_is_read_with_a_note_on_its_axes(tmp_path):
-    with h5py.File(tmp_path / "x.mat", "w", userblock_size=512) as file:
-        file["x"] = make_inputs()
-    with open(tmp_path / "x.mat", "r+b") as file:
-        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
-    source = open_source(tmp_path / "x.mat")
-    source.close()
-    assert source.shape == (7, 5, 3)
-    assert any(r"which MATLAB calls (3, 5, 7); permute(x, [3 2 1])" in note for note in source.notes)

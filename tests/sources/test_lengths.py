@@ -157,9 +157,8 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
         ([6, 3, 3, np.nan], r"row 3 has length nan,"),
         ([np.inf, 3, 3, 1], r"row 0 has length inf,"),
         (np.array([2**64 - 1, 1, 1, 1], np.uint64), r"row 0 has length 18446744073709551615,"),
-        ([6, 3, 3], r"3 lengths, but inputs has 4 sequences; give one length a sequence"),
+        ([6, 3, 3], r"3 lengths, but inputs has 4 sequences; give one length per sequence"),
         ([[6, 3], [3, 1]], r"shape \(2, 2\); expected \(4,\), one length a sequence"),
-        ([[6, 3, 3, 1]], r"shape \(1, 4\); expected \(4,\)"),
         (6, r"shape \(\); expected \(4,\)"),
         (
             np.ones((N, T), bool),

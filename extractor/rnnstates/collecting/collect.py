@@ -45,6 +45,7 @@ def collect(
     layout: str = "padded",
     padding: str = "post",
     dataset: str | None = None,
+    axes: str | None = None,
     ids: Any = None,
     dtype: str | None = None,
     batch_size: int | None = None,
@@ -79,7 +80,8 @@ def collect(
         The HDF5 file to make; None keeps the states in memory.
     batch_size : int or None
         Rows that the model runs at once; None for what fits 16 MiB of states, 256 at most.
-    states, pool, layout, padding, dataset, ids, dtype, allow_nonfinite, force, restart, verify, max_runtime, progress
+    states, pool, layout, padding, dataset, axes, ids, dtype, allow_nonfinite, force, restart, verify, max_runtime,
+    progress
         As ``extract`` takes them; there are no gates, and no pooling ``final``.
     provenance : mapping or None
         As ``extract`` takes it.
@@ -116,7 +118,8 @@ def collect(
         threads=None, memory=None, allow_nonfinite=allow_nonfinite,
     )  # fmt: skip
     _check(request.states, request.pool, batch_size)
-    collection = _prepare(model, inputs, lengths, layers, request=request, dataset=dataset, ids=ids, rows=batch_size)
+    collection = _prepare(model, inputs, lengths, layers, request=request, dataset=dataset, axes=axes, ids=ids,
+                          rows=batch_size)  # fmt: skip
     from .recording import identity, record
     from .windows import collect_windows
 
@@ -146,7 +149,16 @@ def _check(states: Sequence[str], pool: Sequence[str], batch_size: int | None) -
 
 
 def _prepare(
-    model: Any, inputs: Any, lengths: Any, layers: Any, *, request: Any, dataset: str | None, ids: Any, rows: int | None
+    model: Any,
+    inputs: Any,
+    lengths: Any,
+    layers: Any,
+    *,
+    request: Any,
+    dataset: str | None,
+    axes: str | None,
+    ids: Any,
+    rows: int | None,
 ) -> Any:
     # Late: they start TensorFlow and Keras.
     from .counting import Masks, count, note_padding, steps_of
@@ -159,7 +171,7 @@ def _prepare(
     notes = Notes()
     model, file = _model(model, notes)
     chosen = choose(find_recurrent(model), layers)
-    feed = open_feed(inputs, dataset)
+    feed = open_feed(inputs, dataset, axes)
     try:
         runner = Runner(model, chosen, feed.specs)
         # TensorFlow logs what it thinks of a graph when that is first run.

@@ -12,6 +12,7 @@ from ..checksums import Sums, add, sums
 from ..errors import BadInput
 from ..keras.started import keras, tf
 from ..sources import open_source
+from ..sources.axes import Axes
 from ..sources.identity import identify, sample_array
 
 __all__ = ["Feed", "open_feed"]
@@ -38,7 +39,7 @@ class Rows(Protocol):
 class ArrayRows:
     """An array of any rank; also one that is mapped from a file, of which only rows are read."""
 
-    def __init__(self, values: Any, name: str) -> None:
+    def __init__(self, values: Any, name: str, axes: str | None = None) -> None:
         try:
             self._array = values if isinstance(values, np.ndarray) else np.asarray(values)
         except (ValueError, TypeError) as reason:
@@ -46,8 +47,11 @@ class ArrayRows:
         if self._array.dtype.kind not in "biuf" or not self._array.ndim:
             raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row a "
                            "sequence.")  # fmt: skip
+        order = Axes(axes, self._array.shape, name) if axes is not None else None
+        self._array = self._array if order is None else order.turn(self._array)
         self.name, self.shape, self.dtype = name, self._array.shape, self._array.dtype
-        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array))
+        known = {} if order is None else order.identity()
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array), **known)
 
     def take(self, rows: slice) -> Array:
         """Read some rows."""
@@ -63,8 +67,11 @@ class ArrayRows:
 class FileRows:
     """A .npy or HDF5 file, as ``extract`` reads it."""
 
-    def __init__(self, path: str | os.PathLike[str], dataset: str | None) -> None:
-        self.source = open_source(path, dataset=dataset, tokens=True)
+    def __init__(self, path: str | os.PathLike[str], dataset: str | None, axes: str | None = None) -> None:
+        self.source = open_source(path, dataset=dataset, tokens=True, axes=axes)
+        if self.source.doubt:
+            self.source.close()
+            raise BadInput(f"{self.source.doubt} Say which it is.")
         self.name, self.shape, self.dtype = self.source.name, self.source.shape, self.source.dtype
         self.identity = self.source.identity
 
@@ -149,7 +156,7 @@ class Feed:
         return values[0] if self._structure is None else keras.tree.pack_sequence_as(self._structure, values)
 
 
-def open_feed(inputs: Any, dataset: str | None) -> Feed:
+def open_feed(inputs: Any, dataset: str | None, axes: str | None = None) -> Feed:
     """Open what a model takes.
 
     Parameters
@@ -158,6 +165,8 @@ def open_feed(inputs: Any, dataset: str | None) -> Feed:
         Each with one row a sequence.
     dataset : str or None
         Of an HDF5 file.
+    axes : str or None
+        The order in which the axes of each input are stored.
 
     Raises
     ------
@@ -176,7 +185,7 @@ def open_feed(inputs: Any, dataset: str | None) -> Feed:
     try:
         for name, given in named.items():
             is_path = isinstance(given, str | os.PathLike)
-            opened.append(FileRows(given, dataset) if is_path else ArrayRows(given, name))
+            opened.append(FileRows(given, dataset, axes) if is_path else ArrayRows(given, name, axes))
         _check_rows(opened)
     except BaseException:
         for one in opened:

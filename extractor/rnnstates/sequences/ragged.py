@@ -7,6 +7,7 @@ import numpy as np
 
 from ..arrays import Array, empty_window
 from ..errors import BadInput
+from ..sources.axes import Axes
 from ..sources.identity import identify
 from ..sources.layout import ACCEPTED, KINDS, is_numeric
 from .expected import Expected, Sequences, to_array
@@ -40,6 +41,7 @@ class RaggedSource:
     def __init__(self, rows: Sequence[Array], shape: tuple[int, ...], dtype: "np.dtype[Any]") -> None:
         self.name = "X"
         self._rows, self.shape, self.dtype = rows, shape, dtype
+        self.axes, self.doubt = Axes(None, shape, self.name), ""
         self.rows_together = self.steps_together = 1
         self.notes: tuple[str, ...] = ()
         # No run goes on with these, so the sums that stand for a time of change are not needed.

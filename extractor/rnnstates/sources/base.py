@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Array
+from .axes import Axes
 
 __all__ = ["Source"]
 
@@ -19,7 +20,7 @@ class Source(Protocol):
     shape : tuple of int
         (N, T, I), or (N, T) for token ids.
     dtype : dtype
-        As stored; what ``read`` gives may differ in byte order only.
+        Of what ``read`` gives, but for byte order.
     rows_together : int
         Rows that are best read at once (a chunk's rows); 1 where it does not matter.
     steps_together : int
@@ -29,7 +30,11 @@ class Source(Protocol):
         What tells this input from another one, in JSON types: kind, path, size, time of change (None of what is no
         file: then all of its values have to be compared), digest of a sample.
     notes : tuple of str
-        What makes reading it cost more than it need, one sentence each; for the summary.
+        What makes reading it cost more than it need, or how it was understood, one sentence each; for the summary.
+    axes : Axes
+        The order in which its axes are stored.
+    doubt : str
+        Why that order may be another one, with what to do; "" for no reason.
     """
 
     name: str
@@ -39,6 +44,8 @@ class Source(Protocol):
     steps_together: int
     identity: dict[str, object]
     notes: tuple[str, ...]
+    axes: Axes
+    doubt: str
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...], memory of its own or read-only.

@@ -2,6 +2,7 @@
 
 import math
 import os
+from typing import Any
 
 import h5py
 import numpy as np
@@ -9,17 +10,20 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
 from ..hdf5_guard import check_dataset, open_hdf5, reading
+from ..hdf5_packing import packing_of, whole_numbers
+from .axes import Axes
 from .content import open_binary
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .hdf5_filters import check_filters
 from .hdf5_inflated import InflatedChunks
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
+from .writers import doubt_of
 
 __all__ = ["Hdf5Source", "checked", "reading"]
 
-# How the text before the HDF5 of a MATLAB file begins.
-MATLAB = b"MATLAB 7.3"
+# So much is looked at of the text before the HDF5, in which some writers name themselves.
+USERBLOCK = 64
 
 # One row of chunks stays decompressed between two reads, up to this many bytes.
 MOST_CACHE = 64 * 2**20
@@ -36,66 +40,84 @@ class Hdf5Source:
         Its name; None: ``inputs``, else the only one that fits.
     tokens : bool
         The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        See ``Axes``.
 
     Raises
     ------
-    MissingInput, BadInput
+    MissingInput, BadInput, OptionError
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, dataset: str | None = None, tokens: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dataset: str | None = None,
+        tokens: bool = False,
+        axes: str | None = None,
+    ) -> None:
         self.path = str(path)
         with open_binary(path, "an HDF5 file") as raw:
             sample = sample_file(raw)
             raw.seek(0)
-            matlab = raw.read(len(MATLAB)) == MATLAB
+            userblock = raw.read(USERBLOCK)
         self.file: h5py.File = open_hdf5(path, BadInput)
         try:
             with reading(self.path, BadInput):
                 key = choose(self.file, self.path, dataset, tokens=tokens)
                 self.name = f"{path}: dataset '{key}'"
-                self._dataset = self._open(key, tokens=tokens)
+                self._dataset = self._open(key, userblock, tokens=tokens, axes=axes)
         except BaseException:
             self.file.close()
             raise
-        self.rows_together, self.steps_together = (_chunk_size(self._dataset, axis) for axis in (0, 1))
+        self.rows_together, self.steps_together = (
+            _chunk_size(self._dataset, self.axes.stored_axis(letter)) for letter in "NT"
+        )
         chunk_bytes = _chunk_bytes(self._dataset)
         self._inflated: InflatedChunks | None = None
         if InflatedChunks.can_read(self._dataset):
             self._inflated = InflatedChunks(self._dataset, self.name, _cache_bytes(self._dataset))
-        self.identity = identify("hdf5", self.shape, self.dtype, path=self.path, dataset=key, **sample)
-        self.notes = dtype_notes(self.shape, self.dtype, self.name)
-        if matlab:
-            reversed_axes = (
-                f"{self.name} lies in a MATLAB file, whose axes are stored in reverse order: it is read as (N, T, I) = "
-                f"{self.shape}, which MATLAB calls {self.shape[::-1]}; permute(x, [3 2 1]) there turns it."
-            )
-            self.notes += (reversed_axes,)
+        stored = self._dataset.dtype
+        known = sample | self.axes.identity()
+        self.identity = identify("hdf5", self.shape, stored, path=self.path, dataset=key, **known)
+        self.notes = dtype_notes(self.shape, stored, self.name)
+        if self._packing is not None and (said := self._packing.note(self.name)):
+            self.notes += (said,)
         if chunk_bytes > MOST_CACHE:
             self.notes += (
                 f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",
             )
 
-    def _open(self, key: str, *, tokens: bool) -> h5py.Dataset:
+    def _open(self, key: str, userblock: bytes, *, tokens: bool, axes: str | None) -> h5py.Dataset:
         dataset = checked(self.file[key], self.name, BadInput)
         called = describe_dtype(dataset)
         if called in NO_DTYPE:
             raise BadInput(f"{self.name}: dtype {called}; expected {ACCEPTED}. Pad the sequences into one such array.")
-        self.shape: tuple[int, ...] = tuple(dataset.shape)
-        self.dtype = dataset.dtype
-        check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+        self.axes = Axes(axes, tuple(dataset.shape), self.name)
+        self.shape: tuple[int, ...] = self.axes.shape
+        check_layout(self.shape, dataset.dtype, self.name, tokens=tokens)
+        self.doubt = doubt_of(dataset, userblock, self.axes, self.name)
+        unpacked = packing_of if len(self.shape) == 3 else whole_numbers
+        self._packing = unpacked(dataset, self.name, BadInput)
+        self.dtype: np.dtype[Any] = dataset.dtype
+        if self._packing is not None and len(self.shape) == 3:
+            self.dtype = self._packing.dtype(dataset.dtype)
         return _with_cache(dataset)
 
     def read(self, rows: slice, steps: slice) -> Array:
-        """Return rows and steps as an array [rows, steps, ...] in native byte order."""
+        """Return rows and steps as an array [rows, steps, ...] in native byte order; packed values decoded."""
         self.check_unchanged()
+        place = self.axes.place(rows, steps)
         with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
-            block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
+            block = empty_window(tuple(part.stop - part.start for part in place), self._dataset.dtype)
             if block.size and self._inflated is not None:
-                rest = (slice(0, size) for size in self.shape[2:])
-                self._inflated.read_into(block, (rows, steps, *rest))
+                self._inflated.read_into(block, place)
             elif block.size:
-                self._dataset.read_direct(block, np.s_[rows, steps])
-        return block.astype(block.dtype.newbyteorder("="), copy=False)
+                self._dataset.read_direct(block, place)
+        block = self.axes.turn(block.astype(block.dtype.newbyteorder("="), copy=False))
+        if self._packing is None:
+            return block
+        return self._packing.decode(block) if block.ndim == 3 else self._packing.decode_ids(block)
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""

@@ -15,6 +15,7 @@ from ..errors import BadInput
 from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
+from ..hdf5_packing import whole_numbers
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
 from .hdf5 import reading
@@ -106,10 +107,13 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
         check_inflated(dataset, where, BadInput)
         if h5py.check_vlen_dtype(dtype):
             check_strings(dataset, where, BadInput)
+        packing = whole_numbers(dataset, where, BadInput) if dtype.kind in "iu" else None
 
     def read(start: int, stop: int) -> Array:
         with reading(where, BadInput):
             values: Array = dataset[start:stop]
+        if packing is not None:
+            packing.check_present(values, f"{where}, rows from {start}", BadInput)
         return values
 
     rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, dtype.itemsize)))

@@ -21,6 +21,7 @@ from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
+from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
@@ -123,6 +124,10 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
             if isinstance(values, h5py.Dataset):
                 with reading(called, BadInput):
                     check_inflated(values, called, BadInput)
+                    packing = whole_numbers(values, called, BadInput)
+                if packing is not None and packing.found:
+                    named = ", ".join(packing.found)
+                    raise BadInput(f"{called}: its attribute {named} says that values may be missing; expected all.")
         return InitialStates(found, where, opening.pop_all())
 
 

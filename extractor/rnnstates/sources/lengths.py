@@ -12,6 +12,8 @@ from ..arrays import Array
 from ..errors import BadLengths
 from ..foreign import Wanted
 from ..hdf5_chunk_guard import check_inflated
+from ..hdf5_packing import whole_numbers
+from .axes import transposed
 from .base import Source
 from .content import FIRST_BYTES, UTF8_MARK, of_another_kind, open_list, refuse_all_but_text
 from .hdf5 import Hdf5Source, reading
@@ -96,6 +98,8 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64
         _check_form(dataset.shape or (), dataset.dtype, describe_dtype(dataset), where, source)
         check_inflated(dataset, where, BadLengths)
         values: Array = dataset[()]
+        if (packing := whole_numbers(dataset, where, BadLengths)) is not None:
+            packing.check_present(values.reshape(-1), where, BadLengths)
     return _check_values(values, where, source)
 
 
@@ -154,14 +158,16 @@ def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where
         raise BadLengths(
             f"{where}: dtype {called} ({KINDS.get(dtype.kind, 'no numbers')}); expected whole numbers. {mend}"
         )
-    if len(shape) == 2 and shape[1] == 1:
-        shape = shape[:1]
+    # One row, too, as programs write a column whose axes are stored in reverse order.
+    if len(shape) == 2 and 1 in shape:
+        shape = shape[:1] if shape[1] == 1 else shape[1:]
     if len(shape) != 1:
         mend = MASK if shape == source.shape[:2] else "Reshape them."
         raise BadLengths(f"{where}: shape {shape}; expected ({count},), one length a sequence. {mend}")
     if shape[0] != count:
         raise BadLengths(
-            f"{where}: {shape[0]} lengths, but {source.name} has {count} sequences; give one length a sequence."
+            f"{where}: {shape[0]} lengths, but {source.name} has {count} sequences; give one length per sequence."
+            f"{transposed(source, 'N', shape[0])}"
         )
 
 
@@ -179,8 +185,15 @@ def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.N
         raise BadLengths(
             f"{where}: row {row} has length {_plain(values[row])}, but {source.name} has {steps} steps "
             f"({np.count_nonzero(~valid)} such rows in all). Lengths must be whole numbers from 0 to {steps}."
+            f"{_other_steps(values, source)}"
         )
     return values.astype(np.int64)
+
+
+def _other_steps(values: npt.NDArray[Any], source: Source) -> str:
+    """Ask whether axes are exchanged where the features are exactly as many as the longest sequence has steps."""
+    longest = values.max(initial=0)
+    return transposed(source, "T", int(longest)) if np.isfinite(longest) and longest > source.shape[1] else ""
 
 
 def _plain(value: Any) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadInput
+from .axes import Axes
 from .identity import identify, sample_array
 from .layout import check_layout, dtype_notes
 
@@ -21,21 +22,28 @@ class MemorySource:
         Anything ``np.asarray`` turns into such an array.
     tokens : bool
         The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        See ``Axes``.
 
     Raises
     ------
+    OptionError
+        ``axes`` does not fit.
     BadInput
         It is ragged, masked, or no numeric array of this shape.
     """
 
-    def __init__(self, inputs: Any, *, tokens: bool = False) -> None:
+    def __init__(self, inputs: Any, *, tokens: bool = False, axes: str | None = None) -> None:
         self.name = "inputs"
-        self._array = _as_array(inputs)
+        array = _as_array(inputs)
+        self.doubt = ""
+        self.axes = Axes(axes, array.shape, self.name)
+        self._array = self.axes.turn(array) if self.axes.letters else array
         self.shape, self.dtype = self._array.shape, self._array.dtype
         check_layout(self.shape, self.dtype, self.name, tokens=tokens)
         self.rows_together = self.steps_together = 1
         self.notes = dtype_notes(self.shape, self.dtype, self.name)
-        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array))
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(array), **self.axes.identity())
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as a read-only array [rows, steps, ...] in native byte order."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
+from .axes import Axes
 from .content import open_binary
 from .identity import check_unchanged, identify, sample_file
 from .layout import check_layout, dtype_notes
@@ -30,13 +31,22 @@ class NpySource:
         A .npy file has no datasets.
     tokens : bool
         The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        See ``Axes``.
 
     Raises
     ------
     MissingInput, BadInput, OptionError
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, dataset: str | None = None, tokens: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dataset: str | None = None,
+        tokens: bool = False,
+        axes: str | None = None,
+    ) -> None:
         self.name = str(path)
         if dataset is not None:
             raise OptionError(
@@ -46,9 +56,12 @@ class NpySource:
         self._file = open_binary(path, "a .npy file")
         try:
             self._header = read_header(self._file, self.name, BadInput)
-            self.shape, self.dtype = self._header.shape, self._header.dtype
+            self.doubt = ""
+            self.axes = Axes(axes, self._header.shape, self.name)
+            self.shape, self.dtype = self.axes.shape, self._header.dtype
             check_layout(self.shape, self.dtype, self.name, tokens=tokens)
-            self.identity = identify("npy", self.shape, self.dtype, path=str(path), **sample_file(self._file))
+            known = sample_file(self._file) | self.axes.identity()
+            self.identity = identify("npy", self.shape, self.dtype, path=str(path), **known)
         except BaseException:
             self._file.close()
             raise
@@ -59,8 +72,13 @@ class NpySource:
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
         self.check_unchanged()
-        block = (self._read_fortran if self._header.fortran_order else self._read_c)(rows, steps)
-        return to_native(block)
+        place = self.axes.place(rows, steps)
+        if self._header.fortran_order:
+            # The same bytes are an array in C order whose axes are reversed.
+            block = self._read_box(self._header.shape[::-1], place[::-1]).T
+        else:
+            block = self._read_box(self._header.shape, place)
+        return self.axes.turn(to_native(block))
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""
@@ -70,28 +88,19 @@ class NpySource:
         """Close the file; safe to call twice."""
         self._file.close()
 
-    def _read_c(self, rows: slice, steps: slice) -> Array:
-        total = self.shape[1]
-        step_bytes = math.prod(self.shape[2:]) * self.dtype.itemsize
-        block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
-        if block.shape[1] == total:
-            self._fill(block, rows.start * total * step_bytes)
-            return block
-        for number, row in enumerate(range(rows.start, rows.stop)):
-            self._fill(block[number], (row * total + steps.start) * step_bytes)
+    def _read_box(self, stored: tuple[int, ...], place: tuple[slice, ...]) -> Array:
+        """Read a part of an array in C order, given by a slice of each axis: each stretch of the file in one call."""
+        counts = [part.stop - part.start for part in place]
+        block = empty_window(tuple(counts), self.dtype)
+        # The axes behind this one are read whole, so what is wanted of it and them lies together.
+        last = max((axis for axis, count in enumerate(counts) if count != stored[axis]), default=0)
+        item_bytes = math.prod(stored[last + 1 :]) * self.dtype.itemsize
+        for index in np.ndindex(*counts[:last]):
+            first = 0
+            for axis, number in enumerate((*index, 0)):
+                first = first * stored[axis] + place[axis].start + number
+            self._fill(block[index], first * item_bytes)
         return block
-
-    def _read_fortran(self, rows: slice, steps: slice) -> Array:
-        count, total, features = self.shape[0], self.shape[1], math.prod(self.shape[2:])
-        block = empty_window((features, steps.stop - steps.start, rows.stop - rows.start), self.dtype)
-        for feature in range(features):
-            first = (feature * total + steps.start) * count
-            if block.shape[2] == count:
-                self._fill(block[feature], first * self.dtype.itemsize)
-                continue
-            for step in range(block.shape[1]):
-                self._fill(block[feature, step], (first + step * count + rows.start) * self.dtype.itemsize)
-        return block.T if len(self.shape) == 3 else block[0].T
 
     def _fill(self, contiguous: Array, offset: int) -> None:
         fill_at(self._file, contiguous, self._header.offset + offset, where=self.name, error=BadInput)

@@ -22,7 +22,14 @@ __all__ = ["OPENERS", "open_source"]
 class Opener(Protocol):
     """Opens one kind of file."""
 
-    def __call__(self, path: str | os.PathLike[str], *, dataset: str | None = None, tokens: bool = False) -> Source:
+    def __call__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dataset: str | None = None,
+        tokens: bool = False,
+        axes: str | None = None,
+    ) -> Source:
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
 
@@ -32,7 +39,7 @@ OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
 EXPECTED = "a .npy or HDF5 file"
 
 
-def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False) -> Source:
+def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False, axes: str | None = None) -> Source:
     """Open the input sequences.
 
     Parameters
@@ -44,6 +51,8 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
         Which dataset of an HDF5 file (option ``--inputs``); None: ``inputs``, else the only one that fits.
     tokens : bool
         The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        The order in which the axes are stored, see ``Axes``.
 
     Raises
     ------
@@ -52,38 +61,39 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
     BadInput
         It is there, but holds no sequences.
     OptionError
-        ``dataset`` is given, but the input has no datasets.
+        ``dataset`` is given, but the input has no datasets; ``axes`` does not fit it.
     """
     if isinstance(inputs, str | os.PathLike):
-        return _open_path(inputs, dataset=dataset, tokens=tokens)
+        return _open_path(inputs, dataset=dataset, tokens=tokens, axes=axes)
     if dataset is not None:
         raise OptionError(f"--inputs '{dataset}' names a dataset, but the input is no HDF5 file; leave --inputs out.")
-    return StreamSource(inputs, tokens=tokens) if hasattr(inputs, "read") else MemorySource(inputs, tokens=tokens)
+    kind = StreamSource if hasattr(inputs, "read") else MemorySource
+    return kind(inputs, tokens=tokens, axes=axes)
 
 
-def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool) -> Source:
+def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
     try:
         if dataset is not None:
             raise OptionError(f"{name}: --inputs '{dataset}' names a dataset, but this is a pipe; leave --inputs out.")
-        return StreamSource(file, name=name, tokens=tokens, owned=True)
+        return StreamSource(file, name=name, tokens=tokens, owned=True, axes=axes)
     except BaseException:
         file.close()
         raise
 
 
-def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool) -> Source:
+def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
     with missing_told(path, EXPECTED):
         # Folders, too, and .npy streams of several arrays.
         refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
     file = open_binary(path, EXPECTED)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
-        return _open_pipe(file, str(path), dataset=dataset, tokens=tokens)
+        return _open_pipe(file, str(path), dataset=dataset, tokens=tokens, axes=axes)
     with file:
         start = file.read(FIRST_BYTES)
     for magic, opener in OPENERS.items():
         if start.startswith(magic):
-            return opener(path, dataset=dataset, tokens=tokens)
+            return opener(path, dataset=dataset, tokens=tokens, axes=axes)
     if is_hdf5(path):
-        return OPENERS[SIGNATURE](path, dataset=dataset, tokens=tokens)
+        return OPENERS[SIGNATURE](path, dataset=dataset, tokens=tokens, axes=axes)
     raise of_another_kind(path, start, EXPECTED, BadInput)

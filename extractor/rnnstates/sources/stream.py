@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, empty_window
-from ..errors import BadInput, MissingInput
+from ..errors import BadInput, MissingInput, OptionError
 from ..foreign import FIRST_BYTES, describe
 from ..hdf5_guard import SIGNATURE
+from .axes import NUMBERS, TOKENS, Axes
 from .identity import identify
 from .layout import check_layout, dtype_notes
 from .npy import to_native
@@ -34,6 +35,8 @@ class StreamSource:
         The weights bring an embedding, so [N, T] holds token ids.
     owned : bool
         Close it at the end.
+    axes : str or None
+        See ``Axes``; only the usual orders can be read from front to back.
 
     Raises
     ------
@@ -43,11 +46,26 @@ class StreamSource:
         Reading fails.
     """
 
-    def __init__(self, stream: Any, *, name: str = "standard input", tokens: bool = False, owned: bool = False) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        *,
+        name: str = "standard input",
+        tokens: bool = False,
+        owned: bool = False,
+        axes: str | None = None,
+    ) -> None:
         self.name = name
         self._stream, self._owned = _Prefixed(stream, name), owned
         _check_start(self._stream, name)
         header = parse_header(self._stream, name, BadInput)
+        self.doubt = ""
+        self.axes = Axes(axes, header.shape, name)
+        if self.axes.is_turned:
+            raise OptionError(
+                f'{name}: axes="{self.axes.letters}" cannot be read from a stream, whose sequences come one after the '
+                f'other; expected "{NUMBERS}" or "{TOKENS}". Save it to a file.'
+            )
         check_layout(header.shape, header.dtype, name, tokens=tokens)
         if header.fortran_order:
             raise BadInput(

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import BadInput, OptionError
 from ..output.states import States
 from ..sources import open_source
+from ..sources.axes import NUMBERS, TOKENS
 from ..sources.base import Source
 from ..sources.content import open_binary
 from ..sources.identity import sample_file
@@ -61,7 +62,7 @@ def find_source(states: States, path: str, inputs: Any, notes: list[str]) -> Sou
 
 def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: bool) -> Source:
     try:
-        source = open_source(place, dataset=recorded.get("dataset"), tokens=tokens)
+        source = open_source(place, dataset=recorded.get("dataset"), tokens=tokens, axes=_axes_of(recorded))
     except (OptionError, BadInput) as reason:
         raise BadInput(
             f"{reason} The input that {path} was made from had {recorded['size']} bytes of {recorded['kind']}; give it "
@@ -77,7 +78,7 @@ def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: boo
 
 
 def _given(inputs: Any, recorded: Mapping[str, Any], path: str, *, tokens: bool, notes: list[str]) -> Source:
-    source = _open(inputs, recorded.get("dataset"), tokens=tokens)
+    source = _open(inputs, recorded.get("dataset"), tokens=tokens, axes=_axes_of(recorded))
     try:
         _check(source, recorded, path)
     except BaseException:
@@ -88,14 +89,20 @@ def _given(inputs: Any, recorded: Mapping[str, Any], path: str, *, tokens: bool,
     return source
 
 
-def _open(inputs: Any, dataset: str | None, *, tokens: bool) -> Source:
+def _open(inputs: Any, dataset: str | None, *, tokens: bool, axes: str) -> Source:
     """Open what was named: the dataset of the recorded name, else what ``extract`` would take."""
     if dataset is not None and isinstance(inputs, str | os.PathLike):
         try:
-            return open_source(inputs, dataset=dataset, tokens=tokens)
+            return open_source(inputs, dataset=dataset, tokens=tokens, axes=axes)
         except (OptionError, BadInput):
             pass
-    return open_source(inputs, tokens=tokens)
+    return open_source(inputs, tokens=tokens, axes=axes)
+
+
+def _axes_of(recorded: Mapping[str, Any]) -> str:
+    """Give the order of axes in which the run read its input."""
+    usual = NUMBERS if len(recorded["shape"]) == len(NUMBERS) else TOKENS
+    return str(recorded.get("axes", usual))
 
 
 def _check(source: Source, recorded: Mapping[str, Any], path: str) -> None:

@@ -167,6 +167,9 @@ class RecurrentLayer:
         How both directions' hidden states become the next layer's input: a name in ``MERGES``.
     residual : bool
         The next layer reads the hidden states plus this layer's inputs (ELMo).
+    masked : bool or None
+        Whether the model that it comes from keeps padding from it, by a mask or by lengths; None where that is not
+        known. Computes nothing.
     """
 
     name: str
@@ -174,6 +177,7 @@ class RecurrentLayer:
     backward: LayerWeights | None = None
     merge: str = "concat"
     residual: bool = False
+    masked: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.directions:

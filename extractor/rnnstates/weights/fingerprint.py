@@ -12,7 +12,7 @@ from .canonical import Network
 __all__ = ["fingerprint"]
 
 # What a network is called and where it comes from does not change what it computes.
-BESIDE = ("origin", "notes")
+BESIDE = ("origin", "notes", "masked")
 
 
 def fingerprint(network: Network) -> str:

@@ -92,12 +92,16 @@ class StoredCell:
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """One layer of a stack; its cells by the direction in which they read the input."""
+    """One layer of a stack; its cells by the direction in which they read the input.
+
+    ``masked`` says whether the model itself keeps padding from it; None where the file does not say.
+    """
 
     name: str
     cells: Mapping[Direction, StoredCell]
     merge: str = "concat"
     residual: bool = False
+    masked: bool | None = None
 
     @property
     def features(self) -> int:
@@ -121,7 +125,8 @@ class StoredLayer:
     def load(self, options: Options) -> RecurrentLayer:
         """Read all its arrays."""
         loaded = {direction: cell.load(options) for direction, cell in self.cells.items()}
-        return RecurrentLayer(self.name, loaded.get("forward"), loaded.get("backward"), self.merge, self.residual)
+        both = loaded.get("forward"), loaded.get("backward")
+        return RecurrentLayer(self.name, *both, self.merge, self.residual, self.masked)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ...errors import BadWeights
 from ...hdf5_chunk_guard import check_inflated
 from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, plain_attributes, reading
 from ...hdf5_heap_guard import check_heaps
+from ...hdf5_packing import whole_numbers
 from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 
 __all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
@@ -68,6 +69,7 @@ def _read(dataset: h5py.Dataset, where: str) -> Array:
         if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
         check_inflated(dataset, where, BadWeights)
+        whole_numbers(dataset, where, BadWeights)
         values: Array = dataset[()]
         if half:
             return from_bfloat16(values)

@@ -10,6 +10,7 @@ from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .fitting import check_width, stored_cell
 from .graph import Graph, Layer
+from .masks import is_masked
 from .naming import TensorNames
 from .settings import LayerSettings, layer_settings, wrapped
 from .vocabulary import NO_OPERATION, OURS, RECURRENT
@@ -196,7 +197,8 @@ class ConfiguredModel:
                 where = self._where(layer) + (f" ({half})" if settings.bidirectional else "")
                 cells[direction] = stored_cell(settings.cells[half][number], parts[number], where)
             name = layer.name if count == 1 else f"{layer.name}/{number}"
-            stored.append(StoredLayer(name, cells, settings.merge if number == count - 1 else "apart"))
+            merge = settings.merge if number == count - 1 else "apart"
+            stored.append(StoredLayer(name, cells, merge, masked=is_masked(self._graph, layer)))
         return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:

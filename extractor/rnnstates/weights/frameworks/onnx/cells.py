@@ -25,7 +25,7 @@ from .origins import computed_from
 from .settings import WRONG
 from .tracking import WAYS_OF
 
-__all__ = ["CELLS", "Layer", "read_layer", "stored_lengths"]
+__all__ = ["CELLS", "Layer", "read_layer", "stored_lengths", "takes_lengths"]
 
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple_rnn"}
 # Which input the lengths are.
@@ -86,13 +86,17 @@ def read_layer(node: Node, name: str, path: str, folding: Folding) -> Layer:
     return Layer(name, {}, problem=problem)
 
 
+def takes_lengths(node: Node) -> bool:
+    """Tell whether a node is given lengths; without them it reads every step, padding as well."""
+    return len(node.inputs) > LENGTHS and bool(node.inputs[LENGTHS])
+
+
 def stored_lengths(node: Node, folding: Folding) -> tuple[int, int] | None:
     """Give the least and the largest length that the model stores for a node; None where it is given them, or none."""
-    name = node.inputs[LENGTHS] if len(node.inputs) > LENGTHS else ""
-    if not name:
+    if not takes_lengths(node):
         return None
     try:
-        lengths = folding.rows(name, (1, 1, 1))
+        lengths = folding.rows(node.inputs[LENGTHS], (1, 1, 1))
     except (NotConstant, BadWeights, *WRONG):
         return None
     return (int(lengths.min()), int(lengths.max())) if lengths.size else None

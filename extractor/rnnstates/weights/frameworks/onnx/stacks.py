@@ -10,7 +10,7 @@ from ...named import FoundStack, NamedModel
 from ...readers import Container, Tensor
 from ...readers.onnx_graph import Graph, Node
 from ...stack import StoredLayer
-from .cells import CELLS, Layer, read_layer, stored_lengths
+from .cells import CELLS, Layer, read_layer, stored_lengths, takes_lengths
 from .folding import Folding
 from .sizes import AxisSize
 from .tracking import Flow, Tracking
@@ -155,7 +155,10 @@ def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
     if problem := next((layer.problem for nodes in parts for layer in nodes if layer.problem), ""):
         return FoundStack(top[0].op, names, problem=problem)
     cells = [{way: cell for layer in nodes for way, cell in layer.cells.items()} for nodes in parts]
-    stored = tuple(map(StoredLayer, names, cells, merges))
+    stored = tuple(
+        StoredLayer(name, own, merge, masked=all(map(takes_lengths, nodes)))
+        for name, own, merge, nodes in zip(names, cells, merges, chain, strict=True)
+    )
     table = folding.tensor(flow.table) if flow.table else None
     notes = [note for nodes in parts for layer in nodes for note in layer.notes]
     notes += _notes([node for nodes in chain for node in nodes], names[0], followed)

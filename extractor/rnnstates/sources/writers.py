@@ -1,0 +1,92 @@
+"""Marks of programs that store the axes of an array in reverse order, and names of axes that say an order."""
+
+import contextlib
+from collections.abc import Iterator
+
+import h5py
+
+from .axes import NUMBERS, Axes
+
+__all__ = ["doubt_of", "mark_of"]
+
+# How the text before the HDF5 begins.
+USERBLOCKS = {b"MATLAB ": "MATLAB", b"HDF5-based Julia Data Format": "Julia"}
+# How the names of attributes begin, of the dataset or of a group around it.
+ATTRIBUTES = {"MATLAB_": "MATLAB", "OCTAVE_": "GNU Octave", "rhdf5-": "R (rhdf5)"}
+# What axes are called: their letters.
+NAMES = {
+    **dict.fromkeys(("n", "sequence", "sequences", "sample", "samples", "batch", "instance", "series"), "N"),
+    **dict.fromkeys(("t", "time", "times", "step", "steps", "timestep", "timesteps", "frame", "frames"), "T"),
+    **dict.fromkeys(("i", "feature", "features", "channel", "channels", "variable", "input", "inputs", "band"), "I"),
+}
+MOST_NAMES = 32
+
+
+def mark_of(dataset: h5py.Dataset, userblock: bytes) -> tuple[str, str] | None:
+    """Find the mark of a writer that reverses axes.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    userblock : bytes
+        How the file begins.
+
+    Returns
+    -------
+    (str, str) or None
+        The program and its mark.
+    """
+    for text, program in USERBLOCKS.items():
+        if userblock.startswith(text):
+            return program, f"the file begins with '{text.decode().strip()}'"
+    for node in _around(dataset):
+        for name in list(node.attrs)[:MOST_NAMES]:
+            for start, program in ATTRIBUTES.items():
+                if name.startswith(start):
+                    return program, f"attribute '{name}'"
+    return None
+
+
+def doubt_of(dataset: h5py.Dataset, userblock: bytes, axes: Axes, where: str) -> str:
+    """Say why an order of axes cannot be taken for granted; "" where somebody gave it, or nothing speaks against it.
+
+    The file was made by a program that reverses axes, or names its axes in another order.
+    """
+    if axes.is_given or not axes.letters:
+        return ""
+    stored, usual, turned = tuple(dataset.shape), axes.letters, axes.letters[::-1]
+    wanted = " x ".join(usual)
+    if marked := mark_of(dataset, userblock):
+        program, mark = marked
+        return (
+            f"{where}: was written by {program} ({mark}), which stores axes in reverse order: the shape in the file is "
+            f'{stored}, in {program} it is {stored[::-1]}. axes="{turned}" reads what is {wanted} in {program}, '
+            f'axes="{usual}" what is {wanted} in the file.'
+        )
+    named = _names(dataset)
+    letters = "".join(NAMES.get(name.lower(), "?") for name in named)
+    if sorted(letters) == sorted(usual) and letters != usual:
+        return (
+            f"{where}: its axes are called {', '.join(named)}, which is not the usual order, {NUMBERS} (sequences, "
+            f'steps, features). axes="{letters}" goes by the names, axes="{usual}" reads it as it is stored.'
+        )
+    return ""
+
+
+def _around(dataset: h5py.Dataset) -> Iterator[h5py.HLObject]:
+    """Give a dataset and the groups around it; Octave marks the group of a variable."""
+    yield dataset
+    parts = dataset.name.strip("/").split("/")
+    for count in range(len(parts) - 1, 0, -1):
+        yield dataset.file["/".join(parts[:count])]
+
+
+def _names(dataset: h5py.Dataset) -> list[str]:
+    """Name the axes by their labels, else by their dimension scales; nothing where they have none."""
+    names = []
+    # References to scales may be damaged; then nothing is said.
+    with contextlib.suppress(Exception):
+        for axis in dataset.dims:
+            scale = axis[0].name.rpartition("/")[2] if not axis.label and len(axis) else ""
+            names.append(axis.label or scale)
+    return names
