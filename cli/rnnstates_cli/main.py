@@ -112,8 +112,9 @@ def _run() -> int:
         return int(reason.exit_code)
     except click.ClickException as reason:
         # Usage errors quote what was typed.
-        reason.message = printable(reason.message)  # type: ignore[misc]
-        reason.show()
+        shown = io.StringIO()
+        reason.show(file=shown)
+        say(*shown.getvalue().rstrip("\n").split("\n"))
         return int(reason.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _die(signal.SIGINT)
