@@ -61,7 +61,7 @@ def test_a_file_that_may_not_be_read_is_missing_input(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a\0b.npy", "x" * 5000])
 def test_a_name_no_file_can_have_is_missing_input(name):
-    with pytest.raises(MissingInput, match="cannot be (opened|read)|no file can"):
+    with pytest.raises(MissingInput, match="cannot be opened"):
         open_source(name)
 
 
