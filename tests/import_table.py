@@ -77,6 +77,7 @@ MAY_IMPORT = {
     "output": {
         "numpy",
         "h5py",
+        "arguments",
         "arrays",
         "checksums",
         "copying",
@@ -127,7 +128,7 @@ MAY_IMPORT = {
     "provenance": {"h5py", "numpy", "request", "sources", "tensorflow_start", "version"},
     "job_identity": {"numpy", "checksums", "job", "output", "weights"},
     "already_done": {"numpy", "h5py", "arrays", "errors", "hdf5_guard", "job_identity", "output"},
-    "describe": {"h5py", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
+    "describe": {"h5py", "arguments", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
     "system_errors": {"errors", "output"},
     "delivering": {"numpy", "agreement", "errors", "output", "request"},
     "begun": {"errors", "output"},
@@ -198,6 +199,7 @@ MAY_IMPORT = {
     "verification": {
         "numpy",
         "h5py",
+        "arguments",
         "arrays",
         "checksums",
         "errors",

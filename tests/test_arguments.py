@@ -70,3 +70,44 @@ def test_a_tensor_with_gradients_is_read():
 def test_load_weights_refuses_likewise(parameter):
     with pytest.raises(rnnstates.OptionError, match=f"^{parameter}=: is a"):
         rnnstates.load_weights({}, **{parameter: object()})
+
+
+OTHERS = {
+    "describe": {"path": "absent"},
+    "open": {"path": "absent"},
+    "verify": {"path": "absent"},
+    "status": {"output": "absent"},
+    "clean": {"output": "absent"},
+    "save_weights": {"network": rnnstates.random_network(2, units=1), "path": "absent/w.safetensors"},
+    "random_network": {"features": 2, "units": 1},
+}
+# Looked at where a file is found to need them.
+LATER = {"inputs", "weights", "initial_state"}
+NUMBERS = {"forget_bias", "cell_clip", "projection_clip"}
+
+
+@pytest.mark.parametrize(
+    ("function", "parameter"),
+    [(name, one) for name in OTHERS for one in inspect.signature(getattr(rnnstates, name)).parameters
+     if one not in LATER],
+)  # fmt: skip
+def test_the_other_functions_refuse_likewise(function, parameter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, make in WRONG.items():
+        # A number that is out of range is refused with the weights, which are absent here.
+        if function == "verify" and parameter in NUMBERS and name in ("NaN", "a huge number"):
+            continue
+        if (parameter, name) in FITTING:
+            continue
+        with pytest.raises(rnnstates.OptionError, match=f"^{parameter}=") as reason:
+            getattr(rnnstates, function)(**OTHERS[function] | {parameter: make()})
+        assert "--" not in str(reason.value), name
+
+
+@pytest.mark.parametrize(("function", "parameter"), [
+    *((name, "path") for name in ("describe", "open", "verify", "save_weights")),
+    *(("status", "output"), ("clean", "output"), ("random_network", "units"), ("random_network", "seed")),
+])  # fmt: skip
+def test_none_is_refused_where_something_is_needed(function, parameter):
+    with pytest.raises(rnnstates.OptionError, match=f"^{parameter}=: is a NoneType; expected [^;]*[^e]\\.$"):
+        getattr(rnnstates, function)(**OTHERS[function] | {parameter: None})

@@ -1,7 +1,7 @@
 """What each parameter of the public functions may be, by its type; what a value means is checked where it is used."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ NAMES = Kind(_are_names, "a str of names with commas between, or a list of them"
 FLAG = Kind(_is_flag, "True or False", optional=False)
 
 ARGUMENTS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "config", "save_weights"), PATH),
+    **dict.fromkeys(("output", "path", "config", "save_weights"), PATH),
     **dict.fromkeys(
         (
             "layer",
@@ -65,29 +65,32 @@ ARGUMENTS: dict[str, Kind] = {
             "axes",
             "dtype",
             "if_exists",
+            "to",
         ),
         TEXT,
     ),
     **dict.fromkeys(("layout", "padding", "engine", "precision"), WORD),
-    **dict.fromkeys(("units", "threads", "batch_size"), SIZE),
-    "seed": WHOLE,
+    **dict.fromkeys(("features", "units", "threads", "batch_size"), SIZE),
+    **dict.fromkeys(("seed", "sample"), WHOLE),
     **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip"), NUMBER),
     **dict.fromkeys(("states", "pool", "layers"), NAMES),
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),
-    **dict.fromkeys(("allow_nonfinite", "force", "restart", "verify"), FLAG),
+    **dict.fromkeys(("allow_nonfinite", "force", "restart", "verify", "quick"), FLAG),
     "progress": Kind(callable, "a function of (steps done, steps in all)"),
     "provenance": Kind(lambda value: isinstance(value, Mapping), "a dict"),
 }
 
 
-def check_arguments(given: Mapping[str, Any]) -> None:
+def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) -> None:
     """Refuse the first argument that is of no type its parameter may have.
 
     Parameters
     ----------
     given : mapping
         Arguments by parameter; those that ``ARGUMENTS`` does not list are checked where they are used.
+    required : names
+        Those that may not be None.
 
     Raises
     ------
@@ -95,9 +98,10 @@ def check_arguments(given: Mapping[str, Any]) -> None:
     """
     for name, value in given.items():
         kind = ARGUMENTS.get(name)
-        if kind is None or (value is None and kind.optional) or kind.fits(value):
+        if kind is None or (value is None and kind.optional and name not in required) or kind.fits(value):
             continue
         found = f"is {value!r}" if isinstance(value, bool | int | float) and abs(value) < 2**70 else (
             f"is a {type(value).__name__}"
         )  # fmt: skip
-        raise OptionError(f"{name}=: {found}; expected {kind.expected}{' or None' if kind.optional else ''}.")
+        expected = f"{kind.expected} or None" if kind.optional and name not in required else kind.expected
+        raise OptionError(f"{name}=: {found}; expected {expected}.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import h5py
 
+from .arguments import check_arguments
 from .errors import BadInput, BadStates
 from .files import missing_told, open_file
 from .foreign import Wanted, refuse_foreign
@@ -47,6 +48,7 @@ def describe(
     ------
     MissingInput, BadInput, BadWeights, BadStates
     """
+    check_arguments(locals(), required=("path",))
     with missing_told(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.ANY, BadInput)
     if not Path(path).is_file() and is_weights_file(path):

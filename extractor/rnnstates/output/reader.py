@@ -6,6 +6,7 @@ from typing import Any
 
 import h5py
 
+from ..arguments import check_arguments
 from ..errors import BadStates, RnnstatesError
 from ..files import missing_told
 from ..foreign import Wanted, refuse_foreign
@@ -47,6 +48,7 @@ def open_states(path: str | os.PathLike[str]) -> States:
     BadStates
         It is not a complete states file of a known version.
     """
+    check_arguments(locals(), required=("path",))
     if Path(path).name.endswith(PARTIAL):
         raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Run the command again.")
     with missing_told(path, EXPECTED):

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from ..arguments import check_arguments
 from ..errors import CannotCreate, MissingInput
 from .failures import translated
 from .journal import Journal
@@ -44,6 +45,7 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     >>> status("nowhere.h5")
     {'output': 'nowhere.h5', 'state': 'absent'}
     """
+    check_arguments(locals(), required=("output",))
     names = names_of(output)
     about: dict[str, Any] = {"output": os.fspath(output), "state": "absent"}
     if is_held(names.lock):
@@ -82,6 +84,7 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
     PermissionDenied, WriteFailed
         A file cannot be removed.
     """
+    check_arguments(locals(), required=("output",))
     names = names_of(output)
     there = [path for path in (*names.beside, names.lock) if os.path.lexists(path)]
     if not there:

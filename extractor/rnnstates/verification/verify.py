@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import h5py
 
+from ..arguments import check_arguments
 from ..errors import BadStates, OptionError, OutputError
 from ..hdf5_guard import open_hdf5
 from ..output.reader import open_states
@@ -108,6 +109,7 @@ def verify(
     >>> answer["checksums"], answer["recomputed"], answer["datasets"]["hidden"]["recomputed"] < 1e-6
     ('right', [0, 1], True)
     """
+    check_arguments(locals(), required=("path", "sample", "seed"))
     if sample < 0:
         raise OptionError(f"--sample {sample}: expected 0 or more.")
     if not 0 <= seed < 2**32:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import check_arguments
 from ..blas import one_thread
 from ..errors import OptionError
 from .canonical import LayerWeights, Network, RecurrentLayer
@@ -45,6 +46,7 @@ def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias
     >>> random_network(8, units=3).layers[0].forward.kernel.shape
     (8, 12)
     """
+    check_arguments(locals(), required=("features", "units", "seed"))
     if units < 1:
         raise OptionError(f"units={units}: expected at least 1.")
     if not 0 <= seed < 2**32:

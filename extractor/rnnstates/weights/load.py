@@ -84,7 +84,7 @@ def load_weights(
     OptionError
         An option that is out of range, unknown, or means nothing to the cells in the file.
     """
-    check_arguments(locals())
+    check_arguments({name: value for name, value in locals().items() if name != "path"})
     where = os.fspath(path) if is_path(path) else WHERE
     options = Options(
         convention=convention, forget_bias=forget_bias, activation=activation,
@@ -133,6 +133,7 @@ def describe_weights(
     ------
     MissingInput, BadWeights, OptionError
     """
+    check_arguments({"convention": convention, "config": config})
     where = os.fspath(path)
     with open_container(where) as container:
         model, _ = _interpret(container, convention, None if config is None else os.fspath(config))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..arguments import check_arguments
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .canonical import Network
 from .writers import WRITERS, Writer
@@ -45,6 +46,9 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
     ...     rnnstates.load_weights(f"{folder}/random.weights.h5").layers[0].forward.units
     3
     """
+    check_arguments(locals(), required=("path",))
+    if not isinstance(network, Network):
+        raise OptionError(f"network=: is a {type(network).__name__}; expected a Network, as load_weights gives it.")
     target = Path(path)
     writer = _writer(target, to)
     problem = writer.problem(network)
