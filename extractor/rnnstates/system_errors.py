@@ -34,8 +34,21 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             written = kwargs.get("output", args[0] if function.__name__ == "clean" and args else None)
             raise says_why(reason, given=(*args, *kwargs.values()), written=written) from reason
+        except RuntimeError as reason:
+            # What h5py raises where HDF5 cannot close a file.
+            if not _is_of_hdf5(reason):
+                raise
+            where = next((os.fspath(one) for one in (*args, *kwargs.values()) if _is_path(one)), "a file")
+            raise MissingInput(f"{where}: HDF5 fails ({reason}). Check the disk.") from reason
 
     return wrapped
+
+
+def _is_of_hdf5(reason: RuntimeError) -> bool:
+    trace = reason.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "h5py" in trace.tb_frame.f_code.co_filename
 
 
 def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = None) -> RnnstatesError:
