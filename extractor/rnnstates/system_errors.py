@@ -38,7 +38,7 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
             # What h5py raises where HDF5 cannot close a file.
             if not _is_of_hdf5(reason):
                 raise
-            where = next((os.fspath(one) for one in (*args, *kwargs.values()) if _is_path(one)), "a file")
+            where = _first_path((*args, *kwargs.values()))
             raise MissingInput(f"{where}: HDF5 fails ({reason}). Check the disk.") from reason
 
     return wrapped
@@ -63,12 +63,16 @@ def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = 
         What was to be made.
     """
     path = reason.filename if isinstance(reason.filename, str | bytes | os.PathLike) else None
-    where = os.fsdecode(path) if path else next((os.fspath(one) for one in given if _is_path(one)), "a file")
+    where = os.fsdecode(path) if path else _first_path(given)
     if reason.errno in (*FULL, errno.EROFS) or (_is_path(written) and _is_beside(where, written)):
         return translated(reason, names_of(where).output)
     if reason.errno is None:
         return BadData(f"{where}: cannot be read ({reason}); it is damaged, or its disk fails. Copy or make it again.")
     return MissingInput(f"{where}: cannot be read ({reason.strerror}). Check the file, its disk and its permissions.")
+
+
+def _first_path(given: tuple[Any, ...]) -> str:
+    return next((os.fsdecode(one) for one in given if _is_path(one)), "a file")
 
 
 def _is_path(given: object) -> bool:
