@@ -33,6 +33,7 @@ unit: .venv/installed-test
 soak: .venv/installed-test
 	$(BIN)/python -m pytest tests/faults --fault-table --every-fault --durations=5
 	$(BIN)/python -m tests.faults.soak --kills 120 --seed 0
+	$(BIN)/python -m tests.faults.traced --runs 500 --seed 0
 
 # Measurements behind the numbers of README.md and CHANGELOG.md; none of them is a test.
 # The peers are an extra; the whole takes about an hour, benchmarks/*.py --quick minutes.

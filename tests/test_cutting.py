@@ -172,7 +172,7 @@ def test_a_stream_that_is_read_once_is_cut_into_whole_rows(name, cut_small):
     assert piped.provenance["plan"]["window_steps"] == 40
     direct = rnnstates.extract(inputs, lengths, **options)
     assert direct.provenance["plan"]["window_steps"] < 40
-    for dataset in direct:
+    for dataset in direct.keys():
         np.testing.assert_allclose(piped[dataset], direct[dataset], rtol=0, atol=1e-13, err_msg=dataset)
 
 

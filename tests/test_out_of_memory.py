@@ -86,7 +86,7 @@ def test_the_advice_names_the_least_memory_that_the_job_can_do_with(monkeypatch)
     monkeypatch.setattr("rnnstates.execution.read_window", run_out)
     with pytest.raises(rnnstates.MemoryBudgetError) as told:
         rnnstates.extract(inputs, lengths, threads=4, **options)
-    assert "--memory 1M makes it hold the least it can" in str(told.value)
+    assert 'memory="1M" makes it hold the least it can' in str(told.value)
     with pytest.raises(rnnstates.MemoryBudgetError) as refused:
         rnnstates.extract(inputs, lengths, memory=1, **options)
     least = int(re.search(r"holds at least (\d+) bytes", str(refused.value))[1])

@@ -34,8 +34,21 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             written = kwargs.get("output", args[0] if function.__name__ == "clean" and args else None)
             raise says_why(reason, given=(*args, *kwargs.values()), written=written) from reason
+        except RuntimeError as reason:
+            # What h5py raises where HDF5 cannot close a file.
+            if not _is_of_hdf5(reason):
+                raise
+            where = _first_path((*args, *kwargs.values()))
+            raise MissingInput(f"{where}: HDF5 fails ({reason}). Check the disk.") from reason
 
     return wrapped
+
+
+def _is_of_hdf5(reason: RuntimeError) -> bool:
+    trace = reason.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "h5py" in trace.tb_frame.f_code.co_filename
 
 
 def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = None) -> RnnstatesError:
@@ -50,12 +63,16 @@ def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = 
         What was to be made.
     """
     path = reason.filename if isinstance(reason.filename, str | bytes | os.PathLike) else None
-    where = os.fsdecode(path) if path else next((os.fspath(one) for one in given if _is_path(one)), "a file")
+    where = os.fsdecode(path) if path else _first_path(given)
     if reason.errno in (*FULL, errno.EROFS) or (_is_path(written) and _is_beside(where, written)):
         return translated(reason, names_of(where).output)
     if reason.errno is None:
         return BadData(f"{where}: cannot be read ({reason}); it is damaged, or its disk fails. Copy or make it again.")
     return MissingInput(f"{where}: cannot be read ({reason.strerror}). Check the file, its disk and its permissions.")
+
+
+def _first_path(given: tuple[Any, ...]) -> str:
+    return next((os.fsdecode(one) for one in given if _is_path(one)), "a file")
 
 
 def _is_path(given: object) -> bool:

@@ -158,7 +158,7 @@ WRONG = {
     "nothing to compute": (
         ["extract", "in.h5", "out.h5", "--states", "none", "--pool", "none"], 2, "nothing to compute"),
     "units of a weights file": (
-        ["extract", "in.h5", "out.h5", "--weights", "in.h5", "--units", "3"], 2, "leave one away"),
+        ["extract", "in.h5", "out.h5", "--weights", "in.h5", "--units", "3"], 2, "leave one out"),
     "a layer of no file": (["extract", "in.h5", "out.h5", "--layer", "x"], 2, "give one with --weights"),
     "too little memory": (["extract", "in.h5", "out.h5", "--memory", "1K"], 71, "give at least --memory"),
     "a size that is none": (["extract", "in.h5", "out.h5", "--memory", "lots"], 2, "write 512M or 2G"),

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 
+import click
 import h5py
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ def test_usage_errors_quote_what_was_typed_escaped(monkeypatch, capsys):
 
 
 def test_notes_of_the_library_are_escaped(capsys):
-    with reporting.logged():
+    with click.Context(click.Command("c")), reporting.logged():
         logging.getLogger("rnnstates").warning("a\x1b[31m\nnote: forged")
     reporting.say("b\u202e")
     assert capsys.readouterr().err == "warning: a\\x1b[31m\\nnote: forged\nb\\u202e\n"

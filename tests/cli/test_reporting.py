@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 
+import click
 import numpy as np
 import pytest
 
@@ -94,7 +95,7 @@ def test_on_a_terminal_there_is_a_bar(tmp_path):
 
 
 def test_notices_and_warnings_are_told_apart(capsys):
-    with logged():
+    with click.Context(click.Command("c")), logged():
         logging.getLogger("rnnstates").info("small")
         logging.getLogger("rnnstates").warning("large")
     logging.getLogger("rnnstates").info("unheard")

@@ -72,7 +72,7 @@ REFUSED = {
     ),
     "gates": (models.convolutional, {"states": "forget_gate"}, "states='forget_gate': a model's layers give no gates"),
     "final": (models.convolutional, {"pool": "final"}, 'pool="final": is there to go on from'),
-    "no rows in a batch": (models.convolutional, {"batch_size": 0}, "batch_size 0: expected 1 or more"),
+    "no rows in a batch": (models.convolutional, {"batch_size": 0}, "batch_size=0: expected 1 or more"),
     "a wrong pooling": (models.convolutional, {"pool": "average"}, "average"),
 }  # fmt: skip
 OF_THE_MODEL = ("no recurrent layer", "stateful", "a cell of no kind", "a layer that does more")

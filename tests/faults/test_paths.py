@@ -6,12 +6,14 @@ import itertools
 import os
 from contextlib import suppress
 
+import h5py
 import numpy as np
 import pytest
 
 import rnnstates
 from rnnstates.errors import RnnstatesError
 from rnnstates.output import unfinished
+from rnnstates.system_errors import documented
 
 # ESTALE is what NFS gives for a file that was replaced on the server.
 NUMBERS = (errno.EIO, errno.EACCES, errno.ESTALE, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EMFILE)
@@ -96,3 +98,22 @@ def test_the_sweep_sees_an_error_that_is_not_ours(files):
                 files,
                 Faults(files, at, errno.EIO, for_ever=False),
             )
+
+
+def test_hdf5_that_cannot_close_a_file_is_an_error_of_ours(files):
+    @documented
+    def closes(path):
+        with h5py.File(path) as file:
+            os.close(file.id.get_vfd_handle())
+
+    with pytest.raises(rnnstates.MissingInput, match=r"done\.h5: HDF5 fails"):
+        closes(str(files / "done.h5"))
+
+
+def test_another_error_at_run_time_stays_what_it_is():
+    @documented
+    def fails():
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        fails()

@@ -161,11 +161,11 @@ STRUCTURE = {
     ),
     "lengths that are not whole": (
         lambda file: replace(file, "lengths", np.ones(9)),
-        r"lengths of shape \(9,\) and dtype float64",
+        "lengths cannot be what extract wrote",
     ),
     "no cell type": (lambda file: file.attrs.pop("cell_type"), "its attributes do not say what the file holds"),
     "an unknown cell": (lambda file: set_text(file, "cell_type", "elm"), "a cell 'elm' that runs 'forward'"),
-    "an unknown layout": (lambda file: set_text(file, "layout", "heap"), "layout 'heap', padding 'post'"),
+    "an unknown layout": (lambda file: set_text(file, "layout", "heap"), "layout cannot be what extract wrote"),
     "no such group": (lambda file: file.attrs.create("layers", np.array([b"layer7"])), "no group 'layer7'"),
     "no provenance": (lambda file: set_text(file, "provenance", "{"), "out.h5: cannot be read"),
     "no format": (lambda file: file.attrs.pop("format"), "not a states file"),

@@ -266,5 +266,5 @@ ATTACKS = {
     safetensors_with_a_name_twice: "names something twice",
     safetensors_with_negative_offsets: "has no dtype, shape and two offsets",
     safetensors_with_a_header_longer_than_the_file: "declares a header of 99000000 bytes",
-    safetensors_nested_without_end: "its header is no JSON",
+    safetensors_nested_without_end: "its header has 99999 objects or lists",
 }

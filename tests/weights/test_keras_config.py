@@ -173,7 +173,7 @@ def test_files_of_other_frameworks_take_none(tmp_path):
     np.savez(tmp_path / "w.npz", kernel=np.ones((3, 20)), recurrent_kernel=np.ones((5, 20)), bias=np.ones(20))
     with pytest.raises(OptionError, match="only files of weights alone that Keras saved"):
         rnnstates.load_weights(tmp_path / "w.npz", config=config)
-    with pytest.raises(OptionError, match="leave one of them away"):
+    with pytest.raises(OptionError, match="leave one of them out"):
         rnnstates.load_weights(tmp_path / "w.npz", config=config, convention="keras")
 
 

@@ -41,7 +41,6 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     """
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
-    check_suffix(Path(output))
     try:
         return _checked(Path(output), output, force=force, sources=sources)
     except OSError as reason:
@@ -55,6 +54,7 @@ def _checked(path: Path, output: object, *, force: bool, sources: Iterable[objec
     for source in sources:
         if _is_same_file(path, source):
             raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
+    check_suffix(path)
     names = names_of(path)
     check_suffix(names.output)
     _check_directory(names.output.parent, output)

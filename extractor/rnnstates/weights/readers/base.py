@@ -27,7 +27,7 @@ __all__ = [
 
 
 # Models of a hundred layers, with the state of an optimiser, have some thousands.
-MOST_TENSORS = 20_000
+MOST_TENSORS = 25_000
 
 
 @dataclass(frozen=True, eq=False)
