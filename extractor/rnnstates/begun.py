@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from .errors import DoesNotMatch
+from .errors import CannotCreate, DoesNotMatch
 from .output.journal_file import read_journal
 from .output.names import Names
 
@@ -33,7 +33,7 @@ def begun_at(names: Names) -> Begun:
     """Look at the journal beside an output; whether it belongs to the same job is seen later, under the lock."""
     journal = None
     # Whoever opens the unfinished file says what is wrong with it or with its journal.
-    with suppress(OSError, DoesNotMatch):
+    with suppress(OSError, CannotCreate, DoesNotMatch):
         if names.partial.exists() or names.output.exists():
             journal = read_journal(names.journal)
     if journal is None:

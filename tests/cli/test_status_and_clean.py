@@ -138,8 +138,8 @@ def test_a_run_that_is_at_work_is_named_and_left_alone(run):
 
 def test_clean_removes_what_any_kill_leaves(run):
     stop()
-    Path("out.h5.lock").write_text("garbage")
-    Path("out.h5.partial.new").write_bytes(b"half a header")
+    Path("out.h5.lock").write_text("")
+    Path("out.h5.partial.new").write_bytes(b"\x89HDF\r\n\x1a\n half a header")
     Path("out.h5").write_text("the output of another day")
     removed = json.loads(run("clean", "out.h5", "--json")[1])["removed"]
     assert removed == ["out.h5.partial", "out.h5.partial.new", "out.h5.journal", "out.h5.lock"]
@@ -155,6 +155,58 @@ def test_clean_leaves_what_no_run_leaves(run):
     Path("out.h5.partial").mkdir()
     assert run("clean", "out.h5")[0] == 73
     assert os.listdir() == ["out.h5.partial"]
+
+
+FOREIGN = {
+    "journal": "a journal of rnnstates",
+    "lock": "a lock of rnnstates",
+    "partial.new": "the start of an HDF5 file",
+}
+
+
+@pytest.mark.parametrize("end", FOREIGN)
+def test_a_file_of_the_user_s_beside_an_output_is_never_removed(run, end):
+    Path(f"out.h5.{end}").write_text("Dear diary,\n")
+    said = rf"out\.h5\.{end}: begins with b'Dear diary,\\n'; expected {FOREIGN[end]}, so no run left it\. Move it away"
+    code, _, err = run("clean", "out.h5")
+    assert code == 73
+    assert re.search(said, err)
+    for options in ({}, {"restart": True}):
+        with pytest.raises(rnnstates.CannotCreate, match=said):
+            rnnstates.extract(INPUTS[:1], [3], output="out.h5", engine="numpy", **options)
+    assert [(name, Path(name).read_text()) for name in os.listdir()] == [(f"out.h5.{end}", "Dear diary,\n")]
+
+
+@pytest.mark.parametrize("start", [b"", b"\0" * 20, b"0123", b'89abcdef {"jour'], ids=repr)
+def test_a_journal_that_power_loss_cut_short_is_removed(run, start):
+    Path("out.h5.journal").write_bytes(start)
+    Path("out.h5.partial.new").write_bytes(start[:0])
+    assert run("clean", "out.h5")[0] == 0
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("end", ["journal", "lock", "partial", "partial.new"])
+def test_a_pipe_beside_an_output_is_not_waited_for(run, end):
+    os.mkfifo(f"out.h5.{end}")
+    code, _, err = run("clean", "out.h5")
+    assert (code, f"out.h5.{end}: no ordinary file" in err) == (73, True)
+    if end in ("journal", "lock"):
+        code, _, err = run("status", "out.h5")
+        assert (code, f"out.h5.{end}: no regular file, so no run left it; remove it by hand" in err) == (73, True)
+    with pytest.raises(rnnstates.CannotCreate, match=rf"out\.h5\.{re.escape(end)}: no regular file"):
+        rnnstates.extract(INPUTS[:1], [3], output="out.h5", engine="numpy")
+    assert os.listdir() == [f"out.h5.{end}"]
+
+
+@pytest.mark.parametrize("end", ["journal", "partial"])
+def test_a_pipe_in_the_place_of_half_a_run_is_not_waited_for(run, end):
+    stop()
+    Path(f"out.h5.{end}").unlink()
+    os.mkfifo(f"out.h5.{end}")
+    for command in ("status", "verify", "clean"):
+        assert run(command, "out.h5")[0] in (0, 66, 73)
+    with pytest.raises(rnnstates.CannotCreate, match=rf"out\.h5\.{end}: no regular file"):
+        extract()
 
 
 def test_what_is_left_of_a_link_s_target_is_found_by_the_link(run, tmp_path):

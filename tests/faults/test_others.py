@@ -163,8 +163,8 @@ def holder(**changed):
 STALE = {
     "empty": b"",
     "garbage": b"\0\xffgarbage" * 1000,
-    "deep": b"[" * 100_000,
-    "of another kind": b'{"host": 3}',
+    "deep": b'{"host": "", "pid": ' + b"[" * 100_000,
+    "of another kind": b'{"host": "3", "pid": "4"}',
     "torn": holder()[:40],
     "a dead process": holder(pid=2**22 + 1),
     "a number used again": holder(began=1),

@@ -74,11 +74,27 @@ def test_one_process_at_a_time_has_it(names):
     assert not names.lock.exists()
 
 
-@pytest.mark.parametrize("text", [b"", b"garbage", b"{}", b"[" * 100_000, b'{"pid": 1}', b"\xff" * 10_000])
-def test_a_lock_that_nobody_signed_is_taken_over(names, text):
+@pytest.mark.parametrize("text", [b"", b'{"ho', b'{"host": "', b'{"host": "x", "bo', b"\0" * 10_000])
+def test_a_lock_that_was_not_written_whole_is_taken_over(names, text):
     names.lock.write_bytes(text)
     RunLock(names, DISK).release()
     assert not names.lock.exists()
+
+
+@pytest.mark.parametrize("text", [b"garbage", b"{}", b"[" * 100_000, b'{"pid": 1}', b"\xff" * 10_000, b"{ "])
+def test_a_file_that_no_run_can_have_written_is_left_alone(names, text):
+    names.lock.write_bytes(text)
+    with pytest.raises(CannotCreate, match=r"out\.h5\.lock: begins with b.*; expected a lock of rnnstates.* Move it"):
+        RunLock(names, DISK)
+    assert names.lock.read_bytes() == text
+
+
+def test_a_pipe_in_the_lock_s_place_is_not_waited_for(names):
+    os.mkfifo(names.lock)
+    for look in (is_held, holder_of, lambda path: RunLock(names, DISK)):
+        with pytest.raises(CannotCreate, match=r"out\.h5\.lock: no regular file, so no run left it; remove it"):
+            look(names.lock)
+    assert names.lock.is_fifo()
 
 
 def test_a_lock_of_another_machine_is_left_alone_with_advice(names):

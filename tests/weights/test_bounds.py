@@ -6,6 +6,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import rnnstates
 from rnnstates.weights.readers import safetensors
@@ -23,7 +24,7 @@ def test_a_safetensors_header_of_too_many_tensors_is_refused_before_it_is_parsed
     path = safetensors_of(tmp_path / "many.safetensors", MOST_TENSORS + 1)
     monkeypatch.setattr(safetensors.json, "loads", pytest.fail)
     for door in (rnnstates.load_weights, rnnstates.describe):
-        with pytest.raises(rnnstates.BadWeights, match=r"expected at most 20000 tensors. Save the recurrent layers"):
+        with pytest.raises(rnnstates.BadWeights, match=rf"expected at most {MOST_TENSORS} tensors"):
             door(path)
 
 
@@ -53,7 +54,7 @@ def test_brackets_without_end_are_refused_by_their_count(tmp_path):
 
 def test_no_container_has_more_arrays_than_any_model():
     tensors = dict.fromkeys(map(str, range(MOST_TENSORS + 1)), Tensor("t", (), lambda: np.zeros(())))
-    with pytest.raises(rnnstates.BadWeights, match="f: has 20001 arrays; expected at most 20000"):
+    with pytest.raises(rnnstates.BadWeights, match=f"f: has {MOST_TENSORS + 1} arrays; expected at most"):
         Container("f", "any", tensors)
 
 
@@ -65,3 +66,25 @@ def test_hdf5_of_many_datasets_is_refused_as_weights(tmp_path, monkeypatch):
             file[f"d{number}"] = np.zeros(1, np.float32)
     with pytest.raises(rnnstates.BadWeights, match="has 6 arrays; expected at most 5"):
         rnnstates.load_weights(tmp_path / "w.h5")
+
+
+def _many_stacks(count):
+    shapes = {"weight_ih_l0": (8, 3), "weight_hh_l0": (8, 2), "bias_ih_l0": (8,), "bias_hh_l0": (8,)}
+    arrays = {f"m{n}.lstm.{name}": np.ones(shape, "f4") for n in range(count) for name, shape in shapes.items()}
+    return arrays | {"m0.embedding.weight": np.ones((5, 3), "f4")}
+
+
+@pytest.mark.parametrize("end", ["npz", "safetensors"])
+def test_beside_which_of_very_many_stacks_an_embedding_lies_is_left_to_loading(tmp_path, end):
+    writers = {"npz": lambda path, arrays: np.savez(path, **arrays), "safetensors": lambda path, a: save_file(a, path)}
+    save = writers[end]
+    few, many = tmp_path / f"few.{end}", tmp_path / f"many.{end}"
+    save(few, _many_stacks(3))
+    save(many, _many_stacks(101))
+    assert rnnstates.describe(few)["stacks"][0]["embedding"] == {"vocabulary": 5, "width": 3}
+    stacks = {stack["layer"]: stack for stack in rnnstates.describe(many)["stacks"]}
+    assert len(stacks) == 101
+    assert (stacks["m7.lstm"]["layers"][0]["units"], stacks["m0.lstm"]["embedding"]) == (2, None)
+    assert "has 101 stacks, so embedding, initial states" in stacks["m7.lstm"]["notes"][-1]
+    assert "layer='m7.lstm' looks for them." in stacks["m7.lstm"]["notes"][-1]
+    assert rnnstates.load_weights(many, layer="m0.lstm").embedding.shape == (5, 3)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import DoesNotMatch
 from .journal import VERSION, Header, Journal, Window, encode, foreign_version, parse
+from .ours import open_regular
 from .system import System, write_all
 
 __all__ = ["JournalFile", "read_journal"]
@@ -21,11 +22,13 @@ def read_journal(path: Path) -> Journal | None:
     ------
     OSError
         It is there and cannot be read.
+    CannotCreate
+        It is no regular file.
     DoesNotMatch
         It is there and whole, and another version of rnnstates wrote it.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(path)
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ..errors import OutputBusy
 from .failures import translated
 from .names import Names
+from .ours import check_lock, check_regular, open_regular
 from .system import System, write_all
 
 __all__ = ["Holder", "RunLock", "holder_of", "is_held"]
@@ -76,6 +77,8 @@ class RunLock:
     ------
     OutputBusy
         Somebody else holds it, with host, process and since when.
+    CannotCreate
+        What is there is no lock of ours.
     OutputError
         It cannot be made there.
     """
@@ -134,16 +137,20 @@ class RunLock:
                 return self._system.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR), True
             # Gone again meanwhile: whoever had it has finished.
             with suppress(FileNotFoundError):
-                return self._system.open(self._path, os.O_RDWR), False
+                return self._system.open(self._path, os.O_RDWR | os.O_NONBLOCK), False
 
     def _is_ours(self, fd: int, *, made: bool) -> bool:
         """Lock the open file and see that it still has its name; False if it was taken away meanwhile."""
+        if not made:
+            check_regular(fd, self._path)
         flocked = self._flock(fd)
         if not _has_name(fd, self._path):
             return False
         if made:
             return True
-        holder = _holder(self._system.pread(fd, MOST, 0))
+        text = self._system.pread(fd, MOST, 0)
+        check_lock(text, self._path)
+        holder = _holder(text)
         # With the file's lock in hand, whoever made it on this machine is gone.
         if not flocked and (holder is None or holder.lives):
             raise self._busy(holder)
@@ -189,18 +196,31 @@ class RunLock:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Read who made a lock; None where there is none, or its text cannot be read."""
+    """Read who made a lock; None where there is none, or its text cannot be read.
+
+    Raises
+    ------
+    CannotCreate
+        It is no regular file.
+    """
     try:
-        with path.open("rb") as file:
-            return _holder(file.read(MOST))
+        fd = open_regular(path)
     except OSError:
         return None
+    with os.fdopen(fd, "rb") as file:
+        return _holder(file.read(MOST))
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether the maker of a lock is at work; of one that another machine made that is assumed."""
+    """Tell whether the maker of a lock is at work; of one that another machine made that is assumed.
+
+    Raises
+    ------
+    CannotCreate
+        It is no regular file.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(path)
     except OSError:
         return False
     try:

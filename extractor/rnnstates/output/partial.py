@@ -12,8 +12,7 @@ from contextlib import ExitStack, suppress
 from functools import partial as fixed
 from typing import Any, NamedTuple
 
-from ..errors import CannotCreate, DoesNotMatch, OutputBusy
-from ..hdf5_guard import SIGNATURE
+from ..errors import DoesNotMatch, OutputBusy
 from .destination import no_room
 from .integrity import REST, SUMS, digest_rest
 from .journal import Header, Journal, Window
@@ -22,10 +21,11 @@ from .layout import Contents, lay_out
 from .lock import holder_of, is_held
 from .matching import mismatch
 from .names import Names
+from .ours import check_beside, check_partial, open_regular
 from .stored import StoredWindows, has_holes
 from .system import System, write_all
 
-__all__ = ["Partial", "Wanted", "check_ours", "check_unfinished", "discard", "is_output_of", "open_partial"]
+__all__ = ["Partial", "Wanted", "check_unfinished", "discard", "is_output_of", "open_partial"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -86,16 +86,18 @@ def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
     OSError
         The disk is full or failing.
     """
+    check_beside(names)
     if wanted.restart:
         discard(system, names)
     known = read_journal(names.journal)
     if not os.path.lexists(names.partial):
         return _begin(system, names, wanted)
     if known is None:
-        check_ours(names)
+        check_partial(names)
         logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
                        "starts over.", names.partial)  # fmt: skip
         return _begin(system, names, wanted)
+    os.close(open_regular(names.partial))
     check_same_job(names, known, wanted.identity)
     return _go_on(system, names, wanted, known) or _begin(system, names, wanted)
 
@@ -132,11 +134,12 @@ def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) ->
     """
     if is_held(names.lock):
         raise OutputBusy(f"{names.output}: is being written by {holder_of(names.lock) or 'another run'}; wait for it.")
+    check_beside(names)
     if not os.path.lexists(names.partial):
         return
     known = read_journal(names.journal)
     if known is None:
-        check_ours(names)
+        check_partial(names)
     elif not known.complete:
         check_same_job(names, known, identity())
 
@@ -162,24 +165,6 @@ def is_output_of(system: System, names: Names, known: Journal) -> bool:
         return known.header.fits_rest(fixed(system.pread, fd), system.size(fd))
     finally:
         system.close(fd)
-
-
-def check_ours(names: Names) -> None:
-    """Refuse what no rnnstates can have left under the unfinished name.
-
-    Raises
-    ------
-    CannotCreate
-    """
-    try:
-        with names.partial.open("rb") as file:
-            start = file.read(len(SIGNATURE))
-    except OSError as reason:
-        raise CannotCreate(f"{names.partial}: in the way ({reason.strerror}); remove it.") from reason
-    if names.partial.is_symlink() or start != SIGNATURE:
-        raise CannotCreate(
-            f"{names.partial}: in the way and not a file of ours; remove it, or run extract with --restart."
-        )
 
 
 def _begin(system: System, names: Names, wanted: Wanted) -> Partial:

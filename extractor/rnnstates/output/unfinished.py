@@ -10,7 +10,8 @@ from .journal import Journal
 from .journal_file import read_journal
 from .lock import RunLock, holder_of, is_held
 from .names import Names, names_of
-from .partial import check_ours, discard
+from .ours import check_beside, check_partial
+from .partial import discard
 from .reader import open_states
 from .system import DISK
 
@@ -39,6 +40,8 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
         The journal, or the output, cannot be read.
     BadStates
         What has the output's name is no states file.
+    CannotCreate
+        The journal or the lock is no regular file.
 
     Examples
     --------
@@ -94,8 +97,9 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
             raise CannotCreate(f"{path}: no ordinary file, so no run left it; remove it by hand.")
     with RunLock(names, DISK):
         if names.partial.exists():
-            check_ours(names)
+            check_partial(names)
         try:
+            check_beside(names)
             discard(DISK, names)
         except OSError as reason:
             raise translated(reason, names.partial) from reason

@@ -22,6 +22,8 @@ from .stack import Model, StoredStack
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
 
+# To look around each stack of a file takes time for each array of it.
+MOST_DESCRIBED = 100
 KERAS_FILE = "a .keras file, as model.save('model.keras') makes it (Keras has no safe mode for other kinds)"
 
 
@@ -126,8 +128,9 @@ def describe_weights(
     dict
         ``format``, ``version`` (of the framework, where the file says it), ``stacks`` (a list; each with the ``layer``
         that ``load_weights`` takes, its ``layers`` with cells, sizes and how each setting is known, ``embedding``,
-        ``notes``, or the ``problem`` that keeps it from being read), ``selected``, the one that is taken without a
-        ``layer``, and ``present``, all layers and other arrays.
+        ``notes``, or the ``problem`` that keeps it from being read; of more than 100 stacks what lies beside each is
+        left out, and a note says so), ``selected``, the one that is taken without a ``layer``, and ``present``, all
+        layers and other arrays.
 
     Raises
     ------
@@ -194,7 +197,13 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
 
 def _describe_stack(container: Container, model: Model, top: str, whole: Mapping[str, StoredStack]) -> dict[str, Any]:
     try:
-        stack = assemble(container, model, (top,), Options(), whole)
+        if len(whole) > MOST_DESCRIBED and not model.connected:
+            stack = model.stack(top).noting(
+                f"{container.path}: has {len(whole):,} stacks, so embedding, initial states and what else lies beside "
+                f"'{top}' were not looked for; expected at most {MOST_DESCRIBED}. layer={top!r} looks for them."
+            )
+        else:
+            stack = assemble(container, model, (top,), Options(), whole)
     except BadWeights as reason:
         return {"layer": top, "class": model.recurrent()[top], "problem": str(reason)}
     layers = [

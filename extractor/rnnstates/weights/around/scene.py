@@ -1,7 +1,7 @@
 """A stack among everything else in a file that does not say what feeds what."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -80,7 +80,8 @@ def look_around(container: Container, model: Model, stack: StoredStack, whole: M
     ends = _ends(container, stack, places, others)
     feeding = [other for other in others if may_feed(other.name, lowest)]
     before = may_stand_before([*feeding, *modules], ends)
-    before = [module for module in before if not _is_elsewhere(module, lowest, others, ends)]
+    parts = {words_of(other.name)[:1] for other in others} - {()}
+    before = [module for module in before if not _is_elsewhere(module, lowest, parts, ends)]
     claimed = claims(starts, whole, are_all=len(whole) == len(model.tops()))
     taken = {start.array.name for found in claimed.values() for start in found.values()}
     unclaimed = [start for start in starts if start.array.name not in taken]
@@ -139,13 +140,14 @@ def _others(
     ]  # fmt: skip
 
 
-def _is_elsewhere(module: Module, lowest: str, others: Iterable[Module], ends: Ends) -> bool:
+def _is_elsewhere(module: Module, lowest: str, parts: Collection[tuple[str, ...]], ends: Ends) -> bool:
     """Tell whether a module lies beside another stack in a part of the model of its own, as a decoder's does.
 
-    One that can give the inputs is named all the same, unless it is defined behind them or decodes.
+    One that can give the inputs is named all the same, unless it is defined behind them or decodes. ``parts`` has the
+    first word of the name of each other stack.
     """
     scoped = len(words_of(lowest)) > 1 and not shared(module.name, lowest)
-    if not scoped or not any(shared(module.name, other.name) for other in others):
+    if not scoped or words_of(module.name)[:1] not in parts:
         return False
     leads = bool(leading_to([module], ends)) or bool(module.class_name)
     return not leads or ends.is_behind(module) or not may_feed(module.name, lowest)
