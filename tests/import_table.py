@@ -167,6 +167,7 @@ MAY_IMPORT = {
     "estimator": {
         "numpy",
         "sklearn",
+        "arguments",
         "arrays",
         "errors",
         "job",

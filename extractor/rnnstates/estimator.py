@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import check_arguments
 from .arrays import Array
 from .errors import EngineUnavailable, OptionError
 from .job import DEFAULT_UNITS, choose_network
@@ -230,6 +231,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
             if not isinstance(getattr(self, name), kind):
                 raise OptionError(f"{name}={getattr(self, name)!r}: expected {expected}.")
         check_empty(self.empty)
+        check_arguments({name: value for name, value in self.get_params(deep=False).items() if name not in NUMBERS})
         return make_request(
             states=self.states, pool=self.pool, layout="padded", padding=self.padding, dtype=None,
             precision=self.precision, engine=self.engine, threads=self.threads, memory=self.memory,

@@ -1,5 +1,7 @@
 """What the transformer refuses, and in which words."""
 
+import itertools
+
 import numpy as np
 import pandas
 import pytest
@@ -230,3 +232,10 @@ def test_a_forget_bias_is_added_to_a_file_of_weights(tmp_path):
     network = Network((RecurrentLayer("lstm", forward=layer_weights(3, 5, forget_bias=2.0)),))
     vectors = StateExtractor(weights=path, forget_bias=2).fit_transform(ROWS)
     np.testing.assert_allclose(vectors, StateExtractor(weights=network).fit_transform(ROWS), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["states", "pool", "layer", "convention", "embedding", "engine", "memory"])
+@pytest.mark.parametrize("wrong", [slice(0, 2), {"a": 1}, itertools.count()], ids=["slice", "dict", "endless"])
+def test_a_parameter_of_another_type_is_refused_by_its_name(name, wrong):
+    with pytest.raises(rnnstates.OptionError, match=f"^{name}=: is a "):
+        StateExtractor(**{name: wrong}).fit(ROWS)
