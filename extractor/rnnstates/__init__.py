@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from .output.reader import open_states as open
     from .output.states import States
     from .output.unfinished import clean, status
-    from .pipeline import extract, preview
+    from .pipeline import extract
     from .pooling import POOLINGS
+    from .previewing import preview
     from .request import DTYPES, PADDINGS
     from .verification.verify import verify
     from .weights.canonical import LayerWeights, Network, RecurrentLayer
@@ -78,7 +79,7 @@ _LAZY = {
     "extract": ("pipeline", "extract"),
     "load_weights": ("weights.load", "load_weights"),
     "open": ("output.reader", "open_states"),
-    "preview": ("pipeline", "preview"),
+    "preview": ("previewing", "preview"),
     "random_network": ("weights.initialise", "random_network"),
     "save_weights": ("weights.save", "save_weights"),
     "status": ("output.unfinished", "status"),

@@ -90,8 +90,8 @@ def _compare(output: Path, states: States, contents: Contents) -> None:
         )
     before = _identity_of_file(output, states) | {"inputs": recorded.get("inputs")}
     after = identity_of(contents.provenance, contents.shape, contents.ids) | {"inputs": expected["inputs"]}
-    if told := differences(_job(before), _job(after)):
-        raise DoesNotMatch(f"{output}: was made by another job: {told}. {MEND}")
+    if found := differences(_job(before), _job(after)):
+        raise DoesNotMatch(f"{output}: was made by another job: {found}. {MEND}")
 
 
 def _identity_of_file(output: Path, states: States) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import BadData
-from .hdf5_guard import is_fixed
+from .hdf5_attributes import is_fixed
 from .hdf5_heap_guard import check_own_heaps
 
 __all__ = ["CHANGING", "Packing", "packing_of", "whole_numbers"]

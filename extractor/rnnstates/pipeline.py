@@ -1,49 +1,36 @@
 """The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
 
 import functools
-import inspect
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .already_done import already_done
 from .arguments import check_arguments
-from .begun import NOTHING, Begun, begun_at
+from .begun import NOTHING, begun_at
 from .delivering import to_file, to_memory
 from .errors import MemoryBudgetError
 from .execution import Progress, make_stack, run
-from .job import Job, choose_network, prepare
+from .job import Job
 from .job_identity import identity_of, recorded
-from .network.engines import abandon, begin, make_engine
-from .output.destination import check_destination, check_space, free_space
+from .network.engines import abandon, make_engine
+from .output.destination import check_destination, check_space
 from .output.existing import FAIL, REPLACE, SKIP, choose_existing
-from .output.format import group_name
 from .output.layout import Contents
-from .output.names import Names
-from .output.partial import Wanted, check_unfinished
+from .output.partial import Wanted
 from .output.recorder import Pace
 from .output.states import States
 from .output.system import DISK, System
-from .problems import Problems
+from .preparing import is_there, prepared
 from .provenance import provenance as describe_run
-from .request import end_of, make_request
-from .sources import open_source
-from .weights.options import ZERO
-from .weights.save import check_kept, keep_weights
+from .request import end_of
+from .weights.save import keep_weights
 
-__all__ = ["extract", "preview"]
+__all__ = ["extract"]
 
 # What files are written with, and how often what is finished is recorded; tests put a failing and a quick one here.
 SYSTEM: System = DISK
 PACE = Pace()
-
-# Parameters of ``extract`` that name what it reads; and those that say how a run goes, not what it computes.
-READ = ("inputs", "lengths", "ids", "weights", "config", "initial_state")
-OF_THE_RUN = (
-    *("output", "save_weights", "if_exists", "force", "restart", "verify"),
-    *("max_runtime", "progress", "provenance"),
-)
 
 
 def extract(
@@ -196,7 +183,7 @@ def extract(
     )
     begun = NOTHING if names is None or restart else begun_at(names)
     try:
-        job = _prepare(
+        job = prepared(
             inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
             states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
             cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
@@ -204,7 +191,7 @@ def extract(
             precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
             initial_state=initial_state, begun=begun,
             start=not (existing == SKIP and names is not None and names.output.exists())
-            and all(map(_is_there, (inputs, weights))),
+            and all(map(is_there, (inputs, weights))),
         )  # fmt: skip
     except BaseException:
         abandon()
@@ -244,150 +231,5 @@ def extract(
         job.close()
 
 
-def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
-    """Tell what ``extract`` would do with the same arguments, all of which it takes; nothing is computed or written.
-
-    Returns
-    -------
-    dict
-        In JSON types: ``sequences``, ``steps`` (valid ones), ``padded_steps``, ``layers``, ``datasets`` (name, shape,
-        dtype, bytes), ``bytes_to_write``, ``bytes_free`` (of the output's place, else None), ``engine``, ``threads``,
-        ``memory`` (bytes held at once), ``plan``, ``notes``.
-
-    Raises
-    ------
-    RnnstatesError
-        What ``extract`` would raise before it computes.
-    """
-    bound = inspect.signature(extract).bind(*arguments, **options)
-    bound.apply_defaults()
-    given = bound.arguments
-    check_arguments(given)
-    end_of(given["max_runtime"])
-    existing = choose_existing(given["if_exists"], force=given["force"])
-    output, restart = given["output"], given["restart"]
-    names = None if output is None else check_destination(
-        output, force=existing != FAIL, sources=[given[name] for name in READ]
-    )  # fmt: skip
-    begun = NOTHING if names is None or restart else begun_at(names)
-    job = _prepare(**{name: value for name, value in given.items() if name not in OF_THE_RUN}, begun=begun)
-    try:
-        if given["save_weights"] is not None:
-            check_kept(given["save_weights"])
-        if names is not None and not restart:
-            check_space(names, job.bytes_to_write)
-            check_unfinished(names, functools.partial(_identity, job, begun))
-    finally:
-        job.close()
-    return _described(job, names)
-
-
-preview.__signature__ = inspect.signature(extract).replace(return_annotation=dict)  # type: ignore[attr-defined]
-
-
-def _identity(job: Job, begun: Begun) -> dict[str, Any]:
-    """Describe a job as a run of it does; starts its engine."""
-    engine = make_engine(job.engine, job.request.precision, begun.kernel)
-    executors = make_stack(job, engine).executors
-    about = describe_run(job, engine.device, executors, {}, arithmetic=engine.arithmetic, identity=recorded(job))
-    return identity_of(about, job.shape, job.ids)
-
-
-def _described(job: Job, names: Names | None) -> dict[str, Any]:
-    return {
-        "input": job.source.name,
-        "sequences": job.shape.sequences,
-        "steps": job.shape.valid_steps,
-        "padded_steps": job.shape.steps,
-        "layers": [_describe_part(part, layer.name, weights.units) for part, layer, _, weights in job.network.parts()],
-        "datasets": [
-            {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype.name, "bytes": spec.nbytes}
-            for spec in job.specs
-        ],
-        "bytes_to_write": job.bytes_to_write,
-        "bytes_free": None if names is None else free_space(names.output),
-        "engine": job.engine,
-        "threads": job.threads,
-        "memory": job.memory,
-        "plan": job.grid.as_dict(),
-        "notes": list(job.notes),
-    }
-
-
 def _contents(job: Job, about: str) -> Contents:
     return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows)
-
-
-def _describe_part(part: str, name: str, units: int) -> dict[str, Any]:
-    return {"group": group_name(part), "layer": name, "units": units}
-
-
-def _prepare(
-    inputs: Any,
-    lengths: Any,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    ids: Any = None,
-    weights: Any = None,
-    layer: str | None = None,
-    units: int | None = None,
-    seed: int | None = None,
-    forget_bias: float | None = None,
-    initial_state: Any = None,
-    states: str | Sequence[str] | None = ("hidden", "cell"),
-    pool: str | Sequence[str] | None = ("mean", "last"),
-    layout: str = "padded",
-    padding: str = "post",
-    dtype: str | None = None,
-    precision: str = "float32",
-    engine: str = "auto",
-    threads: int | None = None,
-    memory: int | str | None = None,
-    allow_nonfinite: bool = False,
-    start: bool = False,
-    begun: Begun = NOTHING,
-    **unsaid: Any,
-) -> Job:
-    request = make_request(
-        states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
-        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, preferred_engine=begun.engine,
-    )  # fmt: skip
-    if start:
-        # Options that are wrong have been refused by now; what follows reads files, and takes its time.
-        begin(request.engine)
-    problems = Problems()
-    with problems.gathered():
-        if zero := isinstance(initial_state, str) and initial_state == ZERO:
-            initial_state = None
-        start_from = ZERO if zero and weights is not None else None
-        network = choose_network(
-            weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, initial_state=start_from, **unsaid
-        )
-    if problems:
-        with problems.gathered():
-            _look_at(inputs, dataset, axes)
-        problems.tell()
-    random = {"units": units, "seed": seed, "forget_bias": forget_bias}
-    return prepare(
-        inputs,
-        lengths,
-        request,
-        network=network,
-        dataset=dataset,
-        axes=axes,
-        ids=ids,
-        random=random,
-        initial=initial_state,
-    )
-
-
-def _look_at(inputs: Any, dataset: str | None, axes: str | None) -> None:
-    """See whether a file of inputs can be used at all; what is no file can be read only once, by a run that goes on."""
-    if isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
-        open_source(inputs, dataset=dataset, tokens=True, axes=axes).close()
-
-
-def _is_there(given: Any) -> bool:
-    """Tell whether a path names something; what is no path is there. The commonest mistake is to be told at once."""
-    return not isinstance(given, str | os.PathLike) or Path(given).exists()

@@ -1,4 +1,4 @@
-"""Several problems of one job, gathered so that they are told together."""
+"""Several problems of one job, gathered so that they are reported together."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from .errors import RnnstatesError
 
 __all__ = ["Problems"]
 
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 
 class Problems:
@@ -48,11 +48,11 @@ class Problems:
         if not self._found:
             return
         first = self._found[0]
-        told = sorted(set(map(str, self._found)))
-        if len(told) == 1:
+        texts = sorted(set(map(str, self._found)))
+        if len(texts) == 1:
             raise first
-        more = f"\n- and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-        listed = "".join(f"\n- {text}" for text in told[:MOST_TOLD])
-        several = type(first)(f"{len(told)} problems:{listed}{more}")
+        more = f"\n- and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
+        listed = "".join(f"\n- {text}" for text in texts[:MOST_LISTED])
+        several = type(first)(f"{len(texts)} problems:{listed}{more}")
         several.laid_out = True
         raise several from first

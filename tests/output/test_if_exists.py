@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import pipeline
+from rnnstates import pipeline, preparing
 from rnnstates.network.reference import NumpyEngine
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
@@ -301,7 +301,7 @@ def test_the_command_ends_with_0_where_the_job_is_done_and_says_so(monkeypatch, 
 def test_tensorflow_is_not_started_where_the_job_is_done(monkeypatch):
     job = {"inputs": "in.npy", "lengths": "full", "units": 4, "engine": "tensorflow", "output": "out.h5"}
     # Whatever computes in its name: its start takes seconds.
-    monkeypatch.setattr(pipeline, "begin", lambda _: None)
+    monkeypatch.setattr(preparing, "begin", lambda _: None)
     monkeypatch.setattr(pipeline, "make_engine", lambda _, precision, *kernel: NumpyEngine(precision))
     rnnstates.extract(**job).close()
 

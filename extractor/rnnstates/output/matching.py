@@ -46,7 +46,7 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Tell what differs between two descriptions in JSON types, with both values; nothing where they are the same.
+    """Say what differs between two descriptions in JSON types, with both values; nothing where they are the same.
 
     Examples
     --------
@@ -54,9 +54,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     'input.size was 8, is 9'
     """
     # What follows from the others comes last.
-    told = sorted(_differences(dict(before), dict(now), ""), key=_last)
-    more = len(told) - MOST_SHOWN
-    return "; ".join(told[:MOST_SHOWN] + ([f"and {more} more"] if more > 0 else []))
+    found = sorted(_differences(dict(before), dict(now), ""), key=_last)
+    more = len(found) - MOST_SHOWN
+    return "; ".join(found[:MOST_SHOWN] + ([f"and {more} more"] if more > 0 else []))
 
 
 def _last(text: str) -> int:

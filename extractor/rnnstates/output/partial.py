@@ -109,8 +109,8 @@ def check_same_job(names: Names, known: Journal, identity: Mapping[str, Any]) ->
     ------
     DoesNotMatch
     """
-    if told := mismatch(known.header.identity, identity):
-        raise DoesNotMatch(f"{names.partial}: {told}")
+    if reason := mismatch(known.header.identity, identity):
+        raise DoesNotMatch(f"{names.partial}: {reason}")
 
 
 def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) -> None:
@@ -184,7 +184,7 @@ def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
 
 
 def _discard_quietly(system: System, names: Names) -> None:
-    """Leave nothing of a run that could not begin; why it could not is told."""
+    """Leave nothing of a run that could not begin; the error says why."""
     with suppress(OSError):
         discard(system, names)
 
@@ -230,7 +230,7 @@ def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Part
             logger.warning("%s: is damaged; the run starts over.", names.partial)
             return None
         if known.torn:
-            logger.warning("%s: its end is not whole and is dropped; what it told is computed again.", names.journal)
+            logger.warning("%s: its torn end is dropped, and what that recorded is computed again.", names.journal)
         journal = JournalFile.go_on(system, names.journal, known, wanted.session)
         opened.callback(journal.close)
         found = Partial(fd, known.header, journal, dict(known.windows))

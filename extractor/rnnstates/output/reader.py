@@ -10,7 +10,8 @@ from ..arguments import check_arguments
 from ..errors import BadStates, RnnstatesError
 from ..files import missing_told
 from ..foreign import Wanted, refuse_foreign
-from ..hdf5_guard import DAMAGED, check_dataset, datasets, fixed_attributes, is_fixed, open_hdf5
+from ..hdf5_attributes import fixed_attributes, is_fixed
+from ..hdf5_guard import DAMAGED, check_dataset, datasets, open_hdf5
 from .format import FORMAT, FORMAT_VERSION, LAYOUTS
 from .integrity import INTEGRITY
 from .names import PARTIAL

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from ..errors import BadInput
-from ..hdf5_guard import fixed_attributes
+from ..hdf5_attributes import fixed_attributes
 from ..hdf5_heap_guard import check_own_heaps
 from ..hdf5_packing import CHANGING
 from .axes import NUMBERS, Axes

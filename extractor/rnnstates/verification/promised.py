@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..hdf5_guard import check_dataset, find, fixed_attributes
+from ..hdf5_attributes import fixed_attributes
+from ..hdf5_guard import check_dataset, find
 from ..network.cells import CELLS, DERIVED, STATES
 from ..output.format import LAYOUTS, DatasetSpec
 from ..output.states import States

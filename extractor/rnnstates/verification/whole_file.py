@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ..checksums import Sums
 from ..errors import BadStates
-from ..hdf5_guard import check_dataset, find, fixed_attributes
+from ..hdf5_attributes import fixed_attributes
+from ..hdf5_guard import check_dataset, find
 from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
 from ..output.states import States
 from ..sources.hdf5 import reading

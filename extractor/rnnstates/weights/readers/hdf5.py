@@ -11,8 +11,9 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import BadWeights
+from ...hdf5_attributes import plain_attributes
 from ...hdf5_chunk_guard import check_inflated
-from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, plain_attributes, reading
+from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, reading
 from ...hdf5_heap_guard import check_heaps
 from ...hdf5_packing import whole_numbers
 from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16

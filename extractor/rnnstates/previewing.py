@@ -1,0 +1,105 @@
+"""What ``extract`` would do: its checks and its plan, without computing or writing anything."""
+
+import functools
+import inspect
+from typing import Any
+
+from .arguments import check_arguments
+from .begun import NOTHING, Begun, begun_at
+from .execution import make_stack
+from .job import Job
+from .job_identity import identity_of, recorded
+from .network.engines import make_engine
+from .output.destination import check_destination, check_space, free_space
+from .output.existing import FAIL, choose_existing
+from .output.format import group_name
+from .output.names import Names
+from .output.partial import check_unfinished
+from .pipeline import extract
+from .preparing import prepared
+from .provenance import provenance as describe_run
+from .request import end_of
+from .weights.save import check_kept
+
+__all__ = ["preview"]
+
+# Parameters of ``extract`` that name what it reads; and those that say how a run goes, not what it computes.
+READ = ("inputs", "lengths", "ids", "weights", "config", "initial_state")
+OF_THE_RUN = (
+    *("output", "save_weights", "if_exists", "force", "restart", "verify"),
+    *("max_runtime", "progress", "provenance"),
+)
+
+
+def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
+    """Tell what ``extract`` would do with the same arguments, all of which it takes; nothing is computed or written.
+
+    Returns
+    -------
+    dict
+        In JSON types: ``sequences``, ``steps`` (valid ones), ``padded_steps``, ``layers``, ``datasets`` (name, shape,
+        dtype, bytes), ``bytes_to_write``, ``bytes_free`` (of the output's place, else None), ``engine``, ``threads``,
+        ``memory`` (bytes held at once), ``plan``, ``notes``.
+
+    Raises
+    ------
+    RnnstatesError
+        What ``extract`` would raise before it computes.
+    """
+    bound = inspect.signature(extract).bind(*arguments, **options)
+    bound.apply_defaults()
+    given = bound.arguments
+    check_arguments(given)
+    end_of(given["max_runtime"])
+    existing = choose_existing(given["if_exists"], force=given["force"])
+    output, restart = given["output"], given["restart"]
+    names = None if output is None else check_destination(
+        output, force=existing != FAIL, sources=[given[name] for name in READ]
+    )  # fmt: skip
+    begun = NOTHING if names is None or restart else begun_at(names)
+    job = prepared(**{name: value for name, value in given.items() if name not in OF_THE_RUN}, begun=begun)
+    try:
+        if given["save_weights"] is not None:
+            check_kept(given["save_weights"])
+        if names is not None and not restart:
+            check_space(names, job.bytes_to_write)
+            check_unfinished(names, functools.partial(_identity, job, begun))
+    finally:
+        job.close()
+    return _described(job, names)
+
+
+preview.__signature__ = inspect.signature(extract).replace(return_annotation=dict)  # type: ignore[attr-defined]
+
+
+def _identity(job: Job, begun: Begun) -> dict[str, Any]:
+    """Describe a job as a run of it does; starts its engine."""
+    engine = make_engine(job.engine, job.request.precision, begun.kernel)
+    executors = make_stack(job, engine).executors
+    about = describe_run(job, engine.device, executors, {}, arithmetic=engine.arithmetic, identity=recorded(job))
+    return identity_of(about, job.shape, job.ids)
+
+
+def _described(job: Job, names: Names | None) -> dict[str, Any]:
+    return {
+        "input": job.source.name,
+        "sequences": job.shape.sequences,
+        "steps": job.shape.valid_steps,
+        "padded_steps": job.shape.steps,
+        "layers": [_describe_part(part, layer.name, weights.units) for part, layer, _, weights in job.network.parts()],
+        "datasets": [
+            {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype.name, "bytes": spec.nbytes}
+            for spec in job.specs
+        ],
+        "bytes_to_write": job.bytes_to_write,
+        "bytes_free": None if names is None else free_space(names.output),
+        "engine": job.engine,
+        "threads": job.threads,
+        "memory": job.memory,
+        "plan": job.grid.as_dict(),
+        "notes": list(job.notes),
+    }
+
+
+def _describe_part(part: str, name: str, units: int) -> dict[str, Any]:
+    return {"group": group_name(part), "layer": name, "units": units}
