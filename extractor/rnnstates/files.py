@@ -9,13 +9,19 @@ from typing import BinaryIO
 
 from .errors import MissingInput
 
-__all__ = ["missing_told", "open_file", "read_at_most"]
+__all__ = ["missing_told", "open_file", "read_at_most", "shown"]
 
 # What is no file: a device may have no end, and to open one may already do something.
 DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 PIECE = 2**20
 # No more of a name is shown.
 LONGEST_NAME = 1000
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Give a path for a message, cut where it is so long that nothing else could be read."""
+    name = os.fspath(path)
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 @contextlib.contextmanager
@@ -42,9 +48,8 @@ def missing_told(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
     except PermissionError as reason:
         raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
     except (OSError, ValueError) as reason:
-        name, why = str(path), getattr(reason, "strerror", None) or reason
-        shown = repr(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…")
-        raise MissingInput(f"{shown}: cannot be opened ({why}); expected {expected}.") from reason
+        why = getattr(reason, "strerror", None) or reason
+        raise MissingInput(f"{shown(path)!r}: cannot be opened ({why}); expected {expected}.") from reason
 
 
 def open_file(path: str | os.PathLike[str], expected: str, *, pipes: bool = False) -> BinaryIO:

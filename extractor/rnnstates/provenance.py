@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -115,7 +116,9 @@ def provenance(
         "notes": list(job.notes),
         "identity": None if identity is None else dict(identity),
     }
-    return json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
+    text = json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
+    # A file name that is no UTF-8: Python keeps its bytes as lone surrogates, which UTF-8 has not.
+    return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
 def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:

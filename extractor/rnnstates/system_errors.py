@@ -34,6 +34,11 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             written = kwargs.get("output", args[0] if function.__name__ == "clean" and args else None)
             raise says_why(reason, given=(*args, *kwargs.values()), written=written) from reason
+        except ValueError as reason:
+            if "embedded null" not in str(reason):
+                raise
+            named = _first_path(tuple(one for one in (*args, *kwargs.values()) if _has_null(one)))
+            raise MissingInput(f"{named!r}: no file can have a name with a null byte. Check the path.") from reason
         except RuntimeError as reason:
             # What h5py raises where HDF5 cannot close a file.
             if not _is_of_hdf5(reason):
@@ -77,6 +82,10 @@ def _first_path(given: tuple[Any, ...]) -> str:
 
 def _is_path(given: object) -> bool:
     return isinstance(given, str | os.PathLike)
+
+
+def _has_null(given: object) -> bool:
+    return _is_path(given) and "\0" in os.fsdecode(given)  # type: ignore[arg-type]
 
 
 def _is_beside(where: str, output: Any) -> bool:

@@ -17,6 +17,7 @@ from rnnstates.system_errors import documented
 
 # ESTALE is what NFS gives for a file that was replaced on the server.
 NUMBERS = (errno.EIO, errno.EACCES, errno.ESTALE, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EMFILE)
+NETWORK = rnnstates.random_network(2, units=3, seed=0)
 CALLS = ((os, "stat"), (os, "lstat"), (os, "access"), (os, "listdir"), (os, "scandir"), (os, "readlink"), (io, "open"))
 
 
@@ -43,6 +44,8 @@ def files(tmp_path):
     np.save(tmp_path / "in.npy", np.ones((2, 3, 2), np.float32))
     (tmp_path / "lengths.txt").write_text("3\n2\n")
     (tmp_path / "ids.txt").write_text("a\nb\n")
+    rnnstates.save_weights(NETWORK, tmp_path / "w.safetensors")
+    np.savez(tmp_path / "start.npz", hidden=np.ones(3, np.float32))
     _extract(tmp_path, tmp_path / "done.h5")
     return tmp_path
 
@@ -60,11 +63,22 @@ JOBS = {
     "describe": lambda folder: rnnstates.describe(str(folder / "in.npy")),
     "status": lambda folder: rnnstates.status(str(folder / "done.h5")),
     "clean": lambda folder: rnnstates.clean(str(folder / "done.h5")),
+    "verify": lambda folder: rnnstates.verify(str(folder / "done.h5"), sample=1),
+    "load_weights": lambda folder: rnnstates.load_weights(str(folder / "w.safetensors")),
+    "save_weights": lambda folder: rnnstates.save_weights(NETWORK, str(folder / "new.h5.weights.h5")),
+    "extract --weights": lambda folder: rnnstates.extract(
+        np.ones((1, 2, 2)),
+        "full",
+        weights=str(folder / "w.safetensors"),
+        initial_state=str(folder / "start.npz"),
+        output=str(folder / "new.h5"),
+        engine="numpy",
+    ).close(),
 }
 
 
 # A run of extract makes about 50 such calls and takes 0.2 s; coprime to the errors, so that every one is met.
-STRIDES = {"extract": 6}
+STRIDES = {"extract": 6, "extract --weights": 8, "verify": 8}
 
 
 def _run(job, folder, faults):

@@ -41,12 +41,14 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     """
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
+    if "\0" in os.fspath(output):
+        raise CannotCreate(f"{os.fspath(output)!r}: no file can have a name with a null byte; choose another output.")
     try:
         return _checked(Path(output), output, force=force, sources=sources)
     except OSError as reason:
         raise translated(reason, Path(output)) from reason
-    # A name with a null byte, or links that lead in a circle.
-    except (ValueError, RuntimeError) as reason:
+    # Links that lead in a circle.
+    except RuntimeError as reason:
         raise CannotCreate(f"{output!r}: no file can have that name ({reason}); choose another output.") from reason
 
 

@@ -31,5 +31,5 @@ def choose_existing(if_exists: str | None, *, force: bool) -> str:
     if if_exists not in IF_EXISTS:
         raise OptionError(f'if_exists="{if_exists}": unknown; expected {", ".join(IF_EXISTS)}.')
     if force and if_exists != REPLACE:
-        raise OptionError(f'if_exists="{if_exists}": contradicts --force, which replaces the output; give one of them.')
+        raise OptionError(f'if_exists="{if_exists}": contradicts force=True, which replaces the output; give one.')
     return if_exists

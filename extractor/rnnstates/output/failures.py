@@ -1,9 +1,11 @@
 """What the operating system's errors mean to somebody who wants a file."""
 
 import errno
+import os
 from pathlib import Path
 
 from ..errors import CannotCreate, OutputError, PermissionDenied, WriteFailed
+from ..files import shown
 
 __all__ = ["FULL", "translated"]
 
@@ -13,16 +15,16 @@ _REASONS = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file is
 
 def translated(reason: OSError, path: Path) -> OutputError:
     """Give the error of ours that an OSError over a file amounts to; of the file that it names, if it names one."""
-    number, path = reason.errno, Path(reason.filename or path)
+    number, where = reason.errno, shown(os.fsdecode(reason.filename or path))
     if number in FULL:
         return WriteFailed(
-            f"{path}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less (--states, --dtype "
+            f"{where}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less (--states, --dtype "
             "float16, --layout packed), or choose another place."
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return PermissionDenied(f"{path}: may not be written here ({reason.strerror}); choose another place.")
+        return PermissionDenied(f"{where}: may not be written here ({reason.strerror}); choose another place.")
     if number == errno.ELOOP:
-        return CannotCreate(f"{path}: a symbolic link is in the way; remove it.")
+        return CannotCreate(f"{where}: a symbolic link is in the way; remove it.")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
-        return CannotCreate(f"{path}: cannot be made there ({reason.strerror}).")
-    return WriteFailed(f"{path}: writing failed ({reason.strerror or reason}). Check the disk.")
+        return CannotCreate(f"{where}: cannot be made there ({reason.strerror}).")
+    return WriteFailed(f"{where}: writing failed ({reason.strerror or reason}). Check the disk.")
