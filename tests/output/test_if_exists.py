@@ -308,8 +308,8 @@ def test_tensorflow_is_not_started_where_the_job_is_done(monkeypatch):
     def never(*_):
         raise AssertionError("TensorFlow was started")
 
-    for name in ("begin", "make_engine"):
-        monkeypatch.setattr(pipeline, name, never)
+    monkeypatch.setattr(preparing, "begin", never)
+    monkeypatch.setattr(pipeline, "make_engine", never)
     monkeypatch.setattr("rnnstates.tensorflow_start.import_tensorflow", never)
     with rnnstates.extract(**job, if_exists="skip") as states:
         assert states.skipped
