@@ -40,10 +40,13 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
             named = _first_path(tuple(one for one in (*args, *kwargs.values()) if _has_null(one)))
             raise MissingInput(f"{named!r}: no file can have a name with a null byte. Check the path.") from reason
         except RuntimeError as reason:
+            where = _first_path((*args, *kwargs.values()))
+            # What pathlib makes of an error of the system.
+            if isinstance(looped := reason.__context__, OSError) and looped.errno == errno.ELOOP:
+                raise says_why(looped, given=(where,)) from reason
             # What h5py raises where HDF5 cannot close a file.
             if not _is_of_hdf5(reason):
                 raise
-            where = _first_path((*args, *kwargs.values()))
             raise MissingInput(f"{where}: HDF5 fails ({reason}). Check the disk.") from reason
 
     return wrapped
