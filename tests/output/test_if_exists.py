@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -257,6 +258,24 @@ def test_what_a_run_left_that_was_ended_after_naming_its_output_is_tidied_up(mon
     with rnnstates.extract(INPUTS, LENGTHS, units=4, output="out.h5", if_exists="skip") as states:
         assert states.skipped
     assert sorted(os.listdir()) == ["in.h5", "in.npy", "lengths.npy", "out.h5"]
+
+
+@pytest.mark.parametrize("again", [{}, {"if_exists": "skip"}], ids=["the same call", "skip"])
+@pytest.mark.parametrize("end", ["partial", "partial.new"])
+def test_tidying_up_never_removes_a_file_of_the_user_s(end, again, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("rnnstates.output.writer.tidy", lambda *_: None)
+        rnnstates.extract(INPUTS, LENGTHS, units=4, output="out.h5").close()
+    whole = content()
+    os.remove("out.h5.partial")
+    if end == "partial":
+        os.symlink("out.h5", "out.h5.partial")
+    else:
+        Path("out.h5.partial.new").write_text("Dear diary,\n")
+    rnnstates.extract(INPUTS, LENGTHS, units=4, output="out.h5", **again).close()
+    assert content() == whole
+    assert sorted(os.listdir()) == ["in.h5", "in.npy", "lengths.npy", "out.h5", f"out.h5.{end}"]
+    assert os.path.islink("out.h5.partial") or content("out.h5.partial.new") == b"Dear diary,\n"
 
 
 def test_fail_is_the_default_and_replace_is_what_force_does(computed):

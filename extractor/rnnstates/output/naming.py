@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from ..errors import CannotCreate
 from .names import Names
-from .partial import discard
+from .ours import left_by_a_run
 from .system import System
 
 __all__ = ["name_output", "tidy"]
@@ -28,9 +28,13 @@ def name_output(system: System, names: Names, *, force: bool) -> None:
 
 
 def tidy(system: System, names: Names) -> None:
-    """Take away what is beside a named output; what cannot be taken away does not make the output worse."""
+    """Take away what runs have left beside a named output; what cannot be taken away does not make it worse.
+
+    An output is tidied up after without the checks that a run begins with, so somebody else's file may be there.
+    """
     with suppress(OSError):
-        discard(system, names)
+        for path in left_by_a_run(names):
+            system.unlink(path)
 
 
 def _name_free(system: System, names: Names) -> None:

@@ -9,7 +9,7 @@ from ..errors import CannotCreate
 from ..hdf5_guard import SIGNATURE
 from .names import Names
 
-__all__ = ["check_beside", "check_lock", "check_partial", "check_regular", "open_regular"]
+__all__ = ["check_beside", "check_lock", "check_partial", "check_regular", "left_by_a_run", "open_regular"]
 
 # A journal begins with a checksum and the header's first key, a lock with its first field.
 _JOURNAL, _ANY_JOURNAL = re.compile(rb'[0-9a-f]{8} \{"journal"'), b'00000000 {"journal"'
@@ -72,6 +72,12 @@ def check_beside(names: Names) -> None:
         raise _foreign(names.journal, start, "a journal of rnnstates")
 
 
+def left_by_a_run(names: Names) -> list[Path]:
+    """List those files beside an output that a run can have left, where it is known that the journal is a run's."""
+    begins = {names.partial: SIGNATURE, names.fresh: SIGNATURE, names.journal: b""}
+    return [path for path, start in begins.items() if _begins(path, start)]
+
+
 def check_partial(names: Names) -> None:
     """Refuse what no run can have left under the unfinished name.
 
@@ -121,6 +127,14 @@ def _start_of(path: Path) -> bytes:
         return os.pread(fd, START, 0)
     finally:
         os.close(fd)
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    """Tell whether a file is there, regular, and begins so, as far as it was written."""
+    try:
+        return path.is_file() and _is_torn(_start_of(path), start)
+    except (CannotCreate, OSError):
+        return False
 
 
 def _is_torn(start: bytes, whole: bytes) -> bool:
