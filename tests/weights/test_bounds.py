@@ -4,12 +4,15 @@ import json
 import time
 
 import h5py
+import msgpack
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates.weights.readers import safetensors
+from rnnstates.weights.readers import checkpoint_graph, onnx_file, protobuf_size, safetensors
 from rnnstates.weights.readers.base import MOST_TENSORS, Container, Tensor
 
 
@@ -88,3 +91,58 @@ def test_beside_which_of_very_many_stacks_an_embedding_lies_is_left_to_loading(t
     assert "has 101 stacks, so embedding, initial states" in stacks["m7.lstm"]["notes"][-1]
     assert "layer='m7.lstm' looks for them." in stacks["m7.lstm"]["notes"][-1]
     assert rnnstates.load_weights(many, layer="m0.lstm").embedding.shape == (5, 3)
+
+
+def _chain(count):
+    nodes = [helper.make_node("Relu", [f"a{number}"], [f"a{number + 1}"]) for number in range(count)]
+    return helper.make_model(helper.make_graph(nodes, "g", [], [])).SerializeToString()
+
+
+class _Unparsed:
+    """A kind of message that must not be parsed."""
+
+    DESCRIPTOR = onnx.ModelProto.DESCRIPTOR
+    FromString = pytest.fail
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff"], ids=["whole", "damaged at its end"])
+def test_an_onnx_model_of_too_many_fields_is_refused_before_it_is_parsed(tmp_path, monkeypatch, end):
+    monkeypatch.setattr(protobuf_size, "MOST_FIELDS", 300)
+    monkeypatch.setattr(onnx_file, "_import", lambda: (_Unparsed, ()))
+    (tmp_path / "m.onnx").write_bytes(_chain(100) + end)
+    for door in (rnnstates.load_weights, rnnstates.describe):
+        with pytest.raises(rnnstates.BadWeights, match=r"m\.onnx: has more than 300 fields; expected at most"):
+            door(tmp_path / "m.onnx")
+
+
+def _fields(message, content):
+    walk = protobuf_size._Walk(content)
+    walk.message(message.DESCRIPTOR, 0, len(content))
+    return walk.count
+
+
+def test_fields_are_counted_in_messages_inside_and_by_the_bytes_of_packed_numbers():
+    node = onnx.NodeProto(input=["a", "b"], attribute=[onnx.AttributeProto(name="n", i=5, type=2)])
+    assert _fields(onnx.NodeProto, node.SerializeToString()) == 2 + 1 + 3
+    tensor = onnx.TensorProto(int64_data=[1] * 800, float_data=[1] * 800, dims=[1] * 80)
+    # onnx does not pack the axes: each of them is a field.
+    assert _fields(onnx.TensorProto, tensor.SerializeToString()) == 1 + 800 // 8 + 1 + 80
+
+
+def test_a_message_of_tensorflow_of_too_many_fields_is_refused(monkeypatch):
+    from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+    monkeypatch.setattr(protobuf_size, "MOST_FIELDS", 10)
+    graph = trackable_object_graph_pb2.TrackableObjectGraph()
+    for _ in range(11):
+        graph.nodes.add()
+    with pytest.raises(rnnstates.BadWeights, match=r"^m: has more than 10 fields"):
+        checkpoint_graph.read_objects(graph.SerializeToString(), "m")
+
+
+def test_msgpack_of_many_arrays_is_refused_at_the_first_that_is_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnstates.weights.readers.base.MOST_TENSORS", 5)
+    monkeypatch.setattr("rnnstates.weights.readers.msgpack_file.MOST_TENSORS", 5)
+    (tmp_path / "w.msgpack").write_bytes(msgpack.packb({f"a{number}": 1.0 for number in range(9)}))
+    with pytest.raises(rnnstates.BadWeights, match="has 6 arrays; expected at most 5"):
+        rnnstates.load_weights(tmp_path / "w.msgpack")

@@ -24,10 +24,10 @@ from .checkpoint_graph import (
     read_objects,
     read_table,
     slice_entries,
-    varint,
 )
 from .checkpoint_place import SAVED_MODEL, Place, place_of, recognise_checkpoint
 from .json_text import parse_json
+from .protobuf_size import varint
 from .saved_model import read_calls
 
 __all__ = ["open_checkpoint", "recognise_checkpoint"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...errors import BadWeights
+from .protobuf_size import check_fields, varint
 
 __all__ = [
     "Entry",
@@ -22,7 +23,6 @@ __all__ = [
     "read_objects",
     "read_table",
     "slice_entries",
-    "varint",
 ]
 
 # The last eight bytes of a table, a format that TensorFlow took over from LevelDB (table/format.h).
@@ -101,24 +101,6 @@ def _handle(stored: bytes, place: int) -> tuple[tuple[int, int], int]:
     return (start, length), place
 
 
-def varint(stored: bytes, place: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte; give it and the place behind it.
-
-    Raises
-    ------
-    IndexError
-        It does not end.
-    """
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = stored[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, place
-    raise IndexError("a number of more than ten bytes")
-
-
 @dataclass(frozen=True)
 class Entry:
     """One array in a table of contents.
@@ -150,8 +132,9 @@ def parse_message(message: Any, stored: bytes, where: str) -> Any:
     Raises
     ------
     BadWeights
-        It is none.
+        It is none, or larger than that of any model.
     """
+    check_fields(message, stored, where)
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:

@@ -17,6 +17,7 @@ from .onnx_external import Beside, outside
 from .onnx_graph import STANDARD, Graph
 from .onnx_scopes import flatten
 from .onnx_tensor import text
+from .protobuf_size import check_fields
 from .regular_file import open_regular
 
 __all__ = ["files_beside", "open_onnx", "recognise_onnx"]
@@ -133,6 +134,7 @@ def _model(path: str) -> tuple[Any, int]:
             raise BadWeights(f"{path}: has {size} bytes; an ONNX file has less than 2 GiB. It is refused.")
         file.seek(0)
         content = file.read()
+    check_fields(model_class, content, path)
     try:
         return model_class.FromString(content), size
     except undecodable as reason:
