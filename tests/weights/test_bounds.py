@@ -2,6 +2,7 @@
 
 import json
 import time
+import zipfile
 
 import h5py
 import msgpack
@@ -12,8 +13,10 @@ from onnx import helper
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates.weights.readers import checkpoint_graph, onnx_file, protobuf_size, safetensors
+from rnnstates.weights.readers import checkpoint_graph, json_arrays, json_text, onnx_file, protobuf_size, safetensors
 from rnnstates.weights.readers.base import MOST_TENSORS, Container, Tensor
+
+from ..fuzzing import keras_seeds
 
 
 def safetensors_of(path, count):
@@ -146,3 +149,43 @@ def test_msgpack_of_many_arrays_is_refused_at_the_first_that_is_too_many(tmp_pat
     (tmp_path / "w.msgpack").write_bytes(msgpack.packb({f"a{number}": 1.0 for number in range(9)}))
     with pytest.raises(rnnstates.BadWeights, match="has 6 arrays; expected at most 5"):
         rnnstates.load_weights(tmp_path / "w.msgpack")
+
+
+def _keras_zip(path, config):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", keras_seeds.embedded())
+
+
+def _keras_h5(path, config):
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"], file.attrs["model_config"] = "2.3.1", "tensorflow", config
+        file.create_group("model_weights").attrs["layer_names"] = [b"lstm"]
+
+
+CONFIG = keras_seeds.configurations()[0].decode()
+MANY = {
+    "objects": CONFIG[:-1] + ', "more": [' + "[], " * 200 + "1]}",
+    "values": CONFIG[:-1] + ', "more": "' + "," * 500 + '"}',
+}
+
+
+@pytest.mark.parametrize("config", MANY.values(), ids=MANY)
+@pytest.mark.parametrize("write", [_keras_zip, _keras_h5])
+def test_a_configuration_of_very_many_objects_or_values_is_refused_before_it_is_parsed(
+    tmp_path, monkeypatch, write, config
+):
+    monkeypatch.setattr(json_text, "MOST_OBJECTS", 200)
+    monkeypatch.setattr(json_text, "MOST_VALUES", 500)
+    write(tmp_path / "m", config)
+    monkeypatch.setattr(json_text.json, "loads", pytest.fail)
+    with pytest.raises(rnnstates.BadWeights, match=r"[0-9,]+ values; expected at most 200 and 500"):
+        rnnstates.load_weights(tmp_path / "m")
+
+
+def test_json_of_very_many_names_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    (tmp_path / "m.json").write_text(json.dumps({f"n{number}": 1 for number in range(21)}))
+    monkeypatch.setattr(json_arrays, "MOST_NAMES", 20)
+    monkeypatch.setattr(json_arrays.json, "loads", pytest.fail)
+    with pytest.raises(rnnstates.BadWeights, match="has 1 lists, 21 names and 20 values; expected at most 500000, 20"):
+        rnnstates.load_weights(tmp_path / "m.json")

@@ -23,7 +23,7 @@ __all__ = ["DOCUMENT", "open_json", "recognise_json"]
 DOCUMENT = "model.json"
 MARK = b"\xef\xbb\xbf"
 # An empty list takes two letters in a file and sixty bytes in memory, a number two letters and thirty bytes.
-MOST_LISTS, MOST_NUMBERS, MOST_ARRAYS = 500_000, 8_000_000, 20_000
+MOST_LISTS, MOST_NAMES, MOST_NUMBERS, MOST_ARRAYS = 500_000, 200_000, 8_000_000, 20_000
 DEEPEST, MOST_AXES, LONGEST_NAME = 32, 4, 500
 WRAPS = ("state_dict", "model_state_dict")
 
@@ -58,11 +58,11 @@ def open_json(path: str) -> Iterator[Container]:
 def _check_size(text: bytes, path: str) -> None:
     if len(text) > LARGEST_JSON:
         raise BadWeights(f"{path}: has more than {LARGEST_JSON} bytes of JSON; it is refused. Save it as safetensors.")
-    lists, numbers = text.count(b"[") + text.count(b"{"), text.count(b",")
-    if lists > MOST_LISTS or numbers > MOST_NUMBERS:
+    lists, names, numbers = text.count(b"[") + text.count(b"{"), text.count(b":"), text.count(b",")
+    if lists > MOST_LISTS or names > MOST_NAMES or numbers > MOST_NUMBERS:
         raise BadWeights(
-            f"{path}: has {lists} lists and {numbers} values; expected at most {MOST_LISTS} and {MOST_NUMBERS}. It is "
-            "refused. Save it as safetensors."
+            f"{path}: has {lists} lists, {names} names and {numbers} values; expected at most {MOST_LISTS}, "
+            f"{MOST_NAMES} and {MOST_NUMBERS}. It is refused. Save it as safetensors."
         )
 
 
