@@ -4,6 +4,7 @@ Nothing is ever extracted to disk. ``.keras``, ``.npz`` and PyTorch's files are 
 """
 
 import contextlib
+import io
 import lzma
 import os
 import zipfile
@@ -20,6 +21,8 @@ MOST_COMPRESSION = 100
 # Anything may shrink as far as it likes while it is no larger than this: a page of zeros is honest.
 SMALL = 2**20
 MOST_MEMBERS = 10_000
+# Of the directory, for as many members with names of hundreds of letters; zipfile makes an object for each entry.
+LARGEST_DIRECTORY = 8 * 2**20
 LONGEST_REASON = 200
 # What zipfile raises for them; NotImplementedError for a compression or version it does not know.
 DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.error, lzma.LZMAError, ValueError)
@@ -36,7 +39,7 @@ def zip_names(path: str | os.PathLike[str]) -> list[str] | None:
     if not is_zip(path):
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             return archive.namelist()
     except DAMAGED:
         return []
@@ -52,12 +55,39 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
         It is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             yield archive
+    except _TooLargeError as reason:
+        raise error(
+            f"{path}: a zip archive with a directory of {reason} bytes; expected at most {LARGEST_DIRECTORY} for "
+            f"{MOST_MEMBERS} members. Save the recurrent layers and their embedding alone."
+        ) from reason
     except DAMAGED as reason:
         # The reason may quote what the archive calls a name: up to 64 KiB.
         told = str(reason)[:LONGEST_REASON]
         raise error(f"{path}: a zip archive that cannot be read ({told}); save it again.") from reason
+
+
+class _TooLargeError(zipfile.BadZipFile):
+    """A directory is larger than any honest archive's."""
+
+
+class _File(io.BufferedReader):
+    """A file of which ``zipfile`` reads no more at once than a directory may have, until it has read that."""
+
+    has_directory = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if not self.has_directory and size is not None and size > LARGEST_DIRECTORY:
+            raise _TooLargeError(size)
+        return super().read(size)
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    with _File(Path(path).open("rb", buffering=0)) as file, zipfile.ZipFile(file) as archive:
+        file.has_directory = True
+        yield archive
 
 
 def zip_members(

@@ -13,7 +13,18 @@ from onnx import helper
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates.weights.readers import checkpoint_graph, json_arrays, json_text, onnx_file, protobuf_size, safetensors
+from rnnstates import zip_guard
+from rnnstates.weights.readers import (
+    checkpoint_graph,
+    hdf5,
+    json_arrays,
+    json_text,
+    onnx_file,
+    protobuf_size,
+    safetensors,
+    torch_file,
+    torch_pickle,
+)
 from rnnstates.weights.readers.base import MOST_TENSORS, Container, Tensor
 
 from ..fuzzing import keras_seeds
@@ -189,3 +200,33 @@ def test_json_of_very_many_names_is_refused_before_it_is_parsed(tmp_path, monkey
     monkeypatch.setattr(json_arrays.json, "loads", pytest.fail)
     with pytest.raises(rnnstates.BadWeights, match="has 1 lists, 21 names and 20 values; expected at most 500000, 20"):
         rnnstates.load_weights(tmp_path / "m.json")
+
+
+@pytest.mark.parametrize("bound", ["MOST_ATTRIBUTES", "MOST_VALUES"])
+def test_attributes_of_hdf5_without_end_are_refused_unread(tmp_path, monkeypatch, bound):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["layers/lstm/cell/vars/0"] = np.zeros((2, 12), "f4")
+        for number in range(20):
+            file.attrs[f"a{number}"] = np.zeros(30)
+    monkeypatch.setattr(hdf5, bound, 19 if bound == "MOST_ATTRIBUTES" else 29)
+    found = {"MOST_ATTRIBUTES": "has 20 attributes", "MOST_VALUES": "attribute 'a0' has 30 values"}[bound]
+    with pytest.raises(rnnstates.BadWeights, match=f"{found}; expected at most"):
+        rnnstates.load_weights(tmp_path / "w.h5")
+
+
+def test_a_pickle_of_very_many_steps_is_refused_before_torch_reads_it(tmp_path, monkeypatch):
+    import torch
+
+    torch.save({"history": [0.5] * 1000}, tmp_path / "w.pt")
+    monkeypatch.setattr(torch_pickle, "MOST_STEPS", 1000)
+    monkeypatch.setattr(torch_file, "load_checked", pytest.fail)
+    with pytest.raises(rnnstates.BadWeights, match="takes more than 1,000 steps to unpickle"):
+        rnnstates.load_weights(tmp_path / "w.pt")
+
+
+def test_the_directory_of_an_archive_is_refused_by_its_size(tmp_path, monkeypatch):
+    np.savez(tmp_path / "w.npz", **{f"a{number}": np.zeros(1, "f4") for number in range(100)})
+    monkeypatch.setattr(zip_guard, "LARGEST_DIRECTORY", 5000)
+    for door in (rnnstates.load_weights, rnnstates.describe):
+        with pytest.raises(rnnstates.BadWeights, match=r"a directory of \d{4} bytes; expected at most 5000"):
+            door(tmp_path / "w.npz")

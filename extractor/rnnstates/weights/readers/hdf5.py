@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,8 @@ __all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
 # Filters that HDF5 itself brings; any other would load a plug-in.
 KNOWN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+# Of one object: Keras gives a group ten or less, and names of layers, of which the largest models have some thousands.
+MOST_ATTRIBUTES, MOST_VALUES = 10_000, 100_000
 
 
 def recognise_hdf5(path: str) -> bool:
@@ -65,7 +68,7 @@ def _tensor(name: str, dataset: h5py.Dataset, path: str) -> Tensor:
 def _read(dataset: h5py.Dataset, where: str) -> Array:
     with reading(where, BadWeights):
         _check(dataset, where)
-        half = _plain_attributes(dataset).get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
+        half = _plain_attributes(dataset, where).get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
         # Before reading: elements of variable length may be far larger than what is declared.
         if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
@@ -99,12 +102,25 @@ def _filters(dataset: h5py.Dataset) -> list[int]:
 def _attributes(file: h5py.File, group: str, path: str) -> dict[str, Any]:
     with reading(f"{path}: attributes of '{group}'", BadWeights):
         found = find(file, group, path, BadWeights)
-        return {} if found is None else _plain_attributes(found)
+        return {} if found is None else _plain_attributes(found, f"{path}: '{group}'")
 
 
-def _plain_attributes(attached: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+def _plain_attributes(attached: h5py.Group | h5py.Dataset, where: str) -> dict[str, Any]:
     """Read the texts and numbers attached to an object."""
-    return {name: _plain(attached.attrs[name]) for name in plain_attributes(attached)}
+    if len(attached.attrs) > MOST_ATTRIBUTES:
+        raise BadWeights(
+            f"{where}: has {len(attached.attrs):,} attributes; expected at most {MOST_ATTRIBUTES:,}. Save the "
+            "recurrent layers alone."
+        )
+    names = plain_attributes(attached)
+    for name in names:
+        count = math.prod(attached.attrs.get_id(name).shape or ())
+        if count > MOST_VALUES:
+            raise BadWeights(
+                f"{where}: its attribute '{name[:80]}' has {count:,} values; expected at most {MOST_VALUES:,}. Save "
+                "the model again without it."
+            )
+    return {name: _plain(attached.attrs[name]) for name in names}
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,9 @@ __all__ = ["check_pickles", "instructions"]
 PICKLES_OF_OLD_FORM = 5
 # Tuples below one another, which are hashed one inside the other; and what is hashed, counted as often as it is named.
 DEEPEST_TUPLE, MOST_HASHED = 1000, 10**7
+# Steps of an unpickler: one for a number, two for all else. A checkpoint of a thousand arrays takes fifty thousand, a
+# history of a million numbers beside them a million; four take some ten seconds.
+MOST_STEPS = 4_000_000
 # Arguments of a call that are not counted; an array has these.
 SMALL_CALL = 32
 # Called with a number, this makes so many bytes; PyTorch saves its content as text.
@@ -122,11 +125,12 @@ class _Machine:
         self._stack: list[_Value] = []
         self._marked: list[list[_Value]] = []
         self._memory: dict[int, _Value] = {}
-        self._hashed = 0
+        self._hashed = self._steps = 0
 
     def follow(self, pickle: Iterable[Instruction]) -> None:
         """Run through the instructions of one pickle."""
         for name, argument in pickle:
+            self._step(1 if name in _PLAINS else 2)
             if name in _PLAINS:
                 self._stack.append(_PLAIN)
             elif name in _EMPTIES:
@@ -144,6 +148,11 @@ class _Machine:
                 self._stack = []
             elif name in _TAKEN:
                 self._take(name)
+
+    def _step(self, cost: int) -> None:
+        self._steps += cost
+        if self._steps > MOST_STEPS:
+            raise self._refused(f"takes more than {MOST_STEPS:,} steps to unpickle")
 
     def _take(self, name: str) -> None:
         """Follow an instruction that makes something of what lies on the stack."""
