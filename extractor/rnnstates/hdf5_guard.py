@@ -168,9 +168,13 @@ def datasets(
         There are more objects than any honest file has, or a link.
     """
     waiting: list[tuple[str, h5py.Group]] = [("", group)]
-    seen = {h5py.h5o.get_info(group.id).addr}
+    seen, names = {h5py.h5o.get_info(group.id).addr}, 0
     while waiting:
         prefix, here = waiting.pop(0)
+        # Before any of them is opened, which takes a tenth of a millisecond.
+        names += len(here)
+        if names > MOST_OBJECTS:
+            raise error(f"{where}: has {names} objects or more; expected at most {MOST_OBJECTS}. It is refused.")
         for name in _names(here):
             if not isinstance(here.get(name, getlink=True), h5py.HardLink):
                 if refuse_links:
@@ -181,8 +185,6 @@ def datasets(
             if address in seen:
                 continue
             seen.add(address)
-            if len(seen) > MOST_OBJECTS:
-                raise error(f"{where}: more than {MOST_OBJECTS} objects inside; refused.")
             if len(prefix) + len(name) > LONGEST_PATH or prefix.count("/") > DEEPEST:
                 raise error(f"{where}: groups nested more than {DEEPEST} deep, or paths over {LONGEST_PATH}; refused.")
             if isinstance(child, h5py.Dataset):

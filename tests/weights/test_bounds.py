@@ -13,7 +13,7 @@ from onnx import helper
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates import zip_guard
+from rnnstates import hdf5_guard, zip_guard
 from rnnstates.weights.readers import (
     checkpoint_graph,
     hdf5,
@@ -230,3 +230,13 @@ def test_the_directory_of_an_archive_is_refused_by_its_size(tmp_path, monkeypatc
     for door in (rnnstates.load_weights, rnnstates.describe):
         with pytest.raises(rnnstates.BadWeights, match=r"a directory of \d{4} bytes; expected at most 5000"):
             door(tmp_path / "w.npz")
+
+
+def test_groups_of_very_many_names_are_refused_before_one_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5_guard, "MOST_OBJECTS", 20)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        for number in range(21):
+            file[f"a{number}"] = file["a0"] if number else np.zeros(1, "f4")
+    for door, error in ((rnnstates.load_weights, rnnstates.BadWeights), (rnnstates.describe, rnnstates.BadInput)):
+        with pytest.raises(error, match="has 21 objects or more; expected at most 20"):
+            door(tmp_path / "w.h5")
