@@ -34,7 +34,7 @@ class Job(NamedTuple):
     run: Callable[[Path], object]
     make: Callable[[Path], object] = make
     prepare: Callable[[Path], object] = lambda _folder: None
-    most: int = 12
+    most: int = 8
 
 
 def _given(folder, inputs="in.npy", lengths="lengths.txt", output=NEW, **paths):

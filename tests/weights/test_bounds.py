@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 import rnnstates
 from rnnstates import hdf5_guard, zip_guard
 from rnnstates.weights.readers import (
+    checkpoint,
     checkpoint_graph,
     hdf5,
     json_arrays,
@@ -27,7 +28,8 @@ from rnnstates.weights.readers import (
 )
 from rnnstates.weights.readers.base import MOST_TENSORS, Container, Tensor
 
-from ..fuzzing import keras_seeds
+from ..fuzzing import keras_seeds, tensorflow_seeds
+from ..fuzzing.forms import packed_parts
 
 
 def safetensors_of(path, count):
@@ -240,3 +242,18 @@ def test_groups_of_very_many_names_are_refused_before_one_is_opened(tmp_path, mo
     for door, error in ((rnnstates.load_weights, rnnstates.BadWeights), (rnnstates.describe, rnnstates.BadInput)):
         with pytest.raises(error, match="has 21 objects or more; expected at most 20"):
             door(tmp_path / "w.h5")
+
+
+def test_a_table_of_contents_of_very_many_entries_is_refused_before_they_are_parsed(tmp_path, monkeypatch):
+    for name, part in packed_parts(tensorflow_seeds.checkpoints_2()[0]).items():
+        (tmp_path / name).write_bytes(part)
+    monkeypatch.setattr(checkpoint, "MOST_ENTRIES", 2)
+    monkeypatch.setattr(checkpoint, "bundle_entries", pytest.fail)
+    for door in (rnnstates.load_weights, rnnstates.describe):
+        with pytest.raises(rnnstates.BadWeights, match=r"m\.index: lists more than 2 arrays"):
+            door(tmp_path / "m")
+
+
+def test_a_field_that_runs_over_its_end_is_left_to_the_parser():
+    # Field 1, a list of numbers by its size, which is four thousand million.
+    protobuf_size.check_fields(onnx.TensorProto, b"\n\xff\xff\xff\xff\x0f", "m")

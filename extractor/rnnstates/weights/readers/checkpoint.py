@@ -5,6 +5,7 @@ and so on; version 1 has everything in one file or in shards ``model.ckpt-00000-
 """
 
 import contextlib
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import numpy as np
 from ...arrays import Array
 from ...errors import BadWeights
 from ...tensorflow_start import import_tensorflow
-from .base import Container, Tensor, as_floating
+from .base import MOST_TENSORS, Container, Tensor, as_floating
 from .checkpoint_graph import (
     Entry,
     bundle_entries,
@@ -36,6 +37,8 @@ OBJECTS, KERAS_METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH", "keras_metadata.pb"
 # A table of contents has some hundred bytes an array; a graph may hold whole arrays as constants.
 LARGEST_INDEX = 32 * 2**20
 LARGEST_DOCUMENT = 64 * 2**20
+# Arrays, and the pieces of those that are partitioned: a large model has some thousands.
+MOST_ENTRIES = 2 * MOST_TENSORS
 
 
 @contextlib.contextmanager
@@ -77,7 +80,13 @@ def _contents(place: Place) -> tuple[list[Entry], list[str]]:
         raise BadWeights(
             f"{index}: has more than {LARGEST_INDEX} bytes, which no table of contents has; it is refused."
         )
-    count, entries = bundle_entries(dict(read_table(index)), place.path)
+    table = dict(itertools.islice(read_table(index), MOST_ENTRIES + 1))
+    if len(table) > MOST_ENTRIES:
+        raise BadWeights(
+            f"{index}: lists more than {MOST_ENTRIES:,} arrays and pieces of them; expected at most that many. Save "
+            "the recurrent layers and their embedding alone."
+        )
+    count, entries = bundle_entries(table, place.path)
     files = _shards(place, count)
     sizes = [Path(file).stat().st_size for file in files]
     for entry in entries.values():

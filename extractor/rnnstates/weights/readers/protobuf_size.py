@@ -68,11 +68,13 @@ class _Walk:
         while place < end and self.count <= MOST_FIELDS:
             tag, place = varint(self._stored, place)
             size, place = self._size(tag & 7, place)
+            if place + size > end:
+                raise IndexError("a field runs over its end")
             number = tag >> 3
             self.count += 1 + (size // BYTES_A_FIELD if number in kind.packed else 0)
             inside = kind.messages.get(number)
             if inside is not None and size and depth < DEEPEST:
-                self.message(inside, place, min(place + size, end), depth + 1)
+                self.message(inside, place, place + size, depth + 1)
             place += size
 
     def _size(self, wire: int, place: int) -> tuple[int, int]:
