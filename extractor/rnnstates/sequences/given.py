@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput, BadLengths
-from .expected import Expected, Padding, Sequences, to_array
+from ..given import as_array
+from .expected import MEND, Expected, Padding, Sequences
 from .padded import lengths_told, read_padded
 from .ragged import read_ragged
 
@@ -37,7 +38,7 @@ def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -
     if isinstance(X, list | tuple):
         return _of_list(X, lengths, expected)
     _refuse(X)
-    array = to_array(X, "X")
+    array = as_array(X, "X", BadInput, MEND)
     if array.shape[:1] == (0,) or array.dtype.kind == "O":
         return _of_list(_objects(array), lengths, expected)
     return read_padded(array, lengths, padding, expected)

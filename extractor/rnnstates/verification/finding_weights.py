@@ -9,6 +9,7 @@ from ..output.states import States
 from ..weights.canonical import Network
 from ..weights.initialise import random_network
 from ..weights.load import load_weights
+from ..weights.objects import WHERE, is_path
 from ..weights.readers import digest, reader_of
 from .given import Given, NotFound, is_readable, places
 from .promised import Part, Promise
@@ -45,7 +46,7 @@ def find_network(states: States, promise: Promise, path: str, given: Given, note
         for name, _, direction, weights in network.parts()
     )
     if parts != promise.parts:
-        called = given.weights if isinstance(given.weights, str | os.PathLike) else "weights"
+        called = given.weights if is_path(given.weights) else WHERE
         raise BadWeights(
             f"{called}: are {_listed(parts)}; expected {_listed(promise.parts)}, which {path} was made with. Give "
             "those weights, with --layer where they have several stacks."
@@ -57,10 +58,10 @@ def _network(recorded: Mapping[str, Any], path: str, given: Given, notes: list[s
     if isinstance(given.weights, Network):
         return given.weights
     if given.weights is not None:
-        return _given(os.fspath(given.weights), recorded, given.options, notes, path=path)
+        return _given(given.weights, recorded, given.options, notes, path=path)
     if "random" in recorded:
         return _random(recorded["random"], path)
-    if "file" not in recorded:
+    if "file" not in recorded or (recorded["file"] == WHERE and not _is_there(WHERE)):
         raise NotFound("the weights were arrays in memory; give them with --weights FILE")
     options = {**recorded.get("options", {}), **given.options}
     if "config" in recorded.get("options", {}) and "config" not in given.options:
@@ -121,9 +122,16 @@ def _is_there(place: str) -> bool:
 
 
 def _given(
-    where: str, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str], *, path: str
+    weights: Any, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str], *, path: str
 ) -> Network:
     """Load what was named; the recorded options hold for the same file only."""
+    if not is_path(weights):
+        known = recorded.get("options", {}) if recorded.get("file") == WHERE else {}
+        network = load_weights(weights, **{**known, **options})
+        if network.origin["sha256"] != recorded.get("sha256"):
+            notes.append("weights: are not known to be those that the states were made with; compared all the same.")
+        return network
+    where = os.fspath(weights)
     reader_of(where)
     if digest(where) == recorded.get("sha256"):
         known = dict(recorded.get("options", {}))

@@ -70,7 +70,7 @@ def verify(
         not found.
     inputs : path, array or None
         What the states were made from; None for the path in the file.
-    weights : path, Network or None
+    weights : path, Network, anything that ``load_weights`` takes, or None
         Likewise.
     initial_state : path, mapping or None
         Likewise.
