@@ -62,6 +62,11 @@ def test_an_empty_path_is_none(parameter):
         rnnstates.preview(INPUTS, "full", units=2, **{parameter: ""})
 
 
+def test_names_that_are_none_are_shown():
+    with pytest.raises(rnnstates.OptionError, match=r"^states=: is \['hidden', 0\]; expected a str of names"):
+        rnnstates.preview(INPUTS, "full", units=2, states=["hidden", 0])
+
+
 def test_an_unknown_argument_is_a_type_error_of_the_function():
     with pytest.raises(TypeError, match=r"^preview\(\) got an unexpected keyword argument 'unit'"):
         rnnstates.preview(INPUTS, "full", unit=2)

@@ -112,4 +112,7 @@ def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) ->
 
 
 def _is_short(value: Any) -> bool:
+    """Whether a value says more than its type and takes a few words: a number, an empty text, a list of such."""
+    if isinstance(value, list | tuple):
+        return len(value) <= 4 and all(_is_short(one) or (isinstance(one, str) and len(one) <= 20) for one in value)
     return value == "" if isinstance(value, str) else isinstance(value, bool | int | float) and abs(value) < 2**70
