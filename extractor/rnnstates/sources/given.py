@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..articles import with_article
 from ..errors import BadData
 
 __all__ = ["plain"]
@@ -37,7 +38,7 @@ def plain(values: Any, name: str, error: type[BadData]) -> Any:
     if isinstance(values, np.ma.MaskedArray):
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
     if isinstance(values, Iterator | Mapping | Set | slice) or not _is_array(values):
-        raise error(f"{name}=: is a {type(values).__name__}; expected an array or a path.")
+        raise error(f"{name}=: is {with_article(type(values).__name__)}; expected an array or a path.")
     return values
 
 

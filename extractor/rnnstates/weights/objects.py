@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..articles import with_article
 from ..errors import BadWeights, OptionError, RnnstatesError
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
@@ -55,7 +56,7 @@ def opened(weights: Any) -> Iterator[Container]:
         with _of_keras(weights) as container:
             yield container
     else:
-        raise OptionError(f"{WHERE}=: is a {type(weights).__name__}; expected {EXPECTED}.")
+        raise OptionError(f"{WHERE}=: is {with_article(type(weights).__name__)}; expected {EXPECTED}.")
 
 
 def nonlinearity_of(weights: Any) -> str | None:
