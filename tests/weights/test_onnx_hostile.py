@@ -218,7 +218,9 @@ def test_a_start_that_is_given_or_computed_is_told(path):
     del model.graph.initializer[-1]
     model.graph.input.append(helper.make_tensor_value_info("initial_h", 1, [1, N, H]))
     [note] = rnnstates.load_weights(save(model, path)).notes
-    assert note.endswith("starts its hidden state from the model's input 'initial_h'; zero is taken (--initial-state).")
+    assert note.endswith(
+        "starts its hidden state from the model's input 'initial_h'; zero is taken (initial_state=FILE gives another)."
+    )
     wave = helper.make_node("Sin", ["R"], ["initial_h"], "wave")
     [note] = rnnstates.load_weights(save(started(np.zeros(1), before=[wave]), path)).notes
     assert "from 'wave' (Sin); zero is taken" in note

@@ -192,9 +192,10 @@ class SequenceStates:
 
     def __getitem__(self, name: str) -> Any:
         if not isinstance(name, str):
+            found = with_article(type(name).__name__)
             raise OptionError(
-                f"sequence[...]: {with_article(type(name).__name__)} is no name; expected the name of a state, of which a "
-                "step is sequence.hidden[step]."
+                f"sequence[...]: {found} is no name; expected the name of a state, of which a step is "
+                "sequence.hidden[step]."
             )
         name = self._prefix + name.strip("/")
         if name not in self._states:
