@@ -23,9 +23,8 @@ LONGEST_LINE = 20_000
 
 SECONDS_BETWEEN_LINES = 30.0
 
-# Where an answer of the library has messages, and where it has what stands in a file, under any name.
-MESSAGES = ("notes", "problem", "reason")
-OF_FILES = "attributes"
+# Where an answer of the library has messages.
+MESSAGES = ("notes", "problem", "reason", "selected")
 
 
 class _Line(logging.Formatter):
@@ -102,10 +101,7 @@ def worded(answer: Any, *, is_message: bool = False) -> Any:
         Whether texts in it are messages; in a dict, those under ``MESSAGES`` are.
     """
     if isinstance(answer, dict):
-        return {
-            key: value if key == OF_FILES else worded(value, is_message=is_message or key in MESSAGES)
-            for key, value in answer.items()
-        }
+        return {key: worded(value, is_message=key in MESSAGES) for key, value in answer.items()}
     if isinstance(answer, list):
         return [worded(element, is_message=is_message) for element in answer]
     if is_message and isinstance(answer, str):

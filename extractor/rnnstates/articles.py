@@ -5,7 +5,7 @@ import re
 __all__ = ["with_article"]
 
 # What begins with the sound of a vowel: letters, and abbreviations that are spelled letter by letter.
-_VOWEL = re.compile(r"[aeiAEI]|[oO](?!ne)|[uU][mnp](?!i)|[FHLMNRSX][A-Z]|m?lstm|rnn")
+_VOWEL = re.compile(r"[aeiAEI]|[oO](?!ne)|[uU][mnp](?!i)|[FHLMNRSX][A-Z]|m?lstm|rnn|nd")
 
 
 def with_article(name: str) -> str:

@@ -3,7 +3,6 @@
 import json
 
 import click
-import h5py
 import numpy as np
 import pytest
 
@@ -118,17 +117,10 @@ def test_weights_are_refused_in_options_by_every_command_that_reads_them(tmp_pat
     assert "pass --convention NAME, one of keras" in text(done.stderr)
     assert "convention=" not in text(done.stderr)
     done = run(*COMMANDS[name], "--convention", "keras", cwd=tmp_path)
-    if name != "info":
-        assert "choose one: --layer low (LSTM), --layer high (LSTM)" in text(done.stderr)
-
-
-def test_what_a_format_cannot_express_is_refused_in_the_words_of_convert(tmp_path):
-    layer = {"kernel": np.ones((3, 20)), "recurrent_kernel": np.ones((5, 20)), "bias": np.ones(20)}
-    start = {"initial_hidden": np.ones(5), "initial_cell": np.ones(5)}
-    np.savez(tmp_path / "w.npz", **layer, **start)
-    done = run("convert", "w.npz", "o.safetensors", "--convention", "keras", "--cell-clip", "1", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "cell_clip=" not in text(done.stderr)
+    if name == "info":
+        assert "selected: none of 2 without --layer\n" in text(done.stdout)
+    else:
+        assert "choose one: --layer low (lstm), --layer high (lstm)." in text(done.stderr)
 
 
 def test_notes_and_reasons_are_in_options_in_json_too(tmp_path):
@@ -144,10 +136,3 @@ def test_notes_and_reasons_are_in_options_in_json_too(tmp_path):
     done = run("verify", "o.h5", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["reason"] == "the input x.npy is not there; give it as --inputs FILE"
     assert "give it as --inputs FILE." in text(done.stderr)
-
-
-def test_values_of_a_file_are_never_reworded_by_info(tmp_path):
-    with h5py.File(tmp_path / "x.h5", "w") as file:
-        file.create_dataset("inputs", data=np.ones((2, 3, 4))).attrs["notes"] = "weights=FILE"
-    shown = json.loads(run("info", "x.h5", "--json", cwd=tmp_path).stdout)
-    assert shown["datasets"][0].get("attributes", {}).get("notes", "weights=FILE") == "weights=FILE"

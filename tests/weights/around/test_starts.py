@@ -126,6 +126,8 @@ def test_a_network_with_trained_starts_is_converted_without_them_if_asked(tmp_pa
     with pytest.raises(rnnstates.OptionError, match='initial_state="zero" leaves it out'):
         rnnstates.save_weights(rnnstates.load_weights(path), tmp_path / "o.safetensors")
     command = [sys.executable, "-m", "rnnstates_cli.main", "convert", path, tmp_path / "o.safetensors"]
+    refused = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True)
+    assert "(--initial-state zero leaves it out)" in refused.stderr
     subprocess.run([*map(str, command), "--initial-state", "zero"], check=True, capture_output=True)
     again = rnnstates.load_weights(tmp_path / "o.safetensors").layers[0].forward
     np.testing.assert_array_equal(again.kernel, rnnstates.load_weights(path).layers[0].forward.kernel)
