@@ -127,7 +127,7 @@ def test_a_value_that_only_float64_holds_is_named():
             np.ones((2, 4, 3)),
             None,
             (
-                r"X: a padded array of shape \(2, 4, 3\), and no lengths given; expected to be told what is padding\. "
+                r"X: a padded array of shape \(2, 4, 3\), and no lengths given, so it is unknown what is padding\. "
                 r"Give lengths=, or lengths=.full. if .*; set padding_value to .*; or give a list of arrays"
             ),
         ),

@@ -66,7 +66,8 @@ def test_a_changed_initial_state_is_refused_with_both_values(place):
     wrong("^start.npz: is not the initial state that out.h5 was made with: sample_sha256 is .*, was", BadInput)
     Path("start.npz").unlink()
     assert (
-        "the initial states start.npz are not there; give them with --initial" in rnnstates.verify("out.h5")["reason"]
+        "the initial states start.npz are not there; give them as initial_state=FILE"
+        in rnnstates.verify("out.h5")["reason"]
     )
 
 
@@ -129,7 +130,7 @@ def test_what_came_in_memory_is_the_reason_and_may_be_given(place):
         np.save(file, INPUTS)
     with open("in.npy", "rb") as stream:
         make(stream, LENGTHS, force=True)
-    assert rnnstates.verify("out.h5")["reason"] == "the input came through a pipe; give it with --inputs FILE"
+    assert rnnstates.verify("out.h5")["reason"] == "the input came through a pipe; give it as inputs=FILE"
 
 
 def test_files_that_moved_along_with_the_output_are_found_beside_it(place, monkeypatch):

@@ -59,7 +59,7 @@ def test_damaged_windows_are_named_and_computed_again(windows, monkeypatch, layo
         r"^out.h5: not finished: 9 of 9 windows are, but 'hidden_last': sequence 0 is not as it was written; "
         r"'cell_mean': sequences 2 to 3, 6 are not as they were written\. Repeat the run with verify=True, which "
     )
-    with pytest.raises(BadStates, match=r"not finished: 9 of 9 windows are\. Run"):
+    with pytest.raises(BadStates, match=r"not finished: 9 of 9 windows are\. Repeat"):
         rnnstates.verify("out.h5", quick=True)
     make(layout=layout, verify=True)
     right()

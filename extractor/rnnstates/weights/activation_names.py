@@ -132,6 +132,6 @@ def _check_clear(given: str, option: str) -> None:
     if older != newer and older is not None and newer is not None:
         raise OptionError(
             f"{option}={given!r}: is {older.formula} in {KERAS_2} and {newer.formula} in {KERAS_3}, and the file "
-            f"does not say which of them wrote it; give {older.name} for {KERAS_2}, or 'hard_sigmoid(0.16666666666666666, "
-            f"0.5)' for {KERAS_3}."
+            f"does not say which of them wrote it; give {older.name} for {KERAS_2}, or "
+            f"'hard_sigmoid(0.16666666666666666, 0.5)' for {KERAS_3}."
         )
