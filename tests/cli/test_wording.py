@@ -134,5 +134,5 @@ def test_notes_and_reasons_are_in_options_in_json_too(tmp_path):
         assert any("weights=FILE" in note for note in states.provenance["notes"])
     (tmp_path / "x.npy").unlink()
     done = run("verify", "o.h5", "--json", cwd=tmp_path)
-    assert json.loads(done.stdout)["reason"] == "the input x.npy is not there; give it as --inputs FILE"
-    assert "give it as --inputs FILE." in text(done.stderr)
+    assert json.loads(done.stdout)["reason"] == "the input x.npy is not there; give it with --inputs FILE"
+    assert "give it with --inputs FILE." in text(done.stderr)

@@ -61,7 +61,7 @@ REFUSED = {
     ),
     "a cell of no kind": (
         lambda: sequential(layers.RNN(StrangeCell(), name="odd")),
-        {}, "layer 'odd': is a RNN of StrangeCell; expected cells of LSTM, GRU or SimpleRNN",
+        {}, "layer 'odd': is an RNN of StrangeCell; expected cells of LSTM, GRU or SimpleRNN",
     ),
     "a layer that does more": (
         lambda: sequential(Doubled(4, name="twice")),

@@ -234,10 +234,10 @@ def test_an_output_is_verified_by_the_configuration_that_it_names(tmp_path):
     rnnstates.extract(INPUTS, "full", weights=weights, config=config, output=tmp_path / "out.h5").close()
     assert verify(tmp_path / "out.h5", inputs=INPUTS)["recomputed"] == [0, 1]
     moved = config.rename(tmp_path / "moved.json")
-    assert "give it as config=FILE" in verify(tmp_path / "out.h5", inputs=INPUTS)["reason"]
+    assert "give it with config=FILE" in verify(tmp_path / "out.h5", inputs=INPUTS)["reason"]
     assert verify(tmp_path / "out.h5", inputs=INPUTS, config=moved)["recomputed"] == [0, 1]
     config.write_text(one(3, activation="tanh").to_json())
-    with pytest.raises(BadWeights, match=r"is not the configuration .* SHA-256 .* as config=FILE"):
+    with pytest.raises(BadWeights, match=r"is not the configuration .* SHA-256 .* with config=FILE"):
         verify(tmp_path / "out.h5", inputs=INPUTS)
     with h5py.File(tmp_path / "out.h5") as file:
         assert "config_sha256" in str(file.attrs["provenance"])

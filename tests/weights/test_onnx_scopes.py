@@ -141,7 +141,7 @@ def test_a_layer_in_a_loop_is_refused_before_it_is_offered(tmp_path, op):
     inner = helper.make_graph([node_of("LSTM", own, "inner")], "body", [], [value("Y", 1, None)])
     loop = make(op, ["X"], ["Z"], "turns", body=inner)
     path = save(model([loop], own, ["Z"]), tmp_path / "m.onnx")
-    said = f"'inner' is a LSTM in the body of 'turns' ({op}), which runs it again and again; expected it in the main"
+    said = f"'inner' is an LSTM in the body of 'turns' ({op}), which runs it again and again; expected it in the main"
     assert said in refusal(path)
     assert said in describe_weights(path)["stacks"][0]["problem"]
     main = arrays_of("GRU", 1)

@@ -97,5 +97,5 @@ class Kind(NamedTuple):
         if wanted is not Wanted.INPUTS:
             return self.mend
         model = self.holds in (Holds.MODEL, Holds.SETTINGS)
-        first = "It is a model: sequences are wanted here, weights are passed as weights=FILE. " if model else ""
+        first = "It is a model: sequences are wanted here, weights are passed with weights=FILE. " if model else ""
         return f"{first}{self.mend}{self.mend_of_inputs}"

@@ -25,7 +25,7 @@ MODELS: dict[str, Kind] = {
     "torch package": Kind("a package of torch.package, which holds code", f"{_FROM_TRAINING}: {_TORCH}."),
     "torch": Kind(
         "a file of PyTorch",
-        "Weights are passed as weights=FILE; a tensor becomes an input by np.save('inputs.npy', torch.load(FILE, "
+        "Weights are passed with weights=FILE; a tensor becomes an input by np.save('inputs.npy', torch.load(FILE, "
         "weights_only=True).numpy()).",
         Holds.WEIGHTS,
     ),
@@ -83,18 +83,18 @@ MODELS: dict[str, Kind] = {
     ),
     "safetensors": Kind(
         "a safetensors file",
-        "Weights are passed as weights=FILE; an array of it becomes an input by np.save('inputs.npy', "
+        "Weights are passed with weights=FILE; an array of it becomes an input by np.save('inputs.npy', "
         "safetensors.numpy.load_file(FILE)['NAME']).",
         Holds.WEIGHTS,
     ),
     "keras config": Kind(
         "the configuration of a Keras model (model.to_json()), without weights",
-        "Give the weights file, and this one beside it as config=FILE, where it holds weights alone; or save both "
+        "Give the weights file, and this one beside it with config=FILE, where it holds weights alone; or save both "
         "in one: model.save('model.keras').",
         Holds.SETTINGS,
     ),
     "keras": Kind(
-        "a .keras file", "Give it as weights=FILE, or run it whole: rnnstates.collect(FILE, inputs).", Holds.WEIGHTS
+        "a .keras file", "Give it with weights=FILE, or run it whole: rnnstates.collect(FILE, inputs).", Holds.WEIGHTS
     ),
     "unpacked keras": Kind(
         "a .keras file that was unpacked",
@@ -127,10 +127,10 @@ MODELS: dict[str, Kind] = {
         "a graph of TensorFlow as text (.pbtxt), without variables",
         "Give the checkpoint that was saved with it; a graph in its .meta is read too.",
     ),
-    "saved model": Kind("a folder of a SavedModel", "Give it as weights=FILE.", Holds.WEIGHTS),
-    "onnx": Kind("an ONNX model", "Give it as weights=FILE.", Holds.WEIGHTS),
+    "saved model": Kind("a folder of a SavedModel", "Give it with weights=FILE.", Holds.WEIGHTS),
+    "onnx": Kind("an ONNX model", "Give it with weights=FILE.", Holds.WEIGHTS),
     "onnx data": Kind("the external data of an ONNX model, which lies beside it", "Give the .onnx itself."),
-    "msgpack": Kind("a msgpack file, such as Flax writes", "Give it as weights=FILE.", Holds.WEIGHTS),
+    "msgpack": Kind("a msgpack file, such as Flax writes", "Give it with weights=FILE.", Holds.WEIGHTS),
     "gguf": Kind("a GGUF file", "It is made for llama.cpp; give the original weights, such as safetensors."),
     "ggml": Kind("a ggml file", "It is made for llama.cpp or whisper.cpp; give the original weights, such as a .pt."),
     "darknet": Kind(
