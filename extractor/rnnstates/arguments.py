@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from .articles import with_article
 from .errors import OptionError
 
 __all__ = ["ARGUMENTS", "check_arguments"]
@@ -106,7 +107,7 @@ def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) ->
         kind = ARGUMENTS.get(name)
         if kind is None or (value is None and kind.optional and name not in required) or kind.fits(value):
             continue
-        found = f"is {value!r}" if _is_short(value) else f"is a {type(value).__name__}"
+        found = f"is {value!r}" if _is_short(value) else f"is {with_article(type(value).__name__)}"
         expected = f"{kind.expected} or None" if kind.optional and name not in required else kind.expected
         raise OptionError(f"{name}=: {found}; expected {expected}.")
 

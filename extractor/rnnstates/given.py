@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
+from .articles import with_article
 from .errors import RnnstatesError
 
 __all__ = ["as_array", "plain"]
@@ -69,7 +70,7 @@ def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
     if isinstance(values, Iterator | Mapping | Set | slice | bytes) or not _is_array(values):
         advice = next((f" {text}" for has, text in ADVICE if hasattr(values, has)), "")
-        raise error(f"{name}=: is a {type(values).__name__}; expected an array or a path.{advice}")
+        raise error(f"{name}=: is {with_article(type(values).__name__)}; expected an array or a path.{advice}")
     return values
 
 

@@ -127,7 +127,7 @@ def test_a_value_that_only_float64_holds_is_named():
             np.ones((2, 4, 3)),
             None,
             (
-                r"X: a padded array of shape \(2, 4, 3\), and no lengths given; expected to be told what is padding\. "
+                r"X: a padded array of shape \(2, 4, 3\), and no lengths given, so it is unknown what is padding\. "
                 r"Give lengths=, or lengths=.full. if .*; set padding_value to .*; or give a list of arrays"
             ),
         ),
@@ -150,12 +150,12 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
     "options, told",
     [
         ({"pool": "meen"}, r"pool='meen': unknown; known are mean, .* Did you mean 'mean'\?"),
-        ({"pool": ()}, r"--pool none: there is no vector without one; expected some of mean, last"),
+        ({"pool": ()}, r"pool=None: there is no vector without one; expected some of mean, last"),
         ({"states": ("hiden",)}, r"states='hiden': unknown; known are hidden, .* Did you mean 'hidden'\?"),
-        ({"states": "update_gate"}, r"--states update_gate: no layer has it; layer 'lstm' is a lstm\."),
+        ({"states": "update_gate"}, r"states='update_gate': no layer has it; layer 'lstm' is an lstm\."),
         (
             {"states": "cell,state", "pool": "final"},
-            r"--pool final: there is none of 'state', only .* Pool it with last",
+            r"pool='final': not available for 'state', only .* Use pool='last'",
         ),
         ({"padding": "front"}, r"padding='front': unknown; known are post, pre\."),
         ({"engine": "jax"}, r"engine='jax': unknown; known are auto"),
@@ -189,7 +189,7 @@ def test_weights_that_are_absent_are_told_by_fit(tmp_path):
 
 
 def test_too_little_memory_is_told_with_what_would_do():
-    with pytest.raises(rnnstates.MemoryBudgetError, match=r"--memory 10: this job holds at least \d+ bytes"):
+    with pytest.raises(rnnstates.MemoryBudgetError, match=r"memory=10: this job holds at least \d+ bytes"):
         StateExtractor(memory=10).fit_transform(ROWS)
 
 

@@ -178,7 +178,7 @@ def test_each_cell_of_a_compact_model_is_a_stack_of_its_own(tmp_path):
     model, inputs = Compact(), np.nan_to_num(ragged_inputs())
     variables = randomised(model.init(KEY, inputs))
     path = save_as(variables, tmp_path, "msgpack")
-    assert "has 2 recurrent stacks; choose one: --layer OptimizedLSTMCell_0 (LSTMCell)" in refusal(path)
+    assert "has 2 recurrent stacks; choose one: layer='OptimizedLSTMCell_0' (LSTMCell)" in refusal(path)
     upper, lower = (rnnstates.load_weights(path, layer=f"OptimizedLSTMCell_{number}") for number in range(2))
     network = rnnstates.Network((*lower.layers, *upper.layers))
     states = rnnstates.extract(inputs, "full", weights=network, states="hidden")

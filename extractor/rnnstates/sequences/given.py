@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..articles import with_article
 from ..errors import BadInput, BadLengths
 from ..given import as_array
 from .expected import MEND, Expected, Padding, Sequences
@@ -63,13 +64,13 @@ def _refuse(X: Any) -> None:  # noqa: N803
     kind = type(X).__name__
     if hasattr(X, "iloc") or hasattr(X, "columns"):
         raise BadInput(
-            f"X: a {kind}; {EXPECTED}. Make one array of each sequence's rows: "
+            f"X: {with_article(kind)}; {EXPECTED}. Make one array of each sequence's rows: "
             "[rows.to_numpy() for _, rows in frame.groupby(name)]."
         )
     if hasattr(X, "toarray"):
         raise BadInput(f"X: a sparse {kind}; {EXPECTED}. Take .toarray() of each sequence.")
     if not hasattr(X, "__array__"):
-        raise BadInput(f"X: a {kind}; {EXPECTED}. Files are read by rnnstates.extract.")
+        raise BadInput(f"X: {with_article(kind)}; {EXPECTED}. Files are read by rnnstates.extract.")
 
 
 def _agreeing(sequences: Sequences, lengths: Any) -> Sequences:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
+from ..articles import with_article
 from ..errors import BadInput, MissingInput, OptionError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
@@ -144,8 +145,8 @@ def _given(initial: Any) -> dict[str, Any]:
     """Take arrays by name; ``States`` too, whose other datasets are no states to start from."""
     if isinstance(initial, type) or not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
         raise OptionError(
-            f"initial_state=: is a {type(initial).__name__}; expected {EXPECTED} (its path), a mapping from name to "
-            "array, 'zero' or None."
+            f"initial_state=: is {with_article(type(initial).__name__)}; expected {EXPECTED} (its path), a mapping "
+            "from name to array, 'zero' or None."
         )
     stored = {name: initial[name] for name in initial.keys()}
     if wrong := [name for name in stored if not isinstance(name, str)]:
