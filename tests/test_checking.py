@@ -52,7 +52,7 @@ def test_the_first_offender_is_named_by_its_place_in_the_input(data):
         return
     row, step, feature = offenders[0]
     place = rf"x\.npy: sequence {row}, step {step}, feature {feature} is nan"
-    message = rf"^{place} \({len(offenders)} such in sequences 40 to 42\); .*--allow-nonfinite\.$"
+    message = rf"^{place} \({len(offenders)} such in sequences 40 to 42\); .*allow_nonfinite=True\.$"
     with pytest.raises(BadInput, match=message):
         check_finite(block, lengths, **call)
 

@@ -126,7 +126,7 @@ def test_too_little_memory_is_refused_with_the_least_that_would_do(peak, tmp_pat
         peak((400, 500, 16), memory=1000, **options)
     except rnnstates.MemoryBudgetError as reason:
         message = str(reason)
-    least = message.rpartition("--memory ")[2].rstrip(".")
+    least = message.rpartition('memory="')[2].rstrip('".')
     peak((400, 500, 16), memory=least, **options)
 
 

@@ -10,6 +10,7 @@ from flax import nnx, serialization, traverse_util
 from safetensors.numpy import save_file
 
 import rnnstates
+from rnnstates.articles import with_article
 
 from .census import parity
 from .damage import refusal
@@ -247,7 +248,7 @@ def test_a_cell_of_another_kind_is_refused_by_name(kind, tmp_path):
     cell = nn.MGUCell(5) if kind == "MGUCell" else nn.ConvLSTMCell(5, (3,))
     inputs = np.zeros((1, 3) if kind == "MGUCell" else (1, 7, 3), np.float32)
     variables = cell.init(KEY, cell.initialize_carry(KEY, inputs.shape), inputs)
-    assert f"which are those of a {kind}" in refusal(save_as(variables, tmp_path, "msgpack"))
+    assert f"which are those of {with_article(kind)}" in refusal(save_as(variables, tmp_path, "msgpack"))
 
 
 def test_arrays_that_no_cell_of_flax_has_are_refused(tmp_path):
