@@ -29,13 +29,14 @@ WRONG = {
     "a module": lambda: torch.nn.Linear(2, 2),
     "a dict": lambda: {"a": 1},
     "a text stream": io.StringIO,
-    "a huge number": lambda: 10**30,
+    "a large number": lambda: 10**30,
+    "a number beyond float64": lambda: 10**400,
     "NaN": lambda: float("nan"),
 }
 # What the parameter may be after all.
 FITTING = {
     *(("progress", "a function"), ("progress", "a module"), ("provenance", "a dict")),
-    *(("forget_bias", "a huge number"), ("max_runtime", "a huge number")),
+    *(("forget_bias", "a large number"), ("max_runtime", "a large number")),
 }
 OF_WEIGHTS = ("weights", "layer", "convention", "config", "activation", "recurrent_activation", "cell_clip",
               "projection_clip", "embedding")  # fmt: skip
@@ -53,6 +54,22 @@ def test_a_wrong_object_is_refused_and_the_parameter_named(parameter):
             rnnstates.preview(**given)
         assert parameter in str(reason.value), (name, str(reason.value))
         assert "--" not in str(reason.value)
+
+
+@pytest.mark.parametrize("parameter", ["output", "config", "save_weights"])
+def test_an_empty_path_is_none(parameter):
+    with pytest.raises(rnnstates.OptionError, match=f"^{parameter}=: is ''; expected a path or None"):
+        rnnstates.preview(INPUTS, "full", units=2, **{parameter: ""})
+
+
+def test_names_that_are_none_are_shown():
+    with pytest.raises(rnnstates.OptionError, match=r"^states=: is \['hidden', 0\]; expected a str of names"):
+        rnnstates.preview(INPUTS, "full", units=2, states=["hidden", 0])
+
+
+def test_an_unknown_argument_is_a_type_error_of_the_function():
+    with pytest.raises(TypeError, match=r"^preview\(\) got an unexpected keyword argument 'unit'"):
+        rnnstates.preview(INPUTS, "full", unit=2)
 
 
 def test_every_parameter_is_in_the_table_or_an_array():
@@ -95,7 +112,7 @@ def test_the_other_functions_refuse_likewise(function, parameter, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     for name, make in WRONG.items():
         # A number that is out of range is refused with the weights, which are absent here.
-        if function == "verify" and parameter in NUMBERS and name in ("NaN", "a huge number"):
+        if function == "verify" and parameter in NUMBERS and name in ("NaN", "a large number"):
             continue
         if (parameter, name) in FITTING:
             continue

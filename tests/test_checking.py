@@ -52,7 +52,7 @@ def test_the_first_offender_is_named_by_its_place_in_the_input(data):
         return
     row, step, feature = offenders[0]
     place = rf"x\.npy: sequence {row}, step {step}, feature {feature} is nan"
-    message = rf"^{place} \({len(offenders)} such in sequences 40 to 42\); .*--allow-nonfinite\.$"
+    message = rf"^{place} \({len(offenders)} such in sequences 40 to 42\); .*allow_nonfinite=True\.$"
     with pytest.raises(BadInput, match=message):
         check_finite(block, lengths, **call)
 
@@ -73,7 +73,7 @@ def test_a_value_too_large_for_float32_names_the_precision():
         block = original.astype(np.float32)
     with pytest.raises(
         BadInput,
-        match=r"sequence 1, step 2, feature 0 is 1e\+39, which does not fit float32 \(2 such .*--precision float64\.$",
+        match=r'sequence 1, step 2, feature 0 is 1e\+39, which does not fit float32 \(2 such .*precision="float64"\.$',
     ):
         check_finite(block, np.array([5, 3, 3]), original=original, **PLACE)
 
@@ -84,7 +84,7 @@ def test_a_value_never_finite_is_no_question_of_precision():
     original[1, 2, 0] = 1e39
     with np.errstate(over="ignore"):
         block = original.astype(np.float32)
-    with pytest.raises(BadInput, match=r"sequence 0, step 1, feature 0 is nan \(1 such .*--allow-nonfinite"):
+    with pytest.raises(BadInput, match=r"sequence 0, step 1, feature 0 is nan \(1 such .*allow_nonfinite=True"):
         check_finite(block, np.array([5, 3, 3]), original=original, **PLACE)
 
 

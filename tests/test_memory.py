@@ -119,14 +119,14 @@ def test_a_job_stays_within_the_memory_it_is_given_and_computes_the_same(peak, t
 
 def test_too_little_memory_is_refused_with_the_least_that_would_do(peak, tmp_path):
     options = {"weights": one_layer(16, 24), "engine": ENGINES[0]}
-    with pytest.raises(rnnstates.MemoryBudgetError, match=r"holds at least \d+ bytes .* give at least --memory \d+M"):
+    with pytest.raises(rnnstates.MemoryBudgetError, match=r"holds at least \d+ bytes .* give at least memory=\"\d+M\""):
         peak((400, 500, 16), memory=1000, **options)
     message = ""
     try:
         peak((400, 500, 16), memory=1000, **options)
     except rnnstates.MemoryBudgetError as reason:
         message = str(reason)
-    least = message.rpartition("--memory ")[2].rstrip(".")
+    least = message.rpartition('memory="')[2].rstrip('".')
     peak((400, 500, 16), memory=least, **options)
 
 

@@ -182,7 +182,7 @@ def test_precision_is_float32_by_default_also_for_float64_inputs_and_a_notice_sa
     with caplog.at_level("INFO", logger="rnnstates"):
         states = rnnstates.extract(inputs, lengths, weights=one_layer(), engine=engine)
     assert states["hidden"].dtype == np.float32
-    assert "float64 inputs are computed in float32; --precision float64 keeps them" in caplog.text
+    assert 'float64 inputs are computed in float32; precision="float64" keeps them' in caplog.text
     double = rnnstates.extract(inputs, lengths, weights=one_layer(), engine=engine, precision="float64")
     assert double["hidden"].dtype == np.float64
     difference = np.abs(double["hidden"] - states["hidden"]).max()
@@ -192,7 +192,7 @@ def test_precision_is_float32_by_default_also_for_float64_inputs_and_a_notice_sa
 def test_a_float64_value_beyond_float32_is_not_silently_infinite():
     inputs, lengths = ragged()
     inputs[2, 0, 1] = 1e300
-    with pytest.raises(rnnstates.BadInput, match=r"--precision float64"):
+    with pytest.raises(rnnstates.BadInput, match=r"precision=\"float64\""):
         rnnstates.extract(inputs, lengths, weights=one_layer())
 
 

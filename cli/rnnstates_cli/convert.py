@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from .options import GroupedCommand, convert_options
-from .reporting import json_text, logged, note, say
+from .reporting import json_text, logged, note, say, worded
 
 __all__ = ["convert"]
 
@@ -35,6 +35,5 @@ def convert(weights: str, output: str, *, to: str | None, as_json: bool, **optio
     for assumed in network.notes:
         note(assumed)
     say(f"{output}: {network!r}")
-    return (
-        json_text({"output": output, "weights": dict(network.origin), "notes": list(network.notes)}) if as_json else ""
-    )
+    summary = {"output": output, "weights": dict(network.origin), "notes": list(network.notes)}
+    return json_text(worded(summary)) if as_json else ""

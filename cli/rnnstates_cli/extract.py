@@ -12,7 +12,7 @@ import click
 
 from .model import of_collect, refuse_pipe
 from .options import GroupedCommand, extract_options
-from .reporting import Reporter, json_text, logged, say, size
+from .reporting import Reporter, json_text, logged, say, size, worded
 
 __all__ = ["extract"]
 
@@ -81,7 +81,7 @@ def _extract(
         with Reporter(progress) as reporter:
             states = run(inputs=source, output=output, progress=reporter.update, provenance=about, **options)
     except rnnstates.OutputUnread as reason:
-        return _unread(output, str(reason), as_json=as_json)
+        return _unread(output, worded(str(reason), is_message=True), as_json=as_json)
     except BaseException as reason:
         _tell_what_is_kept(output, command, reason)
         raise
@@ -92,7 +92,7 @@ def _extract(
         text = f"{output}: is complete, but cannot be read or closed now ({reason}). Open it later; no run is needed."
         return _unread(output, text, as_json=as_json)
     say(_sentence(summary))
-    return json_text(summary) if as_json else ""
+    return json_text(worded(summary)) if as_json else ""
 
 
 def _unread(output: str, why: str, *, as_json: bool) -> str:
@@ -148,7 +148,7 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
     options.pop("model")
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:
-        return json_text(plan)
+        return json_text(worded(plan))
     return [
         f"{plan['sequences']} sequences, {plan['steps']} valid steps of {plan['sequences'] * plan['padded_steps']}",
         *(f"layer {part['group']}: '{part['layer']}', {part['units']} units" for part in plan["layers"]),

@@ -7,7 +7,7 @@ import click
 from rnnstates import printable
 
 from .options import GroupedCommand, config_option, convention_option, json_option
-from .reporting import json_text
+from .reporting import json_text, worded
 
 __all__ = ["info"]
 
@@ -32,7 +32,7 @@ def info(file: str, *, convention: str | None, config: str | None, as_json: bool
     """Say what FILE holds: sequences to read, weights, or the states that extract wrote."""
     import rnnstates
 
-    described = rnnstates.describe(file, convention=convention, config=config)
+    described = worded(rnnstates.describe(file, convention=convention, config=config))
     return json_text(described) if as_json else [printable(line, most=LONGEST_SHOWN) for line in lines(described)]
 
 

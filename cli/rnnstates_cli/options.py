@@ -31,7 +31,7 @@ from rnnstates import (
     WRITERS,
 )
 
-from .wording import as_options
+from .wording import in_words_of
 
 __all__ = [
     "GroupedCommand",
@@ -66,7 +66,7 @@ class GroupedCommand(click.Command):
         try:
             return super().invoke(ctx)
         except rnnstates.RnnstatesError as reason:
-            reason.args = (as_options(str(reason), self, ctx.params),)
+            reason.args = (in_words_of(ctx, str(reason)),)
             raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

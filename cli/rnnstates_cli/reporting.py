@@ -14,14 +14,17 @@ import click
 
 import rnnstates
 
-from .wording import as_options
+from .wording import in_words_of
 
-__all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "note", "say", "size"]
+__all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "note", "say", "size", "worded"]
 
 # A command to run again must be whole; provenance keeps up to 16384 characters of it.
 LONGEST_LINE = 20_000
 
 SECONDS_BETWEEN_LINES = 30.0
+
+# Where an answer of the library has messages.
+MESSAGES = ("notes", "problem", "reason", "selected")
 
 
 class _Line(logging.Formatter):
@@ -34,8 +37,7 @@ class _Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         word = "warning" if record.levelno >= logging.WARNING else "note"
-        text = as_options(record.getMessage(), self._ctx.command, self._ctx.params)
-        return rnnstates.printable(f"{word}: {text}")
+        return rnnstates.printable(f"{word}: {in_words_of(self._ctx, record.getMessage())}")
 
 
 def say(*lines: str) -> None:
@@ -85,8 +87,26 @@ def logged() -> Iterator[None]:
 
 def note(text: str) -> None:
     """Print a note to standard error, in the words of the command that runs."""
-    ctx = click.get_current_context()
-    say(f"note: {as_options(text, ctx.command, ctx.params)}")
+    say(f"note: {in_words_of(click.get_current_context(), text)}")
+
+
+def worded(answer: Any, *, is_message: bool = False) -> Any:
+    """Put the messages in an answer of the library into the words of the command that runs; all else stays.
+
+    Parameters
+    ----------
+    answer : dict, list or scalar
+        As JSON has them.
+    is_message : bool
+        Whether texts in it are messages; in a dict, those under ``MESSAGES`` are.
+    """
+    if isinstance(answer, dict):
+        return {key: worded(value, is_message=key in MESSAGES) for key, value in answer.items()}
+    if isinstance(answer, list):
+        return [worded(element, is_message=is_message) for element in answer]
+    if is_message and isinstance(answer, str):
+        return in_words_of(click.get_current_context(), answer)
+    return answer
 
 
 class Reporter:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .options import GroupedCommand, verify_options
-from .reporting import json_text, note
+from .reporting import json_text, note, worded
 
 __all__ = ["verify"]
 
@@ -38,7 +38,7 @@ def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str | l
         note(noticed)
     if found["reason"]:
         note(f"no sequence was recomputed: {found['reason']}.")
-    return json_text(found) if as_json else list(_lines(found))
+    return json_text(worded(found)) if as_json else list(_lines(found))
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

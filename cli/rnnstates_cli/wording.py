@@ -7,14 +7,16 @@ them as options; this is the one place that knows so, and errors, notes and warn
 import ast
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-__all__ = ["NAMES", "as_options", "spellings"]
+from rnnstates import printable
 
-# Options that click hands over under another name than the parameter of the library, and arguments of the library that
-# only ``--model`` knows.
+__all__ = ["NAMES", "as_options", "in_words_of", "spellings"]
+
+# Parameters of the library that click hands over under another name.
 NAMES = {"layers": "layer"}
 
 # A parameter, "=", and a Python literal, if any; nothing else may touch them, so that paths are left alone.
@@ -23,18 +25,35 @@ _LITERAL = (
     r"|True|False|None|[A-Z][A-Z_|]*|[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|nan|inf))?"
 )
 _ENDS = r"(?=$|[\s,;:)]|[.?!](?:\s|$))"
+# A function of the library that is an option of ``extract``.
+_COLLECT = r"""rnnstates\.collect\((?P<model>"[^"\\\n]*"|[A-Z]+), inputs\)"""
 
 
-def as_options(text: str, command: click.Command, given: dict[str, Any] | None = None) -> str:
+def in_words_of(ctx: click.Context, text: str) -> str:
+    """Put a message of the library into the words of the command that a context belongs to.
+
+    What that command does not carry is spelled as the first of its siblings that does: ``info`` describes weights for
+    which ``extract`` has ``--layer``.
+    """
+    group = ctx.parent.command if ctx.parent else None
+    siblings = tuple(group.commands.values()) if isinstance(group, click.Group) else ()
+    return as_options(text, ctx.command, ctx.params, siblings)
+
+
+def as_options(
+    text: str, command: click.Command, given: dict[str, Any] | None = None, siblings: Sequence[click.Command] = ()
+) -> str:
     """Put a message of the library into the words of a command.
 
     Parameters
     ----------
     text : str
     command : click.Command
-        Parameters that it does not carry stay as they are.
     given : dict or None
         What the user typed, by name; texts in it (a path such as ``dtype=1``) are never rewritten.
+    siblings : sequence of click.Command
+        Whose spelling is taken for a parameter that ``command`` does not carry, that of the first one. What none of
+        them carries stays as it is.
 
     Examples
     --------
@@ -42,23 +61,27 @@ def as_options(text: str, command: click.Command, given: dict[str, Any] | None =
     >>> as_options('max_runtime="1x": not a duration; pass max_runtime= or force=True.', command)
     '--max-runtime 1x: not a duration; pass --max-runtime or --force.'
     """
-    known = spellings(command)
+    known = spellings(command, *siblings)
     if not known:
         return text
     typed = sorted({value for value in (given or {}).values() if isinstance(value, str) and "=" in value}, key=len)
     kept = "|".join(re.escape(value) for value in reversed(typed)) or r"(?!)"
     names = "|".join(map(re.escape, known))
-    pattern = rf"(?P<kept>{kept})|(?<![^\s(])(?P<name>{names})=(?P<value>{_LITERAL}){_ENDS}"
+    pattern = rf"(?P<kept>{kept})|{_COLLECT}|(?<![^\s(])(?P<name>{names})=(?P<value>{_LITERAL}){_ENDS}"
 
     def spelled(found: re.Match[str]) -> str:
+        if found["model"]:
+            return f"extract --model {_plain(found['model'])}"
         return found[0] if found["name"] is None else _spell(known[found["name"]], found["value"])
 
     return re.sub(pattern, spelled, text)
 
 
-def spellings(command: click.Command) -> dict[str, click.Parameter]:
-    """Give what a command calls the parameters of the library: from each name to an option or argument of click."""
-    known: dict[str, click.Parameter] = {str(parameter.name): parameter for parameter in command.params}
+def spellings(*commands: click.Command) -> dict[str, click.Parameter]:
+    """Give what commands call the parameters of the library, the first that has it: an option or argument of click."""
+    known: dict[str, click.Parameter] = {}
+    for command in reversed(commands):
+        known |= {str(parameter.name): parameter for parameter in command.params}
     return known | {name: known[same] for name, same in NAMES.items() if same in known and name not in known}
 
 
@@ -81,4 +104,5 @@ def _plain(literal: str) -> str:
         return literal
     if value is None or value == ():
         return "none"
-    return shlex.quote(",".join(map(str, value)) if isinstance(value, tuple | list) else str(value))
+    # A name from a file, whose escapes are gone now.
+    return printable(shlex.quote(",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)))

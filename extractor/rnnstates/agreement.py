@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from .articles import with_article
 from .errors import BadInput, OptionError
 from .network.cells import available
 from .output.format import Shape
@@ -86,8 +87,10 @@ def check_states(network: Network, request: Request, notes: Notes) -> None:
         default = tuple(request.states) == DEFAULT_STATES
         if len(lacking) == len(list(network.parts())) and not default:
             had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
-            raise OptionError(f"--states {state}: no layer has it; layer '{name}' is a {cell}. There are {had}.")
-        notes.say(f"layer '{name}' is a {cell}, which has no state '{state}'; it is left out there.")
+            raise OptionError(
+                f"states={state!r}: no layer has it; layer '{name}' is {with_article(cell)}. Available: {had}."
+            )
+        notes.say(f"layer '{name}' is {with_article(cell)}, which has no state '{state}'; it is left out there.")
 
 
 def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
@@ -112,7 +115,7 @@ def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, t
         kept = "keeps them" if source.dtype.itemsize <= 8 else "rounds them less"
         notes.say(
             f"{source.name}: {source.dtype.name} inputs are computed in {request.precision}; "
-            f"--precision float64 {kept}."
+            f'precision="float64" {kept}.'
         )
     if seems_turned(source, shape.lengths, shape.padding):
         other = "pre" if shape.padding == "post" else "post"

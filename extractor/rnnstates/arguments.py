@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from .articles import with_article
 from .errors import OptionError
 
 __all__ = ["ARGUMENTS", "check_arguments"]
@@ -30,7 +31,13 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not _is_flag(value)
+    if not isinstance(value, Real) or _is_flag(value):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def _are_names(value: Any) -> bool:
@@ -40,7 +47,7 @@ def _are_names(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, os.PathLike) and isinstance(os.fspath(value), str))
+    return isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
 
 
 TEXT = Kind(lambda value: isinstance(value, str), "a str")
@@ -100,8 +107,13 @@ def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) ->
         kind = ARGUMENTS.get(name)
         if kind is None or (value is None and kind.optional and name not in required) or kind.fits(value):
             continue
-        found = f"is {value!r}" if isinstance(value, bool | int | float) and abs(value) < 2**70 else (
-            f"is a {type(value).__name__}"
-        )  # fmt: skip
+        found = f"is {value!r}" if _is_short(value) else f"is {with_article(type(value).__name__)}"
         expected = f"{kind.expected} or None" if kind.optional and name not in required else kind.expected
         raise OptionError(f"{name}=: {found}; expected {expected}.")
+
+
+def _is_short(value: Any) -> bool:
+    """Whether a value says more than its type and takes a few words: a number, an empty text, a list of such."""
+    if isinstance(value, list | tuple):
+        return len(value) <= 4 and all(_is_short(one) or (isinstance(one, str) and len(one) <= 20) for one in value)
+    return value == "" if isinstance(value, str) else isinstance(value, bool | int | float) and abs(value) < 2**70

@@ -72,12 +72,13 @@ def check_finite(
         count = int(np.count_nonzero(wrong & np.isfinite(original)))
         raise BadInput(
             f"{place} is {original[row, step, feature]}, which does not fit {block.dtype} "
-            f"({_extent(count, first_row, len(block))}). Scale the inputs, or compute with --precision float64."
+            f"({_extent(count, first_row, len(block))}). Scale the inputs, or compute with "
+            'precision="float64".'
         )
     count = int(np.count_nonzero(wrong if original is None else wrong & ~np.isfinite(original)))
     raise BadInput(
         f"{place} is {block[row, step, feature]} ({_extent(count, first_row, len(block))}); expected finite numbers in "
-        "every valid step. Clean them, check the lengths, or pass --allow-nonfinite."
+        "every valid step. Clean them, check the lengths, or pass allow_nonfinite=True."
     )
 
 

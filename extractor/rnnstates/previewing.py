@@ -46,7 +46,10 @@ def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
     RnnstatesError
         What ``extract`` would raise before it computes.
     """
-    bound = inspect.signature(extract).bind(*arguments, **options)
+    try:
+        bound = inspect.signature(extract).bind(*arguments, **options)
+    except TypeError as reason:
+        raise TypeError(f"preview() {reason}") from None
     bound.apply_defaults()
     given = bound.arguments
     check_arguments(given)

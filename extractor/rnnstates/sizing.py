@@ -94,7 +94,7 @@ def _window_widths(source: Source, request: Request) -> tuple[int, int]:
 
 
 def fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int, int]:
-    """Choose the threads and windows that fit ``--memory``; the results do not depend on them.
+    """Choose the threads and windows that fit ``memory``; the results do not depend on them.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> 
         if request.memory is None or needed <= request.memory:
             return threads, windows_held, needed
     raise MemoryBudgetError(
-        f"--memory {request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
-        f"{int(lengths.max())} steps{'' if grid.cut else ', and its layers need it whole'}); give at least --memory "
-        f"{-(-needed // 2**20)}M."
+        f"memory={request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
+        f"{int(lengths.max())} steps{'' if grid.cut else ', and its layers need it whole'}); give at least "
+        f'memory="{-(-needed // 2**20)}M".'
     )

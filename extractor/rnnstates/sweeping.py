@@ -110,5 +110,5 @@ def _starts(
             }
         for name, values in starts[part].items():
             if not np.isfinite(values).all():
-                raise BadInput(f"initial state '{name}': is too large for {computing}; use --precision float64.")
+                raise BadInput(f"initial state '{name}': is too large for {computing}; use precision=\"float64\".")
     return starts

@@ -83,15 +83,15 @@ def import_tensorflow() -> Any:
         import tensorflow as tf
     except ImportError as reason:
         raise EngineUnavailable(
-            f"TensorFlow cannot be imported ({reason}); install it (pip install tensorflow), or use --engine numpy."
+            f'TensorFlow cannot be imported ({reason}); install it (pip install tensorflow), or use engine="numpy".'
         ) from reason
     except MemoryError:
         raise
     # Versions of libraries that do not fit together show in any kind of error.
     except Exception as reason:
         raise EngineUnavailable(
-            f"TensorFlow does not start ({type(reason).__name__}: {reason}); mend its installation, or use --engine "
-            "numpy."
+            f"TensorFlow does not start ({type(reason).__name__}: {reason}); repair its installation, or use "
+            'engine="numpy".'
         ) from reason
     return tf
 

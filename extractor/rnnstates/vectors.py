@@ -31,7 +31,7 @@ def check_vectors(network: Network, request: Request) -> None:
     OptionError
     """
     if not request.pool:
-        raise OptionError(f"--pool none: there is no vector without one; expected some of {', '.join(POOLINGS)}.")
+        raise OptionError(f"pool=None: there is no vector without one; expected some of {', '.join(POOLINGS)}.")
     notes = Notes()
     for note in network.notes:
         notes.say(note)
@@ -39,8 +39,8 @@ def check_vectors(network: Network, request: Request) -> None:
     passing = [state for state in request.states if state in GATE_STATES or state in DERIVED]
     if FINAL in request.pool and passing:
         raise OptionError(
-            f"--pool {FINAL}: there is none of '{passing[0]}', only of what a cell hands on: hidden and cell. Pool it "
-            "with last."
+            f"pool={FINAL!r}: not available for '{passing[0]}', only for what a cell hands on: hidden and cell. "
+            "Use pool='last'."
         )
 
 

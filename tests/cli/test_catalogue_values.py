@@ -126,7 +126,7 @@ IDS_OF_TOKENS = {
     "an infinite token": tokens(np.inf, np.float32),
 }
 
-EACH = "give one id a sequence"
+EACH = "give one id per sequence"
 
 
 def named(values, *says):
@@ -139,7 +139,7 @@ IDS = {
     "too few lines of ids": Mistake(
         content("i.txt", b"a\nb\n"), [*FROM_NPY, "--ids", "i.txt"], DATA, ("i.txt: 2 ids, but in.npy has 4 sequences",)
     ),
-    "a table of ids": named([["a"]] * 4, "shape (4, 1); expected (4,), one id a sequence. Reshape"),
+    "a table of ids": named([["a"]] * 4, "shape (4, 1); expected (4,), one id per sequence. Reshape"),
     "fractions as ids": named([1.5] * 4, "dtype float64; expected strings or integers. Save them as strings"),
     "truth values as ids": named([True] * 4, "dtype bool; expected strings or integers. Save them as strings"),
     "an id beyond int64": named(

@@ -105,7 +105,10 @@ LAYERS = {
         ("m.npz: has 2 recurrent stacks; choose one: --layer a (lstm), --layer b (lstm).",),
     ),
     "plain names without an order": Mistake(
-        npz(**plain("a")), NPZ, DATA, ("m.npz: holds plain kernel, recurrent_kernel and bias", "say --convention keras")
+        npz(**plain("a")),
+        NPZ,
+        DATA,
+        ("m.npz: holds plain kernel, recurrent_kernel and bias", "pass --convention NAME, one of keras"),
     ),
     "an unknown layer": Mistake(
         None,

@@ -83,7 +83,7 @@ REFUSED = {
     "a table that may lie elsewhere": (
         lambda: keras.Sequential([keras.Input((None,), dtype="int64"), layers.IntegerLookup(vocabulary=[1, 2]),
                                   layers.Embedding(4, 3), layers.LSTM(4)]),
-        "has a IntegerLookup, which may read another file",
+        "has an IntegerLookup, which may read another file",
     ),
 }  # fmt: skip
 

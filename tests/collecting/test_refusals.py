@@ -61,7 +61,7 @@ REFUSED = {
     ),
     "a cell of no kind": (
         lambda: sequential(layers.RNN(StrangeCell(), name="odd")),
-        {}, "layer 'odd': is a RNN of StrangeCell; expected cells of LSTM, GRU or SimpleRNN",
+        {}, "layer 'odd': is an RNN of StrangeCell; expected cells of LSTM, GRU or SimpleRNN",
     ),
     "a layer that does more": (
         lambda: sequential(Doubled(4, name="twice")),
@@ -71,7 +71,7 @@ REFUSED = {
         lambda: sequential(layers.LSTM(4, name="lengths")), {}, "layer 'lengths': has the name of something else",
     ),
     "gates": (models.convolutional, {"states": "forget_gate"}, "states='forget_gate': a model's layers give no gates"),
-    "final": (models.convolutional, {"pool": "final"}, 'pool="final": is there to go on from'),
+    "final": (models.convolutional, {"pool": "final"}, 'pool="final": only outputs of extract'),
     "no rows in a batch": (models.convolutional, {"batch_size": 0}, "batch_size=0: expected 1 or more"),
     "a wrong pooling": (models.convolutional, {"pool": "average"}, "average"),
 }  # fmt: skip

@@ -32,11 +32,11 @@ ROWS = [np.ones((4, 3)), np.ones((2, 3))]
         ([ROWS[0], np.ones(3)], r"X: row 1: shape \(3,\); expected \(steps, features\)\. For one .* \(steps, 1\)\."),
         ([ROWS[0], np.ones((1, 2, 3))], r"X: row 1: shape \(1, 2, 3\); expected \(steps, features\)\."),
         ([1.0, 2.0], r"X: row 0: shape \(\); expected \(steps, features\)\."),
-        ([ROWS[0], [[1, 2], [3]]], r"X: row 1: no array \(.*\); expected one number a feature in each step\."),
+        ([ROWS[0], [[1, 2], [3]]], r"X: row 1: not a rectangular array \(.*\)\. Expected one number per feature"),
         ([ROWS[0], [["a", "b", "c"]]], r"X: row 1: dtype <U1 \(strings\); expected float16, .* Convert it"),
         ([ROWS[0] > 0], r"X: row 0: dtype bool \(booleans\); expected float16, "),
-        ([ROWS[0], np.ma.ones((2, 3))], r"X: row 1: a masked array, whose mask would be lost; expected a plain one\."),
-        (np.ma.ones((2, 4, 3)), r"X: a masked array, whose mask would be lost; .* Give \.filled\(\) and the lengths"),
+        ([ROWS[0], np.ma.ones((2, 3))], r"X: row 1: a masked array, whose mask would be lost; give the plain array"),
+        (np.ma.ones((2, 4, 3)), r"X: a masked array, whose mask would be lost; .* \(\.filled\(0\)\) and lengths"),
         (np.ones((2, 4)), r"X: shape \(2, 4\); expected \(N, T, I\): .* For one feature at each step, reshape"),
         (np.ones((2, 4), int), r"X: shape \(2, 4\); expected \(N, T, I\): .* Token ids need weights with an embedding"),
         (np.ones((2, 4, 3, 1)), r"X: shape \(2, 4, 3, 1\); expected \(N, T, I\)"),
@@ -127,7 +127,7 @@ def test_a_value_that_only_float64_holds_is_named():
             np.ones((2, 4, 3)),
             None,
             (
-                r"X: a padded array of shape \(2, 4, 3\), and no lengths given; expected to be told what is padding\. "
+                r"X: a padded array of shape \(2, 4, 3\), and no lengths given, so it is unknown what is padding\. "
                 r"Give lengths=, or lengths=.full. if .*; set padding_value to .*; or give a list of arrays"
             ),
         ),
@@ -150,12 +150,12 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
     "options, told",
     [
         ({"pool": "meen"}, r"pool='meen': unknown; known are mean, .* Did you mean 'mean'\?"),
-        ({"pool": ()}, r"--pool none: there is no vector without one; expected some of mean, last"),
+        ({"pool": ()}, r"pool=None: there is no vector without one; expected some of mean, last"),
         ({"states": ("hiden",)}, r"states='hiden': unknown; known are hidden, .* Did you mean 'hidden'\?"),
-        ({"states": "update_gate"}, r"--states update_gate: no layer has it; layer 'lstm' is a lstm\."),
+        ({"states": "update_gate"}, r"states='update_gate': no layer has it; layer 'lstm' is an lstm\."),
         (
             {"states": "cell,state", "pool": "final"},
-            r"--pool final: there is none of 'state', only .* Pool it with last",
+            r"pool='final': not available for 'state', only .* Use pool='last'",
         ),
         ({"padding": "front"}, r"padding='front': unknown; known are post, pre\."),
         ({"engine": "jax"}, r"engine='jax': unknown; known are auto"),
@@ -189,7 +189,7 @@ def test_weights_that_are_absent_are_told_by_fit(tmp_path):
 
 
 def test_too_little_memory_is_told_with_what_would_do():
-    with pytest.raises(rnnstates.MemoryBudgetError, match=r"--memory 10: this job holds at least \d+ bytes"):
+    with pytest.raises(rnnstates.MemoryBudgetError, match=r"memory=10: this job holds at least \d+ bytes"):
         StateExtractor(memory=10).fit_transform(ROWS)
 
 

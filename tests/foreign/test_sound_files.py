@@ -104,7 +104,7 @@ def test_standard_input_is_named_by_all_that_has_arrived():
         ("the cat sat\non the mat\n", "Words become token ids by the vocabulary of the weights"),
         (
             "5\n3\n4\n",
-            r"One number on each line is what --lengths and --ids take. As one feature .*np\.loadtxt\(FILE\)",
+            r"One number on each line is what lengths= and ids= take. As one feature .*np\.loadtxt\(FILE\)",
         ),
         ("1 2\n3 4\n", r"Read it with np\.loadtxt\(FILE\), give it its shape with \.reshape\(N, T, I\)"),
         ("a,b\n1,2\n3,4\n", r"Read it with np\.loadtxt\(FILE, delimiter=',', skiprows=1\)"),

@@ -92,7 +92,7 @@ def test_a_processor_without_it_is_told_so(monkeypatch):
     monkeypatch.setattr(bfloat16, "cpu_flags", lambda: frozenset({"avx2", "fma"}))
     with pytest.raises(
         rnnstates.EngineUnavailable,
-        match=r"--precision bfloat16: this processor has neither avx512_bf16 nor amx_bf16.*use --precision float32",
+        match=r"precision=\"bfloat16\": this processor has neither avx512_bf16 nor amx_bf16.*use precision=\"float32\"",
     ):
         make_engine("tensorflow", "bfloat16")
     assert bfloat16.unavailable(lambda precision: None, "1 x 1") == bfloat16.unsupported()

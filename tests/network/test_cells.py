@@ -152,10 +152,10 @@ def test_gates_are_zero_past_the_length_whatever_the_padding_holds():
 def test_a_gate_that_no_layer_has_is_refused():
     inputs, lengths = ragged()
     with pytest.raises(
-        rnnstates.OptionError, match=r"--states forget_gate: no layer has it; layer 'gru' is a gru\. There"
+        rnnstates.OptionError, match=r"states='forget_gate': no layer has it; layer 'gru' is a gru\. Available"
     ):
         extract(network("gru"), inputs, lengths, states="forget_gate")
-    with pytest.raises(rnnstates.OptionError, match="--states cell: no layer has it"):
+    with pytest.raises(rnnstates.OptionError, match="states='cell': no layer has it"):
         extract(network("gru"), inputs, lengths, states="cell")
 
 
@@ -171,7 +171,7 @@ REFUSED = {
     "peepholes of a gru": ("gru", {"peepholes": np.ones((3, 5))}, "peepholes is for an LSTM, but this is a gru"),
     "long peepholes": ("lstm", {"peepholes": np.ones((3, 4))}, r"peepholes has shape \(3, 4\); expected \(3, 5\)"),
     "a clip of zero": ("lstm", {"cell_clip": 0.0}, "cell_clip is 0.0; expected a positive number"),
-    "a reset lstm": ("lstm", {"reset_after": True}, "a reset gate is for a GRU, but this is a lstm"),
+    "a reset lstm": ("lstm", {"reset_after": True}, "a reset gate is for a GRU, but this is an lstm"),
     "a start of nothing": ("gru", {"initial": {"cell": np.ones(5)}}, "an initial 'cell' is given; it carries hidden"),
     "a start of another size": ("gru", {"initial": {"hidden": np.ones(4)}}, r"initial hidden has shape \(4,\)"),
     "a forget bias of a gru": ("gru", {"forget_bias": 1.0}, "a forget bias is for an LSTM"),

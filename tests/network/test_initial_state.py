@@ -145,6 +145,6 @@ def test_provenance_says_where_the_states_came_from(tmp_path):
 def test_an_initial_state_beyond_float32_is_refused_not_made_infinite():
     inputs, lengths = np.zeros((2, 3, 3)), [3, 1]
     given = {"hidden": np.full(5, 1e300)}
-    with pytest.raises(rnnstates.BadInput, match="initial state 'hidden': is too large for float32; use --precision"):
+    with pytest.raises(rnnstates.BadInput, match="initial state 'hidden': is too large for float32; use precision="):
         rnnstates.extract(inputs, lengths, weights=network("gru"), initial_state=given)
     assert extract(network("gru"), inputs, lengths, initial_state=given)

@@ -117,7 +117,7 @@ def test_a_library_that_does_not_fit_is_no_bug_of_ours(tmp_path):
         try:
             start.import_tensorflow()
         except EngineUnavailable as error:
-            assert "does not start (TypeError: broken); mend its installation, or use --engine numpy" in str(error)
+            assert 'does not start (TypeError: broken); repair its installation, or use engine="numpy"' in str(error)
         else:
             raise SystemExit("no error")
         """,

@@ -130,8 +130,8 @@ def test_any_text_comes_back(words):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("three", r"dataset 'three': 3 ids, but .* has 4 sequences; give one id a sequence"),
-        ("table", r"dataset 'table': shape \(4, 1\); expected \(4,\), one id a sequence"),
+        ("three", r"dataset 'three': 3 ids, but .* has 4 sequences; give one id per sequence"),
+        ("table", r"dataset 'table': shape \(4, 1\); expected \(4,\), one id per sequence"),
         ("floats", r"dataset 'floats': dtype float64; expected strings or integers"),
         ("number", r"ids='number': neither a dataset of .* nor a file; .* Did you mean 'numbers'\?"),
     ],
@@ -153,7 +153,7 @@ def test_a_dataset_of_something_else_is_refused(hdf5, name, message):
         ([2**70, 1, 2, 3], "ids: an id does not fit int64; give the ids as strings"),
         (np.array([1, 2**63, 2, 3], np.uint64), "ids: row 1 is 9223372036854775808, beyond int64"),
         (["a", "\ud800", "b", "c"], r"ids: row 1 is '\\ud800', which UTF-8 cannot hold; give it as bytes"),
-        (7, "ids: int; expected one id a sequence, strings or integers"),
+        (7, "ids: int; expected one id per sequence, strings or integers"),
     ],
 )
 def test_what_is_no_id_is_refused(source, ids, message):

@@ -167,7 +167,7 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
         (["6", "3", "3", "1"], r"dtype <U1 \(strings\); expected whole numbers"),
         ([6, None, 3, 1], r"dtype object \(Python objects"),
         ([10**30, 1, 1, 1], r"dtype object \(Python objects"),
-        ([[6], [3, 1], [1], [1]], r"not an array \("),
+        ([[6], [3, 1], [1], [1]], r"not a rectangular array \("),
     ],
 )
 def test_what_is_no_length_is_refused_with_the_first_offender(source, tmp_path, lengths, message):

@@ -41,14 +41,12 @@ def test_a_changed_input_is_refused_with_both_values(place):
         file["inputs"][0, 0, 0] = 9.0
     wrong(
         "^in.h5: is not the input that out.h5 was made from: sample_sha256 is [0-9a-f]{64}, was [0-9a-f]{64}. Give the "
-        "input as it was with --inputs FILE, or extract again",
+        "original with inputs=FILE, or extract again",
         BadInput,
     )
     np.save("in.npy", INPUTS)
     Path("in.npy").rename("in.h5")
-    wrong(
-        r"^in.h5: .* The input that out.h5 was made from had \d+ bytes of hdf5; give it with --inputs FILE.", BadInput
-    )
+    wrong(r"^in.h5: .* The input that out.h5 was made from had \d+ bytes of hdf5; give it with inputs=FILE.", BadInput)
 
 
 def test_changed_weights_are_refused_with_both_digests(place):
@@ -67,9 +65,8 @@ def test_a_changed_initial_state_is_refused_with_both_values(place):
     np.savez("start.npz", hidden=np.zeros(5))
     wrong("^start.npz: is not the initial state that out.h5 was made with: sample_sha256 is .*, was", BadInput)
     Path("start.npz").unlink()
-    assert (
-        "the initial states start.npz are not there; give them with --initial" in rnnstates.verify("out.h5")["reason"]
-    )
+    reason = rnnstates.verify("out.h5")["reason"]
+    assert "the initial states start.npz are not there; give them with initial_state=FILE" in reason
 
 
 def test_what_is_not_there_is_the_reason_why_nothing_is_recomputed(place):
@@ -79,8 +76,8 @@ def test_what_is_not_there_is_the_reason_why_nothing_is_recomputed(place):
     found = rnnstates.verify("out.h5")
     assert found["recomputed"] == []
     assert found["reason"] == (
-        "the input in.h5 is not there; give it with --inputs FILE; the weights w.weights.h5 are not there; give them "
-        "with --weights FILE"
+        "the input in.h5 is not there; give it with inputs=FILE; the weights w.weights.h5 are not there; give them "
+        "with weights=FILE"
     )
 
 
@@ -123,15 +120,15 @@ def test_what_came_in_memory_is_the_reason_and_may_be_given(place):
     start = {"hidden": np.ones(5), "cell": np.full((9, 5), 0.5)}
     make(INPUTS, LENGTHS, weights=one_layer(), initial_state=start)
     assert rnnstates.verify("out.h5")["reason"] == (
-        "the input was an array in memory; give it with --inputs FILE; the initial states were arrays in memory; give "
-        "them with --initial-state FILE; the weights were arrays in memory; give them with --weights FILE"
+        "the input was an array in memory; give it with inputs=FILE; the initial states were arrays in memory; give "
+        "them with initial_state=FILE; the weights were arrays in memory; give them with weights=FILE"
     )
     assert right(inputs=INPUTS, weights=one_layer(), initial_state=start)["notes"] == []
     with open("in.npy", "wb") as file:
         np.save(file, INPUTS)
     with open("in.npy", "rb") as stream:
         make(stream, LENGTHS, force=True)
-    assert rnnstates.verify("out.h5")["reason"] == "the input came through a pipe; give it with --inputs FILE"
+    assert rnnstates.verify("out.h5")["reason"] == "the input came through a pipe; give it with inputs=FILE"
 
 
 def test_files_that_moved_along_with_the_output_are_found_beside_it(place, monkeypatch):
@@ -196,6 +193,6 @@ def test_other_weights_of_the_same_shape_are_found_wrong(place):
 
 def test_options_that_mean_nothing_are_refused(place):
     make()
-    wrong("--sample -1: expected 0 or more", OptionError, sample=-1)
-    wrong("--seed -1: expected 0 to 4294967295", OptionError, seed=-1)
-    wrong("--initial-state: out.h5 was made without one; leave it away", OptionError, initial_state="x.npz")
+    wrong("sample=-1: expected 0 or more", OptionError, sample=-1)
+    wrong("seed=-1: expected 0 to 4294967295", OptionError, seed=-1)
+    wrong("initial_state=: out.h5 was made without one; leave it out", OptionError, initial_state="x.npz")

@@ -32,21 +32,21 @@ def flip(name, sequence, path="out.h5.partial"):
 def test_it_is_told_how_far_it_is(windows, monkeypatch, path):
     leave(monkeypatch, windows=5)
     wrong(
-        r"^out.h5: not finished: 5 of 9 windows are, each as it was written\. Run the command again to go on with the "
+        r"^out.h5: not finished: 5 of 9 windows are, each as it was written\. Repeat the run to continue with the "
         r"others\.$",
         path=path,
     )
-    wrong(r"^out.h5: not finished: 5 of 9 windows are\. Run the command again to go on", path=path, quick=True)
+    wrong(r"^out.h5: not finished: 5 of 9 windows are\. Repeat the run to continue", path=path, quick=True)
 
 
 def test_what_lacks_its_name_only_is_told(windows, monkeypatch):
     leave(monkeypatch)
-    wrong(r"^out.h5: not finished: 9 of 9 windows are, each as it was written\. Run the command again to finish it\.$")
+    wrong(r"^out.h5: not finished: 9 of 9 windows are, each as it was written\. Repeat the run to finish it\.$")
 
 
 def test_nothing_finished_yet_is_told(windows, monkeypatch):
     leave(monkeypatch, windows=0)
-    wrong(r"^out.h5: not finished: 0 of 9 windows are\. Run the command again to go on with the others\.$")
+    wrong(r"^out.h5: not finished: 0 of 9 windows are\. Repeat the run to continue with the others\.$")
 
 
 @pytest.mark.parametrize("layout", rnnstates.LAYOUTS)
@@ -57,9 +57,9 @@ def test_damaged_windows_are_named_and_computed_again(windows, monkeypatch, layo
         flip(name, sequence)
     wrong(
         r"^out.h5: not finished: 9 of 9 windows are, but 'hidden_last': sequence 0 is not as it was written; "
-        r"'cell_mean': sequences 2 to 3, 6 are not as they were written\. Run the command again with --verify, which "
+        r"'cell_mean': sequences 2 to 3, 6 are not as they were written\. Repeat the run with verify=True, which "
     )
-    with pytest.raises(BadStates, match=r"not finished: 9 of 9 windows are\. Run"):
+    with pytest.raises(BadStates, match=r"not finished: 9 of 9 windows are\. Repeat"):
         rnnstates.verify("out.h5", quick=True)
     make(layout=layout, verify=True)
     right()
@@ -94,7 +94,7 @@ def test_damage_outside_the_states_is_told(windows, monkeypatch, change):
         path.write_bytes(path.read_bytes() + b"\0" if change == "longer" else path.read_bytes()[:-1])
     wrong(
         r"^out.h5: not finished: 5 of 9 windows are, but something outside the states was changed \(attributes, .*\)\. "
-        r"Run the command again; it starts over\.$"
+        r"Repeat the run; it starts over\.$"
     )
 
 
@@ -104,7 +104,7 @@ def test_a_journal_that_is_missing_or_damaged_is_told(windows, monkeypatch, jour
     left.unlink() if journal is None else left.write_bytes(journal)
     wrong(
         "^out.h5: not finished: out.h5.partial is there, but its journal is missing or damaged, so that nothing of it "
-        "is known to be finished. Run the command again; it starts over.$"
+        "is known to be finished. Repeat the run; it starts over.$"
     )
 
 

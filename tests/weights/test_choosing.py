@@ -32,7 +32,7 @@ def test_two_stacks_are_listed_with_the_option_that_chooses(keras, path):
     with pytest.raises(rnnstates.BadWeights) as error:
         rnnstates.load_weights(path)
     assert str(error.value) == (
-        f"{path}: has 2 recurrent stacks; choose one: --layer encoder/upper (LSTM), --layer beside (LSTM)."
+        f"{path}: has 2 recurrent stacks; choose one: layer='encoder/upper' (LSTM), layer='beside' (LSTM)."
     )
 
 

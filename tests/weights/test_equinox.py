@@ -93,7 +93,7 @@ def test_the_paths_of_jax_in_a_model_are_read(tmp_path):
     cells = [made(kind)[0] for kind in CELLS]
     model = Model(cells, equinox.nn.Embedding(9, 3, key=KEY), equinox.nn.Linear(5, 2, key=KEY))
     path = save_as(arrays_of(model), tmp_path)
-    assert "choose one: --layer cells/0 (LSTMCell), --layer cells/1 (GRUCell)" in refusal(path)
+    assert "choose one: layer='cells/0' (LSTMCell), layer='cells/1' (GRUCell)" in refusal(path)
     network = rnnstates.load_weights(path, layer="cells/1")
     assert network.embedding.shape == (9, 3)
     tokens = np.array([[3, 0, 8, 1]])
@@ -113,7 +113,7 @@ def test_a_cell_at_the_top_and_one_called_cell_are_two(tmp_path):
     (top, oracle), (other, _) = made("LSTMCell"), made("GRUCell")
     arrays = arrays_of(top) | {f"cell{name}": array for name, array in arrays_of(other).items()}
     path = save_as(arrays, tmp_path)
-    assert "--layer / (LSTMCell), --layer cell (GRUCell)" in refusal(path)
+    assert "layer='/' (LSTMCell), layer='cell' (GRUCell)" in refusal(path)
     assert_same_states(path, oracle, layer="/")
 
 

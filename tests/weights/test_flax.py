@@ -10,6 +10,7 @@ from flax import nnx, serialization, traverse_util
 from safetensors.numpy import save_file
 
 import rnnstates
+from rnnstates.articles import with_article
 
 from .census import parity
 from .damage import refusal
@@ -178,7 +179,7 @@ def test_each_cell_of_a_compact_model_is_a_stack_of_its_own(tmp_path):
     model, inputs = Compact(), np.nan_to_num(ragged_inputs())
     variables = randomised(model.init(KEY, inputs))
     path = save_as(variables, tmp_path, "msgpack")
-    assert "has 2 recurrent stacks; choose one: --layer OptimizedLSTMCell_0 (LSTMCell)" in refusal(path)
+    assert "has 2 recurrent stacks; choose one: layer='OptimizedLSTMCell_0' (LSTMCell)" in refusal(path)
     upper, lower = (rnnstates.load_weights(path, layer=f"OptimizedLSTMCell_{number}") for number in range(2))
     network = rnnstates.Network((*lower.layers, *upper.layers))
     states = rnnstates.extract(inputs, "full", weights=network, states="hidden")
@@ -247,7 +248,7 @@ def test_a_cell_of_another_kind_is_refused_by_name(kind, tmp_path):
     cell = nn.MGUCell(5) if kind == "MGUCell" else nn.ConvLSTMCell(5, (3,))
     inputs = np.zeros((1, 3) if kind == "MGUCell" else (1, 7, 3), np.float32)
     variables = cell.init(KEY, cell.initialize_carry(KEY, inputs.shape), inputs)
-    assert f"which are those of a {kind}" in refusal(save_as(variables, tmp_path, "msgpack"))
+    assert f"which are those of {with_article(kind)}" in refusal(save_as(variables, tmp_path, "msgpack"))
 
 
 def test_arrays_that_no_cell_of_flax_has_are_refused(tmp_path):

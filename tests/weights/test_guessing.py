@@ -21,7 +21,7 @@ def test_every_guess_is_noted(keras, tmp_path):
     stacked(keras).save_weights(path)
     settings, order = rnnstates.load_weights(path).notes
     assert settings.startswith(f"{path}: holds no configuration; activations tanh and sigmoid are assumed, and layers")
-    assert order.startswith(f"{path}: the order low -> middle -> high is assumed, because the widths fit; --layer")
+    assert order.startswith(f"{path}: the order low -> middle -> high is assumed, because the widths fit; layer=NAME")
 
 
 def test_an_embedding_of_fitting_width_is_assumed_to_feed_the_stack_and_noted(keras, tmp_path):
@@ -59,7 +59,7 @@ def test_layers_whose_widths_do_not_fit_are_separate_stacks(keras, tmp_path):
     path = tmp_path / "s.weights.h5"
     outputs = [layers.LSTM(4, name="one")(inputs), layers.LSTM(5, name="two")(inputs)]
     keras.Model(inputs, outputs).save_weights(path)
-    with pytest.raises(rnnstates.BadWeights, match=r"has 2 recurrent stacks; choose one: --layer one"):
+    with pytest.raises(rnnstates.BadWeights, match=r"has 2 recurrent stacks; choose one: layer='one'"):
         rnnstates.load_weights(path)
     assert rnnstates.load_weights(path, layer="two").layers[0].forward.units == 5
     outputs = [layers.LSTM(4, name="one")(inputs), layers.Bidirectional(layers.LSTM(5), name="two")(inputs)]

@@ -99,7 +99,7 @@ def test_each_core_of_a_deep_network_is_a_stack_of_its_own(tmp_path):
     inputs = np.nan_to_num(ragged_inputs()).swapaxes(0, 1)
     params = randomised(unrolled.init(KEY, inputs))
     path = save_as(params, tmp_path)
-    assert "has 3 recurrent stacks; choose one: --layer lstm (LSTM)" in refusal(path)
+    assert "has 3 recurrent stacks; choose one: layer='lstm' (LSTM)" in refusal(path)
     layers = [rnnstates.load_weights(path, layer=name).layers[0] for name in ("lstm", "lstm_1", "vanilla_rnn")]
     network = rnnstates.Network(tuple(layers))
     states = rnnstates.extract(inputs.swapaxes(0, 1), "full", weights=network, states="hidden")

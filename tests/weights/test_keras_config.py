@@ -164,7 +164,7 @@ def test_the_order_of_layers_that_are_alike_is_that_of_the_file(generation, tmp_
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
 def test_a_file_with_a_configuration_of_its_own_takes_none(kind, tmp_path):
     weights, config = write(one(3), tmp_path, kind)
-    with pytest.raises(OptionError, match=r"--config .* has a configuration of its own; leave the option away"):
+    with pytest.raises(OptionError, match=r"config='.*': .* has a configuration of its own; leave this one out"):
         rnnstates.load_weights(weights, config=config)
 
 
@@ -234,10 +234,10 @@ def test_an_output_is_verified_by_the_configuration_that_it_names(tmp_path):
     rnnstates.extract(INPUTS, "full", weights=weights, config=config, output=tmp_path / "out.h5").close()
     assert verify(tmp_path / "out.h5", inputs=INPUTS)["recomputed"] == [0, 1]
     moved = config.rename(tmp_path / "moved.json")
-    assert "give it with --config FILE" in verify(tmp_path / "out.h5", inputs=INPUTS)["reason"]
+    assert "give it with config=FILE" in verify(tmp_path / "out.h5", inputs=INPUTS)["reason"]
     assert verify(tmp_path / "out.h5", inputs=INPUTS, config=moved)["recomputed"] == [0, 1]
     config.write_text(one(3, activation="tanh").to_json())
-    with pytest.raises(BadWeights, match=r"is not the configuration .* SHA-256 .* with --config FILE"):
+    with pytest.raises(BadWeights, match=r"is not the configuration .* SHA-256 .* with config=FILE"):
         verify(tmp_path / "out.h5", inputs=INPUTS)
     with h5py.File(tmp_path / "out.h5") as file:
         assert "config_sha256" in str(file.attrs["provenance"])

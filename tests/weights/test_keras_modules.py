@@ -113,7 +113,7 @@ def test_rows_of_a_layers_width_whose_names_are_numbers_are_named_as_starts(widt
         for number in "01":
             file[f"layers/start/vars/{number}"] = np.ones((1, width), "f4")
     notes = rnnstates.load_weights(tmp_path / "file").notes
-    assert any("'layers/start/vars/0' (1 x 5)" in note and "--initial-state FILE" in note for note in notes) == is_noted
+    assert any("'layers/start/vars/0' (1 x 5)" in note and "initial_state=FILE" in note for note in notes) == is_noted
 
 
 def place_of(layer):

@@ -125,7 +125,7 @@ REFUSED = {
     "no convention": (
         LSTM,
         None,
-        r"holds 'W_ih' as kernel, .* by their names and shapes, but not in .*; say --convention torch, onnx, equinox\.",
+        r"holds 'W_ih' as kernel, .* by their names and shapes, but not in .*; pass convention=NAME, one of torch,",
     ),
     "gates the other way": (
         LSTM,

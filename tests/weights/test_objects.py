@@ -51,9 +51,9 @@ def test_plain_arrays_take_a_convention():
     assert extract(arrays, convention="keras")["hidden"].shape == (3, 5, 3)
 
 
-@pytest.mark.parametrize("wrong", [3, object(), [1, 2], {1: np.ones(2)}, np.ones((2, 3)), print, b"x", 1.5, {"a"}])
+@pytest.mark.parametrize("wrong", [3, object(), [1, 2], np.ones((2, 3)), print, b"x", 1.5, {"a"}])
 def test_what_holds_no_weights_is_refused(wrong):
-    with pytest.raises(rnnstates.OptionError, match=r"^weights=: .* expected"):
+    with pytest.raises(rnnstates.OptionError, match=r"^weights: is of type .* expected"):
         extract(wrong)
 
 
@@ -61,6 +61,89 @@ def test_what_holds_no_weights_is_refused(wrong):
 def test_wrong_arrays_are_refused_by_name(value):
     with pytest.raises(rnnstates.BadWeights, match="weights: 'kernel'"):
         extract({"kernel": value})
+
+
+@pytest.mark.parametrize("wrap", [dict, lambda state: {"model": state, "epoch": 3, "loss": 0.5},
+                                  lambda state: {"a": {"b": state}, "optimizer": {"state": {}}}])  # fmt: skip
+def test_a_checkpoint_equals_its_state_dict(wrap):
+    state = MODULES["stack"]().state_dict()
+    same(extract(wrap(state)), extract(state))
+
+
+def test_a_tree_of_parameters_equals_its_names_in_a_row():
+    random = np.random.RandomState(2)
+    dense = {"kernel": (4, 3), "bias": (3,)}
+    tree = {"params": {"cell": {
+        **{f"i{gate}": {"kernel": random.standard_normal((4, 3))} for gate in "ifgo"},
+        **{f"h{gate}": {name: random.standard_normal((3, *shape[1:])) for name, shape in dense.items()}
+           for gate in "ifgo"},
+    }}}  # fmt: skip
+    flat = {f"params/cell/{gate}/{name}": value for gate, arrays in tree["params"]["cell"].items()
+            for name, value in arrays.items()}  # fmt: skip
+    same(extract(tree), extract(flat))
+
+
+def test_a_mapping_that_holds_itself_is_refused():
+    endless = {}
+    endless["again"] = endless
+    with pytest.raises(rnnstates.BadWeights, match="weights: is nested too deeply for a model, below 'again/again"):
+        extract(endless)
+
+
+def doubled(module, inputs):
+    return (inputs[0] * 2,)
+
+
+class Doubling(torch.nn.LSTM):
+    def forward(self, inputs):
+        return super().forward(inputs * 2)
+
+
+def test_code_around_a_layer_is_named_because_it_is_not_run():
+    hooked, own = torch.nn.LSTM(4, 3), torch.nn.Sequential(Doubling(4, 3))
+    hooked.register_forward_pre_hook(doubled)
+    hooked.register_forward_hook(lambda module, inputs, outputs: None)
+    assert [note.partition(" is not run")[0] for note in extract(hooked).provenance["notes"]] == [
+        "weights: the hook doubled of 'LSTM'", "weights: the hook <lambda> of 'LSTM'",
+    ]  # fmt: skip
+    (note,) = extract(own).provenance["notes"]
+    assert note.startswith("weights: the forward of the class Doubling of '0' is not run; check")
+
+
+@pytest.mark.parametrize("normalised", [
+    lambda module: torch.nn.utils.parametrizations.weight_norm(module, "weight_hh_l0"),
+    lambda module: torch.nn.utils.parametrizations.spectral_norm(module, "weight_ih_l0"),
+    lambda module: torch.nn.utils.weight_norm(module, "weight_ih_l0"),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_what_pytorch_computes_weights_from_is_followed(normalised):
+    module = normalised(torch.nn.LSTM(4, 3, batch_first=True)).eval()
+    truth = module(torch.from_numpy(INPUTS))[0].detach().numpy()
+    made = extract(module)
+    np.testing.assert_allclose(made["hidden"], truth, atol=1e-6)
+    assert not [note for note in made.provenance["notes"] if "is not run" in note]
+
+
+def test_cells_equal_a_loop_over_them():
+    for cell in (torch.nn.GRUCell(4, 3), torch.nn.RNNCell(4, 3, nonlinearity="relu")):
+        state, truth = None, []
+        for step in torch.from_numpy(INPUTS).unbind(1):
+            state = cell(step, state)
+            truth.append(state.detach().numpy())
+        np.testing.assert_allclose(extract(cell)["hidden"], np.stack(truth, 1), atol=1e-6)
+
+
+def test_an_output_is_verified_with_the_same_object(tmp_path):
+    module, output = torch.nn.LSTM(4, 3), tmp_path / "o.h5"
+    extract(module, output=output).close()
+    assert "in memory" in rnnstates.verify(output, inputs=INPUTS)["reason"]
+    answer = rnnstates.verify(output, inputs=INPUTS, weights=module)
+    assert answer["recomputed"] == [0, 1, 2]
+    assert not [note for note in answer["notes"] if "not known" in note]
+    with pytest.raises(rnnstates.BadStates):
+        rnnstates.verify(output, inputs=INPUTS, weights=torch.nn.LSTM(4, 3))
+    with pytest.raises(rnnstates.OptionError, match="weights: is of type int; expected"):
+        rnnstates.verify(output, inputs=INPUTS, weights=3)
 
 
 def test_an_unfinished_run_resumes_with_the_same_module_only(tmp_path):

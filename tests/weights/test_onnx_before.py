@@ -145,7 +145,7 @@ def test_ids_that_change_are_refused_and_the_table_is_named(tmp_path, name):
     built.graph.input.append(helper.make_tensor_value_info("ids also", 6, [None, T]))
     built.graph.initializer.append(helper.make_tensor("one clipped", 6, [], [1]))
     path = save(built, tmp_path / "m.onnx")
-    with pytest.raises(rnnstates.BadInput, match=r"found 'table' \(--embedding NAME decides\)"):
+    with pytest.raises(rnnstates.BadInput, match=r"found 'table' \(embedding=NAME decides\)"):
         rnnstates.extract(np.zeros((N, T), "i4"), "full", weights=path)
 
 

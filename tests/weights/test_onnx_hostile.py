@@ -143,7 +143,7 @@ def test_a_quantised_or_custom_operator_is_refused_by_its_name(path):
     told = refusal(save(lstm(change=quantised), path))
     assert "'cell' is a DynamicQuantizeLSTM of the domain 'com.microsoft', which is not ONNX' own" in told
     told = refusal(save(lstm(change=lambda node: setattr(node, "domain", "my.own")), path))
-    assert "'cell' is a LSTM of the domain 'my.own'" in told
+    assert "'cell' is an LSTM of the domain 'my.own'" in told
 
 
 def test_a_weight_that_is_dequantised_is_refused_by_the_operator(path):
@@ -172,7 +172,7 @@ def test_an_operator_that_the_model_defines_itself_is_not_taken_for_that_of_onnx
     model = lstm()
     same = helper.make_node("Identity", ["X"], ["Y"])
     model.functions.append(helper.make_function("", "LSTM", ["X"], ["Y"], [same], [helper.make_opsetid("", 14)]))
-    assert "'cell' is a LSTM of the domain '', which is not ONNX' own" in refusal(save(model, path))
+    assert "'cell' is an LSTM of the domain '', which is not ONNX' own" in refusal(save(model, path))
 
 
 def test_constants_of_all_kinds_are_read(path):
@@ -218,7 +218,9 @@ def test_a_start_that_is_given_or_computed_is_told(path):
     del model.graph.initializer[-1]
     model.graph.input.append(helper.make_tensor_value_info("initial_h", 1, [1, N, H]))
     [note] = rnnstates.load_weights(save(model, path)).notes
-    assert note.endswith("starts its hidden state from the model's input 'initial_h'; zero is taken (--initial-state).")
+    assert note.endswith(
+        "starts its hidden state from the model's input 'initial_h'; zero is taken (initial_state=FILE gives another)."
+    )
     wave = helper.make_node("Sin", ["R"], ["initial_h"], "wave")
     [note] = rnnstates.load_weights(save(started(np.zeros(1), before=[wave]), path)).notes
     assert "from 'wave' (Sin); zero is taken" in note

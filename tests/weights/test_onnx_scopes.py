@@ -45,7 +45,7 @@ def test_a_layer_in_a_branch_is_run_when_it_is_named(tmp_path, name, flag):
 
 
 def test_layers_in_branches_are_offered_only_where_there_is_no_other(tmp_path):
-    assert "has 2 recurrent stacks; choose one: --layer large (LSTM), --layer small (LSTM)" in refusal(
+    assert "has 2 recurrent stacks; choose one: layer='large' (LSTM), layer='small' (LSTM)" in refusal(
         save(branches(), tmp_path / "m.onnx")
     )
     own = arrays_of("GRU", 1)
@@ -100,13 +100,13 @@ def test_a_layer_reads_what_the_branch_that_is_taken_gives(tmp_path):
 def test_a_condition_that_is_stored_for_want_of_another_decides_nothing(tmp_path):
     """It is also an input of the model, which whoever runs it may give."""
     path = save(branches(flag=np.array(True)), tmp_path / "m.onnx")
-    assert "choose one: --layer large (LSTM), --layer small (LSTM)" in refusal(path)
+    assert "choose one: layer='large' (LSTM), layer='small' (LSTM)" in refusal(path)
 
 
 @pytest.mark.parametrize("condition", [np.array([True, False]), np.array(1, "f4"), np.zeros(0, bool)], ids=str)
 def test_a_condition_that_makes_no_sense_decides_nothing(tmp_path, condition):
     path = save(branches(given=False, flag=condition), tmp_path / "m.onnx")
-    assert "choose one: --layer large (LSTM), --layer small (LSTM)" in refusal(path)
+    assert "choose one: layer='large' (LSTM), layer='small' (LSTM)" in refusal(path)
 
 
 def test_a_condition_is_stored_within_a_branch_too(tmp_path):
@@ -141,7 +141,7 @@ def test_a_layer_in_a_loop_is_refused_before_it_is_offered(tmp_path, op):
     inner = helper.make_graph([node_of("LSTM", own, "inner")], "body", [], [value("Y", 1, None)])
     loop = make(op, ["X"], ["Z"], "turns", body=inner)
     path = save(model([loop], own, ["Z"]), tmp_path / "m.onnx")
-    said = f"'inner' is a LSTM in the body of 'turns' ({op}), which runs it again and again; expected it in the main"
+    said = f"'inner' is an LSTM in the body of 'turns' ({op}), which runs it again and again; expected it in the main"
     assert said in refusal(path)
     assert said in describe_weights(path)["stacks"][0]["problem"]
     main = arrays_of("GRU", 1)

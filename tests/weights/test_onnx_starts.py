@@ -56,11 +56,11 @@ def cached():
 TOLD = (
     (
         "'lower': the model starts its hidden state from 'first' (Gather), which is computed from the model's input "
-        "'cache'; zero is taken (--initial-state)."
+        "'cache'; zero is taken (initial_state=FILE gives another)."
     ),
     (
         "'upper': the model starts its hidden state from 'second' (Gather), which is computed from the model's input "
-        "'other', 'lower' (GRU) and the model's input 'scale'; zero is taken (--initial-state)."
+        "'other', 'lower' (GRU) and the model's input 'scale'; zero is taken (initial_state=FILE gives another)."
     ),
 )
 

@@ -94,7 +94,9 @@ def test_peepholes_and_a_projection_are_read(tmp_path):
 
 def test_without_a_convention_plain_names_are_refused_and_the_known_ones_listed(tmp_path):
     path = write("npz", tmp_path / "w", stored("keras", cell_weights("lstm", 3, 5)))
-    with pytest.raises(rnnstates.BadWeights, match="not in which order the gates stand; say --convention keras, torch"):
+    with pytest.raises(
+        rnnstates.BadWeights, match="not in which order the gates stand; pass convention=NAME, one of keras, torch"
+    ):
         rnnstates.load_weights(path)
     with pytest.raises(rnnstates.OptionError, match="convention='kears': unknown; known are keras"):
         rnnstates.load_weights(path, convention="kears")

@@ -240,8 +240,8 @@ def test_without_a_graph_a_note_says_what_is_assumed_and_options_overrule_it(tmp
     write(tmp_path / SUFFIX, asked("lstm with all", "float32")[1])
     network = rnnstates.load_weights(tmp_path / SUFFIX)
     assert network.layers[0].forward.forget_bias == 1.0
-    assert "1.0 added to the forget gate (--forget-bias), no clip of the cell state (--cell-clip)" in network.notes[0]
-    assert "none of the projection (--projection-clip)" in network.notes[0]
+    assert "1.0 added to the forget gate (forget_bias=), no clip of the cell state (cell_clip=)" in network.notes[0]
+    assert "none of the projection (projection_clip=)" in network.notes[0]
     assert rnnstates.load_weights(tmp_path / SUFFIX, forget_bias=0).layers[0].forward.forget_bias == 0
 
 

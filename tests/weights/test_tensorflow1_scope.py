@@ -58,7 +58,7 @@ def test_a_cell_with_a_name_of_its_own_is_read_as_given_and_a_note_says_so(case,
     check(tmp_path / SUFFIX, name, "float32", **AS_GIVEN, **options)
     notes = rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN).notes
     by_name = case in ("peepholes and a projection", "a gru")  # other variables say what these are
-    assert any("by its shapes, as --convention tensorflow1 says" in note for note in notes) != by_name
+    assert any("by its shapes, as convention='tensorflow1' says" in note for note in notes) != by_name
 
 
 def test_nothing_else_is_assumed_of_it_than_of_an_lstm_cell(tmp_path):
@@ -67,8 +67,8 @@ def test_nothing_else_is_assumed_of_it_than_of_an_lstm_cell(tmp_path):
     assert network.layers[0].forward.forget_bias == 1.0
     assert network.layers[0].name == "rnn/fw"
     said, assumed = network.notes
-    assert "'rnn/fw': read as LSTMCell by its shapes, as --convention tensorflow1 says; its equations, and" in said
-    assert "1.0 added to the forget gate (--forget-bias)" in assumed
+    assert "'rnn/fw': read as LSTMCell by its shapes, as convention='tensorflow1' says; its equations, and" in said
+    assert "1.0 added to the forget gate (forget_bias=)" in assumed
     assert rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN, forget_bias=0).layers[0].forward.forget_bias == 0
 
 
@@ -134,16 +134,16 @@ def test_without_the_convention_the_refusal_names_it_and_the_scope(container, tm
     with pytest.raises(BadWeights) as refused:
         rnnstates.load_weights(path)
     assert "'rnn/fw' has a kernel and a bias that fit a cell of TensorFlow 1" in str(refused.value)
-    assert "say --convention tensorflow1" in str(refused.value)
+    assert 'pass convention="tensorflow1"' in str(refused.value)
     with pytest.raises(BadWeights) as refused:
         rnnstates.load_weights(path, convention="keras")
-    assert "--convention tensorflow1" in str(refused.value)
+    assert 'convention="tensorflow1"' in str(refused.value)
 
 
 def test_such_a_file_is_described_as_weights(tmp_path):
     path = as_hdf5(tmp_path / "w", renamed("lstm", ("rnn/lstm_cell", "rnn/fw")))
     assert rnnstates.describe(path, convention="tensorflow1")["selected"] == "rnn/fw"
-    with pytest.raises(BadWeights, match="say --convention tensorflow1"):
+    with pytest.raises(BadWeights, match='pass convention="tensorflow1"'):
         rnnstates.describe(path)
 
 
@@ -168,7 +168,7 @@ def under(scope, arrays):
 def test_of_several_scopes_that_fit_one_is_chosen_by_layer(tmp_path):
     variables = under("mix", layer(16, 8)) | renamed("lstm", ("rnn/lstm_cell", "memory"))
     write(tmp_path / SUFFIX, variables)
-    with pytest.raises(BadWeights, match=r"choose one: --layer memory \(LSTMCell\), --layer mix \(LSTMCell\)"):
+    with pytest.raises(BadWeights, match=r"choose one: layer='memory' \(LSTMCell\), layer='mix' \(LSTMCell\)"):
         rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN)
     check(tmp_path / SUFFIX, "lstm", "float32", layer="memory", **AS_GIVEN)
 

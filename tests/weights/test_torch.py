@@ -185,7 +185,7 @@ def test_of_two_modules_one_must_be_chosen(tmp_path):
     modules = torch.nn.ModuleDict({"low": torch.nn.LSTM(3, 5), "high": torch.nn.GRU(5, 4)})
     torch.save(modules.state_dict(), tmp_path / "m.pt")
     with pytest.raises(
-        rnnstates.BadWeights, match=r"2 recurrent stacks; choose one: --layer low \(LSTM\), --layer high"
+        rnnstates.BadWeights, match=r"2 recurrent stacks; choose one: layer='low' \(LSTM\), layer='high'"
     ):
         rnnstates.load_weights(tmp_path / "m.pt")
     assert rnnstates.load_weights(tmp_path / "m.pt", layer="high").layers[0].forward.cell == "gru"

@@ -153,7 +153,7 @@ def test_two_candidates_are_named_and_either_can_be_chosen(case, tmp_path):
     first, second, name = PAIRS[case]
     content = {first: state(f"{name}.", seed=1), second: state(f"{name}.", seed=2)}
     path = saved(tmp_path, content)
-    choices = f"--layer {first}.{name} (LSTM), --layer {second}.{name} (LSTM)"
+    choices = f"layer='{first}.{name}' (LSTM), layer='{second}.{name}' (LSTM)"
     with pytest.raises(rnnstates.BadWeights) as refused:
         rnnstates.load_weights(path)
     assert f"has 2 recurrent stacks; choose one: {choices}" in str(refused.value)

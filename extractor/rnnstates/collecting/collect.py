@@ -9,6 +9,7 @@ from ..agreement import Notes
 from ..already_done import already_done
 from ..arguments import check_arguments
 from ..arrays import Array
+from ..articles import with_article
 from ..delivering import to_file, to_memory
 from ..errors import BadWeights, OptionError
 from ..job_identity import identity_of
@@ -160,7 +161,7 @@ def _check(states: Sequence[str], pool: Sequence[str], batch_size: int | None) -
     if gates := [state for state in states if state in GATE_STATES]:
         raise OptionError(f"states={gates[0]!r}: a model's layers give no gates; expected hidden, cell or state.")
     if FINAL in pool:
-        raise OptionError('pool="final": is there to go on from with extract; expected mean, last, ….')
+        raise OptionError('pool="final": only outputs of extract can be continued; expected mean, last, ….')
     if batch_size is not None and batch_size < 1:
         raise OptionError(f"batch_size={batch_size}: expected 1 or more.")
 
@@ -225,7 +226,9 @@ def _model(model: Any, notes: Notes) -> tuple[Any, str | None]:
         notes.say(f"{os.fspath(model)}: Keras' own loader read it, in its safe mode; the whole model is run.")
         return loaded, os.fspath(model)
     if not isinstance(model, keras.Model):
-        raise BadWeights(f"model: is a {type(model).__name__}; expected a keras.Model (of Keras 3) or a .keras file.")
+        raise BadWeights(
+            f"model: is {with_article(type(model).__name__)}; expected a keras.Model (of Keras 3) or a .keras file."
+        )
     if not model.built:
         raise BadWeights(f"model '{model.name}': has no weights yet; call it once on data, or load its weights.")
     return model, None

@@ -10,12 +10,16 @@ import numpy as np
 from ..arrays import Array
 from ..checksums import Sums, add, sums
 from ..errors import BadInput
+from ..given import as_array
 from ..keras.started import keras, tf
 from ..sources import open_source
 from ..sources.axes import Axes
 from ..sources.identity import identify, sample_array
 
 __all__ = ["Feed", "open_feed"]
+
+# Bytes; TensorFlow has no longer numbers.
+LARGEST_ITEM = 8
 
 
 class Rows(Protocol):
@@ -40,10 +44,7 @@ class ArrayRows:
     """An array of any rank; also one that is mapped from a file, of which only rows are read."""
 
     def __init__(self, values: Any, name: str, axes: str | None = None) -> None:
-        try:
-            self._array = values if isinstance(values, np.ndarray) else np.asarray(values)
-        except (ValueError, TypeError) as reason:
-            raise BadInput(f"{name}: not a rectangular array ({reason}). Pad the sequences to one length.") from reason
+        self._array = as_array(values, name, BadInput, "Pad the sequences to one length.")
         if self._array.dtype.kind not in "biuf" or not self._array.ndim:
             raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row a "
                            "sequence.")  # fmt: skip
@@ -204,6 +205,11 @@ def _named(inputs: Any) -> dict[str, Any]:
 
 
 def _check_rows(opened: list[Rows]) -> None:
+    if not opened:
+        raise BadInput("inputs: are none; expected at least one array or path.")
+    for one in opened:
+        if one.dtype.itemsize > LARGEST_ITEM:
+            raise BadInput(f"{one.name}: dtype {one.dtype}; expected one that TensorFlow has. Convert it with .astype.")
     for one in opened[1:]:
         if one.shape[0] != opened[0].shape[0]:
             raise BadInput(

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..articles import with_article
 from ..errors import BadWeights, OptionError
 from ..keras.started import keras
 from ..keras.state_layer import StateLayer
@@ -68,9 +69,10 @@ class Found(NamedTuple):
         for one in inner:
             kind = _kind(one)
             if kind is None:
+                found = f"{with_article(type(self.layer).__name__)} of {type(one).__name__}"
                 raise BadWeights(
-                    f"layer '{self.path}': is a {type(self.layer).__name__} of {type(one).__name__}; expected cells of "
-                    f"LSTM, GRU or SimpleRNN, whose states have names: {ADVICE}."
+                    f"layer '{self.path}': is {found}; expected cells of LSTM, GRU or SimpleRNN, "
+                    f"whose states have names: {ADVICE}."
                 )
             cells.append(StatesOf(kind, one.units, getattr(one, "width", one.units), first))
             first += 2 if kind == "lstm" else 1
@@ -140,7 +142,7 @@ def _kind(cell: Any) -> str | None:
 def _check(one: Found) -> None:
     where = f"layer '{one.path}'"
     if not hasattr(one.layer, "cell") or "Conv" in type(one.layer).__name__:
-        raise BadWeights(f"{where}: is a {type(one.layer).__name__}, whose states are images; {ADVICE}.")
+        raise BadWeights(f"{where}: is {with_article(type(one.layer).__name__)}, whose states are images; {ADVICE}.")
     if getattr(one.layer, "stateful", False):
         raise BadWeights(
             f"{where}: is stateful, so that its states depend on the batches before; build it with stateful=False."

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..articles import with_article
 from ..errors import BadWeights
 from ..keras.started import keras
 from ..weights.load import open_keras_model
@@ -21,6 +22,7 @@ REFUSED = {
     "TextVectorization": "may read another file",
 }
 DEEPEST = 200
+ADVICE = "Give weights=FILE and what its recurrent layer reads, or call rnnstates.collect on the model in Python."
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
@@ -67,9 +69,11 @@ def _check(told: Mapping[str, Any], where: str) -> None:
     if not isinstance(class_name, str):
         raise BadWeights(f"{where}: has a class called {class_name!r}"[:200] + "; the configuration is damaged.")
     if class_name in REFUSED:
-        raise BadWeights(f"{where}: has a {class_name}, which {REFUSED[class_name]}; --model takes no such model.")
+        raise BadWeights(
+            f"{where}: has {with_article(class_name)}, which {REFUSED[class_name]}; it is not run. {ADVICE}"
+        )
     if class_name in ("__lambda__", "__bytes__") or "__lambda__" in told:
-        raise BadWeights(f"{where}: has code in it, which is never run; --model takes no such model.")
+        raise BadWeights(f"{where}: has code in it, which is never run. {ADVICE}")
     package = module.split(".")[0] if isinstance(module, str) else None
     # Tensors, shapes and the like have no module.
     own = module is None and registered in (None, class_name) if class_name == "__keras_tensor__" else None
@@ -77,6 +81,6 @@ def _check(told: Mapping[str, Any], where: str) -> None:
     theirs = package in ("keras", "builtins") and registered in (None, class_name)
     if not (own or ours or theirs or "module" not in told):
         raise BadWeights(
-            f"{where}: has a {class_name} that is not Keras' own ({registered or module}), whose code is not here; "
-            "give --weights and what its recurrent layer reads, or call rnnstates.collect on the model in Python."
+            f"{where}: has {with_article(class_name)} that is not Keras' own ({registered or module}), whose code "
+            f"is not here. {ADVICE}"
         )

@@ -82,8 +82,8 @@ class Kind(NamedTuple):
 
         Examples
         --------
-        >>> Kind("a flower", "Draw it.", Holds.MODEL).message("a .npy file", Wanted.INPUTS)
-        'a flower; expected a .npy file. It is a model: sequences are wanted here, weights go to --weights. Draw it.'
+        >>> Kind("a flower", "Draw it.", Holds.NEITHER).message("a .npy file", Wanted.INPUTS)
+        'a flower; expected a .npy file. Draw it.'
         """
         return f"{self.found}; expected {expected}. {self._way_out(wanted)}"
 
@@ -97,5 +97,5 @@ class Kind(NamedTuple):
         if wanted is not Wanted.INPUTS:
             return self.mend
         model = self.holds in (Holds.MODEL, Holds.SETTINGS)
-        first = "It is a model: sequences are wanted here, weights go to --weights. " if model else ""
+        first = "It is a model: sequences are wanted here, weights are passed with weights=FILE. " if model else ""
         return f"{first}{self.mend}{self.mend_of_inputs}"

@@ -7,7 +7,7 @@ __all__ = ["MODELS"]
 _TORCH = "torch.save(model.state_dict(), 'weights.pt')"
 _FROM_TRAINING = "Save the weights where the model was trained"
 _ORIGINAL = "Give the model that it was converted from instead: .keras, .h5, a SavedModel, a state_dict or ONNX."
-_ARRAYS = "save its arrays with np.savez('weights.npz', **arrays) and say --convention"
+_ARRAYS = "save its arrays with np.savez('weights.npz', **arrays) and pass convention=NAME"
 _EQX = (
     "np.savez('weights.npz', **{jax.tree_util.keystr(path): leaf for path, leaf in "
     "jax.tree_util.tree_leaves_with_path(eqx.filter(model, eqx.is_array))})"
@@ -25,7 +25,7 @@ MODELS: dict[str, Kind] = {
     "torch package": Kind("a package of torch.package, which holds code", f"{_FROM_TRAINING}: {_TORCH}."),
     "torch": Kind(
         "a file of PyTorch",
-        "Weights go to --weights; a tensor becomes an input by np.save('inputs.npy', torch.load(FILE, "
+        "Weights are passed with weights=FILE; a tensor becomes an input by np.save('inputs.npy', torch.load(FILE, "
         "weights_only=True).numpy()).",
         Holds.WEIGHTS,
     ),
@@ -83,17 +83,19 @@ MODELS: dict[str, Kind] = {
     ),
     "safetensors": Kind(
         "a safetensors file",
-        "Weights go to --weights; an array of it becomes an input by np.save('inputs.npy', "
+        "Weights are passed with weights=FILE; an array of it becomes an input by np.save('inputs.npy', "
         "safetensors.numpy.load_file(FILE)['NAME']).",
         Holds.WEIGHTS,
     ),
     "keras config": Kind(
         "the configuration of a Keras model (model.to_json()), without weights",
-        "Give the weights file, and this one beside it with --config FILE, where it holds weights alone; or save both "
+        "Give the weights file, and this one beside it with config=FILE, where it holds weights alone; or save both "
         "in one: model.save('model.keras').",
         Holds.SETTINGS,
     ),
-    "keras": Kind("a .keras file", "Give it with --weights, or with --model.", Holds.WEIGHTS),
+    "keras": Kind(
+        "a .keras file", "Give it with weights=FILE, or run it whole: rnnstates.collect(FILE, inputs).", Holds.WEIGHTS
+    ),
     "unpacked keras": Kind(
         "a .keras file that was unpacked",
         "Pack it again, in the folder: python -m zipfile -c model.keras config.json metadata.json model.weights.h5.",
@@ -125,10 +127,10 @@ MODELS: dict[str, Kind] = {
         "a graph of TensorFlow as text (.pbtxt), without variables",
         "Give the checkpoint that was saved with it; a graph in its .meta is read too.",
     ),
-    "saved model": Kind("a folder of a SavedModel", "Give it with --weights.", Holds.WEIGHTS),
-    "onnx": Kind("an ONNX model", "Give it with --weights.", Holds.WEIGHTS),
+    "saved model": Kind("a folder of a SavedModel", "Give it with weights=FILE.", Holds.WEIGHTS),
+    "onnx": Kind("an ONNX model", "Give it with weights=FILE.", Holds.WEIGHTS),
     "onnx data": Kind("the external data of an ONNX model, which lies beside it", "Give the .onnx itself."),
-    "msgpack": Kind("a msgpack file, such as Flax writes", "Give it with --weights.", Holds.WEIGHTS),
+    "msgpack": Kind("a msgpack file, such as Flax writes", "Give it with weights=FILE.", Holds.WEIGHTS),
     "gguf": Kind("a GGUF file", "It is made for llama.cpp; give the original weights, such as safetensors."),
     "ggml": Kind("a ggml file", "It is made for llama.cpp or whisper.cpp; give the original weights, such as a .pt."),
     "darknet": Kind(
@@ -138,7 +140,7 @@ MODELS: dict[str, Kind] = {
     "mxnet": Kind(
         "parameters of MXNet",
         "Save the arrays by name: np.savez('weights.npz', **{k.split(':')[-1]: v.asnumpy() for k, v in "
-        "mxnet.nd.load(FILE).items()}), then say --convention torch (Gluon's order of gates is PyTorch's).",
+        "mxnet.nd.load(FILE).items()}), then pass convention='torch' (Gluon's order of gates is PyTorch's).",
     ),
     "paddle": Kind(
         "a pickle of PaddlePaddle (.pdparams), which is never loaded because it can run any code",

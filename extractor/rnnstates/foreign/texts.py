@@ -117,7 +117,7 @@ def _advice(rows: list[list[str]], line: str) -> str:
     read = f"np.loadtxt(FILE{comma}{'' if _are_numbers(rows[0]) else ', skiprows=1'})"
     if max(map(len, rows)) == 1:
         return (
-            "One number on each line is what --lengths and --ids take. As one feature of (N, T, 1): "
+            "One number on each line is what lengths= and ids= take. As one feature of (N, T, 1): "
             f"np.save('inputs.npy', {read}.reshape(N, T, 1))."
         )
     return f"Read it with {read}, give it its shape with .reshape(N, T, I) and save it with np.save."

@@ -57,8 +57,8 @@ VALUES: dict[str, Kind] = {
     ),
     "npy": Kind(
         "one array of NumPy, a .npy file",
-        "Weights need names: np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and --convention, or "
-        "a folder of .npy files with UniRep's names. Sequences are the first argument of extract.",
+        "Weights need names: np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and convention=NAME, "
+        "or a folder of .npy files with UniRep's names. Sequences are the first argument of extract.",
         Holds.INPUTS,
     ),
     "npy of objects": Kind(
@@ -146,7 +146,7 @@ VALUES: dict[str, Kind] = {
     "json list": Kind(
         "a JSON list",
         "An input is made of it by np.save('inputs.npy', np.array(json.load(open(FILE)), 'f4')); weights need names: "
-        "np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and --convention.",
+        "np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and convention=NAME.",
         Holds.EITHER,
     ),
     "json": Kind(

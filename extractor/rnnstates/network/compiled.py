@@ -78,13 +78,13 @@ class CompiledEngine:
         if not is_built():
             raise EngineUnavailable(
                 "the compiled engine was not built when rnnstates was installed; install a C compiler (gcc) and "
-                "install it again, or use --engine numpy or tensorflow."
+                'install it again, or use engine="numpy" or engine="tensorflow".'
             )
         self._precision, self._leaves_to_numpy, self._uses_kernel = precision, False, False
         if precision == BFLOAT16 and BFLOAT16 not in kinds():
             raise EngineUnavailable(
-                "--precision bfloat16: the compiled engine needs a processor with avx512_bf16, and to be built by "
-                "GCC 12 or later; one of the two is missing here. Use --precision float32."
+                'precision="bfloat16": the compiled engine needs a processor with avx512_bf16, and to be built by '
+                'GCC 12 or later; one of the two is missing here. Use precision="float32".'
             )
         fitting = [name for name, (_, pair) in kinds().items() if (pair == 2) == (precision == BFLOAT16)]
         self._kind = kernel if kernel in fitting else fitting[-1]
@@ -115,7 +115,7 @@ class CompiledEngine:
         if self._precision == BFLOAT16:
             raise EngineUnavailable(
                 f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
-                "--engine tensorflow or --precision float32."
+                'engine="tensorflow" or precision="float32".'
             )
         self._leaves_to_numpy = True
         return NumpyUnroll(weights, np.dtype(self._precision), gates)

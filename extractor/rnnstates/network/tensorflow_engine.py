@@ -59,7 +59,9 @@ class TensorFlowEngine:
     def __init__(self, precision: str) -> None:
         self._tf = import_tensorflow()
         if not _outside_graphs(self._tf.executing_eagerly):
-            raise EngineUnavailable("TensorFlow's eager execution is switched off in this process; use --engine numpy.")
+            raise EngineUnavailable(
+                'TensorFlow\'s eager execution is switched off in this process; use engine="numpy".'
+            )
         self.device = "GPU" if self._tf.config.list_physical_devices("GPU") else "CPU"
         self._precision = precision
         if precision == bfloat16.NAME and self.device == "CPU":
@@ -127,7 +129,7 @@ def _compiled(block: MixedBlock, weights: LayerWeights) -> MixedBlock:
 
 def _refuse(reason: str | None) -> None:
     if reason is not None:
-        raise EngineUnavailable(f"--precision bfloat16: {reason}; use --precision float32.")
+        raise EngineUnavailable(f'precision="bfloat16": {reason}; use precision="float32".')
 
 
 def _size(weights: LayerWeights) -> str:

@@ -71,7 +71,7 @@ def _checked(path: Path, output: object, *, force: bool, sources: Iterable[objec
 def exists(output: object) -> CannotCreate:
     """Give the error of an output that is there already."""
     return CannotCreate(
-        f"{output}: exists; replace it with --force, or choose another output. If the same job may have made it, "
+        f"{output}: exists; replace it with force=True, or choose another output. If the same job may have made it, "
         'if_exists="skip" compares, and computes nothing where it did.'
     )
 
@@ -122,7 +122,7 @@ def no_room(path: Path, needed: int, why: str = "") -> WriteFailed:
     """Give the error of a job that does not fit, with the bytes needed and free."""
     return WriteFailed(
         f"{path}: {why}needs {needed} bytes, but {free_space(path)} are free there. Free some space, keep less "
-        "(--states, --dtype float16), or choose another place."
+        '(states=, dtype="float16"), or choose another place.'
     )
 
 

@@ -18,8 +18,8 @@ def translated(reason: OSError, path: Path) -> OutputError:
     number, where = reason.errno, shown(os.fsdecode(reason.filename or path))
     if number in FULL:
         return WriteFailed(
-            f"{where}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less (--states, --dtype "
-            "float16, --layout packed), or choose another place."
+            f"{where}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less "
+            '(states=, dtype="float16", layout="packed"), or choose another place.'
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return PermissionDenied(f"{where}: may not be written here ({reason.strerror}); choose another place.")

@@ -36,8 +36,8 @@ def read_journal(path: Path) -> Journal | None:
         data = file.read(min(MOST, os.fstat(fd).st_size))
     if (version := foreign_version(data)) is not None:
         raise DoesNotMatch(
-            f"{path}: is a journal of version {version}; expected {VERSION}. Go on with the rnnstates that began it, "
-            "throw its work away with --restart, or choose another output."
+            f"{path}: is a journal of version {version}; expected {VERSION}. Continue with the rnnstates that began "
+            "it, throw its work away with restart=True, or choose another output."
         )
     return parse(data)
 

@@ -51,5 +51,5 @@ def _name_free(system: System, names: Names) -> None:
 def _taken(names: Names) -> CannotCreate:
     return CannotCreate(
         f"{names.output}: appeared while this run was computing and is left alone; the finished states are in "
-        f"{names.partial}. Move {names.output} away and run the command again."
+        f"{names.partial}. Move {names.output} away and repeat the run."
     )

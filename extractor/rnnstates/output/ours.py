@@ -91,7 +91,7 @@ def check_partial(names: Names) -> None:
         raise CannotCreate(f"{names.partial}: in the way ({reason.strerror}); remove it.") from reason
     if not start.startswith(SIGNATURE):
         raise CannotCreate(
-            f"{names.partial}: in the way and not a file of ours; remove it, or run extract with --restart."
+            f"{names.partial}: in the way and not a file of ours; remove it, or run extract with restart=True."
         )
 
 

@@ -51,7 +51,7 @@ def open_states(path: str | os.PathLike[str]) -> States:
     """
     check_arguments(locals(), required=("path",))
     if Path(path).name.endswith(PARTIAL):
-        raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Run the command again.")
+        raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Repeat the run.")
     with missing_told(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.OUTPUT, BadStates)
     return open_unfinished(path)

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from ..arrays import Array
+from ..articles import with_article
 from ..errors import BadStates, OptionError
 from ..hdf5_guard import reading
 from ..pooling import POOLINGS
@@ -161,8 +162,8 @@ def _index(key: Any) -> int:
     except TypeError:
         pass
     raise OptionError(
-        f"states[...]: a {type(key).__name__} is no index; expected the number of a sequence, a slice of them or the "
-        "name of a dataset."
+        f"states[...]: {with_article(type(key).__name__)} is no index; expected the number of a sequence, a slice of "
+        "them or the name of a dataset."
     )
 
 
@@ -191,8 +192,9 @@ class SequenceStates:
 
     def __getitem__(self, name: str) -> Any:
         if not isinstance(name, str):
+            found = with_article(type(name).__name__)
             raise OptionError(
-                f"sequence[...]: a {type(name).__name__} is no name; expected the name of a state, of which a step is "
+                f"sequence[...]: {found} is no name; expected the name of a state, of which a step is "
                 "sequence.hidden[step]."
             )
         name = self._prefix + name.strip("/")

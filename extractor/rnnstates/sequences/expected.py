@@ -1,17 +1,16 @@
 """What sequences have to be, and what they turned out to be."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
-from ..errors import BadInput
 from ..sources.base import Source
 
-__all__ = ["Expected", "Lengths", "Padding", "Sequences", "to_array"]
+__all__ = ["MEND", "Expected", "Lengths", "Padding", "Sequences"]
 
+# What to do about a sequence that is no array.
+MEND = "Expected one number per feature in each step."
 Lengths = npt.NDArray[np.int64]
 
 
@@ -82,22 +81,3 @@ class Sequences:
     def features(self) -> int:
         """Numbers a step: I, or 1 of token ids."""
         return 1 if self.ids else self.source.shape[2]
-
-
-def to_array(values: Any, where: str) -> Array:
-    """Give what was given as an array, of any shape and dtype.
-
-    Raises
-    ------
-    BadInput
-        It is none, or has a mask.
-    """
-    if isinstance(values, np.ma.MaskedArray):
-        raise BadInput(
-            f"{where}: a masked array, whose mask would be lost; expected a plain one. Give .filled() and the lengths, "
-            "or the steps that count."
-        )
-    try:
-        return np.asarray(values)
-    except (ValueError, TypeError) as reason:
-        raise BadInput(f"{where}: no array ({reason}); expected one number a feature in each step.") from reason

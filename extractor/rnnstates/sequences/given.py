@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ..articles import with_article
 from ..errors import BadInput, BadLengths
-from .expected import Expected, Padding, Sequences, to_array
+from ..given import as_array
+from .expected import MEND, Expected, Padding, Sequences
 from .padded import lengths_told, read_padded
 from .ragged import read_ragged
 
@@ -37,7 +39,7 @@ def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -
     if isinstance(X, list | tuple):
         return _of_list(X, lengths, expected)
     _refuse(X)
-    array = to_array(X, "X")
+    array = as_array(X, "X", BadInput, MEND)
     if array.shape[:1] == (0,) or array.dtype.kind == "O":
         return _of_list(_objects(array), lengths, expected)
     return read_padded(array, lengths, padding, expected)
@@ -62,13 +64,13 @@ def _refuse(X: Any) -> None:  # noqa: N803
     kind = type(X).__name__
     if hasattr(X, "iloc") or hasattr(X, "columns"):
         raise BadInput(
-            f"X: a {kind}; {EXPECTED}. Make one array of each sequence's rows: "
+            f"X: {with_article(kind)}; {EXPECTED}. Make one array of each sequence's rows: "
             "[rows.to_numpy() for _, rows in frame.groupby(name)]."
         )
     if hasattr(X, "toarray"):
         raise BadInput(f"X: a sparse {kind}; {EXPECTED}. Take .toarray() of each sequence.")
     if not hasattr(X, "__array__"):
-        raise BadInput(f"X: a {kind}; {EXPECTED}. Files are read by rnnstates.extract.")
+        raise BadInput(f"X: {with_article(kind)}; {EXPECTED}. Files are read by rnnstates.extract.")
 
 
 def _agreeing(sequences: Sequences, lengths: Any) -> Sequences:

@@ -88,7 +88,7 @@ def _lengths(array: Array, lengths: Any, padding: Padding, source: Source) -> Le
     if padding.value is not None:
         return steps_before_padding(array, padding.value, padding.side)
     raise BadLengths(
-        f"X: a padded array of shape {array.shape}, and no lengths given; expected to be told what is padding. Give "
+        f"X: a padded array of shape {array.shape}, and no lengths given, so it is unknown what is padding. Give "
         'lengths=, or lengths="full" if every step counts; set padding_value to what the padding is filled with; or '
         "give a list of arrays without padding."
     )

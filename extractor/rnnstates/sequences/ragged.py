@@ -7,10 +7,11 @@ import numpy as np
 
 from ..arrays import Array, empty_window
 from ..errors import BadInput
+from ..given import as_array
 from ..sources.axes import Axes
 from ..sources.identity import identify
 from ..sources.layout import ACCEPTED, KINDS, is_numeric
-from .expected import Expected, Sequences, to_array
+from .expected import MEND, Expected, Sequences
 
 __all__ = ["RaggedSource", "read_ragged"]
 
@@ -77,7 +78,7 @@ def read_ragged(X: Sequence[Any], expected: Expected) -> Sequences:  # noqa: N80
     BadInput
         Naming the row.
     """
-    rows = [to_array(row, f"X: row {number}") for number, row in enumerate(X)]
+    rows = [as_array(row, f"X: row {number}", BadInput, MEND) for number, row in enumerate(X)]
     told = {number: row for number, row in enumerate(rows) if row.shape != (0,)}
     axes = _axes(told, expected)
     for number, row in told.items():

@@ -14,12 +14,12 @@ import numpy as np
 from ..arrays import Array
 from ..errors import BadInput
 from ..foreign import Wanted
+from ..given import as_array, plain
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_heap_guard import check_strings
 from ..hdf5_packing import whole_numbers
 from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
-from .given import plain
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .named import dataset_of, locate
@@ -152,7 +152,7 @@ def _from_npy(file: BinaryIO, where: str, source: Source) -> Ids:
 
 
 def _from_array(ids: Any, where: str, source: Source) -> Ids:
-    values = np.asarray(ids) if hasattr(ids, "dtype") else _objects(ids, where)
+    values = as_array(ids, where, BadInput) if hasattr(ids, "dtype") else _objects(ids, where)
     _check_shape(values.shape, where, source)
     if values.dtype.kind not in "iuSUOT":
         raise BadInput(f"{where}: dtype {values.dtype}; expected {ACCEPTED}. {MEND}")
@@ -164,8 +164,11 @@ def _from_array(ids: Any, where: str, source: Source) -> Ids:
 def _objects(ids: Any, where: str) -> Array:
     try:
         items = list(ids)
-    except TypeError as reason:
-        raise BadInput(f"{where}: {type(ids).__name__}; expected one id a sequence, {ACCEPTED}.") from reason
+    except MemoryError:
+        raise
+    # The object's own __iter__ may raise anything.
+    except Exception as reason:
+        raise BadInput(f"{where}: {type(ids).__name__}; expected one id per sequence, {ACCEPTED}.") from reason
     values = np.empty(len(items), object)
     # One by one: NumPy would turn numbers among strings into strings, and bytes into text.
     for row, item in enumerate(items):
@@ -246,6 +249,6 @@ def _check_range(values: Array, start: int, where: str) -> None:
 def _check_shape(shape: tuple[int, ...], where: str, source: Source) -> None:
     count = source.shape[0]
     if len(shape) != 1:
-        raise BadInput(f"{where}: shape {shape}; expected ({count},), one id a sequence. Reshape them.")
+        raise BadInput(f"{where}: shape {shape}; expected ({count},), one id per sequence. Reshape them.")
     if shape[0] != count:
-        raise BadInput(f"{where}: {shape[0]} ids, but {source.name} has {count} sequences; give one id a sequence.")
+        raise BadInput(f"{where}: {shape[0]} ids, but {source.name} has {count} sequences; give one id per sequence.")

@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array
+from ..articles import with_article
 from ..errors import BadInput, MissingInput, OptionError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
+from ..given import as_array
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..hdf5_packing import whole_numbers
@@ -43,11 +45,21 @@ class InitialStates:
     found : mapping
         From path and name to an array or dataset [W], [1, W] or [N, W].
     where : str
-    close : callable
+    closing : ExitStack
+        Closes the file behind them.
+    is_path : bool
+        Whether ``where`` is that file.
     """
 
-    def __init__(self, found: Mapping[tuple[str, str], Any], where: str, closing: contextlib.ExitStack) -> None:
-        self._found, self.where, self._closing = found, where, closing
+    def __init__(
+        self,
+        found: Mapping[tuple[str, str], Array | h5py.Dataset],
+        where: str,
+        closing: contextlib.ExitStack,
+        *,
+        is_path: bool,
+    ) -> None:
+        self._found, self.where, self._closing, self._is_path = found, where, closing, is_path
 
     def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
         """Give the states of some sequences.
@@ -78,7 +90,7 @@ class InitialStates:
     @property
     def identity(self) -> dict[str, object]:
         """What tells these states from others, in JSON types."""
-        if Path(self.where).is_file():
+        if self._is_path:
             with Path(self.where).open("rb") as file:
                 return sample_file(file)
         return {
@@ -121,23 +133,20 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         _check_all_there(stored, found, wanted, where)
         for (path, name), values in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
-            _check(values, wanted[path, name], sequences, called)
             if isinstance(values, h5py.Dataset):
-                with reading(called, BadInput):
-                    check_inflated(values, called, BadInput)
-                    packing = whole_numbers(values, called, BadInput)
-                if packing is not None and packing.found:
-                    named = ", ".join(packing.found)
-                    raise BadInput(f"{called}: its attribute {named} says that values may be missing; expected all.")
-        return InitialStates(found, where, opening.pop_all())
+                _check_stored(values, called)
+            else:
+                found[path, name] = values = as_array(values, called, BadInput)
+            _check(values, wanted[path, name], sequences, called)
+        return InitialStates(found, where, opening.pop_all(), is_path=is_path)
 
 
 def _given(initial: Any) -> dict[str, Any]:
     """Take arrays by name; ``States`` too, whose other datasets are no states to start from."""
-    if not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
+    if isinstance(initial, type) or not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
         raise OptionError(
-            f"initial_state=: is a {type(initial).__name__}; expected {EXPECTED} (its path), a mapping from name to "
-            "array, 'zero' or None."
+            f"initial_state=: is {with_article(type(initial).__name__)}; expected {EXPECTED} (its path), a mapping "
+            "from name to array, 'zero' or None."
         )
     stored = {name: initial[name] for name in initial.keys()}
     if wrong := [name for name in stored if not isinstance(name, str)]:
@@ -211,9 +220,18 @@ def _check_all_there(
         )
 
 
-def _check(values: Any, width: int, sequences: int, where: str) -> None:
-    shape = tuple(np.shape(values)) if not hasattr(values, "shape") else tuple(values.shape or ())
-    dtype = values.dtype if hasattr(values, "dtype") else np.asarray(values).dtype
+def _check_stored(dataset: h5py.Dataset, where: str) -> None:
+    with reading(where, BadInput):
+        check_inflated(dataset, where, BadInput)
+        packing = whole_numbers(dataset, where, BadInput)
+    if packing is not None and packing.found:
+        named = ", ".join(packing.found)
+        raise BadInput(f"{where}: its attribute {named} says that values may be missing; expected all.")
+
+
+def _check(values: Array | h5py.Dataset, width: int, sequences: int, where: str) -> None:
+    shape = tuple(values.shape or ())
+    dtype = values.dtype
     if shape not in ((width,), (1, width), (sequences, width)):
         raise BadInput(
             f"{where} has shape {shape}; expected ({width},) for all sequences or ({sequences}, {width}), one each."

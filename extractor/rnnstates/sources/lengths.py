@@ -11,12 +11,12 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..errors import BadLengths
 from ..foreign import Wanted
+from ..given import as_array
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_packing import whole_numbers
 from .axes import transposed
 from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
-from .given import plain
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
@@ -126,11 +126,7 @@ def _from_npy(file: BinaryIO, where: str, source: Source) -> npt.NDArray[np.int6
 
 
 def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
-    lengths = plain(lengths, "lengths", BadLengths)
-    try:
-        values: Array = np.asarray(lengths)
-    except (ValueError, TypeError) as reason:
-        raise BadLengths(f"lengths: not an array ({reason}); give one whole number a sequence.") from reason
+    values = as_array(lengths, "lengths", BadLengths, "Give one whole number per sequence.")
     _check_form(values.shape, values.dtype, str(values.dtype), "lengths", source)
     return _check_values(values, "lengths", source)
 

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..arrays import Array
 from ..errors import BadInput
+from ..given import as_array
 from .axes import Axes
-from .given import plain
 from .identity import identify, sample_array
 from .layout import check_layout, dtype_notes
 
@@ -36,7 +34,7 @@ class MemorySource:
 
     def __init__(self, inputs: Any, *, tokens: bool = False, axes: str | None = None) -> None:
         self.name = "inputs"
-        array = _as_array(inputs)
+        array = as_array(inputs, "inputs", BadInput, "Pad the sequences to one length and give the lengths.")
         self.doubt = ""
         self.axes = Axes(axes, array.shape, self.name)
         self._array = self.axes.turn(array) if self.axes.letters else array
@@ -58,13 +56,3 @@ class MemorySource:
 
     def close(self) -> None:
         """Do nothing; the array is the caller's."""
-
-
-def _as_array(inputs: Any) -> Array:
-    inputs = plain(inputs, "inputs", BadInput)
-    try:
-        return np.asarray(inputs)
-    except (ValueError, TypeError) as reason:
-        raise BadInput(
-            f"inputs: not a rectangular array ({reason}). Pad the sequences to one length and give the lengths."
-        ) from reason

@@ -50,10 +50,10 @@ def find_source(states: States, path: str, inputs: Any, notes: list[str]) -> Sou
         return _given(inputs, recorded, path, tokens=tokens, notes=notes)
     if not recorded["path"]:
         kind = "came through a pipe" if recorded["kind"] == "stream" else "was an array in memory"
-        raise NotFound(f"the input {kind}; give it with --inputs FILE")
+        raise NotFound(f"the input {kind}; give it with inputs=FILE")
     there = [place for place in places(recorded["path"], path) if is_readable(place)]
     if not there:
-        raise NotFound(f"the input {recorded['path']} is not there; give it with --inputs FILE")
+        raise NotFound(f"the input {recorded['path']} is not there; give it with inputs=FILE")
     for place in there[1:]:
         with contextlib.suppress(BadInput):
             return _recorded(place, recorded, path, tokens=tokens)
@@ -66,14 +66,14 @@ def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: boo
     except (OptionError, BadInput) as reason:
         raise BadInput(
             f"{reason} The input that {path} was made from had {recorded['size']} bytes of {recorded['kind']}; give it "
-            "with --inputs FILE."
+            "with inputs=FILE."
         ) from reason
     if not (found := changes(source.identity, recorded, IDENTITY)):
         return source
     source.close()
     raise BadInput(
-        f"{place}: is not the input that {path} was made from: {found}. Give the input as it was with --inputs FILE, "
-        "or extract again."
+        f"{place}: is not the input that {path} was made from: {found}. Give the original with inputs=FILE, or "
+        "extract again."
     )
 
 
@@ -129,7 +129,7 @@ def find_initial(states: States, promise: Promise, path: str, initial: Any) -> I
     if recorded is None and initial is None:
         return None
     if recorded is None:
-        raise OptionError(f"--initial-state: {path} was made without one; leave it away.")
+        raise OptionError(f"initial_state=: {path} was made without one; leave it out.")
     wanted = {(part.path, name): part.width(name) for part in promise.parts for name in part.carried}
     chosen = _recorded_initial(recorded["from"], file, path) if initial is None else initial
     return open_initial(chosen, wanted, states.sequences)
@@ -137,7 +137,7 @@ def find_initial(states: States, promise: Promise, path: str, initial: Any) -> I
 
 def _recorded_initial(name: str, file: Mapping[str, Any] | None, path: str) -> str:
     if file is None:
-        raise NotFound("the initial states were arrays in memory; give them with --initial-state FILE")
+        raise NotFound("the initial states were arrays in memory; give them with initial_state=FILE")
     problem = ""
     for place in filter(is_readable, places(name, path)):
         with open_file(place, "initial states") as opened:
@@ -146,5 +146,5 @@ def _recorded_initial(name: str, file: Mapping[str, Any] | None, path: str) -> s
             return place
         problem = problem or f"{place}: is not the initial state that {path} was made with: {found}."
     if problem:
-        raise BadInput(f"{problem} Give it as it was with --initial-state FILE, or extract again.")
-    raise NotFound(f"the initial states {name} are not there; give them with --initial-state FILE")
+        raise BadInput(f"{problem} Give the original with initial_state=FILE, or extract again.")
+    raise NotFound(f"the initial states {name} are not there; give them with initial_state=FILE")

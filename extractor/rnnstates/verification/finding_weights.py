@@ -9,6 +9,7 @@ from ..output.states import States
 from ..weights.canonical import Network
 from ..weights.initialise import random_network
 from ..weights.load import load_weights
+from ..weights.objects import WHERE, is_path
 from ..weights.readers import digest, reader_of
 from .given import Given, NotFound, is_readable, places
 from .promised import Part, Promise
@@ -45,10 +46,10 @@ def find_network(states: States, promise: Promise, path: str, given: Given, note
         for name, _, direction, weights in network.parts()
     )
     if parts != promise.parts:
-        called = given.weights if isinstance(given.weights, str | os.PathLike) else "weights"
+        called = given.weights if is_path(given.weights) else WHERE
         raise BadWeights(
             f"{called}: are {_listed(parts)}; expected {_listed(promise.parts)}, which {path} was made with. Give "
-            "those weights, with --layer where they have several stacks."
+            "those weights, and layer=NAME where they have several stacks."
         )
     return network
 
@@ -57,11 +58,11 @@ def _network(recorded: Mapping[str, Any], path: str, given: Given, notes: list[s
     if isinstance(given.weights, Network):
         return given.weights
     if given.weights is not None:
-        return _given(os.fspath(given.weights), recorded, given.options, notes, path=path)
+        return _given(given.weights, recorded, given.options, notes, path=path)
     if "random" in recorded:
         return _random(recorded["random"], path)
-    if "file" not in recorded:
-        raise NotFound("the weights were arrays in memory; give them with --weights FILE")
+    if "file" not in recorded or (recorded["file"] == WHERE and not _is_there(WHERE)):
+        raise NotFound("the weights were arrays in memory; give them with weights=FILE")
     options = {**recorded.get("options", {}), **given.options}
     if "config" in recorded.get("options", {}) and "config" not in given.options:
         options["config"] = _located_config(recorded, path)
@@ -77,7 +78,7 @@ def _random(recorded: Mapping[str, Any], path: str) -> Network:
     except TypeError as reason:
         raise BadStates(
             f"{path}: its provenance says of the random weights {dict(recorded)}; expected features, units, seed and "
-            "forget_bias. It was edited; give the weights with --weights FILE."
+            "forget_bias. It was edited; give the weights with weights=FILE."
         ) from reason
 
 
@@ -90,9 +91,9 @@ def _located(recorded: Mapping[str, Any], path: str) -> str:
         changed.append(f"{place}: are not the weights that {path} was made with: SHA-256 is {found}")
     if changed:
         raise BadWeights(
-            f"{changed[0]}, was {recorded['sha256']}. Give them as they were with --weights FILE, or extract again."
+            f"{changed[0]}, was {recorded['sha256']}. Give the originals with weights=FILE, or extract again."
         )
-    raise NotFound(f"the weights {recorded['file']} are not there; give them with --weights FILE")
+    raise NotFound(f"the weights {recorded['file']} are not there; give them with weights=FILE")
 
 
 def _located_config(recorded: Mapping[str, Any], path: str) -> str:
@@ -106,10 +107,10 @@ def _located_config(recorded: Mapping[str, Any], path: str) -> str:
     if found:
         place, value = next(iter(found.items()))
         raise BadWeights(
-            f"{place}: is not the configuration that {path} was made with: SHA-256 is {value}, was {expected}. Give it "
-            "as it was with --config FILE, or extract again."
+            f"{place}: is not the configuration that {path} was made with: SHA-256 is {value}, was {expected}. Give "
+            "the original with config=FILE, or extract again."
         )
-    raise NotFound(f"the configuration {name} is not there; give it with --config FILE")
+    raise NotFound(f"the configuration {name} is not there; give it with config=FILE")
 
 
 def _is_there(place: str) -> bool:
@@ -121,9 +122,16 @@ def _is_there(place: str) -> bool:
 
 
 def _given(
-    where: str, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str], *, path: str
+    weights: Any, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str], *, path: str
 ) -> Network:
     """Load what was named; the recorded options hold for the same file only."""
+    if not is_path(weights):
+        known = recorded.get("options", {}) if recorded.get("file") == WHERE else {}
+        network = load_weights(weights, **{**known, **options})
+        if network.origin["sha256"] != recorded.get("sha256"):
+            notes.append("weights: are not known to be those that the states were made with; compared all the same.")
+        return network
+    where = os.fspath(weights)
     reader_of(where)
     if digest(where) == recorded.get("sha256"):
         known = dict(recorded.get("options", {}))

@@ -16,10 +16,10 @@ from .raw_file import open_raw
 
 __all__ = ["refuse_unfinished"]
 
-GO_ON = "Run the command again to go on with the others."
-LAST = "Run the command again to finish it."
-AGAIN = "Run the command again with --verify, which computes those once more and goes on."
-OVER = "Run the command again; it starts over."
+GO_ON = "Repeat the run to continue with the others."
+LAST = "Repeat the run to finish it."
+AGAIN = "Repeat the run with verify=True, which computes those once more and continues."
+OVER = "Repeat the run; it starts over."
 
 
 def refuse_unfinished(where: str, *, quick: bool) -> None:

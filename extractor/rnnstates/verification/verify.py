@@ -70,7 +70,7 @@ def verify(
         not found.
     inputs : path, array or None
         What the states were made from; None for the path in the file.
-    weights : path, Network or None
+    weights : path, Network, anything that ``load_weights`` takes, or None
         Likewise.
     initial_state : path, mapping or None
         Likewise.
@@ -111,9 +111,9 @@ def verify(
     """
     check_arguments(locals(), required=("path", "sample", "seed"))
     if sample < 0:
-        raise OptionError(f"--sample {sample}: expected 0 or more.")
+        raise OptionError(f"sample={sample}: expected 0 or more.")
     if not 0 <= seed < 2**32:
-        raise OptionError(f"--seed {seed}: expected 0 to {2**32 - 1}.")
+        raise OptionError(f"seed={seed}: expected 0 to {2**32 - 1}.")
     options = {
         "layer": layer, "convention": convention, "forget_bias": forget_bias, "activation": activation,
         "recurrent_activation": recurrent_activation, "cell_clip": cell_clip, "projection_clip": projection_clip,

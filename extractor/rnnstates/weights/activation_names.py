@@ -103,7 +103,7 @@ def meant(options: Options, stack: StoredStack) -> tuple[Options, list[str]]:
     for option in ("activation", "recurrent_activation"):
         given = getattr(options, option)
         if given is not None:
-            resolved[option], said = _meaning(given, generation, option.replace("_", "-"))
+            resolved[option], said = _meaning(given, generation, option)
             notes.append(f"{option.replace('_', ' ')} is {said}.")
     return replace(options, **resolved), notes
 
@@ -131,7 +131,7 @@ def _check_clear(given: str, option: str) -> None:
     older, newer = (MEANINGS[generation].get(given) for generation in (KERAS_2, KERAS_3))
     if older != newer and older is not None and newer is not None:
         raise OptionError(
-            f"--{option} {given}: is {older.formula} in {KERAS_2} and {newer.formula} in {KERAS_3}, and the file does "
-            f"not say which of them wrote it; give {older.name} for {KERAS_2}, or 'hard_sigmoid(0.16666666666666666, "
-            f"0.5)' for {KERAS_3}."
+            f"{option}={given!r}: is {older.formula} in {KERAS_2} and {newer.formula} in {KERAS_3}, and the file "
+            f"does not say which of them wrote it; give {older.name} for {KERAS_2}, or "
+            f"'hard_sigmoid(0.16666666666666666, 0.5)' for {KERAS_3}."
         )

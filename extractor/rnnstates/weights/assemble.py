@@ -53,7 +53,7 @@ def assemble(
         listed = ", ".join(f"'{name}'" for name in names)
         raise BadWeights(
             f"{container.path}: says itself which layer feeds which, and {listed} are no chain in it. Choose one with "
-            "--layer."
+            "layer=NAME."
         )
     stack, embedding = _joined([model.stack(name) for name in names], container.path), options.embedding
     if model.connected:
@@ -87,7 +87,7 @@ def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
         if lower.width != upper.features:
             raise BadWeights(
                 f"{path}: '{upper.name}' reads inputs of width {upper.features}, but '{lower.name}' gives "
-                f"{lower.width}; they are no chain. Choose one of them with --layer."
+                f"{lower.width}; they are no chain. Choose one of them with layer=NAME."
             )
     order = " -> ".join(f"'{part.layers[-1].name}'" for part in parts)
     notes = dict.fromkeys([note for part in parts for note in part.notes])
@@ -130,7 +130,7 @@ def _given(
 ) -> Choice:
     """Take the embedding that the caller named; no array of a recurrent layer is one."""
     if embedding == NONE:
-        return Choice(why=f"{container.path}: --embedding is none.")
+        return Choice(why=f'{container.path}: embedding="none" leaves it out.')
     called = {**(model.modules() or {}), **{table.name: label for label, table in model.tables().items()}}
     own = () if stack.embedding is None else stack.embedding.sources
     arrays = {name: array for name, array in container.tensors.items() if name not in recurrent or name in own}

@@ -48,7 +48,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
 }
 
 # What a note on trained starts says; it is no longer true of a network that starts elsewhere.
-TRAINED_START = "(--initial-state zero overrides)"
+TRAINED_START = '(initial_state="zero" overrides)'
 
 # What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
 # (ELMo, where forward and backward layers never meet).

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..activations import ACTIVATIONS, is_activation
 from ..arrays import Array
+from ..articles import with_article
 from ..errors import BadWeights
 
 if TYPE_CHECKING:
@@ -114,10 +115,10 @@ def _check_settings(weights: "LayerWeights", carried: tuple[str, ...]) -> None:
         for name, given in only_lstm.items():
             if given and not (name in ("a forget bias", "a cell clip") and weights.cell == "mlstm"):
                 raise BadWeights(
-                    f"{weights.where}: {name} is for an LSTM, but this is a {weights.cell}; leave it away."
+                    f"{weights.where}: {name} is for an LSTM, but this is {with_article(weights.cell)}; leave it out."
                 )
     if weights.reset_after and weights.cell != "gru":
-        raise BadWeights(f"{weights.where}: a reset gate is for a GRU, but this is a {weights.cell}.")
+        raise BadWeights(f"{weights.where}: a reset gate is for a GRU, but this is {with_article(weights.cell)}.")
     if (weights.factors is not None) != (weights.cell == "mlstm"):
         raise BadWeights(f"{weights.where}: factors belong to a multiplicative LSTM, and to nothing else.")
     unknown = sorted(set(weights.initial) - set(carried))

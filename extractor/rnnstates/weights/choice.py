@@ -44,7 +44,7 @@ def choose(model: Model, layer: str | None, where: str) -> tuple[str, ...]:
     if not tops:
         raise BadWeights(f"{where}: its recurrent layers feed each other in a circle; the configuration is damaged.")
     if len(tops) > 1:
-        choices = ", ".join(f"--layer {top} ({recurrent[top]})" for top in tops[:MOST_NAMED])
+        choices = ", ".join(f"layer={top!r} ({recurrent[top]})" for top in tops[:MOST_NAMED])
         raise BadWeights(f"{where}: has {len(tops)} recurrent stacks; choose one: {choices}.{_as_chain(model)}")
     return (tops[0],)
 
@@ -80,7 +80,7 @@ def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
 def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple[str, ...]:
     """Find the stacks that a pattern with one ``*`` for a number names, in the order of the numbers."""
     if pattern.count("*") != 1:
-        raise OptionError(f"--layer '{pattern}': has several *; expected one, which stands for a number.")
+        raise OptionError(f"layer={pattern!r}: has several *; expected one, which stands for a number.")
     start, end = map(re.escape, pattern.split("*"))
     # Behind it may stand the layer of a module that has several: rnns.0.l1.
     matches = {top: re.fullmatch(rf"{start}_?(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
@@ -95,7 +95,7 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
     twice = next((tops for tops in found.values() if len(tops) > 1), None)
     if not found or twice:
         problem = f"{', '.join(twice[:MOST_NAMED])} have the same number" if twice else "no stack has such a name"
-        raise BadWeights(f"{where}: --layer '{pattern}': {problem}; found: {', '.join(names[:MOST_NAMED])}.")
+        raise BadWeights(f"{where}: layer={pattern!r}: {problem}; found: {', '.join(names[:MOST_NAMED])}.")
     return tuple(found[number][0] for number in sorted(found))
 
 
@@ -115,5 +115,5 @@ def _as_chain(model: Model) -> str:
         stacks += [numbered[number] for number in sorted(numbered)]
         widths = [(stack.layers[0].features, stack.layers[-1].width) for stack in stacks]
         if len(stacks) > 1 and all(below[1] == above[0] for below, above in itertools.pairwise(widths)):
-            return f" If they feed each other in the order of their numbers: --layer '{pattern}'."
+            return f" If they feed each other in the order of their numbers: layer={pattern!r}."
     return ""

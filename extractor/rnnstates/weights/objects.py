@@ -12,20 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..arrays import Array
 from ..errors import BadWeights, OptionError, RnnstatesError
+from ..given import as_array
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
+from .readers.torch_nesting import found_tensors
+from .torch_module import is_a
 
-__all__ = ["WHERE", "is_path", "nonlinearity_of", "opened"]
+__all__ = ["WHERE", "is_path", "opened"]
 
 # What messages call weights that have no file.
 WHERE = "weights"
-EXPECTED = (
-    "a path, a Network, a mapping from name to array (a state_dict), a torch module, or a built Keras model or layer"
-)
+EXPECTED = "a path, a mapping from name to array (a state_dict), a torch module, or a built Keras model or layer"
+# Of mappings in mappings; beyond this one may hold itself.
+DEEPEST = 32
 
 
 def is_path(weights: Any) -> bool:
@@ -48,42 +49,39 @@ def opened(weights: Any) -> Iterator[Container]:
         with open_container(os.fspath(weights)) as container:
             yield container
     elif isinstance(weights, Mapping):
-        yield _of_mapping(weights, "mapping of arrays")
-    elif _is_a(weights, "torch", "nn.Module"):
+        yield _of_mapping(_flat(weights), "mapping of arrays")
+    elif is_a(weights, "torch", "nn.Module"):
         yield _of_mapping(weights.state_dict(), "PyTorch module")
-    elif _is_a(weights, "keras", "Layer"):
+    elif is_a(weights, "keras", "Layer"):
         with _of_keras(weights) as container:
             yield container
     else:
-        raise OptionError(f"{WHERE}=: is a {type(weights).__name__}; expected {EXPECTED}.")
+        kind = type(weights)
+        package = "" if kind.__module__ == "builtins" else f" of {kind.__module__.partition('.')[0]}"
+        raise OptionError(
+            f"{WHERE}: is of type {kind.__name__}{package}; expected {EXPECTED}. Save it, and give the path."
+        )
 
 
-def nonlinearity_of(weights: Any) -> str | None:
-    """Tell what a torch module's ``nn.RNN`` are run with, which no state_dict says; None for no such layer.
-
-    Raises
-    ------
-    BadWeights
-        Several of them differ.
-    """
-    if not _is_a(weights, "torch", "nn.Module"):
-        return None
-    found = {
-        module.nonlinearity
-        for module in weights.modules()
-        if isinstance(getattr(module, "nonlinearity", None), str) and hasattr(module, "hidden_size")
-    }
-    if len(found) > 1:
-        raise BadWeights(f"{WHERE}: its RNN layers use {' and '.join(sorted(found))}; say which with activation=.")
-    return found.pop() if found else None
+def _flat(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Take a checkpoint of PyTorch or a tree of parameters apart: names as their files give them."""
+    if not any(isinstance(value, Mapping) for value in arrays.values()):
+        return arrays
+    leaves = dict(_leaves(arrays))
+    if any(is_a(leaf, "torch", "Tensor") for leaf in leaves.values()):
+        return found_tensors(arrays, lambda value: is_a(value, "torch", "Tensor"), WHERE)
+    return leaves
 
 
-def _is_a(value: Any, package: str, name: str) -> bool:
-    """Tell whether a value is of a class of a package, if that is imported at all."""
-    kind: Any = sys.modules.get(package)
-    for part in name.split("."):
-        kind = getattr(kind, part, None)
-    return isinstance(kind, type) and isinstance(value, kind)
+def _leaves(tree: Mapping[Any, Any], name: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    if depth > DEEPEST:
+        raise BadWeights(f"{WHERE}: is nested too deeply for a model, below '{name[:80]}'; expected names of arrays.")
+    for key, value in tree.items():
+        longer = f"{name}/{key}" if name else str(key)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, longer, depth + 1)
+        else:
+            yield longer, value
 
 
 def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
@@ -99,17 +97,10 @@ def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
 
 def _as_array(value: Any, name: str) -> Array | None:
     """Give an array without copying it; None for what is beside the arrays of a checkpoint, as in a file."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise BadWeights(f"{WHERE}: '{name}' is a masked array, whose mask would be lost; give the plain array.")
-    if _is_a(value, "torch", "Tensor"):
-        plain = value.detach().cpu()
-        return np.asarray(plain.float() if str(plain.dtype) == "torch.bfloat16" else plain)
-    if not hasattr(value, "shape") and not isinstance(value, list | tuple):
+    # To ask a nested tensor for its shape is an error.
+    if not isinstance(value, list | tuple) and not is_a(value, "torch", "Tensor") and not hasattr(value, "shape"):
         return None
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as reason:
-        raise BadWeights(f"{WHERE}: '{name}' is no array ({reason}); expected numbers.") from reason
+    array = as_array(value, f"{WHERE}: '{name}'", BadWeights, "Expected numbers.")
     if array.dtype.kind not in "fiu":
         raise BadWeights(f"{WHERE}: '{name}' has dtype {array.dtype}; expected numbers.")
     return array
@@ -120,7 +111,7 @@ def _of_keras(layer: Any) -> Iterator[Container]:
     """Save a model as ``.keras`` and read that: Keras' own words for what it holds."""
     if not layer.built:
         raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
-    model = layer if _is_a(layer, "keras", "Model") else _alone(layer)
+    model = layer if is_a(layer, "keras", "Model") else _alone(layer)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..arguments import check_arguments
+from ..articles import with_article
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from .canonical import Network
 from .writers import WRITERS, Writer
@@ -48,7 +49,9 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
     """
     check_arguments(locals(), required=("path",))
     if not isinstance(network, Network):
-        raise OptionError(f"network=: is a {type(network).__name__}; expected a Network, as load_weights gives it.")
+        raise OptionError(
+            f"network=: is {with_article(type(network).__name__)}; expected a Network, as load_weights gives it."
+        )
     target = Path(path)
     writer = _writer(target, to)
     problem = writer.problem(network)

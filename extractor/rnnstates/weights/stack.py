@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from ..articles import with_article
 from ..errors import BadWeights, OptionError
 from .canonical import Direction, LayerWeights, Network, RecurrentLayer
 from .conventions import Convention
@@ -58,8 +59,7 @@ class StoredCell:
         """Read the arrays into the canonical form."""
         for name in options.settings():
             if self.convention.cell not in _MEANT_FOR.get(name, (self.convention.cell,)):
-                option = name.replace("_", "-")
-                raise OptionError(f"--{option}: {self.where} is a {self.convention.cell}, which has none.")
+                raise OptionError(f"{name}=: {self.where} is {with_article(self.convention.cell)}, which has none.")
         arrays = {role: tensor.read() for role, tensor in self.tensors.items()}
         return to_layer_weights(arrays, self.convention, where=self.where, **{**self.settings, **options.settings()})
 

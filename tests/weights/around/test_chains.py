@@ -87,13 +87,11 @@ def test_widths_that_do_not_fit_are_refused(tmp_path):
 def test_the_error_for_several_stacks_offers_the_chain(tmp_path):
     modules = torch.nn.ModuleDict({"rnn0": torch.nn.GRU(3, 4), "rnn1": torch.nn.GRU(4, 6)})
     path = saved(modules, tmp_path)
-    with pytest.raises(rnnstates.BadWeights, match=r"feed each other in the order of their numbers: --layer 'rnn\*'\."):
+    with pytest.raises(rnnstates.BadWeights, match=r"feed each other in the order of their numbers: layer='rnn\*'\."):
         rnnstates.load_weights(path)
-    with pytest.raises(
-        rnnstates.BadWeights, match=r"--layer 'lstm\.\*': no stack has such a name; found: rnn0, rnn1\."
-    ):
+    with pytest.raises(rnnstates.BadWeights, match=r"layer='lstm\.\*': no stack has such a name; found: rnn0, rnn1\."):
         rnnstates.load_weights(path, layer="lstm.*")
-    with pytest.raises(rnnstates.OptionError, match=r"--layer '\*\*': has several \*; expected one"):
+    with pytest.raises(rnnstates.OptionError, match=r"layer='\*\*': has several \*; expected one"):
         rnnstates.load_weights(path, layer="**")
 
 
@@ -106,7 +104,7 @@ def test_any_number_of_a_name_may_be_that_of_the_chain(name, tmp_path):
     torch.save(state, tmp_path / "m.pt")
     with pytest.raises(rnnstates.BadWeights) as refused:
         rnnstates.load_weights(tmp_path / "m.pt")
-    assert f"in the order of their numbers: --layer '{name.format('*')}'." in str(refused.value)
+    assert f"in the order of their numbers: layer='{name.format('*')}'." in str(refused.value)
     assert len(rnnstates.load_weights(tmp_path / "m.pt", layer=name.format("*")).layers) == 3
 
 
@@ -126,7 +124,7 @@ def test_the_name_without_a_number_is_the_first(tmp_path):
 
 def test_a_chain_that_does_not_fit_is_not_offered(tmp_path):
     modules = torch.nn.ModuleDict({"rnn0": torch.nn.GRU(3, 4), "rnn1": torch.nn.GRU(5, 6)})
-    with pytest.raises(rnnstates.BadWeights, match=r"choose one: --layer rnn0 \(GRU\), --layer rnn1 \(GRU\)\.$"):
+    with pytest.raises(rnnstates.BadWeights, match=r"choose one: layer='rnn0' \(GRU\), layer='rnn1' \(GRU\)\.$"):
         rnnstates.load_weights(saved(modules, tmp_path))
 
 
@@ -134,7 +132,7 @@ def test_a_model_that_says_what_feeds_what_is_no_chain(tmp_path):
     keras = keras_of(3)
     layers = [keras.layers.LSTM(4, return_sequences=True, name="lstm_1"), keras.layers.Dense(4)]
     keras.Sequential([keras.Input((None, 3)), *layers, keras.layers.LSTM(5, name="lstm_2")]).save(tmp_path / "m.keras")
-    with pytest.raises(rnnstates.BadWeights, match=r"choose one: .*lstm_2 \(LSTM\)\.$"):
+    with pytest.raises(rnnstates.BadWeights, match=r"choose one: .*lstm_2' \(LSTM\)\.$"):
         rnnstates.load_weights(tmp_path / "m.keras")
     with pytest.raises(
         rnnstates.BadWeights, match="says itself which layer feeds which, and 'lstm_1', 'lstm_2' are no"

@@ -68,7 +68,7 @@ def test_of_two_tables_that_fit_none_is_taken_and_both_are_named(tmp_path):
     assert network.embedding is None
     expected = (
         f"{path}: no embedding is used; found 'embedding.weight' (7 x 3), 'other_embedding.weight' (9 x 3), each "
-        "fitting 'reader_lstm' (--embedding NAME decides)."
+        "fitting 'reader_lstm' (embedding=NAME decides)."
     )
     assert network.notes == (expected,)
 
@@ -88,7 +88,7 @@ def test_a_table_is_not_taken_for_a_stack_that_another_one_may_feed(tmp_path):
     path = saved(parts, tmp_path)
     upper = rnnstates.load_weights(path, layer="rnns.1")
     assert upper.embedding is None
-    assert "which 'rnns.0' may read, and feed 'rnns.1' (--embedding NAME decides)" in upper.no_embedding
+    assert "which 'rnns.0' may read, and feed 'rnns.1' (embedding=NAME decides)" in upper.no_embedding
     assert rnnstates.load_weights(path, layer="rnns.0").embedding is not None
 
 
@@ -106,7 +106,7 @@ def test_a_table_is_not_taken_past_modules_that_may_stand_between(between, tmp_p
     network = rnnstates.load_weights(path)
     assert network.embedding is None
     assert f"'{between[1]}' (" in network.no_embedding
-    assert "perhaps between it and 'reader_lstm' (--embedding NAME decides)" in network.no_embedding
+    assert "perhaps between it and 'reader_lstm' (embedding=NAME decides)" in network.no_embedding
     assert rnnstates.load_weights(path, embedding="embedding").embedding.shape == (7, 3)
 
 
@@ -142,7 +142,7 @@ def test_none_takes_no_table(form, tmp_path):
     network = rnnstates.load_weights(path, embedding="none")
     assert network.embedding is None
     assert network.notes == ()
-    assert network.no_embedding == f"{path}: --embedding is none."
+    assert network.no_embedding == f'{path}: embedding="none" leaves it out.'
 
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5", "legacy model.h5", "legacy weights.h5"])
@@ -161,7 +161,7 @@ def test_a_name_that_is_none_or_of_another_width_is_refused(tmp_path):
     path = save_torch([TABLE, READER, ("Dense", "head", 5, 2)], tmp_path)
     with pytest.raises(
         rnnstates.OptionError,
-        match=rf"--embedding 'words': is no array of {path}; expected one of width 3: 'embedding.weight'",
+        match=rf"embedding='words': is no array of {path}; expected one of width 3: 'embedding.weight'",
     ):
         rnnstates.load_weights(path, embedding="words")
     with pytest.raises(rnnstates.BadWeights, match=r"'head.weight' has shape \(2, 5\); expected \(vocabulary, 3\)"):
@@ -182,7 +182,7 @@ def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
     path = save_torch([TABLE, ("Conv", "cnn", 3, 3), READER], tmp_path)
     reason = (
         r"[Tt]oken ids need (weights with )?an embedding.*no embedding is used; found 'embedding.weight' \(7 x 3\), "
-        r"with 'cnn' \(weight 3 x 3 x 2, bias 3\) perhaps between it and 'reader_lstm' \(--embedding NAME decides\)\."
+        r"with 'cnn' \(weight 3 x 3 x 2, bias 3\) perhaps between it and 'reader_lstm' \(embedding=NAME decides\)\."
     )
     with pytest.raises(rnnstates.BadInput, match=reason):
         rnnstates.extract(IDS, "full", weights=path)
@@ -206,7 +206,7 @@ def test_the_table_of_a_configured_model_that_does_not_feed_the_layer_is_listed(
     ids = keras.Input((None,), dtype="int32")
     words = keras.layers.Dense(3, activation="relu")(keras.layers.Embedding(7, 3, name="words")(ids))
     keras.Model(ids, keras.layers.LSTM(5, name="reader")(words)).save(tmp_path / "m.keras")
-    with pytest.raises(rnnstates.BadInput, match=r"no embedding feeds 'reader' directly; found 'words' \(--embedding"):
+    with pytest.raises(rnnstates.BadInput, match=r"no embedding feeds 'reader' directly; found 'words' \(embedding="):
         rnnstates.extract(IDS, "full", weights=tmp_path / "m.keras")
 
 

@@ -128,7 +128,7 @@ def test_cores_that_haiku_numbers_are_a_chain_from_the_one_without_a_number(tmp_
     params = randomised(model.init(KEY, ids.T))
     path = tmp_path / "m.npz"
     np.savez(path, **{f"{module}/{leaf}": array for module, own in params.items() for leaf, array in own.items()})
-    with pytest.raises(rnnstates.BadWeights, match=r"in the order of their numbers: --layer 'gru_\*'\."):
+    with pytest.raises(rnnstates.BadWeights, match=r"in the order of their numbers: layer='gru_\*'\."):
         rnnstates.load_weights(path)
     assert "embed/embeddings' is assumed to feed 'gru'" in rnnstates.load_weights(path, layer="gru").notes[-1]
     expected = np.swapaxes(model.apply(params, KEY, ids.T), 0, 1)
@@ -148,7 +148,7 @@ def test_the_chain_is_offered_in_the_order_of_numbers_however_the_file_lists_the
         }
         arrays |= {f"net/{name}/{leaf}": np.ones(shape, "f4") for leaf, shape in shapes.items()}
     np.savez(tmp_path / "m.npz", **dict(sorted(arrays.items())))
-    with pytest.raises(rnnstates.BadWeights, match=r"--layer 'net/gru_\*'\."):
+    with pytest.raises(rnnstates.BadWeights, match=r"layer='net/gru_\*'\."):
         rnnstates.load_weights(tmp_path / "m.npz")
     layers = rnnstates.load_weights(tmp_path / "m.npz", layer="net/gru_*").layers
     assert [layer.name for layer in layers] == ["net/gru", "net/gru_1", "net/gru_2", "net/gru_10"]

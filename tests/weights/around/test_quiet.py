@@ -21,7 +21,7 @@ ASSUMED = {
         "holds no configuration; activations tanh and sigmoid are assumed, and layers that read forward"
     ],
     "TensorFlow 1": [
-        "the checkpoint does not say how an LSTMCell is run; assumed: activation tanh (--activation), 1.0 added"
+        "the checkpoint does not say how an LSTMCell is run; assumed: activation tanh (activation=), 1.0 added"
     ],
     "Flax": ["Flax stores neither functions, directions nor which cell feeds which"],
     "Haiku": [

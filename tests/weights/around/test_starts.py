@@ -55,7 +55,7 @@ def test_a_start_that_fits_one_layer_is_used(cell, tmp_path):
     assert_as_torch(model, path, ["hidden"])
     listed = "'h0' and 'c0'" if cell == "LSTM" else "'h0'"
     notes = rnnstates.load_weights(path).notes
-    assert f"{path}: 'rnn' starts from {listed}, which fit it (--initial-state zero overrides)." in notes
+    assert f"{path}: 'rnn' starts from {listed}, which fit it (initial_state=\"zero\" overrides)." in notes
 
 
 def test_starts_of_all_layers_and_directions_lie_in_one_array(tmp_path):
@@ -123,9 +123,11 @@ def test_of_states_that_are_given_in_part_the_others_stay_trained(tmp_path):
 
 def test_a_network_with_trained_starts_is_converted_without_them_if_asked(tmp_path):
     path = save(Model("GRU"), tmp_path / "m.pt")
-    with pytest.raises(rnnstates.OptionError, match="--initial-state zero leaves it out"):
+    with pytest.raises(rnnstates.OptionError, match='initial_state="zero" leaves it out'):
         rnnstates.save_weights(rnnstates.load_weights(path), tmp_path / "o.safetensors")
     command = [sys.executable, "-m", "rnnstates_cli.main", "convert", path, tmp_path / "o.safetensors"]
+    refused = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True)
+    assert "(--initial-state zero leaves it out)" in refused.stderr
     subprocess.run([*map(str, command), "--initial-state", "zero"], check=True, capture_output=True)
     again = rnnstates.load_weights(tmp_path / "o.safetensors").layers[0].forward
     np.testing.assert_array_equal(again.kernel, rnnstates.load_weights(path).layers[0].forward.kernel)
@@ -135,7 +137,7 @@ def assert_named(path, *names, **options):
     network = rnnstates.load_weights(path, **options)
     (note,) = [note for note in network.notes if "may be trained initial states" in note]
     assert all(f"'{name}' (" in note for name in names)
-    assert "zero is taken (--initial-state FILE gives others)" in note
+    assert "zero is taken (initial_state=FILE gives others)" in note
     assert not any(weights.initial for _, _, _, weights in network.parts())
 
 

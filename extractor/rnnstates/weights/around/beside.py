@@ -108,7 +108,7 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
     place = f"before {layers}" if len(ends.names) == 1 else f"before or between {layers}"
     return (
         f"{path}: also in the file, and not run: {named}{more}; if they stand {place}, its inputs must already have "
-        "passed them: see --model."
+        "passed them; rnnstates.collect(FILE, inputs) runs a whole model of Keras."
     )
 
 

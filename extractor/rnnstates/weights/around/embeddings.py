@@ -17,9 +17,9 @@ from .names import module_of, shared, words_of
 
 __all__ = ["DECIDES", "MOST_NAMED", "NONE", "Choice", "Table", "choose_table", "lone_matrices", "named_table"]
 
-# What ``--embedding`` takes for: no table.
+# What ``embedding=`` takes for: no table.
 NONE = "none"
-MOST_NAMED, DECIDES = 5, "--embedding NAME decides"
+MOST_NAMED, DECIDES = 5, "embedding=NAME decides"
 _TOKENS = {"input", "sos", "start", "token"}
 
 
@@ -65,12 +65,12 @@ def named_table(name: str, tensors: Mapping[str, Tensor], called: Mapping[str, s
         fitting = [array for array, tensor in tensors.items() if tensor.shape[1:] == (width,)]
         listed = ", ".join(f"'{array}'" for array in (found or fitting)[:MOST_NAMED]) or "none"
         problem = "means several arrays" if found else f"is no array of {path}"
-        raise OptionError(f"--embedding '{name}': {problem}; expected one of width {width}: {listed}.")
+        raise OptionError(f"embedding={name!r}: {problem}; expected one of width {width}: {listed}.")
     table = tensors[found[0]]
     if len(table.shape) != 2 or table.shape[1] != width:
         raise BadWeights(
             f"{path}: '{table.name}' has shape {table.shape}; expected (vocabulary, {width}), because the lowest layer "
-            f"reads inputs of width {width}. Give another --embedding, or none."
+            f"reads inputs of width {width}. Give another embedding=NAME, or embedding='none'."
         )
     return Choice(table, (f"{path}: '{table.name}' is used as the embedding, as given.",))
 

@@ -145,7 +145,7 @@ def note_of_starts(starts: Sequence[Start], path: str) -> str:
     named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
     return (
         f"{path}: {named} may be trained initial states, but which stack starts from them, and that all of them are "
-        "there, is not certain; zero is taken (--initial-state FILE gives others)."
+        "there, is not certain; zero is taken (initial_state=FILE gives others)."
     )
 
 

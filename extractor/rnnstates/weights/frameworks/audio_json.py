@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from ...articles import with_article
 from ...errors import BadWeights
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel
@@ -151,7 +152,9 @@ def _nam(container: Container) -> NamedModel:
     document = _document(container)
     kind, config = document["architecture"], document["config"]
     if kind != "LSTM":
-        raise BadWeights(f"{container.path}: is a {kind[:40]} of NAM, which is not recurrent; expected an LSTM.")
+        raise BadWeights(
+            f"{container.path}: is {with_article(kind[:40])} of NAM, which is not recurrent; expected an LSTM."
+        )
     sizes = [config.get(key) if isinstance(config, Mapping) else None
              for key in ("num_layers", "input_size", "hidden_size")]  # fmt: skip
     if not all(type(size) is int and 0 < size < 10_000 for size in sizes):

@@ -8,6 +8,7 @@ nnx has the same with ``if_``, or all gates beside each other in ``dense_i`` and
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ...articles import with_article
 from ...errors import BadWeights
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
@@ -169,7 +170,7 @@ def _layout(cell: _Cell, where: str) -> Layout:
     names = [tensor.name for tensor in arrays.values()]
     foreign = FOREIGN.get(tuple(sorted({key.split("/")[0] for key in arrays})))
     if foreign is not None:
-        raise BadWeights(refusal(where, names, f"which are those of a {foreign}"))
+        raise BadWeights(refusal(where, names, f"which are those of {with_article(foreign)}"))
     if cell.strangers:
         raise BadWeights(refusal(where, cell.strangers, "which Flax' own cells do not have"))
     for layout in LAYOUTS:

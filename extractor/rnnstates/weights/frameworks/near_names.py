@@ -1,4 +1,4 @@
-"""Names near to those of frameworks: ``enc_w_ih``, ``Wx``, ``lstm0_l0_h2h_weight``; ``--convention`` says the rest.
+"""Names near to those of frameworks: ``enc_w_ih``, ``Wx``, ``lstm0_l0_h2h_weight``; ``convention=`` says the rest.
 
 Which array is which is read off the names and the shapes, and a note says how; in which order the gates stand is not in
 them, so that nothing is read without ``--convention``.
@@ -84,17 +84,17 @@ def interpret(container: Container, convention: str | None) -> NamedModel:
         raise BadWeights(
             f"{container.path}: its arrays are called {', '.join(list(container.tensors)[:3])}, as np.savez does where "
             "none is given a name; save them by name, np.savez(FILE, kernel=..., recurrent_kernel=..., bias=...), and "
-            "say --convention."
+            "pass convention=NAME."
         )
     if convention is None:
         understood = "; ".join(_understood(layers) for layers in modules.values())
         fitting = dict.fromkeys(name for layers in modules.values() for name in _fitting(layers))
         raise BadWeights(
             f"{container.path}: holds {understood[:600]}, by their names and shapes, but not in which order the gates "
-            f"stand; say --convention {', '.join(fitting or CONVENTIONS)}."
+            f"stand; pass convention=NAME, one of {', '.join(fitting or CONVENTIONS)}."
         )
     if convention not in CONVENTIONS:
-        raise OptionError(f"--convention '{convention}': unknown; known are {', '.join(CONVENTIONS)}.")
+        raise OptionError(f"convention={convention!r}: unknown; known are {', '.join(CONVENTIONS)}.")
     used = {id(tensor) for layers in modules.values() for roles in _cells(layers) for tensor in roles.values()}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, module, layers, convention, others) for module, layers in modules.items()]

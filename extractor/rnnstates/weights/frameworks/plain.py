@@ -1,4 +1,4 @@
-"""Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, of any origin; ``--convention`` says what they mean.
+"""Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, of any origin; ``convention=`` says what they mean.
 
 Before the names may stand a layer's name: ``encoder/kernel``. A cell is known by its shapes, four blocks of columns for
 an LSTM, three for a GRU, one for a simple RNN, and blocks are in the convention's order and lie its way.
@@ -38,10 +38,10 @@ def interpret(container: Container, convention: str | None) -> NamedModel:
     if convention is None:
         raise BadWeights(
             f"{container.path}: holds plain kernel, recurrent_kernel and bias, but not in which order the gates stand; "
-            f"say --convention {', '.join(CONVENTIONS)}."
+            f"pass convention=NAME, one of {', '.join(CONVENTIONS)}."
         )
     if convention not in CONVENTIONS:
-        raise OptionError(f"--convention '{convention}': unknown; known are {', '.join(CONVENTIONS)}.")
+        raise OptionError(f"convention={convention!r}: unknown; known are {', '.join(CONVENTIONS)}.")
     groups = {name: roles for name, roles in _groups(container).items() if "recurrent_kernel" in roles}
     found = [_found(container, name, roles, convention) for name, roles in groups.items()]
     used = {tensor.name for roles in groups.values() for tensor in roles.values()}

@@ -83,7 +83,7 @@ def interpret(container: Container) -> NamedModel:
             stack, number, leaf = part
             arrays = stacks.setdefault(stack, {}).setdefault(number, {})
             if leaf in arrays:
-                raise BadWeights(f"{container.path}: '{arrays[leaf].name}' and '{name}' are the same; leave one away.")
+                raise BadWeights(f"{container.path}: '{arrays[leaf].name}' and '{name}' are the same; leave one out.")
             arrays[leaf] = tensor
     lists = [stack for stack in stacks if not stack.startswith("mlstm")]
     notes = {stack: _renumbered(container, stacks, stack) for stack in lists}

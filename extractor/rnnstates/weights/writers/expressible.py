@@ -43,7 +43,7 @@ def _of_weights(weights: LayerWeights) -> str:
         "holds its projection within a clip": weights.projection_clip is not None,
         "clips what goes into its activations": weights.preactivation_clip is not None,
         "couples its input and forget gates": weights.coupled,
-        "brings a state to start from (--initial-state zero leaves it out)": any(
+        'brings a state to start from (initial_state="zero" leaves it out)': any(
             values.any() for values in weights.initial.values()
         ),
     }

@@ -10,6 +10,7 @@ arrays lie. Without one, ``finding`` and
 from collections.abc import Mapping
 from typing import Any
 
+from ....articles import with_article
 from ....errors import BadWeights
 from ...activation_names import keras_generation
 from ...readers import Container
@@ -80,7 +81,7 @@ def interpret_with(container: Container, config: Mapping[str, Any], where: str) 
     root = _legacy_root(container)
     own = CONFIG in container.documents or "model_config" in container.attributes("")
     if not is_keras(container) or own or METADATA in container.documents:
-        raise refuse_config(container.path, where, f"a {container.kind} file", has_its_own=own)
+        raise refuse_config(container.path, where, f"{with_article(container.kind)} file", has_its_own=own)
     return model_beside(container, root, config, where, _stored_version(container, root or ""))
 
 

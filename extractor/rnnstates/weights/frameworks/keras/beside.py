@@ -76,9 +76,9 @@ def _notes(container: Container, graph: Graph, where: str, stored: str | None, g
 def refuse_config(path: str, where: str, kind: str, *, has_its_own: bool) -> OptionError:
     """Say why a file takes no configuration beside it."""
     if has_its_own:
-        return OptionError(f"--config {where}: {path} has a configuration of its own; leave the option away.")
+        return OptionError(f"config={where!r}: {path} has a configuration of its own; leave this one out.")
     return OptionError(
-        f"--config {where}: {path} is {kind}; only files of weights alone that Keras saved (.weights.h5, or .h5 by "
+        f"config={where!r}: {path} is {kind}; only files of weights alone that Keras saved (.weights.h5, or .h5 by "
         "save_weights) take a configuration."
     )
 

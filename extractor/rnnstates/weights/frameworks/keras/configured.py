@@ -182,7 +182,7 @@ class ConfiguredModel:
         if settings.bidirectional and flipped:
             raise BadWeights(
                 f"{self._where(layer)}: reads a layer that goes backwards, so that its directions change places; that "
-                "is not computed here. Choose a layer below it with --layer."
+                "is not computed here. Choose a layer below it with layer=NAME."
             )
 
     def _stored(self, layer: Layer, settings: LayerSettings, *, flipped: bool) -> list[StoredLayer]:
@@ -211,7 +211,7 @@ class ConfiguredModel:
         if any(call.initial_state or len(call.inputs) > 1 for call in self._graph.uses(layer)):
             yield (
                 f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states "
-                "(--initial-state FILE gives others)."
+                "(initial_state=FILE gives others)."
             )
         if self._graph.masked_by_hand(layer):
             yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."

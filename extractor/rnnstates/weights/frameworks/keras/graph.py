@@ -54,7 +54,7 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """Its name for messages and ``--layer``: ``lstm``, or ``encoder/lstm`` inside a model ``encoder``."""
+        """Its name for messages and ``layer=``: ``lstm``, or ``encoder/lstm`` inside a model ``encoder``."""
         return "/".join(self.path)
 
 

@@ -230,7 +230,9 @@ class GuessedModel:
                 )
         if len(chain) > 1:
             order = " -> ".join(layer.name for layer in chain)
-            yield f"{self._where}: the order {order} is assumed, because the widths fit; --layer chooses a lower one."
+            yield (
+                f"{self._where}: the order {order} is assumed, because the widths fit; layer=NAME chooses a lower one."
+            )
 
 
 def _blocks(tensors: Sequence[Tensor]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....articles import with_article
 from ....errors import BadWeights
 from ...canonical import Direction
 from .graph import is_own
@@ -155,7 +156,7 @@ def _cells(class_name: str, config: Mapping[str, Any], version: str | None, wher
     if class_name in LAYERS:
         return (_cell(class_name, config, version, where),)
     if class_name != "RNN":
-        raise BadWeights(f"{where}: is a {class_name}; {READ_SO_FAR}.")
+        raise BadWeights(f"{where}: is {with_article(class_name)}; {READ_SO_FAR}.")
     inner, inside = wrapped(config, "cell")
     entries: list[Any] = [config.get("cell")]
     if inner == "StackedRNNCells":

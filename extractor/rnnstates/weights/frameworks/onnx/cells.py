@@ -117,7 +117,8 @@ def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
             except NotConstant:
                 described = computed_from(inputs[state], folding)
                 notes.append(
-                    f"{where}: the model starts its {state} state from {described}; zero is taken (--initial-state)."
+                    f"{where}: the model starts its {state} state from {described}; zero is taken (initial_state=FILE "
+                    "gives another)."
                 )
     cells = {}
     for place, way in enumerate(ways):
@@ -179,7 +180,9 @@ def _initial(name: str, folding: Folding, sizes: tuple[int, int], node: Node, wh
     rows = np.swapaxes(rows, 0, 1) if layout else rows
     if rows.shape[:1] + rows.shape[2:] != sizes or not rows.size or np.any(rows != rows[:, :1]):
         found = f"{where}: starts from '{name}' of shape {rows.shape}, which differs between sequences or does not fit"
-        raise BadWeights(f"{found}; expected one row of {sizes[1]}. Take it out of the model, use --initial-state.")
+        raise BadWeights(
+            f"{found}; expected one row of {sizes[1]}. Take it out of the model and give initial_state=FILE."
+        )
     return Tensor(name, sizes, lambda: rows[:, 0]) if np.any(rows) else None
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterator
 
+from ....articles import with_article
 from ....errors import BadWeights
 from ...named import FoundStack
 from ...readers.onnx_graph import Graph, Node
@@ -52,12 +53,12 @@ def _refusal(node: Node, path: str) -> str:
     if node.op in CELLS and node.standard:
         body = next(body for body in node.inside if body.op != "If")
         return (
-            f"{path}: '{node.called}' is a {node.op} in the body of '{body.owner}' ({body.op}), which runs it again "
-            f"and again; expected it in the main graph, a function or a branch of an If. {ORIGINAL}."
+            f"{path}: '{node.called}' is {with_article(node.op)} in the body of '{body.owner}' ({body.op}), which runs "
+            f"it again and again; expected it in the main graph, a function or a branch of an If. {ORIGINAL}."
         )
     return (
-        f"{path}: '{node.called}' is a {node.op} of the domain '{node.domain}', which is not ONNX' own; expected LSTM, "
-        f"GRU or RNN. {'Give the model before it was quantised' if QUANTISED in node.op else ANOTHER}."
+        f"{path}: '{node.called}' is {with_article(node.op)} of the domain '{node.domain}', which is not ONNX' own; "
+        f"expected LSTM, GRU or RNN. {'Give the model before it was quantised' if QUANTISED in node.op else ANOTHER}."
     )
 
 

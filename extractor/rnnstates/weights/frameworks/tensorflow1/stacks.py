@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ....articles import with_article
 from ....errors import BadWeights
 from ...canonical import DIRECTIONS, Direction
 from ...conventions import CONVENTIONS
@@ -56,7 +57,7 @@ def hint(container: Container) -> str:
         for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]
     ]
     having = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
-    way = "that fit a cell of TensorFlow 1; if they are one, say --convention tensorflow1"
+    way = 'that fit a cell of TensorFlow 1; if they are one, pass convention="tensorflow1"'
     return f" {', '.join(scopes)} {having} {way}." if scopes else ""
 
 
@@ -67,7 +68,7 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     ----------
     container : Container
     by_shape : bool
-        Whether a kernel and a bias that fit a cell are one under any name, as ``--convention tensorflow1`` says.
+        Whether a kernel and a bias that fit a cell are one under any name, as ``convention="tensorflow1"`` says.
 
     Returns
     -------
@@ -85,8 +86,7 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
     perhaps = {
-        cell.scope: f", or of {_article(cell.kind.class_name)} {cell.kind.class_name} with a name of its own "
-        "(--convention tensorflow1)"
+        cell.scope: f', or of {with_article(cell.kind.class_name)} with a name of its own (convention="tensorflow1")'
         for cell in fitting
     }
     foreign = [
@@ -113,10 +113,6 @@ def _decided(cell: FoundCell, graph: Graph) -> FoundCell:
     except BadWeights:
         fits = False
     return simple if fits else cell
-
-
-def _article(kind: str) -> str:
-    return "an" if kind.startswith("LSTM") else "a"
 
 
 def _found(container: Container, stack: str, members: Sequence[FoundCell], graph: Graph) -> FoundStack:
@@ -233,21 +229,21 @@ def _notes(where: str, members: Sequence[FoundCell], shown: Mapping[str, Shown])
                 else "and that a kernel has the rows of the inputs first, are assumed"
             )
             yield (
-                f"{where}: {scopes}: read as {kinds} by its shapes, as --convention tensorflow1 says; its equations"
+                f"{where}: {scopes}: read as {kinds} by its shapes, as convention='tensorflow1' says; its equations"
                 f"{' ' if is_whole else ', '}{known}."
             )
     for cell in members:
         settings = shown[cell.scope].settings
-        assumed = {"activation": "activation tanh (--activation)"}
+        assumed = {"activation": "activation tanh (activation=)"}
         if cell.kind.cell == "lstm":
-            assumed["forget_bias"] = f"{_added(cell)['forget_bias']} added to the forget gate (--forget-bias)"
-            assumed["cell_clip"] = "no clip of the cell state (--cell-clip)"
+            assumed["forget_bias"] = f"{_added(cell)['forget_bias']} added to the forget gate (forget_bias=)"
+            assumed["cell_clip"] = "no clip of the cell state (cell_clip=)"
         if "projection" in cell.shards:
-            assumed["projection_clip"] = "none of the projection (--projection-clip)"
+            assumed["projection_clip"] = "none of the projection (projection_clip=)"
         missing = [text for name, text in assumed.items() if name not in settings]
         if missing:
             kind = cell.kind.class_name
-            begin = f"{where}: the checkpoint does not say how {_article(kind)} {kind} is run; assumed: "
+            begin = f"{where}: the checkpoint does not say how {with_article(kind)} is run; assumed: "
             notes[f"{begin}{', '.join(missing)}."] = None
     yield from notes
 

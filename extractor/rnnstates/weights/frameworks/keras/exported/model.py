@@ -30,7 +30,8 @@ __all__ = ["exported_model"]
 # What finds cells in a call: those of loops, of cuDNN's operation, and of steps one by one.
 READERS = (read_loops, read_cudnn, read_unrolled)
 REMEDY = (
-    "save the whole model (model.save('model.keras')) and give that, or run it as it is (extract --model model.keras)"
+    "save the whole model (model.save('model.keras')) and give that, or run it as it is: "
+    'rnnstates.collect("model.keras", inputs)'
 )
 
 
