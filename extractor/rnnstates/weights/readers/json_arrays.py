@@ -61,8 +61,8 @@ def _check_size(text: bytes, path: str) -> None:
     lists, names, numbers = text.count(b"[") + text.count(b"{"), text.count(b":"), text.count(b",")
     if lists > MOST_LISTS or names > MOST_NAMES or numbers > MOST_NUMBERS:
         raise BadWeights(
-            f"{path}: has {lists} lists, {names} names and {numbers} values; expected at most {MOST_LISTS}, "
-            f"{MOST_NAMES} and {MOST_NUMBERS}. It is refused. Save it as safetensors."
+            f"{path}: has {lists} lists and {numbers} values under {names} names; expected at most {MOST_LISTS}, "
+            f"{MOST_NUMBERS} and {MOST_NAMES}. It is refused. Save it as safetensors."
         )
 
 
