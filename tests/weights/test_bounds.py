@@ -200,9 +200,7 @@ def test_json_of_very_many_names_is_refused_before_it_is_parsed(tmp_path, monkey
     (tmp_path / "m.json").write_text(json.dumps({f"n{number}": 1 for number in range(21)}))
     monkeypatch.setattr(json_arrays, "MOST_NAMES", 20)
     monkeypatch.setattr(json_arrays.json, "loads", pytest.fail)
-    with pytest.raises(
-        rnnstates.BadWeights, match="has 1 lists and 20 values under 21 names; expected at most 500000, 8000000 and 20"
-    ):
+    with pytest.raises(rnnstates.BadWeights, match=r"values under 21 names; expected at most [0-9]+, [0-9]+ and 20"):
         rnnstates.load_weights(tmp_path / "m.json")
 
 
