@@ -296,6 +296,5 @@ def plan(
         note_whole(source, least, int(shape.lengths.max(initial=0)), notes)
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
-        threads=threads, windows_held=windows_held, memory=memory, least=least, tokens=tokens,
-        notes=notes,
+        threads=threads, windows_held=windows_held, memory=memory, least=least, tokens=tokens, notes=notes,
     )  # fmt: skip

@@ -62,6 +62,8 @@ def test_engines_get_the_same_weights():
 @pytest.mark.parametrize(
     "options, message",
     [
+        ({"features": 0}, "features=0: expected at least 1"),
+        ({"features": -1}, "features=-1: expected at least 1"),
         ({"units": 0}, "units=0: expected at least 1"),
         ({"seed": -1}, "seed=-1: expected 0 to 4294967295"),
         ({"forget_bias": float("inf")}, "forget_bias=inf: expected a finite number"),
@@ -69,4 +71,4 @@ def test_engines_get_the_same_weights():
 )
 def test_values_out_of_range_are_refused(options, message):
     with pytest.raises(rnnstates.errors.OptionError, match=message):
-        rnnstates.random_network(3, **options)
+        rnnstates.random_network(**{"features": 3} | options)

@@ -39,7 +39,7 @@ def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias
     Raises
     ------
     OptionError
-        No units, or a seed out of range.
+        No features or units, or a seed out of range.
 
     Examples
     --------
@@ -47,8 +47,9 @@ def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias
     (8, 12)
     """
     check_arguments(locals(), required=("features", "units", "seed"))
-    if units < 1:
-        raise OptionError(f"units={units}: expected at least 1.")
+    for name, size in (("features", features), ("units", units)):
+        if size < 1:
+            raise OptionError(f"{name}={size}: expected at least 1.")
     if not 0 <= seed < 2**32:
         raise OptionError(f"seed={seed}: expected 0 to {2**32 - 1}.")
     added = 1.0 if forget_bias is None else float(forget_bias)
