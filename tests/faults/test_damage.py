@@ -146,7 +146,7 @@ def test_a_journal_of_another_version_is_refused_and_nothing_touched(small, fres
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     outcome = small.run(place, "holes")
     assert isinstance(outcome.error, DoesNotMatch)
-    assert "is a journal of version 2; expected 1. Go on with the rnnstates that began it" in str(outcome.error)
+    assert "is a journal of version 2; expected 1. Continue with the rnnstates that began it" in str(outcome.error)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
     outcome = small.run(place, "holes", restart=True)
     assert outcome.error is None
