@@ -56,10 +56,15 @@ def forget(members):
 
 
 def _remove(folder, member):
+    """Remove a file, or the folder in its place, and the folders it was alone in: what stays is looked at each time."""
+    path = folder.joinpath(*_path(member))
     with contextlib.suppress(OSError, ValueError):
-        folder.joinpath(*_path(member)).unlink()
-    with contextlib.suppress(OSError, ValueError):
-        folder.joinpath(*_path(member)).rmdir()
+        path.unlink()
+    for left in (path, *path.parents):
+        if left == folder:
+            break
+        with contextlib.suppress(OSError, ValueError):
+            left.rmdir()
 
 
 def _write(folder, member, data):
