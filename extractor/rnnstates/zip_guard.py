@@ -4,6 +4,7 @@ Nothing is ever extracted to disk. ``.keras``, ``.npz`` and PyTorch's files are 
 """
 
 import contextlib
+import errno
 import io
 import lzma
 import os
@@ -12,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import BadData
+from .errors import BadData, MissingInput
 
 __all__ = ["check_member", "is_zip", "open_zip", "read_member", "zip_members", "zip_names"]
 
@@ -35,13 +36,20 @@ def is_zip(path: str | os.PathLike[str]) -> bool:
 
 
 def zip_names(path: str | os.PathLike[str]) -> list[str] | None:
-    """Name the members of an archive; None where the file is none, empty where its directory is damaged."""
+    """Name the members of an archive; None where the file is none, empty where its directory is damaged.
+
+    Raises
+    ------
+    MissingInput
+        Its disk fails.
+    """
     if not is_zip(path):
         return None
     try:
         with _opened(path) as archive:
             return archive.namelist()
-    except DAMAGED:
+    except DAMAGED as reason:
+        _check_disk(path, reason)
         return []
 
 
@@ -53,6 +61,8 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
     ------
     error
         It is damaged.
+    MissingInput
+        Its disk fails.
     """
     try:
         with _opened(path) as archive:
@@ -63,9 +73,18 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
             f"{MOST_MEMBERS} members. Save the recurrent layers and their embedding alone."
         ) from reason
     except DAMAGED as reason:
+        _check_disk(path, reason)
         # The reason may quote what the archive calls a name: up to 64 KiB.
         told = str(reason)[:LONGEST_REASON]
         raise error(f"{path}: a zip archive that cannot be read ({told}); save it again.") from reason
+
+
+def _check_disk(path: str | os.PathLike[str], reason: BaseException) -> None:
+    """Refuse a file whose disk fails, which is no damage; ``zipfile`` takes some of that for damage."""
+    for known in (reason, reason.__context__):
+        # It seeks before the start of what is damaged.
+        if isinstance(known, OSError) and known.errno not in (None, errno.EINVAL):
+            raise MissingInput(f"{path}: cannot be read ({known.strerror}). Check the file and its disk.") from reason
 
 
 class _TooLargeError(zipfile.BadZipFile):

@@ -15,6 +15,7 @@ from rnnstates.errors import RnnstatesError
 from rnnstates.output import unfinished
 from rnnstates.system_errors import documented
 
+from . import path_faults
 from .path_faults import Faults
 from .path_files import NEW, make
 from .path_jobs import JOBS
@@ -122,3 +123,23 @@ def test_links_in_a_circle_are_an_error_of_ours(tmp_path):
 
     with pytest.raises(rnnstates.MissingInput, match=r"/a: cannot be read \(Too many levels of symbolic links\)"):
         resolves(tmp_path / "a")
+
+
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
+def test_a_disk_that_fails_below_an_archive_is_no_damage(for_ever, tmp_path, monkeypatch):
+    # No disk is needed to seek, and zipfile takes an error there for the end of the file.
+    monkeypatch.setattr(path_faults, "OF_FILES", ("read", "readinto", "readline"))
+    random = np.random.default_rng(0)
+    shapes = {"kernel": (2, 8), "recurrent_kernel": (2, 8), "bias": (8,)}
+    np.savez(tmp_path / "w.npz", **{name: random.normal(size=shape) for name, shape in shapes.items()})
+
+    def load():
+        rnnstates.load_weights(str(tmp_path / "w.npz"), convention="keras")
+
+    whole = Faults(tmp_path)
+    with whole.injected():
+        load()
+    for at in range(1, whole.calls + 1):
+        # Some calls may fail and the weights are read all the same.
+        with Faults(tmp_path, at, errno.EIO, for_ever=for_ever).injected(), suppress(rnnstates.MissingInput):
+            load()
