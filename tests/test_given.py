@@ -18,6 +18,7 @@ def tensorflow():
 READ = {
     "a tensor with gradients": lambda: torch.from_numpy(VALUES).requires_grad_(),
     "a list of tensors with gradients": lambda: [torch.from_numpy(row).requires_grad_() for row in VALUES],
+    "a tuple of tensors in bfloat16": lambda: tuple(torch.from_numpy(row).bfloat16() for row in VALUES),
     "a conjugate view": lambda: torch.from_numpy(VALUES).to(torch.complex64).conj().real,
     "a tensor of TensorFlow": lambda: tensorflow().constant(VALUES),
     "a variable": lambda: tensorflow().Variable(VALUES),
@@ -30,7 +31,8 @@ READ = {
 
 @pytest.mark.parametrize("name", READ)
 def test_arrays_of_other_libraries_are_read(name):
-    np.testing.assert_array_equal(as_array(READ[name](), "x", BadInput), VALUES)
+    # Three digits are what bfloat16 has.
+    np.testing.assert_allclose(as_array(READ[name](), "x", BadInput), VALUES, rtol=2**-8 if "bfloat16" in name else 0)
 
 
 class Raising:

@@ -64,7 +64,7 @@ def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
     if tensor := getattr(torch, "Tensor", None):
         if isinstance(values, tensor):
             return _detached(values, name, error, torch)
-        if isinstance(values, list):
+        if type(values) in (list, tuple):
             values = [_detached(row, name, error, torch) if isinstance(row, tensor) else row for row in values]
     if isinstance(values, np.ma.MaskedArray):
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
