@@ -24,13 +24,13 @@ VALUE = "{}"
 def texts(source):
     """Give every text of a module but its docstrings, an f-string as one, with its line."""
     tree = ast.parse(source)
-    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            told |= {id(part) for part in node.values}
+            skipped |= {id(part) for part in node.values}
             yield node.lineno, "".join(getattr(part, "value", "") if isinstance(part, ast.Constant) else VALUE
                                        for part in node.values)  # fmt: skip
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             yield node.lineno, node.value
 
 

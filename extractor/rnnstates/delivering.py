@@ -97,8 +97,8 @@ def to_file(
 
 def _stopped(recorded: int, windows: int) -> str:
     if not recorded:
-        return "the time was over before one window of sequences was finished, so nothing is kept; give it more time."
-    return f"the time is over; {recorded} of {windows} windows are finished and kept; the same call continues."
+        return "time limit reached before one window of sequences was finished, so nothing is kept; give it more time."
+    return f"time limit reached; {recorded} of {windows} windows are finished and kept; the same call continues."
 
 
 def to_memory(job: Delivered, compute: Compute, *, about: str) -> States:

@@ -107,7 +107,10 @@ class MemoryBudgetError(RnnstatesError):
 
 
 class Stopped(RnnstatesError):  # noqa: N818
-    """The time that was given is over; what is finished is kept, and the same call goes on from there."""
+    """The time limit is reached; what is finished is kept, and the same call resumes from there."""
+
+    def __init__(self, text: str = "time limit reached; without an output nothing is kept.") -> None:
+        super().__init__(text)
 
 
 class OutputError(RnnstatesError):

@@ -34,7 +34,6 @@ Progress = Callable[[int, int], None]
 
 # Seconds in which the windows that were begun before the time was over may be finished.
 GRACE = 10.0
-OVER = "the time is over; without an output nothing is kept."
 
 
 def make_stack(job: Job, engine: Engine) -> Stack:
@@ -248,7 +247,7 @@ class _Tally:
     def check_time(self) -> None:
         """Raise ``Stopped`` if it is time."""
         if self._until is not None and time.monotonic() >= self._until:
-            raise Stopped(OVER)
+            raise Stopped
 
     def wait_for(self, tasks: "list[Future[int]]") -> None:
         """Wait for a window's tasks; raises what one of them raised."""
@@ -259,4 +258,4 @@ class _Tally:
                 if self._progress is not None:
                     self._progress(self._steps, self._all)
         except FuturesTimeoutError:
-            raise Stopped(OVER) from None
+            raise Stopped from None

@@ -183,7 +183,7 @@ def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(long_job):
         if done.returncode == 75:
             # No window is begun after its time, but those begun are finished.
             kept = library.status(place / "out.h5")["windows"]
-            assert f"out.h5: the time is over; {kept} of {WINDOWS} windows are finished and kept" in told
+            assert f"out.h5: time limit reached; {kept} of {WINDOWS} windows are finished and kept" in told
             assert "To go on:\n  rnnstates extract long.npy out.h5" in told
     with h5py.File(place / "out.h5") as file, h5py.File(inputs_again(place, whole)) as expected:
         for name in ("cell", "cell_mean", "cell_last", "lengths", "integrity/sums"):

@@ -24,8 +24,8 @@ def test_a_decoder_that_is_given_states_is_noted(keras, path):
     keras.Model([source, target], layers.LSTM(4, name="decoder")(target, initial_state=states)).save(path)
     network = rnnstates.load_weights(path, layer="decoder")
     assert network.features == 2
-    told = "here it starts from zero states (initial_state=FILE gives others)."
-    assert f"layer 'decoder' is given an initial state by the model; {told}" in network.notes
+    warned = "here it starts from zero states (initial_state=FILE gives others)."
+    assert f"layer 'decoder' is given an initial state by the model; {warned}" in network.notes
     assert rnnstates.load_weights(path, layer="encoder").notes == ()
 
 

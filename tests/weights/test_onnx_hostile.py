@@ -142,8 +142,8 @@ def test_a_quantised_or_custom_operator_is_refused_by_its_name(path):
 
     told = refusal(save(lstm(change=quantised), path))
     assert "'cell' is a DynamicQuantizeLSTM of the domain 'com.microsoft', which is not ONNX' own" in told
-    told = refusal(save(lstm(change=lambda node: setattr(node, "domain", "my.own")), path))
-    assert "'cell' is an LSTM of the domain 'my.own'" in told
+    message = refusal(save(lstm(change=lambda node: setattr(node, "domain", "my.own")), path))
+    assert "'cell' is an LSTM of the domain 'my.own'" in message
 
 
 def test_a_weight_that_is_dequantised_is_refused_by_the_operator(path):

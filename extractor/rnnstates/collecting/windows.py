@@ -77,7 +77,7 @@ def collect_windows(
         known = sink.windows.get(number)
         if known is None:
             if until is not None and time.monotonic() >= until:
-                raise Stopped("the time is over; without an output nothing is kept.")
+                raise Stopped
             _Window(collection, sink, number).run(rows)
             done += int(shape.lengths[rows].sum())
             if progress is not None:
