@@ -231,6 +231,13 @@ def test_a_mask_of_one_row_ends_a_graph_of_many_rows_as_it_runs(taker):
         run(ragged(), np.ones((1, T), bool))
 
 
+@pytest.mark.parametrize("layer", [StateLSTM, StateGRU, StateRNN])
+def test_keras_bidirectional_learns_what_to_use_instead(layer):
+    with pytest.raises(AttributeError, match=rf"{layer.__name__} has no 'stateful'.*two of them.*go_backwards=True"):
+        keras.layers.Bidirectional(layer(H))
+    assert not hasattr(layer(H), "stateful")
+
+
 def test_keras_on_another_backend_is_refused_by_name():
     done = subprocess.run(
         [sys.executable, "-c", "import rnnstates.keras"], capture_output=True, text=True, timeout=120, check=False,

@@ -178,6 +178,15 @@ class StateLayer(keras.layers.Layer):
         return {**super().get_config(), **cell, **own}
 
     @property
+    def stateful(self) -> bool:
+        """Not there; Keras' Bidirectional asks for it first, so this is where it learns what to use instead."""
+        raise AttributeError(
+            f"layer '{self.name}': {type(self).__name__} has no 'stateful', and no place inside of Bidirectional. "
+            "For both directions use two of them, one with go_backwards=True, and concatenate their states; to start "
+            "from a state, initial_state=."
+        )
+
+    @property
     def _widths(self) -> tuple[int, ...]:
         """The last axis of each state."""
         width = getattr(self.cell, "width", self.units)
