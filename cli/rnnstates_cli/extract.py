@@ -57,10 +57,18 @@ def _started(no_timestamps: bool) -> str | None:
     if no_timestamps:
         return None
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is not None and not epoch.isdecimal():
-        raise click.UsageError(f"SOURCE_DATE_EPOCH is '{epoch}'; expected whole seconds since 1970.")
-    moment = datetime.now(timezone.utc) if epoch is None else datetime.fromtimestamp(int(epoch), timezone.utc)
+    try:
+        moment = datetime.now(timezone.utc) if epoch is None else datetime.fromtimestamp(_seconds(epoch), timezone.utc)
+    except (ValueError, OverflowError, OSError) as reason:
+        expected = "expected whole seconds since 1970, before the year 10000"
+        raise click.UsageError(f"SOURCE_DATE_EPOCH is '{epoch}'; {expected}.") from reason
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 def _extract(

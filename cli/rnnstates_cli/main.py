@@ -21,6 +21,7 @@ from .extract import extract
 from .info import info
 from .reporting import LONGEST_LINE, say
 from .status import status
+from .streams import make_lenient, open_closed
 from .verify import verify
 
 __all__ = ["EXIT_CODES", "cli", "main"]
@@ -70,29 +71,15 @@ class _Stopped(BaseException):
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    _open_standard_streams()
+    open_closed()
     for number in STOPPING:
         # Somebody who ignores hang-ups (nohup) goes on ignoring them.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
     # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    for stream in (sys.stdout, sys.stderr):
-        # Letters that a terminal lacks are escaped, too; nothing printed may end a command.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    make_lenient()
     sys.exit(_run())
-
-
-def _open_standard_streams() -> None:
-    """Open those that the caller has closed on nothing, so that no file of ours gets their number."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        continue
-    os.close(number)
-    if sys.stdout is None:
-        sys.stdout = os.fdopen(1, "w", closefd=False)
-    if sys.stderr is None:
-        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
@@ -105,16 +92,17 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 def _run() -> int:
+    # What click prints itself, help and version.
+    shown = io.StringIO()
     try:
-        printed = cli.main(prog_name="rnnstates", standalone_mode=False)
-        return _print(printed)
-    except click.exceptions.Exit as reason:
-        return int(reason.exit_code)
+        with contextlib.redirect_stdout(shown):
+            printed = cli.main(prog_name="rnnstates", standalone_mode=False)
+        return _print(shown.getvalue().removesuffix("\n") or printed)
     except click.ClickException as reason:
         # Usage errors quote what was typed.
-        shown = io.StringIO()
-        reason.show(file=shown)
-        say(*shown.getvalue().rstrip("\n").split("\n"))
+        usage = io.StringIO()
+        reason.show(file=usage)
+        say(*usage.getvalue().rstrip("\n").split("\n"))
         return int(reason.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _die(signal.SIGINT)
@@ -155,9 +143,7 @@ def _print(printed: str | list[str] | None) -> int:
 
 
 def _complain(text: str) -> None:
-    # Standard error may be closed or full; the exit code says it all the same.
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"rnnstates: {text}\n")
+    sys.stderr.write(f"rnnstates: {text}\n")
 
 
 def _die(number: int) -> int:

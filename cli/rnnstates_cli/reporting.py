@@ -147,9 +147,14 @@ class Reporter:
 
     def _update_bar(self, done: int, total: int) -> None:
         if self._bar is None:
-            from tqdm import tqdm
+            try:
+                from tqdm import tqdm
 
-            self._bar = tqdm(total=total, initial=done, unit="step", unit_scale=True, leave=False, file=sys.stderr)
+                self._bar = tqdm(total=total, initial=done, unit="step", unit_scale=True, leave=False, file=sys.stderr)
+            except ValueError:
+                # A variable of the environment such as TQDM_NCOLS that tqdm cannot read.
+                self._kind = "plain"
+                return
         self._bar.update(done - self._bar.n)
 
     def __enter__(self) -> "Reporter":

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -127,7 +126,11 @@ def test_source_date_epoch_sets_the_recorded_time(place):
     rnnstates("extract", "in.h5", "out.h5", cwd=place, env={"SOURCE_DATE_EPOCH": "86400"})
     with library.open(place / "out.h5") as states:
         assert states.provenance["started"] == "1970-01-02T00:00:00Z"
-    wrong = rnnstates("extract", "in.h5", "b.h5", cwd=place, env={"SOURCE_DATE_EPOCH": "soon"})
+
+
+@pytest.mark.parametrize("epoch", ["soon", "-5", "1_0", "253402300800", "9" * 20, "9" * 5000])
+def test_a_source_date_epoch_that_is_no_time_is_refused(place, epoch):
+    wrong = rnnstates("extract", "in.h5", "b.h5", cwd=place, env={"SOURCE_DATE_EPOCH": epoch})
     assert wrong.returncode == 2
     assert b"expected whole seconds since 1970" in wrong.stderr
 
@@ -236,30 +239,6 @@ def test_a_limit_on_file_size_is_reported_and_nothing_is_left(place, limit):
     assert done.returncode == 74, done.stderr
     assert b"Traceback" not in done.stderr
     assert not [name for name in os.listdir(place) if name.startswith("out")]
-
-
-def test_a_closed_standard_output_does_not_hurt_the_result(place):
-    read, write = os.pipe()
-    os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "rnnstates_cli.main", "extract", "in.h5", "out.h5", "--json"],
-        cwd=place, stdout=write, stderr=subprocess.PIPE, timeout=60,
-    )  # fmt: skip
-    os.close(write)
-    assert done.returncode == -signal.SIGPIPE
-    assert b"Traceback" not in done.stderr
-    library.open(place / "out.h5").close()
-
-
-def test_a_full_standard_output_does_not_hurt_the_result(place):
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "rnnstates_cli.main", "extract", "in.h5", "out.h5", "--json"],
-            cwd=place, stdout=full, stderr=subprocess.PIPE, timeout=60,
-        )  # fmt: skip
-    assert done.returncode == 74
-    assert b"standard output cannot be written" in done.stderr
-    library.open(place / "out.h5").close()
 
 
 def test_help_lists_the_groups_every_choice_and_examples_that_can_be_pasted():

@@ -46,6 +46,19 @@ def test_the_time_left_is_that_of_this_run_whatever_an_earlier_one_finished(earl
     assert line == f"{earlier + 300} of {earlier + 1000} steps, 10 a second, about 70 s left"
 
 
+def test_a_bar_that_the_environment_spoils_becomes_lines(clock, capsys, monkeypatch):
+    def spoiled(**_options):
+        raise ValueError("invalid literal for int() with base 10: 'abc'")  # TQDM_NCOLS=abc
+
+    monkeypatch.setattr("tqdm.tqdm", spoiled)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Reporter("auto") as reporter:
+        for done in range(1, 5):
+            clock[0] += 40
+            reporter.update(done * 100, 1000)
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
 def test_a_speed_that_is_not_known_yet_is_not_made_up(clock, capsys):
     with Reporter("plain") as reporter:
         clock[0] += 40

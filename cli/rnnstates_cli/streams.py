@@ -1,0 +1,41 @@
+"""Standard output and standard error, which may be closed, broken or full, and lack letters."""
+
+import io
+import os
+import sys
+from typing import Any
+
+__all__ = ["make_lenient", "open_closed"]
+
+
+def open_closed() -> None:
+    """Open those that the caller has closed on nothing, so that no file of ours gets their number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def make_lenient() -> None:
+    """Let nothing that is printed end a command.
+
+    Letters that a terminal lacks are escaped, and what standard error does not take is dropped: the exit code says it
+    all the same. What standard output does not take is an error, because it is the command's answer.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    dropping = io.BufferedWriter(_Dropping(2, "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(dropping, sys.stderr.encoding, "backslashreplace", line_buffering=True)
+
+
+class _Dropping(io.FileIO):
+    """A file that takes all there is to write, whether or not it can be written."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
