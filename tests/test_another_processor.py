@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import subprocess
 import sys
 import types
 import zipfile
@@ -15,7 +13,7 @@ import pytest
 import rnnstates
 from rnnstates import DoesNotMatch
 from rnnstates.begun import NOTHING, begun_at
-from rnnstates.network import arithmetic, compiled, reference, tensorflow_engine
+from rnnstates.network import compiled, reference, tensorflow_engine
 from rnnstates.output import writer
 from rnnstates.output.journal import encode, parse
 from rnnstates.output.names import names_of
@@ -271,38 +269,3 @@ def test_a_kind_of_kernel_that_nobody_knows_is_refused(kernel):
     rewritten(lambda known: known["arithmetic"].update(kernel={"kind": kernel}))
     with pytest.raises(DoesNotMatch, match=r"arithmetic\.kernel.* was .*, is "):
         extract(engine=BUILT_ENGINES[0])
-
-
-@pytest.mark.parametrize("describe", [np.show_config, lambda mode: {}, lambda: None])
-def test_of_a_blas_that_does_not_say_which_kernel_it_chose_the_processor_is_recorded(describe, monkeypatch):
-    monkeypatch.setattr(arithmetic, "OPENBLAS_NAMES", ())
-    monkeypatch.setattr(np, "show_config", describe)
-    assert re.fullmatch(r"(unknown|\S+ \S+) on .+", arithmetic._blas())
-
-
-@pytest.mark.parametrize("text, name", [
-    ("processor : 0\nmodel name\t: Some CPU @ 2 GHz\nflags : a\n\nmodel name : Other\n", "Some CPU @ 2 GHz"),
-    ("processor : 0\nCPU implementer : 0x41\nCPU variant : 0x1\nCPU part : 0xd40\n\n", "0x41 0x1 0xd40"),
-    ("", os.uname().machine), (None, os.uname().machine),
-])  # fmt: skip
-def test_the_processor_is_named_as_the_system_names_it(text, name, tmp_path, monkeypatch):
-    monkeypatch.setattr(arithmetic, "CPUINFO", tmp_path / "cpuinfo")
-    if text is not None:
-        (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(arithmetic.platform, "processor", lambda: "")
-    assert arithmetic._processor.__wrapped__() == name
-
-
-SHOW = "from rnnstates.network.arithmetic import of_numpy; print(of_numpy())"
-
-
-@pytest.mark.skipif(
-    "OpenBLAS" not in str(reference.of_numpy()) or os.uname().machine != "x86_64", reason="not OpenBLAS"
-)
-def test_the_record_shows_the_kernels_that_numpy_chose():
-    """OpenBLAS and NumPy can be made to take the code of an older processor."""
-    old = os.environ | {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": reference.of_numpy()["vectors"]}
-    shown = subprocess.run([sys.executable, "-c", SHOW], env=old, capture_output=True, text=True, check=True).stdout
-    assert "Nehalem" in shown
-    assert "'vectors': ''" in shown
-    assert "Nehalem" not in str(reference.of_numpy())

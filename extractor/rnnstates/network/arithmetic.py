@@ -6,7 +6,9 @@ that is described here is the same, the same job gives the same bytes. Every des
 
 import ctypes
 import functools
+import hashlib
 import importlib
+import math
 import os
 import platform
 import re
@@ -16,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["machine", "of_numpy", "of_tensorflow"]
+__all__ = ["machine", "of_numpy", "of_tensorflow", "spread"]
 
 CPUINFO = Path("/proc/cpuinfo")
 # The lines of it that name a processor, on x86 and on ARM.
@@ -33,7 +36,6 @@ def machine() -> str:
     return platform.machine()
 
 
-@functools.cache
 def of_numpy() -> dict[str, str]:
     """Describe how NumPy multiplies matrices and computes tanh and exp in this process.
 
@@ -41,8 +43,14 @@ def of_numpy() -> dict[str, str]:
     -------
     dict
         ``blas``: library, version and kind of kernel; ``vectors``: the processor's, of those that NumPy has code for;
-        ``libm``: the C library, whose functions serve where NumPy has none of its own.
+        ``libm``: the C library, whose functions serve where NumPy has none of its own; ``digest``: of what they give
+        for fixed numbers, which other settings of a process decide, too (GLIBC_TUNABLES, subnormal numbers as zeros).
     """
+    return {**_of_numpy(), "digest": _digest(np, np.matmul)}
+
+
+@functools.cache
+def _of_numpy() -> dict[str, str]:
     return {"blas": _blas(), "vectors": " ".join(_vectors()), "libm": _libm()}
 
 
@@ -52,8 +60,8 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``processor``, ``vectors``, ``threads`` (of one operation), ``onednn`` (None where it does not say) and
-        ``gpus``.
+        ``processor``, ``vectors``, ``threads`` (of one operation), ``onednn`` (None where it does not say), ``gpus``
+        and ``digest``: of what it gives for fixed numbers, which variables such as ONEDNN_MAX_CPU_ISA decide, too.
     """
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     return {
@@ -65,7 +73,26 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
             str(tf.config.experimental.get_device_details(gpu).get("device_name"))
             for gpu in tf.config.list_physical_devices("GPU")
         ],
+        "digest": _digest(tf, tf.linalg.matmul),
     }
+
+
+def spread(*shape: int) -> npt.NDArray[np.float64]:
+    """Give fixed numbers between -1 and 1 (Knuth's multiplicative hashing): importing numpy.random takes too long."""
+    whole = np.arange(1, 1 + math.prod(shape), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
+    return (whole / 2**31 - 1).reshape(shape)
+
+
+def _digest(ops: Any, matmul: Any) -> str:
+    """Digest what a library computes of fixed numbers, subnormal ones included; 16 hexadecimal digits."""
+    found = hashlib.sha256()
+    for dtype in (np.float32, np.float64):
+        # Many: two ways to compute exp differ in one of a hundred numbers.
+        one: Any = spread(48, 64).astype(dtype)
+        other, small = spread(64, 80).astype(dtype), one * np.finfo(dtype).smallest_normal
+        for given in (matmul(one, other), ops.exp(4 * one), ops.tanh(4 * one), small * one, ops.tanh(small)):
+            found.update(np.asarray(given).tobytes())
+    return found.hexdigest()[:16]
 
 
 def _blas() -> str:

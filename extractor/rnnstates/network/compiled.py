@@ -10,10 +10,8 @@ lanes, depth the inputs followed by the hidden state. What a sequence gets does 
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import importlib
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -26,7 +24,7 @@ from ..blas import one_thread
 from ..errors import EngineUnavailable
 from ..weights.canonical import LayerWeights
 from ..workspace import Workspace
-from .arithmetic import machine, of_numpy
+from .arithmetic import machine, of_numpy, spread
 from .cells import lstm
 from .reference import NumpyUnroll, live_rows, start_states
 
@@ -172,9 +170,10 @@ class CompiledUnroll:
         return collected
 
 
-@functools.cache
 def digest(kind: str) -> str:
-    """Digest what a kind of kernel computes of fixed numbers: compilers may contract or order operations differently.
+    """Digest what a kind of kernel computes of fixed numbers.
+
+    Compilers may contract or order operations differently, and a process may take subnormal numbers for zeros.
 
     Returns
     -------
@@ -183,20 +182,17 @@ def digest(kind: str) -> str:
     """
     # Every size of a block of rows, whole panels and one that is not full, all gates.
     rows, features, units = 11, 3, 37
-    inputs = _spread(rows, rows, features).astype(np.float32)
-    plain = LayerWeights(_spread(features, 4 * units), _spread(units, 4 * units), _spread(4 * units))
+    inputs = spread(rows, rows, features).astype(np.float32)
+    plain = LayerWeights(spread(features, 4 * units), spread(units, 4 * units), spread(4 * units))
     found = hashlib.sha256()
-    for weights in (plain, dataclasses.replace(plain, peepholes=_spread(3, units), cell_clip=1.0)):
-        computed = CompiledUnroll(weights, GATES, kind)(inputs, np.arange(rows, 0, -1))
+    clipped = dataclasses.replace(plain, peepholes=spread(3, units), cell_clip=1.0)
+    small = dataclasses.replace(plain, bias=np.zeros(4 * units))
+    tiny = np.finfo(np.float32).tiny
+    for weights, scale in ((plain, 1), (clipped, 1), (small, tiny)):
+        computed = CompiledUnroll(weights, GATES, kind)(inputs * scale, np.arange(rows, 0, -1))
         for name in sorted(computed):
             found.update(computed[name].tobytes())
     return found.hexdigest()[:16]
-
-
-def _spread(*shape: int) -> npt.NDArray[np.float64]:
-    """Give fixed numbers between -1 and 1 (Knuth's multiplicative hashing): importing numpy.random takes too long."""
-    whole = np.arange(1, 1 + math.prod(shape), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
-    return (whole / 2**31 - 1).reshape(shape)
 
 
 def _panels(columns: npt.NDArray[np.float32], lanes: int, pair: int) -> Array:
