@@ -7,6 +7,6 @@ follow: a value that is a fill value, or outside of the valid range, is missing;
 
 from .attributes import CHANGING
 from .decoding import Packing
-from .finding import packing_of, whole_numbers
+from .finding import packing_of, packing_of_tokens, reading_notes, whole_numbers
 
-__all__ = ["CHANGING", "Packing", "packing_of", "whole_numbers"]
+__all__ = ["CHANGING", "Packing", "packing_of", "packing_of_tokens", "reading_notes", "whole_numbers"]

@@ -17,6 +17,7 @@ SCALE, OFFSET, FILLS = "scale_factor", "add_offset", ("_FillValue", "missing_val
 RANGE = ("valid_min", "valid_max", "valid_range")
 UNSIGNED, R_NA = "_Unsigned", "rhdf5-NA.OK"
 CHANGING = (SCALE, OFFSET, *FILLS, *RANGE, UNSIGNED, R_NA)
+NETCDF_MARKS = ("_Netcdf4Dimid", "_Netcdf4Coordinates")
 # The most values of one attribute that are looked at.
 MOST_VALUES = 64
 
@@ -34,6 +35,8 @@ def read_numbers(dataset: h5py.Dataset, where: str, error: type[BadData]) -> dic
         if name not in dataset.attrs:
             continue
         kept = dataset.attrs.get_id(name)
+        if kept.shape is None:
+            raise error(f"{where}: its attribute '{name}' has no value; expected {_expected(name)}. Mend or remove it.")
         text, count = name == UNSIGNED, math.prod(kept.shape)
         if (kept.dtype.kind not in "iuf" and not text) or not 1 <= count <= MOST_VALUES:
             raise error(
@@ -50,12 +53,13 @@ def read_numbers(dataset: h5py.Dataset, where: str, error: type[BadData]) -> dic
 
 
 def _expected(name: str) -> str:
-    return "two numbers" if name == "valid_range" else "one finite number" + (" but 0" if name == SCALE else "")
+    said = {"valid_range": "two numbers", UNSIGNED: "'true' or 'false'", SCALE: "one finite number but 0"}
+    return said.get(name, "one finite number")
 
 
 def is_netcdf(dataset: h5py.Dataset) -> bool:
-    """Tell whether a library of netCDF wrote the file."""
-    return "_NCProperties" in dataset.file.attrs
+    """Tell whether a library of netCDF wrote the file; those before 2016 marked their datasets alone."""
+    return "_NCProperties" in dataset.file.attrs or any(name in dataset.attrs for name in NETCDF_MARKS)
 
 
 def plain(values: Array) -> Any:

@@ -8,8 +8,12 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import BadData
+from .attributes import RANGE
 
 __all__ = ["Packing"]
+
+# Read at once.
+BLOCK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,8 @@ class Packing:
     ----------
     found : mapping
         The attributes, by name, in JSON types.
-    missing : tuple of numbers
-        Stored values that stand for none.
+    missing : mapping
+        From stored values that stand for none to what says so.
     least, largest : number or None
         Stored values outside of these stand for none, too.
     scale, offset : float
@@ -30,7 +34,7 @@ class Packing:
     """
 
     found: Mapping[str, Any]
-    missing: tuple[Any, ...] = ()
+    missing: Mapping[Any, str]
     least: Any = None
     largest: Any = None
     scale: float = 1.0
@@ -69,33 +73,50 @@ class Packing:
         return values
 
     def decode_ids(self, stored: Array) -> Array:
-        """Give token ids [...] as int64, -1 for those that are missing; what is no whole number stays as it is."""
+        """Give token ids [...] as int64, -1 for those that are missing; floating ones stay floating, with NaN."""
         missing = self.missing_in(stored)
-        ids = stored.astype(np.int64) if stored.dtype.kind in "iu" else stored.copy()
-        ids[missing] = -1
+        whole = stored.dtype.kind in "iu"
+        ids = stored.astype(np.int64) if whole else stored.copy()
+        ids[missing] = -1 if whole else np.nan
         return ids
 
-    def check_present(self, stored: Array, where: str, error: type[BadData]) -> None:
-        """Refuse missing values among lengths, ids or states [N, ...].
+    def check_present(self, stored: Array, where: str, error: type[BadData], *, first: int = 0) -> None:
+        """Refuse missing values among lengths, ids, states or weights [N, ...], whose rows count from ``first``.
 
         Raises
         ------
         error
             Naming the first row.
         """
+        stored = np.atleast_1d(stored)
         missing = self.missing_in(stored)
         if missing.any():
-            row = int(np.nonzero(missing)[0][0])
+            row, value = first + int(np.nonzero(missing)[0][0]), stored[missing][0]
+            bounds = ", ".join(name for name in RANGE if name in self.found)
+            why = next((said for one, said in self.missing.items() if one == value), bounds)
             raise error(
-                f"{where}: row {row} holds {stored[missing][0]}, which stands for a missing value "
-                f"({', '.join(self.found) or 'the fill value of netCDF'}; {int(missing.sum())} such values in "
-                "all). Give every value."
+                f"{where}: row {row} holds {value}, which stands for a missing value ({why}; {int(missing.sum())} "
+                "such values in all). Give every value."
             )
+
+    def check_dataset(self, dataset: Any, where: str, error: type[BadData]) -> None:
+        """Refuse missing values in a dataset [N, ...], some rows of which are read at a time.
+
+        Raises
+        ------
+        error
+            Naming the first row.
+        """
+        rows = max(1, BLOCK_BYTES // max(1, dataset.nbytes // max(1, len(dataset) if dataset.ndim else 1)))
+        for start in range(0, len(dataset) if dataset.ndim else 1, rows):
+            block = dataset[start : start + rows] if dataset.ndim else dataset[()]
+            self.check_present(block, where, error, first=start)
 
     def note(self, where: str) -> str:
         """Say what is done; nothing where only unwritten values would be missing."""
         if not self.found:
             return ""
         named = ", ".join(f"{name} {value}" for name, value in self.found.items())
-        what = "decoded to the numbers that it means" if self.is_scaled or self.unsigned else "taken as missing (NaN)"
-        return f"{where}: has {named}; what is stored is {what}."
+        if self.is_scaled or self.unsigned:
+            return f"{where}: has {named}; what is stored is decoded to the numbers that it means."
+        return f"{where}: has {named}; values that stand for none are NaN."
