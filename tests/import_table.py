@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "hdf5_guard": {"h5py", "errors", "files", "hdf5_chunk_guard"},
     "hdf5_chunk_guard": {"numpy", "h5py", "errors"},
     "hdf5_heap_guard": {"numpy", "h5py", "errors", "hdf5_chunk_guard"},
-    "hdf5_packing": {"numpy", "h5py", "arrays", "checking", "errors", "hdf5_attributes", "hdf5_heap_guard"},
+    "hdf5_packing": {"numpy", "h5py", "arrays", "checking", "errors", "escaping", "hdf5_attributes", "hdf5_heap_guard"},
     "zip_guard": {"errors"},
     "foreign": {"errors", "hdf5_guard", "zip_guard"},
     "npz_guard": {"numpy", "arrays", "errors", "zip_guard"},

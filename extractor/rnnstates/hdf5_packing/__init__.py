@@ -5,8 +5,8 @@ follow: a value that is a fill value, or outside of the valid range, is missing;
 ``value * scale_factor + add_offset``.
 """
 
-from .attributes import CHANGING
+from .attributes import CHANGING, is_other_scale
 from .decoding import Packing
 from .finding import packing_of, packing_of_tokens, reading_notes, whole_numbers
 
-__all__ = ["CHANGING", "Packing", "packing_of", "packing_of_tokens", "reading_notes", "whole_numbers"]
+__all__ = ["CHANGING", "Packing", "is_other_scale", "packing_of", "packing_of_tokens", "reading_notes", "whole_numbers"]

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 
 from ..errors import BadData
-from .attributes import OFFSET, SCALE, UNSIGNED, is_netcdf, plain, read_numbers
+from ..escaping import printable
+from .attributes import OFFSET, SCALE, UNSIGNED, is_netcdf, other_scales, plain, read_numbers
 from .codes import refuse_codes
 from .decoding import Packing
 from .missing import FILL_VALUE, Meant, bounds, fill_value, has_unwritten_parts, missing_values
@@ -24,7 +25,7 @@ def packing_of(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Packi
     """
     # Every byte may be meant: netCDF's own fill values of them are in images.
     is_missing = dataset.dtype.kind == "f" or dataset.dtype.itemsize > 1
-    return _packing(dataset, where, error, fill=fill_value(dataset) if is_missing else None)
+    return _packing(dataset, where, error, fill=fill_value(dataset) if is_missing else None, truths=True)
 
 
 def packing_of_tokens(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Packing | None:
@@ -57,11 +58,14 @@ def reading_notes(dataset: h5py.Dataset, packing: Packing | None, where: str) ->
     fill = fill_value(dataset)
     if fill is not None and (packing is None or fill not in packing.missing) and has_unwritten_parts(dataset):
         notes.append(f"{where}: parts of it were never written; they hold {FILL_VALUE} {fill}, taken as it is.")
+    if others := other_scales(dataset):
+        named = ", ".join(f"{name} {printable(str(value), most=40)}" for name, value in others.items())
+        notes.append(f"{where}: has {named}; values are read as they are stored, without these. Apply what is meant.")
     return tuple(note for note in notes if note)
 
 
 def _whole(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: Any) -> Packing | None:
-    packing = _packing(dataset, where, error, fill=fill)
+    packing = _packing(dataset, where, error, fill=fill, truths=False)
     if packing is not None and (packing.is_scaled or packing.unsigned is not None):
         named = ", ".join(name for name in packing.found if name in (SCALE, OFFSET, UNSIGNED))
         raise error(
@@ -71,8 +75,8 @@ def _whole(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: Any
     return packing
 
 
-def _packing(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: Any) -> Packing | None:
-    refuse_codes(dataset, where, error)
+def _packing(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: Any, truths: bool) -> Packing | None:
+    refuse_codes(dataset, where, error, truths=truths)
     stored, found, netcdf = dataset.dtype, read_numbers(dataset, where, error), is_netcdf(dataset)
     if not found and not netcdf and fill is None:
         return None
