@@ -51,11 +51,15 @@ def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
 def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
     """Check every heap of an open file, before text or references among its attributes are read.
 
+    One that is read from memory has been checked by who had its bytes.
+
     Raises
     ------
     error
         HDF5 would walk through one of them for ever.
     """
+    if file.driver == "fileobj":
+        return
     with Path(file.filename).open("rb") as raw:
         check_heaps(raw, where, error)
 

@@ -185,6 +185,8 @@ def test_truth_values_are_features_of_zero_and_one(tmp_path, attributes):
 TIMES = {
     "units of dates": ({"units": "days since 2000-01-01"}, "dates"),
     "fixed units of dates": ({"units": np.bytes_("hours since 1-1-1 00:00:0.0")}, "dates"),
+    "units of a date without lines": ({"units": "seconds since 19700101 00:00"}, "dates"),
+    "units of a year": ({"units": "Days Since 1970"}, "dates"),
     "xarray's dates": ({"dtype": "datetime64[ns]"}, "dates"),
     "xarray's time spans": ({"dtype": "timedelta64[s]", "units": "seconds"}, "time spans"),
 }
@@ -198,7 +200,7 @@ def test_dates_and_time_spans_are_refused_as_those_of_numpy(tmp_path, part, attr
         extract(with_part(tmp_path / "x.nc", part, values, **attributes))
 
 
-@pytest.mark.parametrize("units", ["seconds", "days since admission", "1", "since", "m s-1"])
+@pytest.mark.parametrize("units", ["seconds", "days since admission", "hours since 3rd dose", "since", "m s-1"])
 @pytest.mark.parametrize("part", ["inputs", "lengths"])
 def test_units_of_no_date_are_none(tmp_path, part, units):
     values = make_inputs(SHAPE, "i8") if part == "inputs" else np.array([3, 1, 1, 0])

@@ -1,5 +1,10 @@
 """Which values stand for none: HDF5's fill value, the bounds of netCDF, R's integer; and where none may be missing."""
 
+import contextlib
+import io
+import zipfile
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ from rnnstates.sources import open_source
 
 from .test_packing import SHAPE, read, stored, write
 
+PARENS = Path(__file__).parents[2] / "sample_data" / "parens.keras"
 NETCDF_FILL = np.float32(9.9692099683868690e36)
 
 
@@ -146,15 +152,28 @@ def test_the_missing_integer_of_r_among_states_is_refused(tmp_path, kind):
         extract(stored("f4"), initial_state=starts[kind])
 
 
-def test_missing_weights_are_refused(tmp_path):
-    path = tmp_path / "w.weights.h5"
-    extract(stored("f4"), save_weights=path)
-    with h5py.File(path, "a") as file:
-        names = []
-        file.visititems(lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) and node.ndim else None)
-        file[names[0]].attrs["missing_value"] = file[names[0]][()].flat[1]
-    with pytest.raises(BadWeights, match="stands for a missing value"):
-        rnnstates.load_weights(path)
+def marked(content, attributes):
+    """Give the bytes of a file of weights with attributes on an array of its LSTM."""
+    memory = io.BytesIO(content)
+    with h5py.File(memory, "a") as file:
+        found = []
+        file.visititems(lambda name, node: found.append(node) if name.endswith("cell/vars/0") else None)
+        for name, value in attributes.items():
+            found[0].attrs[name] = found[0][()].flat[1] if value is None else value
+    return memory.getvalue()
+
+
+@pytest.mark.parametrize("attributes, message", [({"missing_value": None}, "missing value"), ({"dtype": "float"}, "")])
+def test_missing_weights_are_refused(tmp_path, attributes, message):
+    """Also in a zip, where the file has no path at which the heap of a text could be looked at."""
+    extract(stored("f4"), save_weights=tmp_path / "w.weights.h5")
+    (tmp_path / "x.weights.h5").write_bytes(marked((tmp_path / "w.weights.h5").read_bytes(), attributes))
+    with zipfile.ZipFile(PARENS) as old, zipfile.ZipFile(tmp_path / "x.keras", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, marked(old.read(name), attributes) if name.endswith(".h5") else old.read(name))
+    for path in (tmp_path / "x.weights.h5", tmp_path / "x.keras"):
+        with pytest.raises(BadWeights, match=message) if message else contextlib.nullcontext():
+            rnnstates.load_weights(path)
 
 
 @pytest.mark.parametrize("netcdf", [True, False])

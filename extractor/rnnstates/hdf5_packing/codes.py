@@ -1,7 +1,6 @@
 """Numbers that stand for something else: names, letters, sizes, dates, truth values."""
 
 import re
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -18,8 +17,8 @@ TYPES = {"dtype": "bool", "MATLAB_class": "logical", "storage.mode": "logical"}
 UNITS, CALENDAR, MEANINGS = "units", "calendar", "flag_meanings"
 FLAGS = ("flag_values", "flag_masks")
 LETTERS = ("char", "cell", "string", "function_handle")
-# As CF writes the units of dates. "days since admission" are numbers.
-SINCE = re.compile(r"\s*\w+\s+since\s+[-+]?\d", re.IGNORECASE)
+# As CF writes the units of dates. "days since admission" and "hours since 3rd dose" are those of numbers.
+SINCE = re.compile(r"\s*\w+\s+since\s+[-+]?\d+\s*(?:[-/T]|\d+:|$)", re.IGNORECASE)
 CODES = "expected numbers. Save them as integers, or as one feature for each name."
 MEND = "expected numbers. Save them as numbers without this attribute, such as seconds since the first."
 
@@ -56,7 +55,7 @@ def refuse_codes(dataset: h5py.Dataset, where: str, error: type[BadData], *, tru
 def _names(dataset: h5py.Dataset) -> list[str]:
     """Name the texts to read. Units of varying length are in many large files, whose heaps take long to check."""
     names = [*TYPES, MEANINGS]
-    small = Path(dataset.file.filename).stat().st_size <= MOST_SEARCHED
+    small = dataset.file.id.get_filesize() <= MOST_SEARCHED
     return [*names, UNITS] if small or is_fixed(dataset, UNITS) or CALENDAR in dataset.attrs else names
 
 

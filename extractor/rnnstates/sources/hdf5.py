@@ -140,7 +140,7 @@ def checked(dataset: h5py.Dataset, where: str, error: type[BadData]) -> h5py.Dat
     if dataset.shape is None:
         raise error(f"{where}: declared without any shape, so it holds nothing. Make the file again.")
     if describe_dtype(dataset) == UNKNOWN:
-        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and bit fields. Save it as numbers.")
+        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and integers of three bytes. Save it as numbers.")
     check_dataset(dataset, where, error)
     check_filters(dataset, where, error)
     return dataset
