@@ -12,10 +12,21 @@ import numpy.typing as npt
 from .arrays import Array
 from .errors import BadInput
 
-__all__ = ["check_finite", "check_tokens"]
+__all__ = ["check_finite", "check_tokens", "missing_integer"]
 
 # From this many bytes on the smallest integer stands for a missing value in R.
 WIDE = 4
+
+
+def missing_integer(dtype: np.dtype[Any]) -> int | None:
+    """Give the integer that R writes for NA, and that NaN turns into when it is cast; None where there is none.
+
+    Examples
+    --------
+    >>> missing_integer(np.dtype(np.int32)), missing_integer(np.dtype(np.int16))
+    (-2147483648, None)
+    """
+    return int(np.iinfo(dtype).min) if dtype.kind == "i" and dtype.itemsize >= WIDE else None
 
 
 def check_finite(
@@ -55,9 +66,10 @@ def check_finite(
     """
     if block.dtype.kind in "iu":
         return
-    if original is not None and original.dtype.kind == "i" and original.dtype.itemsize >= WIDE:
+    least = None if original is None else missing_integer(original.dtype)
+    if original is not None and least is not None:
         valid = _valid(block.shape[1], lengths, first_step, steps, padding)
-        _refuse_missing(original, valid, first_row, first_step, where)
+        _refuse_missing(original, valid, first_row, first_step, where, least=least)
     finite = np.isfinite(block)
     if bool(finite.all()):
         return
@@ -82,9 +94,8 @@ def check_finite(
     )
 
 
-def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: int, where: str) -> None:
-    """Refuse the integer that R writes for NA, and that NaN turns into when it is cast."""
-    least = np.iinfo(np.dtype(f"i{original.dtype.itemsize}")).min
+def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: int, where: str, *, least: int) -> None:
+    """Refuse the integer that stands for a missing value."""
     if not original.size or original.min() != least:
         return
     wrong = (original == least) & valid[:, :, np.newaxis]

@@ -106,12 +106,16 @@ class Chunks:
 
 
 def _unpacked(stored: bytes, filters: list[int], whole: int, item: int) -> bytes | None:
+    deflated = filters.count(h5py.h5z.FILTER_DEFLATE)
     for code in reversed(filters):
         if code == h5py.h5z.FILTER_FLETCHER32:
             stored = stored[:-CHECKSUM]
         elif code == h5py.h5z.FILTER_DEFLATE:
+            deflated -= 1
+            # What is deflated once more may be a little longer than the chunk.
+            most = whole + CHECKSUM + 1 + (whole // 64 + 1024 if deflated else 0)
             try:
-                stored = zlib.decompressobj().decompress(stored, whole + CHECKSUM + 1)
+                stored = zlib.decompressobj().decompress(stored, most)
             except zlib.error:
                 return None  # HDF5 says so itself
         elif code == h5py.h5z.FILTER_SHUFFLE and item:

@@ -19,12 +19,14 @@ import numpy as np
 from .errors import BadData
 from .hdf5_chunk_guard import unpacked_chunks
 
-__all__ = ["check_heaps", "check_own_heaps", "check_strings"]
+__all__ = ["MOST_SEARCHED", "check_heaps", "check_own_heaps", "check_strings"]
 
 # The signature of a heap, its version, and what is always zero.
 START = b"GCOL\x01\x00\x00\x00"
 HEADER = 16
 PIECE = 2**20
+# A larger file is not searched for what may be left unread: a second for each GiB.
+MOST_SEARCHED = 2**30
 # What a dataset keeps of a string of varying length: its length, the place of its heap, its number there.
 REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 
@@ -49,11 +51,15 @@ def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
 def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
     """Check every heap of an open file, before text or references among its attributes are read.
 
+    One that is read from memory has been checked by who had its bytes.
+
     Raises
     ------
     error
         HDF5 would walk through one of them for ever.
     """
+    if file.driver == "fileobj":
+        return
     with Path(file.filename).open("rb") as raw:
         check_heaps(raw, where, error)
 

@@ -136,3 +136,136 @@ def doubt(path, names):
     source = open_source(path)
     source.close()
     return source.doubt
+
+
+TRUTHS = {
+    "xarray": {"dtype": "bool"},
+    "MATLAB": {"MATLAB_class": np.bytes_("logical")},
+    "R": {"storage.mode": "logical"},
+    "a bit field": {},
+}
+
+
+def with_part(path, part, values, kind=None, **attributes):
+    """Write a file of sound inputs, lengths and ids, one of which is made anew with attributes."""
+    with h5py.File(path, "w") as file:
+        sound = {"inputs": make_inputs(SHAPE), "lengths": np.array([3, 1, 1, 0]), "ids": np.arange(4)}
+        for name, array in {**sound, part: values}.items():
+            if name == part and kind is not None:
+                space = h5py.h5s.create_simple(values.shape)
+                h5py.h5d.create(file.id, name.encode(), kind, space).write(h5py.h5s.ALL, h5py.h5s.ALL, values, kind)
+            else:
+                file[name] = array
+        for name, value in attributes.items():
+            file[part].attrs[name] = value
+    return path
+
+
+def extract(path, **options):
+    return rnnstates.extract(path, units=2, engine="numpy", axes="NTI", **options)
+
+
+@pytest.mark.parametrize("attributes", TRUTHS.values(), ids=TRUTHS)
+@pytest.mark.parametrize("part", ["lengths", "ids"])
+def test_truth_values_are_no_lengths_and_no_ids(tmp_path, part, attributes):
+    kind = h5py.h5t.STD_B8LE if not attributes else None
+    path = with_part(tmp_path / "x.h5", part, np.array([1, 1, 1, 0], "u1"), kind, **attributes)
+    with pytest.raises(rnnstates.BadData, match=f"'{part}': truth values .*If they are a mask, sum it"):
+        extract(path)
+
+
+@pytest.mark.parametrize("attributes", TRUTHS.values(), ids=TRUTHS)
+def test_truth_values_are_features_of_zero_and_one(tmp_path, attributes):
+    kind, values = h5py.h5t.STD_B8LE if not attributes else None, (make_inputs(SHAPE) > 0).astype("u1")
+    found = extract(with_part(tmp_path / "x.h5", "inputs", values, kind, **attributes))
+    right = rnnstates.extract(values, [3, 1, 1, 0], units=2, engine="numpy")
+    np.testing.assert_array_equal(found["hidden"], right["hidden"])
+
+
+TIMES = {
+    "units of dates": ({"units": "days since 2000-01-01"}, "dates"),
+    "fixed units of dates": ({"units": np.bytes_("hours since 1-1-1 00:00:0.0")}, "dates"),
+    "units of a date without lines": ({"units": "seconds since 19700101 00:00"}, "dates"),
+    "units of a year": ({"units": "Days Since 1970"}, "dates"),
+    "xarray's dates": ({"dtype": "datetime64[ns]"}, "dates"),
+    "xarray's time spans": ({"dtype": "timedelta64[s]", "units": "seconds"}, "time spans"),
+}
+
+
+@pytest.mark.parametrize("attributes, found", TIMES.values(), ids=TIMES)
+@pytest.mark.parametrize("part", ["inputs", "lengths", "ids"])
+def test_dates_and_time_spans_are_refused_as_those_of_numpy(tmp_path, part, attributes, found):
+    values = make_inputs(SHAPE, "i8") if part == "inputs" else np.array([3, 1, 1, 0])
+    with pytest.raises(rnnstates.BadData, match=f"'{part}': {found} .*expected numbers"):
+        extract(with_part(tmp_path / "x.nc", part, values, **attributes))
+
+
+@pytest.mark.parametrize("units", ["seconds", "days since admission", "hours since 3rd dose", "since", "m s-1"])
+@pytest.mark.parametrize("part", ["inputs", "lengths"])
+def test_units_of_no_date_are_none(tmp_path, part, units):
+    values = make_inputs(SHAPE, "i8") if part == "inputs" else np.array([3, 1, 1, 0])
+    extract(with_part(tmp_path / "x.nc", part, values, units=units, dtype="int16"))
+
+
+def test_what_xarray_writes_of_truth_values_and_times_is_refused(tmp_path):
+    columns = {
+        "truths": np.array([True, True, False, True]),
+        "spans": np.array([1, 2, 3, 3], "m8[s]"),
+        "dates": np.array(["2000-01-01"] * 4, "M8[ns]"),
+    }
+    data = {name: ("n", values) for name, values in columns.items()}
+    xarray.Dataset({"inputs": (("n", "t", "i"), make_inputs(SHAPE)), **data}).to_netcdf(tmp_path / "x.nc")
+    for name in columns:
+        with pytest.raises(rnnstates.BadLengths, match=f"'{name}': (truth values|time spans|dates) "):
+            extract(tmp_path / "x.nc", lengths=name)
+
+
+@pytest.mark.parametrize("flags", ["flag_values", "flag_masks"])
+@pytest.mark.parametrize("part", ["inputs", "lengths", "ids"])
+def test_flags_of_cf_are_refused_as_an_enumeration_is(tmp_path, part, flags):
+    values = make_inputs(SHAPE, "i1") if part == "inputs" else np.array([3, 1, 1, 0], "i1")
+    path = with_part(
+        tmp_path / "x.nc", part, values, **{flags: np.int8([1, 2, 4]), "flag_meanings": "clear cloudy missing"}
+    )
+    with pytest.raises(rnnstates.BadData, match=f"'{part}': flags, .* stand for 'clear', 'cloudy', 'missing'"):
+        extract(path)
+
+
+@pytest.mark.parametrize("attributes", [{"flag_values": [1, 2]}, {"flag_meanings": "a b"}], ids=str)
+def test_half_of_a_flag_says_nothing(tmp_path, attributes):
+    extract(with_part(tmp_path / "x.nc", "inputs", make_inputs(SHAPE, "i1"), **attributes))
+
+
+SCALES = {
+    "NWB": ({"conversion": 1e-3, "offset": 2.0}, {"conversion": 1.0, "offset": 0.0}),
+    "ODIM": ({"gain": 0.5, "offset": -32.0, "nodata": 255.0, "undetect": 0.0}, {"gain": 1, "offset": 0}),
+    "HDF-EOS": ({"ScaleFactor": 0.01, "Offset": 3.0, "MissingValue": -999}, {"ScaleFactor": [1.0], "Offset": 0}),
+    "ocean colour": ({"Slope": 0.1, "Intercept": 2.0}, {"slope": 1.0, "intercept": 0}),
+    "fill values": ({"FillValue": -999, "fill_value": -999}, {"fill_value": np.nan}),
+    "a text": ({"Scale_Factor": np.bytes_("0.01")}, {"gain": np.bytes_("1.0")}),
+}
+
+
+@pytest.mark.parametrize("changing, idle", SCALES.values(), ids=SCALES)
+def test_scales_of_other_conventions_are_noted_unless_they_change_nothing(tmp_path, changing, idle):
+    values = make_inputs(SHAPE)
+    source = open_source(with_part(tmp_path / "x.h5", "inputs", values, **changing))
+    source.close()
+    (note,) = source.notes
+    assert all(name in note for name in changing)
+    assert "values are read as they are stored" in note
+    np.testing.assert_array_equal(read(tmp_path / "x.h5"), values)
+    source = open_source(with_part(tmp_path / "y.h5", "inputs", values, **idle, gain_control="on", offsets=7))
+    source.close()
+    assert not source.notes
+    shown = next(one for one in rnnstates.describe(tmp_path / "x.h5")["datasets"] if one["name"] == "inputs")
+    assert set(shown["attributes"]) == set(changing)
+
+
+@pytest.mark.parametrize("name", ["MATLAB_class", "MATLAB_empty", "units", "dtype", "flag_meanings", "gain"])
+def test_a_text_without_a_value_says_nothing(tmp_path, name):
+    values = make_inputs(SHAPE, "i2")
+    path = with_part(tmp_path / "x.h5", "inputs", values, **{name: h5py.Empty("S4"), "flag_values": [1, 2]})
+    source = open_source(path, axes="NTI")
+    np.testing.assert_array_equal(source.read(slice(0, 4), slice(0, 3)), values)
+    source.close()

@@ -24,7 +24,7 @@ def write(path, values, name="inputs", *, netcdf=False, **attributes):
 def read(path, **options):
     source = open_source(path, **options)
     values = source.read(slice(0, source.shape[0]), slice(0, source.shape[1]))
-    assert values.dtype == source.dtype
+    assert values.dtype == source.dtype.newbyteorder("=")
     source.close()
     return values, source
 

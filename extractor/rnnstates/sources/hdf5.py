@@ -11,7 +11,7 @@ from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
 from ..files import open_file
 from ..hdf5_guard import check_dataset, open_hdf5, reading
-from ..hdf5_packing import packing_of, whole_numbers
+from ..hdf5_packing import packing_of, packing_of_tokens, reading_notes
 from .axes import Axes
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .hdf5_filters import check_filters
@@ -80,9 +80,9 @@ class Hdf5Source:
         stored = self._dataset.dtype
         known = sample | self.axes.identity()
         self.identity = identify("hdf5", self.shape, stored, path=self.path, dataset=key, **known)
-        self.notes = dtype_notes(self.shape, stored, self.name)
-        if self._packing is not None and (said := self._packing.note(self.name)):
-            self.notes += (said,)
+        with reading(self.name, BadInput):
+            said = reading_notes(self._dataset, self._packing, self.name)
+        self.notes = dtype_notes(self.shape, stored, self.name) + said
         if chunk_bytes > MOST_CACHE:
             self.notes += (
                 f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",
@@ -97,7 +97,7 @@ class Hdf5Source:
         self.shape: tuple[int, ...] = self.axes.shape
         check_layout(self.shape, dataset.dtype, self.name, tokens=tokens)
         self.doubt = doubt_of(dataset, userblock, self.axes, self.name)
-        unpacked = packing_of if len(self.shape) == 3 else whole_numbers
+        unpacked = packing_of if len(self.shape) == 3 else packing_of_tokens
         self._packing = unpacked(dataset, self.name, BadInput)
         self.dtype: np.dtype[Any] = dataset.dtype
         if self._packing is not None and len(self.shape) == 3:
@@ -140,7 +140,7 @@ def checked(dataset: h5py.Dataset, where: str, error: type[BadData]) -> h5py.Dat
     if dataset.shape is None:
         raise error(f"{where}: declared without any shape, so it holds nothing. Make the file again.")
     if describe_dtype(dataset) == UNKNOWN:
-        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and bit fields. Save it as numbers.")
+        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and integers of three bytes. Save it as numbers.")
     check_dataset(dataset, where, error)
     check_filters(dataset, where, error)
     return dataset

@@ -19,8 +19,9 @@ from ..hdf5_chunk_guard import Chunks, filters_of
 
 __all__ = ["InflatedChunks"]
 
-# What is unpacked here; a dataset with any other filter is HDF5's affair.
+# What is unpacked here; a dataset with any other filter or type is HDF5's affair.
 KNOWN = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
+NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 
 
 class InflatedChunks:
@@ -38,15 +39,16 @@ class InflatedChunks:
         self._dataset, self._where = dataset, where
         self._chunks: tuple[int, ...] = dataset.chunks
         self._dtype: np.dtype[Any] = dataset.dtype
-        self._bytes, self._stored = math.prod(self._chunks) * self._dtype.itemsize, Chunks(dataset)
-        self._most = max(1, cache // self._bytes)
+        self._type, self._count = dataset.id.get_type(), math.prod(self._chunks)
+        self._stored = Chunks(dataset)
+        self._most = max(1, cache // (self._count * self._dtype.itemsize))
         self._kept: OrderedDict[tuple[int, ...], Array] = OrderedDict()
 
     @staticmethod
     def can_read(dataset: h5py.Dataset) -> bool:
         """Tell whether a dataset is one that is to be read so."""
         used = set(filters_of(dataset)) if dataset.chunks else set()
-        return h5py.h5z.FILTER_DEFLATE in used and used <= KNOWN and dataset.dtype.kind in "iuf"
+        return h5py.h5z.FILTER_DEFLATE in used and used <= KNOWN and dataset.id.get_type().get_class() in NUMBERS
 
     def read_into(self, block: Array, place: tuple[slice, ...]) -> None:
         """Fill an array with the part of the dataset that slices tell, one an axis.
@@ -79,11 +81,21 @@ class InflatedChunks:
         if self._dataset.id.get_chunk_info_by_coord(first).byte_offset is None:
             # Never written.
             return np.broadcast_to(np.asarray(self._dataset.fillvalue, self._dtype), self._chunks)
-        content = self._stored.unpacked(first)
-        if content is None or len(content) != self._bytes:
+        content, expected = self._stored.unpacked(first), self._count * self._type.get_size()
+        if content is None or len(content) != expected:
             found = "cannot be unpacked" if content is None else f"is unpacked to {len(content)} bytes"
             raise BadInput(
-                f"{self._where}: its chunk at {first} {found}; expected {self._bytes} bytes. The file is damaged or "
+                f"{self._where}: its chunk at {first} {found}; expected {expected} bytes. The file is damaged or "
                 "its disk fails; copy or make it again."
             )
-        return np.frombuffer(content, self._dtype).reshape(self._chunks)
+        return self._converted(content).reshape(self._chunks)
+
+    def _converted(self, content: bytes) -> Array:
+        """Give the values of a chunk; HDF5 converts those of a type that NumPy has not, such as integers of 12 bits."""
+        meant = h5py.h5t.py_create(self._dtype)
+        if meant == self._type:
+            return np.frombuffer(content, self._dtype)
+        buffer = np.zeros(max(len(content), self._count * self._dtype.itemsize), np.uint8)
+        buffer[: len(content)] = np.frombuffer(content, np.uint8)
+        h5py.h5t.convert(self._type, meant, self._count, buffer)
+        return buffer[: self._count * self._dtype.itemsize].view(self._dtype)

@@ -121,7 +121,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
         with reading(where, BadInput):
             values: Array = dataset[start:stop]
         if packing is not None:
-            packing.check_present(values, f"{where}, rows from {start}", BadInput)
+            packing.check_present(values, where, BadInput, first=start)
         return values
 
     rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, dtype.itemsize)))

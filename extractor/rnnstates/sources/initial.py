@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..articles import with_article
+from ..checking import missing_integer
 from ..errors import BadInput, MissingInput, OptionError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
@@ -78,6 +79,13 @@ class InitialStates:
         for (path, name), stored in self._found.items():
             with reading(f"{self.where}: '{name}'", BadInput):
                 values = _rows(stored, rows)
+            smallest = missing_integer(stored.dtype)
+            if smallest is not None and (values == smallest).any():
+                row = rows[np.argwhere(values == smallest)[0][0]]
+                raise BadInput(
+                    f"{self.where}: '{name}' of sequence {row} is {smallest}, which R writes for NA, and which NaN "
+                    "becomes as an integer; expected the state of a run. Save the states as floating-point numbers."
+                )
             if not np.isfinite(values).all():
                 row = rows[np.argwhere(~np.isfinite(values))[0][0]]
                 raise BadInput(
@@ -224,9 +232,8 @@ def _check_stored(dataset: h5py.Dataset, where: str) -> None:
     with reading(where, BadInput):
         check_inflated(dataset, where, BadInput)
         packing = whole_numbers(dataset, where, BadInput)
-    if packing is not None and packing.found:
-        named = ", ".join(packing.found)
-        raise BadInput(f"{where}: its attribute {named} says that values may be missing; expected all.")
+        if packing is not None:
+            packing.check_dataset(dataset, where, BadInput)
 
 
 def _check(values: Array | h5py.Dataset, width: int, sequences: int, where: str) -> None:

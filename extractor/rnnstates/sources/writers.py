@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import BadInput
 from ..hdf5_attributes import fixed_attributes
-from ..hdf5_heap_guard import check_own_heaps
-from ..hdf5_packing import CHANGING
+from ..hdf5_heap_guard import MOST_SEARCHED, check_own_heaps
+from ..hdf5_packing import CHANGING, is_other_scale
 from .axes import NUMBERS, Axes
 
 __all__ = ["doubt_of", "mark_of", "shown_attributes"]
@@ -27,8 +27,6 @@ NAMES = {
     **dict.fromkeys(("i", "feature", "features", "channel", "channels", "variable", "input", "inputs", "band"), "I"),
 }
 MOST_NAMES = 32
-# Names of axes lie in heaps, which are checked by reading the file: a second for each GiB.
-MOST_SEARCHED = 2**30
 
 
 def mark_of(dataset: h5py.Dataset, userblock: bytes) -> tuple[str, str] | None:
@@ -95,8 +93,12 @@ def _order(named: list[str], usual: str) -> str:
 
 def shown_attributes(dataset: h5py.Dataset) -> dict[str, str]:
     """Give the attributes of a dataset that say how its values or axes are meant, as short text, for ``info``."""
-    heeded = [name for name in fixed_attributes(dataset) if name in CHANGING or name.startswith(tuple(ATTRIBUTES))]
+    heeded = [name for name in fixed_attributes(dataset) if _is_heeded(name)]
     return {name: _shown(dataset.attrs[name]) for name in heeded[:MOST_NAMES]}
+
+
+def _is_heeded(name: str) -> bool:
+    return name in CHANGING or is_other_scale(name) or name.startswith(tuple(ATTRIBUTES))
 
 
 def _shown(value: Any) -> str:

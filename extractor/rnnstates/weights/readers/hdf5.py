@@ -73,10 +73,11 @@ def _read(dataset: h5py.Dataset, where: str) -> Array:
         if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
         check_inflated(dataset, where, BadWeights)
-        whole_numbers(dataset, where, BadWeights)
         values: Array = dataset[()]
         if half:
             return from_bfloat16(values)
+        if (packing := whole_numbers(dataset, where, BadWeights)) is not None:
+            packing.check_present(values, where, BadWeights)
     return as_floating(values, where)
 
 
