@@ -33,10 +33,6 @@ class Delivered(Protocol):
     """A ``Job``, or what else has states to deliver."""
 
     @property
-    def source(self) -> Any:
-        """Whose ``check_unchanged`` raises where the input changed meanwhile."""
-
-    @property
     def request(self) -> Request:
         """What was asked for."""
 
@@ -60,6 +56,9 @@ class Delivered(Protocol):
     def notes(self) -> Notes:
         """What the user should know."""
 
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where a file that is read while states are computed changed meanwhile."""
+
 
 def to_file(
     job: Delivered, compute: Compute, names: Names, wanted: Wanted, *, force: bool, system: System, pace: Pace
@@ -75,7 +74,7 @@ def to_file(
     RnnstatesError
         What ``FileSink`` and ``compute`` raise.
     """
-    sink = FileSink(names, wanted, force=force, check=job.source.check_unchanged, system=system, pace=pace)
+    sink = FileSink(names, wanted, force=force, check=job.check_unchanged, system=system, pace=pace)
     try:
         with sink:
             if sink.committed:
@@ -106,6 +105,7 @@ def to_memory(job: Delivered, compute: Compute, *, about: str) -> States:
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
     sink = MemorySink(job.specs, job.shape, ids)
     compute(sink)
+    job.check_unchanged()
     _warn_of_overflow(job, sink.overflowed)
     return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
 

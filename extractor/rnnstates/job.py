@@ -98,6 +98,12 @@ class Job:
             "write to a file instead of memory, or give it a machine with more."
         )
 
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the inputs or initial states are not what they were when they were opened."""
+        self.source.check_unchanged()
+        if self.initial is not None:
+            self.initial.check_unchanged()
+
     def close(self) -> None:
         """Close the files that the job reads."""
         self.source.close()

@@ -42,6 +42,14 @@ def written_over(path):
     np.save(path, np.load(path) + 1)
 
 
+def written_through_a_map(path):
+    """Stores to pages that are dirty already do not move the time of change."""
+    times = path.stat()
+    with path.open("r+b") as file:
+        file.write((content := path.read_bytes())[:128] + bytes(len(content) - 128))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 def cut_short(path):
     os.truncate(path, path.stat().st_size // 2)
 
@@ -56,7 +64,7 @@ def one_sequence_more(path):
     np.save(path, np.concatenate([values, values[:1]]))
 
 
-CHANGES = [replaced, written_over, cut_short, made_longer, one_sequence_more]
+CHANGES = [replaced, written_over, written_through_a_map, cut_short, made_longer, one_sequence_more]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
@@ -71,7 +79,7 @@ def test_an_input_changed_between_runs_is_refused_and_the_work_is_kept(own, fres
     outcome = own.run(place)
     # 78, or 65 where the file alone shows that something is wrong.
     assert isinstance(outcome.error, rnnstates.DoesNotMatch | rnnstates.BadInput | rnnstates.BadLengths)
-    if change in (replaced, written_over):
+    if change in (replaced, written_over, written_through_a_map):
         assert isinstance(outcome.error, rnnstates.DoesNotMatch)
         assert "was begun by another job: input." in str(outcome.error)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
@@ -116,6 +124,25 @@ def test_an_hdf5_input_cut_short_during_a_run_ends_it(own, fresh):
     outcome = own.run(place, inputs=own.inputs / "in.h5", progress=lambda *_: os.truncate(own.inputs / "in.h5", 3000))
     assert isinstance(outcome.error, rnnstates.BadInput | rnnstates.MissingInput)
     assert not (place / "out.h5").exists()
+    table.count("input changed", "M2")
+
+
+@pytest.mark.parametrize("output", ["out.h5", None])
+@pytest.mark.parametrize("change", [written_through_a_map, made_longer], ids=lambda change: change.__name__)
+def test_initial_states_changed_during_a_run_end_it(tmp_path, change, output):
+    values, units = np.random.RandomState(0).standard_normal((6, 5, 3)).astype(np.float32), 4
+    start = tmp_path / "start.h5"
+    with h5py.File(start, "w") as file:
+        file["hidden"], file["cell"] = np.ones((6, units)), np.ones((6, units))
+
+    def run(progress=None):
+        given = {"initial_state": start, "output": output and tmp_path / output, "if_exists": "replace"}
+        return rnnstates.extract(values, "full", units=units, engine="numpy", progress=progress, **given)
+
+    run().close()
+    with pytest.raises(rnnstates.InputChanged, match=r"start\.h5: (had|was written to)"):
+        run(progress=lambda *_: change(start))
+    assert left(tmp_path) == [*([output] if output else []), "start.h5"]
     table.count("input changed", "M2")
 
 

@@ -51,6 +51,10 @@ class Collection:
     tokens: bool = False
     initial: None = None
 
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the inputs are not what they were when they were opened."""
+        self.source.check_unchanged()
+
 
 def collect_windows(
     collection: Collection,

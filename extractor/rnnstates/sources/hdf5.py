@@ -106,7 +106,7 @@ class Hdf5Source:
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...] in native byte order; packed values decoded."""
-        self.check_unchanged()
+        self._check_unchanged(sampled=False)
         place = self.axes.place(rows, steps)
         with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
             block = empty_window(tuple(part.stop - part.start for part in place), self._dataset.dtype)
@@ -121,9 +121,12 @@ class Hdf5Source:
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        self._check_unchanged(sampled=True)
+
+    def _check_unchanged(self, *, sampled: bool) -> None:
         # Another driver has no descriptor that could be asked.
         if self.file.driver == "sec2":
-            check_unchanged(self.file.id.get_vfd_handle(), self.identity, self.name)
+            check_unchanged(self.file.id.get_vfd_handle(), self.identity, self.name, sampled=sampled)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -29,14 +29,10 @@ def identify(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any], **known: o
 
 def sample_file(file: BinaryIO) -> dict[str, object]:
     """Give size and time of change of an open file, and a digest of its start, middle and end."""
-    status = os.fstat(file.fileno())
-    digest = hashlib.sha256()
-    for offset in _offsets(status.st_size, SAMPLE_BYTES):
-        digest.update(os.pread(file.fileno(), SAMPLE_BYTES, offset))
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sample_sha256": digest.hexdigest()}
+    return _status(file.fileno()) | _sample(file.fileno())
 
 
-def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str) -> None:
+def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str, *, sampled: bool = False) -> None:
     """Refuse to go on with a file that was written to since it was opened: its rows would not be of one time.
 
     Parameters
@@ -45,14 +41,15 @@ def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str)
         The open file. One that was put in its place under the same name does no harm.
     identity : mapping
         As ``sample_file`` gave it.
+    sampled : bool
+        Whether to compare the digest, too: what is stored through a map of the file need not move its time of change.
 
     Raises
     ------
     InputChanged
-        Its size or time of change is another.
+        Its size, time of change or digest is another.
     """
-    status = os.fstat(descriptor)
-    now = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    now = _status(descriptor) | (_sample(descriptor) if sampled else {})
     if all(identity[key] == value for key, value in now.items()):
         return
     found = (
@@ -77,6 +74,18 @@ def digest_array(array: Array) -> dict[str, object]:
     digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return {"size": array.nbytes, "sha256": digest.hexdigest()}
+
+
+def _status(descriptor: int) -> dict[str, object]:
+    status = os.fstat(descriptor)
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def _sample(descriptor: int) -> dict[str, object]:
+    digest = hashlib.sha256()
+    for offset in _offsets(os.fstat(descriptor).st_size, SAMPLE_BYTES):
+        digest.update(os.pread(descriptor, SAMPLE_BYTES, offset))
+    return {"sample_sha256": digest.hexdigest()}
 
 
 def _offsets(size: int, piece: int) -> list[int]:

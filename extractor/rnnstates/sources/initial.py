@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -28,7 +28,7 @@ from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
-from .identity import digest_array, sample_file
+from .identity import check_unchanged, digest_array, sample_file
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -48,8 +48,8 @@ class InitialStates:
     where : str
     closing : ExitStack
         Closes the file behind them.
-    is_path : bool
-        Whether ``where`` is that file.
+    file : binary file or None
+        That file, open.
     """
 
     def __init__(
@@ -57,10 +57,11 @@ class InitialStates:
         found: Mapping[tuple[str, str], Array | h5py.Dataset],
         where: str,
         closing: contextlib.ExitStack,
-        *,
-        is_path: bool,
+        file: BinaryIO | None,
     ) -> None:
-        self._found, self.where, self._closing, self._is_path = found, where, closing, is_path
+        self._found, self.where, self._closing, self._file = found, where, closing, file
+        # Of a file as it was when it was opened.
+        self._sample = None if file is None else sample_file(file)
 
     def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
         """Give the states of some sequences.
@@ -95,12 +96,16 @@ class InitialStates:
             read.setdefault(path, {})[name] = values
         return read
 
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where a file of which rows are read was written to since it was opened."""
+        if self._file is not None and any(isinstance(stored, h5py.Dataset) for stored in self._found.values()):
+            check_unchanged(self._file.fileno(), self.identity, self.where, sampled=True)
+
     @property
     def identity(self) -> dict[str, object]:
         """What tells these states from others, in JSON types."""
-        if self._is_path:
-            with Path(self.where).open("rb") as file:
-                return sample_file(file)
+        if self._sample is not None:
+            return self._sample
         return {
             name: digest_array(np.asarray(values))
             for name, values in zip(self.named(), self._found.values(), strict=True)
@@ -146,7 +151,8 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
             else:
                 found[path, name] = values = as_array(values, called, BadInput)
             _check(values, wanted[path, name], sequences, called)
-        return InitialStates(found, where, opening.pop_all(), is_path=is_path)
+        file = opening.enter_context(Path(where).open("rb")) if is_path else None
+        return InitialStates(found, where, opening.pop_all(), file)
 
 
 def _given(initial: Any) -> dict[str, Any]:

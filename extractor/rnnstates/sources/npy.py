@@ -71,7 +71,7 @@ class NpySource:
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
-        self.check_unchanged()
+        check_unchanged(self._file.fileno(), self.identity, self.name)
         place = self.axes.place(rows, steps)
         if self._header.fortran_order:
             # The same bytes are an array in C order whose axes are reversed.
@@ -82,7 +82,7 @@ class NpySource:
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""
-        check_unchanged(self._file.fileno(), self.identity, self.name)
+        check_unchanged(self._file.fileno(), self.identity, self.name, sampled=True)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
