@@ -141,3 +141,10 @@ def test_canonical_weights_are_checked_when_they_are_made():
         with pytest.raises(rnnstates.BadWeights, match="expected"):
             replace(good, **wrong)
     assert isinstance(good, LayerWeights)
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(tmp_path):
+    # A container's process often has the number that the one before it had.
+    (tmp_path / f".w.weights.h5.{os.getpid()}.partial").touch()
+    rnnstates.save_weights(one_layer(), tmp_path / "w.weights.h5")
+    assert (tmp_path / "w.weights.h5").stat().st_size

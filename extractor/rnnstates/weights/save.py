@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,7 +109,8 @@ def _writer(target: Path, to: str | None) -> Writer:
 @contextlib.contextmanager
 def _unnamed_beside(target: Path) -> Iterator[Path]:
     """Make an empty file beside the target and remove it in the end, whatever became of it."""
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    # By chance, not by process: in another container one that writes here may have the same number.
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     try:
         yield unfinished
