@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..articles import with_article
-from ..errors import BadInput, MissingInput, OptionError
+from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..given import as_array
@@ -28,6 +28,7 @@ from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
 from .identity import digest_array, sample_file
+from .named import check_open
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -78,12 +79,7 @@ class InitialStates:
         for (path, name), stored in self._found.items():
             with reading(f"{self.where}: '{name}'", BadInput):
                 values = _rows(stored, rows)
-            if not np.isfinite(values).all():
-                row = rows[np.argwhere(~np.isfinite(values))[0][0]]
-                raise BadInput(
-                    f"{self.where}: '{name}' of sequence {row} is NaN or infinite; expected the state of a run. An "
-                    'empty sequence has no last state, but a final one (pool="final").'
-                )
+            _check_finite(values, rows, f"{self.where}: '{name}'")
             read.setdefault(path, {})[name] = values
         return read
 
@@ -134,10 +130,14 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         for (path, name), values in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
             if isinstance(values, h5py.Dataset):
+                check_open(values, called, BadInput)
                 _check_stored(values, called)
             else:
                 found[path, name] = values = as_array(values, called, BadInput)
             _check(values, wanted[path, name], sequences, called)
+            # What is in memory can be looked at before the run begins.
+            if not isinstance(values, h5py.Dataset):
+                _check_finite(np.atleast_2d(values), np.arange(max(1, sequences)), called)
         return InitialStates(found, where, opening.pop_all(), is_path=is_path)
 
 
@@ -148,7 +148,16 @@ def _given(initial: Any) -> dict[str, Any]:
             f"initial_state=: is {with_article(type(initial).__name__)}; expected {EXPECTED} (its path), a mapping "
             "from name to array, 'zero' or None."
         )
-    stored = {name: initial[name] for name in initial.keys()}
+    try:
+        stored = {name: initial[name] for name in initial.keys()}
+    except (MemoryError, RnnstatesError):
+        raise
+    # A file that is closed raises what it happens to meet first.
+    except Exception as reason:
+        raise BadInput(
+            f"initial_state=: {with_article(type(initial).__name__)} that cannot be read ({reason}); expected arrays. "
+            "If its file is closed, open it again."
+        ) from reason
     if wrong := [name for name in stored if not isinstance(name, str)]:
         raise OptionError(f"initial_state=: has the key {wrong[0]!r}; expected names of states.")
     return _of_states(stored, "initial_state") if hasattr(initial, "provenance") else stored
@@ -238,6 +247,16 @@ def _check(values: Array | h5py.Dataset, width: int, sequences: int, where: str)
         )
     if dtype.kind not in "fiu":
         raise BadInput(f"{where} has dtype {dtype}; expected numbers.")
+
+
+def _check_finite(values: Array, rows: npt.NDArray[np.int64], where: str) -> None:
+    """Refuse NaN and infinity in the states [B, W] of some sequences [B]; [1, W] is of the first."""
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        raise BadInput(
+            f"{where} of sequence {rows[wrong[0][0]]} is NaN or infinite; expected the state of a run. An empty "
+            'sequence has no last state, but a final one (pool="final").'
+        )
 
 
 def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
