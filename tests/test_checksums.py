@@ -138,6 +138,37 @@ def test_the_digest_is_of_what_lies_outside(content, cuts):
     assert b"".join(content[start:stop] for start, stop in outside(len(content), stretches)) == rest
 
 
+def unaligned(array):
+    """Copy an array to where no element begins at a multiple of its size."""
+    moved = np.frombuffer(b"abc" + array.tobytes(), array.dtype, offset=3).reshape(array.shape)
+    assert not moved.flags.aligned
+    return moved
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("dtype", UNSIGNED[1:])
+def test_they_are_of_values_at_any_byte(implementation, dtype):
+    words = np.frombuffer(np.random.default_rng(0).bytes(40 * dtype.itemsize), dtype)
+    assert whole(implementation, unaligned(words)) == defined(words)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
+def test_arrays_at_any_byte_are_read(dtype, engine):
+    random = np.random.default_rng(0)
+    inputs = (9 * random.normal(size=(3, 5, 6))).astype(dtype)
+    weights = {"kernel": (6, 16), "recurrent_kernel": (4, 16), "bias": (16,)}
+    weights = {name: random.normal(size=shape).astype("f4") for name, shape in weights.items()}
+    start = {"hidden": random.normal(size=(3, 4)).astype("f4")}
+
+    def run(given, of):
+        return rnnstates.extract(
+            of(inputs), of(np.array([5, 3, 2])), initial_state={"hidden": of(start["hidden"])},
+            weights={name: of(values) for name, values in given.items()}, convention="keras", engine=engine,
+        )  # fmt: skip
+
+    np.testing.assert_array_equal(run(weights, unaligned)["hidden"], run(weights, np.copy)["hidden"])
+
+
 def test_one_feature_cut_out_of_several_is_read(tmp_path):
     inputs = np.random.default_rng(0).normal(size=(3, 5, 6)).astype("f4")
     states = rnnstates.extract(inputs[:, :, :1], "full", units=4, output=tmp_path / "o.h5")

@@ -66,6 +66,33 @@ def test_an_interruption_while_computing_ends_the_run(many_windows):
         rnnstates.extract(inputs, lengths, weights=one_layer(), progress=interrupt)
 
 
+RAISED = (
+    OSError(28, "x"), BrokenPipeError(), TimeoutError(), ValueError("embedded null byte"), MemoryError("x"),
+    RuntimeError("x"), StopIteration(), rnnstates.Stopped("mine"), KeyError("x"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("output", [None, "out.h5"])
+@pytest.mark.parametrize("error", RAISED, ids=repr)
+def test_what_progress_raises_is_raised_as_it_is(error, output, many_windows, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inputs, lengths = ragged(sequences=50)
+    error.__cause__ = cause = KeyError("the caller's")
+
+    def fail(_done, _of):
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        rnnstates.extract(inputs, lengths, weights=one_layer(), progress=fail, output=output)
+    assert raised.value is error
+    assert error.__cause__ is cause
+    assert raised.traceback[-1].name == "fail"
+    # What was finished is gone on with.
+    truth = rnnstates.extract(inputs, lengths, weights=one_layer())
+    with rnnstates.extract(inputs, lengths, weights=one_layer(), output="out.h5") as states:
+        np.testing.assert_array_equal(states["hidden"], truth["hidden"])
+
+
 def test_threads_and_memory_do_not_change_a_byte_of_the_file(many_windows, tmp_path, engine):
     inputs, lengths = ragged(sequences=50)
     quiet = {"command": None, "started": None}

@@ -25,6 +25,9 @@ READ = {
     "an array of JAX": lambda: pytest.importorskip("jax.numpy").asarray(VALUES),
     "an array of xarray": lambda: pytest.importorskip("xarray").DataArray(VALUES),
     "lists": VALUES.tolist,
+    "bfloat16 of TensorFlow": lambda: tensorflow().cast(VALUES, "bfloat16"),
+    "bfloat16 of JAX": lambda: pytest.importorskip("jax.numpy").asarray(VALUES, "bfloat16"),
+    "a list of rows in bfloat16": lambda: [tensorflow().cast(row, "bfloat16") for row in VALUES],
     "a memory view": lambda: memoryview(VALUES),
 }
 
@@ -33,6 +36,29 @@ READ = {
 def test_arrays_of_other_libraries_are_read(name):
     # Three digits are what bfloat16 has.
     np.testing.assert_allclose(as_array(READ[name](), "x", BadInput), VALUES, rtol=2**-8 if "bfloat16" in name else 0)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e3m4", "int4"])
+def test_numbers_that_numpy_does_not_know_are_read_everywhere(name):
+    dtype = getattr(pytest.importorskip("ml_dtypes"), name)
+    random = np.random.RandomState(0)
+    shapes = {"kernel": (4, 12), "recurrent_kernel": (3, 12), "bias": (12,)}
+    weights = {key: (2 * random.standard_normal(shape)).astype(dtype) for key, shape in shapes.items()}
+    inputs, lengths, start = (2 * VALUES).astype(dtype), np.array([5, 3, 2]).astype(dtype), np.ones(3).astype(dtype)
+
+    def run(of):
+        return rnnstates.extract(
+            of(inputs), of(lengths), weights={key: of(values) for key, values in weights.items()}, engine="numpy",
+            convention="keras", initial_state={"hidden": of(start)},
+        )  # fmt: skip
+
+    made, truth = run(np.asarray), run(lambda values: values.astype("float32"))
+    np.testing.assert_array_equal(made["hidden"], truth["hidden"])
+    rows = [row[:length] for row, length in zip(inputs, [5, 3, 2], strict=True)]
+    np.testing.assert_array_equal(
+        rnnstates.StateExtractor(units=3).fit_transform(rows),
+        rnnstates.StateExtractor(units=3).fit_transform([row.astype("float32") for row in rows]),
+    )
 
 
 class Raising:

@@ -117,6 +117,12 @@ def test_a_job_stays_within_the_memory_it_is_given_and_computes_the_same(peak, t
             np.testing.assert_array_equal(states[name], values)
 
 
+@pytest.mark.parametrize("size", ["99999999999999T", "9" * 400 + "G"])
+def test_more_memory_than_there_can_be_is_no_bound(size):
+    given = {"inputs": np.ones((3, 4, 2)), "lengths": "full", "weights": one_layer(2, 3)}
+    assert rnnstates.preview(**given, memory=size)["memory"] == rnnstates.preview(**given)["memory"]
+
+
 def test_too_little_memory_is_refused_with_the_least_that_would_do(peak, tmp_path):
     options = {"weights": one_layer(16, 24), "engine": ENGINES[0]}
     with pytest.raises(rnnstates.MemoryBudgetError, match=r"holds at least \d+ bytes .* give at least memory=\"\d+M\""):

@@ -1,5 +1,10 @@
 """What ``extract`` gives is the same whichever way it runs: threads, memory, file or not."""
 
+import concurrent.futures
+import inspect
+import multiprocessing
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -67,3 +72,19 @@ def test_the_result_in_memory_is_read_only():
     states = rnnstates.extract(inputs, lengths, weights=one_layer())
     with pytest.raises(ValueError, match="read-only"):
         states["hidden"][0] = 1
+
+
+@pytest.mark.parametrize("name", [name for name in rnnstates.__all__ if inspect.isfunction(getattr(rnnstates, name))])
+def test_every_public_function_is_pickled_by_its_public_name(name):
+    function = getattr(rnnstates, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+    if function.__module__ == "rnnstates":
+        assert function.__qualname__ == name
+
+
+def test_another_process_extracts():
+    inputs, lengths = ragged(sequences=5, steps=4)
+    truth = rnnstates.extract(inputs, lengths, weights=one_layer(), engine="numpy")
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        made = pool.submit(rnnstates.extract, inputs, lengths, weights=one_layer(), engine="numpy").result()
+    np.testing.assert_array_equal(made["hidden"], truth["hidden"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.network import bfloat16, compiled
 
 INPUTS, LENGTHS = np.random.RandomState(0).standard_normal((3, 5, 4)), [5, 2, 1]
 
@@ -59,6 +60,11 @@ MISTAKES = {
     "weights kept under another ending": lambda folder: {"save_weights": folder / "w.txt"},
     "weights that are absent": lambda folder: {"weights": folder / "w.keras"},
     "initial states of another width": lambda folder: {"initial_state": {"hidden": np.ones(99)}},
+    "initial states that are NaN": lambda folder: {"units": 4, "initial_state": {"hidden": np.full(4, np.nan)}},
+    "one initial state that is infinite": lambda folder: {
+        "units": 4,
+        "initial_state": {"cell": np.where(np.arange(12).reshape(3, 4) == 9, np.inf, 0)},
+    },
     "ids that are too few": lambda folder: {"ids": ["a"]},
     "lengths beyond the steps": lambda folder: {"lengths": [9, 9, 9]},
 }
@@ -75,6 +81,17 @@ def test_what_extract_raises_before_it_computes_preview_raises(mistake, tmp_path
     with pytest.raises(rnnstates.RnnstatesError) as extracted:
         rnnstates.extract(**given)
     assert (type(previewed.value), str(previewed.value)) == (type(extracted.value), str(extracted.value))
+
+
+@pytest.mark.parametrize("engine", ["compiled", "tensorflow"])
+def test_an_engine_that_extract_cannot_start_preview_cannot(engine, monkeypatch):
+    if engine == "tensorflow":
+        pytest.importorskip("tensorflow")
+    monkeypatch.setattr(bfloat16, "cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(compiled, "kinds", lambda: {"plain": (4, 1)})
+    for call in (rnnstates.preview, rnnstates.extract):
+        with pytest.raises(rnnstates.EngineUnavailable, match=r'precision="bfloat16"|install a C compiler'):
+            call(INPUTS, LENGTHS, units=3, engine=engine, precision="bfloat16")
 
 
 def test_the_same_unfinished_job_passes(tmp_path):

@@ -182,6 +182,8 @@ def test_a_run_without_output_stops_without_a_trace():
     for wrong in (0, -1, float("nan")):
         with pytest.raises(rnnstates.OptionError, match="expected more than 0 seconds"):
             rnnstates.extract("in.npy", "lengths.npy", max_runtime=wrong)
+    for endless in (float("inf"), 1e30, 10**300, "99999999999d", "9" * 400 + "d", "9" * 5000 + ":00"):
+        rnnstates.extract("in.npy", "lengths.npy", weights=one_layer(), max_runtime=endless)
     with pytest.raises(rnnstates.OptionError, match="max_runtime='soon': not a duration; write 45m, 1h30m"):
         rnnstates.extract("in.npy", "lengths.npy", max_runtime="soon")
 

@@ -152,7 +152,7 @@ def __getattr__(name: str) -> Any:
     module, attribute = _LAZY[name]
     value = getattr(import_module(f".{module}", __name__), attribute)
     if name in _OF_FILES:
-        value = import_module(".system_errors", __name__).documented(value)
+        value = import_module(".system_errors", __name__).documented(value, name)
     globals()[name] = value
     return value
 

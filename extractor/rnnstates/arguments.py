@@ -77,13 +77,16 @@ ARGUMENTS: dict[str, Kind] = {
         TEXT,
     ),
     **dict.fromkeys(("layout", "padding", "engine", "precision"), WORD),
+    # Of the public classes of weights.
+    **dict.fromkeys(("cell", "where", "name", "merge", "no_embedding"), WORD),
     **dict.fromkeys(("features", "units", "threads", "batch_size"), SIZE),
     **dict.fromkeys(("seed", "sample"), WHOLE),
-    **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip"), NUMBER),
-    **dict.fromkeys(("states", "pool", "layers"), NAMES),
+    **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip", "preactivation_clip"), NUMBER),
+    **dict.fromkeys(("states", "pool", "layers", "notes"), NAMES),
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),
     **dict.fromkeys(("allow_nonfinite", "force", "restart", "verify", "quick"), FLAG),
+    **dict.fromkeys(("residual", "reset_after", "coupled"), FLAG),
     "progress": Kind(callable, "a function of (steps done, steps in all)"),
     "provenance": Kind(lambda value: isinstance(value, Mapping), "a dict"),
 }

@@ -100,8 +100,8 @@ def _stretch(values: Array, start: int) -> Sums:
 
 
 def _sums_compiled(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
-    # One feature cut out of several lies apart in memory.
-    values = np.ascontiguousarray(values)
+    # One feature cut out of several lies apart in memory, and an array behind a header at any byte.
+    values = np.require(values, requirements=["C", "A"])
     found: Sums = _kernel.sums(values.view(np.uint8), values.itemsize, values.shape[1], rows, places, counts)
     return found
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from .errors import MissingInput
 
-__all__ = ["missing_told", "open_file", "read_at_most", "shown"]
+__all__ = ["is_no_name", "missing_told", "names_folder", "open_file", "read_at_most", "shown"]
 
 # What is no file: a device may have no end, and to open one may already do something.
 DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
@@ -22,6 +22,19 @@ def shown(path: str | os.PathLike[str]) -> str:
     """Give a path for a message, cut where it is so long that nothing else could be read."""
     name = os.fspath(path)
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
+def is_no_name(path: str | os.PathLike[str]) -> bool:
+    """Tell whether no file can have this name: a null byte, or a letter that the system has no bytes for."""
+    try:
+        return b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        return True
+
+
+def names_folder(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a name ends as that of a folder does, which ``Path`` forgets: in a slash, perhaps with a dot."""
+    return os.path.basename(os.fspath(path)) in ("", ".")  # noqa: PTH119 - Path forgets it
 
 
 @contextlib.contextmanager

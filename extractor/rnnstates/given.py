@@ -44,7 +44,11 @@ def as_array(values: Any, name: str, error: type[RnnstatesError], mend: str = ""
     """
     values = plain(values, name, error)
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        # bfloat16 and float8 of TensorFlow and JAX, which NumPy takes for raw bytes.
+        if array.dtype.type.__module__ == "ml_dtypes" and np.can_cast(array.dtype, np.float32):
+            array = array.astype(np.float32)
+        return array
     except MemoryError:
         raise
     # The object's own __array__ may raise anything.

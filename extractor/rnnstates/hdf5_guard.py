@@ -87,7 +87,8 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
             f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}. Check the path, or make the file again."
         )
     try:
-        return h5py.File(path, "r", locking="best-effort")
+        # As Path takes names everywhere else: with a slash behind it, HDF5 would look for a folder.
+        return h5py.File(Path(path), "r", locking="best-effort")
     except DAMAGED as reason:
         if "lock file" in str(reason):
             raise MissingInput(

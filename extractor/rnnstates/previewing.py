@@ -2,14 +2,16 @@
 
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from .arguments import check_arguments
-from .begun import NOTHING, Begun, begun_at
+from .begun import NOTHING, begun_at
 from .execution import make_stack
 from .job import Job
 from .job_identity import identity_of, recorded
 from .network.engines import make_engine
+from .network.stack import Engine
 from .output.destination import check_destination, check_space, free_space
 from .output.existing import FAIL, choose_existing
 from .output.format import group_name
@@ -33,6 +35,8 @@ OF_THE_RUN = (
 
 def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
     """Tell what ``extract`` would do with the same arguments, all of which it takes; nothing is computed or written.
+
+    The engine is started, which takes TensorFlow some seconds: whether it can run the job is seen then.
 
     Returns
     -------
@@ -66,7 +70,10 @@ def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
             check_kept(given["save_weights"])
         if names is not None and not restart:
             check_space(names, job.bytes_to_write)
-            check_unfinished(names, functools.partial(_identity, job, begun))
+        engine = make_engine(job.engine, job.request.precision, begun.kernel)
+        executors = make_stack(job, engine).executors
+        if names is not None and not restart:
+            check_unfinished(names, functools.partial(_identity, job, engine, executors))
     finally:
         job.close()
     return _described(job, names)
@@ -75,10 +82,8 @@ def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
 preview.__signature__ = inspect.signature(extract).replace(return_annotation=dict)  # type: ignore[attr-defined]
 
 
-def _identity(job: Job, begun: Begun) -> dict[str, Any]:
-    """Describe a job as a run of it does; starts its engine."""
-    engine = make_engine(job.engine, job.request.precision, begun.kernel)
-    executors = make_stack(job, engine).executors
+def _identity(job: Job, engine: Engine, executors: Mapping[str, str]) -> dict[str, Any]:
+    """Describe a job as a run of it does."""
     about = describe_run(job, engine.device, executors, {}, arithmetic=engine.arithmetic, identity=recorded(job))
     return identity_of(about, job.shape, job.ids)
 

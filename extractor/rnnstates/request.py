@@ -24,6 +24,8 @@ PADDINGS = ("post", "pre")
 DEFAULT_STATES = ("hidden", "cell")
 DTYPES = ("float32", "float16", "float64")
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+# From a hundred years on a time is no limit; waiting so long, Python's own limits are near.
+ENDLESS = 100 * 365 * 86400
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -130,7 +132,7 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     if match is None:
         raise OptionError(f"memory={text!r}: not a size; write 512M or 2G.")
-    return int(float(match[1]) * UNITS[match[2].upper()])
+    return int(min(float(match[1]) * UNITS[match[2].upper()], 2.0**63))
 
 
 def end_of(max_runtime: float | str | None) -> float | None:
@@ -146,7 +148,7 @@ def end_of(max_runtime: float | str | None) -> float | None:
     seconds = parse_duration(max_runtime) if isinstance(max_runtime, str) else float(max_runtime)
     if not seconds > 0:
         raise OptionError(f"max_runtime={max_runtime!r}: expected more than 0 seconds.")
-    return time.monotonic() + seconds
+    return time.monotonic() + seconds if seconds < ENDLESS else None
 
 
 def parse_duration(text: str) -> float:
@@ -164,8 +166,8 @@ def parse_duration(text: str) -> float:
     """
     plain = text.strip().lower()
     if re.fullmatch(r"\d+:\d{1,2}(:\d{1,2})?", plain):
-        hours, minutes, *seconds = map(int, plain.split(":"))
-        return float(hours * 3600 + minutes * 60 + sum(seconds))
+        hours, minutes, *seconds = map(float, plain.split(":"))
+        return hours * 3600 + minutes * 60 + sum(seconds)
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", plain)
     if (
         not parts

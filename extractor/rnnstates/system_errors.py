@@ -1,17 +1,20 @@
 """The last place where a failing call of the operating system becomes an error of ours.
 
 Where more is known of a file, an error is raised there; this is for every other call on a path that the caller gave:
-any of them may fail on a failing disk or an unreachable server.
+any of them may fail on a failing disk or an unreachable server. What the caller's own function raises stays as it is.
 """
 
 import errno
 import functools
+import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from .errors import BadData, MissingInput, RnnstatesError
+from .articles import with_article
+from .errors import BadData, MissingInput, OptionError, RnnstatesError
+from .files import is_no_name
 from .output.failures import FULL, translated
 from .output.names import names_of
 
@@ -20,36 +23,101 @@ __all__ = ["documented", "says_why"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Parameters that may be a path, those first that most of the work is done on; and what is none there.
+PATHS = (
+    *("inputs", "path", "model", "output", "weights", "lengths", "ids", "initial_state"),
+    *("config", "save_weights"),
+)
+NO_PATHS = ("full", "zero")
+# What the operating system, and Python on its behalf, raise.
+FAILURES = (OSError, ValueError, RuntimeError)
 
-def documented(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a public function raise errors of ours where the operating system fails."""
+
+class _OfCallerError(BaseException):
+    """Carries what the caller's function raised past everything that handles errors of ours."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
+    """Let a public function raise errors of ours where the operating system fails.
+
+    Parameters
+    ----------
+    function : callable
+    name : str
+        What it is called in ``rnnstates``, where pickle finds it; its own name if empty.
+    """
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
-        except OSError as reason:
-            if reason.errno == errno.EPIPE:
-                # A closed pipe is that of the caller: progress that is printed.
+            texts: Any = [_as_text(one) for one in args]
+            named: Any = {name: _as_text(one) for name, one in kwargs.items()}
+            if callable(progress := named.get("progress")):
+                named["progress"] = functools.partial(_call, progress)
+            return function(*texts, **named)
+        except _OfCallerError as carried:
+            error = carried.error
+        except FAILURES as reason:
+            given = _paths(inspect.signature(function).bind_partial(*args, **kwargs).arguments)
+            written = None if function.__name__ == "status" else given.get("output")
+            if (ours := _error_of_ours(reason, given, written)) is None:
                 raise
-            written = kwargs.get("output", args[0] if function.__name__ == "clean" and args else None)
-            raise says_why(reason, given=(*args, *kwargs.values()), written=written) from reason
-        except ValueError as reason:
-            if "embedded null" not in str(reason):
-                raise
-            named = _first_path(tuple(one for one in (*args, *kwargs.values()) if _has_null(one)))
-            raise MissingInput(f"{named!r}: no file can have a name with a null byte. Check the path.") from reason
-        except RuntimeError as reason:
-            where = _first_path((*args, *kwargs.values()))
-            # What pathlib makes of an error of the system.
-            if isinstance(looped := reason.__context__, OSError) and looped.errno == errno.ELOOP:
-                raise says_why(looped, given=(where,)) from reason
-            # What h5py raises where HDF5 cannot close a file.
-            if not _is_of_hdf5(reason):
-                raise
-            raise MissingInput(f"{where}: HDF5 fails ({reason}). Check the disk.") from reason
+            raise ours from reason
+        raise error
 
+    wrapped.__module__ = __package__ or ""
+    wrapped.__name__ = wrapped.__qualname__ = name or function.__name__
     return wrapped
+
+
+def _call(function: Callable[..., Any], *args: Any) -> None:
+    try:
+        function(*args)
+    except Exception as error:
+        raise _OfCallerError(error) from None
+
+
+def _as_text(given: Any) -> Any:
+    """Give a path of bytes, such as an entry of ``os.scandir(b".")``, as one of text; anything else as it is."""
+    if not isinstance(given, os.PathLike):
+        return given
+    try:
+        path = os.fspath(given)
+    # The object's own __fspath__ may raise anything.
+    except Exception as reason:
+        kind = with_article(type(given).__name__)
+        raise OptionError(f"{kind} gives no path ({reason}); expected a str or pathlib.Path.") from reason
+    return given if isinstance(path, str) else Path(os.fsdecode(path))
+
+
+def _paths(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose those of the arguments that may be paths."""
+    return {
+        name: given[name]
+        for name in PATHS
+        if isinstance(given.get(name), str | os.PathLike) and given[name] not in NO_PATHS
+    }
+
+
+def _error_of_ours(reason: Exception, given: Mapping[str, Any], written: object) -> RnnstatesError | None:
+    """Give the error that a failing call amounts to; None where it is no call on a file."""
+    paths = tuple(given.values())
+    if isinstance(reason, OSError):
+        # A closed pipe is that of the caller: notes that are printed.
+        return None if reason.errno == errno.EPIPE else says_why(reason, given=paths, written=written)
+    if isinstance(reason, ValueError):
+        wrong = [os.fspath(path) for path in paths if is_no_name(path)]
+        return MissingInput(f"{wrong[0]!r}: no file can have that name ({reason}). Check the path.") if wrong else None
+    # What pathlib makes of an error of the system.
+    if isinstance(looped := reason.__context__, OSError) and looped.errno == errno.ELOOP:
+        return says_why(looped, given=paths)
+    # What h5py raises where HDF5 cannot close a file.
+    if isinstance(reason, RuntimeError) and _is_of_hdf5(reason):
+        return MissingInput(f"{_first(paths)}: HDF5 fails ({reason}). Check the disk.")
+    return None
 
 
 def _is_of_hdf5(reason: RuntimeError) -> bool:
@@ -66,29 +134,21 @@ def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = 
     ----------
     reason : OSError
     given : tuple
-        What the caller gave; the first path is named where the system names none.
+        The paths that the caller gave; the first is named where the system names none.
     written : path or None
         What was to be made.
     """
     path = reason.filename if isinstance(reason.filename, str | bytes | os.PathLike) else None
-    where = os.fsdecode(path) if path else _first_path(given)
-    if reason.errno in (*FULL, errno.EROFS) or (_is_path(written) and _is_beside(where, written)):
+    where = os.fsdecode(path) if path else _first(given)
+    if reason.errno in (*FULL, errno.EROFS) or (written is not None and _is_beside(where, written)):
         return translated(reason, names_of(where).output)
     if reason.errno is None:
         return BadData(f"{where}: cannot be read ({reason}); it is damaged, or its disk fails. Copy or make it again.")
     return MissingInput(f"{where}: cannot be read ({reason.strerror}). Check the file, its disk and its permissions.")
 
 
-def _first_path(given: tuple[Any, ...]) -> str:
-    return next((os.fsdecode(one) for one in given if _is_path(one)), "a file")
-
-
-def _is_path(given: object) -> bool:
-    return isinstance(given, str | os.PathLike)
-
-
-def _has_null(given: object) -> bool:
-    return _is_path(given) and "\0" in os.fsdecode(given)  # type: ignore[arg-type]
+def _first(given: tuple[Any, ...]) -> str:
+    return next(map(os.fsdecode, given), "a file")
 
 
 def _is_beside(where: str, output: Any) -> bool:

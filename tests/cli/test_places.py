@@ -72,6 +72,14 @@ def test_a_directory_that_may_not_be_written_is_told_and_left_as_it_was(place, e
     assert os.listdir("closed") == []
 
 
+@pytest.mark.parametrize("name", ["new/", ".", "closed/"])
+def test_the_name_of_a_folder_is_no_output(place, extract, name):
+    code, told = extract(name)
+    assert code == 73
+    assert f"{name}: {'names a folder' if name == 'new/' else 'a directory'}" in told
+    assert sorted(os.listdir()) == ["closed", "in.npy"]
+
+
 def test_a_file_system_that_is_read_only_is_told(place, extract, monkeypatch):
     """Simulated: to mount one takes more rights than a test has."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import CannotCreate, MissingInput, OutputUnread, RnnstatesError
+from rnnstates import CannotCreate, MissingInput, OptionError, OutputUnread, RnnstatesError
 from rnnstates.output import system
 from rnnstates.output.system import DISK, write_all
 
@@ -91,6 +91,87 @@ def test_no_output_has_a_null_byte_in_its_name():
     with pytest.raises(RnnstatesError, match="null byte"):
         rnnstates.status("a\0b.h5")
     assert rnnstates.clean("a\0b.h5") == []
+
+
+def test_a_letter_without_bytes_is_in_no_name():
+    for call in (rnnstates.extract, rnnstates.preview):
+        with pytest.raises(CannotCreate, match=r"^'\\ud800.h5': no file can have that name"):
+            call(INPUTS, "full", units=2, output="\ud800.h5")
+    with pytest.raises(MissingInput, match=r"^'\\ud800.h5': no file can have that name"):
+        rnnstates.status("\ud800.h5")
+
+
+class OfBytes:
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return os.fsencode(self.path)
+
+
+FILES = {"inputs": "in.npy", "lengths": "l.npy", "ids": "l.npy", "initial_state": "s.npz", "open": "out.h5"}
+
+
+@pytest.mark.parametrize("door", sorted({*DOORS, *FILES} - {"config"}))
+def test_a_path_of_bytes_is_a_path_at_every_door(door, tmp_path):
+    np.save(tmp_path / "in.npy", INPUTS)
+    np.save(tmp_path / "l.npy", [3, 2])
+    np.savez(tmp_path / "s.npz", hidden=np.zeros(2), cell=np.zeros(2))
+    rnnstates.extract(
+        INPUTS, "full", units=2, output=OfBytes(tmp_path / "out.h5"), save_weights=OfBytes(tmp_path / "w.safetensors")
+    ).close()
+    name = FILES.get(door, "w.safetensors" if door == "weights" else "out.h5")
+    with os.scandir(os.fsencode(tmp_path)) as entries:
+        for given in (OfBytes(tmp_path / name), *(entry for entry in entries if entry.name == os.fsencode(name))):
+            if hasattr(answer := DOORS[door](given), "close"):
+                answer.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npy", "l.npy", "out.h5", "s.npz", "w.safetensors"]
+
+
+@pytest.mark.parametrize("path", [5, RuntimeError("boom")])
+def test_an_object_that_gives_no_path_is_refused(path):
+    class Wrong(os.PathLike):
+        def __fspath__(self):
+            if isinstance(path, Exception):
+                raise path
+            return path
+
+    with pytest.raises(OptionError, match=r"^a Wrong gives no path \(.*(boom|int)"):
+        rnnstates.extract(INPUTS, "full", units=2, output=Wrong())
+
+
+@pytest.mark.parametrize("name", [".", "./", "/", ".."])
+def test_a_folder_is_no_output(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in (rnnstates.extract, rnnstates.preview):
+        with pytest.raises(CannotCreate, match="a directory; name a file in it"):
+            call(INPUTS, "full", units=2, output=name)
+    for call in (rnnstates.status, rnnstates.verify, rnnstates.open):
+        with pytest.raises(MissingInput, match="a directory; expected"):
+            call(name)
+    assert rnnstates.clean(name) == []
+
+
+@pytest.mark.parametrize("name", ["new/", "new//", "new/.", "./new/"])
+@pytest.mark.parametrize("there", [False, True])
+def test_the_name_of_a_folder_that_is_not_there_is_no_output(name, there, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if there:
+        rnnstates.extract(INPUTS, "full", units=2, output="new").close()
+    before = [path.read_bytes() for path in tmp_path.iterdir()]
+    for call in (rnnstates.extract, rnnstates.preview):
+        with pytest.raises(CannotCreate, match=r"names a folder, which is not there; expected a file\. Name new\."):
+            call(INPUTS, "full", units=2, output=name, force=True)
+    with pytest.raises(OptionError, match="expected a name that ends in"):
+        rnnstates.save_weights(rnnstates.random_network(2, units=1), f"new.weights.h5{name.lstrip('./new')}/")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == before
+
+
+def test_a_slash_behind_a_file_is_no_damage(tmp_path):
+    rnnstates.extract(INPUTS, "full", units=2, output=tmp_path / "out.h5").close()
+    assert rnnstates.verify(f"{tmp_path}/out.h5/", inputs=INPUTS)["recomputed"] == [0, 1]
+    with rnnstates.open(f"{tmp_path}/out.h5/") as states:
+        assert len(states) == 2
 
 
 class Interrupted:

@@ -114,6 +114,23 @@ def test_another_error_at_run_time_stays_what_it_is():
         fails()
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"inputs": [1], "lengths": "full", "weights": "w.h5", "engine": "numpy"}, "w.h5"),
+        ({"engine": "numpy", "lengths": "l.npy", "inputs": "in.npy"}, "in.npy"),
+        ({"inputs": [1], "lengths": "full", "initial_state": "zero", "layout": "padded"}, "a file"),
+    ],
+)
+def test_a_failure_without_a_name_is_that_of_a_path_and_of_no_word(given, named):
+    @documented
+    def fails(inputs=None, lengths=None, *, weights=None, initial_state=None, engine=None, layout=None):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(rnnstates.MissingInput, match=f"^{named}: cannot be read"):
+        fails(**given)
+
+
 def test_links_in_a_circle_are_an_error_of_ours(tmp_path):
     (tmp_path / "a").symlink_to("a")
 

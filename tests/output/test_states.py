@@ -88,6 +88,20 @@ def test_states_are_not_one_array(states):
         np.asarray(states)
 
 
+@pytest.mark.parametrize(
+    ("datasets", "attributes", "message"),
+    [
+        (None, {}, "datasets=: is a NoneType; expected a dict"),
+        ({}, {}, "datasets=: has no 'lengths'"),
+        ({"lengths": [1]}, [], "attributes=: is a list; expected a dict"),
+        ({"lengths": [1]}, {"layout": "padded"}, "attributes=: has no 'padding'; expected layout, padding, layers"),
+    ],
+)
+def test_states_of_something_else_are_refused(datasets, attributes, message):
+    with pytest.raises(rnnstates.OptionError, match=message):
+        rnnstates.States(datasets, attributes)
+
+
 def test_a_closed_file_says_so(tmp_path):
     states = rnnstates.extract(INPUTS, LENGTHS, units=2, engine="numpy", output=tmp_path / "o.h5")
     states.close()

@@ -1,5 +1,8 @@
 """Ids are data: every kind is read, none is interpreted."""
 
+import gzip
+import io
+
 import h5py
 import numpy as np
 import pytest
@@ -153,12 +156,24 @@ def test_a_dataset_of_something_else_is_refused(hdf5, name, message):
         ([2**70, 1, 2, 3], "ids: an id does not fit int64; give the ids as strings"),
         (np.array([1, 2**63, 2, 3], np.uint64), "ids: row 1 is 9223372036854775808, beyond int64"),
         (["a", "\ud800", "b", "c"], r"ids: row 1 is '\\ud800', which UTF-8 cannot hold; give it as bytes"),
-        (7, "ids: int; expected one id per sequence, strings or integers"),
+        (["a\0", "a", "b", "c"], r"ids: row 0 is b'a\\x00'; its last null character would be lost"),
+        (["d", b"a\0\0", "b", "c"], r"ids: row 1 is b'a\\x00\\x00'"),
+        (iter(["a", "b", "c", "d\0"]), r"ids: row 3 is b'd\\x00'"),
+        (gzip.GzipFile(fileobj=io.BytesIO(b"no gzip")), "ids: Not a gzipped file .*; expected one id per sequence"),
+        ((1 // number for number in (1, 1, 0)), "ids: integer division or modulo by zero; expected one id"),
+        (7, "ids: 'int' object is not iterable; expected one id per sequence, strings or integers"),
     ],
 )
 def test_what_is_no_id_is_refused(source, ids, message):
     with pytest.raises(BadInput, match=message):
         open_ids(ids, source)
+
+
+def test_a_dataset_of_a_closed_file_is_refused(tmp_path, source):
+    with h5py.File(tmp_path / "i.h5", "w") as file:
+        dataset = file.create_dataset("ids", data=[1, 2, 3, 4])
+    with pytest.raises(BadInput, match="ids=: is a dataset of a closed HDF5 file; expected an open one"):
+        open_ids(dataset, source)
 
 
 def test_files_of_something_else_are_refused(source, tmp_path):

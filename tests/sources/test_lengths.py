@@ -164,6 +164,11 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
             np.ones((N, T), bool),
             r"dtype bool \(booleans\); expected whole numbers\. If they are a mask, sum it along the steps",
         ),
+        ([6, True, 3, 1], r"row 1 is True; expected whole numbers\. If they are a mask, sum"),
+        ((6, 3, np.False_, 1), "row 2 is False; expected whole numbers"),
+        ([[6], [3], [3], [True]], "row 3 is True; expected whole numbers"),
+        ([[6.5, True, 3, 1]], "row 1 is True; expected whole numbers"),
+        ([np.array(6), np.array(True), 3, 1], "row 1 is True; expected whole numbers"),
         (["6", "3", "3", "1"], r"dtype <U1 \(strings\); expected whole numbers"),
         ([6, None, 3, 1], r"dtype object \(Python objects"),
         ([10**30, 1, 1, 1], r"dtype object \(Python objects"),
@@ -221,6 +226,13 @@ def test_a_dataset_of_something_else_is_refused(hdf5):
         read_lengths("words", hdf5)
     with pytest.raises(BadLengths, match=r"x\.h5: dataset 'inputs': shape \(4, 6, 2\); expected \(4,\)"):
         read_lengths("inputs", hdf5)
+
+
+def test_a_dataset_of_a_closed_file_is_refused(tmp_path, source):
+    with h5py.File(tmp_path / "l.h5", "w") as file:
+        dataset = file.create_dataset("lengths", data=GOOD)
+    with pytest.raises(BadLengths, match=r"lengths=: is a dataset of a closed HDF5 file; .*\(dataset\[:\]\)"):
+        read_lengths(dataset, source)
 
 
 def test_a_linked_dataset_is_refused(tmp_path):

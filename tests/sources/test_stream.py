@@ -1,6 +1,10 @@
 """A .npy arriving on standard input."""
 
+import bz2
+import gzip
 import io
+import lzma
+import zipfile
 
 import numpy as np
 import pytest
@@ -102,6 +106,52 @@ def test_a_failing_stream_is_reported():
 
     with pytest.raises(MissingInput, match=r"standard input: cannot be read .*Input/output error"):
         open_source(Broken())
+
+
+PACKED = {"gzip": gzip, "lzma": lzma, "bz2": bz2}
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("damage", ["cut short", "changed", "another kind"])
+def test_a_damaged_stream_that_unpacks_is_refused(name, damage):
+    values = np.random.default_rng(0).normal(size=(50, 40, 6)).astype("f4")
+    content = PACKED[name].compress(to_npy(values))
+    half = len(content) // 2
+    content = {
+        "cut short": content[:half],
+        "changed": content[: -20 if name == "gzip" else half] + bytes(20) + content[half + 20 :],
+        "another kind": b"no archive",
+    }[damage]
+    with PACKED[name].open(io.BytesIO(content)) as stream:
+        with pytest.raises(BadInput, match=r"^standard input: "):
+            open_source(stream).read(slice(0, 50), slice(0, 40))
+
+
+def test_a_damaged_member_of_a_zip_is_refused():
+    with zipfile.ZipFile(held := io.BytesIO(), "w") as archive:
+        archive.writestr("x.npy", to_npy(make_inputs()))
+    content = bytearray(held.getvalue())
+    content[300] ^= 1
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("x.npy") as stream:
+        with pytest.raises(BadInput, match=r"Bad CRC-32 .*; it is damaged or cut short"):
+            open_source(stream).read(slice(0, 7), slice(0, 5))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), EOFError(), KeyError("boom")])
+def test_a_stream_whose_read_raises_anything_is_refused(error):
+    class Raises:
+        def read(self, size):
+            raise error
+
+    with pytest.raises(BadInput, match=r"cannot be read \('?(boom|EOFError)"):
+        open_source(Raises())
+
+
+def test_a_closed_stream_is_refused():
+    stream = io.BytesIO()
+    stream.close()
+    with pytest.raises(MissingInput, match="closed file"):
+        open_source(stream)
 
 
 def test_a_stream_given_to_us_stays_open():

@@ -1,5 +1,6 @@
 """Weights given as live objects equal those of the same model's file, and the framework's own states."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -88,6 +89,28 @@ def test_a_mapping_that_holds_itself_is_refused():
     endless["again"] = endless
     with pytest.raises(rnnstates.BadWeights, match="weights: is nested too deeply for a model, below 'again/again"):
         extract(endless)
+
+
+@pytest.mark.parametrize("kind", ["npz", "HDF5"])
+@pytest.mark.parametrize("parameter", ["weights", "initial_state"])
+def test_a_closed_file_given_as_a_mapping_is_refused(kind, parameter, tmp_path):
+    if kind == "npz":
+        np.savez(tmp_path / "a.npz", hidden=np.zeros(4))
+        file = np.load(tmp_path / "a.npz")
+    else:
+        file = h5py.File(tmp_path / "a.h5", "w")
+        file["hidden"] = np.zeros(4)
+    file.close()
+    given = {"weights": torch.nn.LSTM(4, 3)} | {parameter: file}
+    with pytest.raises(rnnstates.BadData, match=f"^{parameter}=?: an? .*File that cannot be read .* open it again"):
+        rnnstates.extract(INPUTS, "full", **given)
+
+
+def test_an_initial_state_of_a_closed_file_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("hidden", data=np.zeros(3))
+    with pytest.raises(rnnstates.BadInput, match="initial_state: 'hidden': is a dataset of a closed HDF5 file"):
+        extract(torch.nn.LSTM(4, 3), initial_state={"hidden": dataset})
 
 
 def doubled(module, inputs):

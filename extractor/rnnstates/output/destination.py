@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
+from ..files import is_no_name, names_folder
 from .failures import translated
 from .names import PARTIAL, Names, names_of
 from .suffix import check_suffix
@@ -41,8 +42,13 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     """
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
-    if "\0" in os.fspath(output):
-        raise CannotCreate(f"{os.fspath(output)!r}: no file can have a name with a null byte; choose another output.")
+    if is_no_name(output):
+        raise CannotCreate(
+            f"{os.fspath(output)!r}: no file can have that name (a null byte, or a letter that the system has no bytes "
+            "for); choose another output."
+        )
+    if names_folder(output) and not Path(output).is_dir():
+        raise CannotCreate(f"{output}: names a folder, which is not there; expected a file. Name {Path(output)}.")
     try:
         return _checked(Path(output), output, force=force, sources=sources)
     except OSError as reason:

@@ -34,4 +34,5 @@ def names_of(output: str | os.PathLike[str]) -> Names:
     path = Path(output)
     if path.is_symlink():
         path = path.resolve()
-    return Names(path, *(path.with_name(path.name + end) for end in (PARTIAL, PARTIAL + ".new", ".journal", ".lock")))
+    # A folder such as "." has no name, and is refused by whoever looks at it.
+    return Names(path, *(path.parent / (path.name + end) for end in (PARTIAL, PARTIAL + ".new", ".journal", ".lock")))

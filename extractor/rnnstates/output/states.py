@@ -18,6 +18,8 @@ from ..pooling import POOLINGS
 __all__ = ["SequenceStates", "States"]
 
 MOST_NAMED = 20
+# What States cannot do without.
+LEAST, ATTRIBUTES = ("lengths",), ("layout", "padding", "layers", "provenance")
 
 
 class States:
@@ -33,6 +35,11 @@ class States:
         What ``close`` closes.
     reopen : (callable, str) or None
         What opens the file again, given its path, where the states are unpickled.
+
+    Raises
+    ------
+    OptionError
+        One of the first two is no mapping, or lacks what ``extract`` always gives.
 
     Attributes
     ----------
@@ -53,6 +60,11 @@ class States:
         file: h5py.File | None = None,
         reopen: "tuple[Callable[[str], States], str] | None" = None,
     ) -> None:
+        for name, value, least in (("datasets", datasets, LEAST), ("attributes", attributes, ATTRIBUTES)):
+            if not isinstance(value, Mapping):
+                raise OptionError(f"{name}=: is {with_article(type(value).__name__)}; expected a dict.")
+            if missing := [one for one in least if one not in value]:
+                raise OptionError(f"{name}=: has no {missing[0]!r}; expected {', '.join(least)}, as in a run's.")
         self._datasets, self.attributes, self._file, self._reopen = datasets, attributes, file, reopen
         self.skipped = False
         self.lengths: Array = np.asarray(datasets["lengths"])

@@ -22,7 +22,7 @@ from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
-from .named import dataset_of, locate
+from .named import check_open, dataset_of, locate
 from .npy import load_npy, read_header
 from .npy_header import MAGIC
 
@@ -100,11 +100,12 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
         return _from_file(ids, source)
     if isinstance(ids, Iterator):
         # It may never end.
-        ids = list(itertools.islice(ids, source.shape[0] + 1))
+        ids = _objects(itertools.islice(ids, source.shape[0] + 1), "ids")
     return _from_array(plain(ids, "ids", BadInput), "ids", source)
 
 
 def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
+    check_open(dataset, "ids=", BadInput)
     where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
     with reading(where, BadInput):
         dtype, called = dataset.dtype, describe_dtype(dataset)
@@ -168,7 +169,7 @@ def _objects(ids: Any, where: str) -> Array:
         raise
     # The object's own __iter__ may raise anything.
     except Exception as reason:
-        raise BadInput(f"{where}: {type(ids).__name__}; expected one id per sequence, {ACCEPTED}.") from reason
+        raise BadInput(f"{where}: {reason}; expected one id per sequence, {ACCEPTED}.") from reason
     values = np.empty(len(items), object)
     # One by one: NumPy would turn numbers among strings into strings, and bytes into text.
     for row, item in enumerate(items):
@@ -217,6 +218,10 @@ def _encode(values: Array, start: int, where: str) -> Array:
     _check_letters(values, start, where)
     items = enumerate(values.tolist(), start)
     encoded = [item if isinstance(item, bytes) else _to_utf8(item, row, where) for row, item in items]
+    for row, item in enumerate(encoded, start):
+        # NumPy and HDF5 pad with them, and take them away again.
+        if item.endswith(b"\0"):
+            raise BadInput(f"{where}: row {row} is {item!r}; its last null character would be lost. Leave it out.")
     return np.array(encoded, dtype=np.bytes_)
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..articles import with_article
 from ..checking import missing_integer
-from ..errors import BadInput, MissingInput, OptionError
+from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..given import as_array
@@ -29,6 +29,7 @@ from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
 from .identity import check_unchanged, digest_array, sample_file
+from .named import check_open
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -80,19 +81,7 @@ class InitialStates:
         for (path, name), stored in self._found.items():
             with reading(f"{self.where}: '{name}'", BadInput):
                 values = _rows(stored, rows)
-            smallest = missing_integer(stored.dtype)
-            if smallest is not None and (values == smallest).any():
-                row = rows[np.argwhere(values == smallest)[0][0]]
-                raise BadInput(
-                    f"{self.where}: '{name}' of sequence {row} is {smallest}, which R writes for NA, and which NaN "
-                    "becomes as an integer; expected the state of a run. Save the states as floating-point numbers."
-                )
-            if not np.isfinite(values).all():
-                row = rows[np.argwhere(~np.isfinite(values))[0][0]]
-                raise BadInput(
-                    f"{self.where}: '{name}' of sequence {row} is NaN or infinite; expected the state of a run. An "
-                    'empty sequence has no last state, but a final one (pool="final").'
-                )
+            _check_present(values, stored.dtype, rows, f"{self.where}: '{name}'")
             read.setdefault(path, {})[name] = values
         return read
 
@@ -147,10 +136,14 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         for (path, name), values in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
             if isinstance(values, h5py.Dataset):
+                check_open(values, called, BadInput)
                 _check_stored(values, called)
             else:
                 found[path, name] = values = as_array(values, called, BadInput)
             _check(values, wanted[path, name], sequences, called)
+            # What is in memory can be looked at before the run begins.
+            if not isinstance(values, h5py.Dataset):
+                _check_present(np.atleast_2d(values), values.dtype, np.arange(max(1, sequences)), called)
         file = opening.enter_context(Path(where).open("rb")) if is_path else None
         return InitialStates(found, where, opening.pop_all(), file)
 
@@ -162,7 +155,16 @@ def _given(initial: Any) -> dict[str, Any]:
             f"initial_state=: is {with_article(type(initial).__name__)}; expected {EXPECTED} (its path), a mapping "
             "from name to array, 'zero' or None."
         )
-    stored = {name: initial[name] for name in initial.keys()}
+    try:
+        stored = {name: initial[name] for name in initial.keys()}
+    except (MemoryError, RnnstatesError):
+        raise
+    # A file that is closed raises what it happens to meet first.
+    except Exception as reason:
+        raise BadInput(
+            f"initial_state=: {with_article(type(initial).__name__)} that cannot be read ({reason}); expected arrays. "
+            "If its file is closed, open it again."
+        ) from reason
     if wrong := [name for name in stored if not isinstance(name, str)]:
         raise OptionError(f"initial_state=: has the key {wrong[0]!r}; expected names of states.")
     return _of_states(stored, "initial_state") if hasattr(initial, "provenance") else stored
@@ -251,6 +253,21 @@ def _check(values: Array | h5py.Dataset, width: int, sequences: int, where: str)
         )
     if dtype.kind not in "fiu":
         raise BadInput(f"{where} has dtype {dtype}; expected numbers.")
+
+
+def _check_present(values: Array, stored: np.dtype[Any], rows: npt.NDArray[np.int64], where: str) -> None:
+    """Refuse NaN, infinity and R's missing integer in states [B, W] of some sequences [B]; [1, W] is of the first."""
+    missing = missing_integer(stored)
+    if missing is not None and (absent := np.argwhere(values == missing)).size:
+        raise BadInput(
+            f"{where} of sequence {rows[absent[0][0]]} is {missing}, which R writes for NA, and which NaN becomes as "
+            "an integer; expected the state of a run. Save the states as floating-point numbers."
+        )
+    if (wrong := np.argwhere(~np.isfinite(values))).size:
+        raise BadInput(
+            f"{where} of sequence {rows[wrong[0][0]]} is NaN or infinite; expected the state of a run. An empty "
+            'sequence has no last state, but a final one (pool="final").'
+        )
 
 
 def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:

@@ -1,6 +1,8 @@
 """How many steps of each sequence count: found, read and checked."""
 
+import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +22,7 @@ from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refus
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
-from .named import dataset_of, locate
+from .named import check_open, dataset_of, locate
 from .npy import load_npy, read_header
 from .npy_header import MAGIC
 
@@ -94,6 +96,7 @@ def _beside(source: Source, inputs_path: str | os.PathLike[str] | None) -> str:
 
 
 def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64]:
+    check_open(dataset, "lengths=", BadLengths)
     where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
     with reading(where, BadLengths):
         _check_form(dataset.shape or (), dataset.dtype, describe_dtype(dataset), where, source)
@@ -127,8 +130,18 @@ def _from_npy(file: BinaryIO, where: str, source: Source) -> npt.NDArray[np.int6
 
 def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
     values = as_array(lengths, "lengths", BadLengths, "Give one whole number per sequence.")
+    if values.dtype.kind != "b" and isinstance(lengths, list | tuple):
+        _refuse_bools(lengths)
     _check_form(values.shape, values.dtype, str(values.dtype), "lengths", source)
     return _check_values(values, "lengths", source)
+
+
+def _refuse_bools(lengths: Sequence[Any]) -> None:
+    """Refuse True and False among numbers, of which NumPy makes 1 and 0."""
+    rows = (length if isinstance(length, list | tuple) else (length,) for length in lengths)
+    for row, length in enumerate(itertools.chain.from_iterable(rows)):
+        if isinstance(length, bool | np.bool_) or (isinstance(length, np.ndarray) and length.dtype == bool):
+            raise BadLengths(f"lengths: row {row} is {bool(length)}; expected whole numbers. {MASK}")
 
 
 def _parse(text: bytes, where: str, count: int) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ from .base import Source
 from .hdf5 import Hdf5Source, checked, reading
 from .hdf5_choice import guess, listing
 
-__all__ = ["dataset_of", "locate"]
+__all__ = ["check_open", "dataset_of", "locate"]
 
 
 def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
@@ -29,6 +29,20 @@ def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset 
         if not isinstance(found, h5py.Dataset):
             return None
         return checked(found, f"{source.path}: dataset '{name}'", error)
+
+
+def check_open(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Refuse a dataset whose file is closed, of which nothing can be asked.
+
+    Raises
+    ------
+    error
+    """
+    if not dataset:
+        raise error(
+            f"{where}: is a dataset of a closed HDF5 file; expected an open one. Open the file again, or give the "
+            "values (dataset[:])."
+        )
 
 
 def locate(

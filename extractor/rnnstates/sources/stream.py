@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Array, empty_window
-from ..errors import BadInput, MissingInput, OptionError
+from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..foreign import FIRST_BYTES, describe
 from ..hdf5_guard import SIGNATURE
 from .axes import NUMBERS, TOKENS, Axes
@@ -161,7 +161,7 @@ class _Prefixed:
     def glance(self, count: int) -> bytes:
         """Return the first bytes, as many as are there without waiting for the stream to end."""
         more = getattr(self._stream, "read1", None)
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(Exception):
             piece = more(count) if more else self._stream.read(count) if isinstance(self._stream, io.RawIOBase) else b""
             self._first += piece if isinstance(piece, bytes) else b""
         return self._first
@@ -179,8 +179,16 @@ class _Prefixed:
     def _read(self, count: int) -> bytes:
         try:
             piece = self._stream.read(count)
-        except (OSError, ValueError) as reason:
-            raise MissingInput(f"{self._name}: cannot be read ({reason}).") from reason
+        except (MemoryError, RnnstatesError):
+            raise
+        # A stream that unpacks, such as that of gzip or a zip, raises errors of its own over damage.
+        except Exception as reason:
+            why = str(reason) or type(reason).__name__
+            if isinstance(reason, ValueError) or getattr(reason, "errno", None) is not None:
+                raise MissingInput(f"{self._name}: cannot be read ({why}).") from reason
+            raise BadInput(
+                f"{self._name}: cannot be read ({why}); it is damaged or cut short. Copy or make it again."
+            ) from reason
         if piece is not None and not isinstance(piece, bytes):
             raise BadInput(f"{self._name}: its read() gives {type(piece).__name__}; expected bytes.")
         return piece or b""

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = ["RawFile", "open_raw"]
 
@@ -60,7 +61,7 @@ class RawFile:
 @contextmanager
 def open_raw(path: str) -> Iterator[RawFile]:
     """Open a file for reading, until the end of the ``with`` block."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(Path(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield RawFile(fd)
     finally:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from ..arrays import Array
 from ..errors import BadWeights
-from .checks import check_values, check_weights
+from .checks import check_embedding, check_weights
+from .fields import settle_layer, settle_network, settle_weights
 
 __all__ = [
     "CARRIED",
@@ -62,6 +63,7 @@ class LayerWeights:
     Parameters
     ----------
     kernel : floating [I, G * H]
+        It and the other arrays may be given as lists or tensors.
         Blocks of columns in the order of ``GATES[cell]``; G blocks.
     recurrent_kernel : floating [W, G * H]
         W is the width of the hidden state: H, or P with a projection.
@@ -124,6 +126,7 @@ class LayerWeights:
     initial: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        settle_weights(self)
         if self.cell not in GATES:
             raise BadWeights(f"{self.where}: is a cell '{self.cell}'; known: {', '.join(GATES)}.")
         check_weights(self, len(GATES[self.cell]), CARRIED[self.cell])
@@ -180,6 +183,7 @@ class RecurrentLayer:
     masked: bool | None = None
 
     def __post_init__(self) -> None:
+        settle_layer(self, LayerWeights)
         if not self.directions:
             raise BadWeights(f"layer '{self.name}' has neither forward nor backward weights; give at least one.")
         if len({weights.features for weights in self.directions.values()}) != 1:
@@ -241,6 +245,7 @@ class Network:
     no_embedding: str = ""
 
     def __post_init__(self) -> None:
+        settle_network(self, RecurrentLayer)
         if not self.layers:
             raise BadWeights("a network needs at least one recurrent layer.")
         for below, above in zip(self.layers, self.layers[1:], strict=False):
@@ -252,7 +257,7 @@ class Network:
             if below.merge == "apart" and set(above.directions) - set(below.directions):
                 raise BadWeights(f"layer '{above.name}' has a direction that layer '{below.name}' below it has not.")
         if self.embedding is not None:
-            _check_embedding(self.embedding, self.layers[0])
+            check_embedding(self.embedding, self.layers[0])
 
     def __repr__(self) -> str:
         embedding = [] if self.embedding is None else ["embedding {} x {}".format(*self.embedding.shape)]
@@ -286,14 +291,3 @@ class Network:
 
 def _sizes(weights: LayerWeights) -> str:
     return f"{weights.units}" if weights.projection is None else f"{weights.units} -> {weights.width}"
-
-
-def _check_embedding(embedding: Array, lowest: RecurrentLayer) -> None:
-    if embedding.shape[1:] != (lowest.features,) or embedding.ndim != 2:
-        raise BadWeights(
-            f"the embedding has shape {embedding.shape}; expected (vocabulary, {lowest.features}), because "
-            f"layer '{lowest.name}' reads inputs of width {lowest.features}."
-        )
-    if not np.issubdtype(embedding.dtype, np.floating):
-        raise BadWeights(f"the embedding has dtype {embedding.dtype}; expected a floating-point type.")
-    check_values("embedding", embedding, "weights")

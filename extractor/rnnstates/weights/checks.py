@@ -11,9 +11,9 @@ from ..articles import with_article
 from ..errors import BadWeights
 
 if TYPE_CHECKING:
-    from .canonical import LayerWeights
+    from .canonical import LayerWeights, RecurrentLayer
 
-__all__ = ["check_values", "check_weights"]
+__all__ = ["check_embedding", "check_values", "check_weights"]
 
 
 def check_weights(weights: "LayerWeights", gates: int, carried: tuple[str, ...]) -> None:
@@ -56,6 +56,23 @@ def check_values(name: str, array: Array, where: str) -> None:
             f"{tuple(int(axis) for axis in wrong[0])}; expected finite numbers. "
             "Save weights from before the training diverged."
         )
+
+
+def check_embedding(embedding: Array, lowest: "RecurrentLayer") -> None:
+    """Check shape, dtype and values of the table behind which a layer stands.
+
+    Raises
+    ------
+    BadWeights
+    """
+    if embedding.shape[1:] != (lowest.features,) or embedding.ndim != 2:
+        raise BadWeights(
+            f"the embedding has shape {embedding.shape}; expected (vocabulary, {lowest.features}), because "
+            f"layer '{lowest.name}' reads inputs of width {lowest.features}."
+        )
+    if not np.issubdtype(embedding.dtype, np.floating):
+        raise BadWeights(f"the embedding has dtype {embedding.dtype}; expected a floating-point type.")
+    check_values("embedding", embedding, "weights")
 
 
 def _units(weights: "LayerWeights", gates: int) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arrays import Array
+from ..articles import with_article
 from ..errors import BadWeights, OptionError, RnnstatesError
 from ..given import as_array
 from .readers import Container, Tensor, open_container
@@ -49,7 +50,7 @@ def opened(weights: Any) -> Iterator[Container]:
         with open_container(os.fspath(weights)) as container:
             yield container
     elif isinstance(weights, Mapping):
-        yield _of_mapping(_flat(weights), "mapping of arrays")
+        yield _of_mapping(_flat(_entries(weights)), "mapping of arrays")
     elif is_a(weights, "torch", "nn.Module"):
         yield _of_mapping(weights.state_dict(), "PyTorch module")
     elif is_a(weights, "keras", "Layer"):
@@ -61,6 +62,20 @@ def opened(weights: Any) -> Iterator[Container]:
         raise OptionError(
             f"{WHERE}: is of type {kind.__name__}{package}; expected {EXPECTED}. Save it, and give the path."
         )
+
+
+def _entries(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Read a mapping once, which may be a file: each look into a .npz unpacks it."""
+    try:
+        return dict(arrays)
+    except (MemoryError, RnnstatesError):
+        raise
+    # A file that is closed raises what it happens to meet first.
+    except Exception as reason:
+        raise BadWeights(
+            f"{WHERE}: {with_article(type(arrays).__name__)} that cannot be read ({reason}); expected arrays by name. "
+            "If its file is closed, open it again."
+        ) from reason
 
 
 def _flat(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:

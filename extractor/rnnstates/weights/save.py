@@ -54,7 +54,7 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
             f"network=: is {with_article(type(network).__name__)}; expected a Network, as load_weights gives it."
         )
     target = Path(path)
-    writer = _writer(target, to)
+    writer = _writer(path, to)
     problem = writer.problem(network)
     if problem:
         raise OptionError(
@@ -74,7 +74,7 @@ def check_kept(path: str | os.PathLike[str]) -> None:
     OptionError
         Its ending is of no format that is written.
     """
-    _writer(Path(path), None)
+    _writer(path, None)
 
 
 def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
@@ -86,7 +86,7 @@ def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
         As ``save_weights``.
     """
     target = Path(path)
-    writer = _writer(target, None)
+    writer = _writer(path, None)
     if target.is_file() and not writer.problem(network):
         content = writer.content(network)
         with _errors_told(path):
@@ -95,15 +95,15 @@ def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
     save_weights(network, path)
 
 
-def _writer(target: Path, to: str | None) -> Writer:
+def _writer(path: str | os.PathLike[str], to: str | None) -> Writer:
     endings = " or ".join(f"{writer.suffix} ({name})" for name, writer in WRITERS.items())
     if to is not None and to not in WRITERS:
         raise OptionError(f"to={to!r}: unknown; known are {', '.join(WRITERS)}.")
     for name, writer in WRITERS.items():
-        if target.name.endswith(writer.suffix) and to in (None, name):
+        if os.fspath(path).endswith(writer.suffix) and to in (None, name):
             return writer
     wanted = endings if to is None else WRITERS[to].suffix
-    raise OptionError(f"{target}: expected a name that ends in {wanted}, because that is what is written.")
+    raise OptionError(f"{path}: expected a name that ends in {wanted}, because that is what is written.")
 
 
 @contextlib.contextmanager
