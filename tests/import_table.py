@@ -141,7 +141,7 @@ MAY_IMPORT = {
     "job_identity": {"numpy", "checksums", "job", "output", "weights"},
     "already_done": {"numpy", "h5py", "arrays", "errors", "hdf5_guard", "job_identity", "output"},
     "describe": {"h5py", "arguments", "errors", "files", "foreign", "hdf5_guard", "output", "sources", "weights"},
-    "system_errors": {"articles", "errors", "files", "output"},
+    "system_errors": {"numpy", "articles", "errors", "files", "output"},
     "delivering": {"numpy", "agreement", "errors", "output", "request"},
     "begun": {"errors", "output"},
     "preparing": {"begun", "job", "network", "problems", "request", "sources", "weights"},

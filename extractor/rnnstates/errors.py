@@ -12,7 +12,7 @@
     │   ├── BadWeights       the weights
     │   └── BadStates        a states file (what rnnstates wrote)
     ├── EngineUnavailable    TensorFlow, or an extra, cannot be started
-    ├── MemoryBudgetError    the job does not fit the memory it may use
+    ├── MemoryBudgetError    the job does not fit the memory or the threads it may use
     ├── Stopped              the time that was given is over; the run can go on
     └── OutputError
         ├── OutputUnread     the output is complete, but could not be opened or closed afterwards
@@ -103,7 +103,7 @@ class EngineUnavailable(RnnstatesError):  # noqa: N818
 
 
 class MemoryBudgetError(RnnstatesError):
-    """The job does not fit the memory it may use; the message says what would."""
+    """The job does not fit the memory or the threads it may use; the message says what would."""
 
 
 class Stopped(RnnstatesError):  # noqa: N818

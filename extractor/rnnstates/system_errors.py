@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 from .articles import with_article
-from .errors import BadData, MissingInput, OptionError, RnnstatesError
+from .errors import BadData, MemoryBudgetError, MissingInput, OptionError, RnnstatesError
 from .files import is_no_name
-from .output.failures import FULL, translated
+from .output.failures import FULL, TOO_MANY, too_many_files, translated
 from .output.names import names_of
 
 __all__ = ["documented", "says_why"]
@@ -29,6 +31,8 @@ PATHS = (
     *("config", "save_weights"),
 )
 NO_PATHS = ("full", "zero")
+# How Python says it.
+NO_THREAD = "can't start new thread"
 # What the operating system, and Python on its behalf, raise.
 FAILURES = (OSError, ValueError, RuntimeError)
 
@@ -57,7 +61,9 @@ def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
             named: Any = {name: _as_text(one) for name, one in kwargs.items()}
             if callable(progress := named.get("progress")):
                 named["progress"] = functools.partial(_call, progress)
-            return function(*texts, **named)
+            # NumPy's own settings: a caller who has errors raised (numpy.seterr) means arithmetic of his own.
+            with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+                return function(*texts, **named)
         except _OfCallerError as carried:
             error = carried.error
         except FAILURES as reason:
@@ -114,6 +120,11 @@ def _error_of_ours(reason: Exception, given: Mapping[str, Any], written: object)
     # What pathlib makes of an error of the system.
     if isinstance(looped := reason.__context__, OSError) and looped.errno == errno.ELOOP:
         return says_why(looped, given=paths)
+    if str(reason) == NO_THREAD:
+        return MemoryBudgetError(
+            "the system starts no more threads for this user or job (ulimit -u, or the limit of the container); "
+            "threads=1 needs the fewest, with OPENBLAS_NUM_THREADS=1 in the environment."
+        )
     # What h5py raises where HDF5 cannot close a file.
     if isinstance(reason, RuntimeError) and _is_of_hdf5(reason):
         return MissingInput(f"{_first(paths)}: HDF5 fails ({reason}). Check the disk.")
@@ -142,6 +153,8 @@ def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = 
     where = os.fsdecode(path) if path else _first(given)
     if reason.errno in (*FULL, errno.EROFS) or (written is not None and _is_beside(where, written)):
         return translated(reason, names_of(where).output)
+    if reason.errno in TOO_MANY:
+        return MissingInput(too_many_files(reason))
     if reason.errno is None:
         return BadData(f"{where}: cannot be read ({reason}); it is damaged, or its disk fails. Copy or make it again.")
     return MissingInput(f"{where}: cannot be read ({reason.strerror}). Check the file, its disk and its permissions.")
