@@ -29,7 +29,8 @@ def test_threads_that_cannot_be_started_are_a_limit_and_leave_nothing(tmp_path, 
 @pytest.mark.parametrize("most", [6, 7, 8, 9, 10, 12, 64])
 def test_files_that_cannot_be_opened_are_a_limit_of_the_process(tmp_path, most):
     np.save(tmp_path / "in.npy", INPUTS)
-    script = f"import resource, rnnstates_cli.main as m; resource.setrlimit(resource.RLIMIT_NOFILE, ({most}, {most})); m.main()"
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({most}, {most}))"
+    script = f"{limit}; import rnnstates_cli.main as command; command.main()"
     command = [sys.executable, "-c", script, "extract", "in.npy", "out.h5", "--lengths", "full", "--units", "4"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in {0, *EXIT_CODES.values()}
