@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
 from ..files import open_file
-from ..hdf5_guard import check_dataset, open_hdf5, reading
+from ..hdf5_guard import check_dataset, find, open_hdf5, reading
 from ..hdf5_packing import packing_of, whole_numbers
 from .axes import Axes
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
@@ -89,7 +89,7 @@ class Hdf5Source:
             )
 
     def _open(self, key: str, userblock: bytes, *, tokens: bool, axes: str | None) -> h5py.Dataset:
-        dataset = checked(self.file[key], self.name, BadInput)
+        dataset = checked(find(self.file, key, self.path, BadInput), self.name, BadInput)
         called = describe_dtype(dataset)
         if called in NO_DTYPE:
             raise BadInput(f"{self.name}: dtype {called}; expected {ACCEPTED}. Pad the sequences into one such array.")

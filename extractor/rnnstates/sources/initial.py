@@ -21,6 +21,7 @@ from ..errors import BadInput, MissingInput, OptionError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..given import as_array
+from ..hdf5_attributes import is_scale
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..hdf5_packing import whole_numbers
@@ -166,7 +167,10 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
     file = opening.enter_context(open_hdf5(path, BadInput))
     with reading(path, BadInput):
         found = {
-            name: checked(dataset, f"{path}: '{name}'", BadInput) for name, dataset in datasets(file, path, BadInput)
+            name: checked(dataset, f"{path}: '{name}'", BadInput)
+            for name, dataset in datasets(file, path, BadInput)
+            # The values of an axis, whatever that is called.
+            if not is_scale(dataset)
         }
         is_output = "format" in file.attrs
     return _of_states(found, path) if is_output else found
