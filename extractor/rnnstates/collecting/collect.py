@@ -78,8 +78,9 @@ def collect(
         What ``model(inputs)`` takes, one row a sequence. Of a path, or an array that is mapped from a file, only a
         batch is in memory at once.
     lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths`` of an
-        HDF5 input, else what the model masks; where it masks nothing every step counts, and a warning says so.
+        Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths``
+        beside an HDF5 input, else what the model masks; where it masks nothing every step counts, and a warning says
+        so.
     layers : names or None
         Which recurrent layers, by name (``encoder/lstm`` inside of a model ``encoder``); None for all.
     output : path or None

@@ -22,7 +22,7 @@ from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
-from .named import dataset_of, locate
+from .named import beside, locate
 from .npy import load_npy, read_header
 from .npy_header import MAGIC
 
@@ -70,9 +70,10 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
 
     Parameters
     ----------
-    ids : None, str, path or array [N]
-        None: dataset ``ids`` of the input if it has one. A name: a dataset of the input, else a .npy or text file.
-        Strings, bytes or integers; bytes that are not UTF-8 are kept as they are.
+    ids : None, str, path or array [N], [N, 1], [1, N] or of letters [N, k]
+        None: dataset ``ids`` beside the input, as lengths are found, if there is one. A name: a dataset of the file,
+        else a .npy or text file. Strings, bytes or integers; bytes that are not UTF-8 are kept as they are. Single
+        bytes [N, k] are joined, as netCDF stores strings.
     source : Source
         The input they belong to.
 
@@ -89,7 +90,7 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
         The file is absent or unreadable.
     """
     if ids is None:
-        ids = dataset_of(source, "ids", BadInput)
+        ids = beside(source, "ids", BadInput)
         if ids is None:
             return None
     if isinstance(ids, str | os.PathLike):
@@ -108,7 +109,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
     where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
     with reading(where, BadInput):
         dtype, called = dataset.dtype, describe_dtype(dataset)
-    _check_shape(dataset.shape or (), where, source)
+    _check_shape(dataset.shape or (), dtype, where, source)
     if dtype.kind not in "iu" and called != "string":
         raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}. {MEND}")
     with reading(where, BadInput):
@@ -117,14 +118,17 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
             check_strings(dataset, where, BadInput)
         packing = whole_numbers(dataset, where, BadInput) if dtype.kind in "iu" else None
 
+    listed = _listed(dataset, source.shape[0])
+
     def read(start: int, stop: int) -> Array:
         with reading(where, BadInput):
-            values: Array = dataset[start:stop]
+            values = listed(start, stop)
         if packing is not None:
             packing.check_present(values, f"{where}, rows from {start}", BadInput)
         return values
 
-    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, dtype.itemsize)))
+    row_bytes = dtype.itemsize * (dataset.shape[1] if _are_letters(dataset.shape, dtype, source.shape[0]) else 1)
+    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, row_bytes)))
     return _measured(read, source.shape[0], where, rows)
 
 
@@ -147,13 +151,14 @@ def _from_file(path: os.PathLike[str], source: Source) -> Ids:
 
 def _from_npy(file: BinaryIO, where: str, source: Source) -> Ids:
     header = read_header(file, where, BadInput)
-    _check_shape(header.shape, where, source)
+    _check_shape(header.shape, header.dtype, where, source)
     return _from_array(load_npy(file, header, where, BadInput), where, source)
 
 
 def _from_array(ids: Any, where: str, source: Source) -> Ids:
     values = as_array(ids, where, BadInput) if hasattr(ids, "dtype") else _objects(ids, where)
-    _check_shape(values.shape, where, source)
+    _check_shape(values.shape, values.dtype, where, source)
+    values = _listed(values, source.shape[0])(0, source.shape[0])
     if values.dtype.kind not in "iuSUOT":
         raise BadInput(f"{where}: dtype {values.dtype}; expected {ACCEPTED}. {MEND}")
     if values.dtype.kind in "OT":
@@ -246,9 +251,32 @@ def _check_range(values: Array, start: int, where: str) -> None:
         raise BadInput(f"{where}: row {row} is {values[row - start]}, beyond int64; give the ids as strings.")
 
 
-def _check_shape(shape: tuple[int, ...], where: str, source: Source) -> None:
+def _check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, source: Source) -> None:
     count = source.shape[0]
+    if _are_letters(shape, dtype, count):
+        return
+    # One row or column, too, as lengths may be.
+    if len(shape) == 2 and 1 in shape:
+        shape = shape[:1] if shape[1] == 1 else shape[1:]
     if len(shape) != 1:
         raise BadInput(f"{where}: shape {shape}; expected ({count},), one id per sequence. Reshape them.")
     if shape[0] != count:
         raise BadInput(f"{where}: {shape[0]} ids, but {source.name} has {count} sequences; give one id per sequence.")
+
+
+def _are_letters(shape: tuple[int, ...], dtype: np.dtype[Any], count: int) -> bool:
+    """Tell whether each row holds the letters of one id, as netCDF stores strings."""
+    return len(shape) == 2 and shape[0] == count and shape[1] > 0 and dtype == "S1"
+
+
+def _listed(stored: Array | h5py.Dataset, count: int) -> Read:
+    """Say how ids in one of the shapes that pass are read as [stop - start]."""
+    shape = tuple(stored.shape)
+    if _are_letters(shape, stored.dtype, count):
+        width = np.dtype(f"S{shape[1]}")
+        return lambda start, stop: np.ascontiguousarray(stored[start:stop]).view(width)[:, 0]
+    if len(shape) == 1:
+        return lambda start, stop: stored[start:stop]
+    if shape[1] == 1:
+        return lambda start, stop: stored[start:stop, 0]
+    return lambda start, stop: stored[0, start:stop]
