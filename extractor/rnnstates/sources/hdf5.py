@@ -18,12 +18,9 @@ from .hdf5_filters import check_filters
 from .hdf5_inflated import InflatedChunks
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
-from .writers import doubt_of
+from .writers import USERBLOCK, doubt_of
 
 __all__ = ["Hdf5Source", "checked", "reading"]
-
-# So much is looked at of the text before the HDF5, in which some writers name themselves.
-USERBLOCK = 64
 
 # One row of chunks stays decompressed between two reads, up to this many bytes.
 MOST_CACHE = 64 * 2**20

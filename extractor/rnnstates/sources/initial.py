@@ -6,6 +6,7 @@ wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so tha
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,12 +22,13 @@ from ..errors import BadInput, MissingInput, OptionError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..given import as_array
-from ..hdf5_attributes import is_scale
+from ..hdf5_attributes import is_fixed, is_scale
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
+from .belonging import Named, check_ids, check_square
 from .hdf5 import checked, reading
 from .identity import digest_array, sample_file
 
@@ -50,6 +52,8 @@ class InitialStates:
         Closes the file behind them.
     is_path : bool
         Whether ``where`` is that file.
+    provenance : mapping
+        How they were made, where they are of an output; else empty.
     """
 
     def __init__(
@@ -59,8 +63,10 @@ class InitialStates:
         closing: contextlib.ExitStack,
         *,
         is_path: bool,
+        provenance: Mapping[str, Any],
     ) -> None:
         self._found, self.where, self._closing, self._is_path = found, where, closing, is_path
+        self.provenance = provenance
 
     def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
         """Give the states of some sequences.
@@ -108,7 +114,9 @@ class InitialStates:
         self._closing.close()
 
 
-def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences: int) -> InitialStates:
+def open_initial(
+    initial: Any, wanted: Mapping[tuple[str, str], int], sequences: int, ids: Named | None = None
+) -> InitialStates:
     """Find the initial states of a network.
 
     Parameters
@@ -118,13 +126,15 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         From (path of a part, name of a state) to its width.
     sequences : int
         N.
+    ids : Named or None
+        Of the sequences; ids beside the states must be the same.
 
     Raises
     ------
     MissingInput
         The file is absent or unreadable.
     BadInput
-        It holds none of them, something else, or one of another shape.
+        It holds none of them, something else, one of another shape, or those of other sequences.
     """
     with contextlib.ExitStack() as opening:
         is_path = isinstance(initial, str | os.PathLike)
@@ -134,12 +144,17 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         _check_all_there(stored, found, wanted, where)
         for (path, name), values in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
+            given = values
             if isinstance(values, h5py.Dataset):
                 _check_stored(values, called)
             else:
                 found[path, name] = values = as_array(values, called, BadInput)
             _check(values, wanted[path, name], sequences, called)
-        return InitialStates(found, where, opening.pop_all(), is_path=is_path)
+            if tuple(values.shape) == (sequences, sequences) and sequences > 1:
+                check_square(given, called)
+        if ids is not None and "ids" in stored and any(values.shape[:-1] == (sequences,) for values in found.values()):
+            check_ids(stored["ids"], ids, sequences, where)
+        return InitialStates(found, where, opening.pop_all(), is_path=is_path, provenance=_provenance(initial, stored))
 
 
 def _given(initial: Any) -> dict[str, Any]:
@@ -155,12 +170,22 @@ def _given(initial: Any) -> dict[str, Any]:
     return _of_states(stored, "initial_state") if hasattr(initial, "provenance") else stored
 
 
+def _provenance(initial: Any, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what an output says of how it was made; nothing where that cannot be read."""
+    said = getattr(initial, "provenance", None)
+    file = next((values.file for values in stored.values() if isinstance(values, h5py.Dataset)), None)
+    if said is None and file is not None and is_fixed(file, "provenance"):
+        with contextlib.suppress(ValueError, RecursionError):
+            said = json.loads(file.attrs["provenance"])
+    return said if isinstance(said, dict) else {}
+
+
 def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
     with missing_told(path, EXPECTED):
         _refuse_other_kinds(path)
         zipped, hdf5 = is_zip(path), is_hdf5(path)
     if zipped:
-        arrays = opening.enter_context(npz_arrays(path, BadInput))
+        arrays = opening.enter_context(npz_arrays(path, BadInput, texts=("ids",)))
         return {name: array.read() for name, array in arrays.items()}
     if not hdf5:
         raise BadInput(f"{path}: neither .npz nor HDF5; expected {EXPECTED}. Check the path.")
@@ -185,8 +210,8 @@ def _refuse_other_kinds(path: str) -> None:
 
 def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:
     """Take the final states of an output file; its other datasets are no states to start from."""
-    final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL)}
-    if not final:
+    final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL) or name == "ids"}
+    if not final.keys() - {"ids"}:
         raise MissingInput(f'{path}: is an output without final states; make it again with pool="final".')
     return final
 
@@ -239,6 +264,7 @@ def _check(values: Array | h5py.Dataset, width: int, sequences: int, where: str)
     if shape not in ((width,), (1, width), (sequences, width)):
         raise BadInput(
             f"{where} has shape {shape}; expected ({width},) for all sequences or ({sequences}, {width}), one each."
+            + (" Is it transposed? Give sequences first." if shape == (width, sequences) else "")
         )
     if dtype.kind not in "fiu":
         raise BadInput(f"{where} has dtype {dtype}; expected numbers.")
