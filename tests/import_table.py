@@ -209,6 +209,7 @@ MAY_IMPORT = {
         "arguments",
         "articles",
         "arrays",
+        "checking",
         "checksums",
         "delivering",
         "errors",

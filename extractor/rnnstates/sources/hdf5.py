@@ -40,10 +40,17 @@ class Hdf5Source:
     axes : str or None
         See ``Axes``.
 
+    Attributes
+    ----------
+    refuses_missing : bool
+        Whether ``read`` refuses missing values of [N, T], which it else gives as the token id -1.
+
     Raises
     ------
     MissingInput, BadInput, OptionError
     """
+
+    refuses_missing = False
 
     def __init__(
         self,
@@ -114,7 +121,11 @@ class Hdf5Source:
         block = self.axes.turn(block.astype(block.dtype.newbyteorder("="), copy=False))
         if self._packing is None:
             return block
-        return self._packing.decode(block) if block.ndim == 3 else self._packing.decode_ids(block)
+        if block.ndim == 3:
+            return self._packing.decode(block)
+        if self.refuses_missing:
+            self._packing.check_present(block, f"{self.name}, rows from {rows.start}", BadInput)
+        return self._packing.decode_ids(block)
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""
