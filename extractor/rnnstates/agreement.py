@@ -1,6 +1,7 @@
 """Whether input, weights and options go together, and what the user should know of them."""
 
 import logging
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,10 +13,12 @@ from .request import DEFAULT_STATES, Request
 from .sizing import MUCH
 from .sources.axes import transposed
 from .sources.base import Source
+from .sources.initial_states import InitialStates
 from .sources.sides import seems_turned
 from .weights.canonical import Network
+from .weights.fingerprint import fingerprint
 
-__all__ = ["Notes", "check_features", "check_states", "note_data", "note_padding", "note_whole"]
+__all__ = ["Notes", "check_features", "check_states", "note_data", "note_padding", "note_start", "note_whole"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -128,6 +131,46 @@ def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, t
         notes.warn(
             f"{empty} of {shape.sequences} sequences have length 0: their states are zero and their pooled values NaN."
         )
+
+
+def note_start(opened: InitialStates, network: Network, wanted: Sequence[str], notes: Notes) -> None:
+    """Say which states start at zero or as trained, and whether those that are given are of other weights.
+
+    Parameters
+    ----------
+    opened : InitialStates
+    network : Network
+    wanted : sequence of str
+        The names of all states that the network carries.
+    notes : Notes
+    """
+    missing = sorted(set(wanted) - set(opened.named()))
+    learned = {f"{part}/{name}".strip("/") for part, _, _, weights in network.parts() for name in weights.initial}
+    for taken, names in (
+        ("zero", [name for name in missing if name not in learned]),
+        ("the trained one", [name for name in missing if name in learned]),
+    ):
+        if names:
+            notes.say(f"no initial state is given for {', '.join(names)}; {taken} is taken.")
+    then, now = (_called(origin) for origin in (opened.provenance.get("weights"), network.origin))
+    known = opened.provenance.get("identity")
+    same = isinstance(known, dict) and known.get("weights") == fingerprint(network)
+    if then and now and then[1] != now[1] and not same:
+        notes.warn(
+            f"{opened.where}: has the states of other weights ({then[0]}) than those of this run ({now[0]}), which is "
+            "right only if both are the same network."
+        )
+
+
+def _called(origin: object) -> tuple[str, object] | None:
+    """Name weights, and give what tells them from others; None where nothing does."""
+    found = origin if isinstance(origin, Mapping) else {}
+    if "sha256" in found:
+        return f"{found.get('file')}, SHA-256 {str(found['sha256'])[:12]}…", found["sha256"]
+    random = found.get("random")
+    if not isinstance(random, Mapping):
+        return None
+    return "random " + ", ".join(f"{name} {random[name]}" for name in sorted(random)), random
 
 
 def note_whole(source: Source, least: int, longest: int, notes: Notes) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .arrays import Array
 from .errors import BadInput
 
-__all__ = ["check_finite", "check_tokens", "missing_integer"]
+__all__ = ["check_finite", "check_integers", "check_present", "check_tokens", "missing_integer"]
 
 # From this many bytes on the smallest integer stands for a missing value in R.
 WIDE = 4
@@ -109,6 +109,67 @@ def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: i
         )
 
 
+def check_present(block: Array, *, first_row: int, where: str) -> None:
+    """Refuse the integer that stands for a missing value, wherever it is in rows [R, ...].
+
+    Raises
+    ------
+    BadInput
+        Naming the first (sequence, step, feature).
+    """
+    least = missing_integer(block.dtype)
+    if least is not None and block.size:
+        cube = block.reshape(len(block), block.shape[1] if block.ndim > 1 else 1, -1)
+        _refuse_missing(cube, np.ones(cube.shape[:2], bool), first_row, 0, where, least=least)
+
+
+def check_integers(
+    block: Array,
+    lengths: npt.NDArray[np.int64],
+    *,
+    dtype: np.dtype[Any],
+    first_row: int,
+    first_step: int,
+    steps: int,
+    padding: str,
+    where: str,
+) -> None:
+    """Refuse numbers in valid steps that an integer cannot hold.
+
+    Parameters
+    ----------
+    block : numeric [R, S]
+    lengths, first_row, first_step, steps, padding, where
+        As for ``check_finite``.
+    dtype : dtype
+        Of the integer.
+
+    Raises
+    ------
+    BadInput
+        Naming the first (sequence, step), its value, and how many there are in this block.
+    """
+    limits = np.iinfo(dtype)
+    wrong = _valid(block.shape[1], lengths, first_step, steps, padding) & ~_are_whole(block, limits.min, limits.max)
+    if wrong.any():
+        row, step = _first(wrong)
+        extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
+        raise BadInput(
+            f"{where}: sequence {first_row + row}, step {first_step + step} has {block[row, step]} ({extent}), which "
+            f"the model would read as another number, for it takes {dtype}; expected whole numbers from {limits.min} "
+            f"to {limits.max}. Check the inputs and the lengths."
+        )
+
+
+def _are_whole(values: npt.NDArray[Any], least: int, most: int) -> npt.NDArray[np.bool_]:
+    """Tell which values are whole numbers within bounds: bool [...]."""
+    if values.dtype.kind == "f":
+        # The bounds may lie beyond what float16 holds.
+        values = values.astype(np.promote_types(values.dtype, np.float64))
+    right: npt.NDArray[np.bool_] = (values >= least) & (values <= most)
+    return right & (values == np.trunc(values)) if values.dtype.kind == "f" else right
+
+
 def check_tokens(
     block: Array,
     lengths: npt.NDArray[np.int64],
@@ -143,14 +204,7 @@ def check_tokens(
         Naming the first (sequence, step), its value, and how many there are in this block.
     """
     valid = _valid(block.shape[1], lengths, first_step, steps, padding)
-    # A vocabulary may lie beyond what float16 holds.
-    ids: npt.NDArray[Any] = (
-        block.astype(np.promote_types(block.dtype, np.float64)) if block.dtype.kind == "f" else block
-    )
-    right = (ids >= 0) & (ids < vocabulary)
-    if ids.dtype.kind == "f":
-        right &= ids == np.trunc(ids)
-    wrong = valid & ~right
+    wrong = valid & ~_are_whole(block, 0, vocabulary - 1)
     if wrong.any():
         row, step = _first(wrong)
         extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
@@ -159,7 +213,7 @@ def check_tokens(
             f"({extent}); expected whole numbers from 0 to {vocabulary - 1}, the rows of the embedding. "
             "Check the inputs and the lengths, or use the weights these ids were made for."
         )
-    return np.where(valid, ids, 0).astype(np.int64)
+    return np.where(valid, block, 0).astype(np.int64)
 
 
 def _valid(

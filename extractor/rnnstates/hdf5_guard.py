@@ -18,6 +18,7 @@ import h5py
 from .errors import BadData, MissingInput, RnnstatesError
 from .files import missing_told
 from .hdf5_chunk_guard import check_chunks
+from .hdf5_netcdf import names_of, variable
 
 __all__ = [
     "DAMAGED",
@@ -134,24 +135,26 @@ def _advice(reason: str) -> str:
 def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py.Dataset | h5py.Group | None:
     """Get the object at a path, each step of it a hard link; None when there is none.
 
+    A dimension of netCDF without values is none; a variable of its name is found.
+
     Raises
     ------
     error
         A step is a soft or external link, so that the data would come from elsewhere.
     """
-    found: h5py.Dataset | h5py.Group = group
+    found: h5py.Dataset | h5py.Group | None = group
     for step in [step for step in path.split("/") if step]:
         if not isinstance(found, h5py.Group) or found.get(step, getlink=True) is None:
             return None
         _refuse_link(found, step, where, error)
-        found = found[step]
+        found = variable(found, step)
     return found
 
 
 def datasets(
     group: h5py.Group, where: str, error: type[BadData], *, refuse_links: bool = False
 ) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yield every (path, dataset) reached by hard links, each object once.
+    """Yield every (path, dataset) reached by hard links, each object once; no dimensions of netCDF without values.
 
     Parameters
     ----------
@@ -176,12 +179,12 @@ def datasets(
         names += len(here)
         if names > MOST_OBJECTS:
             raise error(f"{where}: has {names} objects or more; expected at most {MOST_OBJECTS}. It is refused.")
-        for name in _names(here):
-            if not isinstance(here.get(name, getlink=True), h5py.HardLink):
-                if refuse_links:
-                    _refuse_link(here, name, where, error)
+        for name in names_of(here):
+            if refuse_links:
+                _refuse_link(here, name, where, error)
+            child = variable(here, name)
+            if child is None:
                 continue
-            child = here[name]
             address = h5py.h5o.get_info(child.id).addr
             if address in seen:
                 continue
@@ -286,10 +289,6 @@ def _refuse_link(group: h5py.Group, name: str, where: str, error: type[BadData])
         )
     if isinstance(link, h5py.SoftLink):
         raise error(f"{where}: '{name}' is a soft link to '{link.path}'; links are refused, name the dataset itself.")
-
-
-def _names(group: h5py.Group) -> list[str]:
-    return list(group.keys())
 
 
 def _first_bytes(path: str | os.PathLike[str]) -> str:

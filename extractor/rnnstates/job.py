@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import Notes, check_features, check_states, note_data, note_padding, note_whole
+from .agreement import Notes, check_features, check_states, note_data, note_padding, note_start, note_whole
 from .arrays import Array
 from .errors import BadInput, OptionError
 from .network.cells import carried, state_width
@@ -21,7 +21,8 @@ from .request import Request
 from .sizing import fit_memory, is_held, measure
 from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
-from .sources.initial import InitialStates, open_initial
+from .sources.initial import open_initial
+from .sources.initial_states import InitialStates
 from .sources.layout import IdsWithoutTable
 from .weights.canonical import TRAINED_START, Network
 from .weights.initialise import random_network
@@ -182,7 +183,7 @@ def prepare(
             source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
             continued=initial is not None,
         )  # fmt: skip
-        return job if initial is None else replace(job, initial=_initial(initial, network, shape, notes))
+        return job if initial is None else replace(job, initial=_initial(initial, network, job, notes))
     except BaseException:
         source.close()
         raise
@@ -243,18 +244,12 @@ def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
     return random_network(source.shape[2], units=units, seed=seed, forget_bias=random["forget_bias"])
 
 
-def _initial(initial: Any, network: Network, shape: Shape, notes: Notes) -> InitialStates:
+def _initial(initial: Any, network: Network, job: Job, notes: Notes) -> InitialStates:
     wanted = {
         (part, name): state_width(weights, name) for part, _, _, weights in network.parts() for name in carried(weights)
     }
-    opened = open_initial(initial, wanted, shape.sequences)
-    named = {f"{part}/{name}".strip("/") for part, name in wanted}
-    learned = [(part, name) for part, _, _, weights in network.parts() for name in weights.initial]
-    trained = {f"{part}/{name}".strip("/") for part, name in learned}
-    missing = sorted(named - set(opened.named()))
-    for taken, names in (("zero", [n for n in missing if n not in trained]), ("the trained one", sorted(trained))):
-        if found := [name for name in names if name in missing]:
-            notes.say(f"no initial state is given for {', '.join(found)}; {taken} is taken.")
+    opened = open_initial(initial, wanted, job.shape.sequences, job.ids)
+    note_start(opened, network, [f"{part}/{name}".strip("/") for part, name in wanted], notes)
     return opened
 
 

@@ -22,6 +22,8 @@ LARGEST_MEMBER = 4 * 2**30
 # What NumPy itself takes for safe to parse.
 LARGEST_HEADER = 10_000
 MOST_AXES = 32
+# Kinds of NumPy's dtypes; of two bytes each, bfloat16 is saved as one without a meaning (V).
+NUMBERS, TEXTS = "fiubcV", "US"
 # What NumPy raises over a header of nonsense.
 NONSENSE = (
     ValueError,
@@ -53,8 +55,17 @@ class NpzArray(NamedTuple):
 
 
 @contextlib.contextmanager
-def npz_arrays(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[dict[str, NpzArray]]:
+def npz_arrays(
+    path: str | os.PathLike[str], error: type[BadData], *, texts: tuple[str, ...] = ()
+) -> Iterator[dict[str, NpzArray]]:
     """Open an archive and describe its arrays by name.
+
+    Parameters
+    ----------
+    path : str or path
+    error : type
+    texts : tuple of str
+        The arrays that may hold strings.
 
     Raises
     ------
@@ -64,7 +75,9 @@ def npz_arrays(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[d
     with open_zip(path, error) as archive:
         infos = zip_members(archive, path, error)
         yield {
-            name.removesuffix(".npy"): _describe(archive, info, path, error)
+            name.removesuffix(".npy"): _describe(
+                archive, info, path, error, kinds=NUMBERS + TEXTS * (name.removesuffix(".npy") in texts)
+            )
             for name, info in infos.items()
             # A member may have no name at all, on which is_dir() of Python 3.11 fails.
             if not name.endswith("/")
@@ -72,19 +85,21 @@ def npz_arrays(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[d
 
 
 def _describe(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData]
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, kinds: str
 ) -> NpzArray:
     where = f"{path}: member {info.filename}"
     check_member(info, path, error, most=LARGEST_MEMBER)
     with archive.open(info) as file:
         start = file.read(LARGEST_HEADER + 16)
-    shape, dtype, _ = npy_header(start, info.file_size, where, error)
-    return NpzArray(
-        shape, dtype, lambda: npy_array(read_member(archive, info, path, error, most=LARGEST_MEMBER), where, error)
-    )
+    shape, dtype, _ = npy_header(start, info.file_size, where, error, kinds=kinds)
+
+    def read() -> Array:
+        return npy_array(read_member(archive, info, path, error, most=LARGEST_MEMBER), where, error, kinds=kinds)
+
+    return NpzArray(shape, dtype, read)
 
 
-def npy_array(content: bytes, where: str, error: type[BadData]) -> Array:
+def npy_array(content: bytes, where: str, error: type[BadData], *, kinds: str = NUMBERS) -> Array:
     """Make an array of the content of a .npy file.
 
     Raises
@@ -92,14 +107,14 @@ def npy_array(content: bytes, where: str, error: type[BadData]) -> Array:
     error
         It is none, holds Python objects, or declares another size than it has.
     """
-    shape, dtype, fortran = npy_header(content, len(content), where, error)
+    shape, dtype, fortran = npy_header(content, len(content), where, error, kinds=kinds)
     data = content[len(content) - math.prod(shape) * dtype.itemsize :]
     values: Array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return values
 
 
 def npy_header(
-    start: bytes, size: int, where: str, error: type[BadData]
+    start: bytes, size: int, where: str, error: type[BadData], *, kinds: str = NUMBERS
 ) -> "tuple[tuple[int, ...], np.dtype[np.generic], bool]":
     """Read the header of a .npy file: its shape, dtype and whether it is in Fortran's order.
 
@@ -111,11 +126,13 @@ def npy_header(
         Bytes of the whole file; what the header declares must be as large.
     where : str
     error : type
+    kinds : str
+        Of NumPy's dtypes: those that are taken.
 
     Raises
     ------
     error
-        It is no such file, declares another size, or arrays of anything but numbers.
+        It is no such file, declares another size, or an array of another kind.
     """
     file = io.BytesIO(start)
     try:
@@ -127,7 +144,7 @@ def npy_header(
             shape, fortran, dtype = readers[version](file, max_header_size=LARGEST_HEADER)
     except NONSENSE as reason:
         raise error(f"{where}: is no array that NumPy saved ({reason}); expected .npy members alone.") from reason
-    if dtype.hasobject or dtype.fields or dtype.subdtype or dtype.kind not in "fiubcV":
+    if dtype.hasobject or dtype.fields or dtype.subdtype or dtype.kind not in kinds:
         raise error(f"{where}: has dtype {dtype}; expected numbers. Python objects are never unpickled.")
     if len(shape) > MOST_AXES or any(not 0 <= axis < 2**48 for axis in shape):
         raise error(f"{where}: has a shape of {len(shape)} axes that no array has; it is damaged.")

@@ -80,7 +80,7 @@ def extract(
     inputs : array [N, T, I], token ids [N, T], path of a .npy or HDF5 file, or binary stream of a .npy
         Token ids need weights with an embedding.
     lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence. None takes the dataset ``lengths`` of an HDF5 input.
+        Valid steps of each sequence. None takes the dataset ``lengths`` beside an HDF5 input.
     output : path or None
         The HDF5 file to make; None keeps the states in memory.
     weights : path, Network, mapping of arrays, torch module, Keras model or layer, or None

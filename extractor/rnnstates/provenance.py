@@ -13,7 +13,7 @@ import numpy as np
 
 from .request import Request
 from .sources.identity import sample_file
-from .sources.initial import InitialStates
+from .sources.initial_states import InitialStates
 from .tensorflow_start import version_of_tensorflow
 from .version import __version__
 

@@ -1,5 +1,6 @@
 """collect(): what comes out is what the layers of a live model computed, and the model is as it was."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -221,3 +222,13 @@ def test_no_more_than_a_batch_of_the_input_is_read_at_once(tmp_path, monkeypatch
     ).close()
     # The first row, to learn shapes from, then batch after batch, each once.
     assert read == [1, *[8] * 37, 4]
+
+
+def test_lengths_and_ids_beside_the_inputs_are_taken(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for group, lengths in (("", [8] * 6), ("test/", LENGTHS)):
+            file[f"{group}inputs"], file[f"{group}lengths"] = FEATURES, lengths
+            file[f"{group}ids"] = [f"{group}{row}" for row in range(6)]
+    states = rnnstates.collect(randomise(models.convolutional()), tmp_path / "x.h5", dataset="test/inputs")
+    np.testing.assert_array_equal(states.lengths, LENGTHS)
+    assert states[2].id == "test/2"

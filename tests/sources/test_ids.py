@@ -33,7 +33,8 @@ def hdf5(tmp_path):
         file["small"] = np.array([3, 1, 3, 255], "u1")
         file["floats"] = np.zeros(4)
         file["three"] = [1, 2, 3]
-        file["table"] = np.zeros((4, 1), int)
+        file["table"] = np.zeros((4, 2), int)
+        file["empty"] = np.zeros((4, 0), "S1")
         file.create_dataset("raw", data=[b"\xff\xfe", b"b", b"c", b"d"], dtype=h5py.string_dtype())
     source = open_source(tmp_path / "x.h5", dataset="inputs")
     yield source
@@ -134,7 +135,8 @@ def test_any_text_comes_back(words):
     "name, message",
     [
         ("three", r"dataset 'three': 3 ids, but .* has 4 sequences; give one id per sequence"),
-        ("table", r"dataset 'table': shape \(4, 1\); expected \(4,\), one id per sequence"),
+        ("table", r"dataset 'table': shape \(4, 2\); expected \(4,\), one id per sequence"),
+        ("empty", r"dataset 'empty': shape \(4, 0\); expected \(4,\), one id per sequence"),
         ("floats", r"dataset 'floats': dtype float64; expected strings or integers"),
         ("number", r"ids='number': neither a dataset of .* nor a file; .* Did you mean 'numbers'\?"),
     ],
@@ -191,3 +193,48 @@ def test_files_of_something_else_are_refused(source, tmp_path):
             open_ids(tmp_path / name, source)
     with pytest.raises(MissingInput, match="ids='absent': no such file"):
         open_ids("absent", source)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4)])
+@pytest.mark.parametrize("array", [np.array(BYTES), np.array([5, 1, 5, 2], ">u2")], ids=["text", "numbers"])
+def test_ids_may_lie_in_a_row_or_column_as_lengths_may(source, tmp_path, shape, array):
+    np.save(tmp_path / "ids.npy", array.reshape(shape))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["inputs"], file["ids"] = np.zeros((4, 3, 2)), array.reshape(shape)
+    hdf5 = open_source(tmp_path / "x.h5")
+    for ids in (open_ids(None, hdf5), open_ids(tmp_path / "ids.npy", source), open_ids(array.reshape(shape), source)):
+        assert read(ids) == array.tolist()
+    hdf5.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_letters_of_netcdf_are_joined_as_xarray_joins_them(tmp_path, count, monkeypatch):
+    xarray = pytest.importorskip("xarray")
+    monkeypatch.setattr(ids_module, "BLOCK_BYTES", 9)
+    words = np.array(["ä", "b c", "", "long"][:count])
+    encoding = {"ids": {"dtype": "S1"}}
+    variables = {"inputs": (("n", "t", "i"), np.zeros((count, 3, 2))), "ids": (("n",), words)}
+    xarray.Dataset(variables).to_netcdf(tmp_path / "x.nc", engine="h5netcdf", encoding=encoding)
+    with h5py.File(tmp_path / "x.nc") as file:
+        letters = file["ids"][()]
+    assert letters.dtype == "S1"
+    assert letters.ndim == 2
+    source = open_source(tmp_path / "x.nc")
+    with xarray.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as right:
+        expected = [word.encode() for word in right["ids"].values.tolist()]
+    assert read(open_ids(None, source)) == read(open_ids(letters, source)) == expected
+    source.close()
+
+
+def test_ids_are_looked_for_beside_the_input_first(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["ids"], file["a/ids"] = [1, 2, 3, 4], [5, 6, 7, 8]
+        for name in ("inputs", "a/inputs", "a/b/inputs", "c/inputs"):
+            file[name] = np.zeros((4, 3, 2))
+    nearest = {"inputs": [1, 2, 3, 4], "a/inputs": [5, 6, 7, 8], "/a/b/inputs": [5, 6, 7, 8], "c/inputs": [1, 2, 3, 4]}
+    for name, expected in nearest.items():
+        source = open_source(tmp_path / "x.h5", dataset=name)
+        assert read(open_ids(None, source)) == expected
+        # A name that is given is a path from the root.
+        assert read(open_ids("ids", source)) == [1, 2, 3, 4]
+        source.close()

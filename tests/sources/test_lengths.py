@@ -63,6 +63,29 @@ def test_the_dataset_lengths_is_the_default(hdf5):
     check(None, hdf5)
 
 
+def test_lengths_are_looked_for_beside_the_input_first(tmp_path):
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file["lengths"], file["test/lengths"] = [1, 1, 1, 1], GOOD
+        file["test/inputs"] = file["train/inputs"] = np.zeros((N, T, 2), np.float32)
+    # In a group of its own the input is found as the only one that fits.
+    for name, expected in (("test/inputs", GOOD), ("train/inputs", [1, 1, 1, 1]), (None, GOOD)):
+        if name is None:
+            with h5py.File(tmp_path / "y.h5", "a") as file:
+                del file["train"]
+        source = open_source(tmp_path / "y.h5", dataset=name)
+        check(None, source, expected)
+        source.close()
+
+
+def test_places_without_lengths_are_named(tmp_path):
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file["a/b/inputs"] = np.zeros((N, T, 2))
+    source = open_source(tmp_path / "y.h5")
+    with pytest.raises(BadLengths, match="no dataset 'a/b/lengths' or 'a/lengths' or 'lengths'; expected one length"):
+        read_lengths(None, source)
+    source.close()
+
+
 def test_a_dataset_may_be_named(hdf5):
     check("other", hdf5, [1, 2, 3, 4])
     check("/group/lengths", hdf5, [2, 2, 2, 2])

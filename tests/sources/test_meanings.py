@@ -269,3 +269,48 @@ def test_a_text_without_a_value_says_nothing(tmp_path, name):
     source = open_source(path, axes="NTI")
     np.testing.assert_array_equal(source.read(slice(0, 4), slice(0, 3)), values)
     source.close()
+
+
+def netcdf(path, **variables):
+    xarray.Dataset(variables).to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+@pytest.mark.parametrize("names", [("lengths", "time", "feature"), ("ids", "t", "i"), ("n", "lengths", "inputs")])
+def test_a_dimension_of_netcdf_without_values_is_no_data(tmp_path, names):
+    array = make_inputs(SHAPE)
+    path = netcdf(tmp_path / "x.nc", inputs=(names, array))
+    with pytest.raises(rnnstates.BadLengths, match="no dataset 'lengths'"):
+        rnnstates.extract(path, units=2, engine="numpy")
+    states = rnnstates.extract(path, "full", units=2, engine="numpy")
+    np.testing.assert_array_equal(states["hidden"], rnnstates.extract(array, "full", units=2, engine="numpy")["hidden"])
+    assert "ids" not in states
+    assert [one["name"] for one in rnnstates.describe(path)["datasets"]] == ["inputs"]
+    with pytest.raises(BadInput, match=rf"no dataset '{names[1]}'; present: 'inputs' \(4, 3, 2\) float32\. Name"):
+        rnnstates.extract(path, "full", dataset=names[1], units=2, engine="numpy")
+
+
+def test_variables_that_share_a_name_with_a_dimension_of_others_are_found_by_it(tmp_path):
+    array, lengths = make_inputs(SHAPE), [3, 1, 2, 3]
+    path = netcdf(tmp_path / "x.nc", inputs=(("n", "lengths", "inputs"), array), lengths=(("n",), lengths))
+    assert set(h5py.File(path)) >= {"lengths", "_nc4_non_coord_lengths", "_nc4_non_coord_inputs"}
+    for options in ({}, {"dataset": "inputs"}):
+        with rnnstates.extract(path, units=2, output=tmp_path / "o.h5", force=True, **options) as states:
+            assert states["lengths"][:].tolist() == lengths
+    assert rnnstates.verify(tmp_path / "o.h5")["recomputed"]
+
+
+def test_axes_of_netcdf_are_no_states_to_start_from(tmp_path):
+    start, array = make_inputs((4, 2)) / 10, make_inputs(SHAPE)
+    dims = ("sequence", "hidden")
+    variables = {"hidden": (dims, start), "cell": (dims, start), "lengths": (("sequence",), [1, 1, 1, 1])}
+    bare = netcdf(tmp_path / "bare.nc", **variables)
+    named = netcdf(tmp_path / "named.nc", **variables, sequence=(("sequence",), ["a", "b", "c", "d"]))
+    right = rnnstates.extract(array, "full", units=2, engine="numpy", initial_state={"hidden": start, "cell": start})
+    for path in (bare, named):
+        states = rnnstates.extract(array, "full", units=2, engine="numpy", initial_state=path)
+        np.testing.assert_array_equal(states["hidden"], right["hidden"])
+    # The units are numbered: what is called as a state is an axis all the same.
+    numbered = netcdf(tmp_path / "n.nc", cell=(dims, start), hidden=(("hidden",), [5.0, 6.0]))
+    states = rnnstates.extract(array, "full", units=2, engine="numpy", initial_state=numbered)
+    assert "no initial state is given for hidden; zero is taken." in states.provenance["notes"]

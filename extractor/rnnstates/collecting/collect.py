@@ -78,8 +78,9 @@ def collect(
         What ``model(inputs)`` takes, one row a sequence. Of a path, or an array that is mapped from a file, only a
         batch is in memory at once.
     lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths`` of an
-        HDF5 input, else what the model masks; where it masks nothing every step counts, and a warning says so.
+        Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths``
+        beside an HDF5 input, else what the model masks; where it masks nothing every step counts, and a warning says
+        so.
     layers : names or None
         Which recurrent layers, by name (``encoder/lstm`` inside of a model ``encoder``); None for all.
     output : path or None
@@ -189,12 +190,13 @@ def _prepare(
     notes = Notes()
     model, file = _model(model, notes)
     chosen = choose(find_recurrent(model), layers)
-    feed = open_feed(inputs, dataset, axes)
+    feed = open_feed(inputs, dataset, axes, allow_nonfinite=request.allow_nonfinite)
     try:
         runner = Runner(model, chosen, feed.specs)
+        row = _first_row(feed)
         # TensorFlow logs what it thinks of a graph when that is first run.
-        with without_chatter():
-            first = runner(feed.packed(_first_row(feed)))
+        with without_chatter(), runner.lookups.named(feed, row, 0):
+            first = runner(feed.packed(row))
         network = Parts(runner.heard, origin_of(model, file))
         steps = steps_of({part.path: first.states[part.call][0].shape[1] for part in network.listed})
         feed.steps = steps
@@ -250,7 +252,10 @@ def _grid(make: Callable[[int, int], Any], row_bytes: int, rows: int | None) -> 
 
 def _masks(runner: Any, feed: Any, size: int) -> Iterator[tuple[int, list[Array | None]]]:
     for start in range(0, feed.sequences, size):
-        yield start, runner.masks(feed.packed(feed.read(slice(start, min(feed.sequences, start + size)))))
+        arrays = feed.read(slice(start, min(feed.sequences, start + size)))
+        with runner.lookups.named(feed, arrays, start):
+            masks = runner.masks(feed.packed(arrays))
+        yield start, masks
 
 
 def _ids_of(feed: Any) -> Any:

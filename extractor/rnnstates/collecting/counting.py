@@ -11,7 +11,7 @@ from ..agreement import Notes
 from ..arrays import Array
 from ..errors import BadInput, BadLengths, OptionError
 from ..sources.lengths import read_lengths
-from ..sources.named import dataset_of
+from ..sources.named import beside
 from .feeding import Feed, FileRows
 
 __all__ = ["Counted", "Masks", "count", "note_padding", "steps_of"]
@@ -64,7 +64,7 @@ def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", no
         The model masks steps in between.
     """
     source = _source(feed, steps)
-    if lengths is not None or dataset_of(source, "lengths", BadLengths) is not None:
+    if lengths is not None or beside(source, "lengths", BadLengths) is not None:
         return Counted(read_lengths(lengths, source), padding)
     if not masks.any:
         notes.warn(

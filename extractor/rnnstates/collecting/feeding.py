@@ -8,12 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Array
+from ..checking import check_present
 from ..checksums import Sums, add, sums
 from ..errors import BadInput
 from ..given import as_array
 from ..keras.started import keras, tf
 from ..sources import open_source
 from ..sources.axes import Axes
+from ..sources.hdf5 import Hdf5Source
 from ..sources.identity import identify, sample_array
 
 __all__ = ["Feed", "open_feed"]
@@ -70,6 +72,8 @@ class FileRows:
 
     def __init__(self, path: str | os.PathLike[str], dataset: str | None, axes: str | None = None) -> None:
         self.source = open_source(path, dataset=dataset, tokens=True, axes=axes)
+        if isinstance(self.source, Hdf5Source):
+            self.source.refuses_missing = True
         if self.source.doubt:
             self.source.close()
             raise BadInput(f"{self.source.doubt} Say which it is.")
@@ -97,10 +101,12 @@ class Feed:
     opened : list of Rows
     structure : list or mapping or None
         What the caller gave; None for one input alone.
+    allow_nonfinite : bool
+        Whether the integer that R writes for NA is taken for a number.
     """
 
-    def __init__(self, opened: list[Rows], structure: Any) -> None:
-        self.opened, self._structure = opened, structure
+    def __init__(self, opened: list[Rows], structure: Any, *, allow_nonfinite: bool = False) -> None:
+        self.opened, self._structure, self._allow_nonfinite = opened, structure, allow_nonfinite
         self.sequences = opened[0].shape[0]
         # Of the recurrent layers, once they are known.
         self.steps = 0
@@ -128,8 +134,18 @@ class Feed:
         return sum(int(np.prod(one.shape[1:])) * one.dtype.itemsize for one in self.opened)
 
     def read(self, rows: slice) -> list[Array]:
-        """Read some rows of everything."""
-        return [one.take(rows).astype(_native(one.dtype), copy=False) for one in self.opened]
+        """Read some rows of everything.
+
+        Raises
+        ------
+        BadInput
+            A value is missing: one that an attribute says so of, or R's NA among integers.
+        """
+        arrays = [one.take(rows).astype(_native(one.dtype), copy=False) for one in self.opened]
+        for one, array in zip(self.opened, arrays, strict=True):
+            if not self._allow_nonfinite:
+                check_present(array, first_row=rows.start, where=one.name)
+        return arrays
 
     def packed(self, arrays: list[Array]) -> Any:
         """Give what was read the structure that the model takes."""
@@ -157,7 +173,7 @@ class Feed:
         return values[0] if self._structure is None else keras.tree.pack_sequence_as(self._structure, values)
 
 
-def open_feed(inputs: Any, dataset: str | None, axes: str | None = None) -> Feed:
+def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allow_nonfinite: bool = False) -> Feed:
     """Open what a model takes.
 
     Parameters
@@ -168,6 +184,8 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None) -> Feed
         Of an HDF5 file.
     axes : str or None
         The order in which the axes of each input are stored.
+    allow_nonfinite : bool
+        As ``extract`` takes it, of integers.
 
     Raises
     ------
@@ -194,7 +212,7 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None) -> Feed
                 one.close()
         raise
     structure = dict.fromkeys(inputs, 0) if isinstance(inputs, Mapping) else [0] * len(opened)
-    return Feed(opened, structure if several else None)
+    return Feed(opened, structure if several else None, allow_nonfinite=allow_nonfinite)
 
 
 def _named(inputs: Any) -> dict[str, Any]:

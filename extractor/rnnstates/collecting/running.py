@@ -11,12 +11,16 @@ from ..errors import BadWeights
 from ..keras.started import keras, tf
 from ..weights.canonical import Direction
 from .finding import Found, StatesOf
+from .lookups import Lookups
 from .tapping import Heard, tapped
 
 __all__ = ["Batch", "Part", "Parts", "Runner", "first_sentence"]
 
 # How far a layer's own output may be from its cell's, run step by step: rounding, and cuDNN's.
 FURTHEST = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.02}
+
+# How the lines begin that stand around it in errors of Keras and TensorFlow.
+SURROUNDING = ("Exception encountered", "Arguments received", "Graph execution error", "Detected at node", 'File "')
 
 
 class LayerName(NamedTuple):
@@ -104,6 +108,7 @@ class Runner:
     def __init__(self, model: Any, layers: Sequence[Found], specs: Any) -> None:
         self._model, self._layers, self._specs = model, layers, specs
         self.heard: list[Heard] = []
+        self.lookups = Lookups()
         self._graphs: dict[str, Any] = {}
 
     def __call__(self, inputs: Any) -> Batch:
@@ -149,7 +154,7 @@ class Runner:
         ]
 
     def _run(self, inputs: Any) -> Any:
-        with tapped(self._layers) as heard:
+        with self.lookups.found(self._model, inputs), tapped(self._layers) as heard:
             self._model(inputs, training=False)
         self._check_heard(heard)
         self.heard = heard
@@ -186,7 +191,7 @@ def first_sentence(reason: BaseException) -> str:
     """Give the line of an error of Keras that says what is wrong, without what surrounds it."""
     plain = re.sub(r"\x1b\[\d*m", "", str(reason))
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received"))]
+    told = [line for line in lines if not line.startswith(SURROUNDING)]
     return (told or lines or [type(reason).__name__])[0][:300]
 
 

@@ -120,10 +120,16 @@ class _Window:
         for _, batch in _cut(rows, self._job.grid.batch_rows):
             arrays = feed.read(batch)
             read = feed.sums(arrays, batch, read)
-            made = self._job.runner(feed.packed(arrays))
+            made = self._made(arrays, batch)
             for part in self._job.network.listed:
                 self._put_part(part, made, batch)
         self._sink.finish(self._number, self._overflowed, read)
+
+    def _made(self, arrays: list[Array], rows: slice) -> Batch:
+        runner, shape = self._job.runner, self._job.shape
+        runner.lookups.check(self._job.source, arrays, rows.start, shape.lengths[rows], shape.padding)
+        with runner.lookups.named(self._job.source, arrays, rows.start):
+            return runner(self._job.source.packed(arrays))
 
     def _put_part(self, part: Part, made: Batch, rows: slice) -> None:
         specs = [spec for spec in self._job.specs if spec.part == part.path]

@@ -10,7 +10,7 @@ from ..arguments import check_arguments
 from ..errors import BadStates, RnnstatesError
 from ..files import missing_told
 from ..foreign import Wanted, refuse_foreign
-from ..hdf5_attributes import fixed_attributes, is_fixed
+from ..hdf5_attributes import fixed_attributes, is_fixed, is_scale
 from ..hdf5_guard import DAMAGED, check_dataset, datasets, open_hdf5
 from .format import FORMAT, FORMAT_VERSION, LAYOUTS
 from .integrity import INTEGRITY
@@ -89,7 +89,7 @@ def _states(file: h5py.File, where: str) -> States:
     named = {
         name: found
         for name, found in datasets(file, where, BadStates)
-        if not _is_scale(found) and not name.startswith(INTEGRITY + "/")
+        if not is_scale(found) and not name.startswith(INTEGRITY + "/")
     }
     for name, found in named.items():
         check_dataset(found, f"{where}: '{name}'", BadStates)
@@ -119,11 +119,3 @@ def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -
 def _is_group(name: Any) -> bool:
     """Tell whether this is the name of a group of states: ``/``, or a path inside of the file without detours."""
     return isinstance(name, str) and (name == "/" or not {"", ".", ".."} & set(name.split("/")))
-
-
-def _is_scale(dataset: h5py.Dataset) -> bool:
-    """Tell whether a dataset names a dimension; HDF5's own H5DSis_scale frees memory twice over a damaged mark."""
-    if not is_fixed(dataset, "CLASS"):
-        return False
-    value = dataset.attrs["CLASS"]
-    return isinstance(value, bytes) and value == b"DIMENSION_SCALE"

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput
 from ..files import open_file
-from ..hdf5_guard import check_dataset, open_hdf5, reading
+from ..hdf5_guard import check_dataset, find, open_hdf5, reading
 from ..hdf5_packing import packing_of, packing_of_tokens, reading_notes
 from .axes import Axes
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
@@ -18,12 +18,9 @@ from .hdf5_filters import check_filters
 from .hdf5_inflated import InflatedChunks
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
-from .writers import doubt_of
+from .writers import USERBLOCK, doubt_of
 
 __all__ = ["Hdf5Source", "checked", "reading"]
-
-# So much is looked at of the text before the HDF5, in which some writers name themselves.
-USERBLOCK = 64
 
 # One row of chunks stays decompressed between two reads, up to this many bytes.
 MOST_CACHE = 64 * 2**20
@@ -43,10 +40,17 @@ class Hdf5Source:
     axes : str or None
         See ``Axes``.
 
+    Attributes
+    ----------
+    refuses_missing : bool
+        Whether ``read`` refuses missing values of [N, T], which it else gives as the token id -1.
+
     Raises
     ------
     MissingInput, BadInput, OptionError
     """
+
+    refuses_missing = False
 
     def __init__(
         self,
@@ -89,7 +93,7 @@ class Hdf5Source:
             )
 
     def _open(self, key: str, userblock: bytes, *, tokens: bool, axes: str | None) -> h5py.Dataset:
-        dataset = checked(self.file[key], self.name, BadInput)
+        dataset = checked(find(self.file, key, self.path, BadInput), self.name, BadInput)
         called = describe_dtype(dataset)
         if called in NO_DTYPE:
             raise BadInput(f"{self.name}: dtype {called}; expected {ACCEPTED}. Pad the sequences into one such array.")
@@ -117,7 +121,11 @@ class Hdf5Source:
         block = self.axes.turn(block.astype(block.dtype.newbyteorder("="), copy=False))
         if self._packing is None:
             return block
-        return self._packing.decode(block) if block.ndim == 3 else self._packing.decode_ids(block)
+        if block.ndim == 3:
+            return self._packing.decode(block)
+        if self.refuses_missing:
+            self._packing.check_present(block, self.name, BadInput, first=rows.start)
+        return self._packing.decode_ids(block)
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` where the file is not what it was when it was opened."""

@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, BinaryIO
@@ -22,11 +22,12 @@ from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
-from .named import check_open, dataset_of, locate
+from .ids_shape import Owner, Read, are_letters, check_shape, listed
+from .named import beside, check_open, locate
 from .npy import load_npy, read_header
 from .npy_header import MAGIC
 
-__all__ = ["Ids", "open_ids"]
+__all__ = ["Ids", "ids_of", "open_ids"]
 
 EXPECTED = "a .npy file of strings or integers, or text with one id a line"
 ACCEPTED = "strings or integers"
@@ -34,8 +35,6 @@ MEND = "Save them as strings."
 # Read at once from an HDF5 file; ids of varying length take what they take.
 BLOCK_ROWS = 4096
 BLOCK_BYTES = 4 * 2**20
-
-Read = Callable[[int, int], Array]
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,10 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
 
     Parameters
     ----------
-    ids : None, str, path or array [N]
-        None: dataset ``ids`` of the input if it has one. A name: a dataset of the input, else a .npy or text file.
-        Strings, bytes or integers; bytes that are not UTF-8 are kept as they are.
+    ids : None, str, path or array [N], [N, 1], [1, N] or of letters [N, k]
+        None: dataset ``ids`` beside the input, as lengths are found, if there is one. A name: a dataset of the file,
+        else a .npy or text file. Strings, bytes or integers; bytes that are not UTF-8 are kept as they are. Single
+        bytes [N, k] are joined, as netCDF stores strings.
     source : Source
         The input they belong to.
 
@@ -89,7 +89,7 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
         The file is absent or unreadable.
     """
     if ids is None:
-        ids = dataset_of(source, "ids", BadInput)
+        ids = beside(source, "ids", BadInput)
         if ids is None:
             return None
     if isinstance(ids, str | os.PathLike):
@@ -104,12 +104,23 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
     return _from_array(plain(ids, "ids", BadInput), "ids", source)
 
 
-def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
+def ids_of(stored: Array | h5py.Dataset, where: str, owner: Owner) -> Ids:
+    """Read ids that have been found already.
+
+    Raises
+    ------
+    BadInput
+        As ``open_ids``.
+    """
+    return _from_dataset(stored, owner) if isinstance(stored, h5py.Dataset) else _from_array(stored, where, owner)
+
+
+def _from_dataset(dataset: h5py.Dataset, source: Owner) -> Ids:
     check_open(dataset, "ids=", BadInput)
     where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
     with reading(where, BadInput):
         dtype, called = dataset.dtype, describe_dtype(dataset)
-    _check_shape(dataset.shape or (), where, source)
+    check_shape(dataset.shape or (), dtype, where, source)
     if dtype.kind not in "iu" and called != "string":
         raise BadInput(f"{where}: dtype {called}; expected {ACCEPTED}. {MEND}")
     with reading(where, BadInput):
@@ -118,14 +129,17 @@ def _from_dataset(dataset: h5py.Dataset, source: Source) -> Ids:
             check_strings(dataset, where, BadInput)
         packing = whole_numbers(dataset, where, BadInput) if dtype.kind in "iu" else None
 
+    rows_of = listed(dataset, source.shape[0])
+
     def read(start: int, stop: int) -> Array:
         with reading(where, BadInput):
-            values: Array = dataset[start:stop]
+            values = rows_of(start, stop)
         if packing is not None:
             packing.check_present(values, where, BadInput, first=start)
         return values
 
-    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, dtype.itemsize)))
+    row_bytes = dtype.itemsize * (dataset.shape[1] if are_letters(dataset.shape, dtype, source.shape[0]) else 1)
+    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, row_bytes)))
     return _measured(read, source.shape[0], where, rows)
 
 
@@ -146,15 +160,16 @@ def _from_file(path: os.PathLike[str], source: Source) -> Ids:
     return _from_array(lines, where, source)
 
 
-def _from_npy(file: BinaryIO, where: str, source: Source) -> Ids:
+def _from_npy(file: BinaryIO, where: str, source: Owner) -> Ids:
     header = read_header(file, where, BadInput)
-    _check_shape(header.shape, where, source)
+    check_shape(header.shape, header.dtype, where, source)
     return _from_array(load_npy(file, header, where, BadInput), where, source)
 
 
-def _from_array(ids: Any, where: str, source: Source) -> Ids:
+def _from_array(ids: Any, where: str, source: Owner) -> Ids:
     values = as_array(ids, where, BadInput) if hasattr(ids, "dtype") else _objects(ids, where)
-    _check_shape(values.shape, where, source)
+    check_shape(values.shape, values.dtype, where, source)
+    values = listed(values, source.shape[0])(0, source.shape[0])
     if values.dtype.kind not in "iuSUOT":
         raise BadInput(f"{where}: dtype {values.dtype}; expected {ACCEPTED}. {MEND}")
     if values.dtype.kind in "OT":
@@ -249,11 +264,3 @@ def _check_range(values: Array, start: int, where: str) -> None:
     if values.dtype == np.uint64 and bool((values > np.uint64(largest)).any()):
         row = start + int(np.argmax(values > np.uint64(largest)))
         raise BadInput(f"{where}: row {row} is {values[row - start]}, beyond int64; give the ids as strings.")
-
-
-def _check_shape(shape: tuple[int, ...], where: str, source: Source) -> None:
-    count = source.shape[0]
-    if len(shape) != 1:
-        raise BadInput(f"{where}: shape {shape}; expected ({count},), one id per sequence. Reshape them.")
-    if shape[0] != count:
-        raise BadInput(f"{where}: {shape[0]} ids, but {source.name} has {count} sequences; give one id per sequence.")

@@ -1,4 +1,4 @@
-"""The states from which the sequences start: found by name, checked, read a few rows at a time.
+"""Finding the states from which the sequences start: by name, in a file or in memory.
 
 An HDF5 file or a .npz holds them under the names that an output file uses: ``hidden`` and ``cell`` for a lone layer,
 ``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one a sequence, [N, W]. In a file that ``extract``
@@ -6,32 +6,33 @@ wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so tha
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import Array
 from ..articles import with_article
-from ..checking import missing_integer
 from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..files import missing_told
 from ..foreign import KINDS, Wanted, kind_of_path, may_be_npz
 from ..given import as_array
+from ..hdf5_attributes import is_fixed, is_scale
 from ..hdf5_chunk_guard import check_inflated
 from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
+from .belonging import Named, check_ids, check_square
 from .hdf5 import checked, reading
-from .identity import check_unchanged, digest_array, sample_file
+from .initial_states import InitialStates, check_usable
 from .named import check_open
 
-__all__ = ["InitialStates", "open_initial"]
+__all__ = ["open_initial"]
 
 EXPECTED = "a .npz or HDF5 file of states by name"
 FINAL = "_final"
@@ -39,77 +40,9 @@ FINAL = "_final"
 BESIDE = ("lengths", "ids", "offsets")
 
 
-class InitialStates:
-    """States to start from, by the path of a part of the network and the name of a state.
-
-    Parameters
-    ----------
-    found : mapping
-        From path and name to an array or dataset [W], [1, W] or [N, W].
-    where : str
-    closing : ExitStack
-        Closes the file behind them.
-    file : binary file or None
-        That file, open.
-    """
-
-    def __init__(
-        self,
-        found: Mapping[tuple[str, str], Array | h5py.Dataset],
-        where: str,
-        closing: contextlib.ExitStack,
-        file: BinaryIO | None,
-    ) -> None:
-        self._found, self.where, self._closing, self._file = found, where, closing, file
-        # Of a file as it was when it was opened.
-        self._sample = None if file is None else sample_file(file)
-
-    def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
-        """Give the states of some sequences.
-
-        Returns
-        -------
-        dict
-            From path to name to floating [B, W].
-
-        Raises
-        ------
-        BadInput
-            One of them is NaN or infinite.
-        """
-        read: dict[str, dict[str, Array]] = {}
-        for (path, name), stored in self._found.items():
-            with reading(f"{self.where}: '{name}'", BadInput):
-                values = _rows(stored, rows)
-            _check_present(values, stored.dtype, rows, f"{self.where}: '{name}'")
-            read.setdefault(path, {})[name] = values
-        return read
-
-    def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where a file of which rows are read was written to since it was opened."""
-        if self._file is not None and any(isinstance(stored, h5py.Dataset) for stored in self._found.values()):
-            check_unchanged(self._file.fileno(), self.identity, self.where, sampled=True)
-
-    @property
-    def identity(self) -> dict[str, object]:
-        """What tells these states from others, in JSON types."""
-        if self._sample is not None:
-            return self._sample
-        return {
-            name: digest_array(np.asarray(values))
-            for name, values in zip(self.named(), self._found.values(), strict=True)
-        }
-
-    def named(self) -> list[str]:
-        """List what was found, by the names of an output file."""
-        return [f"{path}/{name}".strip("/") for path, name in self._found]
-
-    def close(self) -> None:
-        """Close the file behind them."""
-        self._closing.close()
-
-
-def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences: int) -> InitialStates:
+def open_initial(
+    initial: Any, wanted: Mapping[tuple[str, str], int], sequences: int, ids: Named | None = None
+) -> InitialStates:
     """Find the initial states of a network.
 
     Parameters
@@ -119,13 +52,15 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         From (path of a part, name of a state) to its width.
     sequences : int
         N.
+    ids : Named or None
+        Of the sequences; ids beside the states must be the same.
 
     Raises
     ------
     MissingInput
         The file is absent or unreadable.
     BadInput
-        It holds none of them, something else, or one of another shape.
+        It holds none of them, something else, one of another shape, or those of other sequences.
     """
     with contextlib.ExitStack() as opening:
         is_path = isinstance(initial, str | os.PathLike)
@@ -135,6 +70,7 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         _check_all_there(stored, found, wanted, where)
         for (path, name), values in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
+            given = values
             if isinstance(values, h5py.Dataset):
                 check_open(values, called, BadInput)
                 _check_stored(values, called)
@@ -143,9 +79,13 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
             _check(values, wanted[path, name], sequences, called)
             # What is in memory can be looked at before the run begins.
             if not isinstance(values, h5py.Dataset):
-                _check_present(np.atleast_2d(values), values.dtype, np.arange(max(1, sequences)), called)
+                check_usable(np.atleast_2d(values), values.dtype, np.arange(max(1, sequences)), called)
+            if tuple(values.shape) == (sequences, sequences) and sequences > 1:
+                check_square(given, called)
+        if ids is not None and "ids" in stored and any(values.shape[:-1] == (sequences,) for values in found.values()):
+            check_ids(stored["ids"], ids, sequences, where)
         file = opening.enter_context(Path(where).open("rb")) if is_path else None
-        return InitialStates(found, where, opening.pop_all(), file)
+        return InitialStates(found, where, opening.pop_all(), file, _provenance(initial, stored))
 
 
 def _given(initial: Any) -> dict[str, Any]:
@@ -170,19 +110,32 @@ def _given(initial: Any) -> dict[str, Any]:
     return _of_states(stored, "initial_state") if hasattr(initial, "provenance") else stored
 
 
+def _provenance(initial: Any, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what an output says of how it was made; nothing where that cannot be read."""
+    said = getattr(initial, "provenance", None)
+    file = next((values.file for values in stored.values() if isinstance(values, h5py.Dataset)), None)
+    if said is None and file is not None and is_fixed(file, "provenance"):
+        with contextlib.suppress(ValueError, RecursionError):
+            said = json.loads(file.attrs["provenance"])
+    return said if isinstance(said, dict) else {}
+
+
 def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
     with missing_told(path, EXPECTED):
         _refuse_other_kinds(path)
         zipped, hdf5 = is_zip(path), is_hdf5(path)
     if zipped:
-        arrays = opening.enter_context(npz_arrays(path, BadInput))
+        arrays = opening.enter_context(npz_arrays(path, BadInput, texts=("ids",)))
         return {name: array.read() for name, array in arrays.items()}
     if not hdf5:
         raise BadInput(f"{path}: neither .npz nor HDF5; expected {EXPECTED}. Check the path.")
     file = opening.enter_context(open_hdf5(path, BadInput))
     with reading(path, BadInput):
         found = {
-            name: checked(dataset, f"{path}: '{name}'", BadInput) for name, dataset in datasets(file, path, BadInput)
+            name: checked(dataset, f"{path}: '{name}'", BadInput)
+            for name, dataset in datasets(file, path, BadInput)
+            # The values of an axis, whatever that is called.
+            if not is_scale(dataset)
         }
         is_output = "format" in file.attrs
     return _of_states(found, path) if is_output else found
@@ -197,8 +150,8 @@ def _refuse_other_kinds(path: str) -> None:
 
 def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:
     """Take the final states of an output file; its other datasets are no states to start from."""
-    final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL)}
-    if not final:
+    final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL) or name == "ids"}
+    if not final.keys() - {"ids"}:
         raise MissingInput(f'{path}: is an output without final states; make it again with pool="final".')
     return final
 
@@ -250,34 +203,7 @@ def _check(values: Array | h5py.Dataset, width: int, sequences: int, where: str)
     if shape not in ((width,), (1, width), (sequences, width)):
         raise BadInput(
             f"{where} has shape {shape}; expected ({width},) for all sequences or ({sequences}, {width}), one each."
+            + (" Is it transposed? Give sequences first." if shape == (width, sequences) else "")
         )
     if dtype.kind not in "fiu":
         raise BadInput(f"{where} has dtype {dtype}; expected numbers.")
-
-
-def _check_present(values: Array, stored: np.dtype[Any], rows: npt.NDArray[np.int64], where: str) -> None:
-    """Refuse NaN, infinity and R's missing integer in states [B, W] of some sequences [B]; [1, W] is of the first."""
-    missing = missing_integer(stored)
-    if missing is not None and (absent := np.argwhere(values == missing)).size:
-        raise BadInput(
-            f"{where} of sequence {rows[absent[0][0]]} is {missing}, which R writes for NA, and which NaN becomes as "
-            "an integer; expected the state of a run. Save the states as floating-point numbers."
-        )
-    if (wrong := np.argwhere(~np.isfinite(values))).size:
-        raise BadInput(
-            f"{where} of sequence {rows[wrong[0][0]]} is NaN or infinite; expected the state of a run. An empty "
-            'sequence has no last state, but a final one (pool="final").'
-        )
-
-
-def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
-    shape = np.shape(stored)
-    if len(shape) == 1 or shape[0] == 1:
-        with np.errstate(invalid="ignore"):  # NaN, which is told by who reads
-            one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
-        return np.broadcast_to(one, (len(rows), len(one)))
-    if not len(rows) or np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-        together: Array = np.asarray(stored[rows[0] : rows[0] + len(rows)] if len(rows) else stored[:0])
-        return together
-    # What lies between them may be the whole file.
-    return np.stack([np.asarray(stored[row]) for row in rows.tolist()])

@@ -22,7 +22,7 @@ from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refus
 from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
-from .named import check_open, dataset_of, locate
+from .named import beside, check_open, locate, places
 from .npy import load_npy, read_header
 from .npy_header import MAGIC
 
@@ -40,8 +40,8 @@ def read_lengths(
     Parameters
     ----------
     lengths : None, str, path or array [N] or [N, 1]
-        None: dataset ``lengths`` of the input. ``full``: every step counts. A name: a dataset of the input, else a
-        .npy or text file. Whole numbers of any dtype.
+        None: dataset ``lengths`` beside the input: in its group, else in the nearest one around it. ``full``: every
+        step counts. A name: a dataset of the file, else a .npy or text file. Whole numbers of any dtype.
     source : Source
         The input they belong to.
     inputs_path : str, path or None
@@ -72,12 +72,13 @@ def read_lengths(
 
 
 def _default(source: Source, inputs_path: str | os.PathLike[str] | None) -> h5py.Dataset:
-    dataset = dataset_of(source, "lengths", BadLengths)
+    dataset = beside(source, "lengths", BadLengths)
     if dataset is not None:
         return dataset
     missing = f"{source.name}: no lengths given"
     if isinstance(source, Hdf5Source):
-        missing = f"{source.path}: no dataset 'lengths'"
+        listed = " or ".join(f"'{place}'" for place in places(source, "lengths"))
+        missing = f"{source.path}: no dataset {listed}"
     raise BadLengths(
         f"{missing}; expected one length a sequence. Name them with lengths={_beside(source, inputs_path)}, or say "
         'lengths="full" if every step counts.'

@@ -11,7 +11,25 @@ from .base import Source
 from .hdf5 import Hdf5Source, checked, reading
 from .hdf5_choice import guess, listing
 
-__all__ = ["check_open", "dataset_of", "locate"]
+__all__ = ["beside", "check_open", "dataset_of", "locate", "places"]
+
+
+def places(source: Source, name: str) -> list[str]:
+    """Name where a dataset may lie beside the input: in its group first, in the root of the file last."""
+    groups = str(source.identity["dataset"]).split("/")[:-1] if isinstance(source, Hdf5Source) else []
+    return ["/".join([*groups[:count], name]) for count in range(len(groups), -1, -1)]
+
+
+def beside(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
+    """Get the dataset of a name that lies nearest to the input; None when there is none.
+
+    Raises
+    ------
+    error
+        As ``dataset_of``.
+    """
+    found = (dataset_of(source, place, error) for place in places(source, name))
+    return next((dataset for dataset in found if dataset is not None), None)
 
 
 def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
@@ -22,7 +40,7 @@ def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset 
     error
         It is a link, or its values lie elsewhere or cannot be decompressed.
     """
-    if not isinstance(source, Hdf5Source):
+    if not isinstance(source, Hdf5Source) or name in (".", ".."):
         return None
     with reading(f"{source.path}: '{name}'", error):
         found = find(source.file, name, source.path, error)

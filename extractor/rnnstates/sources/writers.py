@@ -14,19 +14,31 @@ from ..hdf5_heap_guard import MOST_SEARCHED, check_own_heaps
 from ..hdf5_packing import CHANGING, is_other_scale
 from .axes import NUMBERS, Axes
 
-__all__ = ["doubt_of", "mark_of", "shown_attributes"]
+__all__ = ["SEQUENCES", "UNITS", "USERBLOCK", "axis_names", "doubt_of", "mark_of", "shown_attributes", "userblock_of"]
 
 # How the text before the HDF5 begins.
 USERBLOCKS = {b"MATLAB ": "MATLAB", b"HDF5-based Julia Data Format": "Julia"}
 # How the names of attributes begin, of the dataset or of a group around it.
 ATTRIBUTES = {"MATLAB_": "MATLAB", "OCTAVE_": "GNU Octave", "rhdf5-": "R (rhdf5)"}
 # What axes are called: their letters.
+SEQUENCES = ("n", "sequence", "sequences", "sample", "samples", "batch", "instance", "series")
+UNITS = ("unit", "units", "hidden", "hidden_size", "neuron", "neurons", "feature", "features", "channel", "channels")
 NAMES = {
-    **dict.fromkeys(("n", "sequence", "sequences", "sample", "samples", "batch", "instance", "series"), "N"),
+    **dict.fromkeys(SEQUENCES, "N"),
     **dict.fromkeys(("t", "time", "times", "step", "steps", "timestep", "timesteps", "frame", "frames"), "T"),
     **dict.fromkeys(("i", "feature", "features", "channel", "channels", "variable", "input", "inputs", "band"), "I"),
 }
 MOST_NAMES = 32
+# So much is looked at of the text before the HDF5, in which some writers name themselves.
+USERBLOCK = 64
+
+
+def userblock_of(dataset: h5py.Dataset) -> bytes:
+    """Read how the file of a dataset begins where text stands before the HDF5; else nothing."""
+    if dataset.file.userblock_size and dataset.file.driver not in ("core", "fileobj"):
+        with Path(dataset.file.filename).open("rb") as raw:
+            return raw.read(USERBLOCK)
+    return b""
 
 
 def mark_of(dataset: h5py.Dataset, userblock: bytes) -> tuple[str, str] | None:
@@ -70,7 +82,7 @@ def doubt_of(dataset: h5py.Dataset, userblock: bytes, axes: Axes, where: str) ->
             f'{stored}, in {program} it is {stored[::-1]}. axes="{turned}" reads what is {wanted} in {program}, '
             f'axes="{usual}" what is {wanted} in the file.'
         )
-    named = _names(dataset)
+    named = axis_names(dataset)
     letters = _order(named, usual)
     if letters not in ("", usual):
         listed = ", ".join(repr(name[:40]) for name in named)
@@ -115,17 +127,21 @@ def _around(dataset: h5py.Dataset) -> Iterator[h5py.HLObject]:
         yield dataset.file["/".join(parts[:count])]
 
 
-def _names(dataset: h5py.Dataset) -> list[str]:
-    """Name the axes by their labels, else by their dimension scales; nothing where they have none."""
+def axis_names(values: Any) -> list[str]:
+    """Name the axes of an array: of a dataset by their labels, else by their dimension scales; [] without names."""
+    if not isinstance(values, h5py.Dataset):
+        # As xarray has them.
+        named = getattr(values, "dims", None)
+        return list(named) if isinstance(named, tuple) and all(isinstance(name, str) for name in named) else []
     names: list[str] = []
-    if not {"DIMENSION_LABELS", "DIMENSION_LIST"} & set(dataset.attrs):
+    if not {"DIMENSION_LABELS", "DIMENSION_LIST"} & set(values.attrs):
         return names
-    if Path(dataset.file.filename).stat().st_size > MOST_SEARCHED:
+    if Path(values.file.filename).stat().st_size > MOST_SEARCHED:
         return names
-    check_own_heaps(dataset.file, dataset.file.filename, BadInput)
+    check_own_heaps(values.file, values.file.filename, BadInput)
     # References to scales may be damaged; then nothing is said.
     with contextlib.suppress(Exception):
-        for axis in dataset.dims:
+        for axis in values.dims:
             scale = axis[0].name.rpartition("/")[2] if not axis.label and len(axis) else ""
             names.append(axis.label or scale)
     return names

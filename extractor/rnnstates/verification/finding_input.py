@@ -12,7 +12,8 @@ from ..sources import open_source
 from ..sources.axes import NUMBERS, TOKENS
 from ..sources.base import Source
 from ..sources.identity import sample_file
-from ..sources.initial import InitialStates, open_initial
+from ..sources.initial import open_initial
+from ..sources.initial_states import InitialStates
 from .given import NotFound, changes, is_readable, places
 from .promised import Promise
 

@@ -15,7 +15,7 @@ from ..arrays import Array
 from ..output.states import States
 from ..pipeline import extract
 from ..sources.base import Source
-from ..sources.initial import InitialStates
+from ..sources.initial_states import InitialStates
 from ..weights.canonical import Network
 from .blocks import BLOCK_VALUES, steps_of
 from .promised import Promise

@@ -1,0 +1,157 @@
+"""What a model takes by number: ids that are no rows of its embedding, and numbers that its integers cannot hold.
+
+Keras looks up a negative id from the end of the table, and cuts what is given for an integer, all without a word.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import Array
+from ..checking import check_integers, check_tokens
+from ..errors import BadWeights
+from ..keras.started import keras, tf
+from .feeding import Feed
+
+__all__ = ["Lookups"]
+
+# Operations that hand all values on, each as a number of its own.
+PASSING = ("Cast", "Identity", "Reshape", "ExpandDims", "Squeeze")
+
+
+class Lookups:
+    """Which inputs of a model are looked up in an embedding, or read as integers.
+
+    Attributes
+    ----------
+    vocabularies : dict
+        From the number of an input to the rows of the smallest table that it is looked up in.
+    integers : dict
+        From the number of an input that is none of these to the dtype that the model casts it to.
+    """
+
+    def __init__(self) -> None:
+        self.vocabularies: dict[int, int] = {}
+        self.integers: dict[int, np.dtype[Any]] = {}
+
+    @contextmanager
+    def found(self, model: Any, inputs: Any) -> Iterator[None]:
+        """Find them while a model is traced on symbolic inputs, or run."""
+        called: list[tuple[Any, Any]] = []
+        with ExitStack() as listening:
+            for layer in model._flatten_layers():
+                if isinstance(layer, keras.layers.Embedding):
+                    listening.enter_context(_listen(layer, called))
+            yield
+        given = keras.tree.flatten(inputs)
+        for table, ids in called:
+            for number, one in enumerate(given):
+                if _is_same(_origin(ids), one):
+                    self.vocabularies[number] = min(table.input_dim, self.vocabularies.get(number, table.input_dim))
+        taken = {keras.backend.standardize_dtype(one.dtype) for one in getattr(model, "inputs", None) or ()}
+        for number, one in enumerate(given):
+            if number not in self.vocabularies and (found := _casts(one) & taken):
+                self.integers[number] = np.dtype(min(found))
+
+    @contextmanager
+    def named(self, feed: Feed, arrays: Sequence[Array], start: int) -> Iterator[None]:
+        """Where a model fails on the values of a batch, name the id that it fails on.
+
+        Raises
+        ------
+        BadInput
+        """
+        try:
+            yield
+        except BadWeights as reason:
+            if isinstance(reason.__cause__, tf.errors.InvalidArgumentError):
+                self.check(feed, arrays, start)
+            raise
+
+    def check(
+        self,
+        feed: Feed,
+        arrays: Sequence[Array],
+        start: int,
+        lengths: npt.NDArray[np.int64] | None = None,
+        padding: str = "post",
+    ) -> None:
+        """Refuse what is no id of a table, or no number of an integer.
+
+        Parameters
+        ----------
+        feed : Feed
+        arrays : sequence of arrays [B, ...]
+            One for each input.
+        start : int
+            The first row.
+        lengths : int64 [B] or None
+            Which steps of the first input count, where it has as many as the layers; None for all. Of the others all
+            do.
+        padding : str
+
+        Raises
+        ------
+        BadInput
+            Naming the first sequence and step.
+        """
+        for number, array in enumerate(arrays):
+            check = self._check_of(number)
+            if check is None or not array.size:
+                continue
+            name, steps = feed.opened[number].name, array.shape[1] if array.ndim > 1 else 1
+            counted = lengths if number == 0 and steps == feed.steps else None
+            for values in np.moveaxis(array.reshape(len(array), steps, -1), 2, 0):
+                check(
+                    values, np.full(len(array), steps) if counted is None else counted, first_row=start, first_step=0,
+                    steps=steps, padding=padding, where=name,
+                )  # fmt: skip
+
+    def _check_of(self, number: int) -> Callable[..., object] | None:
+        if number in self.vocabularies:
+            return partial(check_tokens, vocabulary=self.vocabularies[number])
+        return partial(check_integers, dtype=self.integers[number]) if number in self.integers else None
+
+
+@contextmanager
+def _listen(table: Any, called: list[tuple[Any, Any]]) -> Iterator[None]:
+    """Write down what a layer is given; afterwards it is as it was."""
+    own, original = table.__dict__.get("call"), table.call
+
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        called.append((table, inputs))
+        return original(inputs, *args, **kwargs)
+
+    # Past Keras' own bookkeeping of attributes.
+    table.__dict__["call"] = call
+    try:
+        yield
+    finally:
+        del table.__dict__["call"]
+        if own is not None:
+            table.__dict__["call"] = own
+
+
+def _origin(values: Any) -> Any:
+    """Follow a tensor of a graph back through what changes no value but for its dtype."""
+    while not tf.executing_eagerly() and values.op.type in PASSING:
+        values = values.op.inputs[0]
+    return values
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if tf.executing_eagerly():
+        return one is other
+    return bool(one.graph is other.graph and one.name == other.name)
+
+
+def _casts(values: Any) -> set[str]:
+    """Name the integers that a number of a graph is cast to."""
+    if tf.executing_eagerly() or values.dtype.is_bool:
+        return set()
+    made = [op.outputs[0].dtype for op in values.consumers() if op.type == "Cast"]
+    return {dtype.name for dtype in made if dtype.is_integer}
