@@ -8,12 +8,13 @@ import errno
 import functools
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from .errors import BadData, MissingInput, RnnstatesError
 from .output.failures import FULL, translated
-from .output.names import names_of
+from .output.names import PARTIAL, names_of
 
 __all__ = ["documented", "says_why"]
 
@@ -28,12 +29,17 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
+        except RnnstatesError as reason:
+            _name_as_given(reason, kwargs.get("output", args[0] if args else None))
+            raise
         except OSError as reason:
             if reason.errno == errno.EPIPE:
                 # A closed pipe is that of the caller: progress that is printed.
                 raise
             written = kwargs.get("output", args[0] if function.__name__ == "clean" and args else None)
-            raise says_why(reason, given=(*args, *kwargs.values()), written=written) from reason
+            error = says_why(reason, given=(*args, *kwargs.values()), written=written)
+            _name_as_given(error, written)
+            raise error from reason
         except ValueError as reason:
             if "embedded null" not in str(reason):
                 raise
@@ -50,6 +56,16 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
             raise MissingInput(f"{where}: HDF5 fails ({reason}). Check the disk.") from reason
 
     return wrapped
+
+
+def _name_as_given(error: RnnstatesError, output: object) -> None:
+    """Let a message call an output, and what stands beside it, as the caller does: both are used by absolute names."""
+    if not isinstance(output, str | os.PathLike):
+        return
+    with suppress(OSError, ValueError, RuntimeError):
+        names = names_of(os.fspath(output).removesuffix(PARTIAL))
+        absolute, given = str(names.output), str(names.given)
+        error.args = tuple(one.replace(absolute, given) if isinstance(one, str) else one for one in error.args)
 
 
 def _is_of_hdf5(reason: RuntimeError) -> bool:
