@@ -264,6 +264,9 @@ def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Jour
     if wanted.verify:
         _verify(stored, names, found)
         unclean = set(range(known.header.windows)) - found.windows.keys()
+    else:
+        _leave_out_unknown(stored, names, found)
+        unclean = unclean | (known.windows.keys() - found.windows.keys())
     for number in sorted(unclean):
         stored.clear(number)
 
@@ -277,6 +280,15 @@ def _verify(stored: StoredWindows, names: Names, found: Partial) -> None:
         logger.warning("%s: sequences %d to %d are not as they were written (%s) and are computed again.",
                        names.shown(names.partial), rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
         _take_off(found, number)
+
+
+def _leave_out_unknown(stored: StoredWindows, names: Names, found: Partial) -> None:
+    """Take those off the list that the file itself does not know of: it or its journal is a copy of another time."""
+    if unknown := [number for number, window in found.windows.items() if not stored.knows(window)]:
+        logger.warning("%s: does not know %d of the %d windows that its journal says are finished, because one of the "
+                       "two was restored from a copy or is damaged; they are computed again.",
+                       names.shown(names.partial), len(unknown), len(found.windows))  # fmt: skip
+        _take_off(found, *unknown)
 
 
 def _take_off(found: Partial, *numbers: int) -> None:
