@@ -69,7 +69,7 @@ def already_done(system: System, names: Names, contents: Contents) -> States | N
     except BaseException:
         states.close()
         raise
-    logger.info("%s: already done; the same job made it, and nothing is computed.", names.output)
+    logger.info("%s: already done; the same job made it, and nothing is computed.", names.given)
     states.skipped = True
     return states
 

@@ -78,7 +78,7 @@ def to_file(
     try:
         with sink:
             if sink.committed:
-                logger.info("%s: was finished already; what was left beside it is gone.", names.output)
+                logger.info("%s: was finished already; what was left beside it is gone.", names.given)
             else:
                 compute(sink)
                 _warn_of_overflow(job, sink.overflowed)

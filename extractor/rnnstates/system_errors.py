@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,7 +19,7 @@ from .articles import with_article
 from .errors import BadData, MemoryBudgetError, MissingInput, OptionError, RnnstatesError
 from .files import is_no_name
 from .output.failures import FULL, TOO_MANY, too_many_files, translated
-from .output.names import names_of
+from .output.names import PARTIAL, names_of
 
 __all__ = ["documented", "says_why"]
 
@@ -66,10 +67,13 @@ def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
                 return function(*texts, **named)
         except _OfCallerError as carried:
             error = carried.error
-        except FAILURES as reason:
+        except (RnnstatesError, *FAILURES) as reason:
             given = _paths(inspect.signature(function).bind_partial(*args, **kwargs).arguments)
             written = None if function.__name__ == "status" else given.get("output")
-            if (ours := _error_of_ours(reason, given, written)) is None:
+            ours = reason if isinstance(reason, RnnstatesError) else _error_of_ours(reason, given, written)
+            if ours is not None:
+                _name_as_given(ours, given.get("output", given.get("path")))
+            if ours is None or ours is reason:
                 raise
             raise ours from reason
         raise error
@@ -106,6 +110,16 @@ def _paths(given: Mapping[str, Any]) -> dict[str, Any]:
         for name in PATHS
         if isinstance(given.get(name), str | os.PathLike) and given[name] not in NO_PATHS
     }
+
+
+def _name_as_given(error: RnnstatesError, output: Any) -> None:
+    """Let a message call an output, and what stands beside it, as the caller does: both are used by absolute names."""
+    if output is None:
+        return
+    with suppress(OSError, ValueError, RuntimeError):
+        names = names_of(os.fspath(output).removesuffix(PARTIAL))
+        absolute, given = str(names.output), str(names.given)
+        error.args = tuple(one.replace(absolute, given) if isinstance(one, str) else one for one in error.args)
 
 
 def _error_of_ours(reason: Exception, given: Mapping[str, Any], written: object) -> RnnstatesError | None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -127,6 +128,43 @@ def test_the_input_by_another_name_is_no_output(place, extract, make):
     assert code == 73
     assert "is also read by this run" in told
     assert Path("in.npy").read_bytes() == before
+
+
+@pytest.mark.parametrize("make", [os.symlink, os.link], ids=["symbolic", "hard"])
+@pytest.mark.parametrize("end", ["partial", "partial.new", "journal", "lock"])
+def test_an_input_is_not_taken_for_what_stands_beside_an_output(place, extract, end, make):
+    make("in.npy", f"out.h5.{end}")
+    before = Path("in.npy").read_bytes()
+    for options in ([], ["--force", "--restart"]):
+        code, told = extract("out.h5", *options)
+        assert code == 73
+        assert f"out.h5: while it is made, the name out.h5.{end} is needed, but this run reads that file" in told
+    assert Path("in.npy").read_bytes() == before
+    assert sorted(os.listdir()) == ["closed", "in.npy", f"out.h5.{end}"]
+
+
+@pytest.mark.parametrize("reads", ["weights", "lengths", "ids", "initial_state", "config"])
+@pytest.mark.parametrize("call", [rnnstates.extract, rnnstates.preview])
+def test_nothing_that_a_run_reads_is_taken_for_what_stands_beside_its_output(place, call, reads):
+    Path("out.h5.partial").write_bytes(b"precious")
+    for given in ("out.h5.partial", place / "out.h5.partial"):
+        with pytest.raises(rnnstates.CannotCreate, match=r"out\.h5: while it is made, the name out\.h5\.partial"):
+            call("in.npy", **{"lengths": "full", reads: given}, output="out.h5")
+    assert Path("out.h5.partial").read_bytes() == b"precious"
+
+
+def test_files_behind_arrays_and_in_lists_are_read_too(place):
+    values = np.load("in.npy", mmap_mode="r")
+    with h5py.File("out.h5", "w") as file:
+        file["x"] = values
+    os.link("in.npy", "other.h5.partial")
+    with h5py.File("out.h5") as file, pytest.raises(rnnstates.CannotCreate, match="is also read by this run"):
+        rnnstates.extract(file["x"], "full", units=2, output="out.h5", force=True)
+    with pytest.raises(rnnstates.CannotCreate, match=r"the name other\.h5\.partial is needed"):
+        rnnstates.extract(values, "full", units=2, output="other.h5")
+    for inputs in (["in.npy", "in.npy"], {"a": "in.npy"}):
+        with pytest.raises(rnnstates.CannotCreate, match=r"the name other\.h5\.partial is needed"):
+            rnnstates.collect("model.keras", inputs, output="other.h5")
 
 
 def test_a_dead_lock_beside_a_finished_output_is_cleared_away(place, extract):

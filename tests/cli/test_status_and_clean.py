@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -150,7 +151,7 @@ def test_clean_leaves_what_no_run_leaves(run):
     Path("out.h5.partial").write_text("precious")
     code, _, err = run("clean", "out.h5")
     assert code == 73
-    assert "out.h5.partial: in the way and not a file of ours" in err
+    assert "out.h5.partial: is not an unfinished output of rnnstates, so no run left it" in err
     Path("out.h5.partial").unlink()
     Path("out.h5.partial").mkdir()
     assert run("clean", "out.h5")[0] == 73
@@ -160,7 +161,7 @@ def test_clean_leaves_what_no_run_leaves(run):
 FOREIGN = {
     "journal": "a journal of rnnstates",
     "lock": "a lock of rnnstates",
-    "partial.new": "the start of an HDF5 file",
+    "partial.new": "the start of an HDF5 file of rnnstates",
 }
 
 
@@ -175,6 +176,66 @@ def test_a_file_of_the_user_s_beside_an_output_is_never_removed(run, end):
         with pytest.raises(rnnstates.CannotCreate, match=said):
             rnnstates.extract(INPUTS[:1], [3], output="out.h5", engine="numpy", **options)
     assert [(name, Path(name).read_text()) for name in os.listdir()] == [(f"out.h5.{end}", "Dear diary,\n")]
+
+
+def somebody_s_hdf5(name):
+    with h5py.File(name, "w") as file:
+        file["inputs"] = np.nan_to_num(INPUTS)
+        file["lengths"] = LENGTHS
+    return Path(name).read_bytes()
+
+
+@pytest.mark.parametrize("end", ["partial", "partial.new"])
+def test_an_hdf5_file_of_somebody_s_beside_an_output_is_never_removed(run, end):
+    name = f"out.h5.{end}"
+    whole = somebody_s_hdf5(name)
+    somebody_s_hdf5("in.h5")
+    for command in (["clean", "out.h5"], ["extract", "in.h5", "out.h5"],
+                    ["extract", "in.h5", "out.h5", "--force", "--restart"]):  # fmt: skip
+        code, _, err = run(*command)
+        assert (code, name in err, "so no run left it. Move it away" in err) == (73, True, True)
+        assert Path(name).read_bytes() == whole
+    with pytest.raises(rnnstates.CannotCreate, match="no run left it"):
+        rnnstates.preview("in.h5", output="out.h5")
+    assert sorted(os.listdir()) == ["in.h5", name]
+
+
+def test_an_output_beside_somebody_s_partial_file_is_finished(run):
+    assert json.loads(run("status", "out.h5", "--json")[1])["state"] == "absent"
+    whole = somebody_s_hdf5("out.h5.partial")
+    assert json.loads(run("status", "out.h5", "--json")[1])["state"] == "absent"
+    assert run("verify", "out.h5")[0] == 66
+    os.remove("out.h5.partial")
+    extract()
+    Path("out.h5.partial").write_bytes(whole)
+    assert run("status", "out.h5") == (0, "out.h5: finished\n", "")
+    assert run("verify", "out.h5")[0] == 0
+
+
+@pytest.mark.parametrize("what", ["cut", "empty", "damaged"])
+def test_what_is_left_of_an_unfinished_file_beside_its_journal_is_removed(run, what):
+    stop()
+    whole = Path("out.h5.partial").read_bytes()
+    damaged = whole.replace(b"format", b"former")
+    Path("out.h5.partial").write_bytes({"cut": whole[:3000], "empty": b"", "damaged": damaged}[what])
+    assert json.loads(run("status", "out.h5", "--json")[1])["state"] == "stopped"
+    assert run("clean", "out.h5")[0] == 0
+    assert os.listdir() == []
+
+
+def test_somebody_s_hdf5_file_beside_a_journal_of_another_is_left_alone(run):
+    stop()
+    whole = somebody_s_hdf5("out.h5.partial")
+    assert run("clean", "out.h5")[0] == 73
+    with pytest.raises(rnnstates.CannotCreate, match=r"^out\.h5\.partial: is not an unfinished output"):
+        extract()
+    assert Path("out.h5.partial").read_bytes() == whole
+
+
+def test_a_name_that_is_nothing_but_our_ending_is_verified_like_any_other(run):
+    somebody_s_hdf5(".partial")
+    code, _, err = run("verify", ".partial")
+    assert (code, ".partial" in err) == (65, True)
 
 
 @pytest.mark.parametrize("start", [b"", b"\0" * 20, b"0123", b'89abcdef {"jour'], ids=repr)

@@ -216,6 +216,20 @@ def test_a_file_of_another_size_starts_over(small, fresh, four, change):
     table.count("flipped byte", "M9")
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("older", ["out.h5.partial", "out.h5.journal"])
+def test_a_journal_and_a_file_of_different_times_go_on_from_the_older(small, fresh, four, begun, layout, older, caplog):
+    """One of the two was restored from a backup that was made earlier."""
+    place, first, then = fresh(four[layout]), recorded(begun[layout]), recorded(four[layout])
+    (place / older).write_bytes((begun[layout] / older).read_bytes())
+    outcome = small.run(place, layout)
+    assert set(outcome.computed) == set(ALL) - first
+    assert f"does not know {len(then - first)} of the {len(then)} windows" in caplog.text or older.endswith("journal")
+    assert (place / "out.h5").read_bytes() == small.whole(layout, place.parent)
+    assert left(place) == ["out.h5"]
+    table.count("journal foreign", "M9")
+
+
 def damaged_padding(fresh, four):
     """Padding that is not zero, in a hole of a finished window."""
     place = fresh(four["holes"])

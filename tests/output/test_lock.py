@@ -159,6 +159,15 @@ def test_a_link_in_the_lock_s_place_is_not_followed(names, tmp_path):
     assert (tmp_path / "precious").read_text() == "precious"
 
 
+def test_a_lock_that_somebody_else_has_taken_meanwhile_stays_theirs(names):
+    with RunLock(names, DISK):
+        names.lock.unlink()
+        theirs = RunLock(names, DISK)
+    assert is_held(names.lock)
+    theirs.release()
+    assert not names.lock.exists()
+
+
 def test_the_time_plays_no_part(names, monkeypatch):
     sign(names, **here(), pid=dead_process(), since="2999-01-01T00:00:00Z")
     with RunLock(names, DISK):

@@ -19,7 +19,7 @@ PASSING = ["out.h5", "out.HDF5", "o.nc", "o.he5", "o.hdf", "out", "out.states", 
 @pytest.mark.parametrize("ending", [*PROMISES, ".CSV", ".Npz", ".h5.gz", ".tar.bz2"])
 def test_an_ending_that_promises_another_format_is_refused(ending):
     with pytest.raises(
-        rnnstates.OptionError, match=r"the ending \.\w+(\.h5)? promises .*; expected .*Name it a/out\."
+        rnnstates.OptionError, match=r"the ending \.\w+(\.h5|\.new)? promises .*; expected .*Name it a/out\."
     ) as told:
         check_suffix(f"a/out{ending}")
     # What the message advises is accepted.
@@ -29,6 +29,12 @@ def test_an_ending_that_promises_another_format_is_refused(ending):
 @pytest.mark.parametrize("name", PASSING)
 def test_a_name_without_such_a_promise_passes(name):
     check_suffix(name)
+
+
+@pytest.mark.parametrize("name", [".partial", ".journal", ".lock", ".partial.new", "z.h5.partial.new"])
+def test_a_name_that_would_be_taken_for_what_a_run_leaves_is_refused(name):
+    with pytest.raises(rnnstates.OptionError, match=r"promises what an unfinished run leaves .*Name it (out|z)\.h5\."):
+        check_suffix(name)
 
 
 def test_library_refuses_it_before_anything_is_read(tmp_path, monkeypatch):

@@ -185,8 +185,10 @@ def test_two_runs_on_one_output_do_not_meet(tmp_path):
 def test_what_is_no_file_of_ours_is_left_where_it_is(tmp_path):
     path, made = tmp_path / "out.h5", contents()
     partial_path(path).write_bytes(b"precious" * 10_000)
-    with pytest.raises(CannotCreate, match="not a file of ours; remove it, or run extract with restart=True"):
+    with pytest.raises(CannotCreate, match=r"out\.h5\.partial: is not an unfinished output of rnnstates"):
         sink_of(path, made)
+    with pytest.raises(CannotCreate, match="so no run left it"):
+        FileSink(names_of(path), Wanted(made, {"job": 1}, restart=True))
     assert os.listdir(tmp_path) == ["out.h5.partial"]
 
 

@@ -120,9 +120,10 @@ def collect(
     check_arguments(locals())
     until = end_of(max_runtime)
     existing = choose_existing(if_exists, force=force)
-    sources = [inputs] if isinstance(inputs, str | os.PathLike) else []
     names = (
-        None if output is None else check_destination(output, force=existing != FAIL, sources=[*sources, lengths, ids])
+        None
+        if output is None
+        else check_destination(output, force=existing != FAIL, sources=[model, inputs, lengths, ids])
     )
     request = make_request(
         states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision="float32", engine="auto",

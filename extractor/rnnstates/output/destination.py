@@ -2,9 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+import h5py
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from ..files import is_no_name, names_folder
@@ -24,7 +26,7 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     force : bool
         Whether an existing file may be replaced.
     sources : iterable
-        What the run reads; those that are paths of existing files must not be the output.
+        What the run reads; none of the files among it may be the output, or have a name that is needed beside it.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     OptionError
         The output is ``-``, or its name promises another format.
     CannotCreate
-        It exists, is an input or a directory, or its directory is missing.
+        It exists, is an input or a directory, would take an input's name while it is made, or its directory is missing.
     PermissionDenied
         Its directory may not be written.
     """
@@ -59,13 +61,12 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
 
 
 def _checked(path: Path, output: object, *, force: bool, sources: Iterable[object]) -> Names:
-    for source in sources:
-        if _is_same_file(path, source):
-            raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
-    check_suffix(path)
     names = names_of(path)
+    for source in _paths_in(sources):
+        _check_apart(names, source, output)
+    check_suffix(path)
     check_suffix(names.output)
-    _check_directory(names.output.parent, output)
+    _check_directory(names.given.parent, output)
     _check_length(names)
     check_regular(names.output, output)
     # With something left beside it, it may be what this run is to make, named but not tidied up after.
@@ -153,9 +154,35 @@ def _check_length(names: Names) -> None:
         )
 
 
-def _is_same_file(path: Path, source: object) -> bool:
-    if not isinstance(source, str | os.PathLike):
-        return False
+def _paths_in(sources: Iterable[object]) -> Iterator[str | os.PathLike[str]]:
+    """Yield the paths among what is read, those in lists and dicts and those of mapped arrays and datasets too."""
+    for source in sources:
+        if isinstance(source, str | os.PathLike):
+            yield source
+        elif isinstance(source, Mapping):
+            yield from _paths_in(source.values())
+        elif isinstance(source, list | tuple):
+            yield from (one for one in source if isinstance(one, str | os.PathLike))
+        elif isinstance(path := getattr(source, "filename", None), str | os.PathLike):
+            yield path
+        elif isinstance(source, h5py.Dataset) and source:
+            yield source.file.filename
+
+
+def _check_apart(names: Names, source: str | os.PathLike[str], output: object) -> None:
+    """Refuse an output whose making would write over, or take away, what the run reads."""
+    for path in names:
+        if not _is_same_file(path, source):
+            continue
+        if path.name == names.output.name:
+            raise CannotCreate(f"{output}: is also read by this run ({source}); choose another output.")
+        raise CannotCreate(
+            f"{output}: while it is made, the name {names.shown(path)} is needed, but this run reads that file "
+            f"({source}); rename the file, or choose another output."
+        )
+
+
+def _is_same_file(path: Path, source: str | os.PathLike[str]) -> bool:
     try:
         return path.samefile(source)
     except (OSError, ValueError):

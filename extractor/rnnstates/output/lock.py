@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ..errors import OutputBusy
 from .failures import translated
 from .names import Names
-from .ours import check_lock, check_regular, open_regular
+from .ours import check_lock, check_regular, has_name, open_regular
 from .system import System, write_all
 
 __all__ = ["Holder", "RunLock", "holder_of", "is_held"]
@@ -93,13 +93,12 @@ class RunLock:
             raise translated(reason, self._path) from reason
 
     def release(self) -> None:
-        """Take the lock's name away, then let others have it; safe to call twice."""
+        """Take the lock's name away if it still is this lock's, then let others have it; safe to call twice."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
         try:
-            with suppress(OSError):
-                self._system.unlink(self._path)
+            self._take_name_away(fd)
         finally:
             with suppress(OSError):
                 self._system.close(fd)
@@ -144,7 +143,7 @@ class RunLock:
         if not made:
             check_regular(fd, self._path)
         flocked = self._flock(fd)
-        if not _has_name(fd, self._path):
+        if not has_name(fd, self._path):
             return False
         if made:
             return True
@@ -173,11 +172,15 @@ class RunLock:
 
     def _drop(self, fd: int, *, ours: bool) -> None:
         """Leave nothing of a lock that could not be had; somebody who took it meanwhile keeps it."""
-        if ours and _has_name(fd, self._path):
-            with suppress(OSError):
-                self._system.unlink(self._path)
+        if ours:
+            self._take_name_away(fd)
         with suppress(OSError):
             self._system.close(fd)
+
+    def _take_name_away(self, fd: int) -> None:
+        with suppress(OSError):
+            if has_name(fd, self._path):
+                self._system.unlink(self._path)
 
     def _sign(self, fd: int) -> int:
         text = json.dumps(self._me._asdict()).encode()
@@ -245,14 +248,6 @@ def _holder(text: bytes) -> Holder | None:
         return None
     kinds = (str, str, int, int, str)
     return holder if all(type(value) is kind for value, kind in zip(holder, kinds, strict=True)) else None
-
-
-def _has_name(fd: int, path: Path) -> bool:
-    try:
-        there, here = path.stat(follow_symlinks=False), os.fstat(fd)
-    except OSError:
-        return False
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
 def _boot() -> str:

@@ -15,24 +15,35 @@ PARTIAL = ".partial"
 
 
 class Names(NamedTuple):
-    """The names that belong to an output."""
+    """The names that belong to an output, absolute: neither a link that is turned nor ``os.chdir`` changes them.
+
+    ``given`` is the output as messages call it.
+    """
 
     output: Path
     partial: Path
     fresh: Path
     journal: Path
     lock: Path
+    given: Path
 
     @property
     def beside(self) -> tuple[Path, ...]:
         """All but the output and the lock: what an unfinished run leaves."""
         return self.partial, self.fresh, self.journal
 
+    def shown(self, path: Path) -> str:
+        """Give one of these names as messages call it."""
+        return str(self.given) + path.name.removeprefix(self.output.name)
+
 
 def names_of(output: str | os.PathLike[str]) -> Names:
     """Give the names; of its target where the output is a symbolic link."""
-    path = Path(output)
-    if path.is_symlink():
-        path = path.resolve()
-    # A folder such as "." has no name, and is refused by whoever looks at it.
-    return Names(path, *(path.parent / (path.name + end) for end in (PARTIAL, PARTIAL + ".new", ".journal", ".lock")))
+    given = Path(output)
+    if given.is_symlink():
+        given = given.resolve()
+    path = given.parent.resolve() / given.name
+    ends = (PARTIAL, PARTIAL + ".new", ".journal", ".lock")
+    # A folder such as "/" has no name, and is refused by whoever looks at it.
+    partial, fresh, journal, lock = (path.parent / (path.name + end) for end in ends)
+    return Names(path, partial, fresh, journal, lock, given)

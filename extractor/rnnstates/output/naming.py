@@ -2,24 +2,37 @@
 
 from contextlib import suppress
 
-from ..errors import CannotCreate
+from ..errors import CannotCreate, WriteFailed
 from .names import Names
-from .ours import left_by_a_run
+from .ours import has_name, left_by_a_run
 from .system import System
 
 __all__ = ["name_output", "tidy"]
 
 
-def name_output(system: System, names: Names, *, force: bool) -> None:
+def name_output(system: System, names: Names, fd: int, *, force: bool) -> None:
     """Give ``OUTPUT.partial``, which is on disk, the name of the output; that is on disk afterwards.
+
+    Parameters
+    ----------
+    system : System
+    names : Names
+    fd : int
+        The finished file, open.
+    force : bool
+        Whether to take the place of an existing file.
 
     Raises
     ------
     CannotCreate
         The name was taken meanwhile; the finished work stays under ``.partial``.
+    WriteFailed
+        What is called ``.partial`` is not the file that was written.
     OSError
         The disk is failing.
     """
+    if not has_name(fd, names.partial):
+        raise _replaced(names)
     if force:
         system.rename(names.partial, names.output)
     else:
@@ -46,6 +59,14 @@ def _name_free(system: System, names: Names) -> None:
         if names.output.exists():
             raise _taken(names) from None
         system.rename(names.partial, names.output)
+
+
+def _replaced(names: Names) -> WriteFailed:
+    return WriteFailed(
+        f"{names.partial}: was moved, removed or replaced while this run was computing, so that it need not hold the "
+        f"states that were written; {names.output} is not made. Keep other programs (synchronisation, backups) away "
+        "from it and repeat the run."
+    )
 
 
 def _taken(names: Names) -> CannotCreate:

@@ -5,11 +5,22 @@ import re
 import stat
 from pathlib import Path
 
-from ..errors import CannotCreate
-from ..hdf5_guard import SIGNATURE
+from ..errors import BadStates, CannotCreate, RnnstatesError
+from ..hdf5_guard import DAMAGED, SIGNATURE, open_hdf5
+from .journal import LONGEST_LINE, parse
 from .names import Names
+from .reader import is_states_file
 
-__all__ = ["check_beside", "check_lock", "check_partial", "check_regular", "left_by_a_run", "open_regular"]
+__all__ = [
+    "check_beside",
+    "check_lock",
+    "check_regular",
+    "has_name",
+    "is_journal",
+    "is_unfinished",
+    "left_by_a_run",
+    "open_regular",
+]
 
 # A journal begins with a checksum and the header's first key, a lock with its first field.
 _JOURNAL, _ANY_JOURNAL = re.compile(rb'[0-9a-f]{8} \{"journal"'), b'00000000 {"journal"'
@@ -52,7 +63,7 @@ def check_regular(fd: int, path: Path) -> None:
 
 
 def check_beside(names: Names) -> None:
-    """Refuse a journal, or a file being laid out, that no run can have left.
+    """Refuse an unfinished file, a journal, or a file being laid out, that no run can have left.
 
     A damaged journal is taken for a run's where a ``.partial`` of ours is beside it.
 
@@ -63,36 +74,67 @@ def check_beside(names: Names) -> None:
         A file cannot be read.
     """
     start = _start_of(names.fresh)
-    if not _is_torn(start, SIGNATURE):
-        raise _foreign(names.fresh, start, "the start of an HDF5 file")
+    if not _is_torn(start, SIGNATURE) or _is_states(names.fresh) is False:
+        raise _foreign(names.fresh, start, "the start of an HDF5 file of rnnstates")
+    unfinished = is_unfinished(names)
+    if not unfinished and os.path.lexists(names.partial):
+        _start_of(names.partial)  # which says so where it is no regular file
+        raise CannotCreate(
+            f"{names.partial}: is not an unfinished output of rnnstates, so no run left it. Move it away, or choose "
+            "another output."
+        )
     start = _start_of(names.journal)
-    # One that was cut short is completed before it is compared.
-    fits = _JOURNAL.match(start + _ANY_JOURNAL[len(start) :]) or start.startswith(b"\0")
-    if not fits and not _start_of(names.partial).startswith(SIGNATURE):
+    if not _begins_journal(start) and not unfinished:
         raise _foreign(names.journal, start, "a journal of rnnstates")
 
 
-def left_by_a_run(names: Names) -> list[Path]:
-    """List those files beside an output that a run can have left, where it is known that the journal is a run's."""
-    begins = {names.partial: SIGNATURE, names.fresh: SIGNATURE, names.journal: b""}
-    return [path for path, start in begins.items() if _begins(path, start)]
+def is_unfinished(names: Names) -> bool:
+    """Tell whether a run can have left what has the unfinished name: other programs call their files so, too.
 
-
-def check_partial(names: Names) -> None:
-    """Refuse what no run can have left under the unfinished name.
+    It calls itself a file of states, or is one that was damaged or cut short since: its journal knows how long it was.
 
     Raises
     ------
     CannotCreate
+        It is no regular file by now.
+    OSError
+        It cannot be read.
+    """
+    if names.partial.is_symlink() or not names.partial.is_file():
+        return False
+    start = _start_of(names.partial)
+    if (known := _is_states(names.partial)) or (size := _recorded_size(names.journal)) is None:
+        return bool(known)
+    found = names.partial.stat().st_size
+    return found == size or (known is None and found < size and _is_torn(start, SIGNATURE))
+
+
+def left_by_a_run(names: Names) -> list[Path]:
+    """List what a run left beside an output that has its name: the other name of that same file, and the journal."""
+    found = [names.partial] if _is_same_file(names.partial, names.output) else []
+    return [*found, names.journal] if is_journal(names.journal) else found
+
+
+def is_journal(path: Path) -> bool:
+    """Tell whether a file is there that begins as our journals do, as far as it was written."""
+    try:
+        return path.is_file() and _begins_journal(_start_of(path))
+    except (CannotCreate, OSError):
+        return False
+
+
+def has_name(fd: int, path: Path) -> bool:
+    """Tell whether an open file still has its name.
+
+    Raises
+    ------
+    OSError
+        The system does not say.
     """
     try:
-        start = _start_of(names.partial)
-    except OSError as reason:
-        raise CannotCreate(f"{names.partial}: in the way ({reason.strerror}); remove it.") from reason
-    if not start.startswith(SIGNATURE):
-        raise CannotCreate(
-            f"{names.partial}: in the way and not a file of ours; remove it, or run extract with restart=True."
-        )
+        return os.path.samestat(path.lstat(), os.fstat(fd))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def check_lock(start: bytes, path: Path) -> None:
@@ -129,11 +171,35 @@ def _start_of(path: Path) -> bytes:
         os.close(fd)
 
 
-def _begins(path: Path, start: bytes) -> bool:
-    """Tell whether a file is there, regular, and begins so, as far as it was written."""
+def _begins_journal(start: bytes) -> bool:
+    """Tell whether a journal begins so; one that was cut short is completed before it is compared."""
+    return bool(_JOURNAL.match(start + _ANY_JOURNAL[len(start) :])) or start.startswith(b"\0")
+
+
+def _is_states(path: Path) -> bool | None:
+    """Tell whether a file calls itself one of states; None where HDF5 cannot read it, or there is none."""
     try:
-        return path.is_file() and _is_torn(_start_of(path), start)
+        with open_hdf5(path, BadStates) as file:
+            return is_states_file(file)
+    except (RnnstatesError, *DAMAGED):
+        return None
+
+
+def _recorded_size(journal: Path) -> int | None:
+    """Give the bytes of the file that a journal is about; None where it does not say."""
+    try:
+        fd = open_regular(journal)
     except (CannotCreate, OSError):
+        return None
+    with os.fdopen(fd, "rb") as file:
+        known = parse(file.read(LONGEST_LINE))
+    return None if known is None else known.header.size
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), other.lstat())
+    except OSError:
         return False
 
 

@@ -21,11 +21,11 @@ from .layout import Contents, lay_out
 from .lock import holder_of, is_held
 from .matching import mismatch
 from .names import Names
-from .ours import check_beside, check_partial, open_regular
+from .ours import check_beside, has_name, is_journal
 from .stored import StoredWindows, has_holes
 from .system import System, write_all
 
-__all__ = ["Partial", "Wanted", "check_unfinished", "discard", "is_output_of", "open_partial"]
+__all__ = ["Partial", "Wanted", "check_unfinished", "discard", "is_output_of", "open_partial", "take_back"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -93,11 +93,9 @@ def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
     if not os.path.lexists(names.partial):
         return _begin(system, names, wanted)
     if known is None:
-        check_partial(names)
         logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
-                       "starts over.", names.partial)  # fmt: skip
+                       "starts over.", names.shown(names.partial))  # fmt: skip
         return _begin(system, names, wanted)
-    os.close(open_regular(names.partial))
     check_same_job(names, known, wanted.identity)
     return _go_on(system, names, wanted, known) or _begin(system, names, wanted)
 
@@ -138,9 +136,7 @@ def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) ->
     if not os.path.lexists(names.partial):
         return
     known = read_journal(names.journal)
-    if known is None:
-        check_partial(names)
-    elif not known.complete:
+    if known is not None and not known.complete:
         check_same_job(names, known, identity())
 
 
@@ -149,6 +145,14 @@ def discard(system: System, names: Names) -> None:
     for path in names.beside:
         with suppress(FileNotFoundError):
             system.unlink(path)
+
+
+def take_back(system: System, names: Names, fd: int) -> None:
+    """Take the file in the making away where it still has its name, and the journal of it in any case."""
+    if has_name(fd, names.partial):
+        system.unlink(names.partial)
+    if is_journal(names.journal):
+        system.unlink(names.journal)
 
 
 def is_output_of(system: System, names: Names, known: Journal) -> bool:
@@ -227,17 +231,18 @@ def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Part
         if not _fits(known.header, wanted.contents) or not known.header.fits_rest(
             fixed(system.pread, fd), system.size(fd)
         ):
-            logger.warning("%s: is damaged; the run starts over.", names.partial)
+            logger.warning("%s: is damaged; the run starts over.", names.shown(names.partial))
             return None
         if known.torn:
-            logger.warning("%s: its torn end is dropped, and what that recorded is computed again.", names.journal)
+            logger.warning("%s: its torn end is dropped, and what that recorded is computed again.",
+                           names.shown(names.journal))  # fmt: skip
         journal = JournalFile.go_on(system, names.journal, known, wanted.session)
         opened.callback(journal.close)
         found = Partial(fd, known.header, journal, dict(known.windows))
         _make_ready(StoredWindows(system, fd, known.header, wanted.contents), names, wanted, known, found)
         opened.pop_all()
-    in_all = known.header.windows
-    logger.info("%s: %d of %d windows are finished; the run goes on.", names.partial, len(found.windows), in_all)
+    logger.info("%s: %d of %d windows are finished; the run goes on.", names.shown(names.partial), len(found.windows),
+                known.header.windows)  # fmt: skip
     return found
 
 
@@ -259,6 +264,9 @@ def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Jour
     if wanted.verify:
         _verify(stored, names, found)
         unclean = set(range(known.header.windows)) - found.windows.keys()
+    else:
+        _leave_out_unknown(stored, names, found)
+        unclean = unclean | (known.windows.keys() - found.windows.keys())
     for number in sorted(unclean):
         stored.clear(number)
 
@@ -270,7 +278,21 @@ def _verify(stored: StoredWindows, names: Names, found: Partial) -> None:
             continue
         rows = stored.sequences(number)
         logger.warning("%s: sequences %d to %d are not as they were written (%s) and are computed again.",
-                       names.partial, rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
-        found.journal.append(number)
-        found.journal.sync()
+                       names.shown(names.partial), rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
+        _take_off(found, number)
+
+
+def _leave_out_unknown(stored: StoredWindows, names: Names, found: Partial) -> None:
+    """Take those off the list that the file itself does not know of: it or its journal is a copy of another time."""
+    if unknown := [number for number, window in found.windows.items() if not stored.knows(window)]:
+        logger.warning("%s: does not know %d of the %d windows that its journal says are finished, because one of the "
+                       "two was restored from a copy or is damaged; they are computed again.",
+                       names.shown(names.partial), len(unknown), len(found.windows))  # fmt: skip
+        _take_off(found, *unknown)
+
+
+def _take_off(found: Partial, *numbers: int) -> None:
+    found.journal.append(*numbers)
+    found.journal.sync()
+    for number in numbers:
         del found.windows[number]

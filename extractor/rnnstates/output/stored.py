@@ -42,9 +42,12 @@ class StoredWindows:
             for spec, sums in zip(self._contents.specs, window.sums, strict=True)
             if window_sums(self._read, self._header.offsets[spec.name], spec, self._rows(spec, window.window)) != sums
         ]
+        return found if self.knows(window) else [*found, "their sums"]
+
+    def knows(self, window: Window) -> bool:
+        """Tell whether a window's sums stand in the file, where they were put before the journal was told of it."""
         expected = packed_sums(window)
-        stored = self._read(len(expected), self._header.sums_at + window.window * len(expected))
-        return found if stored == expected else [*found, "their sums"]
+        return self._read(len(expected), self._header.sums_at + window.window * len(expected)) == expected
 
     def clear(self, number: int) -> None:
         """Make the padding of a window read as zero; every other byte is written when it is computed."""

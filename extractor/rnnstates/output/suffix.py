@@ -12,6 +12,7 @@ __all__ = ["PROMISES", "check_suffix"]
 
 ARCHIVE, PICTURE, SHEET, STATISTICS = "an archive", "a picture", "a spreadsheet", "a data set of a statistics program"
 TENSORFLOW, TORCH, PICKLE = "a file of TensorFlow", "a file of PyTorch", "a pickle"
+BESIDE = "what an unfinished run leaves beside its output"
 # What each ending promises, in lower case.
 PROMISES = {
     **dict.fromkeys((".csv", ".tsv"), "a table of text"),
@@ -36,7 +37,7 @@ PROMISES = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".tif", ".tiff"), PICTURE),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), ARCHIVE),
     **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".lz4"), "a compressed file"),
-    **dict.fromkeys((".partial", ".journal", ".lock"), "what an unfinished run leaves beside its output"),
+    **dict.fromkeys((".partial", ".partial.new", ".journal", ".lock"), BESIDE),
 }
 
 
@@ -55,7 +56,8 @@ def check_suffix(output: str | os.PathLike[str]) -> None:
     name = PurePath(output).name
     for ending, promise in PROMISES.items():
         stem = name[: -len(ending)]
-        if stem and name.lower().endswith(ending):
+        # A name that is nothing but an ending (.csv) promises nothing; what ends in ours would be taken for ours.
+        if (stem or promise == BESIDE) and name.lower().endswith(ending):
             raise OptionError(
                 f"{output}: the ending {ending} promises {promise}, but an output is HDF5; expected .h5, .hdf5, .nc or "
                 f"no ending. Name it {PurePath(output).with_name(_plain(stem))}."
@@ -64,4 +66,5 @@ def check_suffix(output: str | os.PathLike[str]) -> None:
 
 def _plain(stem: str) -> str:
     """Give a name that ends in .h5."""
+    stem = stem or "out"
     return stem if stem.lower().endswith((".h5", ".hdf5", ".nc")) else f"{stem}.h5"

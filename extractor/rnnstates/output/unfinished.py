@@ -10,7 +10,7 @@ from .journal import Journal
 from .journal_file import read_journal
 from .lock import RunLock, holder_of, is_held
 from .names import Names, names_of
-from .ours import check_beside, check_partial
+from .ours import check_beside, is_unfinished
 from .partial import discard
 from .reader import open_states
 from .system import DISK
@@ -53,12 +53,11 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     about: dict[str, Any] = {"output": os.fspath(output), "state": "absent"}
     if is_held(names.lock):
         about |= {"state": "running", "holder": _holder(names)}
-    journal = _journal(names)
-    if journal is not None and names.partial.exists():
-        about |= {"state": "running" if "holder" in about else "stopped"}
-        about |= _progress(journal) | {"bytes": names.partial.stat().st_blocks * 512}
-    elif names.partial.exists():
+    journal, unfinished = _looked_at(names)
+    if unfinished:
         about["state"] = "running" if "holder" in about else "stopped"
+        if journal is not None:
+            about |= _progress(journal) | {"bytes": names.partial.stat().st_blocks * 512}
     elif names.output.exists() and "holder" not in about:
         open_states(names.output).close()
         about["state"] = "finished"
@@ -96,14 +95,12 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
         if not path.is_file() or path.is_symlink():
             raise CannotCreate(f"{path}: no ordinary file, so no run left it; remove it by hand.")
     with RunLock(names, DISK):
-        if names.partial.exists():
-            check_partial(names)
         try:
             check_beside(names)
             discard(DISK, names)
         except OSError as reason:
             raise translated(reason, names.partial) from reason
-    return [str(path) for path in there]
+    return [names.shown(path) for path in there]
 
 
 def _holder(names: Names) -> str | None:
@@ -111,11 +108,12 @@ def _holder(names: Names) -> str | None:
     return None if holder is None else str(holder)
 
 
-def _journal(names: Names) -> Journal | None:
+def _looked_at(names: Names) -> tuple[Journal | None, bool]:
+    """Give the journal, and whether there is an unfinished file."""
     try:
-        return read_journal(names.journal)
+        return read_journal(names.journal), is_unfinished(names)
     except OSError as reason:
-        raise MissingInput(f"{names.journal}: cannot be read ({reason.strerror}).") from reason
+        raise MissingInput(f"{reason.filename or names.journal}: cannot be read ({reason.strerror}).") from reason
 
 
 def _progress(journal: Journal) -> dict[str, Any]:

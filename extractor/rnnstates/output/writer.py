@@ -28,7 +28,8 @@ from .journal_file import read_journal
 from .lock import RunLock
 from .names import Names
 from .naming import name_output, tidy
-from .partial import Partial, Wanted, discard, is_output_of, open_partial
+from .ours import has_name
+from .partial import Partial, Wanted, is_output_of, open_partial, take_back
 from .recorder import PACE, Pace, Recorder
 from .system import DISK, System, write_all
 from .writeback import Writeback
@@ -184,11 +185,11 @@ class FileSink:
         CannotCreate
             The name was taken meanwhile; the finished work stays under ``.partial``.
         WriteFailed
-            The disk is full or failing.
+            The disk is full or failing, or what is called ``.partial`` is another file by now.
         """
         with self._told():
             self._recorder.close(complete=True)
-            name_output(self._system, self._names, force=self._force)
+            name_output(self._system, self._names, self._made.fd, force=self._force)
         self.committed = True
         tidy(self._system, self._names)
 
@@ -244,9 +245,14 @@ class FileSink:
         # What cannot be recorded is computed again; the error that ended the run is told, not this one.
         with suppress(Exception):
             self._recorder.close(complete=False)
-        if not self._recorder.recorded or isinstance(error, InputChanged):
-            with suppress(OSError):
-                discard(self._system, self._names)
+        with suppress(OSError):
+            if not self._recorder.recorded or isinstance(error, InputChanged) or self._is_replaced():
+                take_back(self._system, self._names, self._made.fd)
+
+    def _is_replaced(self) -> bool:
+        """Tell whether another file has the unfinished one's name, of which the journal must not be believed."""
+        partial = self._names.partial
+        return os.path.lexists(partial) and not has_name(self._made.fd, partial)
 
     def __enter__(self) -> "FileSink":
         return self

@@ -1,5 +1,6 @@
 """What ``verify`` says of an output that is not finished: how far it is, and whether what is there is right."""
 
+from pathlib import Path
 from typing import NoReturn
 
 from ..errors import BadStates, MissingInput
@@ -8,6 +9,7 @@ from ..output.journal import Header, Journal
 from ..output.journal_file import read_journal
 from ..output.lock import holder_of, is_held
 from ..output.names import PARTIAL, Names, names_of
+from ..output.ours import is_unfinished
 from ..output.reader import open_unfinished
 from ..sources.hdf5 import reading
 from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, shape_of, told
@@ -39,15 +41,16 @@ def refuse_unfinished(where: str, *, quick: bool) -> None:
     MissingInput
         The journal cannot be read, or there is no such ``.partial``.
     """
-    names = names_of(where.removesuffix(PARTIAL))
-    if where.endswith(PARTIAL) and not names.partial.exists():
+    is_partial = where.endswith(PARTIAL) and Path(where).name != PARTIAL
+    names = names_of(where.removesuffix(PARTIAL) if is_partial else where)
+    if is_partial and not names.partial.exists():
         raise MissingInput(f"{where}: no such file; expected a states file.")
-    if not names.partial.is_file() or (names.output.exists() and not where.endswith(PARTIAL)):
-        return
     try:
+        if not is_unfinished(names) or (names.output.exists() and not is_partial):
+            return
         journal = read_journal(names.journal)
     except OSError as reason:
-        raise MissingInput(f"{names.journal}: cannot be read ({reason.strerror}).") from reason
+        raise MissingInput(f"{reason.filename or where}: cannot be read ({reason.strerror}).") from reason
     if journal is None:
         raise BadStates(
             f"{names.output}: not finished: {names.partial} is there, but its journal is missing or damaged, so that "
