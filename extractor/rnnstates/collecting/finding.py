@@ -1,6 +1,7 @@
 """The recurrent layers of a live model, by name."""
 
 import difflib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,10 +11,12 @@ from ..keras.started import keras
 from ..keras.state_layer import StateLayer
 from ..weights.canonical import Direction
 
-__all__ = ["Found", "StatesOf", "choose", "find_recurrent"]
+__all__ = ["Found", "StatesOf", "choose", "find_recurrent", "free_path"]
 
 # What stands at the root of a states file beside the layers' groups.
 TAKEN = {"hidden", "cell", "ids", "integrity", "lengths", "offsets", "sequence", "step", "time", "boundary"}
+# As a part of a path these mean something else.
+NO_GROUP = {"", ".", ".."}
 ADVICE = "name the layers that are wanted with layers=[...]"
 
 
@@ -82,12 +85,20 @@ class Found(NamedTuple):
 def find_recurrent(model: Any) -> tuple[Found, ...]:
     """List the recurrent layers of a model, those inside of models and wrappers too, in the model's order."""
     found = list(_walk(model, ()))
-    paths = [one.path for one in found]
-    # Layers of a model that is written in Python may share a name.
-    return tuple(
-        one._replace(path=f"{one.path}_{paths[:number].count(one.path) + 1}") if one.path in paths[:number] else one
-        for number, one in enumerate(found)
-    )
+    taken, known = {one.path for one in found}, set[str]()
+    for number, one in enumerate(found):
+        # Layers of a model that is written in Python may share a name.
+        if one.path in known:
+            found[number] = one._replace(path=free_path(one.path, taken))
+        known.add(one.path)
+    return tuple(found)
+
+
+def free_path(path: str, taken: set[str]) -> str:
+    """Give a path that is taken the first number with which it is not, and take that."""
+    numbered = next(one for number in itertools.count(2) if (one := f"{path}_{number}") not in taken)
+    taken.add(numbered)
+    return numbered
 
 
 def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[Found, ...]:
@@ -103,6 +114,8 @@ def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[
     if not found:
         raise BadWeights("the model has no recurrent layer; expected LSTM, GRU, SimpleRNN or RNN.")
     wanted = None if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    if wanted == []:
+        raise OptionError(f"layers={layers!r}: names no layer; expected names, or None for all recurrent layers.")
     known = [name for one in found for name in (one.path, one.name, one.path.rpartition("/")[0])]
     for name in wanted or ():
         if name not in known:
@@ -149,4 +162,6 @@ def _check(one: Found) -> None:
         )
     if one.path.partition("/")[0] in TAKEN:
         raise OptionError(f"{where}: has the name of something else in a states file; call it otherwise.")
+    if NO_GROUP & set(one.path.split("/")):
+        raise OptionError(f"{where}: has a name that no group of a states file can have; call it otherwise.")
     assert one.cells

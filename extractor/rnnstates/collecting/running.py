@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from ..errors import BadWeights
+from ..errors import BadWeights, RnnstatesError
 from ..keras.started import keras, tf
 from ..weights.canonical import Direction
-from .finding import Found, StatesOf
+from .finding import Found, StatesOf, free_path
 from .tapping import Heard, tapped
 
 __all__ = ["Batch", "Part", "Parts", "Runner", "first_sentence"]
@@ -55,10 +55,13 @@ class Parts:
     heard : list of Heard
     origin : mapping
         Which model it was, for the record.
+    paths : sequence of str
+        Of all recurrent layers of the model; no other call is named so.
     """
 
-    def __init__(self, heard: Sequence[Heard], origin: Mapping[str, Any]) -> None:
-        self.origin, self.listed = origin, [part for call, one in enumerate(heard) for part in _parts(one, call)]
+    def __init__(self, heard: Sequence[Heard], origin: Mapping[str, Any], paths: Sequence[str]) -> None:
+        taken = set(paths)
+        self.origin, self.listed = origin, [part for call, one in enumerate(heard) for part in _parts(one, call, taken)]
 
     def parts(self) -> Iterator[tuple[str, LayerName, Direction, StatesOf]]:
         """Yield (path, layer, direction, cell)."""
@@ -126,9 +129,14 @@ class Runner:
     def _told(self, run: Callable[[Any], Any], inputs: Any) -> Any:
         try:
             return self._graph(run)(inputs)
-        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as reason:
+        except (RnnstatesError, MemoryError):
+            raise
+        except tf.errors.ResourceExhaustedError as reason:
+            raise MemoryError(f"model '{self._model.name}': {first_sentence(reason)}") from reason
+        # What it runs may be anybody's code.
+        except Exception as reason:
             raise BadWeights(
-                f"model '{self._model.name}': does not run on these inputs: {first_sentence(reason)} "
+                f"model '{self._model.name}': does not run on these inputs: {_worded(reason)} "
                 "Give what model(inputs) takes: an array, or a list or dict of them."
             ) from reason
 
@@ -184,14 +192,26 @@ class Runner:
 
 def first_sentence(reason: BaseException) -> str:
     """Give the line of an error of Keras that says what is wrong, without what surrounds it."""
-    plain = re.sub(r"\x1b\[\d*m", "", str(reason))
+    # A KeyError quotes its text.
+    text = str(reason.args[0]) if isinstance(reason, KeyError) and reason.args else str(reason)
+    plain = re.sub(r"\x1b\[\d*m", "", text)
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received"))]
+    told = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received", "•"))]
     return (told or lines or [type(reason).__name__])[0][:300]
 
 
-def _parts(one: Heard, call: int) -> Iterator[Part]:
+def _worded(reason: Exception) -> str:
+    """Say what went wrong; Keras' and TensorFlow's own errors do without their kind."""
+    sentence, kind = first_sentence(reason), type(reason).__name__
+    if sentence == kind or isinstance(reason, ValueError | TypeError | tf.errors.OpError):
+        return sentence
+    return f"{kind}: {sentence}" + ("" if sentence.endswith(".") else ".")
+
+
+def _parts(one: Heard, call: int, taken: set[str]) -> Iterator[Part]:
     base = one.found.path + (f"_call{one.number + 1}" if one.number else "")
+    if one.number and base in taken:
+        base = free_path(base, taken)
     cells = one.found.cells
     for number, cell in enumerate(cells):
         path = base if len(cells) == 1 else f"{base}/{number}"
