@@ -134,6 +134,14 @@ def test_a_finished_output_of_the_same_model_and_inputs_is_skipped_and_of_others
         run(model, FEATURES, tmp_path / "out.h5", if_exists="skip")
 
 
+def test_a_model_file_that_was_moved_is_the_same_model(tmp_path):
+    randomise(models.convolutional()).save(tmp_path / "model.keras")
+    run(tmp_path / "model.keras", FEATURES, tmp_path / "out.h5").close()
+    (tmp_path / "model.keras").rename(tmp_path / "moved.keras")
+    with run(tmp_path / "moved.keras", FEATURES, tmp_path / "out.h5", if_exists="skip") as states:
+        assert states.skipped
+
+
 def test_what_was_made_before_the_architecture_was_recorded_is_refused_with_the_reason(
     tmp_path, small_windows, monkeypatch
 ):

@@ -212,7 +212,7 @@ def _prepare(
         specs = plan_datasets(network, shape, states=request.states, pool=request.pool, dtype=request.dtype,
                               precision=request.computing)  # fmt: skip
         named = open_ids(ids, _ids_of(feed))
-        return Collection(request, feed, network, named, shape, grid, specs, notes, runner)
+        return Collection(request, feed, network, named, shape, grid, specs, notes, runner, first)
     except BaseException:
         feed.close()
         raise

@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ TAKEN = {"hidden", "cell", "ids", "integrity", "lengths", "offsets", "sequence",
 # As a part of a path these mean something else.
 NO_GROUP = {"", ".", ".."}
 ADVICE = "name the layers that are wanted with layers=[...]"
+
+
+Orders = tuple[tuple[int, ...] | None, ...]
 
 
 class StatesOf(NamedTuple):
@@ -50,12 +54,31 @@ class Found(NamedTuple):
         Of the layer that the user knows: of the ``Bidirectional`` around it.
     layer : keras.layers.Layer
     direction : str
+    orders : tuple of (tuple of int or None)
+        Of each model or layer around it, from outside: how it is called there, see ``numbers``.
     """
 
     path: str
     name: str
     layer: Any
     direction: Direction
+    orders: Orders
+
+    def numbers(self, calls: int) -> list[int]:
+        """Give each of its calls, in the order in which they run, the number that it has in the model as written.
+
+        Keras runs calls of a functional model that do not depend on each other in an order of its own. Of code, the
+        order is that in which it runs.
+        """
+        known = math.prod(len(order) for order in self.orders if order is not None)
+        unknown = self.orders.count(None)
+        if unknown > 1 or calls % known or (not unknown and calls != known):
+            return list(range(calls))
+        numbers = [0]
+        for order in self.orders:
+            inside = range(calls // known) if order is None else order
+            numbers = [number * len(inside) + one for number in numbers for one in inside]
+        return numbers
 
     @property
     def cells(self) -> tuple[StatesOf, ...]:
@@ -84,7 +107,11 @@ class Found(NamedTuple):
 
 def find_recurrent(model: Any) -> tuple[Found, ...]:
     """List the recurrent layers of a model, those inside of models and wrappers too, in the model's order."""
-    found = list(_walk(model, ()))
+    found: list[Found] = []
+    for one in _walk(model, ()):
+        # A layer may be in several of the models of which this is made.
+        if all(one.layer is not other.layer for other in found):
+            found.append(one)
     taken, known = {one.path for one in found}, set[str]()
     for number, one in enumerate(found):
         # Layers of a model that is written in Python may share a name.
@@ -132,17 +159,28 @@ def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[
     return taken
 
 
-def _walk(layer: Any, path: tuple[str, ...]) -> Iterator[Found]:
+def _walk(layer: Any, path: tuple[str, ...], around: Orders = ()) -> Iterator[Found]:
     for child in layer._flatten_layers(recursive=False, include_self=False):
-        inside = (*path, child.name)
+        inside, orders = (*path, child.name), (*around, _order(layer, child))
         if isinstance(child, keras.layers.Bidirectional):
-            yield Found("/".join([*inside, "forward"]), child.name, child.forward_layer, "forward")
-            yield Found("/".join([*inside, "backward"]), child.name, child.backward_layer, "backward")
+            yield Found("/".join([*inside, "forward"]), child.name, child.forward_layer, "forward", orders)
+            yield Found("/".join([*inside, "backward"]), child.name, child.backward_layer, "backward", orders)
         elif isinstance(child, keras.layers.RNN | StateLayer):
             direction: Direction = "backward" if child.go_backwards else "forward"
-            yield Found("/".join(inside), child.name, child, direction)
+            yield Found("/".join(inside), child.name, child, direction, orders)
         else:
-            yield from _walk(child, inside)
+            yield from _walk(child, inside, orders)
+
+
+def _order(model: Any, layer: Any) -> tuple[int, ...] | None:
+    """Give the places that the calls of a layer have in a functional model, in the order in which it runs them."""
+    if isinstance(model, keras.Sequential):
+        return (0,)
+    if (by_depth := getattr(model, "_nodes_by_depth", None)) is None:
+        return None
+    nodes = [node for _, nodes in sorted(by_depth.items(), reverse=True) for node in nodes if node.operation is layer]
+    written = [layer._inbound_nodes.index(node) for node in nodes]
+    return tuple(sorted(written).index(place) for place in written) or None
 
 
 def _kind(cell: Any) -> str | None:
