@@ -18,7 +18,7 @@ from .output.format import Shape
 from .output.journal_file import read_journal
 from .output.layout import Contents
 from .output.lock import RunLock, is_held
-from .output.matching import differences
+from .output.matching import differences, unrecorded
 from .output.names import Names
 from .output.naming import tidy
 from .output.partial import is_output_of
@@ -90,6 +90,11 @@ def _compare(output: Path, states: States, contents: Contents) -> None:
         )
     before = _identity_of_file(output, states) | {"inputs": recorded.get("inputs")}
     after = identity_of(contents.provenance, contents.shape, contents.ids) | {"inputs": expected["inputs"]}
+    if missing := unrecorded(_job(before), _job(after)):
+        raise DoesNotMatch(
+            f"{output}: was made by a version of rnnstates that did not record {missing}, so it cannot be shown that "
+            f"this job made it. {MEND}"
+        )
     if found := differences(_job(before), _job(after)):
         raise DoesNotMatch(f"{output}: was made by another job: {found}. {MEND}")
 

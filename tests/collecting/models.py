@@ -101,6 +101,25 @@ def written():
     return model
 
 
+class Chain(keras.Model):
+    """Layers one after the other, called as often as they are listed."""
+
+    def __init__(self, *readers):
+        super().__init__(name="chain")
+        self.readers = list(readers)
+
+    def call(self, inputs):
+        for reader in self.readers:
+            inputs = reader(inputs)
+        return inputs
+
+
+def chain(*readers):
+    model = Chain(*readers)
+    model(FEATURES)
+    return randomise(model)
+
+
 def computed(layer, inputs, **given):
     """Give the states of a Keras layer with its own words: its cell, called step by step on un-padded steps."""
     states = (

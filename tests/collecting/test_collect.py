@@ -98,6 +98,39 @@ def test_layers_inside_of_models_and_calls_of_the_same_layer_are_told_apart():
     np.testing.assert_allclose(states["shared_call2/hidden"], up_to(LENGTHS, computed(shared, once)[0]), atol=1e-6)
 
 
+def named(*names):
+    return [keras.layers.GRU(3, name=name, return_sequences=True) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("names", "calls", "expected"),
+    [
+        (["lstm", "lstm_call2"], [0, 0, 1], ["lstm", "lstm_call2_2", "lstm_call2"]),
+        (["lstm", "lstm_call2"], [0, 0, 1, 1], ["lstm", "lstm_call2_2", "lstm_call2", "lstm_call2_call2"]),
+        (["a", "a", "a_2"], [0, 1, 2], ["a", "a_3", "a_2"]),
+        (["a", "a_2", "a"], [0, 1, 2], ["a", "a_2", "a_3"]),
+        (["a", "a", "a_call2"], [0, 1, 0, 1, 2], ["a", "a_2", "a_call2_2", "a_2_call2", "a_call2"]),
+    ],
+)
+def test_every_call_has_a_name_of_its_own(names, calls, expected, tmp_path):
+    listed = named(*names)
+    model = models.chain(*(listed[place] for place in calls))
+    states = rnnstates.collect(model, FEATURES, "full")
+    assert states.layers == expected
+    values = FEATURES
+    with rnnstates.collect(model, FEATURES, "full", output=tmp_path / "out.h5") as stored:
+        for name, reader in zip(expected, model.readers, strict=True):
+            (values,) = computed(reader, values)
+            np.testing.assert_allclose(states[f"{name}/hidden"], values, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(stored[f"{name}/hidden"], values, atol=1e-6, err_msg=name)
+
+
+def test_a_call_is_named_alike_whichever_layers_are_taken():
+    listed = named("lstm", "lstm_call2")
+    model = models.chain(listed[0], listed[0], listed[1])
+    assert rnnstates.collect(model, FEATURES, "full", layers="lstm").layers == ["lstm", "lstm_call2_2"]
+
+
 def test_a_model_in_python_is_listened_to(tmp_path):
     model = randomise(models.written())
     states = rnnstates.collect(model, FEATURES, LENGTHS, layers="second")

@@ -8,6 +8,7 @@ from rnnstates.collecting import collect as collecting
 from rnnstates.collecting import recording
 from rnnstates.collecting.running import Runner
 from rnnstates.errors import DoesNotMatch, Stopped
+from rnnstates.keras.started import keras
 from rnnstates.output.recorder import Pace
 
 from . import models
@@ -55,13 +56,15 @@ def test_the_same_call_goes_on_to_the_same_bytes(tmp_path, small_windows, monkey
     assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
-@pytest.mark.parametrize("changed", ["weights", "lengths", "inputs"])
+@pytest.mark.parametrize("changed", ["weights", "architecture", "lengths", "inputs"])
 def test_another_job_does_not_go_on_with_it(changed, tmp_path, small_windows, monkeypatch):
     model = randomise(models.convolutional())
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     inputs, lengths = FEATURES.copy(), LENGTHS.copy()
     if changed == "weights":
         model.get_layer("lstm").cell.bias.assign_add(np.ones(20))
+    elif changed == "architecture":
+        model.layers[0].activation = keras.activations.gelu
     elif changed == "lengths":
         lengths[-1] += 1
     else:
@@ -126,3 +129,34 @@ def test_a_finished_output_of_the_same_model_and_inputs_is_skipped_and_of_others
         run(model, FEATURES + (FEATURES.max() == FEATURES), tmp_path / "out.h5", if_exists="skip")
     with pytest.raises(DoesNotMatch, match=r"was made by another job: .*weights_sha256 was"):
         run(randomise(models.convolutional(), 1), FEATURES, tmp_path / "out.h5", if_exists="skip")
+    model.layers[0].activation = keras.activations.gelu
+    with pytest.raises(DoesNotMatch, match=r"was made by another job: .*architecture_sha256 was"):
+        run(model, FEATURES, tmp_path / "out.h5", if_exists="skip")
+
+
+def test_a_model_file_that_was_moved_is_the_same_model(tmp_path):
+    randomise(models.convolutional()).save(tmp_path / "model.keras")
+    run(tmp_path / "model.keras", FEATURES, tmp_path / "out.h5").close()
+    (tmp_path / "model.keras").rename(tmp_path / "moved.keras")
+    with run(tmp_path / "moved.keras", FEATURES, tmp_path / "out.h5", if_exists="skip") as states:
+        assert states.skipped
+
+
+def test_what_was_made_before_the_architecture_was_recorded_is_refused_with_the_reason(
+    tmp_path, small_windows, monkeypatch
+):
+    model, known = randomise(models.convolutional()), recording.origin_of
+
+    def as_before(*given):
+        return {name: value for name, value in known(*given).items() if name != "architecture_sha256"}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording, "origin_of", as_before)
+        run(model, FEATURES, tmp_path / "finished.h5").close()
+        ended_after(monkeypatch, 2, model, tmp_path / "begun.h5")
+    with pytest.raises(
+        DoesNotMatch, match=r"begun by rnnstates '.*', which did not record the architecture of the mod"
+    ):
+        run(model, FEATURES, tmp_path / "begun.h5")
+    with pytest.raises(DoesNotMatch, match=r"made by a version of rnnstates that did not record the architecture of"):
+        run(model, FEATURES, tmp_path / "finished.h5", if_exists="skip")

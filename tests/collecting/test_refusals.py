@@ -52,6 +52,10 @@ def image_model():
     return sequential(layers.ConvLSTM1D(2, 2, name="conv"), shape=(None, 6, 3))
 
 
+def called(name):
+    return layers.LSTM(4, name=name, return_sequences=True)
+
+
 REFUSED = {
     "no recurrent layer": (lambda: sequential(layers.Dense(2)), {}, "the model has no recurrent layer"),
     "no such layer": (models.convolutional, {"layers": ["lstn"]}, "no recurrent layer 'lstn'; found: lstm. Did you"),
@@ -70,6 +74,12 @@ REFUSED = {
     "a layer called as a dataset is": (
         lambda: sequential(layers.LSTM(4, name="lengths")), {}, "layer 'lengths': has the name of something else",
     ),
+    "a name that is no group": (lambda: models.chain(called("..")), {}, r"layer '\.\.': has a name that no group"),
+    "a name inside that is no group": (
+        lambda: models.chain(keras.Sequential([called(".")], name="inner")), {}, r"layer 'inner/\.': has a name that",
+    ),
+    "no layers": (models.convolutional, {"layers": []}, r"layers=\[\]: names no layer; expected names, or None"),
+    "a dataset of an array": (models.convolutional, {"dataset": "x"}, "dataset='x': names a dataset, but no input is"),
     "gates": (models.convolutional, {"states": "forget_gate"}, "states='forget_gate': a model's layers give no gates"),
     "final": (models.convolutional, {"pool": "final"}, 'pool="final": only outputs of extract'),
     "no rows in a batch": (models.convolutional, {"batch_size": 0}, "batch_size=0: expected 1 or more"),
@@ -121,11 +131,79 @@ def test_inputs_that_the_model_does_not_take_are_refused_with_its_own_words():
         (np.array(["a", "b"]), "inputs: shape .* expected numbers"),
         (np.float32(1), "expected numbers, one row a sequence"),
         ([[1.0], [1.0, 2.0]], "inputs: not a rectangular array"),
+        ([FEATURES, FEATURES], r"inputs: are a list of 2, but model '.*' has 1 input; expected one array for each"),
+        (
+            list(FEATURES),
+            r"inputs: are a list of 6, but model '.*' has 1 input; .* Stack rows or batches into one",
+        ),
+        ({1: FEATURES, "a": FEATURES}, r"inputs: a dict with the keys \[1, 'a'\]; expected the names"),
     ],
 )
 def test_inputs_that_are_no_rows_are_refused(inputs, told):
     with pytest.raises(BadInput, match=told):
         rnnstates.collect(models.convolutional(), inputs, LENGTHS)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_list_has_an_array_for_each_input(number):
+    model = randomise(models.several_inputs())
+    with pytest.raises(BadInput, match=f"inputs: are a list of {number}, but model '.*' has 2 inputs; expected one"):
+        rnnstates.collect(model, [FEATURES] * number, LENGTHS)
+
+
+class Failing(keras.Model):
+    """Raises what it is given."""
+
+    def __init__(self, reason):
+        super().__init__(name="failing")
+        self.reason, self.reader = reason, layers.LSTM(4)
+        self.reader.build((None, None, 3))
+        self.built = True
+
+    def call(self, inputs):
+        if self.reason is not None:
+            raise self.reason
+        return self.reader(inputs)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (KeyError("b"), "inputs: KeyError: b. Give what"),
+        (AttributeError("no foo"), "inputs: AttributeError: no foo. Give what"),
+        (IndexError("out of range"), "inputs: IndexError: out of range. Give what"),
+        (RuntimeError("It fails."), "inputs: RuntimeError: It fails. Give what"),
+        (NotImplementedError(), "inputs: NotImplementedError"),
+        (AssertionError(), "inputs: AssertionError"),
+        (ZeroDivisionError("z"), "inputs: ZeroDivisionError: z. Give"),
+        (OSError("No such file"), "inputs: OSError: No such file. Give"),
+        (tf.errors.UnimplementedError(None, None, "not on this device"), "inputs: not on this device"),
+    ],
+)
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_whatever_a_model_raises_is_one_error_with_its_cause(reason, told, eagerly):
+    model = Failing(reason)
+    model.run_eagerly = eagerly
+    with pytest.raises(BadWeights, match=f"model 'failing': does not run on these {told}") as raised:
+        rnnstates.collect(model, FEATURES, LENGTHS)
+    assert isinstance(raised.value.__cause__, type(reason))
+
+
+@pytest.mark.parametrize("reason", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")])
+def test_memory_that_a_model_does_not_get_stays_a_memory_error(reason):
+    with pytest.raises(MemoryError):
+        rnnstates.collect(Failing(reason), FEATURES, LENGTHS)
+
+
+def test_an_interruption_and_what_progress_raises_are_left_as_they_are():
+    with pytest.raises(KeyboardInterrupt):
+        rnnstates.collect(Failing(KeyboardInterrupt()), FEATURES, LENGTHS)
+
+    def progress(done, whole):
+        raise KeyError(done)
+
+    with pytest.raises(KeyError):
+        rnnstates.collect(Failing(None), FEATURES, LENGTHS, progress=progress)
 
 
 def test_lengths_beyond_the_steps_of_the_layer_are_refused():

@@ -182,7 +182,7 @@ def _prepare(
 ) -> Any:
     # Late: they start TensorFlow and Keras.
     from .counting import Masks, count, note_padding, steps_of
-    from .feeding import open_feed
+    from .feeding import check_number, open_feed
     from .finding import choose, find_recurrent
     from .recording import origin_of
     from .running import Parts, Runner
@@ -190,15 +190,17 @@ def _prepare(
 
     notes = Notes()
     model, file = _model(model, notes)
-    chosen = choose(find_recurrent(model), layers)
+    found = find_recurrent(model)
+    chosen = choose(found, layers)
     feed = open_feed(inputs, dataset, axes, allow_nonfinite=request.allow_nonfinite)
     try:
+        check_number(feed, model)
         runner = Runner(model, chosen, feed.specs)
         row = _first_row(feed)
         # TensorFlow logs what it thinks of a graph when that is first run.
         with without_chatter(), runner.lookups.named(feed, row, 0):
             first = runner(feed.packed(row))
-        network = Parts(runner.heard, origin_of(model, file))
+        network = Parts(runner.heard, origin_of(model, file), [one.path for one in found])
         steps = steps_of({part.path: first.states[part.call][0].shape[1] for part in network.listed})
         feed.steps = steps
         row_bytes = sum(values.nbytes for of_call in first.states for values in of_call) + feed.row_bytes
@@ -213,7 +215,7 @@ def _prepare(
         specs = plan_datasets(network, shape, states=request.states, pool=request.pool, dtype=request.dtype,
                               precision=request.computing)  # fmt: skip
         named = open_ids(ids, _ids_of(feed))
-        return Collection(request, feed, network, named, shape, grid, specs, notes, runner)
+        return Collection(request, feed, network, named, shape, grid, specs, notes, runner, first)
     except BaseException:
         feed.close()
         raise

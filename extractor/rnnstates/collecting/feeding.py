@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array
 from ..checking import check_present
 from ..checksums import Sums, add, sums
-from ..errors import BadInput
+from ..errors import BadInput, OptionError
 from ..given import as_array
 from ..keras.started import keras, tf
 from ..sources import open_source
@@ -18,7 +18,7 @@ from ..sources.axes import Axes
 from ..sources.hdf5 import Hdf5Source
 from ..sources.identity import identify, sample_array
 
-__all__ = ["Feed", "open_feed"]
+__all__ = ["Feed", "check_number", "open_feed"]
 
 # Bytes; TensorFlow has no longer numbers.
 LARGEST_ITEM = 8
@@ -112,6 +112,11 @@ class Feed:
         self.steps = 0
 
     @property
+    def is_list(self) -> bool:
+        """Whether the caller gave a list."""
+        return isinstance(self._structure, list)
+
+    @property
     def name(self) -> str:
         """What to call it in messages."""
         return self.opened[0].name
@@ -193,6 +198,8 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
         Something is no array of numbers, or they have different numbers of rows.
     MissingInput
         A file is absent or unreadable.
+    OptionError
+        A dataset is named, but there is no file.
     """
     several = isinstance(inputs, Mapping) or (
         isinstance(inputs, list | tuple)
@@ -200,6 +207,8 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
         and len(inputs) > 0
     )
     named = _named(inputs) if several else {"inputs": inputs}
+    if dataset is not None and not any(isinstance(given, str | os.PathLike) for given in named.values()):
+        raise OptionError(f"dataset={dataset!r}: names a dataset, but no input is an HDF5 file; leave dataset= out.")
     opened: list[Rows] = []
     try:
         for name, given in named.items():
@@ -215,8 +224,27 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
     return Feed(opened, structure if several else None, allow_nonfinite=allow_nonfinite)
 
 
+def check_number(feed: Feed, model: Any) -> None:
+    """Refuse a list of more or fewer arrays than the model has inputs: Keras leaves out those that are too many.
+
+    Raises
+    ------
+    BadInput
+    """
+    expected = len(getattr(model, "inputs", None) or ())
+    # Of a model in Python only its code knows, and from a dict Keras takes the inputs by their names.
+    if expected and feed.is_list and len(feed.opened) != expected:
+        raise BadInput(
+            f"inputs: are a list of {len(feed.opened)}, but model '{model.name}' has {expected} "
+            f"input{'s' if expected > 1 else ''}; expected one array for each, with one row a sequence. Stack rows or "
+            "batches into one array."
+        )
+
+
 def _named(inputs: Any) -> dict[str, Any]:
     if isinstance(inputs, Mapping):
+        if len({type(name) for name in inputs}) > 1:
+            raise BadInput(f"inputs: a dict with the keys {list(inputs)!r}; expected the names of the model's inputs.")
         # The order in which ``keras.tree`` goes through a dict.
         return {f"inputs['{name}']": inputs[name] for name in sorted(inputs)}
     return {f"inputs[{number}]": given for number, given in enumerate(inputs)}

@@ -1,6 +1,8 @@
 """The recurrent layers of a live model, by name."""
 
 import difflib
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,11 +12,16 @@ from ..keras.started import keras
 from ..keras.state_layer import StateLayer
 from ..weights.canonical import Direction
 
-__all__ = ["Found", "StatesOf", "choose", "find_recurrent"]
+__all__ = ["Found", "StatesOf", "choose", "find_recurrent", "free_path"]
 
 # What stands at the root of a states file beside the layers' groups.
 TAKEN = {"hidden", "cell", "ids", "integrity", "lengths", "offsets", "sequence", "step", "time", "boundary"}
+# As a part of a path these mean something else.
+NO_GROUP = {"", ".", ".."}
 ADVICE = "name the layers that are wanted with layers=[...]"
+
+
+Orders = tuple[tuple[int, ...] | None, ...]
 
 
 class StatesOf(NamedTuple):
@@ -47,12 +54,31 @@ class Found(NamedTuple):
         Of the layer that the user knows: of the ``Bidirectional`` around it.
     layer : keras.layers.Layer
     direction : str
+    orders : tuple of (tuple of int or None)
+        Of each model or layer around it, from outside: how it is called there, see ``numbers``.
     """
 
     path: str
     name: str
     layer: Any
     direction: Direction
+    orders: Orders
+
+    def numbers(self, calls: int) -> list[int]:
+        """Give each of its calls, in the order in which they run, the number that it has in the model as written.
+
+        Keras runs calls of a functional model that do not depend on each other in an order of its own. Of code, the
+        order is that in which it runs.
+        """
+        known = math.prod(len(order) for order in self.orders if order is not None)
+        unknown = self.orders.count(None)
+        if unknown > 1 or calls % known or (not unknown and calls != known):
+            return list(range(calls))
+        numbers = [0]
+        for order in self.orders:
+            inside = range(calls // known) if order is None else order
+            numbers = [number * len(inside) + one for number in numbers for one in inside]
+        return numbers
 
     @property
     def cells(self) -> tuple[StatesOf, ...]:
@@ -81,13 +107,25 @@ class Found(NamedTuple):
 
 def find_recurrent(model: Any) -> tuple[Found, ...]:
     """List the recurrent layers of a model, those inside of models and wrappers too, in the model's order."""
-    found = list(_walk(model, ()))
-    paths = [one.path for one in found]
-    # Layers of a model that is written in Python may share a name.
-    return tuple(
-        one._replace(path=f"{one.path}_{paths[:number].count(one.path) + 1}") if one.path in paths[:number] else one
-        for number, one in enumerate(found)
-    )
+    found: list[Found] = []
+    for one in _walk(model, ()):
+        # A layer may be in several of the models of which this is made.
+        if all(one.layer is not other.layer for other in found):
+            found.append(one)
+    taken, known = {one.path for one in found}, set[str]()
+    for number, one in enumerate(found):
+        # Layers of a model that is written in Python may share a name.
+        if one.path in known:
+            found[number] = one._replace(path=free_path(one.path, taken))
+        known.add(one.path)
+    return tuple(found)
+
+
+def free_path(path: str, taken: set[str]) -> str:
+    """Give a path that is taken the first number with which it is not, and take that."""
+    numbered = next(one for number in itertools.count(2) if (one := f"{path}_{number}") not in taken)
+    taken.add(numbered)
+    return numbered
 
 
 def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[Found, ...]:
@@ -103,6 +141,8 @@ def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[
     if not found:
         raise BadWeights("the model has no recurrent layer; expected LSTM, GRU, SimpleRNN or RNN.")
     wanted = None if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    if wanted == []:
+        raise OptionError(f"layers={layers!r}: names no layer; expected names, or None for all recurrent layers.")
     known = [name for one in found for name in (one.path, one.name, one.path.rpartition("/")[0])]
     for name in wanted or ():
         if name not in known:
@@ -119,17 +159,28 @@ def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[
     return taken
 
 
-def _walk(layer: Any, path: tuple[str, ...]) -> Iterator[Found]:
+def _walk(layer: Any, path: tuple[str, ...], around: Orders = ()) -> Iterator[Found]:
     for child in layer._flatten_layers(recursive=False, include_self=False):
-        inside = (*path, child.name)
+        inside, orders = (*path, child.name), (*around, _order(layer, child))
         if isinstance(child, keras.layers.Bidirectional):
-            yield Found("/".join([*inside, "forward"]), child.name, child.forward_layer, "forward")
-            yield Found("/".join([*inside, "backward"]), child.name, child.backward_layer, "backward")
+            yield Found("/".join([*inside, "forward"]), child.name, child.forward_layer, "forward", orders)
+            yield Found("/".join([*inside, "backward"]), child.name, child.backward_layer, "backward", orders)
         elif isinstance(child, keras.layers.RNN | StateLayer):
             direction: Direction = "backward" if child.go_backwards else "forward"
-            yield Found("/".join(inside), child.name, child, direction)
+            yield Found("/".join(inside), child.name, child, direction, orders)
         else:
-            yield from _walk(child, inside)
+            yield from _walk(child, inside, orders)
+
+
+def _order(model: Any, layer: Any) -> tuple[int, ...] | None:
+    """Give the places that the calls of a layer have in a functional model, in the order in which it runs them."""
+    if isinstance(model, keras.Sequential):
+        return (0,)
+    if (by_depth := getattr(model, "_nodes_by_depth", None)) is None:
+        return None
+    nodes = [node for _, nodes in sorted(by_depth.items(), reverse=True) for node in nodes if node.operation is layer]
+    written = [layer._inbound_nodes.index(node) for node in nodes]
+    return tuple(sorted(written).index(place) for place in written) or None
 
 
 def _kind(cell: Any) -> str | None:
@@ -149,4 +200,6 @@ def _check(one: Found) -> None:
         )
     if one.path.partition("/")[0] in TAKEN:
         raise OptionError(f"{where}: has the name of something else in a states file; call it otherwise.")
+    if NO_GROUP & set(one.path.split("/")):
+        raise OptionError(f"{where}: has a name that no group of a states file can have; call it otherwise.")
     assert one.cells

@@ -10,6 +10,7 @@ from ..keras.started import keras, tf
 from ..network.arithmetic import machine, of_tensorflow
 from ..provenance import provenance
 from ..weights.readers import digest
+from .architecture import architecture_of
 from .windows import Collection
 
 __all__ = ["origin_of", "record"]
@@ -29,7 +30,12 @@ def origin_of(model: Any, file: str | None) -> dict[str, Any]:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
         whole.update(f"{array.shape} {array.dtype}".encode())
         whole.update(array.tobytes())
-    told = {"model": model.name, "class": type(model).__name__, "weights_sha256": whole.hexdigest()}
+    told = {
+        "model": model.name,
+        "class": type(model).__name__,
+        "weights_sha256": whole.hexdigest(),
+        "architecture_sha256": architecture_of(model),
+    }
     return told if file is None else {**told, "model_file": file, "sha256": digest(file)}
 
 
@@ -50,4 +56,6 @@ def _recorded(collection: Collection) -> dict[str, Any]:
         taken = slice(start, min(start + rows, feed.sequences))
         total = feed.sums(feed.read(taken), taken, total)
     inputs = list(total) if in_memory else None
-    return {"weights": collection.network.origin, "initial_state": None, "inputs": inputs}
+    # The same model by another path is the same.
+    weights = {name: value for name, value in collection.network.origin.items() if name != "model_file"}
+    return {"weights": weights, "initial_state": None, "inputs": inputs}

@@ -7,20 +7,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from ..errors import BadWeights
+from ..errors import BadWeights, RnnstatesError
 from ..keras.started import keras, tf
 from ..weights.canonical import Direction
-from .finding import Found, StatesOf
+from .checking import check_cell, check_shape
+from .finding import Found, StatesOf, free_path
 from .lookups import Lookups
 from .tapping import Heard, tapped
 
 __all__ = ["Batch", "Part", "Parts", "Runner", "first_sentence"]
 
-# How far a layer's own output may be from its cell's, run step by step: rounding, and cuDNN's.
-FURTHEST = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.02}
-
 # How the lines begin that stand around it in errors of Keras and TensorFlow.
-SURROUNDING = ("Exception encountered", "Arguments received", "Graph execution error", "Detected at node", 'File "')
+SURROUNDING = (
+    "Exception encountered",
+    "Arguments received",
+    "•",
+    "Graph execution error",
+    "Detected at node",
+    'File "',
+)
 
 
 class LayerName(NamedTuple):
@@ -59,10 +64,13 @@ class Parts:
     heard : list of Heard
     origin : mapping
         Which model it was, for the record.
+    paths : sequence of str
+        Of all recurrent layers of the model; no other call is named so.
     """
 
-    def __init__(self, heard: Sequence[Heard], origin: Mapping[str, Any]) -> None:
-        self.origin, self.listed = origin, [part for call, one in enumerate(heard) for part in _parts(one, call)]
+    def __init__(self, heard: Sequence[Heard], origin: Mapping[str, Any], paths: Sequence[str]) -> None:
+        self.origin, taken = origin, set(paths)
+        self.listed = [part for call in _as_written(heard) for part in _parts(*call, taken)]
 
     def parts(self) -> Iterator[tuple[str, LayerName, Direction, StatesOf]]:
         """Yield (path, layer, direction, cell)."""
@@ -109,6 +117,7 @@ class Runner:
         self._model, self._layers, self._specs = model, layers, specs
         self.heard: list[Heard] = []
         self.lookups = Lookups()
+        self._steps: list[int] = []
         self._graphs: dict[str, Any] = {}
 
     def __call__(self, inputs: Any) -> Batch:
@@ -117,11 +126,14 @@ class Runner:
         Raises
         ------
         BadWeights
-            A layer computes something else than its cell step by step.
+            A layer computes something else than its cell step by step, or its states are not those of the rows.
         """
         states, masks, differences = self._told(self._run, inputs)
-        for one, difference, of_call in zip(self.heard, differences, states, strict=True):
-            _check(one, float(difference), of_call)
+        rows = keras.tree.flatten(inputs)[0].shape[0]
+        self._steps = self._steps or [of_call[0].shape[1] for of_call in states]
+        for one, difference, of_call, steps in zip(self.heard, differences, states, self._steps, strict=True):
+            check_cell(one, float(difference), of_call)
+            check_shape(one, of_call[0].shape, (rows, steps))
         return Batch([[_array(values) for values in of_call] for of_call in states], self._masks(masks))
 
     def masks(self, inputs: Any) -> list[Array | None]:
@@ -131,9 +143,14 @@ class Runner:
     def _told(self, run: Callable[[Any], Any], inputs: Any) -> Any:
         try:
             return self._graph(run)(inputs)
-        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as reason:
+        except (RnnstatesError, MemoryError):
+            raise
+        except tf.errors.ResourceExhaustedError as reason:
+            raise MemoryError(f"model '{self._model.name}': {first_sentence(reason)}") from reason
+        # What it runs may be anybody's code.
+        except Exception as reason:
             raise BadWeights(
-                f"model '{self._model.name}': does not run on these inputs: {first_sentence(reason)} "
+                f"model '{self._model.name}': does not run on these inputs: {_worded(reason)} "
                 "Give what model(inputs) takes: an array, or a list or dict of them."
             ) from reason
 
@@ -175,6 +192,13 @@ class Runner:
                 f"model '{self._model.name}': its layer '{silent[0]}' is not called on these inputs; name those that "
                 "are with layers=[...]."
             )
+        if self.heard and [one.found for one in heard] != [one.found for one in self.heard]:
+            paths = ", ".join(one.found.path for one in heard)
+            raise BadWeights(
+                f"model '{self._model.name}': calls {paths} for some rows, but for the first "
+                f"{', '.join(one.found.path for one in self.heard)}; name the layers that it always calls alike with "
+                "layers=[...]."
+            )
         if tf.executing_eagerly():
             return
         here = tf.compat.v1.get_default_graph()
@@ -189,28 +213,43 @@ class Runner:
 
 def first_sentence(reason: BaseException) -> str:
     """Give the line of an error of Keras that says what is wrong, without what surrounds it."""
-    plain = re.sub(r"\x1b\[\d*m", "", str(reason))
+    # A KeyError quotes its text.
+    text = str(reason.args[0]) if isinstance(reason, KeyError) and reason.args else str(reason)
+    plain = re.sub(r"\x1b\[\d*m", "", text)
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(SURROUNDING)]
     return (told or lines or [type(reason).__name__])[0][:300]
 
 
-def _parts(one: Heard, call: int) -> Iterator[Part]:
-    base = one.found.path + (f"_call{one.number + 1}" if one.number else "")
+def _worded(reason: Exception) -> str:
+    """Say what went wrong; Keras' and TensorFlow's own errors do without their kind."""
+    sentence, kind = first_sentence(reason), type(reason).__name__
+    if sentence != kind and not isinstance(reason, ValueError | TypeError | tf.errors.OpError):
+        sentence = f"{kind}: {sentence}"
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def _as_written(heard: Sequence[Heard]) -> Iterator[tuple[Heard, int, int]]:
+    """Give each call with its number and its place, those of a layer in the order of their numbers."""
+    calls: dict[str, list[int]] = {}
+    for place, one in enumerate(heard):
+        calls.setdefault(one.found.path, []).append(place)
+    ordered = {
+        path: iter(sorted(zip(heard[places[0]].found.numbers(len(places)), places, strict=True)))
+        for path, places in calls.items()
+    }
+    for one in heard:
+        yield one, *next(ordered[one.found.path])
+
+
+def _parts(one: Heard, number: int, call: int, taken: set[str]) -> Iterator[Part]:
+    base = one.found.path + (f"_call{number + 1}" if number else "")
+    if number and base in taken:
+        base = free_path(base, taken)
     cells = one.found.cells
-    for number, cell in enumerate(cells):
-        path = base if len(cells) == 1 else f"{base}/{number}"
+    for place, cell in enumerate(cells):
+        path = base if len(cells) == 1 else f"{base}/{place}"
         yield Part(path, LayerName(one.found.name), one.found.direction, cell, call)
-
-
-def _check(one: Heard, difference: float, states: list[Any]) -> None:
-    dtype = keras.backend.standardize_dtype(states[0].dtype)
-    # Where something is NaN, the states are refused for that.
-    if difference > FURTHEST.get(dtype, 1e-4) * max(1.0, float(tf.reduce_max(tf.abs(states[0])))):
-        raise BadWeights(
-            f"layer '{one.found.path}': what it gives is up to {difference:.1e} away from its cell's states, so it "
-            "does more than run its cell; leave it out with layers=[...]."
-        )
 
 
 def _array(values: Any) -> Array:

@@ -16,6 +16,7 @@ from ..output.layout import Ids
 from ..output.sink import Sink, to_dtype
 from ..pooling import pool
 from ..request import Request
+from .checking import check_alone
 from .feeding import Feed
 from .running import Batch, Part, Parts, Runner
 
@@ -36,7 +37,10 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """Everything known before the states are computed; what a ``Job`` is to ``extract``."""
+    """Everything known before the states are computed; what a ``Job`` is to ``extract``.
+
+    ``alone`` is what came of the first row by itself.
+    """
 
     request: Request
     source: Feed
@@ -47,6 +51,7 @@ class Collection:
     specs: tuple[DatasetSpec, ...]
     notes: Notes
     runner: Runner
+    alone: Batch
     engine: str = "keras"
     tokens: bool = False
     initial: None = None
@@ -121,6 +126,8 @@ class _Window:
             arrays = feed.read(batch)
             read = feed.sums(arrays, batch, read)
             made = self._made(arrays, batch)
+            if not batch.start:
+                self._check_alone(made)
             for part in self._job.network.listed:
                 self._put_part(part, made, batch)
         self._sink.finish(self._number, self._overflowed, read)
@@ -130,6 +137,10 @@ class _Window:
         runner.lookups.check(self._job.source, arrays, rows.start, shape.lengths[rows], shape.padding)
         with runner.lookups.named(self._job.source, arrays, rows.start):
             return runner(self._job.source.packed(arrays))
+
+    def _check_alone(self, made: Batch) -> None:
+        for one, states, alone in zip(self._job.runner.heard, made.states, self._job.alone.states, strict=True):
+            check_alone(one, states, alone)
 
     def _put_part(self, part: Part, made: Batch, rows: slice) -> None:
         specs = [spec for spec in self._job.specs if spec.part == part.path]

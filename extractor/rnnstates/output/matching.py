@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["differences", "mismatch"]
+__all__ = ["differences", "mismatch", "unrecorded"]
 
 MOST_SHOWN = 5
 LONGEST = 60
@@ -15,6 +15,11 @@ DERIVED = (
 )  # fmt: skip
 # What belongs to the machine and to what is installed on it, not to the job.
 SURROUNDINGS = ("arithmetic", "device", "libraries", "python", "rnnstates")
+# What earlier versions did not record: its place, that of what they did record of such a job, and what it is.
+LATER = (
+    (("arithmetic",), (), "the kernel and the libraries that computed it"),
+    (("weights", "architecture_sha256"), ("weights", "weights_sha256"), "the architecture of the model"),
+)
 
 
 def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -27,12 +32,11 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """
     if not (found := differences(before, now)):
         return ""
-    if "arithmetic" in now and "arithmetic" not in before:
+    if missing := unrecorded(before, now):
         version = _shown("rnnstates", before.get("rnnstates"))
         return (
-            f"was begun by rnnstates {version}, which did not record the kernel and the libraries that computed it, so "
-            "the same bytes cannot be promised. Finish it with that version where it was begun, start over with "
-            "restart=True, or choose another output."
+            f"was begun by rnnstates {version}, which did not record {missing}, so the same bytes cannot be promised. "
+            "Finish it with that version where it was begun, start over with restart=True, or choose another output."
         )
     if all(before.get(name) == now.get(name) for name in (before.keys() | now.keys()) - set(SURROUNDINGS)):
         return (
@@ -43,6 +47,21 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         f"was begun by another job: {found}. Run that one again, throw its work away with restart=True, or choose "
         "another output."
     )
+
+
+def unrecorded(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say what this version records and the one that began did not; nothing where it recorded as much."""
+    return next(
+        (told for path, known, told in LATER if _has(now, path) and _has(before, known) and not _has(before, path)), ""
+    )
+
+
+def _has(recorded: Any, path: tuple[str, ...]) -> bool:
+    for name in path:
+        if not isinstance(recorded, Mapping) or name not in recorded:
+            return False
+        recorded = recorded[name]
+    return True
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
