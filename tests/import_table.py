@@ -67,6 +67,7 @@ MAY_IMPORT = {
         "hdf5_guard",
         "hdf5_heap_guard",
         "hdf5_packing",
+        "meanings",
         "npz_guard",
         "zip_guard",
     },

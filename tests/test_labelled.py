@@ -138,3 +138,68 @@ def masked(values):
 def test_masks_are_not_lost_in_lists(taker):
     with pytest.raises(rnnstates.BadData, match="a masked array, whose mask would be lost"):
         TAKERS[taker](masked)
+
+
+TIME_FIRST = ("time", "batch", "feature")
+TURNED = VALUES.transpose(1, 0, 2)
+
+
+@pytest.mark.parametrize("live", LIVE)
+def test_names_of_axes_are_heard_and_axes_decides(live):
+    with pytest.raises(BadInput, match=r"inputs: its axes are called 'time', 'batch', 'feature'.*axes=\"TNI\""):
+        hidden(live(TURNED, TIME_FIRST))
+    np.testing.assert_array_equal(hidden(live(TURNED, TIME_FIRST), axes="TNI"), hidden(VALUES))
+    np.testing.assert_array_equal(hidden(live(TURNED, TIME_FIRST), axes="NTI"), hidden(TURNED))
+    np.testing.assert_array_equal(hidden(live(VALUES, ("batch", "time", "feature"))), hidden(VALUES))
+    np.testing.assert_array_equal(hidden(live(VALUES, ("x", "y", "z"))), hidden(VALUES))
+
+
+class LikeZarr:
+    """Attributes, and no names of axes but in them, as zarr's second format has."""
+
+    def __init__(self, values, **attributes):
+        self.values, self.shape, self.ndim, self.attrs = values, values.shape, values.ndim, attributes
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def test_names_in_an_attribute_are_heard_too():
+    with pytest.raises(BadInput, match="'time', 'batch', 'feature'"):
+        hidden(in_h5py(TURNED, axes="time batch feature"))
+    with pytest.raises(BadInput, match="'time', 'batch', 'feature'"):
+        hidden(LikeZarr(TURNED, _ARRAY_DIMENSIONS=list(TIME_FIRST)))
+
+
+@pytest.mark.parametrize("live", LIVE)
+def test_arrays_of_matlab_are_reversed_in_a_live_file_too(live):
+    with pytest.raises(BadInput, match=r'was written by MATLAB.*axes="ITN"'):
+        hidden(live(VALUES, MATLAB_class=np.bytes_("single")))
+
+
+def test_lists_of_labelled_arrays_are_looked_at_one_by_one():
+    rows = [in_xarray(row, ("time", "feature")) for row in VALUES]
+    np.testing.assert_array_equal(hidden(rows), hidden(VALUES))
+    turned = [*rows[:2], in_xarray(VALUES[2, :, :5].T, ("feature", "time"))]
+    with pytest.raises(BadInput, match=r"X: row 2: .* called 'feature', 'time'.*whose axes are steps, features"):
+        vectors(turned)
+    with pytest.raises(BadInput, match=r"'', 'feature', 'time'.*axes=\"NIT\""):
+        hidden([in_xarray(row.T, ("feature", "time")) for row in VALUES])
+
+
+def test_the_estimator_and_collect_hear_them():
+    turned = in_xarray(TURNED, TIME_FIRST)
+    with pytest.raises(BadInput, match=r"X: its axes are called .*Give a plain array whose axes are sequences, steps"):
+        vectors(turned, "full")
+    with pytest.raises(BadInput, match=r"inputs: its axes are called .*Say which it is"):
+        collected(turned)
+    with pytest.raises(BadInput, match="inputs: its axes are called 'time', 'batch'"):
+        collected(in_xarray(np.ones((5, 3), int), TIME_FIRST[:2]))
+
+
+def test_square_initial_states_in_memory_go_by_their_names():
+    values = VALUES[0, :3, :3]
+    states = {"hidden": in_xarray(values.T, ("unit", "sequence"))}
+    with pytest.raises(BadInput, match=r"'hidden': its axes are called 'unit', 'sequence'"):
+        rnnstates.extract(VALUES, "full", units=3, engine="numpy", initial_state=states)
+    rnnstates.extract(VALUES, "full", units=3, engine="numpy", initial_state={"hidden": states["hidden"].T})

@@ -113,26 +113,3 @@ def test_describe_shows_the_attributes_that_are_heeded_and_no_other(tmp_path):
     path = write(tmp_path / "x.nc", make_inputs(SHAPE, "i2"), scale_factor=0.5, fill=np.int16(7), units="mV")
     found = {one["name"]: one.get("attributes") for one in rnnstates.describe(path)["datasets"]}
     assert found == {"inputs": {"_FillValue": "7", "scale_factor": "0.5"}, "a": None, "b": None, "c": None}
-
-
-@pytest.mark.parametrize(
-    "names, order",
-    [(("time", "lat", "lon"), "TNI"), (("channel", "x", "y"), "INT"), (("x", "batch", "y"), "TNI")],
-)
-def test_one_axis_that_is_named_elsewhere_is_enough(tmp_path, names, order):
-    assert f'axes="{order}" goes by the names' in doubt(tmp_path / "x.h5", names)
-
-
-@pytest.mark.parametrize("names", [("batch", "x", "y"), ("x", "time", "y"), ("time",) * 3, ("x", "y", "z")])
-def test_axes_named_as_they_are_read_or_without_a_meaning_pass(tmp_path, names):
-    assert doubt(tmp_path / "x.h5", names) == ""
-
-
-def doubt(path, names):
-    with h5py.File(path, "w") as file:
-        file["inputs"] = make_inputs(SHAPE)
-        for axis, name in enumerate(names):
-            file["inputs"].dims[axis].label = name
-    source = open_source(path)
-    source.close()
-    return source.doubt

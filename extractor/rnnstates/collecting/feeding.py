@@ -13,8 +13,9 @@ from ..errors import BadInput
 from ..given import as_array
 from ..keras.started import keras, tf
 from ..sources import open_source
-from ..sources.axes import Axes
+from ..sources.axes import Axes, Doubt
 from ..sources.identity import identify, sample_array
+from ..sources.writers import doubt_of
 
 __all__ = ["Feed", "open_feed"]
 
@@ -48,11 +49,13 @@ class ArrayRows:
         if self._array.dtype.kind not in "biuf" or not self._array.ndim:
             raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row a "
                            "sequence.")  # fmt: skip
-        order = Axes(axes, self._array.shape, name) if axes is not None else None
-        self._array = self._array if order is None else order.turn(self._array)
+        order = Axes(axes, self._array.shape, name)
+        if axes is None:
+            _check_order(doubt_of(values, order.letters, name))
+        else:
+            self._array = order.turn(self._array)
         self.name, self.shape, self.dtype = name, self._array.shape, self._array.dtype
-        known = {} if order is None else order.identity()
-        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array), **known)
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array), **order.identity())
 
     def take(self, rows: slice) -> Array:
         """Read some rows."""
@@ -70,9 +73,11 @@ class FileRows:
 
     def __init__(self, path: str | os.PathLike[str], dataset: str | None, axes: str | None = None) -> None:
         self.source = open_source(path, dataset=dataset, tokens=True, axes=axes)
-        if self.source.doubt:
+        try:
+            _check_order(self.source.doubt)
+        except BadInput:
             self.source.close()
-            raise BadInput(f"{self.source.doubt} Say which it is.")
+            raise
         self.name, self.shape, self.dtype = self.source.name, self.source.shape, self.source.dtype
         self.identity = self.source.identity
 
@@ -195,6 +200,11 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None) -> Feed
         raise
     structure = dict.fromkeys(inputs, 0) if isinstance(inputs, Mapping) else [0] * len(opened)
     return Feed(opened, structure if several else None)
+
+
+def _check_order(doubt: Doubt | None) -> None:
+    if doubt is not None:
+        raise BadInput(f"{doubt} Say which it is.")
 
 
 def _named(inputs: Any) -> dict[str, Any]:

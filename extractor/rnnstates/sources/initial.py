@@ -28,6 +28,7 @@ from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
 from .hdf5 import checked, reading
 from .identity import digest_array, sample_file
+from .writers import check_order, doubt_in, doubt_of
 
 __all__ = ["InitialStates", "open_initial"]
 
@@ -131,13 +132,17 @@ def open_initial(initial: Any, wanted: Mapping[tuple[str, str], int], sequences:
         stored = _open(where, opening) if is_path else _given(initial)
         found = _match(stored, wanted, where)
         _check_all_there(stored, found, wanted, where)
-        for (path, name), values in found.items():
+        for (path, name), given in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
-            if isinstance(values, h5py.Dataset):
-                _check_stored(values, called)
+            if isinstance(given, h5py.Dataset):
+                _check_stored(given, called)
             else:
-                found[path, name] = values = as_array(values, called, BadInput)
-            _check(values, wanted[path, name], sequences, called)
+                found[path, name] = as_array(given, called, BadInput)
+            _check(found[path, name], wanted[path, name], sequences, called)
+            # A shape of two sizes fits one order alone.
+            if found[path, name].shape == (sequences, sequences):
+                is_stored = is_path and isinstance(given, h5py.Dataset)
+                check_order((doubt_in if is_stored else doubt_of)(given, "NI", called), "NI")
         return InitialStates(found, where, opening.pop_all(), is_path=is_path)
 
 

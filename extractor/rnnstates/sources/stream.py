@@ -11,7 +11,7 @@ from ..arrays import Array, empty_window
 from ..errors import BadInput, MissingInput, OptionError
 from ..foreign import FIRST_BYTES, describe
 from ..hdf5_guard import SIGNATURE
-from .axes import NUMBERS, TOKENS, Axes
+from .axes import NUMBERS, TOKENS, Axes, Doubt
 from .identity import identify
 from .layout import check_layout, dtype_notes
 from .npy import to_native
@@ -59,7 +59,7 @@ class StreamSource:
         self._stream, self._owned = _Prefixed(stream, name), owned
         _check_start(self._stream, name)
         header = parse_header(self._stream, name, BadInput)
-        self.doubt = ""
+        self.doubt: Doubt | None = None
         self.axes = Axes(axes, header.shape, name)
         if self.axes.is_turned:
             raise OptionError(
