@@ -209,6 +209,16 @@ def test_damaged_names_are_refused_and_do_not_end_the_process(tmp_path, place, d
     source.close()
 
 
+@pytest.mark.parametrize("offset, value", [(1, b"\x07"), (9, b"\x01")])
+def test_a_damaged_type_of_references_does_not_end_the_process(tmp_path, offset, value):
+    """No such sequences, and references to regions in the space of others."""
+    path = made(tmp_path / "x.h5", scales, ("time", "batch", "feature"))
+    content = path.read_bytes()
+    at = content.index(b"\x19", content.index(b"DIMENSION_LIST")) + offset
+    path.write_bytes(content[:at] + value + content[at + 1 :])
+    assert doubt(path) is None
+
+
 def test_scales_that_were_left_behind_say_nothing(tmp_path):
     path = made(tmp_path / "x.h5", scales, ("time", "batch", "feature"))
     with h5py.File(tmp_path / "y.h5", "w") as copy, h5py.File(path) as file:

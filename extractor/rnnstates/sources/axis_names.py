@@ -137,7 +137,10 @@ def _scales(dataset: h5py.Dataset) -> list[str]:
     if SCALES not in dataset.attrs:
         return []
     kept = dataset.attrs.get_id(SCALES).get_type()
-    if kept.get_class() != h5py.h5t.VLEN or kept.get_super().get_class() != h5py.h5t.REFERENCE:
+    if not kept.equal(h5py.h5t.vlen_create(h5py.h5t.STD_REF_OBJ)):
+        return []
+    # Of what is neither a sequence (0) nor a text (1) HDF5 calls functions that there are not.
+    if kept.encode()[3] & 15:
         return []
     named = []
     for references in dataset.attrs[SCALES][:MOST_NAMES]:
