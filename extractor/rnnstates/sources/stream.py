@@ -95,6 +95,13 @@ class StreamSource:
             self._check_end()
         return to_native(block)
 
+    def first_rows(self, most: int) -> Array:
+        """Give the first rows, before any is read, in at most so many bytes; ``read`` gives them again."""
+        row_bytes = self._row_items * self.dtype.itemsize
+        content = b"" if self._position else self._stream.peek(min(self.shape[0], most // row_bytes) * row_bytes)
+        whole = min(self.shape[0], len(content) // row_bytes)
+        return np.frombuffer(content[: whole * row_bytes], self.dtype).reshape(whole, *self.shape[1:])
+
     def check_unchanged(self) -> None:
         """Do nothing: there is no file to look at."""
 
