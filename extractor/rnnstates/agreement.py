@@ -53,12 +53,11 @@ def check_features(source: Source, network: Network, notes: Notes, *, given: boo
     BadInput
         The width is another one, or nothing says in which order the axes are stored.
     """
-    if source.doubt:
-        # A width that fits the last axis and no other one leaves one way to read the input.
-        sizes = list(source.shape) if given and len(source.shape) == 3 else []
-        if sizes.count(network.features) > 1 or network.features not in sizes:
+    if source.doubt is not None:
+        order = source.axes.letters
+        if not given or not source.doubt.is_settled(order, source.shape, network.features):
             raise BadInput(f"{source.doubt} Say which it is.")
-        notes.warn(source.doubt)
+        notes.warn(f'{source.doubt} Read as axes="{order}", the one in which a step has {network.features} features.')
     if len(source.shape) == 2:
         return True
     if source.shape[2] != network.features:

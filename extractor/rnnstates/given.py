@@ -8,9 +8,13 @@ import numpy as np
 
 from .arrays import Array
 from .articles import with_article
-from .errors import RnnstatesError
+from .errors import BadData
 
-__all__ = ["as_array", "plain"]
+__all__ = ["as_array", "parts", "plain"]
+
+# Lists in lists that are looked into, as deep as NumPy makes arrays of them, and what lies in them as plain values.
+DEEPEST = 64
+SINGLE = (bool, int, float, complex, str, bytes, np.generic)
 
 # What an object has that is no array, and what makes one of it; the first that fits.
 ADVICE = (
@@ -24,7 +28,7 @@ ADVICE = (
 )
 
 
-def as_array(values: Any, name: str, error: type[RnnstatesError], mend: str = "") -> Array:
+def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Array:
     """Give what a caller has as an array of any shape and dtype, without a copy where NumPy needs none.
 
     Parameters
@@ -40,29 +44,36 @@ def as_array(values: Any, name: str, error: type[RnnstatesError], mend: str = ""
     Raises
     ------
     error
-        It is nothing of these, or has no values: a symbolic tensor, one on torch's meta device.
+        It is nothing of these, or has no values: a symbolic tensor, one on torch's meta device. Its attributes say that
+        other numbers are meant than it holds.
     """
-    values = plain(values, name, error)
+    given, values = values, plain(values, name, error)
     try:
         array = np.asarray(values)
+        for _, part in parts(given):
+            if hasattr(part, "attrs"):
+                # Here, so that plain arrays need no h5py.
+                from .meanings import check_meaning
+
+                check_meaning(part, array if part is given else None, name, error)
         # bfloat16 and float8 of TensorFlow and JAX, which NumPy takes for raw bytes.
         if array.dtype.type.__module__ == "ml_dtypes" and np.can_cast(array.dtype, np.float32):
             array = array.astype(np.float32)
         return array
-    except MemoryError:
+    except (MemoryError, BadData):
         raise
     # The object's own __array__ may raise anything.
     except Exception as reason:
         raise error(f"{name}: not a rectangular array ({reason}). {mend}".rstrip()) from reason
 
 
-def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
+def plain(values: Any, name: str, error: type[BadData]) -> Any:
     """Give what ``np.asarray`` reads right; tensors of PyTorch without their gradients.
 
     Raises
     ------
     error
-        It is bytes, an iterator, a mapping, a set, a masked or sparse array, or no array at all.
+        It is bytes, an iterator, a mapping, a set, a masked or sparse array, a list of masked ones, or no array at all.
     """
     torch: Any = sys.modules.get("torch")
     if tensor := getattr(torch, "Tensor", None):
@@ -70,7 +81,7 @@ def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
             return _detached(values, name, error, torch)
         if type(values) in (list, tuple):
             values = [_detached(row, name, error, torch) if isinstance(row, tensor) else row for row in values]
-    if isinstance(values, np.ma.MaskedArray):
+    if any(isinstance(part, np.ma.MaskedArray) for _, part in parts(values)):
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
     if isinstance(values, Iterator | Mapping | Set | slice | bytes) or not _is_array(values):
         advice = next((f" {text}" for has, text in ADVICE if hasattr(values, has)), "")
@@ -78,7 +89,16 @@ def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
     return values
 
 
-def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -> Any:
+def parts(values: Any, depth: int = 0) -> Iterator[tuple[int, Any]]:
+    """Yield the arrays in lists in lists, each with the number of lists around it: of an array, 0 and itself."""
+    if not isinstance(values, list | tuple):
+        yield depth, values
+    elif depth < DEEPEST and not all(issubclass(kind, SINGLE) for kind in set(map(type, values))):
+        for one in values:
+            yield from parts(one, depth + 1)
+
+
+def _detached(tensor: Any, name: str, error: type[BadData], torch: Any) -> Any:
     """Take a tensor's values to where NumPy sees them."""
     if tensor.is_nested:
         raise error(f"{name}: a nested tensor; pad it (torch.nested.to_padded_tensor(values, 0)) and give the lengths.")

@@ -9,9 +9,11 @@ References
 HDF5 File Format Specification 3.0, III.E "Disk Format: Level 1E - Global Heap".
 """
 
+import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -19,14 +21,17 @@ import numpy as np
 from .errors import BadData
 from .hdf5_chunk_guard import unpacked_chunks
 
-__all__ = ["MOST_SEARCHED", "check_heaps", "check_own_heaps", "check_strings"]
+__all__ = ["MOST_SEARCHED", "check_heaps", "check_own_heaps", "check_strings", "heaps_checked"]
 
 # The signature of a heap, its version, and what is always zero.
-START = b"GCOL\x01\x00\x00\x00"
+SIGNATURE = b"GCOL"
+START = SIGNATURE + b"\x01\x00\x00\x00"
 HEADER = 16
 PIECE = 2**20
 # A larger file is not searched for what may be left unread: a second for each GiB.
 MOST_SEARCHED = 2**30
+# A heap that HDF5 begins takes 64 KiB at most, of objects of 32 bytes or more, and grows for a longer object alone.
+MOST_OBJECTS = 2**16
 # What a dataset keeps of a string of varying length: its length, the place of its heap, its number there.
 REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 
@@ -58,10 +63,40 @@ def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
     error
         HDF5 would walk through one of them for ever.
     """
-    if file.driver == "fileobj":
-        return
-    with Path(file.filename).open("rb") as raw:
-        check_heaps(raw, where, error)
+    # What lies in memory was made by the caller.
+    if file.driver not in ("core", "fileobj"):
+        with Path(file.filename).open("rb") as raw:
+            check_heaps(raw, where, error)
+
+
+@contextlib.contextmanager
+def heaps_checked(path: Path) -> Iterator[h5py.File]:
+    """Open a file a second time, to read attributes: each heap is checked as HDF5 comes to it, and no other one.
+
+    A heap without an end cannot be read; HDF5 says that it is none.
+    """
+    with _CheckedHeaps(path) as raw, h5py.File(raw, "r") as file:
+        yield file
+
+
+class _CheckedHeaps(io.FileIO):
+    """A file in which heaps without an end have no signature."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        place, count = self.tell(), super().readinto(buffer) or 0
+        # A signature may be read in two parts.
+        first = max(0, place - len(SIGNATURE) + 1)
+        self.seek(first)
+        seen, size = self.read(place + count + len(SIGNATURE) - 1 - first), self.seek(0, 2)
+        start = seen.find(SIGNATURE)
+        while start >= 0:
+            if _steps(self, first + start, size, MOST_OBJECTS) == MOST_OBJECTS:
+                for byte in range(first + start - place, first + start - place + len(SIGNATURE)):
+                    if 0 <= byte < count:
+                        buffer[byte] = 0
+            start = seen.find(SIGNATURE, start + 1)
+        self.seek(place + count)
+        return count
 
 
 def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
@@ -137,7 +172,7 @@ def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
     """
     file.seek(place)
     header = file.read(HEADER)
-    if not header.startswith(START[:4]):
+    if not header.startswith(SIGNATURE):
         return 1
     end = min(place + int.from_bytes(header[8:], "little"), size)
     place += HEADER

@@ -50,10 +50,10 @@ DOUBTFUL = {
     "MATLAB's first line": ({"userblock": b"MATLAB 7.3 MAT-file, Platform"}, r"written by MATLAB \(the file begins"),
     "names": (
         {"mark": labels("unit", "sequence")},
-        r"axes called 'unit', 'sequence'; expected sequences first",
+        r"axes are called 'unit', 'sequence', which is not the usual order",
     ),
-    "one name": ({"mark": labels("", "Batch")}, "its axes called '', 'Batch'"),
-    "the other name": ({"mark": labels("hidden", "")}, "its axes called 'hidden', ''"),
+    "one name": ({"mark": labels("", "Batch")}, "its axes are called '', 'Batch'"),
+    "the other name": ({"mark": labels("hidden", "")}, "its axes are called 'hidden', ''"),
 }
 
 
@@ -105,7 +105,7 @@ def test_named_axes_of_xarray_are_heeded_in_files_and_in_memory(tmp_path):
     turned = xarray.Dataset(dict.fromkeys(STATES, (("unit", "sequence"), SQUARE.T)))
     turned.to_netcdf(tmp_path / "x.nc", engine="h5netcdf")
     for given in (tmp_path / "x.nc", turned, {"hidden": turned["hidden"]}):
-        with pytest.raises(rnnstates.BadInput, match=r"its axes called 'unit', 'sequence'.*Transpose it"):
+        with pytest.raises(rnnstates.BadInput, match=r"its axes are called 'unit', 'sequence'.*Give a plain array"):
             from_five(given)
     right = from_five(dict.fromkeys(STATES, SQUARE))["cell"]
     np.testing.assert_array_equal(from_five(turned.transpose("sequence", "unit"))["cell"], right)

@@ -115,29 +115,6 @@ def test_describe_shows_the_attributes_that_are_heeded_and_no_other(tmp_path):
     assert found == {"inputs": {"_FillValue": "7", "scale_factor": "0.5"}, "a": None, "b": None, "c": None}
 
 
-@pytest.mark.parametrize(
-    "names, order",
-    [(("time", "lat", "lon"), "TNI"), (("channel", "x", "y"), "INT"), (("x", "batch", "y"), "TNI")],
-)
-def test_one_axis_that_is_named_elsewhere_is_enough(tmp_path, names, order):
-    assert f'axes="{order}" goes by the names' in doubt(tmp_path / "x.h5", names)
-
-
-@pytest.mark.parametrize("names", [("batch", "x", "y"), ("x", "time", "y"), ("time",) * 3, ("x", "y", "z")])
-def test_axes_named_as_they_are_read_or_without_a_meaning_pass(tmp_path, names):
-    assert doubt(tmp_path / "x.h5", names) == ""
-
-
-def doubt(path, names):
-    with h5py.File(path, "w") as file:
-        file["inputs"] = make_inputs(SHAPE)
-        for axis, name in enumerate(names):
-            file["inputs"].dims[axis].label = name
-    source = open_source(path)
-    source.close()
-    return source.doubt
-
-
 TRUTHS = {
     "xarray": {"dtype": "bool"},
     "MATLAB": {"MATLAB_class": np.bytes_("logical")},

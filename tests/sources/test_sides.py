@@ -1,10 +1,13 @@
 """Padding on the other side than was said: noticed from the values, without false alarms."""
 
+import io
+
 import h5py
 import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.sources import open_source
 from rnnstates.sources.memory import MemorySource
 from rnnstates.sources.sides import seems_turned
 
@@ -54,6 +57,47 @@ def test_it_is_noticed_of_token_ids(side):
     assert warned(values, side, units=None, weights=network) == (side == "post")
 
 
+def standardised(values):
+    """As a scaler of each feature leaves it: padding is one step, not one number."""
+    features = np.array([[0.5, -2.0, 3.0], [2.0, 1.0, 0.25]])
+    return (values - features[0]) / features[1]
+
+
+def with_step_number(values):
+    return np.concatenate([values, np.broadcast_to(np.arange(T)[:, None], (N, T, 1))], axis=2)
+
+
+@pytest.mark.parametrize("change", [standardised, with_step_number, lambda x: with_step_number(standardised(x))])
+@pytest.mark.parametrize("side", ["pre", "post"])
+@pytest.mark.parametrize("told", ["pre", "post"])
+def test_padding_may_be_one_step_and_a_feature_may_go_on_in_it(change, side, told):
+    assert warned(change(padded(side)), told) == (side != told)
+
+
+def stream(values):
+    content = io.BytesIO()
+    np.save(content, values)
+    content.seek(0)
+    return content
+
+
+@pytest.mark.parametrize("side", ["pre", "post"])
+@pytest.mark.parametrize("told", ["pre", "post"])
+def test_it_is_noticed_in_the_first_rows_of_a_stream_which_are_not_lost(side, told):
+    values = padded(side)
+    assert warned(stream(values), told) == (side != told)
+    found, right = (
+        rnnstates.extract(given, LENGTHS, units=2, padding=told)["hidden"] for given in (stream(values), values)
+    )
+    np.testing.assert_array_equal(found, right)
+
+
+def test_a_stream_of_long_rows_or_one_that_ends_early_is_not_looked_at():
+    assert not seems_turned(open_source(stream(np.zeros((2, 3, 2**17)))), np.array([1, 2]), "post")
+    cut = io.BytesIO(stream(padded("pre")).getvalue()[:-40])
+    assert seems_turned(open_source(cut), LENGTHS, "post")
+
+
 def garbage():
     return np.random.default_rng(2).normal(size=(N, T, I))
 
@@ -61,6 +105,15 @@ def garbage():
 def one_long_enough(values):
     """Sequences that begin with zeros, but one of them with fewer than it would be padded with."""
     values[:, 0] = 0
+    return values
+
+
+def one_hot():
+    return np.eye(30)[np.random.default_rng(6).integers(0, 30, (N, T))]
+
+
+def with_static(values):
+    values[:, :, :2] = [0.0, 7.0]
     return values
 
 
@@ -73,11 +126,31 @@ def one_long_enough(values):
         one_long_enough(garbage()),
         np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], 1.0, 0.0) * np.ones((N, T, I)),
         np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], garbage(), np.nan),
+        one_hot(),
+        np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], one_hot(), -1.0),
+        np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], with_static(garbage()), standardised(garbage() * 0)),
+        with_static(garbage()),
     ],
-    ids=["zeros", "ones", "garbage in the padding", "zeros at the start", "constant sequences", "NaN in the padding"],
+    ids=[
+        "zeros",
+        "ones",
+        "garbage in the padding",
+        "zeros at the start",
+        "constant sequences",
+        "NaN in the padding",
+        "one hot, cut short",
+        "one hot",
+        "static features, padding of one step",
+        "static features, cut short",
+    ],
 )
 def test_there_are_no_false_alarms(values):
     assert not warned(values, "post")
+
+
+def test_a_mark_of_the_start_raises_no_alarm():
+    values = np.concatenate([np.tile([1.0, 0.0, 0.0], (N, 1, 1)), garbage()[:, 1:]], axis=1)
+    assert not warned(values, "post", np.full(N, T - 1))
 
 
 def test_nothing_is_said_where_every_step_counts():
@@ -112,4 +185,4 @@ def test_long_sequences_are_looked_at_by_a_few_of_their_steps():
     values[:, -500:] = np.random.default_rng(5).normal(size=(20, 500, 1))
     source = Counting(values)
     assert seems_turned(source, np.full(20, 500), "post")
-    assert source.read_steps <= 8 * 66
+    assert source.read_steps <= 8 * 67

@@ -14,9 +14,10 @@ from ..errors import BadInput, OptionError
 from ..given import as_array
 from ..keras.started import keras, tf
 from ..sources import open_source
-from ..sources.axes import Axes
+from ..sources.axes import Axes, Doubt
 from ..sources.hdf5 import Hdf5Source
 from ..sources.identity import identify, sample_array
+from ..sources.writers import doubt_of
 
 __all__ = ["Feed", "check_number", "open_feed"]
 
@@ -50,11 +51,13 @@ class ArrayRows:
         if self._array.dtype.kind not in "biuf" or not self._array.ndim:
             raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row a "
                            "sequence.")  # fmt: skip
-        order = Axes(axes, self._array.shape, name) if axes is not None else None
-        self._array = self._array if order is None else order.turn(self._array)
+        order = Axes(axes, self._array.shape, name)
+        if axes is None:
+            _check_order(doubt_of(values, order.letters, name))
+        else:
+            self._array = order.turn(self._array)
         self.name, self.shape, self.dtype = name, self._array.shape, self._array.dtype
-        known = {} if order is None else order.identity()
-        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array), **known)
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array), **order.identity())
 
     def take(self, rows: slice) -> Array:
         """Read some rows."""
@@ -74,9 +77,11 @@ class FileRows:
         self.source = open_source(path, dataset=dataset, tokens=True, axes=axes)
         if isinstance(self.source, Hdf5Source):
             self.source.refuses_missing = True
-        if self.source.doubt:
+        try:
+            _check_order(self.source.doubt)
+        except BadInput:
             self.source.close()
-            raise BadInput(f"{self.source.doubt} Say which it is.")
+            raise
         self.name, self.shape, self.dtype = self.source.name, self.source.shape, self.source.dtype
         self.identity = self.source.identity
 
@@ -239,6 +244,11 @@ def check_number(feed: Feed, model: Any) -> None:
             f"input{'s' if expected > 1 else ''}; expected one array for each, with one row a sequence. Stack rows or "
             "batches into one array."
         )
+
+
+def _check_order(doubt: Doubt | None) -> None:
+    if doubt is not None:
+        raise BadInput(f"{doubt} Say which it is.")
 
 
 def _named(inputs: Any) -> dict[str, Any]:

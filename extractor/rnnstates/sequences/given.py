@@ -8,6 +8,8 @@ import numpy as np
 from ..articles import with_article
 from ..errors import BadInput, BadLengths
 from ..given import as_array
+from ..sources.axes import Axes
+from ..sources.writers import check_order, doubt_of
 from .expected import MEND, Expected, Padding, Sequences
 from .padded import lengths_told, read_padded
 from .ragged import read_ragged
@@ -42,6 +44,8 @@ def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -
     array = as_array(X, "X", BadInput, MEND)
     if array.shape[:1] == (0,) or array.dtype.kind == "O":
         return _of_list(_objects(array), lengths, expected)
+    letters = Axes(None, array.shape, "X").letters
+    check_order(doubt_of(X, letters, "X"), letters)
     return read_padded(array, lengths, padding, expected)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadInput
 from ..given import as_array
-from ..sources.axes import Axes
+from ..sources.axes import Axes, Doubt
 from ..sources.identity import identify
 from ..sources.layout import ACCEPTED, KINDS, is_numeric
+from ..sources.writers import check_order, doubt_of
 from .expected import MEND, Expected, Sequences
 
 __all__ = ["RaggedSource", "read_ragged"]
@@ -42,7 +43,8 @@ class RaggedSource:
     def __init__(self, rows: Sequence[Array], shape: tuple[int, ...], dtype: "np.dtype[Any]") -> None:
         self.name = "X"
         self._rows, self.shape, self.dtype = rows, shape, dtype
-        self.axes, self.doubt = Axes(None, shape, self.name), ""
+        self.axes = Axes(None, shape, self.name)
+        self.doubt: Doubt | None = None
         self.rows_together = self.steps_together = 1
         self.notes: tuple[str, ...] = ()
         # No run goes on with these, so the sums that stand for a time of change are not needed.
@@ -79,6 +81,8 @@ def read_ragged(X: Sequence[Any], expected: Expected) -> Sequences:  # noqa: N80
         Naming the row.
     """
     rows = [as_array(row, f"X: row {number}", BadInput, MEND) for number, row in enumerate(X)]
+    for number, row in enumerate(X):
+        check_order(doubt_of(row, "TI", f"X: row {number}"), "TI")
     told = {number: row for number, row in enumerate(rows) if row.shape != (0,)}
     axes = _axes(told, expected)
     for number, row in told.items():

@@ -1,14 +1,47 @@
 """The order in which the axes of an input are stored, and how to read it as (N, T, I)."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..arrays import Array
 from ..errors import OptionError
 
-__all__ = ["NUMBERS", "TOKENS", "Axes", "transposed"]
+__all__ = ["NUMBERS", "TOKENS", "Axes", "Doubt", "transposed"]
 
 # N sequences, T steps, I features: what is taken where nothing is said.
 NUMBERS, TOKENS = "NTI", "NT"
+
+
+class Doubt(NamedTuple):
+    """Why axes may be stored in another order than is taken.
+
+    Parameters
+    ----------
+    why : str
+        What was found, a sentence.
+    advice : str
+        What each order would mean, a sentence.
+    other : str
+        The order that may be meant; "" where it is unknown.
+    """
+
+    why: str
+    advice: str
+    other: str
+
+    def __str__(self) -> str:
+        return f"{self.why} {self.advice}"
+
+    def is_settled(self, taken: str, shape: tuple[int, ...], features: int) -> bool:
+        """Tell whether the width of a step leaves one of both orders; it says nothing of sequences against steps.
+
+        Examples
+        --------
+        >>> Doubt("", "", "ITN").is_settled("NTI", (3, 5, 6), 6), Doubt("", "", "TNI").is_settled("NTI", (3, 5, 6), 6)
+        (True, False)
+        """
+        if len(shape) < 3 or len(self.other) != len(taken) or self.other.index("I") == taken.index("I"):
+            return False
+        return shape[2] == features and shape.count(features) == 1
 
 
 class Axes:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Array
-from .axes import Axes
+from .axes import Axes, Doubt
 
 __all__ = ["Source"]
 
@@ -33,8 +33,8 @@ class Source(Protocol):
         What makes reading it cost more than it need, or how it was understood, one sentence each; for the summary.
     axes : Axes
         The order in which its axes are stored.
-    doubt : str
-        Why that order may be another one, with what to do; "" for no reason.
+    doubt : Doubt or None
+        Why that order may be another one.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Source(Protocol):
     identity: dict[str, object]
     notes: tuple[str, ...]
     axes: Axes
-    doubt: str
+    doubt: Doubt | None
 
     def read(self, rows: slice, steps: slice) -> Array:
         """Return rows and steps as an array [rows, steps, ...], memory of its own or read-only.

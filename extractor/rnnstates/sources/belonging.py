@@ -1,7 +1,7 @@
-"""Whether states to start from belong to the sequences: the order of their axes, and their ids."""
+"""Whether states to start from belong to the sequences: their ids."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import h5py
 import numpy as np
@@ -9,12 +9,10 @@ import numpy as np
 from ..arrays import Array
 from ..errors import BadInput
 from .ids import ids_of
-from .writers import SEQUENCES, UNITS, axis_names, mark_of, userblock_of
 
-__all__ = ["Named", "check_ids", "check_square"]
+__all__ = ["Named", "check_ids"]
 
 ROWS_AT_ONCE = 65536
-PLAIN = "Save them as (sequences, units) in a .npz file."
 
 
 class Named(Protocol):
@@ -29,38 +27,6 @@ class Rows(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
-
-
-def check_square(values: Any, where: str) -> None:
-    """Refuse states of as many sequences as units where something says that the axes are exchanged, or may be.
-
-    Parameters
-    ----------
-    values : array, or h5py.Dataset [N, N]
-        As it was given: one of xarray names its axes.
-    where : str
-
-    Raises
-    ------
-    BadInput
-        Its axes are called the other way round; or it was written by a program that stores axes in reverse order, and
-        they have no names.
-    """
-    named = axis_names(values)
-    first, second = [name.lower() for name in named] if len(named) == 2 else ("", "")
-    right = (first in SEQUENCES) + (second in UNITS)
-    turned = (first in UNITS) + (second in SEQUENCES)
-    if turned > right:
-        raise BadInput(
-            f"{where} has its axes called {named[0]!r}, {named[1]!r}; expected sequences first, then units, which its "
-            f"shape, {tuple(values.shape)}, does not tell apart. Transpose it."
-        )
-    if turned == right and isinstance(values, h5py.Dataset) and (marked := mark_of(values, userblock_of(values))):
-        program, mark = marked
-        raise BadInput(
-            f"{where} was written by {program} ({mark}), which stores axes in reverse order, and its shape, "
-            f"{tuple(values.shape)}, does not tell sequences from units. {PLAIN}"
-        )
 
 
 def check_ids(stored: Array | h5py.Dataset, ids: Named, sequences: int, where: str) -> None:

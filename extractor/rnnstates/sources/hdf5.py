@@ -18,7 +18,7 @@ from .hdf5_filters import check_filters
 from .hdf5_inflated import InflatedChunks
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
-from .writers import USERBLOCK, doubt_of
+from .writers import doubt_in
 
 __all__ = ["Hdf5Source", "checked", "reading"]
 
@@ -63,14 +63,12 @@ class Hdf5Source:
         self.path = str(path)
         with open_file(path, "an HDF5 file") as raw:
             sample = sample_file(raw)
-            raw.seek(0)
-            userblock = raw.read(USERBLOCK)
         self.file: h5py.File = open_hdf5(path, BadInput)
         try:
             with reading(self.path, BadInput):
                 key = choose(self.file, self.path, dataset, tokens=tokens)
                 self.name = f"{path}: dataset '{key}'"
-                self._dataset = self._open(key, userblock, tokens=tokens, axes=axes)
+                self._dataset = self._open(key, tokens=tokens, axes=axes)
         except BaseException:
             self.file.close()
             raise
@@ -92,7 +90,7 @@ class Hdf5Source:
                 f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",
             )
 
-    def _open(self, key: str, userblock: bytes, *, tokens: bool, axes: str | None) -> h5py.Dataset:
+    def _open(self, key: str, *, tokens: bool, axes: str | None) -> h5py.Dataset:
         dataset = checked(find(self.file, key, self.path, BadInput), self.name, BadInput)
         called = describe_dtype(dataset)
         if called in NO_DTYPE:
@@ -100,7 +98,7 @@ class Hdf5Source:
         self.axes = Axes(axes, tuple(dataset.shape), self.name)
         self.shape: tuple[int, ...] = self.axes.shape
         check_layout(self.shape, dataset.dtype, self.name, tokens=tokens)
-        self.doubt = doubt_of(dataset, userblock, self.axes, self.name)
+        self.doubt = None if self.axes.is_given else doubt_in(dataset, self.axes.letters, self.name)
         unpacked = packing_of if len(self.shape) == 3 else packing_of_tokens
         self._packing = unpacked(dataset, self.name, BadInput)
         self.dtype: np.dtype[Any] = dataset.dtype

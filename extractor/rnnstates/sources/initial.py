@@ -27,10 +27,11 @@ from ..hdf5_guard import datasets, is_hdf5, open_hdf5
 from ..hdf5_packing import whole_numbers
 from ..npz_guard import npz_arrays
 from ..zip_guard import is_zip
-from .belonging import Named, check_ids, check_square
+from .belonging import Named, check_ids
 from .hdf5 import checked, reading
 from .initial_states import InitialStates, check_usable
 from .named import check_open
+from .writers import check_order, doubt_in, doubt_of
 
 __all__ = ["open_initial"]
 
@@ -68,20 +69,22 @@ def open_initial(
         stored = _open(where, opening) if is_path else _given(initial)
         found = _match(stored, wanted, where)
         _check_all_there(stored, found, wanted, where)
-        for (path, name), values in found.items():
+        for (path, name), given in found.items():
             called = f"{where}: '{name}'" + (f" of {path}" if path else "")
-            given = values
-            if isinstance(values, h5py.Dataset):
-                check_open(values, called, BadInput)
-                _check_stored(values, called)
+            if isinstance(given, h5py.Dataset):
+                check_open(given, called, BadInput)
+                _check_stored(given, called)
             else:
-                found[path, name] = values = as_array(values, called, BadInput)
+                found[path, name] = as_array(given, called, BadInput)
+            values = found[path, name]
             _check(values, wanted[path, name], sequences, called)
             # What is in memory can be looked at before the run begins.
             if not isinstance(values, h5py.Dataset):
                 check_usable(np.atleast_2d(values), values.dtype, np.arange(max(1, sequences)), called)
-            if tuple(values.shape) == (sequences, sequences) and sequences > 1:
-                check_square(given, called)
+            # A shape of two sizes fits one order alone.
+            if values.shape == (sequences, sequences) and sequences > 1:
+                is_stored = is_path and isinstance(given, h5py.Dataset)
+                check_order((doubt_in if is_stored else doubt_of)(given, "NI", called), "NI")
         if ids is not None and "ids" in stored and any(values.shape[:-1] == (sequences,) for values in found.values()):
             check_ids(stored["ids"], ids, sequences, where)
         file = opening.enter_context(Path(where).open("rb")) if is_path else None

@@ -8,6 +8,7 @@ from ..given import as_array
 from .axes import Axes
 from .identity import identify, sample_array
 from .layout import check_layout, dtype_notes
+from .writers import doubt_of
 
 __all__ = ["MemorySource"]
 
@@ -35,8 +36,8 @@ class MemorySource:
     def __init__(self, inputs: Any, *, tokens: bool = False, axes: str | None = None) -> None:
         self.name = "inputs"
         array = as_array(inputs, "inputs", BadInput, "Pad the sequences to one length and give the lengths.")
-        self.doubt = ""
         self.axes = Axes(axes, array.shape, self.name)
+        self.doubt = None if self.axes.is_given else doubt_of(inputs, self.axes.letters, self.name)
         self._array = self.axes.turn(array) if self.axes.letters else array
         self.shape, self.dtype = self._array.shape, self._array.dtype
         check_layout(self.shape, self.dtype, self.name, tokens=tokens)

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
 from ..files import open_file
-from .axes import Axes
+from .axes import Axes, Doubt
 from .identity import check_unchanged, identify, sample_file
 from .layout import check_layout, dtype_notes
 from .npy_header import NpyHeader, check_size, parse_header
@@ -56,7 +56,7 @@ class NpySource:
         self._file = open_file(path, "a .npy file")
         try:
             self._header = read_header(self._file, self.name, BadInput)
-            self.doubt = ""
+            self.doubt: Doubt | None = None
             self.axes = Axes(axes, self._header.shape, self.name)
             self.shape, self.dtype = self.axes.shape, self._header.dtype
             check_layout(self.shape, self.dtype, self.name, tokens=tokens)

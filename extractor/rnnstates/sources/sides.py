@@ -10,6 +10,8 @@ import numpy.typing as npt
 from ..arrays import Array
 from ..errors import BadInput
 from .base import Source
+from .memory import MemorySource
+from .stream import StreamSource
 
 __all__ = ["seems_turned"]
 
@@ -22,26 +24,30 @@ class Look(NamedTuple):
 
     Parameters
     ----------
-    value : scalar or None
-        The one value of all steps that padding on this side would take; None where they differ.
-    is_followed : bool
-        Whether another value stands where the data would begin, and at the far end.
+    start : [S, I]
+        Of the steps that padding on this side would take: the first ones and the last ones.
+    behind : [I]
+        The step behind them.
+    called : [S, I]
+        The first and the last step of what is called padding; one where there is no other.
     """
 
-    value: object
-    is_followed: bool
+    start: Array
+    behind: Array
+    called: Array
 
 
 def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -> bool:
     """Tell whether sequences that are shorter than T look as if their padding stood on the other side.
 
-    Then the first ``T - length`` steps of each hold one and the same value, and the data begin right behind them; a
-    sequence that is constant, or begins with silence, changes elsewhere.
+    Then the first ``T - length`` steps of each are one and the same step, the data begin right behind them, and what is
+    called padding is not constant. A sequence that is constant, or begins with silence, changes elsewhere. One feature
+    of several may go on in the padding, as the number of a step does.
 
     Parameters
     ----------
     source : Source
-        One that can be read again; nothing is looked at in a stream.
+        Of a stream, its first rows are looked at.
     lengths : int64 [N]
     padding : str
         ``post`` or ``pre``.
@@ -49,20 +55,43 @@ def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -
     Returns
     -------
     bool
-        Whether all of a few that are looked at begin with the same value, and more than half of them then change.
+        Whether all of a few that are looked at begin with the same step, and more than half of them then change.
     """
+    if isinstance(source, StreamSource):
+        if not ((lengths > 0) & (lengths < source.shape[1])).any():
+            return False
+        first = source.first_rows(MOST_BYTES)
+        source, lengths = MemorySource(first, tokens=first.ndim == 2), lengths[: len(first)]
     short = np.flatnonzero((lengths > 0) & (lengths < source.shape[1]))
-    if not len(short) or source.identity["kind"] == "stream":
-        return False
     looks: list[Look] = []
     # What is damaged is told by whoever needs it.
     with contextlib.suppress(BadInput):
         for row in short[np.linspace(0, len(short) - 1, min(MOST_ROWS, len(short))).astype(int)].tolist():
-            look = _look(source, row, source.shape[1] - int(lengths[row]), padding)
-            if look.value is None or (looks and look.value != looks[0].value):
+            looks.append(_look(source, row, source.shape[1] - int(lengths[row]), padding))
+            if not _still(looks).any():
                 return False
-            looks.append(look)
-    return 2 * sum(look.is_followed for look in looks) > len(looks)
+    return bool(looks) and _is_turned(looks, _still(looks))
+
+
+def _still(looks: list[Look]) -> npt.NDArray[np.bool_]:
+    """Tell which features are the same in all steps with which the sequences begin: [I]; none if several are not."""
+    starts = np.concatenate([look.start for look in looks])
+    same = np.asarray(_same(starts, starts[0]).all(axis=0))
+    few_differ = np.count_nonzero(~same) <= (1 if same.size > 2 else 0)
+    return same if few_differ else np.zeros_like(same)
+
+
+def _is_turned(looks: list[Look], still: npt.NDArray[np.bool_]) -> bool:
+    padded = looks[0].start[0, still]
+    called = np.concatenate([look.called[:, still] for look in looks])
+    is_one_number = bool(still.all() and _same(padded, padded[0]).all())
+    # The same first step alone may be a mark of the start.
+    if not is_one_number and all(len(look.called) == 1 for look in looks):
+        return False
+    if len(called) > 1 and _same(called, called[0]).all():
+        return False
+    changed = [not any(_same(step[still], padded).all() for step in (look.behind, look.called[-1])) for look in looks]
+    return 2 * sum(changed) > len(looks)
 
 
 def _look(source: Source, row: int, padded: int, padding: str) -> Look:
@@ -74,16 +103,15 @@ def _look(source: Source, row: int, padded: int, padding: str) -> Look:
     def read(start: int, stop: int) -> Array:
         """Read steps, counted from the side of the valid ones: [S, values]."""
         steps = slice(start, stop) if padding == "post" else slice(total - stop, total - start)
-        return np.asarray(source.read(slice(row, row + 1), steps)[0]).reshape(stop - start, -1)
+        block = np.asarray(source.read(slice(row, row + 1), steps)[0]).reshape(stop - start, -1)
+        return block if padding == "post" else block[::-1]
 
-    start, end = read(0, min(most, padded)), read(max(0, padded - most), padded)
-    value = start[0, 0].item()
-    if not (_same(start, value).all() and _same(end, value).all()):
-        return Look(None, False)
-    is_followed = not any(_same(read(step, step + 1), value).all() for step in (padded, total - 1))
-    return Look("NaN" if math.isnan(value) else value, is_followed)
+    start = np.concatenate([read(0, min(most, padded)), read(max(0, padded - most), padded)])
+    called = np.concatenate([read(step, step + 1) for step in sorted({total - padded, total - 1})])
+    return Look(start, read(padded, padded + 1)[0], called)
 
 
-def _same(values: Array, value: float) -> Array:
-    same: Array = np.isnan(values) if math.isnan(value) else values == value
+def _same(values: Array, step: Array) -> npt.NDArray[np.bool_]:
+    """Compare values [..., I] with a step [I]; NaN is like NaN."""
+    same: npt.NDArray[np.bool_] = (values == step) | (np.isnan(values) & np.isnan(step))
     return same

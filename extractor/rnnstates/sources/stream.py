@@ -11,7 +11,7 @@ from ..arrays import Array, empty_window
 from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..foreign import FIRST_BYTES, describe
 from ..hdf5_guard import SIGNATURE
-from .axes import NUMBERS, TOKENS, Axes
+from .axes import NUMBERS, TOKENS, Axes, Doubt
 from .identity import identify
 from .layout import check_layout, dtype_notes
 from .npy import to_native
@@ -59,7 +59,7 @@ class StreamSource:
         self._stream, self._owned = _Prefixed(stream, name), owned
         _check_start(self._stream, name)
         header = parse_header(self._stream, name, BadInput)
-        self.doubt = ""
+        self.doubt: Doubt | None = None
         self.axes = Axes(axes, header.shape, name)
         if self.axes.is_turned:
             raise OptionError(
@@ -94,6 +94,13 @@ class StreamSource:
         if rows.stop == self.shape[0]:
             self._check_end()
         return to_native(block)
+
+    def first_rows(self, most: int) -> Array:
+        """Give the first rows, before any is read, in at most so many bytes; ``read`` gives them again."""
+        row_bytes = self._row_items * self.dtype.itemsize
+        content = b"" if self._position else self._stream.peek(min(self.shape[0], most // row_bytes) * row_bytes)
+        whole = min(self.shape[0], len(content) // row_bytes)
+        return np.frombuffer(content[: whole * row_bytes], self.dtype).reshape(whole, *self.shape[1:])
 
     def check_unchanged(self) -> None:
         """Do nothing: there is no file to look at."""
