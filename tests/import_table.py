@@ -224,7 +224,7 @@ MAY_IMPORT = {
         "tensorflow_start",
         "weights",
     },
-    "keras": {"numpy", "errors", "network", "tensorflow_start", "weights"},
+    "keras": {"numpy", "errors", "given", "network", "tensorflow_start", "weights"},
     "verification": {
         "numpy",
         "h5py",

@@ -56,7 +56,7 @@ def as_array(values: Any, name: str, error: type[RnnstatesError], mend: str = ""
         raise error(f"{name}: not a rectangular array ({reason}). {mend}".rstrip()) from reason
 
 
-def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
+def plain(values: Any, name: str, error: type[RnnstatesError], expected: str = "an array or a path") -> Any:
     """Give what ``np.asarray`` reads right; tensors of PyTorch without their gradients.
 
     Raises
@@ -74,12 +74,14 @@ def plain(values: Any, name: str, error: type[RnnstatesError]) -> Any:
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
     if isinstance(values, Iterator | Mapping | Set | slice | bytes) or not _is_array(values):
         advice = next((f" {text}" for has, text in ADVICE if hasattr(values, has)), "")
-        raise error(f"{name}=: is {with_article(type(values).__name__)}; expected an array or a path.{advice}")
+        raise error(f"{name}=: is {with_article(type(values).__name__)}; expected {expected}.{advice}")
     return values
 
 
 def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -> Any:
     """Take a tensor's values to where NumPy sees them."""
+    if torch.nn.parameter.is_lazy(tensor):
+        raise error(f"{name}: a lazy parameter, which has no values yet; run the module once, then give it.")
     if tensor.is_nested:
         raise error(f"{name}: a nested tensor; pad it (torch.nested.to_padded_tensor(values, 0)) and give the lengths.")
     if tensor.layout != torch.strided:

@@ -19,7 +19,7 @@ from .readers import Container, digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
 from .readers.model_json import read_model_json
 from .stack import Model, StoredStack
-from .torch_module import nonlinearity_of, own_code
+from .torch_module import looked_up, nonlinearity_of, own_code
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
 
@@ -102,8 +102,8 @@ def load_weights(
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, assumed = meant(options, stack)
-        stack = stack.noting(*_notes_of(resolved), *assumed, *own_code(path))
-        network = stack.load(resolved)
+        stack = stack.noting(*_notes_of(resolved), *assumed, *own_code(path, stack.sources()))
+        network = replace(stack, embedding=looked_up(path, stack.embedding)).load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
     given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
     origin = _origin(where if is_path(path) else None, model, stack, network, given=given, resolved=resolved)

@@ -19,7 +19,7 @@ from ..given import as_array
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
 from .readers.torch_nesting import found_tensors
-from .torch_module import is_a
+from .torch_module import arrays_of, is_a
 
 __all__ = ["WHERE", "is_path", "opened"]
 
@@ -52,7 +52,7 @@ def opened(weights: Any) -> Iterator[Container]:
     elif isinstance(weights, Mapping):
         yield _of_mapping(_flat(_entries(weights)), "mapping of arrays")
     elif is_a(weights, "torch", "nn.Module"):
-        yield _of_mapping(weights.state_dict(), "PyTorch module")
+        yield _of_mapping(arrays_of(weights), "PyTorch module")
     elif is_a(weights, "keras", "Layer"):
         with _of_keras(weights) as container:
             yield container
