@@ -107,6 +107,60 @@ def test_a_hook_on_every_module_is_named_once(register):
     assert not notes_of(Reader())
 
 
+@pytest.mark.parametrize("register", ["register_forward_hook", "register_forward_pre_hook"])
+@pytest.mark.parametrize("place", ["", "inner"])
+def test_a_hook_on_a_module_around_is_named(register, place):
+    whole = torch.nn.ModuleDict({"inner": torch.nn.Sequential(torch.nn.LSTM(4, 3)), "head": torch.nn.Linear(3, 2)})
+    getattr(whole["head"], register)(tripled)
+    assert not rnnstates.load_weights(whole).notes
+    getattr(whole.get_submodule(place), register)(tripled)
+    (note,) = rnnstates.load_weights(whole).notes
+    assert note.startswith(f"weights: the hook tripled of '{place or 'ModuleDict'}' is not run; check")
+
+
+UNSEEN = {
+    "an activation": (lambda lstm: torch.nn.Sequential(torch.nn.Tanh(), lstm), "'0' (Tanh) is not"),
+    "normalisations": (
+        lambda lstm: torch.nn.Sequential(
+            torch.nn.LayerNorm(4, elementwise_affine=False),
+            torch.nn.BatchNorm1d(5, affine=False, track_running_stats=False), lstm,
+        ), "'0' (LayerNorm), '1' (BatchNorm1d) are not",
+    ),
+    "deeper": (
+        lambda lstm: torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Sequential(torch.nn.ReLU(), lstm)),
+        "'1.0' (ReLU) is not",
+    ),
+    "a list": (lambda lstm: torch.nn.Sequential(torch.nn.Sequential(torch.nn.ReLU()), lstm), "'0' (Sequential) is not"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrap", [lambda module: module, torch.jit.script], ids=["live", "scripted"])
+@pytest.mark.parametrize("name", UNSEEN)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_modules_without_arrays_in_front_of_a_layer_are_named(name, wrap):
+    around, named = UNSEEN[name]
+    (note,) = rnnstates.load_weights(wrap(around(torch.nn.LSTM(4, 3, batch_first=True)))).notes
+    assert note.startswith(f"weights: {named} run; if ")
+
+
+def test_what_stands_between_the_embedding_and_the_layer_is_named():
+    parts = {"embedding": torch.nn.Embedding(7, 4), "act": torch.nn.Tanh(), "lstm": torch.nn.LSTM(4, 3)}
+    module = torch.nn.ModuleDict(parts)
+    assert notes_of(module) == [
+        "weights: 'act' (Tanh) is not run; if it stands before 'lstm', its inputs must already have passed it."
+    ]
+
+
+@pytest.mark.parametrize("front", [
+    torch.nn.Dropout, torch.nn.Identity, torch.nn.AlphaDropout, torch.nn.Flatten, torch.nn.MSELoss, torch.nn.Sequential,
+    lambda: torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Identity()),
+])  # fmt: skip
+def test_what_leaves_values_as_they_are_and_what_reads_states_is_not_named(front):
+    lstm, head = torch.nn.LSTM(4, 3), torch.nn.Sequential(torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    module = torch.nn.Sequential(front(), lstm, torch.nn.ReLU(), head, torch.nn.Softmax(-1))
+    assert not rnnstates.load_weights(module).notes
+
+
 def trained(module):
     module.embedding.register_full_backward_hook(lambda *_: None)
     return module

@@ -48,7 +48,7 @@ def load_weights(
     ----------
     path : path, mapping, torch module, or Keras model or layer
         A mapping from name to array (a state_dict, a checkpoint, a tree of parameters), or a live model, of which no
-        code is run; or whatever ``rnnstates.weights.readers``
+        code is run but what its weights are computed by; or whatever ``rnnstates.weights.readers``
         knows, recognised by content: files of Keras, PyTorch, safetensors,
         ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
