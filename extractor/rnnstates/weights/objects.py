@@ -5,16 +5,14 @@ Neither PyTorch nor Keras is imported here: whoever has an object of theirs has 
 
 import contextlib
 import os
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..arrays import Array
-from ..errors import BadWeights, OptionError, RnnstatesError
+from ..errors import BadWeights, OptionError
 from ..given import as_array
+from .keras_object import of_keras
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
 from .readers.torch_nesting import found_tensors
@@ -53,7 +51,7 @@ def opened(weights: Any) -> Iterator[Container]:
     elif is_a(weights, "torch", "nn.Module"):
         yield _of_mapping(arrays_of(weights), "PyTorch module")
     elif is_a(weights, "keras", "Layer"):
-        with _of_keras(weights) as container:
+        with of_keras(weights) as container:
             yield container
     else:
         kind = type(weights)
@@ -104,29 +102,3 @@ def _as_array(value: Any, name: str) -> Array | None:
     if array.dtype.kind not in "fiu":
         raise BadWeights(f"{WHERE}: '{name}' has dtype {array.dtype}; expected numbers.")
     return array
-
-
-@contextlib.contextmanager
-def _of_keras(layer: Any) -> Iterator[Container]:
-    """Save a model as ``.keras`` and read that: Keras' own words for what it holds."""
-    if not layer.built:
-        raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
-    model = layer if is_a(layer, "keras", "Model") else _alone(layer)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        try:
-            with open_container(str(path)) as container:
-                yield Container(WHERE, container.kind, container.tensors, container.attributes, container.documents)
-        except RnnstatesError as reason:
-            reason.args = (str(reason).replace(str(path), WHERE),)
-            raise
-
-
-def _alone(layer: Any) -> Any:
-    """Put a layer into a model of its own; the layer is the same one."""
-    keras: Any = sys.modules["keras"]
-    kernels = [weight for weight in layer.weights if len(weight.shape) == 2]
-    if not kernels:
-        raise BadWeights(f"{WHERE}: '{layer.name}' ({type(layer).__name__}) is no recurrent layer; expected one.")
-    return keras.Sequential([keras.Input((None, kernels[0].shape[0])), layer])
