@@ -13,6 +13,7 @@ from .canonical import LayerWeights, Network
 from .choice import choose, whole_stacks
 from .fingerprint import fingerprint
 from .frameworks import interpret, interpret_with, is_known
+from .keras_object import own_call
 from .objects import WHERE, is_path, opened
 from .options import Options, check_options
 from .readers import Container, digest, open_container, reader_of, unread
@@ -48,7 +49,7 @@ def load_weights(
     ----------
     path : path, mapping, torch module, or Keras model or layer
         A mapping from name to array (a state_dict, a checkpoint, a tree of parameters), or a live model, of which no
-        code is run but what its weights are computed by; or whatever ``rnnstates.weights.readers``
+        layer is run; or whatever ``rnnstates.weights.readers``
         knows, recognised by content: files of Keras, PyTorch, safetensors,
         ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
@@ -102,7 +103,7 @@ def load_weights(
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, assumed = meant(options, stack)
-        stack = stack.noting(*_notes_of(resolved), *assumed, *own_code(path, stack.sources()))
+        stack = stack.noting(*_notes_of(resolved), *assumed, *own_code(path, stack.sources()), *own_call(path))
         network = replace(stack, embedding=looked_up(path, stack.embedding)).load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
     given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}

@@ -5,11 +5,8 @@ Neither PyTorch nor Keras is imported here: whoever has an object of theirs has 
 
 import contextlib
 import os
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +15,7 @@ from ..arrays import Array
 from ..articles import with_article
 from ..errors import BadWeights, OptionError, RnnstatesError
 from ..given import as_array
+from .keras_object import of_keras
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
 from .readers.torch_beside import shape_of
@@ -57,7 +55,7 @@ def opened(weights: Any) -> Iterator[Container]:
     elif is_a(weights, "torch", "nn.Module"):
         yield _of_mapping(arrays_of(weights), "PyTorch module")
     elif is_a(weights, "keras", "Layer"):
-        with _of_keras(weights) as container:
+        with of_keras(weights) as container:
             yield container
     else:
         kind = type(weights)
@@ -144,29 +142,3 @@ def _shape_of(value: Any, reason: BadWeights) -> tuple[int, ...]:
 
 def _refuse(reason: BadWeights) -> Array:
     raise reason
-
-
-@contextlib.contextmanager
-def _of_keras(layer: Any) -> Iterator[Container]:
-    """Save a model as ``.keras`` and read that: Keras' own words for what it holds."""
-    if not layer.built:
-        raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
-    model = layer if is_a(layer, "keras", "Model") else _alone(layer)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        try:
-            with open_container(str(path)) as container:
-                yield Container(WHERE, container.kind, container.tensors, container.attributes, container.documents)
-        except RnnstatesError as reason:
-            reason.args = (str(reason).replace(str(path), WHERE),)
-            raise
-
-
-def _alone(layer: Any) -> Any:
-    """Put a layer into a model of its own; the layer is the same one."""
-    keras: Any = sys.modules["keras"]
-    kernels = [weight for weight in layer.weights if len(weight.shape) == 2]
-    if not kernels:
-        raise BadWeights(f"{WHERE}: '{layer.name}' ({type(layer).__name__}) is no recurrent layer; expected one.")
-    return keras.Sequential([keras.Input((None, kernels[0].shape[0])), layer])
