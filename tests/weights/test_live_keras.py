@@ -219,3 +219,23 @@ def test_a_file_of_a_subclassed_model_says_that_it_does_not_know_forget_bias_and
 def test_a_file_of_keras_own_layers_does_not_speak_of_ours(layer, tmp_path):
     chain(layer()).save_weights(tmp_path / "m.weights.h5")
     assert not [note for note in rnnstates.load_weights(tmp_path / "m.weights.h5").notes if "StateLSTM" in note]
+
+
+@pytest.mark.parametrize("kind", ["layer", "model"])
+def test_a_keras_model_that_cannot_be_saved_is_refused_and_its_layer_alone_is_read(kind):
+    class Scaled(KL.Layer if kind == "layer" else keras.Model):
+        def __init__(self, scale):
+            super().__init__()
+            self.scale, self.lstm = scale, KL.LSTM(4, name="lstm") if kind == "model" else None
+
+        def call(self, inputs):
+            return self.lstm(self.scale(inputs)) if self.lstm else self.scale(inputs)
+
+    model = Scaled(lambda values: values * 3)
+    if kind == "layer":
+        model = keras.Sequential([keras.Input((None, 3)), model, KL.LSTM(4, name="lstm")])
+    truth = np.asarray(model(INPUTS))
+    with pytest.raises(BadWeights, match=r"Keras cannot save '\w+' \(NotImplementedError: Object Scaled .*NAME"):
+        rnnstates.load_weights(model)
+    made = rnnstates.extract(INPUTS * 3, "full", weights=model.get_layer("lstm"), engine="numpy")
+    np.testing.assert_allclose(made["hidden"][:, -1], truth, atol=1e-6)

@@ -29,7 +29,8 @@ def of_keras(layer: Any) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It has no weights yet, or an activation of its own that bears the name of one of Keras'.
+        It has no weights yet, an activation of its own that bears the name of one of Keras', or a part that Keras
+        cannot save.
     """
     if not layer.built:
         raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
@@ -37,7 +38,7 @@ def of_keras(layer: Any) -> Iterator[Container]:
     model = layer if is_a(layer, "keras", "Model") else _alone(layer)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        model.save(path)
+        _save(model, path)
         try:
             with open_container(str(path)) as container:
                 layers = {LIVE: _by_array(model, container.tensors)}
@@ -45,6 +46,23 @@ def of_keras(layer: Any) -> Iterator[Container]:
         except RnnstatesError as reason:
             reason.args = (str(reason).replace(str(path), WHERE),)
             raise
+
+
+def _save(model: Any, path: Path) -> None:
+    try:
+        model.save(path)
+    except (MemoryError, OSError):
+        raise
+    # A class without get_config; a config of anybody's may raise anything.
+    except Exception as reason:
+        # Keras' own text goes on with an example of code.
+        said = " ".join(str(reason).split()).partition(". ")[0][:300]
+        raise BadWeights(
+            f"{WHERE}: Keras cannot save '{model.name}' ({type(reason).__name__}: {said}), so what stands before its "
+            "recurrent layers is not known; expected a model that can be saved. Give the layer alone, "
+            "model.get_layer(NAME), and inputs that have passed the layers before it; or use "
+            "rnnstates.collect(model, inputs), which runs the whole model."
+        ) from reason
 
 
 def own_call(weights: Any) -> tuple[str, ...]:
