@@ -228,7 +228,7 @@ MAY_IMPORT = {
         "tensorflow_start",
         "weights",
     },
-    "keras": {"numpy", "errors", "network", "tensorflow_start", "weights"},
+    "keras": {"numpy", "errors", "given", "network", "tensorflow_start", "weights"},
     "verification": {
         "numpy",
         "h5py",

@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Array
 from .articles import with_article
-from .errors import BadData
+from .errors import BadData, RnnstatesError
 
 __all__ = ["as_array", "parts", "plain"]
 
@@ -60,14 +60,14 @@ def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Ar
         if array.dtype.type.__module__ == "ml_dtypes" and np.can_cast(array.dtype, np.float32):
             array = array.astype(np.float32)
         return array
-    except (MemoryError, BadData):
+    except (MemoryError, RnnstatesError):
         raise
     # The object's own __array__ may raise anything.
     except Exception as reason:
         raise error(f"{name}: not a rectangular array ({reason}). {mend}".rstrip()) from reason
 
 
-def plain(values: Any, name: str, error: type[BadData]) -> Any:
+def plain(values: Any, name: str, error: type[RnnstatesError], expected: str = "an array or a path") -> Any:
     """Give what ``np.asarray`` reads right; tensors of PyTorch without their gradients.
 
     Raises
@@ -85,7 +85,7 @@ def plain(values: Any, name: str, error: type[BadData]) -> Any:
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
     if isinstance(values, Iterator | Mapping | Set | slice | bytes) or not _is_array(values):
         advice = next((f" {text}" for has, text in ADVICE if hasattr(values, has)), "")
-        raise error(f"{name}=: is {with_article(type(values).__name__)}; expected an array or a path.{advice}")
+        raise error(f"{name}=: is {with_article(type(values).__name__)}; expected {expected}.{advice}")
     return values
 
 
@@ -98,8 +98,10 @@ def parts(values: Any, depth: int = 0) -> Iterator[tuple[int, Any]]:
             yield from parts(one, depth + 1)
 
 
-def _detached(tensor: Any, name: str, error: type[BadData], torch: Any) -> Any:
+def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -> Any:
     """Take a tensor's values to where NumPy sees them."""
+    if torch.nn.parameter.is_lazy(tensor):
+        raise error(f"{name}: a lazy parameter, which has no values yet; run the module once, then give it.")
     if tensor.is_nested:
         raise error(f"{name}: a nested tensor; pad it (torch.nested.to_padded_tensor(values, 0)) and give the lengths.")
     if tensor.layout != torch.strided:

@@ -58,10 +58,90 @@ def test_what_holds_no_weights_is_refused(wrong):
         extract(wrong)
 
 
-@pytest.mark.parametrize("value", [np.ma.ones((2, 2)), np.ones(2, complex), np.array(["a"]), [[1], [1, 2]]])
-def test_wrong_arrays_are_refused_by_name(value):
-    with pytest.raises(rnnstates.BadWeights, match="weights: 'kernel'"):
-        extract({"kernel": value})
+def lstm_arrays():
+    """An LSTM's arrays, in a module of its own."""
+    return {f"rnn.{name}": value.numpy() for name, value in torch.nn.LSTM(4, 3).state_dict().items()}
+
+
+WRONG = {
+    "masked": lambda values: np.ma.masked_array(values),
+    "complex": lambda values: values.astype(complex),
+    "text": lambda values: values.astype(str),
+    "objects": lambda values: values.astype(object),
+    "ragged": lambda values: [[1], [1, 2]],
+    "sparse": lambda values: torch.from_numpy(values).to_sparse(),
+    "raw bytes": lambda values: values.view("V4"),
+    "flags": lambda values: values > 0,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("array", ["rnn.weight_hh_l0", "rnn.bias_ih_l0"])
+def test_wrong_arrays_are_refused_by_name_where_they_are_used(name, array):
+    given = lstm_arrays()
+    with pytest.raises(rnnstates.BadWeights, match=f"weights: '{array}'"):
+        extract(given | {array: WRONG[name](given[array])})
+
+
+def random_key():
+    return pytest.importorskip("jax").random.key(0)
+
+
+BESIDE = {
+    "a random key": random_key,
+    "a text": lambda: np.array("text"),
+    "texts": lambda: np.array(["a", "b"]),
+    "objects": lambda: np.array([None, {}]),
+    "dates": lambda: np.zeros(3, "M8[s]"),
+    "complex numbers": lambda: np.ones((2, 2), complex),
+    "a masked array": lambda: np.ma.ones(3),
+    "a nested tensor": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("wrap", [lambda arrays: arrays, lambda arrays: {"model": arrays}])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_what_lies_beside_the_weights_is_not_judged(name, wrap):
+    arrays = lstm_arrays()
+    same(extract(wrap(arrays | {"beside.it": BESIDE[name]()})), extract(arrays))
+
+
+def test_a_text_in_an_open_file_is_none_of_its_weights(tmp_path):
+    arrays = lstm_arrays()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for key, value in arrays.items():
+            file[key] = value
+        file["note"] = "of the text"
+        same(extract(file), extract(arrays))
+        datasets = {key: file[key] for key in arrays}
+    with pytest.raises(rnnstates.BadWeights, match=r"'rnn\..*': is a dataset of a closed HDF5 file; .* Open the file"):
+        extract(datasets)
+
+
+def test_a_tree_in_bfloat16_is_read_and_what_npz_makes_of_it_refused(tmp_path):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    arrays = {name: value.astype(ml_dtypes.bfloat16) for name, value in lstm_arrays().items()}
+    rounded = {name: value.astype("float32") for name, value in arrays.items()}
+    same(extract(arrays), extract(rounded))
+    same(extract({"params": arrays}), extract({"params": rounded}))
+    np.savez(tmp_path / "a.npz", **arrays)
+    with np.load(tmp_path / "a.npz") as file:
+        for given in (tmp_path / "a.npz", file):
+            with pytest.raises(rnnstates.BadWeights, match=r"dtype \|V2; .* keep no bfloat16 .* save them as float32"):
+                extract(given)
+
+
+@pytest.mark.parametrize("damage", ["objects", "bytes"])
+def test_an_open_npz_that_fails_when_it_is_read_is_refused(damage, tmp_path):
+    path, more = tmp_path / "a.npz", {"more": np.array([None, {}])} if damage == "objects" else {}
+    np.savez(path, **lstm_arrays(), **more)
+    if damage == "bytes":
+        content = bytearray(path.read_bytes())
+        content[200] ^= 0xFF
+        path.write_bytes(content)
+    with np.load(path) as file, pytest.raises(rnnstates.BadWeights, match="NpzFile that cannot be read"):
+        extract(file)
 
 
 @pytest.mark.parametrize("wrap", [dict, lambda state: {"model": state, "epoch": 3, "loss": 0.5},
@@ -69,6 +149,12 @@ def test_wrong_arrays_are_refused_by_name(value):
 def test_a_checkpoint_equals_its_state_dict(wrap):
     state = MODULES["stack"]().state_dict()
     same(extract(wrap(state)), extract(state))
+
+
+def test_arrays_of_numpy_between_tensors_of_a_checkpoint_count(tmp_path):
+    state = MODULES["stack"]().state_dict()
+    mixed = {name: value.numpy() if "bias" in name else value for name, value in state.items()}
+    same(extract({"model": mixed, "losses": np.ones(3)}), extract(state))
 
 
 def test_a_tree_of_parameters_equals_its_names_in_a_row():

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..errors import OptionError
 from ..network.cells.gru import GRUParameters, GRUState
 from ..network.cells.lstm import LSTMParameters, LSTMState
 from ..network.cells.simple_rnn import RNNParameters, RNNState
@@ -15,11 +16,29 @@ __all__ = ["CELLS", "NOT_TAKEN", "LSTMCell", "LayerCell", "Settings"]
 NOT_TAKEN = ("recurrent_dropout", "implementation")
 
 
+class Settings(NamedTuple):
+    """What a layer adds to its cell as it runs; only an LSTM has them."""
+
+    forget_bias: float = 0.0
+    cell_clip: float | None = None
+    projection_clip: float | None = None
+
+
 class LSTMCell(keras.layers.LSTMCell):
     """Keras' LSTM cell; behind its weights come those of peepholes [3, H] and of a projection [H, P]."""
 
-    def __init__(self, units: int, *, peepholes: bool = False, projection: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        *,
+        peepholes: bool = False,
+        projection: int | None = None,
+        settings: Settings | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(units, **options)
+        beyond = {"peepholes": peepholes, "projection": projection, **(settings or Settings())._asdict()}
+        self.beyond_keras = ", ".join(name for name, value in beyond.items() if value)
         self.has_peepholes, self.has_projection, self.width = peepholes, projection is not None, projection or units
         self.peepholes = self.projection = None
 
@@ -36,18 +55,19 @@ class LSTMCell(keras.layers.LSTMCell):
         if self.has_projection:
             self.projection = self._add((self.units, self.width), "projection")
 
+    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+        """Compute a step inside Keras' RNN, which knows an LSTM without what is ours."""
+        if self.beyond_keras:
+            raise OptionError(
+                f"cell '{self.name}': has {self.beyond_keras}, which only its StateLSTM computes; Keras' RNN expects a "
+                "cell without. Use the StateLSTM itself."
+            )
+        return super().call(inputs, states, training=training)
+
     def _add(self, shape: tuple[int, int], name: str) -> Any:
         # An initialiser that is asked again gives the same numbers again.
         initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))
         return self.add_weight(shape, name=name, initializer=initializer, regularizer=self.kernel_regularizer)
-
-
-class Settings(NamedTuple):
-    """What a layer adds to its cell as it runs; only an LSTM has them."""
-
-    forget_bias: float = 0.0
-    cell_clip: float | None = None
-    projection_clip: float | None = None
 
 
 class LayerCell(NamedTuple):

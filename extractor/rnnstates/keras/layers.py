@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import OptionError
 from .cells import Settings
 from .started import PACKAGE, keras
-from .state_layer import StateLayer
+from .state_layer import StateLayer, to_flag
 
 __all__ = ["StateGRU", "StateLSTM", "StateRNN"]
 
@@ -64,13 +64,14 @@ class StateLSTM(StateLayer):
     ) -> None:
         _check(units=units, projection=projection, forget_bias=forget_bias, cell_clip=cell_clip,
                projection_clip=projection_clip)  # fmt: skip
+        peepholes = to_flag("peepholes", peepholes)
         # As JSON knows them, not NumPy's.
         clips = (None if clip is None else float(clip) for clip in (cell_clip, projection_clip))
         settings = Settings(float(forget_bias), *clips)
         projection = None if projection is None else int(projection)
         super().__init__(
             int(units), go_backwards=go_backwards, fused=fused, settings=settings,
-            cell={"peepholes": peepholes, "projection": projection}, **options,
+            cell={"peepholes": peepholes, "projection": projection, "settings": settings}, **options,
         )  # fmt: skip
         self._own = {"peepholes": peepholes, "projection": projection, **settings._asdict()}
 
@@ -102,7 +103,7 @@ class StateRNN(StateLayer):
 def _plain(layer: Any, units: int, go_backwards: bool, options: dict[str, Any]) -> None:
     """Initialise a layer whose cell has nothing beside Keras' own."""
     _check(units=units)
-    options.pop("fused", None)
+    to_flag("fused", options.pop("fused", False))
     StateLayer.__init__(
         layer, int(units), go_backwards=go_backwards, fused=False, settings=Settings(), cell={}, **options
     )
@@ -110,7 +111,7 @@ def _plain(layer: Any, units: int, go_backwards: bool, options: dict[str, Any]) 
 
 def _check(**numbers: Any) -> None:
     for name, value in numbers.items():
-        if value is None and name != "units":
+        if value is None and name not in ("units", "forget_bias"):
             continue
         whole = name in ("units", "projection")
         is_number = isinstance(value, numbers_of.Integral if whole else numbers_of.Real) and not isinstance(value, bool)

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import BadLengths
 from ..network.differentiable.layout import valid_steps
 from .started import PACKAGE, keras, tf
+from .tensors import check_numbers, to_tensor
 
 __all__ = ["StepsMask", "attach", "attached", "checked_in_graph", "mask_of", "to_lengths", "to_mask"]
 
@@ -53,7 +54,9 @@ def to_lengths(lengths: Any, inputs: Any) -> Any:
     if not isinstance(lengths, keras.KerasTensor):
         # Of no sequences, a list would be taken for one of floats.
         lengths = (
-            tf.zeros([0], tf.int32) if isinstance(lengths, list) and not lengths else tf.convert_to_tensor(lengths)
+            tf.zeros([0], tf.int32)
+            if isinstance(lengths, list) and not lengths
+            else to_tensor(lengths, "lengths", BadLengths)
         )
     dtype = keras.backend.standardize_dtype(lengths.dtype)
     if "int" not in dtype:
@@ -72,11 +75,14 @@ def to_mask(mask: Any, inputs: Any) -> Any:
     Raises
     ------
     BadLengths
-        It has another shape than the inputs; in a graph ``InvalidArgumentError`` is raised as it runs.
+        It is no array of numbers, or has another shape than the inputs; in a graph ``InvalidArgumentError`` is raised
+        as it runs.
     """
     if mask is None or isinstance(mask, keras.KerasTensor):
         return mask
-    mask = tf.cast(tf.convert_to_tensor(mask), tf.bool)
+    mask = to_tensor(mask, "mask", BadLengths)
+    check_numbers(mask, "mask", BadLengths)
+    mask = tf.cast(mask, tf.bool)
     if not mask.shape.is_compatible_with(inputs.shape[:2]):
         raise BadLengths(
             f"mask: has shape {tuple(mask.shape)}; expected that of the inputs' steps, {tuple(inputs.shape[:2])}."

@@ -14,6 +14,7 @@ from ..weights.canonical import DIRECTIONS
 from .masks import attached, checked_in_graph, to_lengths, to_mask
 from .started import PACKAGE, keras, tf
 from .states import StatesTuple, chosen
+from .tensors import to_inputs
 
 __all__ = [
     "LAYERS",
@@ -64,8 +65,12 @@ class StatePooling(keras.layers.Layer):
 
         Raises
         ------
+        BadInput
+            The inputs are no array [B, T, W] of numbers.
         BadLengths
             See ``to_lengths``.
+        OptionError
+            The cell has no such state.
         """
         if isinstance(inputs, StatesTuple):
             self._check_direction(inputs)
@@ -77,10 +82,8 @@ class StatePooling(keras.layers.Layer):
                     "not known here; give lengths= (or mask=)."
                 )
             inputs = chosen(inputs, self.state)
-        elif not isinstance(inputs, keras.KerasTensor):
-            mask = attached(inputs) if mask is None else mask
-            inputs = tf.convert_to_tensor(inputs)
         mask = attached(inputs) if mask is None and lengths is None else mask
+        inputs = to_inputs(inputs, self)
         lengths = to_lengths(lengths, inputs)
         mask = None if lengths is not None else to_mask(mask, inputs)
         given = {"lengths": lengths, "mask": mask, **options}
@@ -88,6 +91,7 @@ class StatePooling(keras.layers.Layer):
 
     def call(self, inputs: Any, lengths: Any = None, mask: Any = None) -> Any:
         """Pool; see ``__call__``."""
+        inputs = inputs if inputs.dtype.is_floating else tf.cast(inputs, self.compute_dtype)
         valid = self._valid(inputs, lengths, mask)
         counts = tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
         # Not a product with zero, which would leave NaN, also in the gradient.
@@ -237,7 +241,7 @@ class FinalState(LastState):
         """Pool; see ``__call__``."""
         some = tf.reduce_any(self._valid(inputs, lengths, mask), axis=1, keepdims=True)
         last = super().call(inputs, lengths, mask)
-        return tf.where(some, last, tf.zeros([], inputs.dtype) if start is None else tf.cast(start, inputs.dtype))
+        return tf.where(some, last, tf.zeros([], last.dtype) if start is None else tf.cast(start, last.dtype))
 
 
 # The layer of each pooling in ``rnnstates.POOLINGS``.

@@ -8,14 +8,17 @@ whatever the shapes.
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import OptionError
+import numpy as np
+
+from ..errors import BadInput, OptionError
 from ..network.differentiable.unrolling import unrolled
 from .cells import CELLS, Settings
 from .masks import attach, attached, checked_in_graph, mask_of, to_lengths, to_mask
 from .started import keras, tf
 from .states import STATES, Ends, StatesTuple
+from .tensors import check_numbers, to_inputs, to_tensor
 
-__all__ = ["StateLayer"]
+__all__ = ["StateLayer", "to_flag"]
 
 
 class StateLayer(keras.layers.Layer):
@@ -47,10 +50,11 @@ class StateLayer(keras.layers.Layer):
         # The cell's arrays are read as they are, and the inputs cast where they are used.
         super().__init__(autocast=False, **options)
         self.cell = CELLS[self._kind].keras_cell(units, dtype=self.dtype_policy, **cell)
-        self.units, self.go_backwards, self.fused, self._settings = units, go_backwards, fused, settings
+        self.go_backwards, self.fused = to_flag("go_backwards", go_backwards), to_flag("fused", fused)
+        self.units, self._settings = units, settings
         self.supports_masking = True
         # The op cannot be compiled by XLA. Keras' own LSTM is not either, unless told to be.
-        self.supports_jit = not fused
+        self.supports_jit = not self.fused
         self.input_spec = keras.layers.InputSpec(ndim=3)
         # Not an attribute that Keras would track.
         self.__dict__["_graphs"] = {}
@@ -87,15 +91,14 @@ class StateLayer(keras.layers.Layer):
 
         Raises
         ------
+        BadInput
+            The inputs are no array [B, T, I] of numbers, or of another width than the weights.
         BadLengths
             See ``to_lengths``.
         OptionError
             ``initial_state`` has other states than the cell.
         """
-        inputs = inputs.hidden if isinstance(inputs, StatesTuple) else inputs
-        if not isinstance(inputs, keras.KerasTensor):
-            given, inputs = attached(inputs), tf.convert_to_tensor(inputs)
-            attach(inputs, given)
+        inputs = self._inputs(inputs.hidden if isinstance(inputs, StatesTuple) else inputs)
         mask = attached(inputs) if mask is None and lengths is None else mask
         lengths, start = to_lengths(lengths, inputs), self._start(initial_state, inputs)
         mask = None if lengths is not None else to_mask(mask, inputs)
@@ -106,6 +109,17 @@ class StateLayer(keras.layers.Layer):
             attach(values, steps)
         states.ends = Ends(lengths, mask, "backward" if self.go_backwards else "forward", start)
         return states
+
+    def _inputs(self, given: Any) -> Any:
+        inputs = to_inputs(given, self)
+        if not isinstance(inputs, keras.KerasTensor):
+            attach(inputs, attached(given))
+        features, expected = inputs.shape[-1], self.input_spec.axes.get(-1)
+        if expected and features not in (None, expected):
+            raise BadInput(
+                f"layer '{self.name}': inputs: have {features} features; expected {expected}, as its weights read."
+            )
+        return inputs
 
     def call(
         self, inputs: Any, lengths: Any = None, mask: Any = None, initial_state: Any = None, training: bool = False
@@ -208,7 +222,7 @@ class StateLayer(keras.layers.Layer):
             told = ", ".join(map(str, names)) if names else len(listed)
             raise OptionError(self._expected(f"has {told}", " and ".join(state._fields)))
         start = state(**dict(zip(names, listed, strict=True))) if names is not None else state(*listed)
-        start = state(*(self._converted(values) for values in start))
+        start = state(*map(self._converted, start))
         for name, values, width in zip(state._fields, start, self._widths, strict=True):
             expected = tf.TensorShape([inputs.shape[0], width])
             if not tf.TensorShape(values.shape).is_compatible_with(expected):
@@ -217,10 +231,28 @@ class StateLayer(keras.layers.Layer):
         return start
 
     def _converted(self, values: Any) -> Any:
-        return values if isinstance(values, keras.KerasTensor) else tf.cast(values, self._computing)
+        if isinstance(values, keras.KerasTensor):
+            return values
+        name = f"layer '{self.name}': initial_state"
+        values = to_tensor(values, name, OptionError)
+        check_numbers(values, name, OptionError)
+        return tf.cast(values, self._computing)
 
     def _expected(self, found: str, wanted: str) -> str:
         return f"initial_state of layer '{self.name}': {found}; expected {wanted}, each [batch, width]."
+
+
+def to_flag(name: str, value: Any) -> bool:
+    """Take True or False, also NumPy's and as 1 or 0; ``"no"`` would count as True.
+
+    Raises
+    ------
+    OptionError
+        It is anything else.
+    """
+    if not isinstance(value, bool | int | np.bool_) or value not in (0, 1):
+        raise OptionError(f"{name}={value!r}: expected True or False.")
+    return bool(value)
 
 
 def _holds(given: Any) -> bool:

@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ..errors import OptionError
 from ..network.cells.gru import GRUState
 from ..network.cells.lstm import LSTMState
 from ..network.cells.simple_rnn import RNNState
@@ -114,13 +115,13 @@ def chosen(states: Any, name: str) -> Any:
 
     Raises
     ------
-    ValueError
+    OptionError
         The cell has no such state.
     """
     if name in states._fields:
         return getattr(states, name)
     if name != "state":
-        raise ValueError(f"state='{name}': the layer gives {', '.join(states._fields)} and state (both).")
+        raise OptionError(f"state={name!r}: the layer gives {', '.join(states._fields)} and state (both).")
     parts = [getattr(states, part) for part in ("cell", "hidden") if part in states._fields]
     if len(parts) == 1:
         return parts[0]

@@ -13,13 +13,14 @@ from .canonical import LayerWeights, Network
 from .choice import choose, whole_stacks
 from .fingerprint import fingerprint
 from .frameworks import interpret, interpret_with, is_known
+from .keras_object import own_call
 from .objects import WHERE, is_path, opened
 from .options import Options, check_options
 from .readers import Container, digest, open_container, reader_of, unread
 from .readers.keras_zip import is_keras_zip
 from .readers.model_json import read_model_json
 from .stack import Model, StoredStack
-from .torch_module import nonlinearity_of, own_code
+from .torch_module import looked_up, nonlinearity_of, own_code
 
 __all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
 
@@ -48,7 +49,7 @@ def load_weights(
     ----------
     path : path, mapping, torch module, or Keras model or layer
         A mapping from name to array (a state_dict, a checkpoint, a tree of parameters), or a live model, of which no
-        code is run; or whatever ``rnnstates.weights.readers``
+        layer is run; or whatever ``rnnstates.weights.readers``
         knows, recognised by content: files of Keras, PyTorch, safetensors,
         ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
@@ -102,8 +103,8 @@ def load_weights(
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, assumed = meant(options, stack)
-        stack = stack.noting(*_notes_of(resolved), *assumed, *own_code(path))
-        network = stack.load(resolved)
+        stack = stack.noting(*_notes_of(resolved), *assumed, *own_code(path, stack.sources()), *own_call(path))
+        network = replace(stack, embedding=looked_up(path, stack.embedding)).load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
     given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
     origin = _origin(where if is_path(path) else None, model, stack, network, given=given, resolved=resolved)

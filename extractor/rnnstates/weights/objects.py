@@ -5,21 +5,22 @@ Neither PyTorch nor Keras is imported here: whoever has an object of theirs has 
 
 import contextlib
 import os
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..arrays import Array
 from ..articles import with_article
 from ..errors import BadWeights, OptionError, RnnstatesError
 from ..given import as_array
+from .keras_object import of_keras
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
+from .readers.torch_beside import shape_of
 from .readers.torch_nesting import found_tensors
-from .torch_module import is_a
+from .torch_module import arrays_of, is_a
 
 __all__ = ["WHERE", "is_path", "opened"]
 
@@ -52,9 +53,9 @@ def opened(weights: Any) -> Iterator[Container]:
     elif isinstance(weights, Mapping):
         yield _of_mapping(_flat(_entries(weights)), "mapping of arrays")
     elif is_a(weights, "torch", "nn.Module"):
-        yield _of_mapping(weights.state_dict(), "PyTorch module")
+        yield _of_mapping(arrays_of(weights), "PyTorch module")
     elif is_a(weights, "keras", "Layer"):
-        with _of_keras(weights) as container:
+        with of_keras(weights) as container:
             yield container
     else:
         kind = type(weights)
@@ -84,7 +85,9 @@ def _flat(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
         return arrays
     leaves = dict(_leaves(arrays))
     if any(is_a(leaf, "torch", "Tensor") for leaf in leaves.values()):
-        return found_tensors(arrays, lambda value: is_a(value, "torch", "Tensor"), WHERE)
+        return found_tensors(
+            arrays, lambda value: is_a(value, "torch", "Tensor") or isinstance(value, np.ndarray), WHERE
+        )
     return leaves
 
 
@@ -104,44 +107,38 @@ def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
     for name, value in arrays.items():
         if not isinstance(name, str):
             raise OptionError(f"{WHERE}=: has the key {name!r}; expected names of arrays.")
-        values = _as_array(value, name)
-        if values is not None:
-            tensors[name] = Tensor(name, values.shape, partial(as_floating, values, f"{WHERE}: '{name}'"))
+        if (tensor := _tensor(name, value)) is not None:
+            tensors[name] = tensor
     return Container(WHERE, kind, tensors)
 
 
-def _as_array(value: Any, name: str) -> Array | None:
-    """Give an array without copying it; None for what is beside the arrays of a checkpoint, as in a file."""
+def _tensor(name: str, value: Any) -> Tensor | None:
+    """Give an array without copying it; None for what is beside the arrays of a checkpoint, as in a file.
+
+    What is an array and no weight, as random keys are, is refused when it is used.
+    """
+    where = f"{WHERE}: '{name}'"
+    if is_a(value, "h5py", "Dataset") and not value:
+        raise BadWeights(f"{where}: is a dataset of a closed HDF5 file; expected an open one. Open the file again.")
     # To ask a nested tensor for its shape is an error.
     if not isinstance(value, list | tuple) and not is_a(value, "torch", "Tensor") and not hasattr(value, "shape"):
         return None
-    array = as_array(value, f"{WHERE}: '{name}'", BadWeights, "Expected numbers.")
-    if array.dtype.kind not in "fiu":
-        raise BadWeights(f"{WHERE}: '{name}' has dtype {array.dtype}; expected numbers.")
-    return array
+    try:
+        values = as_array(value, where, BadWeights, "Expected numbers.")
+    except BadWeights as reason:
+        shape = _shape_of(value, reason)
+        return Tensor(name, shape, partial(_refuse, reason)) if shape or is_a(value, "torch", "Tensor") else None
+    is_text = values.dtype.kind not in "fiub" and not values.shape
+    return None if is_text else Tensor(name, values.shape, partial(as_floating, values, where))
 
 
-@contextlib.contextmanager
-def _of_keras(layer: Any) -> Iterator[Container]:
-    """Save a model as ``.keras`` and read that: Keras' own words for what it holds."""
-    if not layer.built:
-        raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
-    model = layer if is_a(layer, "keras", "Model") else _alone(layer)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        try:
-            with open_container(str(path)) as container:
-                yield Container(WHERE, container.kind, container.tensors, container.attributes, container.documents)
-        except RnnstatesError as reason:
-            reason.args = (str(reason).replace(str(path), WHERE),)
-            raise
+def _shape_of(value: Any, reason: BadWeights) -> tuple[int, ...]:
+    try:
+        return shape_of(value)
+    # A list has no shape, and a lazy parameter fails in its own way.
+    except Exception:
+        raise reason from None
 
 
-def _alone(layer: Any) -> Any:
-    """Put a layer into a model of its own; the layer is the same one."""
-    keras: Any = sys.modules["keras"]
-    kernels = [weight for weight in layer.weights if len(weight.shape) == 2]
-    if not kernels:
-        raise BadWeights(f"{WHERE}: '{layer.name}' ({type(layer).__name__}) is no recurrent layer; expected one.")
-    return keras.Sequential([keras.Input((None, kernels[0].shape[0])), layer])
+def _refuse(reason: BadWeights) -> Array:
+    raise reason

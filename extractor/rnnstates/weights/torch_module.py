@@ -1,12 +1,23 @@
 """What a live module of PyTorch says that its state_dict does not."""
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from ..errors import BadWeights
+import numpy as np
 
-__all__ = ["is_a", "nonlinearity_of", "own_code"]
+from ..arrays import Array
+from ..errors import BadWeights
+from ..given import as_array
+from .readers.base import Tensor, computed
+
+__all__ = ["arrays_of", "is_a", "looked_up", "nonlinearity_of", "own_code"]
+
+GIVE_ARRAYS = "Give the arrays: dict(module.named_parameters())."
+# What changes no value when a module evaluates, by its class, of which scripted modules keep the name alone.
+_PASSES = re.compile(r"dropout|loss$|^(identity|flatten|unflatten|sequential|modulelist|moduledict)$", re.IGNORECASE)
 
 
 def is_a(value: Any, package: str, name: str) -> bool:
@@ -37,28 +48,181 @@ def nonlinearity_of(weights: Any) -> str | None:
     return found.pop() if found else None
 
 
-def own_code(weights: Any) -> tuple[str, ...]:
-    """Name the code around the recurrent layers of a torch module that changes what they give and is not run here.
+def arrays_of(module: Any) -> Mapping[str, Any]:
+    """Give the state_dict of a torch module; parametrised weights as the module computes them when it evaluates.
 
-    Hooks, and a ``forward`` of the user's own; normalisation, pruning and the like are PyTorch's and are followed.
+    Raises
+    ------
+    BadWeights
+        It cannot be made, or holds other values than the module computes with.
+    """
+    kind = type(module).__name__
+    try:
+        arrays: Mapping[str, Any] = dict(module.state_dict())
+    # Its own code, and that of its hooks, may raise anything.
+    except Exception as reason:
+        raise BadWeights(
+            f"weights: state_dict() of {kind} fails ({type(reason).__name__}: {reason}). {GIVE_ARRAYS}"
+        ) from reason
+    for name, own in module.named_parameters(remove_duplicate=False):
+        given = arrays.get(name)
+        if given is not None and not _are_equal(given, own, name):
+            raise BadWeights(
+                f"weights: state_dict() of {kind} gives other values of '{name}' than the module computes with. "
+                f"{GIVE_ARRAYS}"
+            )
+    return _computed(module, arrays)
+
+
+def _computed(module: Any, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put what parametrisations compute in the place of the arrays that they compute it from."""
+    chains = {
+        f"{name}.": part
+        for name, part in module.named_modules(remove_duplicate=False)
+        if is_a(part, "torch.nn.utils.parametrize", "ParametrizationList")
+    }
+    computed: dict[str, Any] = {}
+    for array, values in arrays.items():
+        prefix = next((prefix for prefix in chains if array.startswith(prefix)), None)
+        if prefix is None:
+            computed[array] = values
+            continue
+        home, _, parameter = prefix[:-1].rpartition("parametrizations.")
+        if (name := home + parameter) not in computed:
+            computed[name] = _evaluated(chains[prefix], name)
+    return computed
+
+
+def _evaluated(chain: Any, name: str) -> Any:
+    """Compute a parametrised weight in eval mode; in training some change their own buffers each time."""
+    parts = {part: part.training for part in chain.modules()}
+    try:
+        chain.eval()
+        with sys.modules["torch"].no_grad():
+            return chain()
+    # It may be anybody's code.
+    except Exception as reason:
+        raise BadWeights(
+            f"weights: the parametrisation of '{name}' fails ({type(reason).__name__}: {reason}); expected what the "
+            "module computes with. torch.nn.utils.parametrize.remove_parametrizations removes it."
+        ) from reason
+    finally:
+        for part, training in parts.items():
+            part.training = training
+
+
+def _are_equal(given: Any, own: Any, name: str) -> bool:
+    one, other = (as_array(values, f"weights: '{name}'", BadWeights) for values in (given, own))
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
+
+
+def own_code(weights: Any, used: Collection[str]) -> tuple[str, ...]:
+    """Name the code around the modules that are used which changes what they give and is not run here.
+
+    Hooks, also of modules around them, a ``forward`` or ``__call__`` of the user's own, and modules before them that
+    have no arrays; normalisation, pruning and the like are PyTorch's and are followed.
+
+    Parameters
+    ----------
+    weights : object
+        Anything; only of a torch module is there something to say.
+    used : collection of str
+        The arrays that are run.
     """
     if not is_a(weights, "torch", "nn.Module"):
         return ()
-    layers = ("nn.RNNBase", "nn.RNNCellBase")
-    recurrent = [pair for pair in weights.named_modules() if any(is_a(pair[1], "torch", kind) for kind in layers)]
-    return tuple(
-        f"weights: {found} of '{name or type(module).__name__}' is not run; "
-        "check that it leaves the states as they are."
-        for name, module in recurrent
-        for found in _code_of(module)
-    )
+    modules = dict(weights.named_modules(remove_duplicate=False))
+    owners = _owners(weights, used)
+    around = sorted({outer for name in owners for outer in _outer(name)} - owners.keys())
+    found = [(code, name) for name, module in owners.items() for code in _code_of(module)]
+    found += [(f"the {hook}", name) for name in around for hook in _hooks(modules[name], "")]
+    named = [f"{code} of '{name or type(weights).__name__}'" for code, name in found]
+    named += [f"the global {hook}" for hook in _hooks(sys.modules["torch.nn.modules.module"], "_global")]
+    notes = [f"weights: {code} is not run; check that it leaves the states as they are." for code in named]
+    return (*notes, *(note for place in around for note in _skipped(modules, place, owners)))
+
+
+def looked_up(weights: Any, table: Tensor | None) -> Tensor | None:
+    """Give the rows of an embedding as a torch module looks them up: none longer than its ``max_norm``."""
+    if table is None or not is_a(weights, "torch", "nn.Module"):
+        return table
+    for module in _owners(weights, table.sources).values():
+        longest = getattr(module, "max_norm", None)
+        if longest is not None and is_a(module, "torch", "nn.Embedding"):
+            return computed(table, partial(_shortened, longest=longest, order=module.norm_type))
+    return table
+
+
+def _shortened(rows: Array, longest: float, order: float) -> Array:
+    norms = np.linalg.norm(rows, order, axis=1, keepdims=True)
+    # As torch.embedding_renorm_ has it.
+    return np.where(norms > longest, rows * (longest / (norms + 1e-7)), rows).astype(rows.dtype)
+
+
+def _owners(weights: Any, arrays: Collection[str]) -> dict[str, Any]:
+    """Find the modules that arrays belong to."""
+    modules = dict(weights.named_modules(remove_duplicate=False))
+    names = dict.fromkeys(array.rpartition(".")[0] for array in sorted(arrays))
+    return {name: modules[name] for name in names if name in modules}
+
+
+def _outer(name: str) -> list[str]:
+    """Give the modules that one lies in: of ``a.b`` the outermost, which has no name, and ``a``."""
+    parts = name.split(".") if name else []
+    return [".".join(parts[:depth]) for depth in range(len(parts))]
+
+
+def _skipped(modules: Mapping[str, Any], place: str, owners: Collection[str]) -> Iterator[str]:
+    """Name what no array tells of in front of a module that is used: what is defined behind it reads states."""
+    children = [name for name in modules if name and _outer(name)[-1] == place]
+    used = [name for name in children if any(f"{owner}.".startswith(f"{name}.") for owner in owners)]
+    before = [name for name in children[: children.index(used[-1])] if name not in used]
+    named = [f"'{name}' ({_class_of(modules[name])})" for name in before if _is_unseen(modules[name])]
+    if named:
+        verb, they, it = ("is", "it stands", "it") if len(named) == 1 else ("are", "they stand", "them")
+        yield (
+            f"weights: {', '.join(named)} {verb} not run; if {they} before '{used[-1]}', its inputs must already have "
+            f"passed {it}."
+        )
+
+
+def _is_unseen(module: Any) -> bool:
+    """Tell whether a module may change values and has no arrays, by which all others are found."""
+    has_arrays = any(is_a(value, "torch", "Tensor") for value in module.state_dict().values())
+    return not has_arrays and not all(_PASSES.search(_class_of(part)) for part in module.modules())
+
+
+def _class_of(module: Any) -> str:
+    return str(getattr(module, "original_name", type(module).__name__))
 
 
 def _code_of(module: Any) -> Iterator[str]:
-    for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
-        if not str(getattr(hook, "__module__", "")).startswith("torch."):
-            yield f"the hook {getattr(hook, '__name__', type(hook).__name__)}"
+    yield from (f"the {hook}" for hook in _hooks(module, ""))
+    own = vars(module).get("forward")
+    if own is not None and not _is_torch(own):
+        yield f"the forward {_called(own)}"
     kind: Any = type(module)
-    theirs = next(base for base in kind.__mro__ if base.__module__.startswith("torch.nn."))
-    if kind.forward is not theirs.forward:
-        yield f"the forward of the class {kind.__name__}"
+    # Classes that PyTorch makes for parametrised modules are below the user's own.
+    bases = [base for base in kind.__mro__ if base.__module__ != "torch.nn.utils.parametrize"]
+    theirs = next(base for base in bases if base.__module__.startswith("torch.nn."))
+    yield from (
+        f"the {name} of the class {bases[0].__name__}"
+        for name in ("forward", "__call__")
+        if not is_a(module, "torch", "jit.ScriptModule") and getattr(kind, name) is not getattr(theirs, name)
+    )
+
+
+def _hooks(owner: Any, prefix: str) -> Iterator[str]:
+    for kind in ("_forward_pre_hooks", "_forward_hooks"):
+        yield from (f"hook {_called(hook)}" for hook in getattr(owner, prefix + kind).values() if not _is_torch(hook))
+
+
+def _is_torch(function: Any) -> bool:
+    function = getattr(function, "__func__", function)
+    # A wrapper may have taken over the module of what it wraps, but not its globals.
+    homes = getattr(function, "__module__", ""), getattr(function, "__globals__", {}).get("__name__", "torch.")
+    return all(str(home).startswith("torch.") for home in homes)
+
+
+def _called(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))

@@ -147,7 +147,7 @@ def _notes(container: Container, home: str, sources: Iterable[Source]) -> Iterat
         verb = "is" if len(parameters) == 1 else "are"
         yield (
             f"{_where(container, home)}: {_listed(parameters, '')} {verb} computed from {_listed(names)} ({called}), "
-            f"as PyTorch does when it evaluates{beside}."
+            f"as PyTorch does when it evaluates, if nothing else changes what is computed{beside}."
         )
 
 

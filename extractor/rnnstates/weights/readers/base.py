@@ -125,7 +125,8 @@ def as_floating(values: Array, where: str) -> Array:
         It is not floating.
     """
     if values.dtype.kind != "f" or values.dtype.itemsize > 8:
-        raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.")
+        hint = " NumPy's files keep no bfloat16 and float8; save them as float32." if values.dtype.kind == "V" else ""
+        raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.{hint}")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 

@@ -202,10 +202,7 @@ class ConfiguredModel:
         return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
-        notes = dict.fromkeys(note for cells in settings.cells.values() for cell in cells for note in cell.notes)
-        yield from (f"layer '{layer.name}' {note}" for note in notes)
-        if settings.backwards and not settings.aligned:
-            yield f"layer '{layer.name}' goes backwards; its states stand at the input's steps, not in reading order."
+        yield from (f"layer '{layer.name}' {note}" for note in settings.notes)
         if self._below(layer).itself:
             yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
         if any(call.initial_state or len(call.inputs) > 1 for call in self._graph.uses(layer)):

@@ -9,8 +9,10 @@ from ....arrays import Array
 from ....errors import BadWeights
 from ...activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
 from ...canonical import Direction
+from ...keras_object import LIVE
 from ...readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered
+from .graph import is_own
 from .guessed import FoundLayer
 from .legacy import list_attribute
 from .vocabulary import DIRECTION_PREFIXES, ROLES
@@ -40,10 +42,11 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     cells: dict[str, Cells] = {}
     others: dict[str, list[Tensor]] = {}
     inside: list[str] = []
+    live = container.documents.get(LIVE, {})
     for variables, tensors in numbered(container).items():
         place = variables.removesuffix("vars").rstrip("/")
         *around, last = place.split("/")
-        if last == "cell" and len(tensors) in (2, 3):
+        if last == "cell" and (len(tensors) in (2, 3) or tensors[0].name in live):
             half = HALVES.get(around[-1]) if around else None
             owner = "/".join(around[:-1] if half else around)
             cells.setdefault(owner, {})[half or "forward"] = tensors
@@ -139,7 +142,10 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
     # A model that is written as a class calls its groups after its attributes; Keras names layers after their classes.
     called = {COUNTER.sub("", part) for part in (last, name.split("/")[-1])}
     is_table = "embedding" in called and tensors and len(tensors[0].shape) == 2
-    table = tensors[0] if is_table else None
+    arrays = tuple(tensor.name for tensor in tensors or itertools.chain(*cells.values()))
+    live = container.documents.get(LIVE, {})
+    entry = next((live[array] for array in arrays if array in live), None)
+    table = tensors[0] if is_table and (entry is None or is_own(entry)) else None
     if table is not None and len(tensors) > 1:
         # Scales of a quantised table, or LoRA's factors: not the table that the model looks things up in.
         table = _unreadable(table, f"{container.path}: '{place}' has {len(tensors)} arrays; expected one table.")
@@ -149,7 +155,8 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
         table=table,
         model=model,
         family=COUNTER.sub("", place) or "model",
-        arrays=tuple(tensor.name for tensor in tensors or itertools.chain(*cells.values())),
+        arrays=arrays,
+        entry=entry,
     )
 
 

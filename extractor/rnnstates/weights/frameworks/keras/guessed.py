@@ -6,23 +6,25 @@ of classes is accepted where exactly one order fits.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ....errors import BadWeights
-from ...activation_names import UNKNOWN_KERAS
+from ...activation_names import KERAS_3, UNKNOWN_KERAS
 from ...canonical import DIRECTIONS, Direction
-from ...conventions import CONVENTIONS
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
-from .arrays import arrays_by_role, is_reset_after
+from .by_arrays import blocks_of, class_by_arrays, guessed_cell
+from .described import described_layer, described_settings, feeds_steps, joins_directions
 from .vocabulary import BLOCKS, activation_name, default_recurrent_activation, default_reset_after
 
-__all__ = ["FoundLayer", "GuessedModel", "class_by_arrays"]
+__all__ = ["FoundLayer", "GuessedModel"]
 
-# Columns of a recurrent kernel for each of its rows.
-CLASS_BY_GATES = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
 CELL_BY_BLOCKS = {blocks: cell for cell, blocks in BLOCKS.items()}
+# What Keras calls our LSTM, and its own or what may be around it, unless they are given a name.
+OUR_LSTM, KERAS_LSTMS = "state_lstm", {"lstm", "lstm_cell", "bidirectional", "rnn"}
 # Orders of the layers of several classes grow like a factorial.
 MOST_MIXED = 8
 
@@ -44,6 +46,8 @@ class FoundLayer:
         Layers of one family stand in their order; nothing orders families.
     arrays : tuple of str
         The names of all its arrays in the file.
+    entry : mapping or None
+        The layer as Keras describes it, of a live model.
     """
 
     name: str
@@ -52,11 +56,12 @@ class FoundLayer:
     model: str
     family: str
     arrays: tuple[str, ...]
+    entry: Mapping[str, Any] | None = None
 
     @property
     def gates(self) -> int:
         """Blocks of columns in the recurrent kernel; 0 where halves differ, or it is no matrix of such blocks."""
-        gates = {_blocks(half) for half in self.cells.values()}
+        gates = {blocks_of(half) for half in self.cells.values()}
         return gates.pop() if len(gates) == 1 else 0
 
     @property
@@ -67,6 +72,8 @@ class FoundLayer:
     @property
     def class_name(self) -> str:
         """Keras' class that such arrays belong to."""
+        if self.entry is not None:
+            return str(self.entry["class_name"]).rpartition(">")[2]
         if not self.cells:
             return f"another layer of {len(self.arrays)} arrays" if self.table is None else "Embedding"
         inner = " and ".join(dict.fromkeys(class_by_arrays(half) for half in self.cells.values()))
@@ -80,8 +87,20 @@ class FoundLayer:
 
     @property
     def gives(self) -> int:
-        """The width of its hidden states, both directions side by side."""
-        return sum(sum(half[1].shape[:1]) for half in self.cells.values())
+        """The width of what it gives to the next layer, mostly both directions side by side."""
+        widths = [sum(half[1].shape[:1]) for half in self.cells.values()]
+        return sum(widths) if joins_directions(self.entry) else widths[0]
+
+    @property
+    def may_be_ours(self) -> bool:
+        """Whether it may be a ``StateLSTM``: Keras names layers, and their groups in the file, after their classes."""
+        *around, group = self.family.split("/")
+        classes = {re.sub(r"_\d+$", "", self.name.split("/")[-1]), *([group] if around[-1:] == ["layers"] else [])}
+        return self.gates == 4 and (OUR_LSTM in classes or not classes & KERAS_LSTMS)
+
+    def feeds(self, above: "FoundLayer") -> bool:
+        """Tell whether another layer may read it."""
+        return self.gives == above.reads and feeds_steps(self.entry)
 
 
 class GuessedModel:
@@ -137,9 +156,13 @@ class GuessedModel:
         """
         chain = next(chain for chain in self._chains() if self._recurrent[top] in chain)
         chain = chain[: chain.index(self._recurrent[top]) + 1]
-        layers = tuple(self._stored(layer) for layer in chain)
+        layers, flipped = [], False
+        for layer in chain:
+            stored, flipped = self._stored(layer, flipped=flipped)
+            layers.append(stored)
         loose = frozenset(layer.name for layer in chain)
-        return StoredStack(layers, notes=tuple(self._notes(chain, layers)), generation=self._generation, loose=loose)
+        notes = tuple(self._notes(chain, layers))
+        return StoredStack(tuple(layers), notes=notes, generation=self._generation, loose=loose)
 
     def tables(self) -> dict[str, Tensor]:
         """Give the tables of the embeddings by the names of their layers."""
@@ -165,7 +188,7 @@ class GuessedModel:
         # Another layer with weights between two recurrent ones parts them where the order is known.
         previous: FoundLayer | None = None
         for layer in layers:
-            if layer.cells and previous is not None and previous.cells and previous.gives == layer.reads:
+            if layer.cells and previous is not None and previous.cells and previous.feeds(layer):
                 chains[-1].append(layer)
             elif layer.cells:
                 chains.append([layer])
@@ -188,9 +211,20 @@ class GuessedModel:
             )
         return [list(orders[0])]
 
-    def _stored(self, layer: FoundLayer) -> StoredLayer:
+    def _stored(self, layer: FoundLayer, *, flipped: bool) -> tuple[StoredLayer, bool]:
+        """Put a layer together; tells too whether what it gives stands in the opposite order of the inputs."""
         where = f"{self._where}: layer '{layer.name}'"
-        if any(_blocks(half) not in CELL_BY_BLOCKS for half in layer.cells.values()):
+        if layer.entry is None:
+            return self._guessed(layer, where), flipped
+        settings = described_settings(layer.entry, self.version, where)
+        if settings.bidirectional and flipped:
+            raise BadWeights(f"{where}: reads a layer that goes backwards, so that its directions change places.")
+        turned = flipped ^ settings.backwards
+        stored = described_layer(layer.name, layer.cells, settings, turned=turned, where=where)
+        return stored, flipped if settings.aligned else turned
+
+    def _guessed(self, layer: FoundLayer, where: str) -> StoredLayer:
+        if any(blocks_of(half) not in CELL_BY_BLOCKS for half in layer.cells.values()):
             shapes = " and ".join(dict.fromkeys(str(half[1].shape) for half in layer.cells.values()))
             raise BadWeights(
                 f"{where}: looks like {layer.class_name}, its recurrent kernel has shape {shapes}; expected (units, "
@@ -202,9 +236,9 @@ class GuessedModel:
         version = "1" if layer.keras_1 else self.version
         recurrent = activation_name(default_recurrent_activation(version), version) or "sigmoid"
         cells: dict[Direction, StoredCell] = {
-            half: _stored_cell(
+            half: guessed_cell(
                 tensors,
-                CELL_BY_BLOCKS[_blocks(tensors)],
+                CELL_BY_BLOCKS[blocks_of(tensors)],
                 f"{where} ({half})" if len(layer.cells) > 1 else where,
                 recurrent,
                 default_reset_after(version),
@@ -213,60 +247,47 @@ class GuessedModel:
         }
         return StoredLayer(layer.name, cells)
 
-    def _notes(self, chain: list[FoundLayer], stored: tuple[StoredLayer, ...]) -> Iterator[str]:
-        settings = [cell.settings for layer in stored for cell in layer.cells.values()]
+    def _notes(self, chain: list[FoundLayer], stored: list[StoredLayer]) -> Iterator[str]:
+        pairs = list(zip(chain, stored, strict=True))
+        settings = [cell.settings for found, layer in pairs if found.entry is None for cell in layer.cells.values()]
         gates = sorted({str(of_cell["recurrent_activation"]) for of_cell in settings if len(of_cell) > 1})
         taken = " and ".join(["tanh", *gates]).replace("_fifth", "")
-        yield (
-            f"{self._where}: holds no configuration; activations {taken} are assumed, and layers that read "
-            "forward unless they are in a Bidirectional."
-        )
+        if settings:
+            yield (
+                f"{self._where}: holds no configuration; activations {taken} are assumed, and layers that read "
+                "forward unless they are in a Bidirectional."
+            )
         for layer in chain:
-            if any(len(half) == 2 and _blocks(half) == BLOCKS["gru"] for half in layer.cells.values()):
-                where = "after" if default_reset_after(self.version) else "before"
-                yield (
-                    f"layer '{layer.name}' has no bias, so the file does not say where its GRU resets; {where} the "
-                    "product is assumed."
-                )
+            yield from self._notes_of(layer)
+        if len(settings) < len(chain):
+            yield (
+                f"{self._where}: what the model does before '{chain[0].name}' is code, which is not run; inputs must "
+                "be what that layer reads."
+            )
         if len(chain) > 1:
             order = " -> ".join(layer.name for layer in chain)
             yield (
                 f"{self._where}: the order {order} is assumed, because the widths fit; layer=NAME chooses a lower one."
             )
 
-
-def _blocks(tensors: Sequence[Tensor]) -> int:
-    """Count the blocks of columns in a recurrent kernel; 0 where it is no matrix of such blocks."""
-    if len(tensors) in (9, 12):
-        return len(tensors) // 3
-    shape = tensors[1].shape
-    return shape[1] // shape[0] if len(shape) == 2 and shape[0] and shape[1] % shape[0] == 0 else 0
-
-
-def class_by_arrays(tensors: Sequence[Tensor]) -> str:
-    """Name the class of Keras whose cell has such arrays."""
-    axes = len(tensors[1].shape)
-    if axes in (3, 4, 5):
-        return f"ConvLSTM{axes - 2}D"
-    gates = _blocks(tensors)
-    return CLASS_BY_GATES.get(gates, f"a cell of {gates} gates")
-
-
-def _stored_cell(
-    tensors: Sequence[Tensor], cell: str, where: str, recurrent_activation: str, reset_after: bool
-) -> StoredCell:
-    roles = arrays_by_role(list(tensors), cell, where)
-    settings: dict[str, object] = {"activation": "tanh"}
-    determined = {"activation": "default", "recurrent_activation": "default", "reset_after": "default"}
-    if cell != "simple_rnn":
-        cudnn = "bias" in roles and tensors[2].shape == (2 * BLOCKS[cell] * roles["recurrent_kernel"].shape[0],)
-        settings["recurrent_activation"] = "sigmoid" if cudnn else recurrent_activation
-    if cell == "gru":
-        settings["reset_after"] = is_reset_after(roles, reset_after)
-        determined["reset_after"] = "file" if "bias" in roles else "default"
-    return StoredCell(CONVENTIONS["keras"][cell], roles, where, settings, {name: determined[name] for name in settings})
+    def _notes_of(self, layer: FoundLayer) -> Iterator[str]:
+        where = f"{self._where}: layer '{layer.name}'"
+        if layer.entry is not None:
+            notes = described_settings(layer.entry, self.version, where).notes
+            yield from (f"layer '{layer.name}' {note}" for note in notes)
+        elif self._generation == KERAS_3 and layer.may_be_ours:
+            yield (
+                f"{where} may be a StateLSTM, whose forget_bias and clips the file does not say; none is assumed "
+                "(forget_bias=, cell_clip=, projection_clip= give them)."
+            )
+        elif any(len(half) == 2 and blocks_of(half) == BLOCKS["gru"] for half in layer.cells.values()):
+            place = "after" if default_reset_after(self.version) else "before"
+            yield (
+                f"layer '{layer.name}' has no bias, so the file does not say where its GRU resets; {place} the "
+                "product is assumed."
+            )
 
 
 def _fits(order: tuple[FoundLayer, ...], families: list[list[FoundLayer]]) -> bool:
-    widths = all(below.gives == above.reads for below, above in itertools.pairwise(order))
+    widths = all(below.feeds(above) for below, above in itertools.pairwise(order))
     return widths and all([layer for layer in order if layer in family] == family for family in families)

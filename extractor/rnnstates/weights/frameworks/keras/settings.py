@@ -84,6 +84,13 @@ class LayerSettings:
     stacked: bool
     aligned: bool = False
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the model does with the layer that is not done here."""
+        notes = dict.fromkeys(note for cells in self.cells.values() for cell in cells for note in cell.notes)
+        turned = "goes backwards; its states stand at the input's steps, not in reading order."
+        return (*notes, *([turned] if self.backwards and not self.aligned else []))
+
 
 def layer_settings(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> LayerSettings:
     """Read how a recurrent layer is run.

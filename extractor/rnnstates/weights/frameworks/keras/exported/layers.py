@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..guessed import FoundLayer, class_by_arrays
+from ..by_arrays import class_by_arrays
+from ..guessed import FoundLayer
 from ..vocabulary import RECURRENT
 from .loops import Running
 from .sources import Source, Tracer

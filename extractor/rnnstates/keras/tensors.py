@@ -1,0 +1,67 @@
+"""What a caller gives a layer, as tensors: what TensorFlow would misread or refuse in its own words is refused here."""
+
+from typing import Any
+
+from ..errors import BadInput, RnnstatesError
+from ..given import plain
+from .started import keras, tf
+
+__all__ = ["check_numbers", "to_inputs", "to_tensor"]
+
+
+def to_tensor(values: Any, name: str, error: type[RnnstatesError]) -> Any:
+    """Take what a caller has as a tensor; a tensor or a variable keeps its gradient.
+
+    Parameters
+    ----------
+    values : array, tensor of any framework, number, or nested lists of them
+    name : str
+        What messages call it.
+    error : type
+        What to raise.
+
+    Raises
+    ------
+    error
+        It is no rectangular array, or a masked, ragged or sparse one.
+    """
+    if not isinstance(values, tf.Tensor | tf.Variable | keras.Variable):
+        values = plain(list(values) if isinstance(values, range) else values, name, error, "an array or a tensor")
+    try:
+        return tf.convert_to_tensor(values)
+    except MemoryError:
+        raise
+    # What has an __array__ of its own may raise anything.
+    except Exception as reason:
+        told = str(reason).partition("\n")[0][:200]
+        raise error(f"{name}: no rectangular array of numbers ({told}).") from reason
+
+
+def check_numbers(values: Any, name: str, error: type[RnnstatesError]) -> None:
+    """Refuse a tensor of texts or of complex numbers, also a symbolic one.
+
+    Raises
+    ------
+    error
+        It is one.
+    """
+    dtype = keras.backend.standardize_dtype(values.dtype)
+    if not dtype.startswith(("float", "bfloat", "int", "uint", "bool")):
+        raise error(f"{name}: have dtype {dtype}; expected real numbers.")
+
+
+def to_inputs(values: Any, layer: Any) -> Any:
+    """Take sequences [B, T, W] as a tensor, or a symbolic one.
+
+    Raises
+    ------
+    BadInput
+        They are no array of numbers, or of another rank.
+    """
+    name = f"layer '{layer.name}': inputs"
+    values = values if isinstance(values, keras.KerasTensor) else to_tensor(values, name, BadInput)
+    check_numbers(values, name, BadInput)
+    rank = values.shape.rank if tf.is_tensor(values) else len(values.shape)
+    if rank not in (3, None):
+        raise BadInput(f"{name}: have shape {tuple(values.shape)}; expected one array (batch, steps, features).")
+    return values

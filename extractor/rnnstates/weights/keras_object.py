@@ -1,0 +1,194 @@
+"""What a live model or layer of Keras says: what its file says, and what no file does."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadWeights, RnnstatesError
+from .readers import Container, Tensor, open_container
+from .torch_module import is_a
+
+__all__ = ["LIVE", "of_keras", "own_call"]
+
+WHERE = "weights"
+# The document that holds the layers of a live model by the arrays of their kernels; no file has one.
+LIVE = "live layers"
+CELLS = ("LSTMCell", "GRUCell", "SimpleRNNCell")
+
+
+@contextlib.contextmanager
+def of_keras(layer: Any) -> Iterator[Container]:
+    """Save a model as ``.keras`` and read that: Keras' own words for what it holds.
+
+    Raises
+    ------
+    BadWeights
+        It has no weights yet, an activation of its own that bears the name of one of Keras', or a part that Keras
+        cannot save.
+    """
+    if not layer.built:
+        raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
+    _check_activations(layer)
+    model = layer if is_a(layer, "keras", "Model") else _alone(layer)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        _save(model, path)
+        try:
+            with open_container(str(path)) as container:
+                layers = {LIVE: _by_array(model, container.tensors)}
+                yield replace(container, path=WHERE, documents={**container.documents, **layers})
+        except RnnstatesError as reason:
+            reason.args = (str(reason).replace(str(path), WHERE),)
+            raise
+
+
+def _save(model: Any, path: Path) -> None:
+    try:
+        model.save(path)
+    except (MemoryError, OSError):
+        raise
+    # A class without get_config; a config of anybody's may raise anything.
+    except Exception as reason:
+        # Keras' own text goes on with an example of code.
+        said = " ".join(str(reason).split()).partition(". ")[0][:300]
+        raise BadWeights(
+            f"{WHERE}: Keras cannot save '{model.name}' ({type(reason).__name__}: {said}), so what stands before its "
+            "recurrent layers is not known; expected a model that can be saved. Give the layer alone, "
+            "model.get_layer(NAME), and inputs that have passed the layers before it; or use "
+            "rnnstates.collect(model, inputs), which runs the whole model."
+        ) from reason
+
+
+def own_call(weights: Any) -> tuple[str, ...]:
+    """Name the layers of a Keras model whose ``call`` was replaced: what replaces it is not run here."""
+    if not is_a(weights, "keras", "Layer"):
+        return ()
+    return tuple(
+        f"{WHERE}: the call of '{layer.name}' is replaced by one of its own, which is not run; check that it leaves "
+        "the states as they are."
+        for layer in weights._flatten_layers()
+        if "call" in vars(layer) and (_cells(layer) or any(_is(layer, name) for name in ("Bidirectional", "Embedding")))
+    )
+
+
+def _alone(layer: Any) -> Any:
+    """Put a layer, or a cell, into a model of its own; it is the same one."""
+    keras: Any = sys.modules["keras"]
+    kernels = [weight for weight in layer.weights if len(weight.shape) == 2]
+    if not kernels:
+        raise BadWeights(f"{WHERE}: '{layer.name}' ({type(layer).__name__}) is no recurrent layer; expected one.")
+    inside = keras.layers.RNN(layer, name=layer.name) if any(_is(layer, name) for name in CELLS) else layer
+    return keras.Sequential([keras.Input((None, kernels[0].shape[0])), inside])
+
+
+def _is(layer: Any, name: str) -> bool:
+    return is_a(layer, "keras", f"layers.{name}")
+
+
+def _cells(layer: Any) -> list[Any]:
+    """List the cells of a recurrent layer, or a cell itself; empty for every other layer."""
+    if any(_is(layer, name) for name in CELLS):
+        return [layer]
+    cell: Any = getattr(layer, "cell", None)
+    return list(cell.cells) if _is(cell, "StackedRNNCells") else [cell] if hasattr(cell, "kernel") else []
+
+
+def _check_activations(model: Any) -> None:
+    """Refuse a function that is called as one of Keras' and computes something else: a file has its name alone."""
+    for layer in model._flatten_layers():
+        for cell in _cells(layer):
+            _check(layer.name, "activation", cell)
+            _check(layer.name, "recurrent_activation", cell)
+        if _is(layer, "Activation") and layer.get_config()["activation"] == "linear":
+            _check(layer.name, "activation", layer)
+
+
+def _check(layer: str, name: str, cell: Any) -> None:
+    function, called = getattr(cell, name, None), cell.get_config().get(name)
+    if isinstance(called, str) and not _agree(function, called):
+        raise BadWeights(
+            f"{WHERE}: layer '{layer}': {name.replace('_', ' ')} is a function called '{called}' that gives other "
+            f"values than Keras' {called}; expected one of Keras' own. rnnstates.collect runs the model as it is."
+        )
+
+
+def _agree(function: Any, called: str) -> bool:
+    """Tell whether a function is Keras' own of its name, or gives the same: ``tf.nn.relu``."""
+    keras: Any = sys.modules["keras"]
+    known = keras.activations.get(called)
+    if function is known:
+        return True
+    points = keras.ops.convert_to_tensor(np.linspace(-8, 8, 2001, dtype=np.float32)[np.newaxis])
+    try:
+        one, other = (np.asarray(keras.ops.convert_to_numpy(each(points))) for each in (function, known))
+    # It is the user's code, and may raise anything.
+    except Exception:
+        return False
+    return one.shape == other.shape and np.allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def _by_array(model: Any, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
+    """Give the configuration of each recurrent layer and embedding by the stored array that is its kernel."""
+    stored = {name: tensor for name, tensor in tensors.items() if name.endswith("vars/0") and len(tensor.shape) == 2}
+    found: dict[str, dict[str, Any]] = {}
+    for entry, kernel in _layers(model):
+        values = np.asarray(kernel)
+        for name in [name for name, tensor in stored.items() if tensor.shape == values.shape]:
+            if not np.array_equal(stored[name].read(), values):
+                continue
+            if name in found and _settings(found[name]) != _settings(entry):
+                raise BadWeights(
+                    f"{WHERE}: two layers have the same values and are set differently, so that '{name}' may be of "
+                    "either; expected trained weights."
+                )
+            found[name] = entry
+    return found
+
+
+def _settings(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "config": {name: value for name, value in entry["config"].items() if name != "name"}}
+
+
+def _layers(model: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Give each recurrent layer, as Keras describes it, and its kernel; the cells of a list one by one."""
+    layers = list(model._flatten_layers())
+    inside = {id(cell) for layer in layers for cell in _cells(layer) if cell is not layer}
+    inside |= {id(half) for layer in layers if _is(layer, "Bidirectional") for half in _halves(layer)}
+    for layer in layers:
+        if id(layer) in inside:
+            continue
+        if _is(layer, "Embedding"):
+            yield _entry(layer), layer.embeddings
+        elif _is(layer, "Bidirectional"):
+            yield from ((_entry(layer), cell.kernel) for cell in _cells(layer.forward_layer))
+        else:
+            for cell in _cells(layer):
+                own = _entry(layer) if cell is not layer else _around(cell, {"return_sequences": True})
+                listed = _is(getattr(layer, "cell", None), "StackedRNNCells")
+                yield (_around(cell, own["config"]) if listed else own), cell.kernel
+
+
+def _halves(layer: Any) -> tuple[Any, Any]:
+    return layer.forward_layer, layer.backward_layer
+
+
+def _around(cell: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Describe a layer that runs one cell."""
+    return {"module": "keras.layers", "class_name": "RNN", "registered_name": None,
+            "config": {**config, "cell": _entry(cell)}}  # fmt: skip
+
+
+def _entry(layer: Any) -> dict[str, Any]:
+    keras: Any = sys.modules["keras"]
+    try:
+        return dict(keras.saving.serialize_keras_object(layer))
+    # A class of the user's need not have a configuration; nothing of it would be used.
+    except Exception:
+        kind = type(layer)
+        return {"module": kind.__module__, "class_name": kind.__name__, "registered_name": None, "config": {}}
