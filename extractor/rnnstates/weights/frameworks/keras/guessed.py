@@ -93,10 +93,14 @@ class FoundLayer:
 
     @property
     def may_be_ours(self) -> bool:
-        """Whether it may be a ``StateLSTM``: Keras names layers, and their groups in the file, after their classes."""
+        """Whether it may be a ``StateLSTM``: Keras names layers, and their groups in the file, after their classes.
+
+        The legacy layout has no such groups; there a layer is taken for Keras' own unless its name says otherwise.
+        """
         *around, group = self.family.split("/")
         classes = {re.sub(r"_\d+$", "", self.name.split("/")[-1]), *([group] if around[-1:] == ["layers"] else [])}
-        return self.gates == 4 and (OUR_LSTM in classes or not classes & KERAS_LSTMS)
+        is_other = not self.family or classes & KERAS_LSTMS
+        return self.gates == 4 and (OUR_LSTM in classes or not is_other)
 
     def feeds(self, above: "FoundLayer") -> bool:
         """Tell whether another layer may read it."""
