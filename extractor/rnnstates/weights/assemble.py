@@ -75,7 +75,8 @@ def assemble(
         choice = _table(container, stack, scene)
     else:
         choice = _given(container, model, stack, embedding, scene.recurrent)
-    return _with_table(stack, choice).noting(*_notes(container, scene, choice, stack.layers[0].features))
+    notes = _notes(container, scene, choice, stack.layers[0].features, of_keras="Keras" in model.kind)
+    return _with_table(stack, choice).noting(*notes)
 
 
 def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
@@ -141,12 +142,13 @@ def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:
     return replace(stack, embedding=choice.array, no_embedding=choice.why).noting(*choice.notes)
 
 
-def _notes(container: Container, scene: Scene, choice: Choice, width: int) -> list[str]:
+def _notes(container: Container, scene: Scene, choice: Choice, width: int, *, of_keras: bool) -> list[str]:
     """Say what else the file holds."""
     # A table of another width can feed the stack only through something else.
     odd = [Module(t.module, {leaf_of(t.array.name): t.array.shape}) for t in scene.tables if t.array.shape[1] != width]
     before = [module for module in (*odd, *scene.before) if not _is_taken(module, choice.array, container)]
-    notes = (note_of_starts(scene.starts, container.path), note_of(container.path, before, scene.ends))
+    beside = note_of(container.path, before, scene.ends, of_keras=of_keras)
+    notes = (note_of_starts(scene.starts, container.path), beside)
     return [note for note in notes if note]
 
 

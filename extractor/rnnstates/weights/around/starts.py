@@ -10,10 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ...errors import BadWeights
 from ..canonical import TRAINED_START
 from ..readers import Tensor
-from ..readers.base import reshaped, row_of
+from ..readers.base import is_floating, reshaped, row_of
 from ..stack import StoredLayer, StoredStack
 from .names import is_slot, leaf_of, module_of, words_of
 from .start_names import STATE_WORDS, is_bare_state, is_start, is_start_word, names_a_start, pieces_of
@@ -119,7 +118,7 @@ def claims(
     claimed: dict[str, dict[str, Start]] = {}
     for start in certain:
         found = owners[start.array.name]
-        if len(found) == 1 and rivals[found[0]] == 1 and _is_floating(start):
+        if len(found) == 1 and rivals[found[0]] == 1 and is_floating(start.array):
             name, state = found[0]
             claimed.setdefault(name, {})[state] = start
     return {name: found for name, found in claimed.items() if set(found) == set(_carried(stacks[name]))}
@@ -151,15 +150,6 @@ def note_of_starts(starts: Sequence[Start], path: str) -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _is_floating(start: Start) -> bool:
-    """Tell whether an array that fits holds numbers that a state may be; it is small."""
-    try:
-        start.array.read()
-    except BadWeights:
-        return False
-    return True
 
 
 def _carried(stack: StoredStack) -> list[str]:
