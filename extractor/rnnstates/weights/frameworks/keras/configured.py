@@ -189,7 +189,7 @@ class ConfiguredModel:
         """Find a layer's arrays; the cells of an RNN of several become layers, whose directions never meet."""
         found = self._names.cells(layer, settings)
         count = len(settings.cells["forward"])
-        stored = []
+        stored, masked = [], is_masked(self._graph, layer, self._rules)
         for number in range(count):
             cells: dict[Direction, StoredCell] = {}
             for half, parts in found.items():
@@ -198,7 +198,7 @@ class ConfiguredModel:
                 cells[direction] = stored_cell(settings.cells[half][number], parts[number], where)
             name = layer.name if count == 1 else f"{layer.name}/{number}"
             merge = settings.merge if number == count - 1 else "apart"
-            stored.append(StoredLayer(name, cells, merge, masked=is_masked(self._graph, layer)))
+            stored.append(StoredLayer(name, cells, merge, masked=masked))
         return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
