@@ -7,7 +7,16 @@ from dataclasses import replace
 from ..errors import BadWeights
 from .around.beside import note_of
 from .around.copies import is_copy
-from .around.embeddings import DECIDES, MOST_NAMED, NONE, Choice, choose_table, lone_matrices, named_table
+from .around.embeddings import (
+    DECIDES,
+    MOST_NAMED,
+    NONE,
+    Choice,
+    choose_table,
+    computed_tables,
+    lone_matrices,
+    named_table,
+)
 from .around.modules import Module
 from .around.names import leaf_of, module_of
 from .around.scene import Scene, look_around
@@ -120,6 +129,12 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
         between = [module for module in scene.before if not scene.ends.reads_states(module)]
         return choose_table(scene.tables, lowest.features, lowest.name, scene.others, between, path)
     lone = lone_matrices(container.tensors, scene.recurrent, lowest.features)
+    if computed := computed_tables(container.tensors, lowest.features):
+        named = ", ".join(map(str, computed[:MOST_NAMED]))
+        return Choice(
+            why=f"{path}: its embedding is computed from {named}, which is not done here; put the plain weight back by "
+            "remove_parametrizations, remove_weight_norm or prune.remove of torch.nn.utils, and save it again."
+        )
     if not lone:
         return Choice()
     named = ", ".join(map(str, lone[:MOST_NAMED]))
