@@ -23,7 +23,7 @@ from .sources import open_ids, open_source, read_lengths
 from .sources.base import Source
 from .sources.initial import InitialStates, open_initial
 from .sources.layout import IdsWithoutTable
-from .weights.canonical import TRAINED_START, Network
+from .weights.canonical import OTHER_START, TRAINED_START, Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
 
@@ -157,7 +157,7 @@ def prepare(
         if network is None:
             network = _random(source, random, notes)
         for note in network.notes:
-            if initial is None or TRAINED_START not in note:
+            if initial is None or not any(said in note for said in (TRAINED_START, OTHER_START)):
                 notes.say(note)
         problems = Problems()
         with problems.gathered():

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..canonical import TRAINED_START
+from ..canonical import OTHER_START, TRAINED_START
 from ..readers import Tensor
 from ..readers.base import is_floating, reshaped, row_of
 from ..stack import StoredLayer, StoredStack
@@ -78,7 +78,10 @@ def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]
 
 def _is_shaped_so(name: str, shape: Sequence[int], sizes: Collection[int]) -> bool:
     """Tell by its shape, the width of a state or [layers * directions, 1, H], that what is called ``c`` is a state."""
-    is_column = len(shape) == 3 and shape[1] == 1 and bool(pieces_of(leaf_of(name)) & set(STATE_WORDS))
+    is_column = len(shape) == 3 and shape[1] == 1
+    # What people call states ends in 0, whatever the letter.
+    is_first = leaf_of(name).endswith("0") and shape[-1:] and shape[-1] in sizes
+    is_column &= bool(is_first or pieces_of(leaf_of(name)) & set(STATE_WORDS))
     return is_column or (is_bare_state(name) and shape[-1] in sizes)
 
 
@@ -144,7 +147,7 @@ def note_of_starts(starts: Sequence[Start], path: str) -> str:
     named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
     return (
         f"{path}: {named} may be trained initial states, but which stack starts from them, and that all of them are "
-        "there, is not certain; zero is taken (initial_state=FILE gives others)."
+        f"there, is not certain; zero is taken {OTHER_START}."
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ....errors import BadWeights
 from ...activation_names import keras_generation
-from ...canonical import Direction
+from ...canonical import OTHER_START, Direction
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .fitting import check_width, stored_cell
@@ -211,7 +211,7 @@ class ConfiguredModel:
         if any(call.initial_state or len(call.inputs) > 1 for call in self._graph.uses(layer)):
             yield (
                 f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states "
-                "(initial_state=FILE gives others)."
+                f"{OTHER_START}."
             )
         if self._graph.masked_by_hand(layer):
             yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."
