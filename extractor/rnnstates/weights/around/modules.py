@@ -110,7 +110,8 @@ def modules_of(
 
 def _without_settings(group: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Leave out the numbers that scale nothing; all that are no arrays, where there are arrays."""
-    if any(math.prod(tensor.shape) > 1 for tensor in group.values()):
+    # What a quantised layer keeps beside its packed arrays scales those.
+    if "zero_point" in group or any(math.prod(tensor.shape) > 1 for tensor in group.values()):
         return {leaf: tensor for leaf, tensor in group.items() if tensor.shape}
     return {leaf: tensor for leaf, tensor in group.items() if not is_setting(leaf) and is_floating(tensor)}
 
