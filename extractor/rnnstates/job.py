@@ -24,7 +24,7 @@ from .sources.base import Source
 from .sources.initial import open_initial
 from .sources.initial_states import InitialStates
 from .sources.layout import IdsWithoutTable
-from .weights.canonical import TRAINED_START, Network
+from .weights.canonical import OTHER_START, TRAINED_START, Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
 
@@ -164,7 +164,7 @@ def prepare(
         if network is None:
             network = _random(source, random, notes)
         for note in network.notes:
-            if initial is None or TRAINED_START not in note:
+            if initial is None or not any(said in note for said in (TRAINED_START, OTHER_START)):
                 notes.say(note)
         problems = Problems()
         with problems.gathered():
@@ -279,9 +279,8 @@ def plan(
     )
     engine = request.engine
     if engine == "auto":
-        engine = choose_engine(
-            network, shape.lengths, precision=request.precision, preferred=request.preferred_engine
-        )  # fmt: skip
+        preferred = request.preferred_engine
+        engine = choose_engine(network, shape.lengths, precision=request.precision, preferred=preferred)
     cut = WHOLE not in sweeps(network)
     held = [spec for spec in specs if is_held(spec, shape)]
     widths = measure(

@@ -86,6 +86,25 @@ def test_rtneurals_layers_give_what_keras_computes(kind, features, bias, tmp_pat
     np.testing.assert_allclose(states["hidden"], np.array(layer(given(features))), atol=ATOL)
 
 
+def test_layers_without_arrays_in_front_are_named(tmp_path):
+    keras = keras_of(3)
+    model = randomise(keras.Sequential([keras.Input((None, FEATURES)), keras.layers.LSTM(UNITS)]))
+    content = rtneural(model, [("lstm", "tanh")])
+    (layer,) = content["layers"]
+    front = [{"type": "activation", "activation": "relu"}, {"type": "Rescale", "weights": []}, {"type": "dropout"}]
+    behind = {"type": "activation", "activation": "tanh"}
+    content["layers"] = [*front, layer, behind, layer]
+    path = write(tmp_path / "m.json", content)
+    (note,) = rnnstates.load_weights(path, layer="layers.3").notes
+    assert note == (
+        f"{path}: puts 'layers.0' (activation relu) and 'layers.1' (rescale) before 'layers.3', which is not run; "
+        "inputs must be what that gives."
+    )
+    assert "'layers.4' (activation tanh) before 'layers.5'" in rnnstates.load_weights(path, layer="layers.5").notes[0]
+    content["layers"] = [layer, behind]
+    assert rnnstates.load_weights(write(path, content)).notes == ()
+
+
 def test_recurrent_layers_behind_each_other_are_a_stack_and_others_part_them(tmp_path):
     keras = keras_of(3)
     layers = [keras.layers.LSTM(UNITS, return_sequences=True), keras.layers.GRU(4, return_sequences=True)]

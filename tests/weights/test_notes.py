@@ -1,6 +1,8 @@
 """What a model does and we do not, or what we do and it does not, is noted."""
 
+import numpy as np
 import pytest
+import torch
 
 import rnnstates
 
@@ -99,3 +101,47 @@ def test_what_drops_at_random_whenever_a_model_runs_is_noted(generation, kind, t
     save(model, tmp_path / "file", kind)
     notes = [note for note in rnnstates.load_weights(tmp_path / "file").notes if "drops at random" in note]
     assert [note.split("'")[1] for note in notes] == ["low", "often"]
+
+
+def test_a_start_that_is_given_needs_no_note_that_it_may_be(keras, path):
+    source, start = keras.Input((None, 3)), keras.Input((4,))
+    keras.Model([source, start], keras.layers.GRU(4, name="g")(source, initial_state=start)).save(path)
+    for initial, said in ((None, True), ({"hidden": np.zeros(4)}, False)):
+        states = rnnstates.extract(np.ones((2, 5, 3)), "full", weights=path, initial_state=initial)
+        assert any("starts from zero" in note for note in states.provenance["notes"]) == said
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_a_live_module_says_its_nonlinearity_itself(nonlinearity, tmp_path):
+    module = torch.nn.RNN(3, 4, nonlinearity=nonlinearity)
+    assert rnnstates.load_weights(module).notes == ()
+    torch.save(module.state_dict(), tmp_path / "m.pt")
+    assert "tanh is assumed" in rnnstates.load_weights(tmp_path / "m.pt").notes[0]
+    given = rnnstates.load_weights(tmp_path / "m.pt", activation=nonlinearity)
+    assert given.notes == (f"activation is {nonlinearity}, as given.",)
+
+
+MISNAMED = {"gru": ("GRU", torch.nn.LSTM, "an LSTM"), "enc_lstm": ("LSTM", torch.nn.GRU, "a GRU"),
+            "lstm1": ("LSTM", torch.nn.RNN, "an RNN")}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISNAMED)
+def test_a_layer_that_is_called_like_another_cell_is_noted(name):
+    called, make, cell = MISNAMED[name]
+    notes = rnnstates.load_weights(torch.nn.ModuleDict({name: make(3, 4)})).notes
+    assert f"is called {called}, but its arrays are those of {cell}, which is run." in str(notes)
+
+
+def test_a_cell_of_jax_that_is_called_like_another_one_is_noted():
+    arrays = {"w_i": np.ones((3, 12)), "w_h": np.ones((4, 12)), "b": np.ones(12)}
+    notes = rnnstates.load_weights({f"net/lstm/{name}": array for name, array in arrays.items()}).notes
+    assert "is called LSTM, but its arrays are those of a GRU" in notes[-1]
+    dense = {"dense_i/kernel": np.ones((3, 16)), "dense_h/kernel": np.ones((4, 16)), "dense_h/bias": np.ones(16)}
+    notes = rnnstates.load_weights({f"gru_cell/{name}": array for name, array in dense.items()}).notes
+    assert "is called GRU, but its arrays are those of an LSTM" in notes[-1]
+
+
+@pytest.mark.parametrize("name, make", [("bigru", "GRU"), ("congruent", "LSTM"), ("gru_encoder.lstm", "LSTM")])
+def test_a_name_that_fits_says_nothing(name, make):
+    state = {f"{name}.{part}": array for part, array in getattr(torch.nn, make)(3, 4).state_dict().items()}
+    assert rnnstates.load_weights(state).notes == ()

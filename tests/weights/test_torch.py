@@ -193,7 +193,7 @@ def test_of_two_modules_one_must_be_chosen(tmp_path):
 
 @pytest.mark.parametrize("name", ["lstm_bw", "backward_lm.rnn", "encoder.reverse_lstm"])
 def test_a_module_that_is_called_backward_is_said_to_read_forward(name, tmp_path):
-    torch.save({f"{name}.{leaf}": array for leaf, array in torch.nn.GRU(3, 5).state_dict().items()}, tmp_path / "m.pt")
+    torch.save({f"{name}.{leaf}": array for leaf, array in torch.nn.LSTM(3, 5).state_dict().items()}, tmp_path / "m.pt")
     (note,) = rnnstates.load_weights(tmp_path / "m.pt").notes
     assert f"'{name}': is called backward, but reads its inputs in the order given" in note
 

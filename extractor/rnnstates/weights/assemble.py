@@ -7,7 +7,16 @@ from dataclasses import replace
 from ..errors import BadWeights
 from .around.beside import note_of
 from .around.copies import is_copy
-from .around.embeddings import DECIDES, MOST_NAMED, NONE, Choice, choose_table, lone_matrices, named_table
+from .around.embeddings import (
+    DECIDES,
+    MOST_NAMED,
+    NONE,
+    Choice,
+    choose_table,
+    computed_tables,
+    lone_matrices,
+    named_table,
+)
 from .around.modules import Module
 from .around.names import leaf_of, module_of
 from .around.scene import Scene, look_around
@@ -75,7 +84,8 @@ def assemble(
         choice = _table(container, stack, scene)
     else:
         choice = _given(container, model, stack, embedding, scene.recurrent)
-    return _with_table(stack, choice).noting(*_notes(container, scene, choice, stack.layers[0].features))
+    notes = _notes(container, scene, choice, stack.layers[0].features, of_keras="Keras" in model.kind)
+    return _with_table(stack, choice).noting(*notes)
 
 
 def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
@@ -119,6 +129,12 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
         between = [module for module in scene.before if not scene.ends.reads_states(module)]
         return choose_table(scene.tables, lowest.features, lowest.name, scene.others, between, path)
     lone = lone_matrices(container.tensors, scene.recurrent, lowest.features)
+    if computed := computed_tables(container.tensors, lowest.features):
+        named = ", ".join(map(str, computed[:MOST_NAMED]))
+        return Choice(
+            why=f"{path}: its embedding is computed from {named}, which is not done here; put the plain weight back by "
+            "remove_parametrizations, remove_weight_norm or prune.remove of torch.nn.utils, and save it again."
+        )
     if not lone:
         return Choice()
     named = ", ".join(map(str, lone[:MOST_NAMED]))
@@ -141,12 +157,13 @@ def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:
     return replace(stack, embedding=choice.array, no_embedding=choice.why).noting(*choice.notes)
 
 
-def _notes(container: Container, scene: Scene, choice: Choice, width: int) -> list[str]:
+def _notes(container: Container, scene: Scene, choice: Choice, width: int, *, of_keras: bool) -> list[str]:
     """Say what else the file holds."""
     # A table of another width can feed the stack only through something else.
     odd = [Module(t.module, {leaf_of(t.array.name): t.array.shape}) for t in scene.tables if t.array.shape[1] != width]
     before = [module for module in (*odd, *scene.before) if not _is_taken(module, choice.array, container)]
-    notes = (note_of_starts(scene.starts, container.path), note_of(container.path, before, scene.ends))
+    beside = note_of(container.path, before, scene.ends, of_keras=of_keras)
+    notes = (note_of_starts(scene.starts, container.path), beside)
     return [note for note in notes if note]
 
 

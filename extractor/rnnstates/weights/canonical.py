@@ -22,6 +22,7 @@ __all__ = [
     "DIRECTIONS",
     "GATES",
     "MERGES",
+    "OTHER_START",
     "TRAINED_START",
     "Direction",
     "LayerWeights",
@@ -48,8 +49,8 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "mlstm": ("hidden", "cell"),
 }
 
-# What a note on trained starts says; it is no longer true of a network that starts elsewhere.
-TRAINED_START = '(initial_state="zero" overrides)'
+# What notes on states to start from say; it is no longer true of a network that starts elsewhere.
+TRAINED_START, OTHER_START = '(initial_state="zero" overrides)', "(initial_state=FILE gives others)"
 
 # What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
 # (ELMo, where forward and backward layers never meet).

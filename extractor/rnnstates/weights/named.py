@@ -1,14 +1,19 @@
 """A model known from the names of its arrays alone: PyTorch, TensorFlow 1, JAX and others keep no configuration."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..articles import with_article
 from ..errors import BadWeights
 from .readers import Tensor
 from .stack import StoredLayer, StoredStack
 
 __all__ = ["FoundStack", "NamedModel", "refusal"]
 
+# Cells that a name says, but for words that only begin or end like one.
+_CELL = re.compile(r"lstm|gru(?=s?(?:cell|[^a-z]|$))")
+CLASSES = {"lstm": "LSTM", "mlstm": "mLSTM", "gru": "GRU", "simple_rnn": "RNN"}
 # Names of other arrays that a message lists.
 MOST_NAMED = 12
 
@@ -102,7 +107,19 @@ class NamedModel:
         if found.problem:
             raise BadWeights(found.problem)
         layers = found.layers[: found.names.index(top) + 1]
-        return StoredStack(layers, found.embedding, found.notes)
+        return StoredStack(layers, found.embedding, (*found.notes, *_misnamed(layers)))
+
+
+def _misnamed(layers: Sequence[StoredLayer]) -> Iterator[str]:
+    """Say which layers are called like another cell than the one that their arrays are of."""
+    for layer in layers:
+        cell = next(iter(layer.cells.values()))
+        called = _CELL.findall(layer.name.lower())[-1:]
+        if called and called[0] not in cell.convention.cell:
+            yield (
+                f"{cell.where}: is called {called[0].upper()}, but its arrays are those of "
+                f"{with_article(CLASSES.get(cell.convention.cell, cell.convention.cell))}, which is run."
+            )
 
 
 def refusal(where: str, names: Iterable[str], reason: str) -> str:

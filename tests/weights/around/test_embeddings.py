@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils import prune
 
 import rnnstates
 
@@ -231,3 +232,21 @@ def test_a_table_in_groups_of_hdf5_is_called_after_its_module(tmp_path):
     expected = hidden_of_torch(torch.nn.ModuleDict(modules), "embedding", "rnn")
     states = hidden(tmp_path / "m.h5", convention="torch")
     np.testing.assert_allclose(states, expected, rtol=0, atol=1e-6)
+
+
+COMPUTED = {
+    "weight_norm": torch.nn.utils.weight_norm,
+    "spectral_norm": torch.nn.utils.spectral_norm,
+    "pruning": lambda module: prune.l1_unstructured(module, "weight", 0.5),
+    "a parametrisation": torch.nn.utils.parametrizations.spectral_norm,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("how", COMPUTED)
+def test_a_table_that_is_computed_is_named_when_ids_are_given(how, tmp_path):
+    parts = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(9, 3), "rnn": torch.nn.LSTM(3, 5)})
+    COMPUTED[how](parts["embedding"])
+    torch.save(parts.state_dict(), tmp_path / "m.pt")
+    with pytest.raises(rnnstates.BadInput, match=r"embedding is computed from 'embedding\..*remove_weight_norm"):
+        rnnstates.extract(np.ones((2, 4), int), "full", weights=tmp_path / "m.pt")

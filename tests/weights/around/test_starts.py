@@ -157,6 +157,15 @@ def test_what_is_called_a_state_and_has_its_shape_is_named(names, tmp_path):
     assert_named(save(Model(shape=(1, 1, 5), names=names), tmp_path / "m.pt"), *names)
 
 
+@pytest.mark.parametrize("names", [("s0", "m0"), ("x_0",)])
+def test_what_ends_in_0_and_has_the_shape_of_a_state_is_named(names, tmp_path):
+    arrays = {name: torch.ones(1, 1, 5) for name in names} | {"pos0": torch.ones(1, 1, 7), "w0": torch.ones(3, 5)}
+    rest = {name: array for name, array in Model().state_dict().items() if name.startswith("rnn.")}
+    torch.save(arrays | rest, tmp_path / "m.pt")
+    assert_named(tmp_path / "m.pt", *names)
+    assert "'pos0' (1 x 1 x 7) may" not in str(rnnstates.load_weights(tmp_path / "m.pt").notes)
+
+
 def test_a_start_that_fits_two_layers_is_named(tmp_path):
     arrays = Model("GRU").state_dict()
     other = {f"other.{name}": values for name, values in torch.nn.GRU(2, 5).state_dict().items()}

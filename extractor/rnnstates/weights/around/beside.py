@@ -89,7 +89,7 @@ def leading_to(modules: Sequence[Module], ends: Ends) -> list[Module]:
     return _closure(candidates, parts, ends.reads, lambda module: module.gives, lambda module: module.reads)
 
 
-def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
+def note_of(path: str, modules: Sequence[Module], ends: Ends, *, of_keras: bool = False) -> str:
     """Say what is not run; empty where that is nothing.
 
     Parameters
@@ -99,6 +99,8 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
     modules : sequence of Module
         Those that may stand before.
     ends : Ends
+    of_keras : bool
+        Whether Keras wrote the file, so that its model can be run as a whole.
     """
     if not modules:
         return ""
@@ -106,9 +108,10 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends) -> str:
     more = f" and {len(modules) - MOST_NAMED} more modules" if len(modules) > MOST_NAMED else ""
     layers = ", ".join(f"'{name}'" for name in ends.names[:MOST_LAYERS])
     place = f"before {layers}" if len(ends.names) == 1 else f"before or between {layers}"
+    whole = "; rnnstates.collect(FILE, inputs) runs a whole model of Keras" if of_keras else ""
     return (
         f"{path}: also in the file, and not run: {named}{more}; if they stand {place}, its inputs must already have "
-        "passed them; rnnstates.collect(FILE, inputs) runs a whole model of Keras."
+        f"passed them{whole}."
     )
 
 

@@ -5,6 +5,7 @@ other stack of the file and no other module may stand between. Tied copies are o
 rest.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -15,11 +16,22 @@ from .copies import grouped
 from .modules import Module
 from .names import module_of, shared, words_of
 
-__all__ = ["DECIDES", "MOST_NAMED", "NONE", "Choice", "Table", "choose_table", "lone_matrices", "named_table"]
+__all__ = [
+    "DECIDES",
+    "MOST_NAMED",
+    "NONE",
+    "Choice",
+    "Table",
+    "choose_table",
+    "computed_tables",
+    "lone_matrices",
+    "named_table",
+]
 
 # What ``embedding=`` takes for: no table.
 NONE = "none"
 MOST_NAMED, DECIDES = 5, "embedding=NAME decides"
+_COMPUTED = re.compile(r"emb\w*\.(weight_(orig|v)|parametrizations\.weight\.\w+)$", re.IGNORECASE)
 _TOKENS = {"input", "sos", "start", "token"}
 
 
@@ -121,6 +133,15 @@ def lone_matrices(tensors: Mapping[str, Tensor], used: Collection[str], width: i
         Table(name, module_of(name), tensor)
         for name, tensor in tensors.items()
         if name not in used and tensor.shape[1:] == (width,) and beside[module_of(name)] == 1
+    ]
+
+
+def computed_tables(tensors: Mapping[str, Tensor], width: int) -> list[Table]:
+    """Find the arrays of PyTorch from which the table of an embedding is computed, by weight norm or the like."""
+    return [
+        Table(name, module_of(name), tensor)
+        for name, tensor in tensors.items()
+        if _COMPUTED.search(name) and tensor.shape[1:] == (width,)
     ]
 
 

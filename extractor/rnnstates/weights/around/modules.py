@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..readers import Tensor
-from .names import is_counter, is_slot, leaf_of, module_of
+from ..readers.base import is_floating
+from .names import is_counter, is_setting, is_slot, leaf_of, module_of
 
 __all__ = ["Module", "modules_of"]
 
@@ -82,7 +83,8 @@ def modules_of(
 ) -> list[Module]:
     """Group the arrays that are not used by module, in the order of the file.
 
-    What serves training (slots of optimizers, counters) and modules of lone numbers are left out.
+    What serves training (slots of optimizers, counters, settings) is left out, and so are numbers beside arrays: what
+    these scale is named with them.
 
     Parameters
     ----------
@@ -93,21 +95,30 @@ def modules_of(
     called : mapping or None
         The module of each array where the format says it; arrays that are missing there are left out.
     """
-    groups: dict[str, dict[str, tuple[int, ...]]] = {}
-    arrays: dict[str, list[str]] = {}
+    groups: dict[str, dict[str, Tensor]] = {}
     places: dict[str, int] = {}
     for place, (name, tensor) in enumerate(tensors.items()):
         module = module_of(name) if called is None else called.get(name, "")
         serves_training = is_counter(name) or is_slot(name, tensors)
-        if module and name not in used and tensor.shape and 0 not in tensor.shape and not serves_training:
+        if module and name not in used and 0 not in tensor.shape and not serves_training:
             group = groups.setdefault(module, {})
-            group[leaf_of(name) if leaf_of(name) not in group else name] = tensor.shape
-            arrays.setdefault(module, []).append(name)
+            group[leaf_of(name) if leaf_of(name) not in group else name] = tensor
             places.setdefault(module, place)
-    modules = [
-        Module(name, shapes, places[name], "", *_widths(shapes), tuple(arrays[name])) for name, shapes in groups.items()
-    ]
-    return [module for module in modules if not (module.is_parameter and math.prod(module.shapes[module.name]) == 1)]
+    listed = {name: _without_settings(group) for name, group in groups.items()}
+    return [_module(name, group, places[name]) for name, group in listed.items() if group]
+
+
+def _without_settings(group: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Leave out the numbers that scale nothing; all that are no arrays, where there are arrays."""
+    # What a quantised layer keeps beside its packed arrays scales those.
+    if "zero_point" in group or any(math.prod(tensor.shape) > 1 for tensor in group.values()):
+        return {leaf: tensor for leaf, tensor in group.items() if tensor.shape}
+    return {leaf: tensor for leaf, tensor in group.items() if not is_setting(leaf) and is_floating(tensor)}
+
+
+def _module(name: str, group: Mapping[str, Tensor], place: int) -> Module:
+    shapes = {leaf: tensor.shape or (1,) for leaf, tensor in group.items()}
+    return Module(name, shapes, place, "", *_widths(shapes), tuple(tensor.name for tensor in group.values()))
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ __all__ = [
     "is_counter",
     "is_later",
     "is_other_direction",
+    "is_setting",
     "is_slot",
     "leaf_of",
     "module_of",
@@ -33,6 +34,12 @@ _COUNTER = re.compile(
     r"(^|[/._])(num_batches_tracked|global_step|save_counter|iterations?|step|epoch|(start_|end_)?transitions)$|"
     r"seed_generator|(^|[/.])rngs([/.]|$)"
 )
+# Of one number that a program counts, trains or scores by, or that scales what is given out.
+_SETTINGS = {
+    *("acc", "accuracy", "best", "count", "counter", "decay", "dropout", "epoch", "epochs", "eps", "epsilon", "iter"),
+    *("iters", "iteration", "iterations", "logit", "logits", "loss", "lr", "metric", "momentum", "rate", "score"),
+    *("seed", "step", "steps", "temperature", "threshold", "version"),
+}
 # Below these lie the arrays that stand for those of a module of PyTorch.
 _STANDING = {"parametrizations", "_packed_params"}
 _DIRECTIONS = {"fw", "bw", "forward", "backward", "fwd", "bwd", "rev", "reverse", "left", "right", "l2r", "r2l"}
@@ -137,6 +144,17 @@ def is_counter(name: str) -> bool:
     (True, False)
     """
     return bool(_COUNTER.search(_path_of(name)))
+
+
+def is_setting(leaf: str) -> bool:
+    """Tell by its name whether a number does not change the inputs of a layer.
+
+    Examples
+    --------
+    >>> [name for name in ("learning_rate", "gain", "best_loss", "std", "logit_scale") if not is_setting(name)]
+    ['gain', 'std']
+    """
+    return not _SETTINGS.isdisjoint(words_of(leaf))
 
 
 def is_later(other: str, name: str) -> bool:

@@ -10,10 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ...errors import BadWeights
-from ..canonical import TRAINED_START
+from ..canonical import OTHER_START, TRAINED_START
 from ..readers import Tensor
-from ..readers.base import reshaped, row_of
+from ..readers.base import is_floating, reshaped, row_of
 from ..stack import StoredLayer, StoredStack
 from .names import is_slot, leaf_of, module_of, words_of
 from .start_names import STATE_WORDS, is_bare_state, is_start, is_start_word, names_a_start, pieces_of
@@ -79,7 +78,10 @@ def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]
 
 def _is_shaped_so(name: str, shape: Sequence[int], sizes: Collection[int]) -> bool:
     """Tell by its shape, the width of a state or [layers * directions, 1, H], that what is called ``c`` is a state."""
-    is_column = len(shape) == 3 and shape[1] == 1 and bool(pieces_of(leaf_of(name)) & set(STATE_WORDS))
+    is_column = len(shape) == 3 and shape[1] == 1
+    # What people call states ends in 0, whatever the letter.
+    is_first = leaf_of(name).endswith("0") and shape[-1:] and shape[-1] in sizes
+    is_column &= bool(is_first or pieces_of(leaf_of(name)) & set(STATE_WORDS))
     return is_column or (is_bare_state(name) and shape[-1] in sizes)
 
 
@@ -119,7 +121,7 @@ def claims(
     claimed: dict[str, dict[str, Start]] = {}
     for start in certain:
         found = owners[start.array.name]
-        if len(found) == 1 and rivals[found[0]] == 1 and _is_floating(start):
+        if len(found) == 1 and rivals[found[0]] == 1 and is_floating(start.array):
             name, state = found[0]
             claimed.setdefault(name, {})[state] = start
     return {name: found for name, found in claimed.items() if set(found) == set(_carried(stacks[name]))}
@@ -145,21 +147,12 @@ def note_of_starts(starts: Sequence[Start], path: str) -> str:
     named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
     return (
         f"{path}: {named} may be trained initial states, but which stack starts from them, and that all of them are "
-        "there, is not certain; zero is taken (initial_state=FILE gives others)."
+        f"there, is not certain; zero is taken {OTHER_START}."
     )
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _is_floating(start: Start) -> bool:
-    """Tell whether an array that fits holds numbers that a state may be; it is small."""
-    try:
-        start.array.read()
-    except BadWeights:
-        return False
-    return True
 
 
 def _carried(stack: StoredStack) -> list[str]:

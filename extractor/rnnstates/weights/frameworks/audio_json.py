@@ -27,6 +27,8 @@ __all__ = ["interpret", "recognises"]
 CELLS = {"lstm": "lstm", "gru": "gru", "rnn": "simple_rnn", "simple_rnn": "simple_rnn"}
 ROLES = ("kernel", "recurrent_kernel", "bias")
 DEFAULTS = ("", "tanh", None)
+NO_OPERATION = {"", "dropout", "input", "inputlayer"}
+MOST_NAMED = 5
 
 
 def recognises(container: Container) -> bool:
@@ -69,20 +71,32 @@ def _rtneural(container: Container) -> NamedModel:
     found, numbered = [], list(enumerate(_layers(container)))
     for recurrent, group in groupby(numbered, lambda pair: _type(pair[1]) in CELLS):
         if recurrent:
-            found.append(_chain(container, list(group)))
+            layers = list(group)
+            found.append(_chain(container, layers, _without_arrays(numbered[: layers[0][0]])))
     used = {tensor.name for stack in found for layer in stack.layers for cell in layer.cells.values()
             for tensor in cell.tensors.values()}  # fmt: skip
     return NamedModel("RTNeural (JSON)", found, [name for name in container.tensors if name not in used])
 
 
-def _chain(container: Container, layers: Sequence[tuple[int, Any]]) -> FoundStack:
+def _without_arrays(layers: Sequence[tuple[int, Any]]) -> list[str]:
+    """Describe the layers of others that compute something; those with arrays are named as in every format."""
+    found = [
+        (number, f"{_type(layer)[:40]} {str(layer.get('activation') or '')[:40]}".rstrip())
+        for number, layer in layers
+        if _type(layer) not in {*CELLS, *NO_OPERATION} and not layer.get("weights")
+    ]
+    return [f"'layers.{number}' ({described})" for number, described in found[:MOST_NAMED]]
+
+
+def _chain(container: Container, layers: Sequence[tuple[int, Any]], before: Sequence[str]) -> FoundStack:
     names = tuple(f"layers.{number}" for number, _ in layers)
     classes = ", ".join(dict.fromkeys(_type(layer).upper() for _, layer in layers))
     try:
         stored = tuple(_of_keras(container, name, layer) for name, (_, layer) in zip(names, layers, strict=True))
     except BadWeights as reason:
         return FoundStack(classes, names, problem=str(reason))
-    return FoundStack(classes, names, stored)
+    note = f"{container.path}: puts {' and '.join(before)} before '{names[0]}', which is not run; inputs must be what "
+    return FoundStack(classes, names, stored, notes=(f"{note}that gives.",) if before else ())
 
 
 def _of_keras(container: Container, name: str, layer: Mapping[str, Any]) -> StoredLayer:

@@ -18,6 +18,7 @@ __all__ = [
     "blocks_of",
     "computed",
     "from_bfloat16",
+    "is_floating",
     "joined",
     "reshaped",
     "row_of",
@@ -128,6 +129,15 @@ def as_floating(values: Array, where: str) -> Array:
         hint = " NumPy's files keep no bfloat16 and float8; save them as float32." if values.dtype.kind == "V" else ""
         raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.{hint}")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def is_floating(tensor: Tensor) -> bool:
+    """Tell whether the values of an array, which are read for it, are floating."""
+    try:
+        tensor.read()
+    except BadWeights:
+        return False
+    return True
 
 
 def from_bfloat16(values: Array) -> Array:

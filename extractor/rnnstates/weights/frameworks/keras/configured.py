@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ....errors import BadWeights
 from ...activation_names import keras_generation
-from ...canonical import Direction
+from ...canonical import OTHER_START, Direction
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .fitting import check_width, stored_cell
@@ -189,7 +189,7 @@ class ConfiguredModel:
         """Find a layer's arrays; the cells of an RNN of several become layers, whose directions never meet."""
         found = self._names.cells(layer, settings)
         count = len(settings.cells["forward"])
-        stored = []
+        stored, masked = [], is_masked(self._graph, layer, self._rules)
         for number in range(count):
             cells: dict[Direction, StoredCell] = {}
             for half, parts in found.items():
@@ -198,7 +198,7 @@ class ConfiguredModel:
                 cells[direction] = stored_cell(settings.cells[half][number], parts[number], where)
             name = layer.name if count == 1 else f"{layer.name}/{number}"
             merge = settings.merge if number == count - 1 else "apart"
-            stored.append(StoredLayer(name, cells, merge, masked=is_masked(self._graph, layer)))
+            stored.append(StoredLayer(name, cells, merge, masked=masked))
         return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
@@ -208,7 +208,7 @@ class ConfiguredModel:
         if any(call.initial_state or len(call.inputs) > 1 for call in self._graph.uses(layer)):
             yield (
                 f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states "
-                "(initial_state=FILE gives others)."
+                f"{OTHER_START}."
             )
         if self._graph.masked_by_hand(layer):
             yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."

@@ -1,19 +1,32 @@
 """Whether a model's own mask keeps padding from a recurrent layer."""
 
+from collections.abc import Iterable
+
 from .graph import Graph, Layer
-from .vocabulary import NO_OPERATION, OURS, RECURRENT
+from .vocabulary import NO_OPERATION, OURS, RECURRENT, version_number
 
 __all__ = ["is_masked"]
 
 # Layers that hand on the mask they are given (``supports_masking`` in Keras), beside recurrent and transparent ones.
 PASSING = {
-    *("Activation", "Add", "Average", "BatchNormalization", "Concatenate", "Dense", "ELU", "LayerNormalization"),
-    *("LeakyReLU", "Maximum", "Minimum", "Multiply", "PReLU", "ReLU", "Softmax", "Subtract", "ThresholdedReLU"),
-    *("TimeDistributed", "UnitNormalization"),
+    *("Activation", "BatchNormalization", "Dense", "ELU", "LayerNormalization", "LeakyReLU", "PReLU", "ReLU"),
+    *("Softmax", "ThresholdedReLU", "TimeDistributed", "UnitNormalization"),
+}
+# Those of several inputs. Where only some have a mask, Keras 2 takes it, and later versions of Keras 3 mask nothing.
+MERGING = {"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"}
+MERGING_NOTHING = (3, 6)
+# Those that no version of Keras hands a mask on through, and what Keras 2 makes of operations of TensorFlow.
+DROPPING = {
+    *("AveragePooling1D", "Conv1D", "Conv1DTranspose", "Conv2D", "Cropping1D", "DepthwiseConv1D", "Dot"),
+    *("EinsumDense", "Flatten", "MaxPooling1D", "Permute", "RepeatVector", "Reshape", "SeparableConv1D"),
+    *("UpSampling1D", "ZeroPadding1D", "SlicingOpLambda", "TFOpLambda", "TensorFlowOpLayer"),
 }
 
+# Whether a tensor has a mask; None where that cannot be seen.
+Masked = bool | None
 
-def is_masked(graph: Graph, layer: Layer) -> bool | None:
+
+def is_masked(graph: Graph, layer: Layer, version: str | None) -> Masked:
     """Tell whether a layer is given a mask when the model runs.
 
     Parameters
@@ -21,35 +34,97 @@ def is_masked(graph: Graph, layer: Layer) -> bool | None:
     graph : Graph
     layer : Layer
         A recurrent one.
+    version : str or None
+        Of Keras.
 
     Returns
     -------
     bool or None
         None where it cannot be seen: layers of rnnstates, which take lengths, layers of unknown classes, and those of
-        which Keras' versions differ in whether they hand a mask on.
+        which Keras' versions differ in whether they hand a mask on. False also for a mask that masks nothing.
     """
     if layer.class_name in OURS:
         return None
-    waiting, seen, unclear = [(layer, True)], {layer.path}, False
+    number = version_number(version) or (2, 0)
+    below = _below(graph, layer)
+    known = _outputs(graph, below, number)
+    started = [number >= (3, 0) and call.initial_state for call in graph.uses(layer)]
+    # Keras 3 looks for a mask only where the sequences are the one tensor that a layer is called on.
+    found = [*(known[each.path] for each in below if not all(started)), *([False] if any(started) else [])]
+    return _as_named(graph, layer, _alike(found))
+
+
+def _outputs(graph: Graph, ends: Iterable[Layer], number: tuple[int, int]) -> dict[tuple[str, ...], Masked]:
+    """Tell of some layers, and of all that they depend on, whether their outputs have a mask."""
+    known: dict[tuple[str, ...], Masked] = {}
+    waiting = list(ends)
+    reads: dict[tuple[str, ...], list[Layer]] = {}
     while waiting:
-        here, passes = waiting.pop()
-        if _makes_mask(graph, here):
-            if passes:
-                return True
-            unclear = True
-        unclear |= here.custom or here.class_name in OURS
-        passes &= here is layer or _passes(here)
-        for producer in graph.producers(here, first=here.class_name in RECURRENT):
-            if producer.layer.class_name != "InputLayer" and producer.layer.path not in seen:
-                seen.add(producer.layer.path)
-                waiting.append((producer.layer, passes))
-    return None if unclear else False
+        here = waiting[-1]
+        if here.path not in reads:
+            reads[here.path] = [] if _says_itself(here) else _below(graph, here)
+            waiting += [each for each in reads[here.path] if each.path not in reads]
+        else:
+            waiting.pop()
+            # What a circle leads back to is not known yet.
+            below = [known.get(each.path) for each in reads[here.path]]
+            known.setdefault(here.path, _output(graph, here, below, number))
+    return known
 
 
-def _makes_mask(graph: Graph, layer: Layer) -> bool:
-    given = any(call.masks for call in graph.uses(layer))
-    return given or layer.class_name == "Masking" or bool(layer.config.get("mask_zero"))
+def _below(graph: Graph, layer: Layer) -> list[Layer]:
+    return [producer.layer for producer in graph.producers(layer, first=layer.class_name in RECURRENT)]
 
 
-def _passes(layer: Layer) -> bool:
-    return layer.class_name in PASSING or layer.class_name in NO_OPERATION or layer.class_name in RECURRENT
+def _says_itself(layer: Layer) -> bool:
+    """Tell whether it does not matter for a layer's mask what it reads."""
+    return layer.class_name in {"InputLayer", *DROPPING} or _is_unknown(layer) or _makes_mask(layer)
+
+
+def _output(graph: Graph, layer: Layer, below: list[Masked], number: tuple[int, int]) -> Masked:
+    if _is_unknown(layer):
+        return None
+    if _makes_mask(layer):
+        return True
+    if layer.class_name in {"InputLayer", *DROPPING} or (number >= (3, 0) and _is_operation(layer)):
+        return False
+    if layer.class_name in MERGING and len(graph.uses(layer)) == 1:
+        return _merged(layer, below, number)
+    if layer.class_name in {*PASSING, *NO_OPERATION, *RECURRENT}:
+        return _as_named(graph, layer, _alike(below))
+    return _alike([*below, False])
+
+
+def _merged(layer: Layer, below: list[Masked], number: tuple[int, int]) -> Masked:
+    if number < (3, 0) and True in below:
+        return True
+    # Side by side at every step; sequences behind each other each keep their own.
+    joins_steps = layer.class_name == "Concatenate" and layer.config.get("axis", -1) not in (-1, 2)
+    if number >= MERGING_NOTHING and False in below and not joins_steps:
+        return False
+    return _alike(below)
+
+
+def _alike(masked: list[Masked]) -> Masked:
+    """Give what all of them have in common; of none, that there is no mask."""
+    found = set(masked) or {False}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_unknown(layer: Layer) -> bool:
+    return layer.custom or layer.class_name in OURS
+
+
+def _makes_mask(layer: Layer) -> bool:
+    return layer.class_name == "Masking" or bool(layer.config.get("mask_zero"))
+
+
+def _as_named(graph: Graph, layer: Layer, masked: Masked) -> Masked:
+    """Follow a mask that calls of a layer name; one that Keras has put there counts where nothing else tells."""
+    named = any(call.masks for call in graph.uses(layer))
+    return True if named and (masked is None or graph.masked_by_hand(layer)) else masked
+
+
+def _is_operation(layer: Layer) -> bool:
+    """Tell a function of ``keras.ops`` from the layer that is called like it: it has no settings of a layer."""
+    return layer.class_name not in {*NO_OPERATION, *RECURRENT, "Embedding"} and "trainable" not in layer.config
