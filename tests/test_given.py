@@ -109,10 +109,29 @@ def test_everything_else_is_refused_with_what_to_do(parameter, name):
     else:
         given |= {"units": None, "weights": torch.nn.LSTM(4, 3).state_dict() | {"weight_hh_l0": make()}}
         # What is no array at all lies beside the weights, as the epoch does in a checkpoint.
-        advice = "weight_hh_l0'|no recurrent layer found"
+        advice = "weight_hh|no recurrent layer found"
     with pytest.raises(rnnstates.RnnstatesError, match=advice) as reason:
         rnnstates.extract(**given)
     assert parameter.partition("_")[0] in str(reason.value)
+
+
+WEIGHTS = {
+    "masked": lambda w: np.ma.masked_array(w.numpy(), w.numpy() > 0.2),
+    "sparse": lambda w: w.to_sparse(),
+    "meta device": lambda w: w.to("meta"),
+    "csr_matrix": lambda w: pytest.importorskip("scipy.sparse").csr_matrix(w.numpy()),
+    "SparseTensor": lambda w: tensorflow().sparse.from_dense(w.numpy()),
+    "dtype object": lambda w: w.numpy().astype(object),
+    "dtype complex64": lambda w: w.numpy() + 0j,
+}
+
+
+@pytest.mark.parametrize("found", WEIGHTS)
+def test_a_weight_of_the_right_shape_is_refused_for_what_it_is(found):
+    stored = torch.nn.LSTM(4, 3).state_dict()
+    stored["weight_hh_l0"] = WEIGHTS[found](stored["weight_hh_l0"])
+    with pytest.raises(rnnstates.BadWeights, match=f"'weight_hh_l0'.*{found}"):
+        rnnstates.extract(VALUES, "full", weights=stored, engine="numpy")
 
 
 @pytest.mark.parametrize("name", ["a meta tensor", "a masked array", "a PackedSequence", "an array that raises"])

@@ -116,7 +116,7 @@ def _name_as_given(error: RnnstatesError, output: Any) -> None:
     """Let a message call an output, and what stands beside it, as the caller does: both are used by absolute names."""
     if output is None:
         return
-    with suppress(OSError, ValueError, RuntimeError):
+    with suppress(OSError, ValueError, RuntimeError, TypeError):
         names = names_of(os.fspath(output).removesuffix(PARTIAL))
         absolute, given = str(names.output), str(names.given)
         error.args = tuple(one.replace(absolute, given) if isinstance(one, str) else one for one in error.args)

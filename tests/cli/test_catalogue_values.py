@@ -139,7 +139,7 @@ IDS = {
     "too few lines of ids": Mistake(
         content("i.txt", b"a\nb\n"), [*FROM_NPY, "--ids", "i.txt"], DATA, ("i.txt: 2 ids, but in.npy has 4 sequences",)
     ),
-    "a table of ids": named([["a"]] * 4, "shape (4, 1); expected (4,), one id per sequence. Reshape"),
+    "a table of ids": named([["a", "b"]] * 4, "shape (4, 2); expected (4,), one id per sequence. Reshape"),
     "fractions as ids": named([1.5] * 4, "dtype float64; expected strings or integers. Save them as strings"),
     "truth values as ids": named([True] * 4, "dtype bool; expected strings or integers. Save them as strings"),
     "an id beyond int64": named(

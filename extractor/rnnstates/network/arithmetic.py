@@ -13,6 +13,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,9 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
         and ``digest``: of what it gives for fixed numbers, which variables such as ONEDNN_MAX_CPU_ISA decide, too.
     """
     threads = tf.config.threading.get_intra_op_parallelism_threads()
+    # The caller may be building a graph, which is one of his thread.
+    with ThreadPoolExecutor(1) as other:
+        digest = other.submit(_digest, tf, tf.linalg.matmul).result()
     return {
         "processor": _processor(),
         "vectors": " ".join(_vectors()),
@@ -73,7 +77,7 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
             str(tf.config.experimental.get_device_details(gpu).get("device_name"))
             for gpu in tf.config.list_physical_devices("GPU")
         ],
-        "digest": _digest(tf, tf.linalg.matmul),
+        "digest": digest,
     }
 
 
