@@ -166,7 +166,7 @@ def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = 
     path = reason.filename if isinstance(reason.filename, str | bytes | os.PathLike) else None
     where = os.fsdecode(path) if path else _first(given)
     if reason.errno in (*FULL, errno.EROFS) or (written is not None and _is_beside(where, written)):
-        return translated(reason, names_of(where).output)
+        return translated(reason, _output_of(where))
     if reason.errno in TOO_MANY:
         return MissingInput(too_many_files(reason))
     if reason.errno is None:
@@ -176,6 +176,14 @@ def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = 
 
 def _first(given: tuple[Any, ...]) -> str:
     return next(map(os.fsdecode, given), "a file")
+
+
+def _output_of(where: str) -> Path:
+    # The call that failed may be the one that looks for a link.
+    try:
+        return names_of(where).output
+    except OSError:
+        return Path(where)
 
 
 def _is_beside(where: str, output: Any) -> bool:

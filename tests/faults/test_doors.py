@@ -1,7 +1,9 @@
 """What is no file is refused at every door; what has no end is bounded; what is complete is said to be complete."""
 
+import contextlib
 import ctypes
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -258,3 +260,32 @@ def test_standard_input_that_is_closed_is_no_stream(tmp_path):
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert "standard input is closed" in done.stderr
+
+
+CALLS = {
+    "clean": rnnstates.clean,
+    "status": rnnstates.status,
+    "extract": lambda path: rnnstates.extract(INPUTS, "full", units=2, output=path),
+}
+
+
+@pytest.mark.parametrize("first", range(1, 8))
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.EIO])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_file_of_which_nothing_can_be_asked_any_more_is_an_error_of_ours(tmp_path, monkeypatch, number, call, first):
+    """Whatever is asked of it, also whether it is a link while the error is put into words."""
+    (tmp_path / "out.h5.partial").touch()
+    asked = itertools.count(1)
+
+    def failing(function):
+        def called(path, *args, **kwargs):
+            if not isinstance(path, int) and os.fspath(path).endswith(".partial") and next(asked) >= first:
+                raise OSError(number, os.strerror(number), os.fspath(path))
+            return function(path, *args, **kwargs)
+
+        return called
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
+    with contextlib.suppress(RnnstatesError):
+        CALLS[call](tmp_path / "out.h5")
