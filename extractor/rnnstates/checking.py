@@ -152,12 +152,10 @@ def check_integers(
     limits = np.iinfo(dtype)
     wrong = _valid(block.shape[1], lengths, first_step, steps, padding) & ~_are_whole(block, limits.min, limits.max)
     if wrong.any():
-        row, step = _first(wrong)
-        extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
+        place, value, extent = _described(wrong, block, first_row, first_step)
         raise BadInput(
-            f"{where}: sequence {first_row + row}, step {first_step + step} has {block[row, step]} ({extent}), which "
-            f"the model would read as another number, for it takes {dtype}; expected whole numbers from {limits.min} "
-            f"to {limits.max}. Check the inputs and the lengths."
+            f"{where}: {place} has {value} ({extent}), which the model would read as another number, for it takes "
+            f"{dtype}; expected whole numbers from {limits.min} to {limits.max}. Check the inputs and the lengths."
         )
 
 
@@ -168,6 +166,13 @@ def _are_whole(values: npt.NDArray[Any], least: int, most: int) -> npt.NDArray[n
         values = values.astype(np.promote_types(values.dtype, np.float64))
     right: npt.NDArray[np.bool_] = (values >= least) & (values <= most)
     return right & (values == np.trunc(values)) if values.dtype.kind == "f" else right
+
+
+def _described(wrong: npt.NDArray[np.bool_], block: Array, first_row: int, first_step: int) -> tuple[str, Any, str]:
+    """Give the place and value of the first wrong element of a block [R, S], and how many there are in it."""
+    row, step = _first(wrong)
+    extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
+    return f"sequence {first_row + row}, step {first_step + step}", block[row, step], extent
 
 
 def check_tokens(
@@ -206,12 +211,10 @@ def check_tokens(
     valid = _valid(block.shape[1], lengths, first_step, steps, padding)
     wrong = valid & ~_are_whole(block, 0, vocabulary - 1)
     if wrong.any():
-        row, step = _first(wrong)
-        extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
+        place, value, extent = _described(wrong, block, first_row, first_step)
         raise BadInput(
-            f"{where}: sequence {first_row + row}, step {first_step + step} has token id {block[row, step]} "
-            f"({extent}); expected whole numbers from 0 to {vocabulary - 1}, the rows of the embedding. "
-            "Check the inputs and the lengths, or use the weights these ids were made for."
+            f"{where}: {place} has token id {value} ({extent}); expected whole numbers from 0 to {vocabulary - 1}, the "
+            "rows of the embedding. Check the inputs and the lengths, or use the weights these ids were made for."
         )
     return np.where(valid, block, 0).astype(np.int64)
 

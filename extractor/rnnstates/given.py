@@ -47,10 +47,11 @@ def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Ar
         It is nothing of these, or has no values: a symbolic tensor, one on torch's meta device. Its attributes say that
         other numbers are meant than it holds.
     """
-    given, values = values, plain(values, name, error)
+    given, found = values, list(parts(values))
+    values = _plain(values, found, name, error)
     try:
         array = np.asarray(values)
-        for _, part in parts(given):
+        for _, part in found:
             if hasattr(part, "attrs"):
                 # Here, so that plain arrays need no h5py.
                 from .meanings import check_meaning
@@ -75,13 +76,20 @@ def plain(values: Any, name: str, error: type[RnnstatesError], expected: str = "
     error
         It is bytes, an iterator, a mapping, a set, a masked or sparse array, a list of masked ones, or no array at all.
     """
+    return _plain(values, list(parts(values)), name, error, expected)
+
+
+def _plain(
+    values: Any, found: list[tuple[int, Any]], name: str, error: type[RnnstatesError],
+    expected: str = "an array or a path",
+) -> Any:  # fmt: skip
     torch: Any = sys.modules.get("torch")
     if tensor := getattr(torch, "Tensor", None):
         if isinstance(values, tensor):
             return _detached(values, name, error, torch)
         if type(values) in (list, tuple):
             values = [_detached(row, name, error, torch) if isinstance(row, tensor) else row for row in values]
-    if any(isinstance(part, np.ma.MaskedArray) for _, part in parts(values)):
+    if any(isinstance(part, np.ma.MaskedArray) for _, part in found):
         raise error(f"{name}: a masked array, whose mask would be lost; give the plain array (.filled(0)) and lengths.")
     if isinstance(values, Iterator | Mapping | Set | slice | bytes) or not _is_array(values):
         advice = next((f" {text}" for has, text in ADVICE if hasattr(values, has)), "")

@@ -6,6 +6,7 @@ first batch, and no settings that matter in training alone.
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ DROPPED = (
 )  # fmt: skip
 # How Keras itself names inputs, with a number that depends on what was made before.
 NUMBERED = ("input_layer", "keras_tensor")
+_WITHOUT_INITIAL = threading.Lock()
 
 
 def architecture_of(model: Any) -> str:
@@ -34,8 +36,8 @@ def architecture_of(model: Any) -> str:
     """
     inside = list(_inside(model, set()))
     code = Code({id(one): place for place, one in enumerate(inside)})
-    told = [[type(one).__name__, _config(one, code), code.of(one), _joined(one, code)] for one in inside]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    described = [[type(one).__name__, _config(one, code), code.of(one), _joined(one, code)] for one in inside]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def _inside(layer: Any, known: set[int]) -> Iterator[Any]:
@@ -54,21 +56,23 @@ def _config(one: Any, code: Code) -> Any:
     if isinstance(one, keras.Sequential) or hasattr(one, "_nodes_by_depth"):
         return None
     own = vars(one)
-    # An embedding that begins with a large matrix would write that out.
-    initial = {name: value for name, value in own.items() if isinstance(value, keras.initializers.Initializer)}
-    own.update(dict.fromkeys(initial, keras.initializers.Zeros()))
-    try:
-        config = one.get_config()
-    # A class may lack it, or have one that fails.
-    except Exception:
-        return None
-    finally:
-        own.update(initial)
-    told = _tidy(code.value(config))
+    # Two threads may collect from one model.
+    with _WITHOUT_INITIAL:
+        # An embedding that begins with a large matrix would write that out.
+        initial = {name: value for name, value in own.items() if isinstance(value, keras.initializers.Initializer)}
+        own.update(dict.fromkeys(initial, keras.initializers.Zeros()))
+        try:
+            config = one.get_config()
+        # A class may lack it, or have one that fails.
+        except Exception:
+            return None
+        finally:
+            own.update(initial)
+    settings = _tidy(code.value(config))
     if isinstance(one, keras.layers.InputLayer) and not one.name.startswith(NUMBERED):
         # Arrays in a dict go to the inputs by their names.
-        told["name"] = one.name
-    return told
+        settings["name"] = one.name
+    return settings
 
 
 def _tidy(value: Any) -> Any:
@@ -92,13 +96,13 @@ def _joined(layer: Any, code: Code) -> Any:
         (id(node.operation), node.operation._inbound_nodes.index(node)): place for place, node in enumerate(listed)
     }
 
-    def told(value: Any) -> Any:
+    def named(value: Any) -> Any:
         if not isinstance(value, keras.KerasTensor):
             return code.value(value)
         operation, call, number = value._keras_history
         return f"{calls.get((id(operation), call))}.{number}"
 
     return [
-        [code.value(node.operation), keras.tree.map_structure(told, [node.arguments.args, node.arguments.kwargs])]
+        [code.value(node.operation), keras.tree.map_structure(named, [node.arguments.args, node.arguments.kwargs])]
         for node in listed
-    ] + [keras.tree.map_structure(told, getattr(layer, "_inputs_struct", None))]
+    ] + [keras.tree.map_structure(named, getattr(layer, "_inputs_struct", None))]

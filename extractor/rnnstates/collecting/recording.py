@@ -30,13 +30,13 @@ def origin_of(model: Any, file: str | None) -> dict[str, Any]:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
         whole.update(f"{array.shape} {array.dtype}".encode())
         whole.update(array.tobytes())
-    told = {
+    known = {
         "model": model.name,
         "class": type(model).__name__,
         "weights_sha256": whole.hexdigest(),
         "architecture_sha256": architecture_of(model),
     }
-    return told if file is None else {**told, "model_file": file, "sha256": digest(file)}
+    return known if file is None else {**known, "model_file": file, "sha256": digest(file)}
 
 
 def record(collection: Collection, extra: Mapping[str, Any]) -> str:

@@ -217,8 +217,8 @@ def first_sentence(reason: BaseException) -> str:
     text = str(reason.args[0]) if isinstance(reason, KeyError) and reason.args else str(reason)
     plain = re.sub(r"\x1b\[\d*m", "", text)
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(SURROUNDING)]
-    return (told or lines or [type(reason).__name__])[0][:300]
+    own = [line for line in lines if not line.startswith(SURROUNDING)]
+    return (own or lines or [type(reason).__name__])[0][:300]
 
 
 def _worded(reason: Exception) -> str:

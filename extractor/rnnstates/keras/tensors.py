@@ -33,8 +33,8 @@ def to_tensor(values: Any, name: str, error: type[RnnstatesError]) -> Any:
         raise
     # What has an __array__ of its own may raise anything.
     except Exception as reason:
-        told = str(reason).partition("\n")[0][:200]
-        raise error(f"{name}: no rectangular array of numbers ({told}).") from reason
+        why = str(reason).partition("\n")[0][:200]
+        raise error(f"{name}: no rectangular array of numbers ({why}).") from reason
 
 
 def check_numbers(values: Any, name: str, error: type[RnnstatesError]) -> None:

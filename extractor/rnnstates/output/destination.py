@@ -50,7 +50,10 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
             "for); choose another output."
         )
     if names_folder(output) and not Path(output).is_dir():
-        raise CannotCreate(f"{output}: names a folder, which is not there; expected a file. Name {Path(output)}.")
+        raise CannotCreate(
+            f"{output}: names a folder, which is not there; expected a file. Give {Path(output)}, or make the folder "
+            "and name a file in it."
+        )
     try:
         return _checked(Path(output), output, force=force, sources=sources)
     except OSError as reason:

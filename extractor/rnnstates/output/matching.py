@@ -52,7 +52,8 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def unrecorded(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say what this version records and the one that began did not; nothing where it recorded as much."""
     return next(
-        (told for path, known, told in LATER if _has(now, path) and _has(before, known) and not _has(before, path)), ""
+        (why for path, known, why in LATER if _has(now, path) and _has(before, known) and not _has(before, path)),
+        "",
     )
 
 

@@ -45,7 +45,7 @@ class StoredWindows:
         return found if self.knows(window) else [*found, "their sums"]
 
     def knows(self, window: Window) -> bool:
-        """Tell whether a window's sums stand in the file, where they were put before the journal was told of it."""
+        """Check whether the sums of a window are in the file, where they are written before its line in the journal."""
         expected = packed_sums(window)
         return self._read(len(expected), self._header.sums_at + window.window * len(expected)) == expected
 

@@ -109,7 +109,7 @@ def check_usable(values: Array, stored: np.dtype[Any], rows: npt.NDArray[np.int6
 def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
     shape = np.shape(stored)
     if len(shape) == 1 or shape[0] == 1:
-        with np.errstate(invalid="ignore"):  # NaN, which is told by who reads
+        with np.errstate(invalid="ignore"):  # NaN, which the caller refuses
             one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
         return np.broadcast_to(one, (len(rows), len(one)))
     if not len(rows) or np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
