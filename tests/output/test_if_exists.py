@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import sys
 from pathlib import Path
 
 import h5py
@@ -11,12 +9,10 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import pipeline, preparing
-from rnnstates.network.reference import NumpyEngine
+from rnnstates import pipeline
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
 from rnnstates.output.system import DISK
-from rnnstates_cli.main import _run
 
 from ..builders import bidirectional_stack, one_layer, ragged
 
@@ -294,41 +290,3 @@ def test_an_unknown_word_and_a_contradiction_are_refused(call):
     for word in ("skip", "fail"):
         with pytest.raises(rnnstates.OptionError, match=f'if_exists="{word}": contradicts'):
             call(INPUTS, LENGTHS, output="out.h5", if_exists=word, force=True)
-
-
-def command(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["rnnstates", "extract", *arguments])
-    code = _run()
-    return code, *capsys.readouterr()
-
-
-def test_the_command_ends_with_0_where_the_job_is_done_and_says_so(monkeypatch, capsys):
-    job = ["in.h5", "out.h5", "--units", "4", "--if-exists", "skip", "--json"]
-    code, first, _ = command(monkeypatch, capsys, *job)
-    assert (code, "skipped" in json.loads(first)) == (0, False)
-    code, again, told = command(monkeypatch, capsys, *job)
-    assert (code, json.loads(again)["skipped"]) == (0, True)
-    assert "already done" in told
-    assert json.loads(again)["datasets"] == json.loads(first)["datasets"]
-    code, _, told = command(monkeypatch, capsys, *job, "--seed", "1")
-    assert code == 78
-    assert re.search(r"weights\.\S*seed was 0, is 1", told)
-    assert command(monkeypatch, capsys, *job, "--force")[0] == 2
-    assert command(monkeypatch, capsys, *job[:-3])[0] == 73
-
-
-def test_tensorflow_is_not_started_where_the_job_is_done(monkeypatch):
-    job = {"inputs": "in.npy", "lengths": "full", "units": 4, "engine": "tensorflow", "output": "out.h5"}
-    # Whatever computes in its name: its start takes seconds.
-    monkeypatch.setattr(preparing, "begin", lambda _: None)
-    monkeypatch.setattr(pipeline, "make_engine", lambda _, precision, *kernel: NumpyEngine(precision))
-    rnnstates.extract(**job).close()
-
-    def never(*_):
-        raise AssertionError("TensorFlow was started")
-
-    monkeypatch.setattr(preparing, "begin", never)
-    monkeypatch.setattr(pipeline, "make_engine", never)
-    monkeypatch.setattr("rnnstates.tensorflow_start.import_tensorflow", never)
-    with rnnstates.extract(**job, if_exists="skip") as states:
-        assert states.skipped
