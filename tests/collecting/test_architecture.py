@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,26 @@ def test_a_large_matrix_to_begin_with_is_not_written_out(monkeypatch):
     monkeypatch.setattr(keras.initializers.Constant, "get_config", pytest.fail)
     architecture_of(model)
     assert model.layers[0].embeddings_initializer is first
+
+
+def test_two_threads_that_describe_one_layer_leave_its_initializers():
+    inside, described = threading.Event(), threading.Event()
+
+    class Slow(keras.layers.Embedding):
+        def get_config(self):
+            if threading.current_thread() is second:
+                inside.set()
+                described.wait(5)
+            elif not second.is_alive():
+                second.start()
+                # With one at a time the second one does not come in.
+                inside.wait(0.5)
+            return super().get_config()
+
+    layer = Slow(3, 2, embeddings_initializer="ones")
+    model = keras.Sequential([keras.Input((4,)), layer])
+    second = threading.Thread(target=architecture_of, args=(model,))
+    architecture_of(model)
+    described.set()
+    second.join()
+    assert isinstance(layer.embeddings_initializer, keras.initializers.Ones)

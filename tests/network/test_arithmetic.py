@@ -37,7 +37,8 @@ SHOW = "from rnnstates.network.arithmetic import of_numpy; print(of_numpy())"
 
 
 @pytest.mark.skipif(
-    "OpenBLAS" not in str(arithmetic.of_numpy()) or os.uname().machine != "x86_64", reason="not OpenBLAS"
+    "OpenBLAS" not in str(arithmetic.of_numpy()) or os.uname().machine != "x86_64",
+    reason="needs x86-64 and a NumPy with OpenBLAS",
 )
 def test_the_record_shows_the_kernels_that_numpy_chose():
     """OpenBLAS and NumPy can be made to take the code of an older processor."""
@@ -66,7 +67,9 @@ def printed(script, **environment):
     return done.stdout.split()[-1]
 
 
-@pytest.mark.skipif(not X86 or "X86_V3" not in arithmetic.of_numpy()["vectors"], reason="no AVX2, or not glibc")
+@pytest.mark.skipif(
+    not X86 or "X86_V3" not in arithmetic.of_numpy()["vectors"], reason="needs x86-64 with AVX2, and glibc"
+)
 def test_other_functions_of_the_c_library_are_seen_in_the_digest_of_numpy():
     same = {"NPY_DISABLE_CPU_FEATURES": NO_AVX512} if NO_AVX512 else {}
     usual = printed(NUMPY, **same)
@@ -74,14 +77,16 @@ def test_other_functions_of_the_c_library_are_seen_in_the_digest_of_numpy():
     assert usual != printed(NUMPY, **same, GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX2,-FMA")
 
 
-@pytest.mark.skipif(not X86 or "X86_V3" not in arithmetic.of_numpy()["vectors"], reason="no AVX2, or not glibc")
+@pytest.mark.skipif(
+    not X86 or "X86_V3" not in arithmetic.of_numpy()["vectors"], reason="needs x86-64 with AVX2, and glibc"
+)
 def test_other_code_of_onednn_is_seen_in_the_digest_of_tensorflow():
     usual = printed(TENSORFLOW)
     assert usual == printed(TENSORFLOW)
     assert usual != printed(TENSORFLOW, ONEDNN_MAX_CPU_ISA="SSE41")
 
 
-@pytest.mark.skipif(not X86, reason="subnormal numbers are zeros by another switch")
+@pytest.mark.skipif(not X86, reason="needs x86-64, whose switch torch sets, and glibc")
 @pytest.mark.parametrize("kind", ["numpy", *(compiled.kinds() if "compiled" in BUILT_ENGINES else ())])
 def test_subnormal_numbers_taken_for_zeros_are_seen_in_the_digest(kind):
     script = (
