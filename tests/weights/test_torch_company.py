@@ -14,7 +14,8 @@ import rnnstates
 from rnnstates.weights.readers.torch_data import STAND_INS
 
 from .attacks import Payload, Reduced, bait
-from .test_torch_checkpoints import COMPANY, Mine, saved, state
+from .test_torch_checkpoints import COMPANY, saved, state
+from .test_torch_unread import Mine
 
 SCALAR, DTYPE = np._core.multiarray.scalar, np.dtype
 HARMLESS_LOOKING = {
