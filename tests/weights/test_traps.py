@@ -76,7 +76,10 @@ TRAPS = {
     "arrays are found by the order in which a file lists them, and an optimizer's are taken": [
         (OTHERS + "keras_2", "test_arrays_in_another_order_are_refused"),
         (OTHERS + "guessing", "test_more_than_ten_layers_are_taken_in_the_order_of_their_numbers"),
-        (OTHERS + "tensorflow1", "test_copies_of_a_variable_that_an_optimizer_or_an_average_keeps_are_not_weights"),
+        (
+            OTHERS + "tensorflow1_variables",
+            "test_copies_of_a_variable_that_an_optimizer_or_an_average_keeps_are_not_weights",
+        ),
         (OTHERS + "tensorflow2", "test_what_an_optimizer_keeps_is_no_weight"),
         (OTHERS + "flax", "test_what_an_optimiser_keeps_beside_the_weights_is_no_cell"),
     ],
@@ -96,7 +99,7 @@ TRAPS = {
     ],
     "arrays that a variant has beside the cell's are passed over": [
         (OTHERS + "torch_refusals", "test_arrays_of_a_variant_are_listed_and_the_module_refused"),
-        (OTHERS + "tensorflow1", "test_a_cell_of_another_kind_is_refused_by_its_variables"),
+        (OTHERS + "tensorflow1_variables", "test_a_cell_of_another_kind_is_refused_by_its_variables"),
         (OTHERS + "wrong", "test_an_array_that_an_lstm_does_not_have_is_not_overlooked"),
         (OTHERS + "flax", "test_arrays_that_no_cell_of_flax_has_are_refused"),
         (OTHERS + "elmo", "test_arrays_that_elmo_does_not_have_are_refused"),
