@@ -24,9 +24,10 @@ from .sources.base import Source
 from .sources.initial import open_initial
 from .sources.initial_states import InitialStates
 from .sources.layout import IdsWithoutTable
-from .weights.canonical import OTHER_START, TRAINED_START, Network
+from .weights.canonical import Network
 from .weights.initialise import random_network
 from .weights.load import load_weights
+from .weights.note import STORED_START, ZERO_START, undecided
 
 __all__ = ["Job", "choose_network", "plan", "prepare"]
 
@@ -163,9 +164,8 @@ def prepare(
         given = network is not None
         if network is None:
             network = _random(source, random, notes)
-        for note in network.notes:
-            if initial is None or not any(said in note for said in (TRAINED_START, OTHER_START)):
-                notes.say(note)
+        for note in undecided(network.notes, () if initial is None else (STORED_START, ZERO_START)):
+            notes.say(note)
         problems = Problems()
         with problems.gathered():
             tokens = check_features(source, network, notes, given=given)

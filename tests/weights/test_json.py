@@ -140,6 +140,24 @@ def test_nams_list_gives_what_pytorch_computes_from_the_stored_start(layers, tmp
     assert any("start from the states that the file stores" in note for note in network.notes)
 
 
+def test_the_stored_start_of_nam_is_left_out_where_zero_is_asked_for(tmp_path):
+    torch.manual_seed(6)
+    module = torch.nn.LSTM(FEATURES, UNITS, batch_first=True).eval()
+    named = [getattr(module, f"{name}_l0").detach() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    flat = [torch.cat(named[:2], dim=1), named[2] + named[3], torch.randn(2 * UNITS), torch.randn(UNITS + 1)]
+    config = {"input_size": FEATURES, "hidden_size": UNITS, "num_layers": 1}
+    content = {"version": "0.5.2", "architecture": "LSTM", "config": config, "sample_rate": 48000}
+    path = write(tmp_path / "m.nam", content | {"weights": np.concatenate([part.numpy().ravel() for part in flat])})
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(given()))[0].numpy()
+    zero = rnnstates.load_weights(path, initial_state="zero")
+    start = {"hidden": np.zeros(UNITS), "cell": np.zeros(UNITS)}
+    for weights, initial in ((zero, None), (path, "zero"), (rnnstates.load_weights(path), "zero"), (path, start)):
+        states = rnnstates.extract(given(), "full", weights=weights, initial_state=initial, engine="numpy")
+        np.testing.assert_allclose(states["hidden"], wanted, atol=ATOL)
+        assert not [note for note in states.provenance["notes"] if "start" in note]
+
+
 def test_plain_and_near_names_are_read_from_json_too(tmp_path):
     model, state = audio()
     plain = {"kernel": state["rec.weight_ih_l0"], "recurrent_kernel": state["rec.weight_hh_l0"]}

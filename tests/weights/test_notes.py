@@ -1,5 +1,9 @@
 """What a model does and we do not, or what we do and it does not, is noted."""
 
+import json
+import pickle
+
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -109,6 +113,27 @@ def test_a_start_that_is_given_needs_no_note_that_it_may_be(keras, path):
     for initial, said in ((None, True), ({"hidden": np.zeros(4)}, False)):
         states = rnnstates.extract(np.ones((2, 5, 3)), "full", weights=path, initial_state=initial)
         assert any("starts from zero" in note for note in states.provenance["notes"]) == said
+
+
+def test_a_stateful_layer_that_is_given_a_start_does_not_start_from_zero(keras, path):
+    keras.Sequential([keras.Input(batch_shape=(2, None, 3)), keras.layers.GRU(4, stateful=True)]).save(path)
+    for network in (rnnstates.load_weights(path), pickle.loads(pickle.dumps(rnnstates.load_weights(path)))):
+        for initial, said in ((None, True), ("zero", True), ({"hidden": np.zeros(4)}, False)):
+            states = rnnstates.extract(np.ones((2, 5, 3)), "full", weights=network, initial_state=initial)
+            assert any("starts from zero" in note for note in states.provenance["notes"]) == said
+
+
+def test_what_is_given_is_not_said_to_be_a_default(tmp_path):
+    keras = keras_of(2)
+    save(keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(4)]), tmp_path / "m.h5", "legacy model.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        del config["config"]["layers"][-1]["config"]["recurrent_activation"]
+        file.attrs["model_config"] = json.dumps(config)
+    (assumed,) = rnnstates.load_weights(tmp_path / "m.h5").notes
+    assert "does not say its recurrent activation; sigmoid is taken" in assumed
+    given = rnnstates.load_weights(tmp_path / "m.h5", recurrent_activation="relu")
+    assert given.notes == ("recurrent activation is relu, as given.",)
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])

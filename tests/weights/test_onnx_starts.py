@@ -70,6 +70,14 @@ def test_a_start_is_told_by_all_that_it_is_computed_from(path):
     assert rnnstates.load_weights(path).notes == tuple(f"{path}: {note}" for note in TOLD)
 
 
+def test_nothing_is_said_of_zero_where_a_start_is_given(path):
+    save(cached(), path)
+    start = {f"layer{number}/hidden": np.zeros(H) for number in range(2)}
+    for initial, count in ((None, 2), (start, 0)):
+        states = rnnstates.extract(np.ones((2, 3, I)), "full", weights=path, initial_state=initial)
+        assert len([note for note in states.provenance["notes"] if "zero is taken" in note]) == count
+
+
 @pytest.mark.parametrize("seed", ["0", "1", "2", "77"])
 def test_notes_are_the_same_whatever_the_order_of_sets(path, seed):
     script = "import sys, rnnstates; print(*rnnstates.load_weights(sys.argv[1]).notes, sep='\\n')"

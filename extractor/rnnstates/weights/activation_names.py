@@ -18,15 +18,11 @@ from ..errors import OptionError
 from .options import Options
 from .stack import StoredStack
 
-__all__ = ["ASSUMED_TANH", "KERAS_2", "KERAS_3", "UNKNOWN_KERAS", "keras_generation", "meant"]
+__all__ = ["KERAS_2", "KERAS_3", "UNKNOWN_KERAS", "keras_generation", "meant"]
 
 KERAS_2, KERAS_3 = "Keras 2", "Keras 3"
 # Keras 2 or 3: the file does not say which of them wrote it.
 UNKNOWN_KERAS = "Keras of an unknown version"
-
-
-# Ends a note on a function that a file does not say; it does not hold where another source says it.
-ASSUMED_TANH = "tanh is assumed (activation=)."
 
 
 class Meaning(NamedTuple):

@@ -65,8 +65,8 @@ def assemble(
             "layer=NAME."
         )
     stack, embedding = _joined([model.stack(name) for name in names], container.path), options.embedding
+    stack = stack.from_zero() if options.initial_state == ZERO else stack
     if model.connected:
-        stack = stack.from_zero() if options.initial_state == ZERO else stack
         if embedding is not None:
             return _with_table(stack, _given(container, model, stack, embedding, stack.sources()))
         found = [f"'{label}'" for label in model.tables()] if stack.embedding is None else []

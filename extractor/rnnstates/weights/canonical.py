@@ -16,14 +16,13 @@ from ..arrays import Array
 from ..errors import BadWeights
 from .checks import check_embedding, check_weights
 from .fields import settle_layer, settle_network, settle_weights
+from .note import STORED_START, undecided
 
 __all__ = [
     "CARRIED",
     "DIRECTIONS",
     "GATES",
     "MERGES",
-    "OTHER_START",
-    "TRAINED_START",
     "Direction",
     "LayerWeights",
     "Network",
@@ -48,9 +47,6 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "simple_rnn": ("hidden",),
     "mlstm": ("hidden", "cell"),
 }
-
-# What notes on states to start from say; it is no longer true of a network that starts elsewhere.
-TRAINED_START, OTHER_START = '(initial_state="zero" overrides)', "(initial_state=FILE gives others)"
 
 # What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
 # (ELMo, where forward and backward layers never meet).
@@ -275,8 +271,8 @@ class Network:
 
     def from_zero(self) -> "Network":
         """Leave out the states to start from that were trained with it."""
-        notes = tuple(note for note in self.notes if TRAINED_START not in note)
-        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers), notes=notes)
+        layers = tuple(layer.from_zero() for layer in self.layers)
+        return replace(self, layers=layers, notes=undecided(self.notes, {STORED_START}))
 
     def parts(self) -> Iterator[tuple[str, RecurrentLayer, Direction, LayerWeights]]:
         """Yield every (path, layer, direction, weights) in the order they are computed.

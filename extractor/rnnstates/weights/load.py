@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arguments import check_arguments
 from ..errors import BadWeights, OptionError
-from .activation_names import ASSUMED_TANH, meant
+from .activation_names import meant
 from .assemble import assemble
 from .canonical import LayerWeights, Network
 from .choice import choose, whole_stacks
@@ -97,19 +97,21 @@ def load_weights(
         embedding=embedding, initial_state=initial_state, config=None if config is None else os.fspath(config),
     )  # fmt: skip
     check_options(options)
-    said = options
+    given = options
     if options.activation is None and (known := nonlinearity_of(path)) is not None:
         options = replace(options, activation=known)
     with opened(path) as container:
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, _ = meant(options, stack)
-        noted = (*meant(said, stack)[1], *own_code(path, stack.sources()), *own_call(path))
-        stack = _settled(stack, options).noting(*_notes_of(resolved), *noted)
+        # What the module itself says needs no note.
+        _, noted = meant(given, stack)
+        stack = stack.knowing(resolved.settings())
+        stack = stack.noting(*_notes_of(resolved), *noted, *own_code(path, stack.sources()), *own_call(path))
         network = replace(stack, embedding=looked_up(path, stack.embedding)).load(resolved)
     # What to call ``load_weights`` with, to get the same network again.
-    given = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
-    origin = _origin(where if is_path(path) else None, model, stack, network, given=given, resolved=resolved)
+    call = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
+    origin = _origin(where if is_path(path) else None, model, stack, network, given=call, resolved=resolved)
     return replace(network, origin=origin | ({"config_sha256": config_digest} if config_digest else {}))
 
 
@@ -219,12 +221,6 @@ def _describe_stack(container: Container, model: Model, top: str, whole: Mapping
     table = stack.embedding
     embedding = None if table is None else {"vocabulary": table.shape[0], "width": table.shape[1]}
     return {"layer": top, "layers": layers, "embedding": embedding, "notes": list(stack.notes)}
-
-
-def _settled(stack: StoredStack, options: Options) -> StoredStack:
-    """Leave out that a function is assumed where it is known."""
-    assumed = [note for note in stack.notes if options.activation is None or ASSUMED_TANH not in note]
-    return replace(stack, notes=tuple(assumed))
 
 
 def _notes_of(options: Options) -> list[str]:

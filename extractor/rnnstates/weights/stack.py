@@ -1,6 +1,6 @@
 """What a framework's files become before any array is read: a stack of layers and where their arrays lie."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from ..errors import BadWeights, OptionError
 from .canonical import Direction, LayerWeights, Network, RecurrentLayer
 from .conventions import Convention
 from .convert import sizes, to_layer_weights
+from .note import STORED_START, undecided
 from .options import Options
 from .readers import Tensor
 
@@ -168,7 +169,11 @@ class StoredStack:
 
     def from_zero(self) -> "StoredStack":
         """Leave out the starts that were trained with it."""
-        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers))
+        return replace(self, layers=tuple(layer.from_zero() for layer in self.layers)).knowing({STORED_START})
+
+    def knowing(self, decided: Iterable[str]) -> "StoredStack":
+        """Leave out the notes on what has been decided."""
+        return replace(self, notes=undecided(self.notes, decided))
 
     def sources(self) -> set[str]:
         """Name the stored arrays that it is made of."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..canonical import OTHER_START, TRAINED_START
+from ..note import STORED_START, ZERO_START, Note
 from ..readers import Tensor
 from ..readers.base import is_floating, reshaped, row_of
 from ..stack import StoredLayer, StoredStack
@@ -136,8 +136,8 @@ def with_starts(top: str, name: str, stack: StoredStack, taken: Mapping[str, Sta
         The highest layer of the stack, and the one that is run.
     """
     listed = " and ".join(f"'{start.array.name}'" for start in taken.values())
-    note = f"{path}: '{name or top}' starts from {listed}, which fit it {TRAINED_START}."
-    return replace(stack, layers=tuple(_started(stack, taken))).noting(note)
+    note = f"{path}: '{name or top}' starts from {listed}, which fit it (initial_state=\"zero\" overrides)."
+    return replace(stack, layers=tuple(_started(stack, taken))).noting(Note(note, STORED_START))
 
 
 def note_of_starts(starts: Sequence[Start], path: str) -> str:
@@ -145,9 +145,10 @@ def note_of_starts(starts: Sequence[Start], path: str) -> str:
     if not starts:
         return ""
     named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
-    return (
+    return Note(
         f"{path}: {named} may be trained initial states, but which stack starts from them, and that all of them are "
-        f"there, is not certain; zero is taken {OTHER_START}."
+        "there, is not certain; zero is taken (initial_state=FILE gives others).",
+        ZERO_START,
     )
 
 

@@ -15,6 +15,7 @@ from ...articles import with_article
 from ...errors import BadWeights
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel
+from ..note import STORED_START, Note
 from ..readers import Container, Tensor
 from ..readers.base import reshaped, sliced
 from ..readers.json_arrays import DOCUMENT
@@ -188,7 +189,7 @@ def _nam(container: Container) -> NamedModel:
         read = features if number == 0 else units
         stored.append(_of_nam(whole, at, read, units, name=name, where=f"{container.path}: '{name}'"))
         at += each[number]
-    note = f"{container.path}: its layers start from the states that the file stores with them."
+    note = Note(f"{container.path}: its layers start from the states that the file stores with them.", STORED_START)
     return NamedModel("NAM (JSON)", [FoundStack("LSTM", names, tuple(stored), notes=(note,))], [])
 
 

@@ -18,6 +18,7 @@ from ...errors import BadWeights
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
+from ..note import ZERO_START, Note
 from ..readers import Container, Tensor
 from ..readers.base import joined, sliced
 from ..stack import StoredCell, StoredLayer
@@ -227,7 +228,11 @@ def _notes(container: Container, settings: _Settings, others: list[str]) -> tupl
             f"{container.path}: the inputs are what ELMo's encoder, which is not run{encoder}, gives for each word and "
             "for the steps that begin and end a sentence; add these to the inputs."
         ),
-        f"{container.path}: states start from zero, where the published programs go on from the batch before.",
+        Note(
+            f"{container.path}: states start from zero, where the published programs start from those of the batch "
+            "before.",
+            ZERO_START,
+        ),
     ]
     if settings.residual and settings.layers > 1:
         notes.append(

@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..activation_names import ASSUMED_TANH
 from ..around.names import words_of
 from ..around.start_names import is_start
 from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
+from ..note import Note
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
 from .torch_parametrised import Plain, plain_weights
@@ -147,7 +147,8 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
     )
     notes: tuple[str, ...] = ()
     if cell == "simple_rnn":
-        notes = (f"{where}: PyTorch does not store the nonlinearity of an RNN; {ASSUMED_TANH}",)
+        assumed = f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (activation=)."
+        notes = (Note(assumed, "activation"),)
     if _BACKWARD & set(words_of(module)) and "backward" not in layers[0]:
         notes += (f"{where}: is called backward, but reads its inputs in the order given; turn them around if it did.",)
     return FoundStack(CLASSES[cell], names, stored, notes=notes)

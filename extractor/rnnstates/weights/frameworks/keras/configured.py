@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from ....errors import BadWeights
 from ...activation_names import keras_generation
-from ...canonical import OTHER_START, Direction
+from ...canonical import Direction
+from ...note import ZERO_START, Note, prefixed
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .fitting import check_width, stored_cell
@@ -202,13 +203,14 @@ class ConfiguredModel:
         return stored
 
     def _notes(self, layer: Layer, settings: LayerSettings) -> Iterator[str]:
-        yield from (f"layer '{layer.name}' {note}" for note in settings.notes)
+        yield from (prefixed(f"layer '{layer.name}'", note) for note in settings.notes)
         if self._below(layer).itself:
             yield f"layer '{layer.name}' also reads its own states in the model; here it runs once, over the inputs."
         if any(call.initial_state or len(call.inputs) > 1 for call in self._graph.uses(layer)):
-            yield (
+            yield Note(
                 f"layer '{layer.name}' is given an initial state by the model; here it starts from zero states "
-                f"{OTHER_START}."
+                "(initial_state=FILE gives others).",
+                ZERO_START,
             )
         if self._graph.masked_by_hand(layer):
             yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."

@@ -14,6 +14,7 @@ from typing import Any
 from ....errors import BadWeights
 from ...activation_names import KERAS_3, UNKNOWN_KERAS
 from ...canonical import DIRECTIONS, Direction
+from ...note import Note, prefixed
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .by_arrays import blocks_of, class_by_arrays, guessed_cell
@@ -278,11 +279,12 @@ class GuessedModel:
         where = f"{self._where}: layer '{layer.name}'"
         if layer.entry is not None:
             notes = described_settings(layer.entry, self.version, where).notes
-            yield from (f"layer '{layer.name}' {note}" for note in notes)
+            yield from (prefixed(f"layer '{layer.name}'", note) for note in notes)
         elif self._generation == KERAS_3 and layer.may_be_ours:
-            yield (
+            yield Note(
                 f"{where} may be a StateLSTM, whose forget_bias and clips the file does not say; none is assumed "
-                "(forget_bias=, cell_clip=, projection_clip= give them)."
+                "(forget_bias=, cell_clip=, projection_clip= give them).",
+                *("forget_bias", "cell_clip", "projection_clip"),
             )
         elif any(len(half) == 2 and blocks_of(half) == BLOCKS["gru"] for half in layer.cells.values()):
             place = "after" if default_reset_after(self.version) else "before"

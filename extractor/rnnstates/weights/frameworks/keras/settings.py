@@ -7,6 +7,7 @@ from typing import Any
 from ....articles import with_article
 from ....errors import BadWeights
 from ...canonical import Direction
+from ...note import ZERO_START, Note
 from .graph import is_own
 from .ours import extras_of
 from .vocabulary import (
@@ -193,7 +194,8 @@ def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where
     determined = {"activation": "file", "recurrent_activation": "file", "reset_after": "file"}
     gated = class_name not in CUDNN and cell != "simple_rnn"
     if gated and not {"recurrent_activation", "inner_activation"} & config.keys():
-        notes.append(f"does not say its recurrent activation; {assumed} is taken, the default of Keras {version}.")
+        default = f"does not say its recurrent activation; {assumed} is taken, the default of Keras {version}."
+        notes.append(Note(default, "recurrent_activation"))
         determined["recurrent_activation"] = "default"
     if "reset_after" not in config and class_name not in CUDNN:
         determined["reset_after"] = "default"
@@ -217,7 +219,7 @@ def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where
 
 # What a model may do that is not done here, by its setting.
 _NOTES = {
-    "stateful": "is stateful in the model; here every sequence starts from zero states.",
+    "stateful": Note("is stateful in the model; here every sequence starts from zero states.", ZERO_START),
     "time_major": "reads (time, batch, features) in the model; here inputs are (N, T, I).",
 }
 

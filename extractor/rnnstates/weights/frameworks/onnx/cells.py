@@ -15,6 +15,7 @@ import numpy as np
 from ....errors import BadWeights
 from ...canonical import GATES, Direction
 from ...conventions import CONVENTIONS
+from ...note import ZERO_START, Note
 from ...readers import Tensor
 from ...readers.base import reshaped, row_of, sliced
 from ...readers.onnx_graph import Node
@@ -116,10 +117,8 @@ def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
                 tensors |= {} if rows is None else {state: rows}
             except NotConstant:
                 described = computed_from(inputs[state], folding)
-                notes.append(
-                    f"{where}: the model starts its {state} state from {described}; zero is taken (initial_state=FILE "
-                    "gives another)."
-                )
+                started = f"{where}: the model starts its {state} state from {described}; zero is taken "
+                notes.append(Note(f"{started}(initial_state=FILE gives another).", ZERO_START))
     cells = {}
     for place, way in enumerate(ways):
         roles, (settings, determined) = _roles(tensors, place, units), _settings(node, place, where)
