@@ -174,7 +174,7 @@ _EXTRACT = (
     _option("--states", default="hidden,cell", show_default=True, metavar="NAMES", group="Output",
             help=f"States of every step: {_list(STATES)}, or none ('state' is [cell, hidden])."),
     _option("--pool", default="mean,last", show_default=True, metavar="NAMES", group="Output",
-            help=f"One vector a sequence: {_list(POOLINGS)}, or none."),
+            help=f"One vector per sequence: {_list(POOLINGS)}, or none."),
     _option("--layout", type=click.Choice(LAYOUTS), default="padded", show_default=True, group="Output",
             help="[N, T, H] with zeros, or [sum of lengths, H] with offsets."),
     _option("--dtype", type=click.Choice(DTYPES), group="Output", help="Of stored states.  [default: the precision]"),

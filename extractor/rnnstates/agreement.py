@@ -62,7 +62,7 @@ def check_features(source: Source, network: Network, notes: Notes, *, given: boo
         return True
     if source.shape[2] != network.features:
         raise BadInput(
-            f"{source.name}: has {source.shape[2]} features a step, but layer '{network.layers[0].name}' reads "
+            f"{source.name}: has {source.shape[2]} features per step, but layer '{network.layers[0].name}' reads "
             f"{network.features}; give inputs of shape (N, T, {network.features})"
             + (", or token ids of shape (N, T)." if network.embedding is not None else ".")
             + transposed(source, "I", network.features)

@@ -1,4 +1,4 @@
-"""A step of a scikit-learn pipeline: sequences in, one vector a sequence out."""
+"""A step of a scikit-learn pipeline: sequences in, one vector per sequence out."""
 
 import numbers
 from typing import Any
@@ -159,7 +159,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self
 
     def transform(self, X: Any, lengths: Any = None) -> Array:  # noqa: N803
-        """Give one vector a sequence.
+        """Give one vector per sequence.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""From the states of all steps to one vector a sequence. Pure; a pooling is one row of POOLINGS.
+"""From the states of all steps to one vector per sequence. Pure; a pooling is one row of POOLINGS.
 
 A sequence may come in pieces, in the order in which it is read, so a pooling is three functions: ``begin`` the arrays
 that are kept of a sequence, ``add`` a piece to them, ``finish`` them to a vector. Sums are accumulated in float64.

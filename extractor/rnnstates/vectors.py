@@ -1,4 +1,4 @@
-"""One vector a sequence: states pooled as ``extract`` pools them, without the states of every step being kept."""
+"""One vector per sequence: states pooled as ``extract`` pools them, without the states of every step being kept."""
 
 import math
 from dataclasses import replace

@@ -76,10 +76,10 @@ SHAPES = {
         npy(np.ones((4, 5, 7))),
         [*FROM_NPY, "--weights", "w.weights.h5"],
         DATA,
-        ("in.npy: has 7 features a step, but layer 'lstm' reads 3; give inputs of shape (N, T, 3)",),
+        ("in.npy: has 7 features per step, but layer 'lstm' reads 3; give inputs of shape (N, T, 3)",),
     ),
     "another width than the embedding's": Mistake(
-        npy(np.ones((4, 5, 7))), WITH_TOKENS, DATA, ("has 7 features a step", "or token ids of shape (N, T)")
+        npy(np.ones((4, 5, 7))), WITH_TOKENS, DATA, ("has 7 features per step", "or token ids of shape (N, T)")
     ),
 }
 

@@ -51,8 +51,10 @@ LENGTHS_OF = {
     "wrong lengths of every sort": lengths([-1, 9, 2.5, np.nan], "row 0 has length -1", "(4 such rows", RANGE),
     "too few lengths": lengths([1, 2], "2 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "too many lengths": lengths([1] * 9, "9 lengths, but ", "has 4 sequences; " + ONE_EACH),
-    "a table of lengths": lengths(np.ones((4, 2), int), "shape (4, 2); expected (4,), one length a sequence. Reshape"),
-    "one length": lengths(np.int64(3), "shape (); expected (4,), one length a sequence. Reshape"),
+    "a table of lengths": lengths(
+        np.ones((4, 2), int), "shape (4, 2); expected (4,), one length per sequence. Reshape"
+    ),
+    "one length": lengths(np.int64(3), "shape (); expected (4,), one length per sequence. Reshape"),
     "a mask of numbers": lengths(np.ones((4, 5), int), "shape (4, 5); expected (4,)", MASK),
     "a mask": lengths(np.ones((4, 5), bool), "dtype bool (booleans); expected whole numbers.", MASK),
     "complex lengths": lengths(np.ones(4, complex), "dtype complex128 (complex numbers); expected", "Save them as"),

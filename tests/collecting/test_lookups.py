@@ -90,7 +90,7 @@ def test_ids_that_decide_the_mask_are_checked_before_it_counts():
 
 
 def two_inputs():
-    """Features, and beside them one id a sequence."""
+    """Features, and beside them one id per sequence."""
     features, speaker = keras.Input((None, 3), name="features"), keras.Input((), name="speaker", dtype="int32")
     start = layers.Embedding(7, 5)(speaker)
     states = layers.GRU(5, name="gru", return_sequences=True)(features, initial_state=start)
@@ -132,7 +132,7 @@ def write(path, values, **attributes):
 
 
 def vectors():
-    """One vector a sequence, repeated."""
+    """One vector per sequence, repeated."""
     return randomise(keras.Sequential([keras.Input((8,)), layers.RepeatVector(8), layers.LSTM(4, name="lstm")]))
 
 

@@ -129,7 +129,7 @@ def test_inputs_that_the_model_does_not_take_are_refused_with_its_own_words():
     [
         ([FEATURES, np.ones((5, 2), np.float32)], r"inputs\[1\]: has 5 rows, but inputs\[0\] has 6"),
         (np.array(["a", "b"]), "inputs: shape .* expected numbers"),
-        (np.float32(1), "expected numbers, one row a sequence"),
+        (np.float32(1), "expected numbers, one row per sequence"),
         ([[1.0], [1.0, 2.0]], "inputs: not a rectangular array"),
         ([FEATURES, FEATURES], r"inputs: are a list of 2, but model '.*' has 1 input; expected one array for each"),
         (

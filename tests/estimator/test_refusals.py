@@ -26,9 +26,9 @@ ROWS = [np.ones((4, 3)), np.ones((2, 3))]
         (np.zeros((0, 4, 3)), r"X: has no sequences; expected at least one\."),
         (np.array([], dtype=object), r"X: has no sequences; expected at least one\."),
         ([[], []], r"X: all sequences are empty and have no features; expected one of shape \(0, features\)\."),
-        ([*ROWS, np.ones((3, 2))], r"X: row 2 has 2 features a step; expected 3, as row 0 has\."),
-        ([[], *ROWS, np.ones((0, 2))], r"X: row 3 has 2 features a step; expected 3, as row 1 has\."),
-        ([np.ones((2, 0))], r"X: row 0 has 0 features a step; expected at least 1\."),
+        ([*ROWS, np.ones((3, 2))], r"X: row 2 has 2 features per step; expected 3, as row 0 has\."),
+        ([[], *ROWS, np.ones((0, 2))], r"X: row 3 has 2 features per step; expected 3, as row 1 has\."),
+        ([np.ones((2, 0))], r"X: row 0 has 0 features per step; expected at least 1\."),
         ([ROWS[0], np.ones(3)], r"X: row 1: shape \(3,\); expected \(steps, features\)\. For one .* \(steps, 1\)\."),
         ([ROWS[0], np.ones((1, 2, 3))], r"X: row 1: shape \(1, 2, 3\); expected \(steps, features\)\."),
         ([1.0, 2.0], r"X: row 0: shape \(\); expected \(steps, features\)\."),
@@ -58,8 +58,8 @@ def test_what_is_no_list_of_sequences_is_refused(X, told):
 @pytest.mark.parametrize(
     "X, told",
     [
-        ([np.ones((2, 3)), np.ones((2, 4))], r"X: row 1 has 4 features a step; expected 3, as in fit\."),
-        (np.ones((2, 5, 4)), r"X: has 4 features a step; expected 3, as in fit\."),
+        ([np.ones((2, 3)), np.ones((2, 4))], r"X: row 1 has 4 features per step; expected 3, as in fit\."),
+        (np.ones((2, 5, 4)), r"X: has 4 features per step; expected 3, as in fit\."),
         ([np.ones((2, 3)), np.ones(2)], r"X: row 1: shape \(2,\); expected \(steps, features\)"),
         ([], r"X: has no sequences"),
     ],
@@ -73,8 +73,8 @@ def test_what_was_not_fitted_is_refused(X, told):
 @pytest.mark.parametrize(
     "X, told",
     [
-        ([np.ones((2, 4))], r"X: row 0 has 4 features a step; expected 3, which layer 'lstm' reads\."),
-        (np.ones((2, 5, 4)), r"X: has 4 features a step; expected 3, which layer 'lstm' reads\."),
+        ([np.ones((2, 4))], r"X: row 0 has 4 features per step; expected 3, which layer 'lstm' reads\."),
+        (np.ones((2, 5, 4)), r"X: has 4 features per step; expected 3, which layer 'lstm' reads\."),
     ],
 )
 def test_what_the_weights_do_not_read_is_refused(X, told):
@@ -131,7 +131,7 @@ def test_a_value_that_only_float64_holds_is_named():
                 r"Give lengths=, or lengths=.full. if .*; set padding_value to .*; or give a list of arrays"
             ),
         ),
-        (np.ones((2, 4, 3)), "in.npy", r"lengths: 'in\.npy'; expected whole numbers, one a sequence, or \"full\"\."),
+        (np.ones((2, 4, 3)), "in.npy", r"lengths: 'in\.npy'; expected whole numbers, one per sequence, or \"full\"\."),
         (np.ones((2, 4, 3)), [1, 5], r"lengths: row 1 has length 5, but X has 4 steps"),
         (np.ones((2, 4, 3)), [1], r"lengths: 1 lengths, but X has 2 sequences"),
         (np.ones((2, 4, 3)), np.ones((2, 4), bool), r"lengths: dtype bool .* If they are a mask, sum it"),

@@ -22,13 +22,13 @@ def test_the_command_ends_with_0_where_the_job_is_done_and_says_so(monkeypatch, 
     job = ["in.h5", "out.h5", "--units", "4", "--if-exists", "skip", "--json"]
     code, first, _ = command(monkeypatch, capsys, *job)
     assert (code, "skipped" in json.loads(first)) == (0, False)
-    code, again, told = command(monkeypatch, capsys, *job)
+    code, again, printed = command(monkeypatch, capsys, *job)
     assert (code, json.loads(again)["skipped"]) == (0, True)
-    assert "already done" in told
+    assert "already done" in printed
     assert json.loads(again)["datasets"] == json.loads(first)["datasets"]
-    code, _, told = command(monkeypatch, capsys, *job, "--seed", "1")
+    code, _, printed = command(monkeypatch, capsys, *job, "--seed", "1")
     assert code == 78
-    assert re.search(r"weights\.\S*seed was 0, is 1", told)
+    assert re.search(r"weights\.\S*seed was 0, is 1", printed)
     assert command(monkeypatch, capsys, *job, "--force")[0] == 2
     assert command(monkeypatch, capsys, *job[:-3])[0] == 73
 

@@ -122,7 +122,7 @@ def test_a_dataset_goes_before_a_file_and_a_path_is_always_a_file(hdf5, tmp_path
 
 def test_no_lengths_name_the_mend(source):
     with pytest.raises(
-        BadLengths, match=r"inputs: no lengths given; expected one length a sequence.*lengths=.full. if every step"
+        BadLengths, match=r"inputs: no lengths given; expected one length per sequence.*lengths=.full. if every step"
     ):
         read_lengths(None, source)
 
@@ -181,7 +181,7 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
         ([np.inf, 3, 3, 1], r"row 0 has length inf,"),
         (np.array([2**64 - 1, 1, 1, 1], np.uint64), r"row 0 has length 18446744073709551615,"),
         ([6, 3, 3], r"3 lengths, but inputs has 4 sequences; give one length per sequence"),
-        ([[6, 3], [3, 1]], r"shape \(2, 2\); expected \(4,\), one length a sequence"),
+        ([[6, 3], [3, 1]], r"shape \(2, 2\); expected \(4,\), one length per sequence"),
         (6, r"shape \(\); expected \(4,\)"),
         (
             np.ones((N, T), bool),

@@ -75,7 +75,7 @@ def collect(
         anything around its recurrent layers. A path is that of a ``.keras`` file, which Keras' own loader reads in its
         safe mode; models with code or classes of their own are refused there.
     inputs : array, path, or list or dict of them
-        What ``model(inputs)`` takes, one row a sequence. Of a path, or an array that is mapped from a file, only a
+        What ``model(inputs)`` takes, one row per sequence. Of a path, or an array that is mapped from a file, only a
         batch is in memory at once.
     lengths : int array [N], name of a dataset, path or ``"full"``
         Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths``

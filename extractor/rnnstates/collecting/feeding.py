@@ -49,8 +49,8 @@ class ArrayRows:
     def __init__(self, values: Any, name: str, axes: str | None = None) -> None:
         self._array = as_array(values, name, BadInput, "Pad the sequences to one length.")
         if self._array.dtype.kind not in "biuf" or not self._array.ndim:
-            raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row a "
-                           "sequence.")  # fmt: skip
+            raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row "
+                           "per sequence.")  # fmt: skip
         order = Axes(axes, self._array.shape, name)
         if axes is None:
             _check_order(doubt_of(values, order.letters, name))
@@ -189,7 +189,7 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
     Parameters
     ----------
     inputs : array, path, or list or dict of them
-        Each with one row a sequence.
+        Each with one row per sequence.
     dataset : str or None
         Of an HDF5 file.
     axes : str or None
@@ -241,8 +241,8 @@ def check_number(feed: Feed, model: Any) -> None:
     if expected and feed.is_list and len(feed.opened) != expected:
         raise BadInput(
             f"inputs: are a list of {len(feed.opened)}, but model '{model.name}' has {expected} "
-            f"input{'s' if expected > 1 else ''}; expected one array for each, with one row a sequence. Stack rows or "
-            "batches into one array."
+            f"input{'s' if expected > 1 else ''}; expected one array for each, with one row per sequence. Stack rows "
+            "or batches into one array."
         )
 
 

@@ -95,7 +95,7 @@ def checked_in_graph(inputs: Any, lengths: Any, mask: Any) -> tuple[Any, Any]:
     shape = tf.shape(inputs)
     if lengths is not None:
         wide, told = tf.cast(lengths, tf.int64), "rnnstates: a length is below 0 or above the steps of the inputs."
-        tf.debugging.assert_equal(tf.shape(lengths)[0], shape[0], "rnnstates: there has to be a length a sequence.")
+        tf.debugging.assert_equal(tf.shape(lengths)[0], shape[0], "rnnstates: there has to be a length per sequence.")
         tf.debugging.assert_non_negative(wide, message=told)
         tf.debugging.assert_less_equal(wide, tf.cast(shape[1], tf.int64), message=told)
         lengths = tf.cast(lengths, tf.int32)

@@ -65,7 +65,7 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
         and ``digest``: of what it gives for fixed numbers, which variables such as ONEDNN_MAX_CPU_ISA decide, too.
     """
     threads = tf.config.threading.get_intra_op_parallelism_threads()
-    # The caller may be building a graph, which is one of his thread.
+    # The caller may be building a graph, which belongs to its thread.
     with ThreadPoolExecutor(1) as other:
         digest = other.submit(_digest, tf, tf.linalg.matmul).result()
     return {

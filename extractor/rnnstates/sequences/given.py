@@ -16,7 +16,7 @@ from .ragged import read_ragged
 
 __all__ = ["read_sequences"]
 
-EXPECTED = "expected a list of arrays, one a sequence, or a padded array"
+EXPECTED = "expected a list of arrays, one per sequence, or a padded array"
 
 
 def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -> Sequences:  # noqa: N803

@@ -37,7 +37,7 @@ def read_padded(array: Array, lengths: Any, padding: Padding, expected: Expected
         form = "(N, T), token ids," if expected.ids else f"(N, T, {expected.features}),"
         raise BadInput(f"X: shape {array.shape}; expected {form} {expected.why}.")
     if not ids and expected.features not in (None, array.shape[2]):
-        raise BadInput(f"X: has {array.shape[2]} features a step; expected {expected.features}, {expected.why}.")
+        raise BadInput(f"X: has {array.shape[2]} features per step; expected {expected.features}, {expected.why}.")
     source = MemorySource(array, tokens=expected.vocabulary)
     source.name = "X"
     return Sequences(source, _lengths(array, lengths, padding, source), padding.side)
@@ -46,7 +46,7 @@ def read_padded(array: Array, lengths: Any, padding: Padding, expected: Expected
 def lengths_told(lengths: Any, source: Source) -> Lengths:
     """Read lengths that are given, as ``extract`` reads them, but from no file."""
     if isinstance(lengths, str) and lengths != "full":
-        raise BadLengths(f'lengths: {lengths!r}; expected whole numbers, one a sequence, or "full".')
+        raise BadLengths(f'lengths: {lengths!r}; expected whole numbers, one per sequence, or "full".')
     return read_lengths(lengths, source)
 
 

@@ -133,8 +133,8 @@ def _features(told: Told, expected: Expected) -> int:
         first, row = next(iter(told.items()))
         wanted, why = row.shape[1], f"as row {first} has"
     if not wanted:
-        raise BadInput(f"X: row {first} has 0 features a step; expected at least 1.")
+        raise BadInput(f"X: row {first} has 0 features per step; expected at least 1.")
     for number, row in told.items():
         if row.shape[1] != wanted:
-            raise BadInput(f"X: row {number} has {row.shape[1]} features a step; expected {wanted}, {why}.")
+            raise BadInput(f"X: row {number} has {row.shape[1]} features per step; expected {wanted}, {why}.")
     return wanted

@@ -1,4 +1,4 @@
-"""Where sequences come from: one module a container, all behind the ``Source`` protocol."""
+"""Where sequences come from: one module per container, all behind the ``Source`` protocol."""
 
 from .base import Source
 from .ids import Ids, open_ids

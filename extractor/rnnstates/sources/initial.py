@@ -1,8 +1,8 @@
 """Finding the states from which the sequences start: by name, in a file or in memory.
 
 An HDF5 file or a .npz holds them under the names that an output file uses: ``hidden`` and ``cell`` for a lone layer,
-``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one a sequence, [N, W]. In a file that ``extract``
-wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so that it continues another run.
+``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one per sequence, [N, W]. In a file that
+``extract`` wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so that it continues another run.
 """
 
 import contextlib

@@ -80,7 +80,7 @@ def _default(source: Source, inputs_path: str | os.PathLike[str] | None) -> h5py
         listed = " or ".join(f"'{place}'" for place in places(source, "lengths"))
         missing = f"{source.path}: no dataset {listed}"
     raise BadLengths(
-        f"{missing}; expected one length a sequence. Name them with lengths={_beside(source, inputs_path)}, or say "
+        f"{missing}; expected one length per sequence. Name them with lengths={_beside(source, inputs_path)}, or say "
         'lengths="full" if every step counts.'
     )
 
@@ -176,7 +176,7 @@ def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where
         shape = shape[:1] if shape[1] == 1 else shape[1:]
     if len(shape) != 1:
         mend = MASK if shape == source.shape[:2] else "Reshape them."
-        raise BadLengths(f"{where}: shape {shape}; expected ({count},), one length a sequence. {mend}")
+        raise BadLengths(f"{where}: shape {shape}; expected ({count},), one length per sequence. {mend}")
     if shape[0] != count:
         raise BadLengths(
             f"{where}: {shape[0]} lengths, but {source.name} has {count} sequences; give one length per sequence."

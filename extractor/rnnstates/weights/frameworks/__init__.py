@@ -99,7 +99,8 @@ def interpret(container: Container, convention: str | None = None) -> Model:
     some = ", ".join(f"'{name}'" for name in list(container.tensors)[:8]) or "no arrays"
     raise BadWeights(
         f"{container.path}: no recurrent layer found; the {container.kind} holds {some}. Expected the names that a "
-        "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias."
+        "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias. Give another file, or "
+        "rename its arrays so."
         f"{tensorflow1.hint(container)}"
     )
 

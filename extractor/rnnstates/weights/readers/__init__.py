@@ -1,4 +1,4 @@
-"""One module a container of weights; ``READERS`` names them; content decides which is taken."""
+"""One module per container of weights; ``READERS`` names them; content decides which is taken."""
 
 import hashlib
 import re

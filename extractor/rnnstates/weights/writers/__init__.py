@@ -1,4 +1,4 @@
-"""One module a format that weights are written in; ``WRITERS`` names them by framework."""
+"""One module per format that weights are written in; ``WRITERS`` names them by framework."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -98,7 +98,7 @@ def _refuse_other_cells(container: Container, inside: list[str], cells: Mapping[
 
 
 def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
-    """Find layers in the legacy layout: a group a layer, in the order of ``layer_names``."""
+    """Find layers in the legacy layout: a group per layer, in the order of ``layer_names``."""
     found: list[FoundLayer] = []
     for group in list_attribute(container.attributes(root), "layer_names"):
         names = list_attribute(container.attributes(f"{root}/{group}"), "weight_names")

@@ -19,7 +19,7 @@ MOST_PARTS = 10_000
 
 
 class LegacyNames:
-    """HDF5 as Keras 2 and ``legacy_h5_format`` write it: a group a layer, the order in its ``weight_names``."""
+    """HDF5 as Keras 2 and ``legacy_h5_format`` write it: a group per layer, the order in its ``weight_names``."""
 
     def __init__(self, container: Container, root: str) -> None:
         self._container = container
