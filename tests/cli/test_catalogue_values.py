@@ -37,18 +37,20 @@ def lengths(values, *says):
     yield Mistake(npy(np.asarray(values), "lengths.npy"), FROM_NPY, DATA, ("lengths.npy: ", *says))
 
 
-RANGE = "Lengths must be whole numbers from 0 to 5."
+RANGE = "Lengths must be whole numbers from 0 to 5; check that they were made for these inputs."
 ONE_EACH = "give one length per sequence"
 MASK = "If they are a mask, sum it along the steps."
 
 LENGTHS_OF = {
-    "a negative length": lengths([1, -2, 3, -4], "row 1 has length -2", "has 5 steps (2 such rows", RANGE),
-    "a length beyond T": lengths([1, 2, 6, 4], "row 2 has length 6", "has 5 steps (1 such rows", RANGE),
+    "a negative length": lengths([1, -2, 3, -4], "row 1 has length -2", "has 5 steps (wrong in 2 of 4 rows)", RANGE),
+    "a length beyond T": lengths([1, 2, 6, 4], "row 2 has length 6", "has 5 steps (wrong in 1 of 4 rows)", RANGE),
     "a length beyond int64": lengths(np.array([1, 2**63 + 5, 1, 1], np.uint64), "row 1 has length 9223372036854775813"),
-    "half a step": lengths([1, 2.5, 3, 4], "row 1 has length 2.5", "(1 such rows", RANGE),
-    "a NaN length": lengths([np.nan, 1, 3, np.nan], "row 0 has length nan", "(2 such rows", RANGE),
-    "an infinite length": lengths([1, np.inf, 3, 4], "row 1 has length inf", "(1 such rows", RANGE),
-    "wrong lengths of every sort": lengths([-1, 9, 2.5, np.nan], "row 0 has length -1", "(4 such rows", RANGE),
+    "half a step": lengths([1, 2.5, 3, 4], "row 1 has length 2.5", "(wrong in 1 of 4 rows)", RANGE),
+    "a NaN length": lengths([np.nan, 1, 3, np.nan], "row 0 has length nan", "(wrong in 2 of 4 rows)", RANGE),
+    "an infinite length": lengths([1, np.inf, 3, 4], "row 1 has length inf", "(wrong in 1 of 4 rows)", RANGE),
+    "wrong lengths of every sort": lengths(
+        [-1, 9, 2.5, np.nan], "row 0 has length -1", "(wrong in 4 of 4 rows)", RANGE
+    ),
     "too few lengths": lengths([1, 2], "2 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "too many lengths": lengths([1] * 9, "9 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "a table of lengths": lengths(

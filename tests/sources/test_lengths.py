@@ -173,9 +173,9 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
     [
         (
             [6, 0, -1, 7],
-            r"row 2 has length -1, but inputs has 6 steps \(2 such rows in all\)\. Lengths must be whole .* 0 to 6",
+            r"row 2 has length -1, but inputs has 6 steps \(wrong in 2 of 4 rows\)\. Lengths must be whole .* 0 to 6",
         ),
-        ([6, 7, 3, 1], r"row 1 has length 7, but inputs has 6 steps \(1 such rows"),
+        ([6, 7, 3, 1], r"row 1 has length 7, but inputs has 6 steps \(wrong in 1 of 4 rows"),
         ([6, 3.5, 3, 1], r"row 1 has length 3\.5,"),
         ([6, 3, 3, np.nan], r"row 3 has length nan,"),
         ([np.inf, 3, 3, 1], r"row 0 has length inf,"),
@@ -206,7 +206,7 @@ def test_what_is_no_length_is_refused_with_the_first_offender(source, tmp_path, 
 @pytest.mark.parametrize(
     "array, message",
     [
-        (np.array([6, 0, 9, 8]), r"l\.npy: row 2 has length 9, but inputs has 6 steps \(2 such"),
+        (np.array([6, 0, 9, 8]), r"l\.npy: row 2 has length 9, but inputs has 6 steps \(wrong in 2 of 4 rows"),
         (np.zeros((10**6, 3)), r"l\.npy: shape \(1000000, 3\); expected \(4,\)"),
         (np.zeros(N, bool), r"l\.npy: dtype bool"),
         (np.zeros(N, "S3"), r"l\.npy: dtype \|S3 \(strings\)"),

@@ -197,8 +197,8 @@ def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.N
         row = int(np.argmin(valid))
         raise BadLengths(
             f"{where}: row {row} has length {_plain(values[row])}, but {source.name} has {steps} steps "
-            f"({np.count_nonzero(~valid)} such rows in all). Lengths must be whole numbers from 0 to {steps}."
-            f"{_other_steps(values, source)}"
+            f"(wrong in {np.count_nonzero(~valid)} of {len(values)} rows). Lengths must be whole numbers from 0 to "
+            f"{steps}; check that they were made for these inputs.{_other_steps(values, source)}"
         )
     return values.astype(np.int64)
 
