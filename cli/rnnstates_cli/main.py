@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -21,6 +20,7 @@ from .extract import extract
 from .info import info
 from .reporting import LONGEST_LINE, say
 from .status import status
+from .stopping import STOPPING, StopRequest, arrived, heed_signals
 from .streams import make_lenient, open_closed
 from .verify import verify
 
@@ -42,9 +42,6 @@ EXIT_CODES: dict[type[Exception], int] = {
     rnnstates.DoesNotMatch: 78,
 }
 BUG, MEMORY, IO = 1, 71, 74
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# The signal that was heeded, if one was.
-_arrived: list[int] = []
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -61,34 +58,14 @@ cli.add_command(status)
 cli.add_command(clean)
 
 
-class _Stopped(BaseException):
-    """SIGINT, SIGTERM or SIGHUP arrived."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def main() -> NoReturn:
     """Run the command line and end the process."""
     open_closed()
-    for number in STOPPING:
-        # Somebody who ignores hang-ups (nohup) goes on ignoring them.
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, _stop)
+    heed_signals()
     # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     make_lenient()
     sys.exit(_run())
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    # What is finished is being written down; whoever asks a second time is obeyed at once.
-    for other in STOPPING:
-        if signal.getsignal(other) is _stop:
-            signal.signal(other, signal.SIG_DFL)
-    _arrived.append(number)
-    raise _Stopped(number)
 
 
 def _run() -> int:
@@ -106,7 +83,7 @@ def _run() -> int:
         return int(reason.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _die(signal.SIGINT)
-    except _Stopped as reason:
+    except StopRequest as reason:
         return _die(reason.number)
     except tuple(EXIT_CODES) as reason:
         _complain(str(reason))
@@ -115,9 +92,9 @@ def _run() -> int:
         _complain("out of memory; give less --threads or a smaller --memory.")
         return MEMORY
     except Exception:
-        if _arrived:
+        if number := arrived():
             # Some callers of a handler, the making of a class for one, turn what it raises into an error of theirs.
-            return _die(_arrived[0])
+            return _die(number)
         say(*traceback.format_exc().splitlines())
         _complain("this is a bug in rnnstates; please report it with the lines above.")
         return BUG

@@ -14,6 +14,7 @@ import click
 
 import rnnstates
 
+from .stopping import check_signals
 from .wording import in_words_of
 
 __all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "note", "say", "size", "worded"]
@@ -126,7 +127,8 @@ class Reporter:
         self._first: tuple[int, float] | None = None
 
     def update(self, done: int, total: int) -> None:
-        """Report the steps done, those of earlier runs included, and in all."""
+        """Report the steps done, those of earlier runs included, and in all; raises StopRequest after a signal."""
+        check_signals()
         now = time.monotonic()
         if self._first is None:
             self._first = done, now

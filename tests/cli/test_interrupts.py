@@ -122,6 +122,40 @@ def test_a_second_signal_is_obeyed_at_once(long_job):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_python_loses_ends_the_run_all_the_same(long_job, number):
+    """What a handler raises while an object is freed is dropped."""
+    place, whole = long_job
+    script = f"""
+import os, sys, time
+from rnnstates_cli.main import main
+from rnnstates_cli.reporting import Reporter
+
+class Freed:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(1)
+
+def update(self, done, total, shown=Reporter.update):
+    if not hasattr(Freed, "made"):
+        Freed.made = True
+        Freed()
+    shown(self, done, total)
+
+Reporter.update = update
+sys.argv = ["rnnstates", *{COMMAND[3:]!r}]
+main()
+"""
+    process = start([sys.executable, "-c", script], place)
+    complaint = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == -number, complaint
+    assert "before the output was finished" in complaint
+    assert "Traceback" not in complaint
+    assert "Exception ignored" not in complaint
+    assert not (place / "out.h5").exists()
+    assert finish(COMMAND, place)[0] == whole
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_python_turns_into_another_error_is_a_signal_still(tmp_path, number):
     """As it does, before 3.12, while a class is made: an import may be in the middle of one."""
     script = f"""

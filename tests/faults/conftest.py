@@ -1,5 +1,6 @@
 """The small job, its directories, and how many operations are made to fail."""
 
+import gc
 import random
 import shutil
 import signal
@@ -66,6 +67,14 @@ def signals_are_heeded():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_other_tests_is_freed():
+    """Python drops what a handler raises while an object is freed, and graphs of TensorFlow take long to be freed."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
