@@ -1,0 +1,50 @@
+"""``python -m tests.house``: rooms at the root of ``rnnstates/``, floors, and imports between rooms.
+
+A room is a folder or a module at the root; its floor is one above the highest room that it imports. What is imported
+inside functions counts as well; the root's ``__init__``, which imports every public name, does not.
+"""
+
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from .imports import room_of, rooms_imported
+
+ROOT = Path(__file__).parent.parent / "extractor" / "rnnstates"
+
+__all__ = ["floors", "house"]
+
+
+def house(root=ROOT):
+    """Map each room to the rooms that it imports."""
+    modules = [path for path in sorted(root.rglob("*.py")) if path != root / "__init__.py"]
+    rooms = {room_of(path, root): set() for path in modules}
+    for path in modules:
+        rooms[room_of(path, root)].update(room for room in rooms_imported(path, root) if room in rooms)
+    return rooms
+
+
+def floors(rooms):
+    """Map each room to its floor, the lowest being 1; a circle raises CycleError."""
+    found = {}
+    for room in TopologicalSorter(rooms).static_order():
+        found[room] = 1 + max((found[below] for below in rooms[room]), default=0)
+    return found
+
+
+def main():
+    rooms = house(Path(sys.argv[1]) if sys.argv[1:] else ROOT)
+    print(f"{len(rooms)} rooms, {sum(map(len, rooms.values()))} imports between them")
+    try:
+        levels = floors(rooms)
+    except CycleError as circle:
+        print("in a circle:", " -> ".join(circle.args[1]))
+        return 1
+    print(f"{max(levels.values())} floors, from the top:")
+    for level in sorted(set(levels.values()), reverse=True):
+        print(f"{level:3d} ", ", ".join(room for room in rooms if levels[room] == level))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
