@@ -30,7 +30,7 @@ Sums = tuple[int, int]
 Rows = npt.NDArray[np.int64]
 
 MODULUS = 2**64
-# Elements widened at once, where there is no compiled kernel.
+# Elements widened at once, where there is no compiled code.
 PIECE = 2**14
 
 
@@ -102,14 +102,14 @@ def _stretch(values: Array, start: int) -> Sums:
 def _sums_compiled(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
     # One feature cut out of several lies apart in memory, and an array behind a header at any byte.
     values = np.require(values, requirements=["C", "A"])
-    found: Sums = _kernel.sums(values.view(np.uint8), values.itemsize, values.shape[1], rows, places, counts)
+    found: Sums = _rows.sums(values.view(np.uint8), values.itemsize, values.shape[1], rows, places, counts)
     return found
 
 
-_kernel: Any
+_rows: Any
 _sums: Callable[[Array, Rows, Rows, Rows], Sums]
 try:
-    from .network import _kernel  # type: ignore[attr-defined,no-redef]
+    from .network import _rows  # type: ignore[attr-defined,no-redef]
 except ImportError:
     _sums = _sums_in_numpy
 else:

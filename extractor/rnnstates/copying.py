@@ -1,6 +1,6 @@
 """Copying many stretches of rows from one array to another at once.
 
-Between the threads of a run each statement of Python is a turn to wait for; where the compiled kernel was built, all
+Between the threads of a run each statement of Python is a turn to wait for; where the compiled code was built, all
 stretches of a tile are copied in one call that lets other threads run.
 """
 
@@ -56,13 +56,13 @@ def _copy_in_numpy(source: Array, source_rows: Rows, target: Array, target_rows:
 def _copy_compiled(source: Array, source_rows: Rows, target: Array, target_rows: Rows, counts: Rows) -> None:
     row_bytes = source.shape[1] * source.itemsize
     if row_bytes:
-        _kernel.copy_rows(source.view(np.uint8), source_rows, target.view(np.uint8), target_rows, counts, row_bytes)
+        _rows.copy_rows(source.view(np.uint8), source_rows, target.view(np.uint8), target_rows, counts, row_bytes)
 
 
-_kernel: Any
+_rows: Any
 _copy: Callable[[Array, Rows, Array, Rows, Rows], None]
 try:
-    from .network import _kernel  # type: ignore[attr-defined,no-redef]
+    from .network import _rows  # type: ignore[attr-defined,no-redef]
 except ImportError:
     _copy = _copy_in_numpy
 else:
