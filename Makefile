@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Installing compiles it again.
-KERNEL := $(wildcard extractor/rnnstates/network/kernel/*)
+KERNEL := $(wildcard extractor/rnnstates/engines/kernel/* extractor/rnnstates/arrays/native/*)
 
 # Executions of each parser by `make fuzz`.
 FUZZ_RUNS ?= 1000000

@@ -1,4 +1,4 @@
-"""What each engine costs on one core: ``python benchmarks/costs.py [--runs 5]``. The numbers of ``network/tuning.py``.
+"""What each engine costs on one core: ``python benchmarks/costs.py [--runs 5]``. The numbers of ``engines/costs.py``.
 
 Times one layer alone, one thread, over tiles of several sizes, and fits for each engine::
 
@@ -19,8 +19,8 @@ from child import markdown
 from threadpoolctl import threadpool_limits
 
 import rnnstates
-from rnnstates.network.engines import make_engine
-from rnnstates.workspace import Workspace
+from rnnstates.arrays.workspace import Workspace
+from rnnstates.engines.choice import make_engine
 
 STEPS = 20
 # (features, units) and sequences of the tiles.

@@ -13,8 +13,8 @@ from child import markdown
 from threadpoolctl import threadpool_limits
 
 from rnnstates import random_network
-from rnnstates.network import compiled
-from rnnstates.workspace import Workspace
+from rnnstates.arrays.workspace import Workspace
+from rnnstates.engines import compiled_engine
 
 SIZES = {(64, 256): 40, (1024, 64): 40, (2048, 64): 40, (4096, 256): 10}
 ROWS, RUNS = 48, 5
@@ -24,8 +24,8 @@ def rates(features: int, units: int, steps: int) -> list[str]:
     """Give the 10^9 operations a second of the kernel, and of one product of the inputs."""
     weights = random_network(features, units=units).layers[0].directions["forward"]
     inputs = np.random.RandomState(0).standard_normal((ROWS, steps, features)).astype(np.float32)
-    kind = [name for name, (_, pair) in compiled.kinds().items() if pair == 1][-1]
-    unroll, space, lengths = compiled.CompiledUnroll(weights, (), kind), Workspace(), np.full(ROWS, steps)
+    kind = [name for name, (_, pair) in compiled_engine.kinds().items() if pair == 1][-1]
+    unroll, space, lengths = compiled_engine.CompiledUnroll(weights, (), kind), Workspace(), np.full(ROWS, steps)
     flat, kernel = inputs.reshape(-1, features), weights.kernel.astype(np.float32)
     product = np.empty((len(flat), 4 * units), np.float32)
     looped = fastest(lambda: unroll(inputs, lengths, None, space))

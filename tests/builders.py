@@ -3,8 +3,8 @@
 import numpy as np
 
 import rnnstates
-from rnnstates.network.compiled import is_built
-from rnnstates.weights.canonical import GATES, LayerWeights, Network, RecurrentLayer
+from rnnstates.engines.compiled_engine import is_built
+from rnnstates.network.model import GATES, LayerWeights, Network, RecurrentLayer
 
 # Without a C compiler there is no compiled engine; everything else is tested all the same.
 BUILT_ENGINES = [name for name in sorted(rnnstates.ENGINES) if name != "compiled" or is_built()]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import execution, planning
+from rnnstates.extraction import grid, schedule
 from rnnstates.output.writer import FileSink
 
 from .builders import one_layer, ragged
@@ -22,7 +22,7 @@ class End(Exception):
 @pytest.fixture
 def many_windows(monkeypatch, tmp_path):
     """Windows of a few sequences, one after the other."""
-    monkeypatch.setattr(planning, "WINDOW_BYTES", 1000)
+    monkeypatch.setattr(grid, "WINDOW_BYTES", 1000)
     monkeypatch.chdir(tmp_path)
     np.save("in.npy", INPUTS)
     np.save("lengths.npy", LENGTHS)
@@ -38,7 +38,7 @@ def extract(inputs="in.npy", lengths="lengths.npy", **options):
 
 def interrupted(*arguments, **options):
     """Begin a run and end it when two windows are finished; gives how many are kept."""
-    read, finish, finished = execution.read_window, FileSink.finish, []
+    read, finish, finished = schedule.read_window, FileSink.finish, []
 
     def ending(job, window):
         if len(finished) >= 2:
@@ -50,7 +50,7 @@ def interrupted(*arguments, **options):
         finished.append(known)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(End):
-        patch.setattr(execution, "read_window", ending)
+        patch.setattr(schedule, "read_window", ending)
         patch.setattr(FileSink, "finish", counting)
         extract(*arguments, **options)
     return rnnstates.status("out.h5")["windows"]

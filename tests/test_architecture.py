@@ -9,51 +9,62 @@ import pytest
 
 import rnnstates
 
-from .import_table import MAY_IMPORT
+from .house import floors, house
+from .import_table import FLOORS, LIBRARIES, MOST, PARTS_OF_TENSORFLOW
+from .imports import imported_modules, room_of, rooms_imported
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"rnnstates": ROOT / "extractor" / "rnnstates", "rnnstates_cli": ROOT / "cli" / "rnnstates_cli"}
+LIBRARY = PACKAGES["rnnstates"]
+MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path != LIBRARY / "__init__.py")
 
 
-def imports_of(path, package_root):
-    """Name the parts of rnnstates and the foreign packages that a file imports, also inside functions."""
-    inside = path.relative_to(package_root).parts
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level == 0:
-                yield node.module.partition(".")[0]
-            elif node.level == len(inside):
-                yield from [node.module.partition(".")[0]] if node.module else [alias.name for alias in node.names]
-            else:
-                yield inside[0].removesuffix(".py")
+def libraries_of(path, package_root):
+    names = {name.partition(".")[0] for name in imported_modules(path, package_root) if not name.startswith(".")}
+    return names - set(sys.stdlib_module_names)
 
 
-def part_of(path, package_root):
-    return path.relative_to(package_root).parts[0].removesuffix(".py")
-
-
-MODULES = sorted(path for path in PACKAGES["rnnstates"].rglob("*.py") if path != PACKAGES["rnnstates"] / "__init__.py")
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGES["rnnstates"])))
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
 def test_a_module_imports_only_what_its_place_allows(path):
-    part = part_of(path, PACKAGES["rnnstates"])
-    foreign = {name for name in imports_of(path, PACKAGES["rnnstates"]) if name not in sys.stdlib_module_names}
-    assert foreign - {part} <= MAY_IMPORT[part]
+    room = room_of(path, LIBRARY)
+    below = set().union(*FLOORS[: next(number for number, floor in enumerate(FLOORS) if room in floor)])
+    assert set(rooms_imported(path, LIBRARY)) - LIBRARIES.get(room, set()) - set(sys.stdlib_module_names) <= below
+    assert libraries_of(path, LIBRARY) <= LIBRARIES.get(room, set())
 
 
 def test_the_import_table_has_no_stale_rows():
-    assert set(MAY_IMPORT) == {part_of(path, PACKAGES["rnnstates"]) for path in MODULES}
+    rooms = {room_of(path, LIBRARY) for path in MODULES}
+    assert sorted(room for floor in FLOORS for room in floor) == sorted(rooms)
+    found = {room: set() for room in rooms}
+    for path in MODULES:
+        found[room_of(path, LIBRARY)] |= libraries_of(path, LIBRARY)
+    assert {room: libraries for room, libraries in found.items() if libraries} == LIBRARIES
 
 
-def test_the_import_check_sees_a_forbidden_import(tmp_path):
-    folder = tmp_path / "sources"
+def test_the_layout_does_not_grow_worse():
+    """Fewer is better: lower the figures of the table then."""
+    rooms = house()
+    assert (len(rooms), max(floors(rooms).values()), sum(map(len, rooms.values()))) == MOST
+
+
+@pytest.mark.parametrize("written, expected", [
+    ("from ..network import stack", ".network.stack"),
+    ("from .near import found", ".inputs.near.found"),
+    ("from . import near", ".inputs.near"),
+    ("import click", "click"),
+    ("def late():\n    import tensorflow as tf", "tensorflow"),
+    ("from tensorflow.core import framework", "tensorflow.core.framework"),
+    ("import_module('tensorflow.python.eager')", "tensorflow.python.eager"),
+    ("importlib.import_module('..network', __name__)", ".network"),
+    ("import_module(f'.{name}.stack', __package__)", None),
+    ("import_module(f'tensorflow.{name}')", "tensorflow"),
+    ("__import__('torch.nn')", "torch.nn"),
+])  # fmt: skip
+def test_the_import_check_sees_every_way_of_importing(tmp_path, written, expected):
+    folder = tmp_path / "inputs"
     folder.mkdir()
-    bad = folder / "bad.py"
-    bad.write_text("from ..network import stack\nimport click\n\ndef late():\n    import tensorflow\n")
-    assert set(imports_of(bad, tmp_path)) == {"network", "click", "tensorflow"}
+    (folder / "bad.py").write_text(written)
+    assert set(imported_modules(folder / "bad.py", tmp_path)) == ({expected} if expected else set())
 
 
 MAPPING = {"memmap", "mmap", "mmap_mode", "open_memmap"}
@@ -68,7 +79,7 @@ def names_in(text):
 
 def test_no_source_maps_a_file_into_memory():
     """One that is cut short meanwhile would end the process by a signal instead of an error."""
-    for path in (PACKAGES["rnnstates"] / "sources").glob("*.py"):
+    for path in (LIBRARY / "inputs").glob("*.py"):
         assert not (MAPPING | {"np.load"}) & set(names_in(path.read_text())), path
 
 
@@ -77,17 +88,15 @@ def test_the_check_for_mapping_can_fail():
     assert "mmap" in set(names_in("import mmap"))
 
 
-def test_tensorflow_is_imported_in_one_place_only():
-    importing = {part_of(path, PACKAGES["rnnstates"]) for path in MODULES if "import tensorflow" in path.read_text()}
-    assert importing == {"tensorflow_start"}
+def test_tensorflow_is_started_in_one_place_only():
+    importing = {str(path.relative_to(LIBRARY)) for path in MODULES if "tensorflow" in libraries_of(path, LIBRARY)}
+    assert importing == {"runtime/tensorflow_start.py", *PARTS_OF_TENSORFLOW}
 
 
 def test_the_command_imports_public_names_and_click_only():
     allowed = {"click", "rnnstates", "tqdm"}
     for path in PACKAGES["rnnstates_cli"].rglob("*.py"):
-        found = {name for name in imports_of(path, PACKAGES["rnnstates_cli"]) if name not in sys.stdlib_module_names}
-        local = {other.stem for other in PACKAGES["rnnstates_cli"].glob("*.py")}
-        assert found - local <= allowed
+        assert libraries_of(path, PACKAGES["rnnstates_cli"]) <= allowed
         assert not [line for line in path.read_text().splitlines() if line.strip().startswith("from rnnstates.")]
 
 

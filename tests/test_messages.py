@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnstates.articles import with_article
+from rnnstates.errors.articles import with_article
 from rnnstates_cli.main import cli
 
 LIBRARY = Path(__file__).parent.parent / "extractor" / "rnnstates"

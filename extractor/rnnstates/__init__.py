@@ -30,28 +30,28 @@ from .errors import (
 )
 
 # For the command, which prints what stands in files; no name of the library's own.
-from .escaping import printable as printable
+from .errors.escaping import printable as printable
 from .version import __version__
 
 if TYPE_CHECKING:
     from .collecting.collect import collect
     from .describe import describe
-    from .estimator import StateExtractor as StateExtractor
+    from .engines.choice import ENGINES, PRECISIONS
+    from .extraction.extract import extract
+    from .extraction.preview import preview
+    from .extraction.request import DTYPES, PADDINGS
     from .network.cells import STATES
-    from .network.engines import ENGINES, PRECISIONS
+    from .network.initialise import random_network
+    from .network.model import LayerWeights, Network, RecurrentLayer
+    from .network.pooling import POOLINGS
     from .output.existing import IF_EXISTS
     from .output.format import LAYOUTS
     from .output.reader import open_states as open
     from .output.states import States
     from .output.unfinished import clean, status
-    from .pipeline import extract
-    from .pooling import POOLINGS
-    from .previewing import preview
-    from .request import DTYPES, PADDINGS
+    from .sklearn.estimator import StateExtractor as StateExtractor
     from .verification.verify import verify
-    from .weights.canonical import LayerWeights, Network, RecurrentLayer
     from .weights.conventions import CONVENTIONS
-    from .weights.initialise import random_network
     from .weights.load import load_weights
     from .weights.save import save_weights
     from .weights.writers import WRITERS
@@ -59,28 +59,28 @@ if TYPE_CHECKING:
 # From public name to where it lives.
 _LAZY = {
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
-    "DTYPES": ("request", "DTYPES"),
-    "ENGINES": ("network.engines", "ENGINES"),
+    "DTYPES": ("extraction.request", "DTYPES"),
+    "ENGINES": ("engines.choice", "ENGINES"),
     "IF_EXISTS": ("output.existing", "IF_EXISTS"),
     "LAYOUTS": ("output.format", "LAYOUTS"),
-    "LayerWeights": ("weights.canonical", "LayerWeights"),
-    "Network": ("weights.canonical", "Network"),
-    "PADDINGS": ("request", "PADDINGS"),
-    "POOLINGS": ("pooling", "POOLINGS"),
-    "PRECISIONS": ("network.engines", "PRECISIONS"),
-    "RecurrentLayer": ("weights.canonical", "RecurrentLayer"),
+    "LayerWeights": ("network.model", "LayerWeights"),
+    "Network": ("network.model", "Network"),
+    "PADDINGS": ("extraction.request", "PADDINGS"),
+    "POOLINGS": ("network.pooling", "POOLINGS"),
+    "PRECISIONS": ("engines.choice", "PRECISIONS"),
+    "RecurrentLayer": ("network.model", "RecurrentLayer"),
     "STATES": ("network.cells", "STATES"),
-    "StateExtractor": ("estimator", "StateExtractor"),
+    "StateExtractor": ("sklearn.estimator", "StateExtractor"),
     "States": ("output.states", "States"),
     "WRITERS": ("weights.writers", "WRITERS"),
     "clean": ("output.unfinished", "clean"),
     "collect": ("collecting.collect", "collect"),
     "describe": ("describe", "describe"),
-    "extract": ("pipeline", "extract"),
+    "extract": ("extraction.extract", "extract"),
     "load_weights": ("weights.load", "load_weights"),
     "open": ("output.reader", "open_states"),
-    "preview": ("previewing", "preview"),
-    "random_network": ("weights.initialise", "random_network"),
+    "preview": ("extraction.preview", "preview"),
+    "random_network": ("network.initialise", "random_network"),
     "save_weights": ("weights.save", "save_weights"),
     "status": ("output.unfinished", "status"),
     "verify": ("verification.verify", "verify"),
@@ -152,7 +152,7 @@ def __getattr__(name: str) -> Any:
     module, attribute = _LAZY[name]
     value = getattr(import_module(f".{module}", __name__), attribute)
     if name in _OF_FILES:
-        value = import_module(".system_errors", __name__).documented(value, name)
+        value = import_module(".extraction.system_errors", __name__).documented(value, name)
     globals()[name] = value
     return value
 

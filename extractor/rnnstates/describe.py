@@ -6,17 +6,17 @@ from typing import Any
 
 import h5py
 
-from .arguments import check_arguments
 from .errors import BadInput, BadStates
-from .files import missing_told, open_file
-from .foreign import Wanted, refuse_foreign
-from .hdf5_guard import datasets, is_hdf5, open_hdf5, reading
+from .errors.arguments import check_arguments
+from .inputs.content import FIRST_BYTES, of_another_kind
+from .inputs.npy import read_header
+from .inputs.writers import shown_attributes
 from .output.reader import is_states_file, open_states
 from .output.states import States
-from .sources.content import FIRST_BYTES, of_another_kind
-from .sources.npy import read_header
-from .sources.npy_header import MAGIC
-from .sources.writers import shown_attributes
+from .untrusted.foreign import Wanted, refuse_foreign
+from .untrusted.hdf5 import datasets, is_hdf5, open_hdf5, reading
+from .untrusted.missing import missing_told, open_file
+from .untrusted.npy import MAGIC
 from .weights.load import describe_weights, is_weights_file
 
 __all__ = ["describe"]

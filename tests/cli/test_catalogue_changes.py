@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnnstates.sources.hdf5 import Hdf5Source
-from rnnstates.sources.npy import NpySource
+from rnnstates.inputs.hdf5 import Hdf5Source
+from rnnstates.inputs.npy import NpySource
 
 from .catalogue import DATA, FROM_HDF5, FROM_NPY, INPUTS, check_same, hdf5, run
 

@@ -3,16 +3,7 @@
 import numpy as np
 import pytest
 
-from .catalogue import (
-    DATA,
-    FROM_NPY,
-    TOKENS,
-    WITH_TOKENS,
-    Mistake,
-    check_refused,
-    content,
-    run,
-)
+from .catalogue import DATA, FROM_NPY, TOKENS, WITH_TOKENS, Mistake, check_refused, content, run
 
 
 def test_what_the_catalogue_starts_from_is_good(place, monkeypatch):

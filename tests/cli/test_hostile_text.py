@@ -46,7 +46,7 @@ def test_messages_are_escaped_but_the_lines_of_several_problems_stay():
     assert "\n" not in str(error)
     assert error.args == (f"a: '{HOSTILE}'",)
     with pytest.raises(rnnstates.BadInput, match="2 problems:\n- a") as caught:
-        from rnnstates.problems import Problems
+        from rnnstates.extraction.problems import Problems
 
         problems = Problems()
         for text in ("a\x1b", "b\n"):

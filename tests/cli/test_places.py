@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import pipeline
+from rnnstates.extraction import extract as running
 from rnnstates.output.system import Disk
 from rnnstates_cli.main import _run
 
@@ -88,7 +88,7 @@ def test_a_file_system_that_is_read_only_is_told(place, extract, monkeypatch):
         def open(self, path, flags):
             raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(pipeline, "SYSTEM", ReadOnly())
+    monkeypatch.setattr(running, "SYSTEM", ReadOnly())
     code, told = extract("out.h5")
     assert code == 77
     assert "out.h5.lock: may not be written here (Read-only file system)" in told
@@ -184,17 +184,17 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
             Path("out.h5").write_text("somebody else's")
             super().link(source, target)
 
-    monkeypatch.setattr(pipeline, "SYSTEM", Taken())
+    monkeypatch.setattr(running, "SYSTEM", Taken())
     code, told = extract("out.h5")
     assert code == 73
     assert "out.h5: appeared while this run was computing and is left alone" in told
     assert "note: 1 of 1 windows are finished and kept beside out.h5" in told
-    monkeypatch.setattr(pipeline, "SYSTEM", Disk())
+    monkeypatch.setattr(running, "SYSTEM", Disk())
     assert extract("out.h5")[0] == 73
     assert Path("out.h5").read_text() == "somebody else's"
     os.rename("out.h5", "theirs")
     computed = []
-    monkeypatch.setattr("rnnstates.execution.read_window", lambda *_: computed.append(None))
+    monkeypatch.setattr("rnnstates.extraction.schedule.read_window", lambda *_: computed.append(None))
     code, told = extract("out.h5")
     assert code == 0
     assert "1 of 1 windows are finished; the run goes on" in told
@@ -210,7 +210,7 @@ def test_a_disk_that_fails_for_ever_ends_the_process_with_74(place, operation, c
     """To its very end: HDF5 must have nothing left that it would try to write, or to read, when it is unloaded."""
     script = f"""
 import errno, itertools, sys
-from rnnstates import pipeline
+from rnnstates.extraction import extract
 from rnnstates.output.system import Disk
 from rnnstates_cli.main import main
 
@@ -222,7 +222,7 @@ class Failing(Disk):
             return super().{operation}(*arguments)
         raise OSError(errno.EIO, "Input/output error")
 
-pipeline.SYSTEM = Failing()
+extract.SYSTEM = Failing()
 sys.argv = ["rnnstates", "extract", "in.npy", "out.h5", "--lengths", "full", "--units", "2", "--engine", "numpy"]
 main()
 """

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import execution, planning
+from rnnstates.extraction import grid, schedule
 from rnnstates.output.journal import Window, encode
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
@@ -31,12 +31,12 @@ class End(Exception):
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(planning, "WINDOW_BYTES", 1000)
+    monkeypatch.setattr(grid, "WINDOW_BYTES", 1000)
 
 
 def extract(until=None):
     """Run to the end, or to a window."""
-    read, count = execution.read_window, []
+    read, count = schedule.read_window, []
 
     def ending(job, window):
         count.append(window)
@@ -45,7 +45,7 @@ def extract(until=None):
         return read(job, window)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execution, "read_window", ending)
+        patch.setattr(schedule, "read_window", ending)
         options = {"weights": one_layer(), "output": "out.h5", "threads": 1, "provenance": {"command": COMMAND}}
         rnnstates.extract(np.nan_to_num(INPUTS), LENGTHS, engine="numpy", **options).close()
 

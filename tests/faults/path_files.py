@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 import rnnstates
-from rnnstates import planning
+from rnnstates.extraction import grid
 
 from ..fuzzing import keras_seeds, onnx_seeds, tensorflow_seeds, weights_seeds
 from ..fuzzing.forms import PACKED, packed_parts
@@ -139,4 +139,4 @@ def put_unfinished(folder):
 
 def in_windows():
     """Let runs have a window for each sequence."""
-    return mock.patch.multiple(planning, WINDOW_BYTES=40, TILES_TOGETHER=0)
+    return mock.patch.multiple(grid, WINDOW_BYTES=40, TILES_TOGETHER=0)

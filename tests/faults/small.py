@@ -14,11 +14,11 @@ import h5py
 import numpy as np
 
 import rnnstates
-from rnnstates import execution, job, pipeline
+from rnnstates.extraction import extract, job, schedule
+from rnnstates.extraction.grid import Grid
 from rnnstates.output.journal_file import read_journal
 from rnnstates.output.names import names_of
 from rnnstates.output.recorder import Pace, Recorder
-from rnnstates.planning import Grid
 
 from ..builders import one_layer, ragged
 from .faulty import Faulty
@@ -123,18 +123,18 @@ class Small:
 @contextlib.contextmanager
 def at_once(system, layout, computed):
     """Small windows, recorded one by one as they are finished, so that operations come in one order."""
-    read_window = execution.read_window
+    read_window = schedule.read_window
 
     def counted(made, window):
         computed.append(window.rows.start // ROWS)
         return read_window(made, window)
 
     patches = {
-        (pipeline, "SYSTEM"): system,
-        (pipeline, "PACE"): Pace(seconds=30.0, bytes=1),
+        (extract, "SYSTEM"): system,
+        (extract, "PACE"): Pace(seconds=30.0, bytes=1),
         (Recorder, "finished"): _finished_and_recorded(Recorder.finished),
         (job, "make_grid"): lambda *_, **__: Grid(ROWS, STEPS, tile_rows=ROWS, tile_steps=1000),
-        (execution, "read_window"): counted,
+        (schedule, "read_window"): counted,
     }
     if layout == "holes":
         patches[job, "is_held"] = lambda spec, _: spec.pooling is not None

@@ -19,7 +19,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from rnnstates.network.compiled import is_built
+from rnnstates.engines.compiled_engine import is_built
 from rnnstates.output.journal_file import read_journal
 
 from . import table
@@ -29,7 +29,8 @@ __all__ = ["soak"]
 
 PLAIN = "from rnnstates_cli.main import main; import sys; sys.argv[0] = 'rnnstates'; main()"
 QUICK = (
-    "import rnnstates.pipeline as p; from rnnstates.output.recorder import Pace; p.PACE = Pace(0.1, 2**21); " + PLAIN
+    "import rnnstates.extraction.extract as p; from rnnstates.output.recorder import Pace; p.PACE = Pace(0.1, 2**21); "
+    + PLAIN
 )
 ENGINES = ("compiled", "numpy") if is_built() else ("numpy",)
 MOST_KILLS = 6

@@ -216,7 +216,7 @@ def test_a_complete_output_that_cannot_be_opened_is_said_to_be_complete(tmp_path
     def refuse(path):
         raise MissingInput(f"{path}: gone")
 
-    monkeypatch.setattr("rnnstates.delivering.open_states", refuse)
+    monkeypatch.setattr("rnnstates.extraction.deliver.open_states", refuse)
     with pytest.raises(OutputUnread, match=r"out\.h5: is complete"):
         rnnstates.extract(INPUTS, "full", units=2, output=tmp_path / "out.h5")
     monkeypatch.undo()
@@ -225,13 +225,15 @@ def test_a_complete_output_that_cannot_be_opened_is_said_to_be_complete(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5"]
 
 
-@pytest.mark.parametrize("failing", ["rnnstates.delivering.open_states", "rnnstates.output.states.States.close"])
+@pytest.mark.parametrize(
+    "failing", ["rnnstates.extraction.deliver.open_states", "rnnstates.output.states.States.close"]
+)
 def test_the_command_succeeds_where_only_the_last_look_fails(tmp_path, failing):
     np.save(tmp_path / "in.npy", INPUTS)
     program = f"""
 import sys
 import unittest.mock
-import rnnstates.delivering, rnnstates.output.states
+import rnnstates.extraction.deliver, rnnstates.output.states
 from rnnstates_cli.main import main
 sys.argv = ["rnnstates", *"extract in.npy out.h5 --lengths full --units 2 --engine numpy --json".split()]
 with unittest.mock.patch("{failing}", side_effect=OSError(5, "Input/output error")):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.inputs import identity
 from rnnstates.output import lock
-from rnnstates.sources import identity
 
 from ..builders import BUILT_ENGINES
 from ..cli.running import rnnstates as command

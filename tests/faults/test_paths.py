@@ -12,8 +12,8 @@ import pytest
 
 import rnnstates
 from rnnstates.errors import RnnstatesError
+from rnnstates.extraction.system_errors import documented
 from rnnstates.output import unfinished
-from rnnstates.system_errors import documented
 
 from . import path_faults
 from .path_faults import Faults

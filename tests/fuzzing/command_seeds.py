@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import rnnstates
-from rnnstates import planning
+from rnnstates.extraction import grid
 from rnnstates.output.journal_file import JournalFile
 from rnnstates.output.lock import Holder
 
@@ -71,7 +71,7 @@ def _killed():
         place = Path(folder)
         patched.enter_context(mock.patch.object(JournalFile, "sync", seeing))
         # Windows of one sequence.
-        patched.enter_context(mock.patch.multiple(planning, WINDOW_BYTES=40, TILES_TOGETHER=0))
+        patched.enter_context(mock.patch.multiple(grid, WINDOW_BYTES=40, TILES_TOGETHER=0))
         options = {"units": UNITS, "output": place / "x.h5", "threads": 1, **OPTIONS}
         rnnstates.extract(seeds.values(4, 3, seeds.FEATURES), "full", **options).close()
     header, session, first, second, *_ = seen["x.h5.journal"].splitlines(keepends=True)

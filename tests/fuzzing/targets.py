@@ -14,19 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnstates import BadInput, BadWeights, RnnstatesError
-from rnnstates.files import missing_told
-from rnnstates.foreign import Wanted, kind_of_path
+from rnnstates.inputs.ids import open_ids
+from rnnstates.inputs.initial import open_initial
+from rnnstates.inputs.lengths import read_lengths
+from rnnstates.inputs.memory import MemorySource
+from rnnstates.inputs.opening import open_source
+from rnnstates.inputs.stream import StreamSource
 from rnnstates.output.journal import parse
 from rnnstates.output.journal_file import read_journal
 from rnnstates.output.reader import open_states
 from rnnstates.output.unfinished import _progress
-from rnnstates.sources.ids import open_ids
-from rnnstates.sources.initial import open_initial
-from rnnstates.sources.lengths import read_lengths
-from rnnstates.sources.memory import MemorySource
-from rnnstates.sources.npy_header import check_size, parse_header
-from rnnstates.sources.opening import open_source
-from rnnstates.sources.stream import StreamSource
+from rnnstates.untrusted.foreign import Wanted, kind_of_path
+from rnnstates.untrusted.missing import missing_told
+from rnnstates.untrusted.npy import check_size, parse_header
 from rnnstates.verification.verify import verify
 from rnnstates.weights.frameworks import interpret, interpret_with, plain
 from rnnstates.weights.options import Options

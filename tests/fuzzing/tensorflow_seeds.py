@@ -12,7 +12,7 @@ __all__ = ["checkpoints_1", "checkpoints_2", "saved_models", "scope_1"]
 
 @functools.cache
 def _tensorflow():
-    from rnnstates.tensorflow_start import import_tensorflow
+    from rnnstates.runtime.tensorflow_start import import_tensorflow
 
     return import_tensorflow()
 

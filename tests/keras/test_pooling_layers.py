@@ -1,4 +1,4 @@
-"""Pooling layers are the library's poolings, inside a model: each against ``rnnstates.pooling.pool``."""
+"""Pooling layers are the library's poolings, inside a model: each against ``rnnstates.network.pooling.pool``."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import tensorflow as tf
 import rnnstates
 import rnnstates.keras
 from rnnstates.keras import LAYERS, FinalState, FirstState, LastState, LengthAwareMean, LengthAwareStd
-from rnnstates.pooling import pool
+from rnnstates.network.pooling import pool
 
 from .building import LENGTHS, MASKS, RIGHT, B, H, I, T, ours, ragged, shared
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnnstates.engines.differentiable import looped
 from rnnstates.keras import LengthAwareMean, StateLSTM
-from rnnstates.network.differentiable import looped
 
 from .building import H, I, ours, ragged
 

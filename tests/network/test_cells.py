@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import rnnstates
-from rnnstates.activations import ACTIVATIONS, activation_function, is_activation
+from rnnstates.engines.choice import make_engine
+from rnnstates.network.activations import ACTIVATIONS, activation_function, is_activation
 from rnnstates.network.cells import CELLS, GATE_STATES
-from rnnstates.network.engines import make_engine
-from rnnstates.weights.canonical import CARRIED, GATES, LayerWeights, Network, RecurrentLayer
+from rnnstates.network.model import CARRIED, GATES, LayerWeights, Network, RecurrentLayer
 
 from ..builders import BUILT_ENGINES, cell_weights, ragged
 

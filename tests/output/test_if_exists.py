@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import pipeline
+from rnnstates.extraction import extract
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
 from rnnstates.output.system import DISK
@@ -35,8 +35,8 @@ def place(tmp_path, monkeypatch):
 def computed(monkeypatch):
     """Count the runs that compute."""
     runs = []
-    run = pipeline.run
-    monkeypatch.setattr(pipeline, "run", lambda *given, **named: (runs.append(1), run(*given, **named))[1])
+    run = extract.run
+    monkeypatch.setattr(extract, "run", lambda *given, **named: (runs.append(1), run(*given, **named))[1])
     return runs
 
 

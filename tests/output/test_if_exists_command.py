@@ -5,8 +5,8 @@ import re
 import sys
 
 import rnnstates
-from rnnstates import pipeline, preparing
-from rnnstates.network.reference import NumpyEngine
+from rnnstates.engines.numpy_engine import NumpyEngine
+from rnnstates.extraction import extract, prepare
 from rnnstates_cli.main import _run
 
 from .test_if_exists import place  # noqa: F401
@@ -36,15 +36,15 @@ def test_the_command_ends_with_0_where_the_job_is_done_and_says_so(monkeypatch, 
 def test_tensorflow_is_not_started_where_the_job_is_done(monkeypatch):
     job = {"inputs": "in.npy", "lengths": "full", "units": 4, "engine": "tensorflow", "output": "out.h5"}
     # Whatever computes in its name: its start takes seconds.
-    monkeypatch.setattr(preparing, "begin", lambda _: None)
-    monkeypatch.setattr(pipeline, "make_engine", lambda _, precision, *kernel: NumpyEngine(precision))
+    monkeypatch.setattr(prepare, "begin", lambda _: None)
+    monkeypatch.setattr(extract, "make_engine", lambda _, precision, *kernel: NumpyEngine(precision))
     rnnstates.extract(**job).close()
 
     def never(*_):
         raise AssertionError("TensorFlow was started")
 
-    monkeypatch.setattr(preparing, "begin", never)
-    monkeypatch.setattr(pipeline, "make_engine", never)
-    monkeypatch.setattr("rnnstates.tensorflow_start.import_tensorflow", never)
+    monkeypatch.setattr(prepare, "begin", never)
+    monkeypatch.setattr(extract, "make_engine", never)
+    monkeypatch.setattr("rnnstates.runtime.tensorflow_start.import_tensorflow", never)
     with rnnstates.extract(**job, if_exists="skip") as states:
         assert states.skipped

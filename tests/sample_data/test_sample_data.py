@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates.weights.canonical import Network
-from rnnstates.weights.initialise import random_network
+from rnnstates.network.initialise import random_network
+from rnnstates.network.model import Network
 
 from .probe import held_out_r2
 

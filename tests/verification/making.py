@@ -10,8 +10,8 @@ import pytest
 
 import rnnstates
 from rnnstates import BadStates, Network, RecurrentLayer
+from rnnstates.network.pooling import POOLINGS
 from rnnstates.output.integrity import MEANING
-from rnnstates.pooling import POOLINGS
 
 from ..builders import bidirectional_stack, layer_weights, ragged
 

@@ -29,7 +29,7 @@ FILES = {
 @pytest.fixture
 def windows(place, monkeypatch):
     """Windows of one sequence each."""
-    monkeypatch.setattr("rnnstates.planning.WINDOW_BYTES", 1)
+    monkeypatch.setattr("rnnstates.extraction.grid.WINDOW_BYTES", 1)
 
 
 def place_of(name, path="out.h5"):

@@ -6,7 +6,7 @@ import pytest
 
 import rnnstates
 from rnnstates import Network, RecurrentLayer
-from rnnstates.network import compiled
+from rnnstates.engines import compiled_engine
 from rnnstates.network.cells import CELLS
 from rnnstates.verification import blocks, comparing, recomputing
 
@@ -194,7 +194,7 @@ def test_blocks_and_groups_of_any_size_give_the_same(place, monkeypatch):
 
 
 @pytest.mark.skipif(
-    "compiled" not in BUILT_ENGINES or "bfloat16" not in compiled.kinds(),
+    "compiled" not in BUILT_ENGINES or "bfloat16" not in compiled_engine.kinds(),
     reason="this processor does not multiply bfloat16, or there is no C compiler",
 )
 def test_bfloat16_passes_with_its_error_against_the_exact_states(place):

@@ -5,8 +5,8 @@ import pytest
 
 from rnnstates import Network, RecurrentLayer
 from rnnstates.network.cells import CELLS, STATES
+from rnnstates.network.pooling import POOLINGS, pool
 from rnnstates.output.format import Shape, plan_datasets
-from rnnstates.pooling import POOLINGS, pool
 from rnnstates.verification import blocks
 from rnnstates.verification.promised import Part
 from rnnstates.verification.running import Running

@@ -16,7 +16,7 @@ from .unfinished import leave
 @pytest.fixture
 def windows(place, monkeypatch):
     """Nine windows of one sequence."""
-    monkeypatch.setattr("rnnstates.planning.WINDOW_BYTES", 1)
+    monkeypatch.setattr("rnnstates.extraction.grid.WINDOW_BYTES", 1)
 
 
 def flip(name, sequence, path="out.h5.partial"):

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 KERNEL, BIAS = "rnn/lstm_cell/kernel", "rnn/lstm_cell/bias"
 PREFIX = "model.ckpt-7"

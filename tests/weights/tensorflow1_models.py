@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 import rnnstates
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 from ..builders import BUILT_ENGINES
 

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 LENGTHS = np.array([5, 2, 0, 1])
 FEATURES, UNITS = 3, 4

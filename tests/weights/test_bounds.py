@@ -13,13 +13,13 @@ from onnx import helper
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates import hdf5_guard, zip_guard
+from rnnstates.untrusted import hdf5 as untrusted_hdf5
+from rnnstates.untrusted import json_text, zip
 from rnnstates.weights.readers import (
     checkpoint,
     checkpoint_graph,
     hdf5,
     json_arrays,
-    json_text,
     onnx_file,
     protobuf_size,
     safetensors,
@@ -228,14 +228,14 @@ def test_a_pickle_of_very_many_steps_is_refused_before_torch_reads_it(tmp_path, 
 
 def test_the_directory_of_an_archive_is_refused_by_its_size(tmp_path, monkeypatch):
     np.savez(tmp_path / "w.npz", **{f"a{number}": np.zeros(1, "f4") for number in range(100)})
-    monkeypatch.setattr(zip_guard, "LARGEST_DIRECTORY", 5000)
+    monkeypatch.setattr(zip, "LARGEST_DIRECTORY", 5000)
     for door in (rnnstates.load_weights, rnnstates.describe):
         with pytest.raises(rnnstates.BadWeights, match=r"a directory of \d{4} bytes; expected at most 5000"):
             door(tmp_path / "w.npz")
 
 
 def test_groups_of_very_many_names_are_refused_before_one_is_opened(tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5_guard, "MOST_OBJECTS", 20)
+    monkeypatch.setattr(untrusted_hdf5, "MOST_OBJECTS", 20)
     with h5py.File(tmp_path / "w.h5", "w") as file:
         for number in range(21):
             file[f"a{number}"] = file["a0"] if number else np.zeros(1, "f4")

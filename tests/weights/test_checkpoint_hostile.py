@@ -9,7 +9,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadWeights
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.readers import checkpoint
 
 from .crafted_checkpoints import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnstates.errors import BadWeights
-from rnnstates.weights.canonical import GATES
+from rnnstates.network.model import GATES
 from rnnstates.weights.conventions import CONVENTIONS, Convention
 from rnnstates.weights.convert import to_layer_weights
 

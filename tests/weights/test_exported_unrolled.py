@@ -5,7 +5,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadWeights
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 from .keras_models import keras_of, randomise
 from .test_exported import INPUTS, export, hidden

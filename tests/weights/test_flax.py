@@ -10,7 +10,7 @@ from flax import nnx, serialization, traverse_util
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates.articles import with_article
+from rnnstates.errors.articles import with_article
 
 from .census import parity
 from .damage import refusal

@@ -210,7 +210,8 @@ def test_only_an_ordinary_file_is_read_as_configuration(tmp_path):
 
 
 def test_a_huge_configuration_is_not_read_to_its_end(tmp_path, monkeypatch):
-    from rnnstates.weights.readers import json_text, model_json
+    from rnnstates.untrusted import json_text
+    from rnnstates.weights.readers import model_json
 
     weights, config = write(one(3), tmp_path)
     monkeypatch.setattr(model_json, "LARGEST_JSON", 100)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import interpret
 from rnnstates.weights.readers import open_container
 

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import rnnstates
-from rnnstates.weights.canonical import GATES
+from rnnstates.network.model import GATES
 from rnnstates.weights.conventions import CONVENTIONS
 
 from ..builders import cell_weights, ragged

@@ -9,7 +9,7 @@ import pytest
 
 import rnnstates
 from rnnstates import LayerWeights, Network, RecurrentLayer
-from rnnstates.weights.canonical import GATES
+from rnnstates.network.model import GATES
 
 from ..builders import BUILT_ENGINES
 

@@ -7,7 +7,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadWeights
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.load import describe_weights
 
 from ..builders import BUILT_ENGINES

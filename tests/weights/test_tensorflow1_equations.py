@@ -8,7 +8,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadWeights
-from rnnstates.tensorflow_start import import_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import tensorflow1
 from rnnstates.weights.readers.checkpoint import open_checkpoint
 

@@ -66,8 +66,8 @@ TRAPS = {
         (OTHERS + "notes", "test_what_a_model_does_and_we_do_not_is_noted"),
     ],
     "the backward direction reads the padding first": [
-        ("tests.test_semantics", "test_backward_state_is_the_one_after_reading_from_there_to_the_end"),
-        ("tests.test_semantics", "test_padding_values_never_reach_a_state"),
+        ("tests.extraction.test_semantics", "test_backward_state_is_the_one_after_reading_from_there_to_the_end"),
+        ("tests.extraction.test_semantics", "test_padding_values_never_reach_a_state"),
     ],
     "kernels for cuDNN and the twelve arrays of Keras 1 are taken as they lie": [
         (OTHERS + "keras_cells", "test_the_layers_for_cudnn_are_read_as_keras_2_reads_them"),
@@ -88,13 +88,13 @@ TRAPS = {
         (OTHERS + "published_tables", "test_going_on_from_the_final_states_is_what_a_stateful_layer_does"),
     ],
     "states are told by their place in a tuple": [
-        ("tests.test_semantics", "test_concatenated_state_is_cell_then_hidden"),
+        ("tests.extraction.test_semantics", "test_concatenated_state_is_cell_then_hidden"),
     ],
     "the cell state of every step is taken from what gives the hidden one": [
         (OTHERS + "keras_states", "test_every_state_is_the_one_keras_computes"),
     ],
     "products are computed in less than their precision": [
-        ("tests.network.test_tensorflow_process", "test_extract_works_beside_a_model_in_use_and_leaves_its_settings"),
+        ("tests.runtime.test_tensorflow_process", "test_extract_works_beside_a_model_in_use_and_leaves_its_settings"),
         (OTHERS + "torch", "test_every_state_is_the_one_pytorch_computes"),
     ],
     "arrays that a variant has beside the cell's are passed over": [

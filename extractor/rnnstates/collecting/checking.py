@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..errors import BadWeights
 from ..keras.started import keras, tf
 from .tapping import Heard

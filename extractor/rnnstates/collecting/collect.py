@@ -5,15 +5,18 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..agreement import Notes
-from ..already_done import already_done
-from ..arguments import check_arguments
-from ..arrays import Array
-from ..articles import with_article
-from ..delivering import to_file, to_memory
+from ..arrays.axes import Array
 from ..errors import BadWeights, OptionError
-from ..job_identity import identity_of
+from ..errors.arguments import check_arguments
+from ..errors.articles import with_article
+from ..extraction.agreement import Notes
+from ..extraction.already_done import already_done
+from ..extraction.deliver import to_file, to_memory
+from ..extraction.identity import identity_of
+from ..extraction.request import end_of, make_request
+from ..inputs import open_ids
 from ..network.cells import GATE_STATES
+from ..network.pooling import FINAL
 from ..output.destination import check_destination, check_space
 from ..output.existing import FAIL, REPLACE, SKIP, choose_existing
 from ..output.format import Shape, plan_datasets
@@ -22,14 +25,11 @@ from ..output.partial import Wanted
 from ..output.recorder import Pace
 from ..output.states import States
 from ..output.system import DISK, System
-from ..pooling import FINAL
-from ..request import end_of, make_request
-from ..sources import open_ids
-from ..tensorflow_start import without_chatter
+from ..runtime.tensorflow_start import without_chatter
 
 __all__ = ["collect"]
 
-# As in ``pipeline``: tests put others here.
+# As in ``extraction.extract``: tests put others here.
 SYSTEM: System = DISK
 PACE = Pace()
 

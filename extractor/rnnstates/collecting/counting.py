@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..agreement import Notes
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..errors import BadInput, BadLengths, OptionError
-from ..sources.lengths import read_lengths
-from ..sources.named import beside
+from ..extraction.agreement import Notes
+from ..inputs.lengths import read_lengths
+from ..inputs.named import beside
 from .feeding import Feed, FileRows
 
 __all__ = ["Counted", "Masks", "count", "note_padding", "steps_of"]

@@ -7,17 +7,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..arrays import Array
-from ..checking import check_present
-from ..checksums import Sums, add, sums
+from ..arrays.axes import Array
+from ..arrays.checksums import Sums, add, sums
 from ..errors import BadInput, OptionError
-from ..given import as_array
+from ..inputs import open_source
+from ..inputs.axes import Axes, Doubt
+from ..inputs.checking import check_present
+from ..inputs.hdf5 import Hdf5Source
+from ..inputs.identity import identify, sample_array
+from ..inputs.writers import doubt_of
 from ..keras.started import keras, tf
-from ..sources import open_source
-from ..sources.axes import Axes, Doubt
-from ..sources.hdf5 import Hdf5Source
-from ..sources.identity import identify, sample_array
-from ..sources.writers import doubt_of
+from ..untrusted.given import as_array
 
 __all__ = ["Feed", "check_number", "open_feed"]
 

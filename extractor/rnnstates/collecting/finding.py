@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..articles import with_article
 from ..errors import BadWeights, OptionError
+from ..errors.articles import with_article
 from ..keras.started import keras
 from ..keras.state_layer import StateLayer
-from ..weights.canonical import Direction
+from ..network.model import Direction
 
 __all__ = ["Found", "StatesOf", "choose", "find_recurrent", "free_path"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
-from ..checking import check_integers, check_tokens
+from ..arrays.axes import Array
 from ..errors import BadWeights
+from ..inputs.checking import check_integers, check_tokens
 from ..keras.started import keras, tf
 from .feeding import Feed
 

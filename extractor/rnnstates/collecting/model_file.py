@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..articles import with_article
 from ..errors import BadWeights
+from ..errors.articles import with_article
 from ..keras.started import keras
 from ..weights.load import open_keras_model
 from .running import first_sentence

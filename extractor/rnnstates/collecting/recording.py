@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.arithmetic import machine, of_tensorflow
+from ..extraction.provenance import provenance
 from ..keras.started import keras, tf
-from ..network.arithmetic import machine, of_tensorflow
-from ..provenance import provenance
 from ..weights.readers import digest
 from .architecture import architecture_of
 from .windows import Collection

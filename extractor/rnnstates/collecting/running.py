@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..errors import BadWeights, RnnstatesError
 from ..keras.started import keras, tf
-from ..weights.canonical import Direction
+from ..network.model import Direction
 from .checking import check_cell, check_shape
 from .finding import Found, StatesOf, free_path
 from .lookups import Lookups

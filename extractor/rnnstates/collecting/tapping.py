@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+from ..engines.differentiable.layout import valid_steps
 from ..keras.started import keras, tf
 from ..keras.state_layer import StateLayer
-from ..network.differentiable.layout import valid_steps
 from .finding import Found
 
 __all__ = ["Heard", "tapped"]

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..agreement import Notes
-from ..arrays import Array, valid_mask
+from ..arrays.axes import Array, valid_mask
 from ..errors import BadInput, DoesNotMatch, Stopped
+from ..extraction.agreement import Notes
+from ..extraction.request import Request
 from ..network.cells import DERIVED
+from ..network.pooling import pool
 from ..output.format import DatasetSpec, Shape
 from ..output.layout import Ids
 from ..output.sink import Sink, to_dtype
-from ..pooling import pool
-from ..request import Request
 from .checking import check_alone
 from .feeding import Feed
 from .running import Batch, Part, Parts, Runner

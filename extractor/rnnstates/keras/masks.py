@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.differentiable.layout import valid_steps
 from ..errors import BadLengths
-from ..network.differentiable.layout import valid_steps
 from .started import PACKAGE, keras, tf
 from .tensors import check_numbers, to_tensor
 

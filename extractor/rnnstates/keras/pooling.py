@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..engines.differentiable.layout import valid_steps
 from ..errors import OptionError
-from ..network.differentiable.layout import valid_steps
-from ..weights.canonical import DIRECTIONS
+from ..network.model import DIRECTIONS
 from .masks import attached, checked_in_graph, to_lengths, to_mask
 from .started import PACKAGE, keras, tf
 from .states import StatesTuple, chosen

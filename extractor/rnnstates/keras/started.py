@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import EngineUnavailable
-from ..tensorflow_start import import_tensorflow
+from ..runtime.tensorflow_start import import_tensorflow
 
 __all__ = ["PACKAGE", "keras", "tf"]
 

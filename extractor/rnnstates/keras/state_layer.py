@@ -1,7 +1,7 @@
 """What the recurrent layers have in common: how they are called, run, described and told where to start.
 
 They hold Keras' own cells, so that ``get_weights`` is that of Keras' LSTM, GRU and SimpleRNN, and run them by
-``rnnstates.network.differentiable``. Called outside of any graph they run a graph of their own, which is traced once
+``rnnstates.engines.differentiable``. Called outside of any graph they run a graph of their own, which is traced once
 whatever the shapes.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.differentiable.unrolling import unrolled
 from ..errors import BadInput, OptionError
-from ..network.differentiable.unrolling import unrolled
 from .cells import CELLS, Settings
 from .masks import attach, attached, checked_in_graph, mask_of, to_lengths, to_mask
 from .started import keras, tf

@@ -7,7 +7,7 @@ from ..errors import OptionError
 from ..network.cells.gru import GRUState
 from ..network.cells.lstm import LSTMState
 from ..network.cells.simple_rnn import RNNState
-from ..weights.canonical import Direction
+from ..network.model import Direction
 from .masks import attach, attached
 from .started import keras
 

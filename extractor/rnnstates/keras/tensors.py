@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import BadInput, RnnstatesError
-from ..given import plain
+from ..untrusted.given import plain
 from .started import keras, tf
 
 __all__ = ["check_numbers", "to_inputs", "to_tensor"]

@@ -1,4 +1,1 @@
-"""Running a network: cells know one step, an unroll knows time, a stack knows layers and directions.
-
-Nothing here knows files. TensorFlow is imported by ``tensorflow_engine`` alone, when an engine of that name is made.
-"""
+"""What is computed: layers and their weights, the cells, activations, poolings. Nothing here knows files or engines."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
-from ..files import is_no_name, names_folder
+from ..untrusted.missing import is_no_name, names_folder
 from .failures import translated
 from .names import PARTIAL, Names, names_of
 from .suffix import check_suffix

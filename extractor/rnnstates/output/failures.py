@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from ..errors import CannotCreate, OutputError, PermissionDenied, WriteFailed
-from ..files import shown
+from ..untrusted.missing import shown
 
 __all__ = ["FULL", "TOO_MANY", "too_many_files", "translated"]
 

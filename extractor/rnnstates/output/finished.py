@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..hdf5_attributes import fixed_attributes
-from ..hdf5_guard import check_dataset, find
+from ..untrusted.hdf5 import check_dataset, find
+from ..untrusted.hdf5_attributes import fixed_attributes
 from .format import DatasetSpec
 from .integrity import INTEGRITY, REST, REST_BYTES, SUMS, Read, digest_rest, window_slice, window_sums
 from .layout import Contents

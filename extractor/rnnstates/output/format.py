@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network.cells import available, carried, state_width
-from ..pooling import FINAL
-from ..weights.canonical import Direction
+from ..network.model import Direction
+from ..network.pooling import FINAL
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets"]
 

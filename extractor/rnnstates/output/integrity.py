@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checksums import Sums, add, sums
+from ..arrays.checksums import Sums, add, sums
 from .format import DatasetSpec, Shape
 
 __all__ = [

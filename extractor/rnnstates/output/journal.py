@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..checksums import MODULUS, Sums
+from ..arrays.checksums import MODULUS, Sums
 from .integrity import REST_BYTES, Read, digest_rest
 
 __all__ = ["VERSION", "Header", "Journal", "Window", "encode", "foreign_version", "parse"]

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import h5py
 import numpy as np
 
-from ..arrays import Array
+from ..arrays.axes import Array
+from ..runtime.signals import signals_wait
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, HasParts, Shape, group_name
 from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
 from .patient_file import PatientFile
-from .signals import signals_wait
 from .system import System
 
 __all__ = ["Contents", "Ids", "lay_out"]

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from ..errors import BadStates, CannotCreate, RnnstatesError
-from ..hdf5_guard import DAMAGED, SIGNATURE, open_hdf5
+from ..untrusted.hdf5 import DAMAGED, SIGNATURE, open_hdf5
 from .journal import LONGEST_LINE, parse
 from .names import Names
 from .reader import is_states_file

@@ -6,12 +6,12 @@ from typing import Any
 
 import h5py
 
-from ..arguments import check_arguments
 from ..errors import BadStates, RnnstatesError
-from ..files import missing_told
-from ..foreign import Wanted, refuse_foreign
-from ..hdf5_attributes import fixed_attributes, is_fixed, is_scale
-from ..hdf5_guard import DAMAGED, check_dataset, datasets, open_hdf5
+from ..errors.arguments import check_arguments
+from ..untrusted.foreign import Wanted, refuse_foreign
+from ..untrusted.hdf5 import DAMAGED, check_dataset, datasets, open_hdf5
+from ..untrusted.hdf5_attributes import fixed_attributes, is_fixed, is_scale
+from ..untrusted.missing import missing_told
 from .format import FORMAT, FORMAT_VERSION, LAYOUTS
 from .integrity import INTEGRITY
 from .names import PARTIAL

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
-from ..checksums import Sums
-from ..copying import copy_rows
+from ..arrays.axes import Array
+from ..arrays.checksums import Sums
+from ..arrays.copying import copy_rows
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
 from .journal import Window
 from .states import States

@@ -9,11 +9,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..arrays import Array
-from ..articles import with_article
+from ..arrays.axes import Array
 from ..errors import BadStates, OptionError
-from ..hdf5_guard import reading
-from ..pooling import POOLINGS
+from ..errors.articles import with_article
+from ..network.pooling import POOLINGS
+from ..untrusted.hdf5 import reading
 
 __all__ = ["SequenceStates", "States"]
 

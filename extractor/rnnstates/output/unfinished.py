@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from ..arguments import check_arguments
 from ..errors import CannotCreate, MissingInput
+from ..errors.arguments import check_arguments
 from .failures import translated
 from .journal import Journal
 from .journal_file import read_journal

@@ -16,8 +16,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
-from ..checksums import Sums, add, sums, sums_of_rows
+from ..arrays.axes import Array
+from ..arrays.checksums import Sums, add, sums, sums_of_rows
 from ..errors import InputChanged
 from .destination import exists
 from .failures import translated

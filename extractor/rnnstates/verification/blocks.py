@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..errors import BadStates
+from ..inputs.hdf5 import reading
 from ..output.states import States
-from ..sources.hdf5 import reading
 
 __all__ = ["Block", "blocks", "read", "steps_of"]
 

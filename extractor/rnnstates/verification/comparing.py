@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..output.format import DatasetSpec
 from ..output.states import States
 from .blocks import BLOCK_VALUES, read, steps_of

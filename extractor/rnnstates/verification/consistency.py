@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays.axes import Array
+from ..network.pooling import FINAL
 from ..output.format import DatasetSpec
 from ..output.states import States
-from ..pooling import FINAL
 from .blocks import Block, blocks, read
 from .findings import Findings
 from .promised import Promise

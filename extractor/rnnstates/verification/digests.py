@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checksums import Sums, add
+from ..arrays.checksums import Sums, add
 from ..output.format import DatasetSpec, Shape
 from ..output.integrity import window_slice, window_sums
 from ..output.states import States

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadInput, OptionError
-from ..files import open_file
+from ..inputs import open_source
+from ..inputs.axes import NUMBERS, TOKENS
+from ..inputs.base import Source
+from ..inputs.identity import sample_file
+from ..inputs.initial import open_initial
+from ..inputs.initial_states import InitialStates
 from ..output.states import States
-from ..sources import open_source
-from ..sources.axes import NUMBERS, TOKENS
-from ..sources.base import Source
-from ..sources.identity import sample_file
-from ..sources.initial import open_initial
-from ..sources.initial_states import InitialStates
+from ..untrusted.missing import open_file
 from .given import NotFound, changes, is_readable, places
 from .promised import Promise
 

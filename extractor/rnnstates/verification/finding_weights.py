@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadStates, BadWeights, EngineUnavailable, MissingInput
+from ..network.initialise import random_network
+from ..network.model import Network
 from ..output.states import States
-from ..weights.canonical import Network
-from ..weights.initialise import random_network
 from ..weights.load import load_weights
 from ..weights.objects import WHERE, is_path
 from ..weights.readers import digest, reader_of

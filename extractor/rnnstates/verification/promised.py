@@ -10,12 +10,12 @@ import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..hdf5_attributes import fixed_attributes
-from ..hdf5_guard import check_dataset, find
 from ..network.cells import CELLS, DERIVED, STATES
+from ..network.pooling import FINAL, POOLINGS
 from ..output.format import LAYOUTS, DatasetSpec
 from ..output.states import States
-from ..pooling import FINAL, POOLINGS
+from ..untrusted.hdf5 import check_dataset, find
+from ..untrusted.hdf5_attributes import fixed_attributes
 from .findings import shortened
 
 __all__ = ["Part", "Promise", "read_promise"]

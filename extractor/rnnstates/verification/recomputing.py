@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
+from ..arrays.axes import Array
+from ..extraction.extract import extract
+from ..inputs.base import Source
+from ..inputs.initial_states import InitialStates
+from ..network.model import Network
 from ..output.states import States
-from ..pipeline import extract
-from ..sources.base import Source
-from ..sources.initial_states import InitialStates
-from ..weights.canonical import Network
 from .blocks import BLOCK_VALUES, steps_of
 from .promised import Promise
 

@@ -1,4 +1,4 @@
-"""Poolings of sequences that arrive in pieces: what ``rnnstates.pooling`` computes of whole ones."""
+"""Poolings of sequences that arrive in pieces: what ``rnnstates.network.pooling`` computes of whole ones."""
 
 import numpy as np
 import numpy.typing as npt

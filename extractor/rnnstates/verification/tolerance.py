@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import Array
+from ..arrays.axes import Array
 
 __all__ = ["PRECISIONS", "computed_within", "difference", "pooled_within", "rounding"]
 

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import BadStates, MissingInput
-from ..hdf5_guard import open_hdf5
+from ..inputs.hdf5 import reading
 from ..output.journal import Header, Journal
 from ..output.journal_file import read_journal
 from ..output.lock import holder_of, is_held
 from ..output.names import PARTIAL, Names, names_of
 from ..output.ours import is_unfinished
 from ..output.reader import open_unfinished
-from ..sources.hdf5 import reading
+from ..untrusted.hdf5 import open_hdf5
 from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, shape_of, told
 from .promised import read_promise
 from .raw_file import open_raw

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from ..arguments import check_arguments
 from ..errors import BadStates, OptionError, OutputError
-from ..hdf5_guard import open_hdf5
+from ..errors.arguments import check_arguments
+from ..inputs.hdf5 import reading
 from ..output.reader import open_states
 from ..output.states import States
-from ..sources.hdf5 import reading
+from ..untrusted.hdf5 import open_hdf5
 from .comparing import compare_sample
 from .consistency import check_values
 from .finding_input import find_initial, find_source

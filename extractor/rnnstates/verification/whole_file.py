@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..checksums import Sums
+from ..arrays.checksums import Sums
 from ..errors import BadStates
-from ..hdf5_attributes import fixed_attributes
-from ..hdf5_guard import check_dataset, find
+from ..inputs.hdf5 import reading
 from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
 from ..output.states import States
-from ..sources.hdf5 import reading
+from ..untrusted.hdf5 import check_dataset, find
+from ..untrusted.hdf5_attributes import fixed_attributes
 from .digests import ELSEWHERE, Grid, Located, damaged_windows, located, shape_of, told
 from .findings import shortened
 from .promised import Promise

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..activations import OTHER_NAMES
 from ..errors import OptionError
+from ..network.activations import OTHER_NAMES
 from .options import Options
 from .stack import StoredStack
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..errors import BadWeights
-from .canonical import GATES, LayerWeights
+from ..network.model import GATES, LayerWeights
 from .conventions import Convention
 
 __all__ = ["ROLES", "sizes", "to_layer_weights"]

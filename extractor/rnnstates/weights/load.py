@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..arguments import check_arguments
 from ..errors import BadWeights, OptionError
+from ..errors.arguments import check_arguments
+from ..network.fingerprint import fingerprint
+from ..network.model import LayerWeights, Network
 from .activation_names import meant
 from .assemble import assemble
-from .canonical import LayerWeights, Network
 from .choice import choose, whole_stacks
-from .fingerprint import fingerprint
 from .frameworks import interpret, interpret_with, is_known
 from .keras_object import own_call
 from .objects import WHERE, is_path, opened

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..articles import with_article
 from ..errors import BadWeights
+from ..errors.articles import with_article
 from .readers import Tensor
 from .stack import StoredLayer, StoredStack
 

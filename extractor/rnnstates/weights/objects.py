@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
-from ..articles import with_article
+from ..arrays.axes import Array
 from ..errors import BadWeights, OptionError, RnnstatesError
-from ..given import as_array
+from ..errors.articles import with_article
+from ..untrusted.given import as_array
 from .keras_object import of_keras
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating

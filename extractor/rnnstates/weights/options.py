@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..activations import ACTIVATIONS, OTHER_NAMES, is_activation
 from ..errors import OptionError
+from ..network.activations import ACTIVATIONS, OTHER_NAMES, is_activation
 from .conventions import CONVENTIONS
 
 __all__ = ["ZERO", "Options", "check_options"]

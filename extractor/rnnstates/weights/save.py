@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..arguments import check_arguments
-from ..articles import with_article
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
-from .canonical import Network
+from ..errors.arguments import check_arguments
+from ..errors.articles import with_article
+from ..network.model import Network
 from .writers import WRITERS, Writer
 
 __all__ = ["check_kept", "keep_weights", "save_weights"]

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ..articles import with_article
 from ..errors import BadWeights, OptionError
-from .canonical import Direction, LayerWeights, Network, RecurrentLayer
+from ..errors.articles import with_article
+from ..network.model import Direction, LayerWeights, Network, RecurrentLayer
+from ..network.note import STORED_START, undecided
 from .conventions import Convention
 from .convert import sizes, to_layer_weights
-from .note import STORED_START, undecided
 from .options import Options
 from .readers import Tensor
 

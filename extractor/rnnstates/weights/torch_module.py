@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays.axes import Array
 from ..errors import BadWeights
-from ..given import as_array
+from ..untrusted.given import as_array
 from .readers.base import Tensor, computed
 
 __all__ = ["arrays_of", "is_a", "looked_up", "nonlinearity_of", "own_code"]

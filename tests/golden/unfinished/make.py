@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import rnnstates
-from rnnstates import execution, planning
+from rnnstates.extraction import grid, schedule
 from rnnstates.output.writer import FileSink
 
 HERE = Path(__file__).parent
@@ -23,7 +23,7 @@ class End(Exception):
 
 def end_after_two_windows():
     """Make reading raise ``End`` as soon as two windows are finished."""
-    read, finish, finished = execution.read_window, FileSink.finish, []
+    read, finish, finished = schedule.read_window, FileSink.finish, []
 
     def ending(job, window):
         if len(finished) >= 2:
@@ -34,7 +34,7 @@ def end_after_two_windows():
         finish(self, *known)
         finished.append(known)
 
-    planning.WINDOW_BYTES, execution.read_window, FileSink.finish = 100, ending, counting
+    grid.WINDOW_BYTES, schedule.read_window, FileSink.finish = 100, ending, counting
 
 
 def main():

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...activations import Ops
-from ...weights.canonical import LayerWeights
+from ..activations import Ops
+from ..model import LayerWeights
 from . import gru, lstm, mlstm, simple_rnn
 
 __all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "available", "carried", "state_width"]

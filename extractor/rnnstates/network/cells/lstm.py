@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...activations import Ops, activation_function
-from ...weights.canonical import LayerWeights
+from ..activations import Ops, activation_function
+from ..model import LayerWeights
 
 __all__ = [
     "LSTMGates",

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...activations import Ops
-from ...weights.canonical import LayerWeights
+from ..activations import Ops
+from ..model import LayerWeights
 from . import lstm
 
 __all__ = ["MLSTMParameters", "prepare", "step"]

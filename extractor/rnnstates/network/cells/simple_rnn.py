@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...activations import Ops, activation_function
-from ...weights.canonical import LayerWeights
+from ..activations import Ops, activation_function
+from ..model import LayerWeights
 from .lstm import held
 
 __all__ = ["RNNGates", "RNNParameters", "RNNState", "prepare", "recur", "step"]

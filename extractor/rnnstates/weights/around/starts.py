@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..note import STORED_START, ZERO_START, Note
+from ...network.note import STORED_START, ZERO_START, Note
 from ..readers import Tensor
 from ..readers.base import is_floating, reshaped, row_of
 from ..stack import StoredLayer, StoredStack

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from ...articles import with_article
 from ...errors import BadWeights
+from ...errors.articles import with_article
+from ...network.note import STORED_START, Note
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel
-from ..note import STORED_START, Note
 from ..readers import Container, Tensor
 from ..readers.base import reshaped, sliced
 from ..readers.json_arrays import DOCUMENT

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ...errors import BadWeights
-from ..canonical import DIRECTIONS, Direction
+from ...network.model import DIRECTIONS, Direction
+from ...network.note import ZERO_START, Note
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
-from ..note import ZERO_START, Note
 from ..readers import Container, Tensor
 from ..readers.base import joined, sliced
 from ..stack import StoredCell, StoredLayer

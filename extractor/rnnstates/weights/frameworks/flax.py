@@ -8,9 +8,9 @@ nnx has the same with ``if_``, or all gates beside each other in ``dense_i`` and
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ...articles import with_article
 from ...errors import BadWeights
-from ..canonical import DIRECTIONS, Direction
+from ...errors.articles import with_article
+from ...network.model import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ...errors import BadWeights, OptionError
+from ...network.model import DIRECTIONS, Direction
 from ..around.start_names import is_start
-from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
 from ..readers import Container, Tensor

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import BadWeights
-from ..canonical import Direction
+from ...network.model import Direction
 from ..readers import Container, Tensor
 from ..readers.checkpoint_graph import Object
 from ..readers.saved_model import SavedCalls

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...errors import BadWeights
+from ...network.model import DIRECTIONS, Direction
 from ..activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
-from ..canonical import DIRECTIONS, Direction
 from ..named import refusal
 from ..readers import Container, Tensor
 from ..readers.checkpoint_graph import Object

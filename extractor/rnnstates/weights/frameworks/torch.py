@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ...network.model import DIRECTIONS, Direction
+from ...network.note import Note
 from ..around.names import words_of
 from ..around.start_names import is_start
-from ..canonical import DIRECTIONS, Direction
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal
-from ..note import Note
 from ..readers import Container, Tensor
 from ..stack import StoredCell, StoredLayer
 from .torch_parametrised import Plain, plain_weights

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
 from ..readers import Tensor
 

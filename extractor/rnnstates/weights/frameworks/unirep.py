@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel, refusal

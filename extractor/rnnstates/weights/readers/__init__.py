@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import BadWeights
-from ...files import missing_told
-from ...foreign import Wanted, kind_of_path, unknown
+from ...untrusted.foreign import Wanted, kind_of_path, unknown
+from ...untrusted.missing import missing_told
 from .base import Container, Tensor
 from .checkpoint import open_checkpoint, recognise_checkpoint
 from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options

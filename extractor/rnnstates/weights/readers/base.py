@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
 
 __all__ = [

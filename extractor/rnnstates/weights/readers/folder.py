@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
-from ...files import missing_told
-from ...hdf5_guard import open_hdf5
-from ...npz_guard import LARGEST_HEADER, npy_array, npy_header
+from ...untrusted.hdf5 import open_hdf5
+from ...untrusted.json_text import LARGEST_JSON, parse_json
+from ...untrusted.missing import missing_told
+from ...untrusted.npz import LARGEST_HEADER, npy_array, npy_header
 from .base import Container, Tensor, as_floating
 from .hdf5 import from_hdf5
-from .json_text import LARGEST_JSON, parse_json
 from .regular_file import open_regular, size_of
 
 __all__ = ["OPTIONS", "beside", "open_folder", "open_with_options", "recognise_folder", "recognise_with_options"]

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
-from ...hdf5_attributes import plain_attributes
-from ...hdf5_chunk_guard import check_inflated
-from ...hdf5_guard import check_dataset, datasets, find, is_hdf5, open_hdf5, reading
-from ...hdf5_heap_guard import check_heaps
-from ...hdf5_packing import whole_numbers
+from ...untrusted.hdf5 import check_dataset, datasets, find, is_hdf5, open_hdf5, reading
+from ...untrusted.hdf5_attributes import plain_attributes
+from ...untrusted.hdf5_chunks import check_inflated
+from ...untrusted.hdf5_heaps import check_heaps
+from ...untrusted.hdf5_packing import whole_numbers
 from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 
 __all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
+from ...untrusted.json_text import LARGEST_JSON, has_lone_surrogates
 from .base import Container, Tensor
-from .json_text import LARGEST_JSON, has_lone_surrogates
 
 __all__ = ["DOCUMENT", "open_json", "recognise_json"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import h5py
 
 from ...errors import BadWeights
-from ...hdf5_guard import DAMAGED
-from ...zip_guard import open_zip, read_member, zip_members, zip_names
+from ...untrusted.hdf5 import DAMAGED
+from ...untrusted.json_text import LARGEST_JSON, parse_json
+from ...untrusted.zip import open_zip, read_member, zip_members, zip_names
 from .base import Container
 from .hdf5 import from_hdf5
-from .json_text import LARGEST_JSON, parse_json
 
 __all__ = ["is_keras_zip", "open_keras_zip"]
 

@@ -6,9 +6,9 @@ import stat
 from typing import Any
 
 from ...errors import BadWeights
-from ...files import missing_told
-from ...foreign import Wanted, refuse_foreign
-from .json_text import LARGEST_JSON, parse_json
+from ...untrusted.foreign import Wanted, refuse_foreign
+from ...untrusted.json_text import LARGEST_JSON, parse_json
+from ...untrusted.missing import missing_told
 
 __all__ = ["read_model_json"]
 

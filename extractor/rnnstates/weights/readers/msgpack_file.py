@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights, EngineUnavailable
 from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator
 
 from ...errors import BadWeights
-from ...npz_guard import NpzArray, npz_arrays
-from ...zip_guard import zip_names
+from ...untrusted.npz import NpzArray, npz_arrays
+from ...untrusted.zip import zip_names
 from .base import Container, Tensor, as_floating
 
 __all__ = ["is_npz", "open_npz_weights"]

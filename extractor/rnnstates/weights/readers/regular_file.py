@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import BadWeights
-from ...files import missing_told
+from ...untrusted.missing import missing_told
 
 __all__ = ["open_regular", "size_of"]
 

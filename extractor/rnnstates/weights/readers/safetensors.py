@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights
+from ...untrusted.json_text import has_lone_surrogates
 from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
-from .json_text import has_lone_surrogates
 
 __all__ = ["open_safetensors", "recognise_safetensors"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays.axes import Array
 from ...errors import BadWeights, EngineUnavailable
-from ...zip_guard import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members, zip_names
+from ...untrusted.zip import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members, zip_names
 from .base import Container, Tensor, as_floating
 from .torch_data import NumpyArray, array_of, load_checked
 from .torch_nesting import found_tensors

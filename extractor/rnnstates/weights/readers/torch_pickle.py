@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import BadWeights
-from ...zip_guard import is_zip, open_zip
+from ...untrusted.zip import is_zip, open_zip
 
 __all__ = ["check_pickles", "instructions"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..canonical import Network
+from ...network.model import Network
 from . import keras_file, torch_safetensors
 
 __all__ = ["WRITERS", "Writer"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
-from ..canonical import LayerWeights, RecurrentLayer
+from ...arrays.axes import Array
+from ...network.model import LayerWeights, RecurrentLayer
 
 __all__ = ["layer_problem", "wide"]
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays import Array
-from ..canonical import LayerWeights, Network, RecurrentLayer
+from ...arrays.axes import Array
+from ...network.model import LayerWeights, Network, RecurrentLayer
 from .expressible import layer_problem, wide
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...arrays import Array
-from ..canonical import GATES, LayerWeights, Network
+from ...arrays.axes import Array
+from ...network.model import GATES, LayerWeights, Network
 from ..conventions import CONVENTIONS
 from .expressible import layer_problem, wide
 

@@ -10,11 +10,11 @@ arrays lie. Without one, ``finding`` and
 from collections.abc import Mapping
 from typing import Any
 
-from ....articles import with_article
 from ....errors import BadWeights
+from ....errors.articles import with_article
+from ....untrusted.json_text import parse_json
 from ...activation_names import keras_generation
 from ...readers import Container
-from ...readers.json_text import parse_json
 from ...stack import Model
 from .beside import model_beside, refuse_config
 from .configured import ConfiguredModel

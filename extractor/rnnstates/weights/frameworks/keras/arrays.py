@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ....errors import BadWeights
 from ...readers import Tensor
 from ...readers.base import joined, row_of, sliced

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ....errors import BadWeights
+from ....network.model import Direction
+from ....network.note import ZERO_START, Note, prefixed
 from ...activation_names import keras_generation
-from ...canonical import Direction
-from ...note import ZERO_START, Note, prefixed
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .fitting import check_width, stored_cell

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ....errors import BadWeights
-from ...canonical import Direction
+from ....network.model import Direction
 from ...named import refusal
 from ...readers import Container, Tensor
 from .graph import Layer

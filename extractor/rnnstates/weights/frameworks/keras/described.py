@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....errors import BadWeights
-from ...canonical import DIRECTIONS, Direction
+from ....network.model import DIRECTIONS, Direction
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer
 from .fitting import stored_cell

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ....errors import BadWeights
+from ....network.model import Direction
 from ...activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
-from ...canonical import Direction
 from ...keras_object import LIVE
 from ...readers import Container, Tensor
 from .counters import LAYER_GROUPS, check_nothing_else, numbered

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....errors import BadWeights
+from ....network.model import DIRECTIONS, Direction
+from ....network.note import Note, prefixed
 from ...activation_names import KERAS_3, UNKNOWN_KERAS
-from ...canonical import DIRECTIONS, Direction
-from ...note import Note, prefixed
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
 from .by_arrays import blocks_of, class_by_arrays, guessed_cell

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....errors import BadWeights
-from ...canonical import Direction
+from ....network.model import Direction
 from ...readers import Container, Tensor
 from .graph import Layer
 from .naming import check_table

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from ....errors import BadWeights
-from ...canonical import Direction
+from ....network.model import Direction
 from ...readers import Tensor
 from .graph import Layer
 from .settings import LayerSettings

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ....articles import with_article
 from ....errors import BadWeights
-from ...canonical import Direction
-from ...note import ZERO_START, Note
+from ....errors.articles import with_article
+from ....network.model import Direction
+from ....network.note import ZERO_START, Note
 from .graph import is_own
 from .ours import extras_of
 from .vocabulary import (

@@ -2,8 +2,8 @@
 
 import re
 
-from ....activations import OTHER_NAMES
-from ...canonical import Direction
+from ....network.activations import OTHER_NAMES
+from ....network.model import Direction
 
 __all__ = [
     "BLOCKS",

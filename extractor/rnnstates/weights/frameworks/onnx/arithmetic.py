@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ...readers.onnx_graph import Node
 from .settings import Inputs, given, numbers
 from .sizes import Size

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ....errors import BadWeights
-from ...canonical import GATES, Direction
+from ....network.model import GATES, Direction
+from ....network.note import ZERO_START, Note
 from ...conventions import CONVENTIONS
-from ...note import ZERO_START, Note
 from ...readers import Tensor
 from ...readers.base import reshaped, row_of, sliced
 from ...readers.onnx_graph import Node

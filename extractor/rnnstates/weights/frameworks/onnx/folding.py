@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 
 import numpy as np
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ....errors import BadWeights
 from ...readers import Tensor
 from ...readers.onnx_graph import Graph, Node

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ...readers.onnx_graph import Node
 from .folding import Folding
 from .operators import FOLDED

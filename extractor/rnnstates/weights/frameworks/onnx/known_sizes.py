@@ -6,7 +6,7 @@ says of values between operators is not relied on, because nobody checks it.
 
 from collections.abc import Callable
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ...readers.onnx_graph import Node
 from .folding import Folding
 from .laid import Laid, sizes_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ...readers.onnx_graph import Node
 from .sizes import Size
 

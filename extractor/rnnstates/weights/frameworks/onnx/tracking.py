@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ....arrays import Array
+from ....arrays.axes import Array
 from ....errors import BadWeights
-from ...canonical import Direction
+from ....network.model import Direction
 from ...readers.onnx_graph import Graph, Node
 from .folding import Folding
 from .ids import Ids

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Container, Iterator
 
-from ....articles import with_article
 from ....errors import BadWeights
+from ....errors.articles import with_article
 from ...named import FoundStack
 from ...readers.onnx_graph import Graph, Node
 from .cells import CELLS

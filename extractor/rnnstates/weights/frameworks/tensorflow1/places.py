@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ...canonical import Direction
+from ....network.model import Direction
 
 __all__ = ["DIRECTION_BY_PART", "LAYER", "STACKED", "Place", "place_of"]
 

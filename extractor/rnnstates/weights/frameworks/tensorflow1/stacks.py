@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ....articles import with_article
 from ....errors import BadWeights
-from ...canonical import DIRECTIONS, Direction
+from ....errors.articles import with_article
+from ....network.model import DIRECTIONS, Direction
 from ...conventions import CONVENTIONS
 from ...named import FoundStack, NamedModel, refusal
 from ...readers import Container

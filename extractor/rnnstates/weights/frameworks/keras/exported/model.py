@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .....errors import BadWeights
-from ....canonical import Direction
+from .....network.model import Direction
 from ....readers import Container, Tensor
 from ....readers.saved_model import SavedCalls
 from ..configured import ConfiguredModel

@@ -1,0 +1,67 @@
+"""Arrays that a thread uses again for each tile: fresh ones would be cleared by the system page by page each time."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from .axes import Array
+
+__all__ = ["Workspace"]
+
+# A cache line, and the widest vector.
+ALIGNMENT = 64
+
+
+class Workspace:
+    """One thread's memory for the arrays of a tile, by name; what was in them is overwritten by the next tile."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, npt.NDArray[np.uint8]] = {}
+        self._prefix = ""
+
+    def inside(self, part: str) -> "Workspace":
+        """Give a view on the same memory in which every name stands behind that of a part of the network."""
+        view = Workspace()
+        view._memory, view._prefix = self._memory, f"{self._prefix}{part}/"
+        return view
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Give the array of a name: uninitialised, C-contiguous, aligned to a cache line.
+
+        Parameters
+        ----------
+        name : str
+        shape : tuple of int
+        dtype : numpy dtype
+
+        Returns
+        -------
+        array of that shape and dtype
+            Valid until the name is asked for again.
+
+        Examples
+        --------
+        >>> space = Workspace()
+        >>> first = space.array("hidden", (2, 3), "float32")
+        >>> np.shares_memory(first, space.array("hidden", (3, 1), "float32"))
+        True
+        """
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        memory = self._memory.get(self._prefix + name)
+        if memory is None or len(memory) < size:
+            self._memory.pop(self._prefix + name, None)
+            memory = self._memory[self._prefix + name] = _aligned(size)
+        return memory[:size].view(dtype).reshape(shape)
+
+    def zeros(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Give the array of a name, all zero."""
+        array = self.array(name, shape, dtype)
+        array[...] = 0
+        return array
+
+
+def _aligned(size: int) -> npt.NDArray[np.uint8]:
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]

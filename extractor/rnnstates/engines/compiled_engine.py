@@ -1,0 +1,214 @@
+"""The compiled engine: a plain LSTM, its product and its cell in one loop over registers (``kernel/``).
+
+It is built where there is a C compiler and left out elsewhere; nothing but speed depends on it. It runs LSTMs of tanh
+and sigmoid, with peepholes and a cell clip where there are any, in float32 or with products in bfloat16 (both factors
+rounded, sums and everything else in float32). Other cells, and float64, are run by the NumPy engine's unroll.
+
+The weights are laid out once, as panels: [panel, depth, gate, lane], a panel being as many units as a vector has
+lanes, depth the inputs followed by the hidden state. What a sequence gets does not depend on its batch mates.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array
+from ..arrays.workspace import Workspace
+from ..errors import EngineUnavailable
+from ..network.cells import lstm
+from ..network.model import LayerWeights
+from ..runtime.blas import one_thread
+from .arithmetic import machine, of_numpy, spread
+from .numpy_engine import NumpyUnroll, live_rows, start_states
+
+__all__ = ["CompiledEngine", "CompiledUnroll", "digest", "is_built", "kinds"]
+
+BFLOAT16 = "bfloat16"
+# The kernel's order of gates.
+GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
+
+
+def _kernel() -> Any:
+    return importlib.import_module("._kernel", __package__)
+
+
+def is_built() -> bool:
+    """Tell whether the kernel was compiled when the package was installed."""
+    try:
+        _kernel()
+    except ImportError:
+        return False
+    return True
+
+
+def kinds() -> dict[str, tuple[int, int]]:
+    """Give the kinds of kernel that this processor runs: lanes and numbers multiplied at once by name, widest last."""
+    return {name: (lanes, pair) for name, lanes, pair in _kernel().kinds()}
+
+
+class CompiledEngine:
+    """Unrolls layers in compiled code where it has their equations, else in NumPy.
+
+    Parameters
+    ----------
+    precision : str
+        ``float32``, ``float64`` or ``bfloat16``.
+    kernel : str or None
+        Which kind of kernel to use, where this processor runs it in this precision; None for the widest.
+
+    Raises
+    ------
+    EngineUnavailable
+        The kernel was not built, or the processor does not multiply bfloat16.
+    """
+
+    name = "compiled"
+    device = "CPU"
+
+    def __init__(self, precision: str, kernel: str | None = None) -> None:
+        if not is_built():
+            raise EngineUnavailable(
+                "the compiled engine was not built when rnnstates was installed; install a C compiler (gcc) and "
+                'install it again, or use engine="numpy" or engine="tensorflow".'
+            )
+        self._precision, self._leaves_to_numpy, self._uses_kernel = precision, False, False
+        if precision == BFLOAT16 and BFLOAT16 not in kinds():
+            raise EngineUnavailable(
+                'precision="bfloat16": the compiled engine needs a processor with avx512_bf16, and to be built by '
+                'GCC 12 or later; one of the two is missing here. Use precision="float32".'
+            )
+        fitting = [name for name, (_, pair) in kinds().items() if (pair == 2) == (precision == BFLOAT16)]
+        self._kind = kernel if kernel in fitting else fitting[-1]
+
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """See ``stack.Engine``: the kind of kernel, and NumPy's where layers are left to it."""
+        about: dict[str, Any] = {"machine": machine()}
+        if self._uses_kernel:
+            about["kernel"] = {"kind": self._kind, "digest": digest(self._kind)}
+        return about | ({"numpy": of_numpy()} if self._leaves_to_numpy else {})
+
+    def running(self) -> AbstractContextManager[None]:
+        """Change nothing but what NumPy needs, where it runs a layer: the kernel has no settings."""
+        return one_thread() if self._leaves_to_numpy else contextlib.nullcontext()
+
+    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "CompiledUnroll | NumpyUnroll":
+        """Make the function that runs one layer in one direction and collects some of its gates too.
+
+        Raises
+        ------
+        EngineUnavailable
+            The layer is asked for in bfloat16 and is not one that the kernel runs.
+        """
+        if lstm.is_fused(weights, self._precision):
+            self._uses_kernel = True
+            return CompiledUnroll(weights, gates, self._kind)
+        if self._precision == BFLOAT16:
+            raise EngineUnavailable(
+                f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
+                'engine="tensorflow" or precision="float32".'
+            )
+        self._leaves_to_numpy = True
+        return NumpyUnroll(weights, np.dtype(self._precision), gates)
+
+
+class CompiledUnroll:
+    """One layer, one direction, over all steps of a tile.
+
+    Parameters
+    ----------
+    weights : LayerWeights
+    gates : sequence of str
+        Which to collect beside the states.
+    kind : str
+        A name in ``kinds()``.
+    """
+
+    executor = "compiled"
+
+    def __init__(self, weights: LayerWeights, gates: Sequence[str], kind: str) -> None:
+        self._run, self._kind, self._gates = _kernel().unroll, kind, tuple(gates)
+        self._features, self._units = weights.features, weights.units
+        lanes, self._pair = kinds()[kind]
+        self._clip = float(weights.cell_clip or 0.0)
+        kernels = np.concatenate([weights.kernel, weights.recurrent_kernel]).astype(np.float32)
+        self._panels = _panels(kernels, lanes, self._pair)
+        bias = _panels(weights.whole_bias().astype(np.float32)[np.newaxis], lanes, 1)
+        peepholes = None if weights.peepholes is None else np.ascontiguousarray(weights.peepholes, np.float32)
+        self._weights = (self._panels, bias, peepholes)
+
+    def __call__(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
+    ) -> dict[str, Array]:
+        """Run the tile in one call that lets other threads run; see ``stack.Unroll``. All arrays are float32."""
+        space = workspace or Workspace()
+        rows, steps = inputs.shape[:2]
+        fields = lstm.LSTMState._fields
+        starts = start_states(fields, rows, dict.fromkeys(fields, self._units), np.dtype(np.float32), initial)
+        collected = {name: space.array(name, (rows, steps, self._units), np.float32) for name in fields + self._gates}
+        carried = space.array("carried", (rows, self._units), np.float32)
+        carried[...] = starts["cell"]
+        factor = np.uint16 if self._pair == 2 else np.float32
+        scratch = space.array("factors", (2, rows, self._features + self._units + 1), factor)
+        self._run(
+            self._kind, self._features, self._units, rows, steps, self._clip, *self._weights,
+            live_rows(lengths, steps), np.ascontiguousarray(inputs, np.float32),
+            np.ascontiguousarray(starts["hidden"]), carried, collected["hidden"], collected["cell"],
+            *(collected.get(gate) for gate in GATES), scratch,
+        )  # fmt: skip
+        return collected
+
+
+def digest(kind: str) -> str:
+    """Digest what a kind of kernel computes of fixed numbers.
+
+    Compilers may contract or order operations differently, and a process may take subnormal numbers for zeros.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits: the same for builds that compute the same bits.
+    """
+    # Every size of a block of rows, whole panels and one that is not full, all gates.
+    rows, features, units = 11, 3, 37
+    inputs = spread(rows, rows, features).astype(np.float32)
+    plain = LayerWeights(spread(features, 4 * units), spread(units, 4 * units), spread(4 * units))
+    found = hashlib.sha256()
+    clipped = dataclasses.replace(plain, peepholes=spread(3, units), cell_clip=1.0)
+    small = dataclasses.replace(plain, bias=np.zeros(4 * units))
+    tiny = np.finfo(np.float32).tiny
+    for weights, scale in ((plain, 1), (clipped, 1), (small, tiny)):
+        computed = CompiledUnroll(weights, GATES, kind)(inputs * scale, np.arange(rows, 0, -1))
+        for name in sorted(computed):
+            found.update(computed[name].tobytes())
+    return found.hexdigest()[:16]
+
+
+def _panels(columns: npt.NDArray[np.float32], lanes: int, pair: int) -> Array:
+    """Lay out weights [depth, 4 * H] as [panels, depth / pair, 4, lanes, pair]; what does not fill up is zero."""
+    depth, units = columns.shape[0], columns.shape[1] // 4
+    panels, whole = -(-units // lanes), -(-depth // pair)
+    filled = np.zeros((whole * pair, 4, panels * lanes), np.float32)
+    filled[:depth, :, :units] = columns.reshape(depth, 4, units)
+    ordered = filled.reshape(whole, pair, 4, panels, lanes).transpose(3, 0, 2, 4, 1)
+    laid = Workspace().array("panels", ordered.shape, np.uint16 if pair == 2 else np.float32)
+    laid[...] = _to_bfloat16(ordered) if pair == 2 else ordered
+    return laid
+
+
+def _to_bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+    """Round finite numbers to the nearest bfloat16 (ties to even), as its 16 bits."""
+    bits = np.ascontiguousarray(values).view(np.uint32)
+    rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
+    return rounded.astype(np.uint16)

@@ -1,0 +1,89 @@
+"""Any cell in one loop over time, written in TensorFlow's ops alone: its gradient is TensorFlow's, XLA can compile it.
+
+The inputs' product does not wait for the states, so that of all steps is made at once, before the loop.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ...network.cells import gru, lstm, simple_rnn
+from ..tensorflow.ops import TensorFlowOps, narrow_matmul
+
+__all__ = ["looped", "stacked"]
+
+# ``recur(ops, parameters, projected, state)``, by cell.
+RECUR: dict[str, Callable[..., tuple[Any, Any]]] = {
+    "lstm": lstm.recur,
+    "gru": gru.recur,
+    "simple_rnn": simple_rnn.recur,
+}
+# Factors of products; all other parameters stay as precise as the states.
+FACTORS = ("kernel", "recurrent_kernel", "recurrent_gates", "recurrent_candidate", "projection")
+
+
+def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, factors: Any, live: Any = None) -> Any:
+    """Run a cell over all steps.
+
+    Parameters
+    ----------
+    tf : module
+    cell : str
+        ``lstm``, ``gru`` or ``simple_rnn``.
+    parameters : NamedTuple
+        What the cell's ``recur`` reads, as tensors of the states' dtype.
+    inputs : floating [S, R, I]
+        Time first.
+    start : NamedTuple
+        The states before the first step, floating [R, W]; float32 where ``factors`` are narrower.
+    factors : DType
+        Of the factors of products, ``bfloat16`` or ``float16`` say; the states' own for exact ones.
+    live : bool [S, R] or None
+        Where a sequence has a step; past its last one the states stand still, lest they grow beyond all bounds.
+
+    Returns
+    -------
+    NamedTuple
+        The states floating [S, R, W], of the dtype of ``start``.
+    """
+    dtype = start[0].dtype
+    ops = TensorFlowOps(tf, None if factors == dtype else narrow_matmul(tf, factors))
+    parameters = _rounded(tf, parameters, factors)
+    projected = _projected(tf, ops, parameters, inputs, dtype)
+    steps = tf.shape(projected)[0]
+    waiting = tf.TensorArray(dtype, steps).unstack(projected)
+    arrays = tuple(tf.TensorArray(dtype, steps, element_shape=state.shape) for state in start)
+
+    def body(step: Any, state: Any, arrays: Any) -> Any:
+        after, _ = RECUR[cell](ops, parameters, waiting.read(step), state)
+        if live is not None:
+            has_step = live[step][:, tf.newaxis]
+            after = type(state)(*(tf.where(has_step, *pair) for pair in zip(after, state, strict=True)))
+        state = after
+        return step + 1, state, tuple(array.write(step, values) for array, values in zip(arrays, state, strict=True))
+
+    *_, arrays = tf.while_loop(
+        lambda step, *_: step < steps, body, (tf.constant(0), start, arrays), maximum_iterations=steps
+    )
+    return type(start)(*(stacked(tf, array, state) for array, state in zip(arrays, start, strict=True)))
+
+
+def stacked(tf: Any, array: Any, first: Any) -> Any:
+    """Put together what a loop collected, also nothing, each of the shape of ``first`` [R, W]: [S, R, W]."""
+    made = tf.raw_ops.TensorListStack(
+        input_handle=array.flow, element_shape=tf.shape(first), element_dtype=first.dtype, num_elements=-1
+    )
+    made.set_shape([None, *first.shape])
+    return made
+
+
+def _projected(tf: Any, ops: TensorFlowOps, parameters: Any, inputs: Any, dtype: Any) -> Any:
+    """Multiply inputs [S, R, I] with the kernel and add the bias: [S, R, G * H]."""
+    steps, rows = tf.unstack(tf.shape(inputs)[:2])
+    features, columns = parameters.kernel.shape
+    product = ops.matmul(tf.reshape(inputs, [-1, features]), parameters.kernel)
+    return tf.reshape(tf.cast(product, dtype) + parameters.bias, [steps, rows, columns])
+
+
+def _rounded(tf: Any, parameters: Any, factors: Any) -> Any:
+    given = ((name, getattr(parameters, name, None)) for name in FACTORS)
+    return parameters._replace(**{name: tf.cast(values, factors) for name, values in given if values is not None})

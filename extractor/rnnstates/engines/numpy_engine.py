@@ -1,0 +1,171 @@
+"""The NumPy engine: the readable statement of what an unroll does, and the quick one for small jobs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array, clear_padding
+from ..arrays.workspace import Workspace
+from ..errors import EngineUnavailable
+from ..network.cells import CELLS, state_width
+from ..network.model import LayerWeights
+from ..runtime.blas import one_thread
+from .arithmetic import machine, of_numpy
+
+__all__ = ["NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
+
+
+class NumpyOps:
+    """The array functions of a cell's equations, in NumPy."""
+
+    matmul = staticmethod(np.matmul)
+    tanh = staticmethod(np.tanh)
+    exp = staticmethod(np.exp)
+    log1p = staticmethod(np.log1p)
+    sqrt = staticmethod(np.sqrt)
+    maximum = staticmethod(np.maximum)
+    minimum = staticmethod(np.minimum)
+    where = staticmethod(np.where)
+
+    @staticmethod
+    def split(values: Any, parts: int) -> list[Any]:
+        """[B, parts * M] into views [B, M]; far cheaper than ``np.split`` in a loop over steps."""
+        width = values.shape[1] // parts
+        return [values[:, part * width : (part + 1) * width] for part in range(parts)]
+
+    @staticmethod
+    def sigmoid(values: Any) -> Any:
+        """1 / (1 + exp(-x)); where exp overflows the quotient is the right 0."""
+        return 1 / (1 + np.exp(-values))
+
+    @staticmethod
+    def erf(values: Any) -> Any:
+        """Compute the error function value by value: NumPy has none, and few activations need it."""
+        return np.reshape([math.erf(value) for value in np.ravel(values)], np.shape(values)).astype(values.dtype)
+
+    @staticmethod
+    def sum_units(values: Any) -> Any:
+        """[B, H] to the sums [B, 1]."""
+        return values.sum(axis=1, keepdims=True)
+
+    @staticmethod
+    def max_units(values: Any) -> Any:
+        """[B, H] to the largest [B, 1]."""
+        return values.max(axis=1, keepdims=True)
+
+
+class NumpyEngine:
+    """Unrolls layers step by step in NumPy.
+
+    Parameters
+    ----------
+    precision : str
+        ``float32`` or ``float64``.
+
+    Raises
+    ------
+    EngineUnavailable
+        It is asked for bfloat16.
+    """
+
+    name = "numpy"
+    device = "CPU"
+
+    def __init__(self, precision: str) -> None:
+        if precision == "bfloat16":
+            raise EngineUnavailable(
+                'precision="bfloat16": NumPy does not multiply in it; use engine="compiled", engine="tensorflow" or '
+                'precision="float32".'
+            )
+        self.dtype = np.dtype(precision)
+
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """See ``stack.Engine``: NumPy's."""
+        return {"machine": machine(), "numpy": of_numpy()}
+
+    def running(self) -> AbstractContextManager[None]:
+        """Hold NumPy's products to one thread each for a while."""
+        return one_thread()
+
+    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "NumpyUnroll":
+        """Make the function that runs one layer in one direction and collects some of its gates too."""
+        return NumpyUnroll(weights, self.dtype, gates)
+
+
+class NumpyUnroll:
+    """One layer, one direction, over all steps of a tile."""
+
+    executor = "numpy"
+
+    def __init__(self, weights: LayerWeights, dtype: "np.dtype[Any]", gates: Sequence[str]) -> None:
+        self._cell = CELLS[weights.cell]
+        self._parameters = self._cell.prepare(weights, dtype)
+        self._widths = {name: state_width(weights, name) for name in (*self._cell.state._fields, *gates)}
+        self._gates, self._dtype = tuple(gates), dtype
+
+    def __call__(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
+    ) -> dict[str, Array]:
+        """Run the tile; at each step only the sequences that still have it are computed. See ``stack.Unroll``."""
+        rows, steps = inputs.shape[:2]
+        space = workspace or Workspace()
+        collected = {name: space.array(name, (rows, steps, width), self._dtype) for name, width in self._widths.items()}
+        for values in collected.values():
+            clear_padding(values, lengths)
+        state = self._cell.state(**start_states(self._cell.state._fields, rows, self._widths, self._dtype, initial))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for step, live in enumerate(live_rows(lengths, steps)):
+                before = self._cell.state(*(values[:live] for values in state))
+                state, gates = self._cell.step(NumpyOps(), self._parameters, inputs[:live, step], before)
+                for name, values in state._asdict().items():
+                    collected[name][:live, step] = values
+                for name in self._gates:
+                    collected[name][:live, step] = getattr(gates, name)
+        return dict(collected)
+
+
+def start_states(
+    names: Sequence[str],
+    rows: int,
+    widths: Mapping[str, int],
+    dtype: "np.dtype[Any]",
+    initial: Mapping[str, Array] | None,
+) -> dict[str, Array]:
+    """Give the state before the first step, floating [B, W] by name: zero but where another is given."""
+    given = initial or {}
+    return {
+        name: np.asarray(given[name], dtype) if name in given else np.zeros((rows, widths[name]), dtype)
+        for name in names
+    }
+
+
+def live_rows(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.int64]:
+    """Count, for each step, the sequences that still have it.
+
+    Parameters
+    ----------
+    lengths : int64 [B]
+        Never increasing, so that the counted ones stand first.
+    steps : int
+        T.
+
+    Returns
+    -------
+    int64 [T]
+
+    Examples
+    --------
+    >>> live_rows(np.array([3, 1]), 3)
+    array([2, 1, 1])
+    """
+    counts: npt.NDArray[np.int64] = np.searchsorted(-lengths, -np.arange(1, steps + 1), side="right")
+    return counts

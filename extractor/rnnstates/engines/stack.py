@@ -1,0 +1,223 @@
+"""A stack of layers over one piece of a tile: which layer reads what, in which direction, from which state.
+
+Time may be cut where nothing waits for the end of a sequence: then each direction is a *sweep* of its own, which goes
+over the pieces in the order in which it reads them and hands its states on from one to the next. Where a layer reads
+both directions of the layer below, there is one sweep, ``whole``, and sequences cannot be cut.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array, reverse_valid
+from ..arrays.workspace import Workspace
+from ..network.cells import CELLS
+from ..network.model import DIRECTIONS, Direction, LayerWeights, Network
+
+__all__ = ["WHOLE", "Engine", "Initial", "Stack", "States", "Unroll", "sweeps"]
+
+WHOLE = "whole"
+# The states and gates of one layer in one direction, by name: floating [B, T, W], zero past the length.
+States = dict[str, Array]
+# The states to start from, by the part's path and the state's name: floating [B, W].
+Initial = Mapping[str, Mapping[str, Array]]
+
+
+class Unroll(Protocol):
+    """Runs one layer in one direction over the steps of a tile.
+
+    Attributes
+    ----------
+    executor : str
+        What computes, for the record: ``compiled``, ``numpy``, ``fused``, ….
+    """
+
+    executor: str
+
+    def __call__(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
+    ) -> States:
+        """Run the steps of a tile.
+
+        Parameters
+        ----------
+        inputs : floating [B, T, I]
+            Steps past a length are arbitrary, and reach no result.
+        lengths : int64 [B]
+            Never increasing.
+        initial : mapping or None
+            States floating [B, W] to start from, by name; zero for those that are not named.
+        workspace : Workspace or None
+            Where the results may lie until its next use; None for memory of their own.
+
+        Returns
+        -------
+        dict
+            From the name of each state and gate to floating [B, T, W]; zero past the length.
+        """
+
+
+class Engine(Protocol):
+    """Makes unrolls; one instance a run."""
+
+    name: str
+    device: str
+
+    @property
+    def arithmetic(self) -> Mapping[str, Any]:
+        """What of machine and libraries decides the bits of the unrolls made so far, in JSON types."""
+
+    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> Unroll:
+        """Prepare one layer's weights once; the gates named are collected beside the states."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Be entered around the runs of a job, for settings of the library that hold meanwhile."""
+
+
+def sweeps(network: Network) -> dict[str, tuple[str, ...]]:
+    """Say how a network goes over time.
+
+    Returns
+    -------
+    dict
+        From ``forward`` or ``backward`` to the paths of the parts that are run so, each over one piece after another;
+        or from ``whole`` to all of them, which need each sequence in one piece.
+    """
+    parts = {
+        direction: tuple(part for part, _, its, _ in network.parts() if its == direction) for direction in DIRECTIONS
+    }
+    if any(waits_for != {direction} for direction, waits_for in _waiting(network)):
+        return {WHOLE: tuple(part for part, *_ in network.parts())}
+    return {direction: of_direction for direction, of_direction in parts.items() if of_direction}
+
+
+def _waiting(network: Network) -> Iterator[tuple[Direction, set[Direction]]]:
+    """Yield, for each part, its direction and those of all parts that it reads, directly or not."""
+    below: dict[Direction, set[Direction]] = {direction: {direction} for direction in DIRECTIONS}
+    merge = "apart"
+    for layer in network.layers:
+        everything = set().union(*below.values())
+        here = {direction: {direction} | (below[direction] if merge == "apart" else everything)
+                for direction in layer.directions}  # fmt: skip
+        yield from here.items()
+        below, merge = here, layer.merge
+
+
+class Stack:
+    """A network made ready by an engine; ``run`` may be called from several threads.
+
+    Parameters
+    ----------
+    network : Network
+    engine : Engine
+    gates : sequence of str
+        Which gates to collect, of those cells that have them.
+    """
+
+    def __init__(self, network: Network, engine: Engine, gates: Sequence[str] = ()) -> None:
+        self._network = network
+        self._unrolls: dict[str, Unroll] = {
+            path: engine.unroll(weights, [gate for gate in gates if gate in CELLS[weights.cell].gates._fields])
+            for path, _, _, weights in network.parts()
+        }
+        parts = network.parts()
+        self._paths = [{direction: next(parts)[0] for direction in layer.directions} for layer in network.layers]
+
+    @property
+    def executors(self) -> dict[str, str]:
+        """What computes each part, by its path."""
+        return {path: unroll.executor for path, unroll in self._unrolls.items()}
+
+    def run(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Initial | None = None,
+        *,
+        sweep: str = WHOLE,
+        workspace: Workspace | None = None,
+    ) -> dict[str, States]:
+        """Compute every state of the layers of a sweep.
+
+        Parameters
+        ----------
+        inputs : floating [B, T, I]
+            What stands past a length is never read.
+        lengths : int64 [B]
+            Never increasing.
+        initial : mapping or None
+            Where each part starts; zero states for what is not named.
+        sweep : str
+            A name in ``sweeps(network)``, or ``whole`` for everything at once.
+        workspace : Workspace or None
+            Where the results may lie until its next use.
+
+        Returns
+        -------
+        dict
+            From the part's path (``""``, ``layer0``, ``layer0/forward``, …) to its states [B, T, W] by name, zero past
+            the length. The backward state at t is the one after reading t..length-1, so it stands where its input
+            stands.
+        """
+        results: dict[str, States] = {}
+        space = workspace or Workspace()
+        read: Mapping[Direction, Array] = dict.fromkeys(DIRECTIONS, inputs)
+        for layer, all_paths in zip(self._network.layers, self._paths, strict=True):
+            paths = {direction: path for direction, path in all_paths.items() if sweep in (WHOLE, direction)}
+            if not paths:
+                break
+            of_layer = {
+                direction: self._run_part(path, direction, read[direction], lengths, (initial or {}).get(path), space)
+                for direction, path in paths.items()
+            }
+            results.update((paths[direction], states) for direction, states in of_layer.items())
+            hidden = {direction: states["hidden"] for direction, states in of_layer.items()}
+            if layer.residual:
+                hidden = {direction: np.add(values, read[direction]) for direction, values in hidden.items()}
+            read = _merge(hidden, layer.merge)
+        return results
+
+    def _run_part(
+        self,
+        path: str,
+        direction: Direction,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None,
+        workspace: Workspace,
+    ) -> States:
+        unroll, space = self._unrolls[path], workspace.inside(path)
+        if direction == "forward":
+            return unroll(inputs, lengths, initial, space)
+        turned = reverse_valid(inputs, lengths, space.array("turned inputs", inputs.shape, inputs.dtype))
+        states = unroll(turned, lengths, initial, space)
+        return {
+            name: reverse_valid(values, lengths, space.array(f"turned {name}", values.shape, values.dtype))
+            for name, values in states.items()
+        }
+
+
+def _merge(hidden: Mapping[Direction, Array], merge: str) -> Mapping[Direction, Array]:
+    """Make what each direction of the next layer reads: [B, T, W] of each direction into [B, T, width]."""
+    if merge == "apart":
+        return hidden
+    return dict.fromkeys(DIRECTIONS, _merged(list(hidden.values()), merge))
+
+
+def _merged(hidden: list[Array], merge: str) -> Array:
+    if len(hidden) == 1:
+        return hidden[0]
+    if merge == "concat":
+        return np.concatenate(hidden, axis=-1)
+    forward, backward = hidden
+    if merge == "mul":
+        return np.multiply(forward, backward)
+    total = np.add(forward, backward)
+    return total / 2 if merge == "ave" else total

@@ -1,0 +1,122 @@
+"""Unrolling an LSTM block of steps by block of steps, where something computes many steps of many sequences at once.
+
+Sequences stand longest first, so those alive at a block's first step are always the first ones: finished sequences are
+left away from block to block, and cost nothing but the rest of the block in which they end. Short blocks also keep
+what is computed at once in the cache. In NumPy::
+
+    for start in range(0, T, steps):
+        live = (lengths > start).sum()
+        made = block(inputs[:live, start : start + steps], state[:live])
+        states[:live, start : start + steps] = made
+        state = made[:, -1]
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ...arrays.axes import Array, clear_padding
+from ...arrays.workspace import Workspace
+from ...network.cells.lstm import LSTMState
+from ...network.model import LayerWeights
+from ..numpy_engine import start_states
+
+__all__ = ["Block", "BlockUnroll"]
+
+# What a block computes at once should stay in the cache of one core (bytes), and be worth the call (steps).
+CACHED = 4 << 20
+SHORTEST, LONGEST = 4, 128
+
+FLOAT32 = np.dtype(np.float32)
+
+
+class Block(Protocol):
+    """Computes some steps of some sequences.
+
+    Attributes
+    ----------
+    executor : str
+        What computes, for the record.
+    made : int
+        How many arrays [S, R, H] it makes at once, whether asked for or not.
+    """
+
+    executor: str
+    made: int
+
+    def rows(self, live: int) -> int:
+        """Give the number of rows to compute where so many are needed; never smaller for a larger need."""
+
+    def __call__(self, inputs: Array, state: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Map inputs float32 [S, R, I] and states [R, H] by name to states and gates float32 [S, R, H] by name."""
+
+
+class BlockUnroll:
+    """One layer, one direction, over all steps of a tile.
+
+    Parameters
+    ----------
+    weights : LayerWeights
+    gates : sequence of str
+        Which to collect beside the states.
+    block : Block
+        Made for the same layer and gates.
+    """
+
+    def __init__(self, weights: LayerWeights, gates: Sequence[str], block: Block) -> None:
+        self.executor, self._block = block.executor, block
+        self._units = weights.units
+        self._names = (*LSTMState._fields, *gates)
+
+    def __call__(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
+    ) -> dict[str, Array]:
+        """Run the tile block by block; see ``stack.Unroll``. All arrays are float32."""
+        space, fields = workspace or Workspace(), LSTMState._fields
+        shape = (*inputs.shape[:2], self._units)
+        collected = {name: space.array(name, shape, FLOAT32) for name in self._names}
+        state = start_states(fields, shape[0], dict.fromkeys(fields, self._units), FLOAT32, initial)
+        for start, stop, live in self._cuts(lengths):
+            rows = self._block.rows(live)
+            block = space.array("block", (stop - start, rows, inputs.shape[2]), FLOAT32)
+            _fill(block, inputs[:live], lengths[:live], start)
+            made = self._block(block, {name: _resized(state[name], rows) for name in fields})
+            for name in self._names:
+                collected[name][:live, start:stop] = np.swapaxes(made[name][:, :live], 0, 1)
+            state = {name: made[name][-1] for name in fields}
+        for values in collected.values():
+            clear_padding(values, lengths)
+        return collected
+
+    def _cuts(self, lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        """Yield the first step of each block, the one after its last, and how many sequences have the first."""
+        start, longest = 0, int(lengths.max(initial=0))
+        while start < longest:
+            live = int(np.searchsorted(-lengths, -start, side="left"))
+            step_bytes = self._block.made * self._block.rows(live) * self._units * FLOAT32.itemsize
+            stop = min(start + max(SHORTEST, min(LONGEST, CACHED // step_bytes)), longest)
+            yield start, stop, live
+            start = stop
+
+
+def _fill(block: Array, inputs: Array, lengths: npt.NDArray[np.int64], start: int) -> None:
+    """Fill a block [S, R, I] with steps of the live rows; zero where a sequence has ended, and in rows too many."""
+    live, stop = len(lengths), start + len(block)
+    block[:, :live] = np.swapaxes(inputs[:, start:stop], 0, 1)
+    block[:, live:] = 0
+    # What the padding holds could be anything, also numbers that processors are slow with.
+    for row in np.flatnonzero(lengths < stop):
+        block[lengths[row] - start :, row] = 0
+
+
+def _resized(values: Array, rows: int) -> Array:
+    """Make [R, H] of states: cut, or filled up with zeros."""
+    if len(values) >= rows:
+        return values[:rows]
+    return np.concatenate([values, np.zeros((rows - len(values), values.shape[1]), values.dtype)])

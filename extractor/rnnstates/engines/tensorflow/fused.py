@@ -1,0 +1,71 @@
+"""A plain LSTM in TensorFlow's own op over many steps, ``BlockLSTMV2``.
+
+The op gives every state and gate of every step, in float32. It knows no lengths, no projection and no other
+activations; its clip is on unless set to 0 in its first version; past its ``seq_len_max`` gates are uninitialised
+memory. Here it always runs all steps that it is given, and the rest is cut off or cleared by ``BlockUnroll``.
+Proven against the packed loop and the NumPy engine. Not verified on a GPU.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...arrays.axes import Array
+from ...network.cells.lstm import LSTMState
+from ...network.model import LayerWeights
+
+__all__ = ["FusedBlock"]
+
+# What the op calls them.
+OUTPUTS = {
+    "hidden": "h",
+    "cell": "cs",
+    "input_gate": "i",
+    "forget_gate": "f",
+    "output_gate": "o",
+    "candidate": "ci",
+}
+
+
+class FusedBlock:
+    """Computes a block of steps in one op.
+
+    Parameters
+    ----------
+    tf : module
+    weights : LayerWeights
+        One that ``lstm.is_plain`` takes; the op's second version has their order of gates.
+    gates : sequence of str
+        Which to give beside the states.
+    """
+
+    executor = "fused"
+    # i, cs, f, o, ci, co and h, always.
+    made = 7
+
+    def __init__(self, tf: Any, weights: LayerWeights, gates: Sequence[str]) -> None:
+        self._op = tf.raw_ops.BlockLSTMV2
+        self._outputs = {name: OUTPUTS[name] for name in (*LSTMState._fields, *gates)}
+        peepholes = np.zeros((3, weights.units)) if weights.peepholes is None else weights.peepholes
+        wci, wcf, wco = (tf.constant(values, tf.float32) for values in peepholes)
+        self._arguments = {
+            "w": tf.constant(np.concatenate([weights.kernel, weights.recurrent_kernel]), tf.float32),
+            "b": tf.constant(weights.whole_bias(), tf.float32),
+            "wci": wci,
+            "wcf": wcf,
+            "wco": wco,
+            "use_peephole": weights.peepholes is not None,
+            "cell_clip": weights.cell_clip or 0.0,
+        }
+
+    def rows(self, live: int) -> int:
+        """Round up to an even number: of odd ones the op makes copies, and complains of it in the log."""
+        return live + live % 2
+
+    def __call__(self, inputs: Array, state: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Map inputs float32 [S, R, I] and states [R, H] by name to states and gates float32 [S, R, H] by name."""
+        made = self._op(
+            seq_len_max=len(inputs), x=inputs, cs_prev=state["cell"], h_prev=state["hidden"], **self._arguments
+        )
+        return {name: np.asarray(getattr(made, output)) for name, output in self._outputs.items()}

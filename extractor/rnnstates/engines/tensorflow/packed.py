@@ -1,0 +1,137 @@
+"""Any cell in TensorFlow, unrolled by one ``tf.while_loop`` over packed rows.
+
+Rows are packed time-major, as in PyTorch's ``PackedSequence``: all valid rows of step 0, then those of step 1, ….
+With the sequences sorted by length, longest first, the rows still alive at a step are always the first ones, so
+finished sequences cost nothing and padding does not exist. In NumPy the loop reads::
+
+    for step in range(T):
+        state = cell.step(packed[start : start + live[step]], state[: live[step]])
+        collected.append(state); start += live[step]
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...arrays.axes import Array, clear_padding
+from ...arrays.workspace import Workspace
+from ...network.cells import CELLS, state_width
+from ...network.model import LayerWeights
+from ..numpy_engine import live_rows, start_states
+from .bfloat16 import NAME as BFLOAT16
+from .ops import TensorFlowOps, bfloat16_matmul
+
+__all__ = ["PackedUnroll"]
+
+
+class PackedUnroll:
+    """One layer, one direction, over all steps of a tile; traced once, whatever the shapes.
+
+    Parameters
+    ----------
+    tf : module
+    weights : LayerWeights
+    precision : str
+        ``float32``, ``float64`` or ``bfloat16`` (products in bfloat16, all else in float32).
+    gates : sequence of str
+        Which to collect beside the states.
+    """
+
+    executor = "packed"
+
+    def __init__(self, tf: Any, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
+        self._tf, self._cell, self._gates = tf, CELLS[weights.cell], tuple(gates)
+        self._dtype: np.dtype[Any] = np.dtype("float32" if precision == BFLOAT16 else precision)
+        self._ops = TensorFlowOps(tf, bfloat16_matmul(tf) if precision == BFLOAT16 else None)
+        self._widths = {name: state_width(weights, name) for name in (*self._cell.state._fields, *gates)}
+        prepared = self._cell.prepare(weights, self._dtype)
+        self._parameters = prepared._make(_constant(tf, values, precision) for values in prepared)
+        dtype, fields = self._dtype, self._cell.state._fields
+        starts = self._cell.state(*(tf.TensorSpec([None, self._widths[name]], dtype) for name in fields))
+        signature = (tf.TensorSpec([None, weights.features], dtype), tf.TensorSpec([None], tf.int32), starts)
+        # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+        self._loop = tf.function(self._packed_loop, input_signature=signature, autograph=False).get_concrete_function()
+
+    def __call__(
+        self,
+        inputs: Array,
+        lengths: npt.NDArray[np.int64],
+        initial: Mapping[str, Array] | None = None,
+        workspace: Workspace | None = None,
+    ) -> dict[str, Array]:
+        """Pack the tile, run the loop, unpack what it collected; see ``stack.Unroll``."""
+        space, dtype = workspace or Workspace(), self._dtype
+        rows, steps, features = inputs.shape
+        padded = {name: space.array(name, (rows, steps, width), dtype) for name, width in self._widths.items()}
+        live = live_rows(lengths, steps).astype(np.int32)
+        packed = space.array("packed", (int(live.sum()), features), dtype)
+        for step, count, part in _packed_steps(live):
+            packed[part] = inputs[:count, step]
+        if len(packed):
+            constant = self._tf.constant
+            made = self._loop(constant(packed), constant(live), self._start(live, initial))
+            for name, values in zip(self._widths, made, strict=True):
+                states = np.asarray(values)
+                for step, count, part in _packed_steps(live):
+                    padded[name][:count, step] = states[part]
+        for array in padded.values():
+            clear_padding(array, lengths)
+        return padded
+
+    def _start(self, live: npt.NDArray[np.int32], initial: Mapping[str, Array] | None) -> Any:
+        """Give the states before the first step of the rows that have one; finished sequences come last."""
+        rows, fields = int(live[0]), self._cell.state._fields
+        given = {name: values[:rows] for name, values in (initial or {}).items()}
+        starts = start_states(fields, rows, self._widths, self._dtype, given)
+        return self._cell.state(*(self._tf.constant(starts[name]) for name in fields))
+
+    def _packed_loop(self, packed: Any, live: Any, start_state: Any) -> list[Any]:
+        """Map packed inputs [S, I], live rows [T] and first states [B, W] to each state, packed: [S, W]."""
+        tf, widths = self._tf, self._widths
+        steps = tf.shape(live)[0]
+        arrays = tuple(
+            tf.TensorArray(self._dtype, steps, element_shape=tf.TensorShape([None, width]), infer_shape=False)
+            for width in widths.values()
+        )
+
+        def body(step: Any, start: Any, state: Any, collected: Any) -> Any:
+            count = live[step]
+            before = self._cell.state(*(values[:count] for values in state))
+            state, gates = self._cell.step(self._ops, self._parameters, packed[start : start + count], before)
+            kept = (*state, *(getattr(gates, name) for name in self._gates))
+            collected = tuple(array.write(step, values) for array, values in zip(collected, kept, strict=True))
+            return step + 1, start + count, state, collected
+
+        state_shapes = (tf.TensorShape([None, widths[name]]) for name in self._cell.state._fields)
+        *_, collected = tf.while_loop(
+            lambda step, *_: step < steps,
+            body,
+            (tf.constant(0), tf.constant(0), self._cell.state(*start_state), arrays),
+            shape_invariants=(
+                tf.TensorShape([]),
+                tf.TensorShape([]),
+                self._cell.state(*state_shapes),
+                tuple(tf.TensorShape(None) for _ in widths),
+            ),
+            parallel_iterations=1,
+        )
+        return [array.concat() for array in collected]
+
+
+def _constant(tf: Any, values: Any, precision: str) -> Any:
+    """Make a tensor of an array that a step reads; factors of products, which alone have two axes, in bfloat16."""
+    if not isinstance(values, np.ndarray):
+        return values
+    return (
+        tf.cast(tf.constant(values), tf.bfloat16) if precision == BFLOAT16 and values.ndim == 2 else tf.constant(values)
+    )
+
+
+def _packed_steps(live: npt.NDArray[np.int32]) -> Iterator[tuple[int, int, slice]]:
+    """Yield each step, how many sequences have it, and where its packed rows stand."""
+    start = 0
+    for step, count in enumerate(live.tolist()):
+        yield step, count, slice(start, start + count)
+        start += count

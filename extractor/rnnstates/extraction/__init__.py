@@ -1,0 +1,1 @@
+"""A run from its options to its output: checked, planned in windows and tiles, computed, resumed, described."""

@@ -1,0 +1,182 @@
+"""Whether input, weights and options go together, and what the user should know of them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..errors import BadInput, OptionError
+from ..errors.articles import with_article
+from ..inputs.axes import transposed
+from ..inputs.base import Source
+from ..inputs.initial_states import InitialStates
+from ..inputs.sides import seems_turned
+from ..network.cells import available
+from ..network.fingerprint import fingerprint
+from ..network.model import Network
+from ..output.format import Shape
+from .memory import MUCH
+from .request import DEFAULT_STATES, Request
+
+__all__ = ["Notes", "check_features", "check_states", "note_data", "note_padding", "note_start", "note_whole"]
+
+logger = logging.getLogger("rnnstates")
+
+
+class Notes(list[str]):
+    """What the user should know of a run; each is logged as it is found, and stored in the output."""
+
+    def say(self, text: str) -> None:
+        """Add a notice."""
+        self.append(text)
+        logger.info(text)
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self.append(text)
+        logger.warning(text)
+
+
+def check_features(source: Source, network: Network, notes: Notes, *, given: bool = True) -> bool:
+    """Check the input's width; tell whether it holds token ids.
+
+    Parameters
+    ----------
+    source : Source
+    network : Network
+    notes : Notes
+    given : bool
+        Whether the weights were given, so that their width says something of the input.
+
+    Raises
+    ------
+    BadInput
+        The width is another one, or nothing says in which order the axes are stored.
+    """
+    if source.doubt is not None:
+        order = source.axes.letters
+        if not given or not source.doubt.is_settled(order, source.shape, network.features):
+            raise BadInput(f"{source.doubt} Say which it is.")
+        notes.warn(f'{source.doubt} Read as axes="{order}", the one in which a step has {network.features} features.')
+    if len(source.shape) == 2:
+        return True
+    if source.shape[2] != network.features:
+        raise BadInput(
+            f"{source.name}: has {source.shape[2]} features per step, but layer '{network.layers[0].name}' reads "
+            f"{network.features}; give inputs of shape (N, T, {network.features})"
+            + (", or token ids of shape (N, T)." if network.embedding is not None else ".")
+            + transposed(source, "I", network.features)
+        )
+    if network.embedding is not None:
+        notes.say(f"{source.name}: is already of the embedding's width; the embedding is not used.")
+    return False
+
+
+def check_states(network: Network, request: Request, notes: Notes) -> None:
+    """Refuse a state that no layer has; what only some layers lack is left out there, and said.
+
+    Raises
+    ------
+    OptionError
+    """
+    for state in request.states:
+        lacking = [
+            (layer.name, weights.cell) for _, layer, _, weights in network.parts() if state not in available(weights)
+        ]
+        if not lacking:
+            continue
+        name, cell = lacking[0]
+        default = tuple(request.states) == DEFAULT_STATES
+        if len(lacking) == len(list(network.parts())) and not default:
+            had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
+            raise OptionError(
+                f"states={state!r}: no layer has it; layer '{name}' is {with_article(cell)}. Available: {had}."
+            )
+        notes.say(f"layer '{name}' is {with_article(cell)}, which has no state '{state}'; it is left out there.")
+
+
+def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
+    """Warn where the model itself reads padding before the steps that count, because it masks nothing there."""
+    first_met = "backward" if shape.padding == "post" else "forward"
+    reading = [
+        layer.name for _, layer, direction, _ in network.parts() if layer.masked is False and direction == first_met
+    ]
+    if reading and (shape.lengths < shape.steps).any():
+        named = ", ".join(f"'{name}'" for name in dict.fromkeys(reading))
+        notes.warn(
+            f"the model masks no steps for {named}, so its own {first_met} direction reads padding before the steps "
+            'that count; here the lengths decide, and no padding is read. lengths="full" gives what the model computes.'
+        )
+
+
+def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
+    """Say what is unusual about the sequences."""
+    if shape.sequences == 0:
+        notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
+    if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > request.computing.itemsize:
+        kept = "keeps them" if source.dtype.itemsize <= 8 else "rounds them less"
+        notes.say(
+            f"{source.name}: {source.dtype.name} inputs are computed in {request.precision}; "
+            f'precision="float64" {kept}.'
+        )
+    if seems_turned(source, shape.lengths, shape.padding):
+        other = "pre" if shape.padding == "post" else "post"
+        notes.warn(
+            f"{source.name}: the shorter sequences begin with one value for as many steps as they are padded, and what "
+            f'is called padding is not constant; is it on the other side? padding="{other}" reads it so.'
+        )
+    empty = int(np.count_nonzero(shape.lengths == 0))
+    if empty:
+        notes.warn(
+            f"{empty} of {shape.sequences} sequences have length 0: their states are zero and their pooled values NaN."
+        )
+
+
+def note_start(opened: InitialStates, network: Network, wanted: Sequence[str], notes: Notes) -> None:
+    """Say which states start at zero or as trained, and whether those that are given are of other weights.
+
+    Parameters
+    ----------
+    opened : InitialStates
+    network : Network
+    wanted : sequence of str
+        The names of all states that the network carries.
+    notes : Notes
+    """
+    missing = sorted(set(wanted) - set(opened.named()))
+    learned = {f"{part}/{name}".strip("/") for part, _, _, weights in network.parts() for name in weights.initial}
+    for taken, names in (
+        ("zero", [name for name in missing if name not in learned]),
+        ("the trained one", [name for name in missing if name in learned]),
+    ):
+        if names:
+            notes.say(f"no initial state is given for {', '.join(names)}; {taken} is taken.")
+    then, now = (_called(origin) for origin in (opened.provenance.get("weights"), network.origin))
+    known = opened.provenance.get("identity")
+    same = isinstance(known, dict) and known.get("weights") == fingerprint(network)
+    if then and now and then[1] != now[1] and not same:
+        notes.warn(
+            f"{opened.where}: has the states of other weights ({then[0]}) than those of this run ({now[0]}), which is "
+            "right only if both are the same network."
+        )
+
+
+def _called(origin: object) -> tuple[str, object] | None:
+    """Name weights, and give what tells them from others; None where nothing does."""
+    found = origin if isinstance(origin, Mapping) else {}
+    if "sha256" in found:
+        return f"{found.get('file')}, SHA-256 {str(found['sha256'])[:12]}…", found["sha256"]
+    random = found.get("random")
+    if not isinstance(random, Mapping):
+        return None
+    return "random " + ", ".join(f"{name} {random[name]}" for name in sorted(random)), random
+
+
+def note_whole(source: Source, least: int, longest: int, notes: Notes) -> None:
+    """Say how many bytes it takes to hold the longest sequence whole, where that is much."""
+    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
+    if least > MUCH:
+        notes.say(
+            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
+            f"about {least / 2**30:.1f} GiB a thread for the longest, of {longest} steps."
+        )

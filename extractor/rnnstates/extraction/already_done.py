@@ -1,0 +1,152 @@
+"""An output that is finished already: opened where the same job made it, refused where that cannot be shown."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..arrays.axes import Array
+from ..errors import BadData, DoesNotMatch, MissingInput
+from ..output.finished import damage
+from ..output.format import Shape
+from ..output.journal_file import read_journal
+from ..output.layout import Contents
+from ..output.lock import RunLock, is_held
+from ..output.matching import differences, unrecorded
+from ..output.names import Names
+from ..output.naming import tidy
+from ..output.partial import is_output_of
+from ..output.reader import open_states
+from ..output.states import States
+from ..output.system import System
+from ..untrusted.hdf5 import open_hdf5
+from .identity import identity_of
+
+__all__ = ["already_done"]
+
+logger = logging.getLogger("rnnstates")
+
+# What an output says of where it was made; another machine would have made the same job's states, to float rounding.
+WHERE = ("arithmetic", "device", "executors")
+MEND = 'Choose another output, or replace it with if_exists="replace".'
+UNREADABLE = (BadData, MissingInput, OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
+
+
+def already_done(system: System, names: Names, contents: Contents) -> States | None:
+    """Open the output if the job is done; nothing is computed, and the output is only read.
+
+    Parameters
+    ----------
+    system : System
+    names : Names
+    contents : Contents
+        What the job would write; of its provenance all counts but ``WHERE``.
+
+    Returns
+    -------
+    States or None
+        None where there is no output, or where a run is at work on it.
+
+    Raises
+    ------
+    DoesNotMatch
+        The output was made by another job, with both values; or it is damaged, no output, or does not record enough.
+    """
+    if not names.output.exists() or is_held(names.lock):
+        return None
+    try:
+        states = open_states(names.output)
+    except (BadData, MissingInput) as reason:
+        raise DoesNotMatch(f"{reason} It is not the finished output of this job. {MEND}") from reason
+    try:
+        _compare(names.output, states, contents)
+        _check_bytes(names.output, contents)
+        _tidy(system, names)
+    except BaseException:
+        states.close()
+        raise
+    logger.info("%s: already done; the same job made it, and nothing is computed.", names.given)
+    states.skipped = True
+    return states
+
+
+def _compare(output: Path, states: States, contents: Contents) -> None:
+    now = json.loads(contents.provenance)
+    about, expected = states.attributes["provenance"], now["identity"]
+    recorded = about.get("identity") if isinstance(about, Mapping) else None
+    if not isinstance(recorded, Mapping):
+        raise DoesNotMatch(
+            f"{output}: was made by a version of rnnstates that did not record all that the states depend on, so it "
+            f"cannot be shown that this job made it. {MEND}"
+        )
+    if expected["inputs"] is None and now["input"]["mtime_ns"] is None:
+        raise DoesNotMatch(
+            f"{output}: exists, and a stream of inputs can be read only once, so it cannot be compared with what the "
+            f'output was made from. Give the inputs as a file, or replace the output with if_exists="replace".'
+        )
+    before = _identity_of_file(output, states) | {"inputs": recorded.get("inputs")}
+    after = identity_of(contents.provenance, contents.shape, contents.ids) | {"inputs": expected["inputs"]}
+    if missing := unrecorded(_job(before), _job(after)):
+        raise DoesNotMatch(
+            f"{output}: was made by a version of rnnstates that did not record {missing}, so it cannot be shown that "
+            f"this job made it. {MEND}"
+        )
+    if found := differences(_job(before), _job(after)):
+        raise DoesNotMatch(f"{output}: was made by another job: {found}. {MEND}")
+
+
+def _identity_of_file(output: Path, states: States) -> dict[str, Any]:
+    try:
+        layout, padding = (str(states.attributes[name]) for name in ("layout", "padding"))
+        shape = Shape(states.lengths.astype(np.int64), 0, layout, padding)
+        ids = _StoredIds(states["ids"]) if "ids" in states else None
+        return identity_of(json.dumps(states.provenance), shape, ids)
+    except (KeyError, TypeError, ValueError, AttributeError) as reason:
+        raise DoesNotMatch(
+            f"{output}: its attributes do not say how it was made ({type(reason).__name__}: {reason}); it was damaged "
+            f"or edited. {MEND}"
+        ) from reason
+
+
+def _job(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in identity.items() if name not in WHERE}
+
+
+def _check_bytes(output: Path, contents: Contents) -> None:
+    try:
+        with open_hdf5(output, BadData) as file:
+            wrong = damage(file, contents)
+    except UNREADABLE as reason:
+        wrong = [str(reason)]
+    if wrong:
+        raise DoesNotMatch(
+            f"{output}: was made by the same job, but is damaged or was edited: {'; '.join(wrong[:5])}. {MEND}"
+        )
+
+
+def _tidy(system: System, names: Names) -> None:
+    """Take away what a run left beside the output that was ended just after naming it."""
+    if not names.journal.exists():
+        return
+    with RunLock(names, system):
+        known = read_journal(names.journal)
+        if known is not None and is_output_of(system, names, known):
+            tidy(system, names)
+
+
+class _StoredIds:
+    """The ids of an output, block by block as ``Ids`` gives them."""
+
+    ascii = True
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self.dtype: np.dtype[Any] = dataset.dtype
+
+    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+        for start in range(0, len(self._dataset), rows):
+            yield start, np.asarray(self._dataset[start : start + rows])

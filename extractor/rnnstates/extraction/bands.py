@@ -1,0 +1,106 @@
+"""What tiles leave in the output: the states of their steps, and vectors that wait until their band is finished.
+
+The rows of a band stand side by side in the output, so its pooled vectors are stored at once; so are the states of
+sequences so short that each by itself would cost more than its bytes.
+"""
+
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array, valid_mask
+from ..arrays.checksums import Sums
+from ..output.format import DatasetSpec
+from ..output.sink import Sink, to_dtype
+from .job import Job
+
+__all__ = ["Band"]
+
+
+class Band:
+    """Consecutive rows on their way to the sink; used by several threads, each for rows of its own.
+
+    Parameters
+    ----------
+    job : Job
+    sink : Sink
+    rows : slice
+    parties : int
+        How many times ``finished`` will be called before everything is stored.
+
+    Attributes
+    ----------
+    read : (int, int) or None
+        Sums of what was read, where they are to be recorded.
+    """
+
+    def __init__(self, job: Job, sink: Sink, rows: slice, parties: int) -> None:
+        self._sink, self.rows = sink, rows
+        self._window, self._overflowed = rows.start // job.grid.window_rows, 0
+        self.read: Sums | None = None
+        self.initial: Mapping[str, Mapping[str, Array]] = job.initial_of(rows)
+        self._first_rows = job.shape.first_rows[rows]
+        self._start, self._stop = job.shape.extent(rows)
+        self._held = {
+            spec.name: (spec, np.zeros((self._size(spec), spec.width), spec.dtype)) for spec in job.specs_held
+        }
+        self._left, self._lock = parties, threading.Lock()
+
+    def put_states(
+        self,
+        spec: DatasetSpec,
+        members: npt.NDArray[np.int64],
+        values: Array,
+        *,
+        lengths: npt.NDArray[np.int64],
+        before: npt.NDArray[np.int64],
+    ) -> None:
+        """Store the states of a piece.
+
+        Parameters
+        ----------
+        spec : DatasetSpec
+        members : int64 [k]
+            Rows inside the band.
+        values : floating [k, T, W]
+        lengths, before : int64 [k]
+            Valid steps of the piece, and before it.
+        """
+        cast = self._cast(values, spec)
+        places = self._first_rows[members] + before
+        if spec.name in self._held:
+            steps = np.arange(values.shape[1])
+            valid = valid_mask(lengths, values.shape[1])
+            self._held[spec.name][1][(places[:, np.newaxis] + steps - self._start)[valid]] = cast[valid]
+        else:
+            first = np.arange(len(places)) * values.shape[1]
+            self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths, self._window)
+
+    def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> None:
+        """Store the vectors floating [B, W] of some sequences."""
+        self._held[spec.name][1][members] = self._cast(vectors, spec)
+
+    def finished(self) -> None:
+        """Tell that one party has stored all it has; the last one hands what was held to the sink."""
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        for spec, values in self._held.values():
+            if len(values):
+                row = self.rows.start if spec.pooling is not None else self._start
+                self._sink.put(spec, row, values, self._window)
+        self._held.clear()
+        self._sink.finish(self._window, self._overflowed, self.read)
+
+    def _cast(self, values: Array, spec: DatasetSpec) -> Array:
+        cast, overflowed = to_dtype(values, spec.dtype)
+        if overflowed:
+            with self._lock:
+                self._overflowed += overflowed
+        return cast
+
+    def _size(self, spec: DatasetSpec) -> int:
+        return self.rows.stop - self.rows.start if spec.pooling is not None else self._stop - self._start

@@ -1,0 +1,85 @@
+"""All that the bytes of an output depend on, so that an unfinished one is never resumed by a different job."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from ..arrays.checksums import add, sums
+from ..network.fingerprint import fingerprint
+from ..output.format import Shape
+from ..output.layout import Ids
+from .job import Job
+
+__all__ = ["identity_of", "recorded"]
+
+# What provenance says that another run of the same job may say differently.
+ANY = ("command", "started", "notes", "identity")
+ROWS_AT_ONCE = 65536
+BYTES_AT_ONCE = 2**25
+
+
+def recorded(job: Job) -> dict[str, Any]:
+    """Describe what a file of states cannot tell from its own contents, in JSON types.
+
+    Returns
+    -------
+    dict
+        ``weights`` and ``initial_state``: what tells them from others; ``inputs``: sums of an array in memory, None for
+        files, which have a time of change, and for streams, which are read once.
+    """
+    initial = None if job.initial is None else job.initial.identity
+    return {"weights": fingerprint(job.network), "initial_state": initial, "inputs": _sums_of(job)}
+
+
+def _sums_of(job: Job) -> list[int] | None:
+    source = job.source
+    if source.identity["kind"] != "memory":
+        return None
+    total, (sequences, steps, *_) = (0, 0), source.shape
+    rows = max(1, BYTES_AT_ONCE * sequences // max(1, int(np.prod(source.shape)) * source.dtype.itemsize))
+    for start in range(0, sequences, rows):
+        block = np.ascontiguousarray(source.read(slice(start, start + rows), slice(0, steps)))
+        total = add(total, sums(block.reshape(-1).view(np.uint8), start * block[0].nbytes))
+    return list(total)
+
+
+def identity_of(provenance: str, shape: Shape, ids: Ids | None) -> dict[str, Any]:
+    """Describe all that an output depends on.
+
+    Parameters
+    ----------
+    provenance : str
+        What the output says of how it is made: one JSON object, with ``identity`` as ``recorded`` gives it.
+    shape : Shape
+    ids : Ids or None
+
+    Returns
+    -------
+    dict
+        In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, arithmetic, versions.
+    """
+    described = json.loads(provenance)
+    known: dict[str, Any] = {name: value for name, value in described.items() if name not in ANY}
+    # The same file by another path is the same input.
+    known["input"] = {name: value for name, value in known["input"].items() if name != "path"}
+    weights = {name: value for name, value in known["weights"].items() if name not in ("file", "model_file")}
+    if "config" in weights.get("options", {}):
+        # Its SHA-256 says which it is, wherever it lies.
+        weights["options"] = {name: value for name, value in weights["options"].items() if name != "config"}
+    known["weights"] = {**weights, "fingerprint": described["identity"]["weights"]}
+    known["lengths"] = _digest(np.ascontiguousarray(shape.lengths).data)
+    known["ids"] = None if ids is None else _digest(*(block.tobytes() for _, block in ids.blocks(ROWS_AT_ONCE)))
+    known["initial_state"] = described["identity"]["initial_state"]
+    known["layout"], known["padding"] = shape.layout, shape.padding
+    known.pop("initial_state_file")
+    # As a journal gives it back.
+    return dict(json.loads(json.dumps(known, default=str)))
+
+
+def _digest(*parts: Any) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,119 @@
+"""What takes how many bytes, and how many threads and windows fit into what a run may hold."""
+
+from itertools import product
+
+import numpy as np
+
+from ..arrays.axes import Array
+from ..engines.costs import operations
+from ..errors import MemoryBudgetError
+from ..inputs.base import Source
+from ..network.cells import available, carried, lstm, state_width
+from ..network.model import LayerWeights, Network
+from ..output.format import DatasetSpec, Shape
+from .grid import Grid, Widths, memory_needed
+from .request import Request
+
+__all__ = ["MUCH", "fit_memory", "is_held", "measure"]
+
+# One window is computed while the next is read.
+WINDOWS_HELD = 2
+# The states of a sequence that take no more than this in a dataset are stored with those beside it: a page, below
+# which a hole in the file saves nothing.
+SHORT = 4096
+# Bytes that a user should know of beforehand, where nothing can be done about them.
+MUCH = 2**30
+
+
+def is_held(spec: DatasetSpec, shape: Shape) -> bool:
+    """Tell whether a dataset is stored band by band rather than sequence by sequence."""
+    return spec.pooling is not None or shape.steps * spec.width * spec.dtype.itemsize <= SHORT
+
+
+def measure(
+    source: Source,
+    network: Network,
+    request: Request,
+    *,
+    engine: str,
+    held: list[DatasetSpec],
+    steps: int,
+    continued: bool,
+) -> Widths:
+    """Count the bytes of a step and of a sequence.
+
+    Parameters
+    ----------
+    source : Source
+    network : Network
+    request : Request
+    engine : str
+        The one that was chosen.
+    held : list of DatasetSpec
+        The datasets that are stored band by band.
+    steps : int
+        T, the padded length.
+    continued : bool
+        Whether the run is given states to start from.
+    """
+    item = request.computing.itemsize
+    states = pooled = 0
+    for _, _, _, weights in network.parts():
+        kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
+        # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
+        states += sum(_copies(engine, weights, request) * state_width(weights, state) * item for state in kept)
+        pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
+    window, checked = _window_widths(source, request)
+    # A vector as it is stored and three times in float64 while it is added up.
+    of_sequence = sum(
+        spec.width * (spec.dtype.itemsize * steps if spec.pooling is None else spec.dtype.itemsize + 24)
+        for spec in held
+    )
+    carry = 8 * sum(state_width(weights, name) for _, _, _, weights in network.parts() for name in carried(weights))
+    return Widths(
+        window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled,
+        kept=of_sequence + carry * (3 if continued else 2), operations=operations(network),
+    )  # fmt: skip
+
+
+def _copies(engine: str, weights: LayerWeights, request: Request) -> int:
+    """Tell how often the states of a step lie in memory: as they come out, reversed; step by step and packed before."""
+    packed = engine == "tensorflow" and not lstm.is_fused(weights, request.precision)
+    return 4 if packed else 2
+
+
+def _window_widths(source: Source, request: Request) -> tuple[int, int]:
+    """Tell how many bytes a step of a window takes while it is held, and while it is checked (``checking``)."""
+    stored = source.dtype.itemsize
+    if len(source.shape) == 2:
+        # Ids are held as int64; checked as float64 where they are floats, with masks and a copy.
+        return stored + 8, 28
+    features = source.shape[2]
+    converted = 0 if source.dtype == request.computing else request.computing.itemsize
+    return features * (stored + converted), features
+
+
+def fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int, int]:
+    """Choose the threads and windows that fit ``memory``; the results do not depend on them.
+
+    Returns
+    -------
+    (int, int, int)
+        Threads, windows held, and the bytes that they take.
+
+    Raises
+    ------
+    MemoryBudgetError
+        One of each does not fit; with the least that would.
+    """
+    for windows_held, threads in product(range(WINDOWS_HELD, 0, -1), range(request.threads, 0, -1)):
+        needed = memory_needed(
+            np.asarray(lengths, np.int64), grid, widths, windows_held=windows_held, threads=threads
+        )  # fmt: skip
+        if request.memory is None or needed <= request.memory:
+            return threads, windows_held, needed
+    raise MemoryBudgetError(
+        f"memory={request.memory}: this job holds at least {needed} bytes at once (its longest sequence has "
+        f"{int(lengths.max())} steps{'' if grid.cut else ', and its layers need it whole'}); give at least "
+        f'memory="{-(-needed // 2**20)}M".'
+    )

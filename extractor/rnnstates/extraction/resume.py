@@ -1,0 +1,75 @@
+"""Going past what an earlier run finished; where its input may be another one, it is read again and compared.
+
+A file's time of change tells whether it is still what it was. An array in memory or a stream has none, so the sums of
+all that is read of it are recorded with each finished window.
+"""
+
+from collections.abc import Mapping
+
+from ..arrays.checksums import Sums, add, sums
+from ..errors import DoesNotMatch
+from ..output.journal import Window as Finished
+from .grid import Window
+from .job import Job
+from .windows import Block, read_window
+
+__all__ = ["PassOver", "sums_read"]
+
+
+def sums_read(job: Job, window: Window, block: Block, before: Sums | None) -> Sums | None:
+    """Add what was read of a window to the sums of its band; None where they are not needed.
+
+    Parameters
+    ----------
+    job : Job
+    window : Window
+    block : Block
+    before : (int, int) or None
+        The sums of the band's windows before; None at the first.
+    """
+    # Each step is read once a sweep; one of them counts.
+    if job.source.identity["mtime_ns"] is not None or window.sweeps[0] != next(iter(job.sweeps)):
+        return before
+    return add(before or (0, 0), sums(block.values, window.steps.start))
+
+
+class PassOver:
+    """Tells which windows were finished by an earlier run.
+
+    Parameters
+    ----------
+    job : Job
+    finished : mapping
+        From a window's number to what was recorded of it.
+    """
+
+    def __init__(self, job: Job, finished: Mapping[int, Finished]) -> None:
+        self._job, self._finished = job, finished
+        self._read: Sums | None = None
+
+    def over(self, window: Window) -> bool:
+        """Tell whether a window need not be computed.
+
+        Raises
+        ------
+        DoesNotMatch
+            What is read now is not what was read then.
+        """
+        found = self._finished.get(window.rows.start // self._job.grid.window_rows)
+        if found is None:
+            return False
+        if found.read is not None:
+            self._compare(window, found.read)
+        return True
+
+    def _compare(self, window: Window, expected: Sums) -> None:
+        self._read = sums_read(self._job, window, read_window(self._job, window), self._read)
+        if not window.last or window.sweeps[-1] != next(reversed(self._job.sweeps)):
+            return
+        read, self._read = self._read, None
+        if read != expected:
+            rows = window.rows
+            raise DoesNotMatch(
+                f"{self._job.source.name}: sequences {rows.start} to {rows.stop - 1} are not those that the unfinished "
+                "output was made from. Give the same input, or throw the unfinished work away with restart=True."
+            )

@@ -1,0 +1,261 @@
+"""Running a planned job: read a window, compute its tiles side by side, hand every state to the sink.
+
+One thread a tile. While the tiles of a window are computed the next window is read; two windows are held at most.
+Where time is cut, a tile's task in one window waits for its task in the window before. Nothing polls: the reading
+thread waits for the oldest window's tiles.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import TimeoutError as FuturesTimeoutError
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.workspace import Workspace
+from ..engines.stack import Engine, Stack
+from ..errors import Stopped
+from ..network.cells import GATE_STATES
+from ..output.sink import Sink
+from .bands import Band
+from .grid import Window, pieces, tiles, windows
+from .job import Job
+from .resume import PassOver, sums_read
+from .tiles import TileSweep
+from .windows import Block, gather, read_window
+
+__all__ = ["Progress", "make_stack", "run"]
+
+# Called with the steps done and the steps in all.
+Progress = Callable[[int, int], None]
+
+# Seconds in which the windows that were begun before the time was over may be finished.
+GRACE = 10.0
+
+
+def make_stack(job: Job, engine: Engine) -> Stack:
+    """Prepare the job's weights in an engine.
+
+    Raises
+    ------
+    EngineUnavailable
+        It cannot run one of the layers.
+    """
+    return Stack(job.network, engine, [state for state in job.request.states if state in GATE_STATES])
+
+
+def run(
+    job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress | None = None, until: float | None = None
+) -> None:
+    """Compute every state of a job that the sink does not have.
+
+    Parameters
+    ----------
+    job : Job
+    engine : Engine
+    stack : Stack
+        The job's, of this engine.
+    sink : Sink
+        Gets each row of each dataset once, from several threads.
+    progress : callable or None
+        Called from the calling thread after each tile.
+    until : float or None
+        When to stop, by ``time.monotonic``: no window is begun after that, and those begun get ``GRACE`` seconds.
+
+    Raises
+    ------
+    BadInput
+        A valid step holds something that is not allowed there; earlier rows have been given to the sink.
+    DoesNotMatch
+        What an earlier run read, and finished, was something else.
+    WriteFailed
+        The sink's.
+    Stopped
+        It is time.
+    """
+    worker = _Worker(job, stack)
+    with engine.running():
+        _run_windows(job, sink, worker, _Tally(job, sink, progress, until))
+
+
+def _run_windows(job: Job, sink: Sink, worker: "_Worker", tally: "_Tally") -> None:
+    held: deque[list[Future[int]]] = deque()
+    threads = ThreadPoolExecutor(job.threads, thread_name_prefix="rnnstates")
+    tasks = _Tasks(job, sink, worker, threads)
+    shape = job.shape
+    cut = windows(shape.lengths, shape.steps, job.grid, padding=shape.padding, sweeps=tuple(job.sweeps))
+    passing = PassOver(job, sink.windows)
+    try:
+        for window in cut:
+            if passing.over(window):
+                continue
+            tally.check_time()
+            held.append(tasks.submit(window, read_window(job, window)))
+            if len(held) == job.windows_held:
+                tally.wait_for(held.popleft())
+        while held:
+            tally.wait_for(held.popleft())
+    finally:
+        worker.stop.set()
+        threads.shutdown(wait=True, cancel_futures=True)
+
+
+class _Held:
+    """A window's values, let go by the last tile that uses them.
+
+    An executor keeps a task's arguments a little longer than the task's result is awaited; were they the values
+    themselves, a third window would be read while the first is still in memory.
+    """
+
+    def __init__(self, values: Block, uses: int) -> None:
+        self.values: Block | None = values
+        self._left, self._lock = uses, threading.Lock()
+
+    def done(self) -> None:
+        """Tell that one tile needs it no longer."""
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                self.values = None
+
+
+class _Tasks:
+    """Makes the tasks of each window; used by the reading thread alone."""
+
+    def __init__(self, job: Job, sink: Sink, worker: "_Worker", threads: ThreadPoolExecutor) -> None:
+        self._job, self._sink, self._worker, self._threads = job, sink, worker, threads
+        self._band: Band | None = None
+        self._members: list[npt.NDArray[np.int64]] = []
+        # By tile and sweep: what it carries, and its task in the window before.
+        self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[int] | None]] = {}
+
+    def submit(self, window: Window, values: Block) -> "list[Future[int]]":
+        """Start the tasks of a window."""
+        if self._band is None or self._band.rows != window.rows:
+            self._begin_band(window)
+        assert self._band is not None
+        self._band.read = sums_read(self._job, window, values, self._band.read)
+        block = _Held(values, uses=len(self._members))
+        return [self._submit_tile(number, window, block) for number in range(len(self._members))]
+
+    def _begin_band(self, window: Window) -> None:
+        self._members = list(tiles(self._job.shape.lengths[window.rows], self._job.grid))
+        self._sweeps.clear()
+        parties = len(self._members) * len(self._job.sweeps)
+        self._band = Band(self._job, self._sink, window.rows, parties)
+
+    def _submit_tile(self, number: int, window: Window, block: _Held) -> "Future[int]":
+        band, members = self._band, self._members[number]
+        assert band is not None
+        if window.first and window.last:
+            return self._threads.submit(self._worker.whole_tile, band, members, block, window)
+        key = number, window.sweeps[0]
+        if window.first:
+            self._sweeps[key] = TileSweep(self._job, band, members, window.sweeps[0]), None
+        sweep, before = self._sweeps[key]
+        future = self._threads.submit(self._worker.part_of_tile, band, members, block, window, sweep, before)
+        self._sweeps[key] = sweep, future
+        return future
+
+
+class _StoppedError(Exception):
+    """The run is being ended; nobody waits for the task any more."""
+
+
+class _Worker:
+    """Computes one tile after another; shared by the threads."""
+
+    def __init__(self, job: Job, stack: Stack) -> None:
+        self._job, self._stack = job, stack
+        embedding = job.network.embedding
+        self._embedding = None if embedding is None else np.asarray(embedding, job.request.computing)
+        self._own = threading.local()
+        self.stop = threading.Event()
+
+    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Held, window: Window) -> int:
+        """Run a tile whose sequences lie in the window from end to end; gives the steps done."""
+        steps = 0
+        for name in window.sweeps:
+            sweep = TileSweep(self._job, band, members, name)
+            steps += self._run_pieces(sweep, members, block, window)
+            sweep.finish()
+            if name == window.sweeps[-1]:
+                block.done()
+            band.finished()
+        return steps
+
+    def part_of_tile(
+        self,
+        band: Band,
+        members: npt.NDArray[np.int64],
+        block: _Held,
+        window: Window,
+        sweep: TileSweep,
+        before: "Future[int] | None",
+    ) -> int:
+        """Run a tile's steps in the window, after those in the window before; gives the steps done."""
+        if before is not None:
+            # Submitted earlier, so it runs already or has been run: threads take tasks in this order.
+            before.result()
+        steps = self._run_pieces(sweep, members, block, window)
+        block.done()
+        if window.last:
+            sweep.finish()
+            band.finished()
+        return steps
+
+    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Held, window: Window) -> int:
+        # Every sweep reads every step; one of them counts.
+        counts = sweep.sweep == next(reversed(self._job.sweeps))
+        steps = 0
+        assert block.values is not None
+        live = max(1, int((block.values.places[members] >= 0).sum()))
+        for span in pieces(live, window.steps, self._job.grid, sweep.sweep):
+            if self.stop.is_set():
+                raise _StoppedError
+            piece = gather(
+                self._job, block.values, window, members=members, span=span, embedding=self._embedding,
+                workspace=self._workspace,
+            )  # fmt: skip
+            if not len(piece.lengths):
+                continue
+            results = self._stack.run(
+                piece.inputs, piece.lengths, sweep.state_before(piece), sweep=sweep.sweep, workspace=self._workspace
+            )
+            sweep.take(piece, results)
+            steps += int(piece.lengths.sum()) if counts else 0
+        return steps
+
+    @property
+    def _workspace(self) -> Workspace:
+        if not hasattr(self._own, "workspace"):
+            self._own.workspace = Workspace()
+        workspace: Workspace = self._own.workspace
+        return workspace
+
+
+class _Tally:
+    """Adds up what the tasks report, and looks at the time; only the calling thread touches it."""
+
+    def __init__(self, job: Job, sink: Sink, progress: Progress | None, until: float | None) -> None:
+        self._all, self._progress, self._until = job.shape.valid_steps, progress, until
+        self._steps = sum(window.steps for window in sink.windows.values())
+
+    def check_time(self) -> None:
+        """Raise ``Stopped`` if it is time."""
+        if self._until is not None and time.monotonic() >= self._until:
+            raise Stopped
+
+    def wait_for(self, tasks: "list[Future[int]]") -> None:
+        """Wait for a window's tasks; raises what one of them raised."""
+        left = None if self._until is None else max(0.0, self._until + GRACE - time.monotonic())
+        try:
+            for future in as_completed(tasks, left):
+                self._steps += future.result()
+                if self._progress is not None:
+                    self._progress(self._steps, self._all)
+        except FuturesTimeoutError:
+            raise Stopped from None

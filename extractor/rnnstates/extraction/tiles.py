@@ -1,0 +1,114 @@
+"""One tile in one sweep over time: what it hands on from piece to piece, and what it pools."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array
+from ..engines.stack import WHOLE, States
+from ..errors import BadInput
+from ..network.cells import DERIVED, carried, state_width
+from ..network.pooling import Accumulator
+from ..output.format import DatasetSpec
+from .bands import Band
+from .job import Job
+from .windows import Piece
+
+__all__ = ["TileSweep"]
+
+
+class TileSweep:
+    """The memory of a tile in a sweep; one thread at a time uses it.
+
+    Parameters
+    ----------
+    job : Job
+    band : Band
+    members : int64 [B]
+        The tile's rows inside the band, longest first.
+    sweep : str
+    """
+
+    def __init__(self, job: Job, band: Band, members: npt.NDArray[np.int64], sweep: str) -> None:
+        self._job, self._band, self._members, self.sweep = job, band, members, sweep
+        self._parts = {
+            part: (direction, weights)
+            for part, _, direction, weights in job.network.parts()
+            if part in job.sweeps[sweep]
+        }
+        lengths = job.shape.lengths[band.rows][members]
+        self.carry = _starts(self._parts, band.initial, members, job.request.computing)
+        self._starts = {part: dict(states) for part, states in self.carry.items()}
+        self._pools = {
+            spec.name: Accumulator(
+                spec.pooling, lengths, spec.width, job.request.computing, self._parts[spec.part][0]
+            )
+            for spec in self._specs(pooled=True)
+            if spec.pooling is not None
+        }  # fmt: skip
+
+    def state_before(self, piece: Piece) -> dict[str, dict[str, Array]]:
+        """Give the states [k, W] from which a piece starts, by part and name."""
+        live = len(piece.lengths)
+        return {part: {name: values[:live] for name, values in states.items()} for part, states in self.carry.items()}
+
+    def take(self, piece: Piece, results: Mapping[str, States]) -> None:
+        """Store and pool the states of a piece, and keep where it ended."""
+        for spec in self._specs(pooled=False):
+            self._band.put_states(
+                spec, self._members[: len(piece.lengths)], _state(results[spec.part], spec.state),
+                lengths=piece.lengths, before=piece.before,
+            )  # fmt: skip
+        for spec in self._specs(pooled=True):
+            self._pools[spec.name].add(_state(results[spec.part], spec.state), piece.lengths)
+        if self.sweep != WHOLE:
+            self._hand_on(piece, results)
+
+    def finish(self) -> None:
+        """Store the pooled vectors."""
+        for spec in self._specs(pooled=True):
+            start = self._starts[spec.part].get(spec.state)
+            self._band.put_pooled(spec, self._members, self._pools[spec.name].result(start))
+
+    def _specs(self, *, pooled: bool) -> list[DatasetSpec]:
+        return [spec for spec in self._job.specs if spec.part in self._parts and (spec.pooling is not None) == pooled]
+
+    def _hand_on(self, piece: Piece, results: Mapping[str, States]) -> None:
+        live = np.arange(len(piece.lengths))
+        for part, (direction, weights) in self._parts.items():
+            ends = piece.lengths - 1 if direction == "forward" else np.zeros_like(piece.lengths)
+            for name in carried(weights):
+                values = results[part][name]
+                carry = self.carry[part].get(name)
+                if carry is None:
+                    shape = (len(self._members), state_width(weights, name))
+                    carry = self.carry[part][name] = np.zeros(shape, values.dtype)
+                elif carry is self._starts[part].get(name):
+                    carry = self.carry[part][name] = carry.copy()
+                carry[: len(live)] = values[live, ends]
+
+
+def _state(states: Mapping[str, Array], name: str) -> Array:
+    if name not in DERIVED:
+        return states[name]
+    return np.concatenate([states[part] for part in DERIVED[name] if part in states], axis=-1)
+
+
+def _starts(
+    parts: Mapping[str, object],
+    given: Mapping[str, Mapping[str, Array]],
+    members: npt.NDArray[np.int64],
+    computing: "np.dtype[np.generic]",
+) -> dict[str, dict[str, Array]]:
+    """Give the states that each part starts from, [B, W]: those of the run, else those that its weights bring."""
+    starts: dict[str, dict[str, Array]] = {}
+    for part in parts:
+        with np.errstate(over="ignore"):
+            starts[part] = {
+                name: np.ascontiguousarray(values[members], computing) for name, values in given.get(part, {}).items()
+            }
+        for name, values in starts[part].items():
+            if not np.isfinite(values).all():
+                raise BadInput(f"initial state '{name}': is too large for {computing}; use precision=\"float64\".")
+    return starts

@@ -1,0 +1,193 @@
+"""Getting inputs: a window is read and checked, a piece of a tile is gathered from it."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array, empty_window
+from ..arrays.copying import copy_rows
+from ..arrays.workspace import Workspace
+from ..inputs.checking import check_finite, check_tokens
+from .grid import Window
+from .job import Job
+
+__all__ = ["Block", "Piece", "gather", "read_window"]
+
+# Rows with fewer bytes than this are gathered all at once; of longer ones each is copied by itself.
+SHORT_ROW = 2048
+# Of a window of which not all rows are wanted, this part is read at once: it is held beside the window meanwhile.
+PARTS = 16
+
+
+class Block(NamedTuple):
+    """What was read of a window.
+
+    Parameters
+    ----------
+    values : floating [K, T', I] in the computing precision, or int64 [K, T'] token ids
+        The rows that have steps in the window, perhaps others too.
+    places : int64 [R]
+        Where each row of the window stands in ``values``; -1: not read.
+    """
+
+    values: Array
+    places: npt.NDArray[np.int64]
+
+
+def read_window(job: Job, window: Window) -> Block:
+    """Read and check one window; of a stretch of time only the sequences that have steps in it.
+
+    Raises
+    ------
+    BadInput
+        A valid step holds something that is not allowed there.
+    """
+    count = window.rows.stop - window.rows.start
+    live = np.flatnonzero(_has_steps(job, window))
+    if len(live) == count or (window.first and window.last):
+        return Block(_read(job, window.rows, window.steps), np.arange(count))
+    places = np.full(count, -1)
+    places[live] = np.arange(len(live))
+    return Block(_read_some(job, window, live, most=max(1, count // PARTS)), places)
+
+
+def _has_steps(job: Job, window: Window) -> npt.NDArray[np.bool_]:
+    lengths = job.shape.lengths[window.rows]
+    has: npt.NDArray[np.bool_] = (
+        lengths > window.steps.start if job.shape.padding == "post" else job.shape.steps - lengths < window.steps.stop
+    )
+    return has
+
+
+def _read_some(job: Job, window: Window, live: npt.NDArray[np.int64], *, most: int) -> Array:
+    """Read rows of a window, given by their numbers in it: those that follow one another together, up to ``most``."""
+    steps = window.steps.stop - window.steps.start
+    dtype = np.dtype(np.int64) if job.tokens else job.request.computing
+    values = empty_window((len(live), steps, *job.source.shape[2:]), dtype)
+    edges = np.flatnonzero(np.diff(live, prepend=-2) != 1).tolist()
+    for run, end in zip(edges, [*edges[1:], len(live)], strict=True):
+        for start in range(run, end, most):
+            stop = min(start + most, end)
+            first = window.rows.start + int(live[start])
+            values[start:stop] = _read(job, slice(first, first + stop - start), window.steps)
+    return values
+
+
+def _read(job: Job, rows: slice, steps: slice) -> Array:
+    """Read rows and check them: floating [R, T', I], or int64 [R, T'] token ids."""
+    stored = job.source.read(rows, steps)
+    lengths = job.shape.lengths[rows]
+    place: dict[str, Any] = {
+        "first_row": rows.start,
+        "first_step": steps.start,
+        "steps": job.shape.steps,
+        "padding": job.shape.padding,
+        "where": job.source.name,
+    }
+    if job.tokens:
+        vocabulary = len(job.network.embedding) if job.network.embedding is not None else 0
+        return check_tokens(stored, lengths, vocabulary=vocabulary, **place)
+    with np.errstate(over="ignore"):
+        block: Array = np.asarray(stored, job.request.computing)
+    if not job.request.allow_nonfinite:
+        check_finite(block, lengths, original=stored, **place)
+    return block
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A stretch of time of a tile: its first k sequences, those that have steps in it.
+
+    Parameters
+    ----------
+    inputs : floating [k, T, I]
+        The valid steps come first, whatever the input's padding; what follows them is arbitrary.
+    lengths : int64 [k]
+        Valid steps of each, never increasing, all above zero.
+    before : int64 [k]
+        Valid steps of each that lie before the piece.
+    """
+
+    inputs: Array
+    lengths: npt.NDArray[np.int64]
+    before: npt.NDArray[np.int64]
+
+
+def gather(
+    job: Job,
+    block: Block,
+    window: Window,
+    *,
+    members: npt.NDArray[np.int64],
+    span: slice,
+    embedding: Array | None,
+    workspace: Workspace,
+) -> Piece:
+    """Take a piece of a tile out of its window.
+
+    Parameters
+    ----------
+    job : Job
+    block : Block
+        What ``read_window`` gave.
+    window : Window
+    members : int64 [B]
+        The tile's rows inside the window, longest first.
+    span : slice
+        Steps of the input, inside the window's.
+    embedding : floating [vocabulary, I] or None
+        For token ids.
+    workspace : Workspace
+        Where the inputs may lie.
+    """
+    lengths = job.shape.lengths[window.rows][members]
+    starts = np.zeros_like(lengths) if job.shape.padding == "post" else job.shape.steps - lengths
+    first = np.maximum(span.start, starts)
+    inside = np.minimum(span.stop, starts + lengths) - first
+    live = int(np.count_nonzero(inside > 0))
+    inside, first = inside[:live], first[:live]
+    inputs = _gathered(block.values, block.places[members[:live]], first - window.steps.start, inside, workspace)
+    if job.tokens and embedding is not None:
+        inputs = embedding[inputs]
+    return Piece(inputs, inside, first - starts[:live])
+
+
+def _gathered(
+    block: Array,
+    members: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    workspace: Workspace,
+) -> Array:
+    width = int(lengths.max(initial=0))
+    row_bytes = width * block[:1, :1].nbytes
+    if row_bytes < SHORT_ROW and len(first) and (first == first[0]).all():
+        taken: Array = block[members, first[0] : first[0] + width]
+        return taken
+    # Zero for ids, which are looked up in the embedding before anything knows the lengths.
+    make = workspace.zeros if block.ndim == 2 else workspace.array
+    inputs = make("inputs", (len(members), width, *block.shape[2:]), block.dtype)
+    _copy(block, members, first, lengths, inputs)
+    return inputs
+
+
+def _copy(
+    block: Array,
+    members: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    inputs: Array,
+) -> None:
+    if block.flags.c_contiguous:
+        numbers = math.prod(block.shape[2:])
+        places = np.arange(len(members)) * inputs.shape[1]
+        starts = members * block.shape[1] + first
+        copy_rows(block.reshape(-1, numbers), starts, inputs.reshape(-1, numbers), places, lengths)
+        return
+    # A part of somebody's array, or one in Fortran order: making it contiguous would take as much memory again.
+    rows = zip(members.tolist(), first.tolist(), lengths.tolist(), strict=True)
+    for place, (member, start, length) in enumerate(rows):
+        inputs[place, :length] = block[member, start : start + length]

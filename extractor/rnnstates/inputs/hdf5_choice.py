@@ -1,0 +1,109 @@
+"""Which dataset of an HDF5 file holds the sequences."""
+
+import difflib
+
+import h5py
+
+from ..errors import BadInput
+from ..untrusted.hdf5 import datasets, find
+from .layout import IdsWithoutTable, is_numeric
+
+__all__ = ["NO_DTYPE", "UNKNOWN", "choose", "describe_dtype", "guess", "listing"]
+
+DEFAULT = "inputs"
+# Read for something else, so never sequences unless named.
+OTHER = ("lengths", "ids")
+MOST_LISTED = 5
+# Looking for a name that was meant takes time for each name and letter.
+MOST_GUESSED, LONGEST_GUESSED = 1000, 200
+
+# What ``describe_dtype`` says where NumPy has no dtype for single values.
+STRING, REFERENCE, VARYING, UNKNOWN = "string", "reference", "arrays of varying length", "unknown to NumPy"
+NO_DTYPE = (STRING, REFERENCE, VARYING, UNKNOWN)
+
+
+def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str:
+    """Return the path of the dataset to read.
+
+    Parameters
+    ----------
+    name : str or None
+        As the parameter ``dataset=`` gives it. None: ``inputs``, else the only one that fits.
+    tokens : bool
+        [N, T] of integers fits, too.
+
+    Raises
+    ------
+    BadInput
+        It is absent or a group, or none or several fit.
+    """
+    wanted = name or DEFAULT
+    found = find(file, wanted, path, BadInput)
+    if isinstance(found, h5py.Dataset):
+        return wanted.strip("/")
+    present = dict(datasets(file, path, BadInput))
+    if name is not None:
+        what = f"'{name.strip('/')}' is a group" if found is not None else f"no dataset '{name}'"
+        raise BadInput(f"{path}: {what}; present: {listing(present)}.{guess(name, present)} Name one with dataset=.")
+    fitting = {key: dataset for key, dataset in present.items() if _fits(key, dataset, tokens=tokens)}
+    if len(fitting) == 1:
+        return next(iter(fitting))
+    wanted_shape = "a numeric one of shape (N, T, I)" + (" or integers (N, T)" if tokens else "")
+    if fitting:
+        raise BadInput(
+            f"{path}: no dataset 'inputs', and {len(fitting)} that fit: {listing(fitting)}. Name one with dataset=."
+        )
+    found = f"{path}: no dataset 'inputs' and none that fits; expected {wanted_shape}, present: {listing(present)}."
+    hint = "" if tokens else _token_hint(present)
+    problem = f"{found}{guess(DEFAULT, present)} Name one with dataset={hint}."
+    raise IdsWithoutTable(problem, found) if hint else BadInput(problem)
+
+
+def listing(present: dict[str, h5py.Dataset]) -> str:
+    """List datasets with shape and dtype, at most five."""
+    shown = [
+        f"'{name}' {dataset.shape} {describe_dtype(dataset)}" for name, dataset in list(present.items())[:MOST_LISTED]
+    ]
+    more = len(present) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "") if shown else "none"
+
+
+def guess(name: str, present: dict[str, h5py.Dataset]) -> str:
+    """Say which name may have been meant, if one is near."""
+    near = difflib.get_close_matches(name.strip("/")[:LONGEST_GUESSED], list(present)[:MOST_GUESSED], n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def describe_dtype(dataset: h5py.Dataset) -> str:
+    """Name a dataset's dtype, also where NumPy has no word for it."""
+    try:
+        dtype = dataset.dtype
+    except TypeError:
+        return UNKNOWN
+    if h5py.check_string_dtype(dtype):
+        return STRING
+    if h5py.check_ref_dtype(dtype):
+        return REFERENCE
+    if h5py.check_vlen_dtype(dtype):
+        return VARYING
+    return str(dtype)
+
+
+def _fits(key: str, dataset: h5py.Dataset, *, tokens: bool) -> bool:
+    try:
+        shape, dtype = dataset.shape or (), dataset.dtype
+    except TypeError:
+        return False
+    if key.rpartition("/")[2] in OTHER:
+        return False
+    return (len(shape) == 3 and is_numeric(dtype)) or (tokens and len(shape) == 2 and dtype.kind in "iu")
+
+
+def _token_hint(present: dict[str, h5py.Dataset]) -> str:
+    if any(_fits(key, dataset, tokens=True) for key, dataset in present.items()):
+        return "; integers of shape (N, T) are token ids and need weights with an embedding (weights=)"
+    if any(
+        len(dataset.shape or ()) == 2 and describe_dtype(dataset).startswith("float") for dataset in present.values()
+    ):
+        return "; for one of two axes that says how it becomes (N, T, I)"
+    return ""

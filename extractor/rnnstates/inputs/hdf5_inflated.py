@@ -1,0 +1,101 @@
+"""Blocks of datasets whose chunks are compressed by deflate, unpacked here rather than by HDF5.
+
+HDF5 takes a chunk for as long as it ought to be, whatever it is unpacked to, so that a crafted one has other memory
+read as values or ends the process (https://github.com/HDFGroup/hdf5/pull/6184). Here its length is checked. And h5py
+holds every thread while HDF5 unpacks; ``zlib`` lets them run.
+"""
+
+import itertools
+import math
+from collections import OrderedDict
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..arrays.axes import Array
+from ..errors import BadInput
+from ..untrusted.hdf5_chunks import Chunks, filters_of
+
+__all__ = ["InflatedChunks"]
+
+# What is unpacked here; a dataset with any other filter or type is HDF5's affair.
+KNOWN = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
+NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
+
+
+class InflatedChunks:
+    """A dataset in compressed chunks of simple values.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    where : str
+    cache : int
+        Bytes of chunks that are kept, for blocks whose edges lie inside of them.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, where: str, cache: int) -> None:
+        self._dataset, self._where = dataset, where
+        self._chunks: tuple[int, ...] = dataset.chunks
+        self._dtype: np.dtype[Any] = dataset.dtype
+        self._type, self._count = dataset.id.get_type(), math.prod(self._chunks)
+        self._stored = Chunks(dataset)
+        self._most = max(1, cache // (self._count * self._dtype.itemsize))
+        self._kept: OrderedDict[tuple[int, ...], Array] = OrderedDict()
+
+    @staticmethod
+    def can_read(dataset: h5py.Dataset) -> bool:
+        """Tell whether a dataset is one that is to be read so."""
+        used = set(filters_of(dataset)) if dataset.chunks else set()
+        return h5py.h5z.FILTER_DEFLATE in used and used <= KNOWN and dataset.id.get_type().get_class() in NUMBERS
+
+    def read_into(self, block: Array, place: tuple[slice, ...]) -> None:
+        """Fill an array with the part of the dataset that slices tell, one an axis.
+
+        Raises
+        ------
+        BadInput
+            A chunk is damaged.
+        """
+        spans = [
+            range(part.start // size, -(-part.stop // size)) for part, size in zip(place, self._chunks, strict=True)
+        ]
+        for numbers in itertools.product(*spans):
+            first = tuple(number * size for number, size in zip(numbers, self._chunks, strict=True))
+            inside, here = [], []
+            for part, start, size in zip(place, first, self._chunks, strict=True):
+                begin, end = max(part.start, start), min(part.stop, start + size)
+                inside.append(slice(begin - start, end - start))
+                here.append(slice(begin - part.start, end - part.start))
+            block[tuple(here)] = self._chunk(first)[tuple(inside)]
+
+    def _chunk(self, first: tuple[int, ...]) -> Array:
+        kept = self._kept.pop(first, None)
+        self._kept[first] = chunk = self._unpacked(first) if kept is None else kept
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return chunk
+
+    def _unpacked(self, first: tuple[int, ...]) -> Array:
+        if self._dataset.id.get_chunk_info_by_coord(first).byte_offset is None:
+            # Never written.
+            return np.broadcast_to(np.asarray(self._dataset.fillvalue, self._dtype), self._chunks)
+        content, expected = self._stored.unpacked(first), self._count * self._type.get_size()
+        if content is None or len(content) != expected:
+            found = "cannot be unpacked" if content is None else f"is unpacked to {len(content)} bytes"
+            raise BadInput(
+                f"{self._where}: its chunk at {first} {found}; expected {expected} bytes. The file is damaged or "
+                "its disk fails; copy or make it again."
+            )
+        return self._converted(content).reshape(self._chunks)
+
+    def _converted(self, content: bytes) -> Array:
+        """Give the values of a chunk; HDF5 converts those of a type that NumPy has not, such as integers of 12 bits."""
+        meant = h5py.h5t.py_create(self._dtype)
+        if meant == self._type:
+            return np.frombuffer(content, self._dtype)
+        buffer = np.zeros(max(len(content), self._count * self._dtype.itemsize), np.uint8)
+        buffer[: len(content)] = np.frombuffer(content, np.uint8)
+        h5py.h5t.convert(self._type, meant, self._count, buffer)
+        return buffer[: self._count * self._dtype.itemsize].view(self._dtype)

@@ -1,0 +1,213 @@
+"""How many steps of each sequence count: found, read and checked."""
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays.axes import Array
+from ..errors import BadLengths
+from ..untrusted.foreign import Wanted
+from ..untrusted.given import as_array
+from ..untrusted.hdf5_chunks import check_inflated
+from ..untrusted.hdf5_packing import whole_numbers
+from ..untrusted.npy import MAGIC
+from .axes import transposed
+from .base import Source
+from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
+from .hdf5 import Hdf5Source, reading
+from .hdf5_choice import describe_dtype
+from .layout import KINDS, is_numeric
+from .named import beside, check_open, locate, places
+from .npy import load_npy, read_header
+
+__all__ = ["read_lengths"]
+
+EXPECTED = "a .npy file or text with one whole number a line"
+MASK = "If they are a mask, sum it along the steps."
+
+
+def read_lengths(
+    lengths: Any, source: Source, *, inputs_path: str | os.PathLike[str] | None = None
+) -> npt.NDArray[np.int64]:
+    """Read and check the lengths.
+
+    Parameters
+    ----------
+    lengths : None, str, path or array [N] or [N, 1]
+        None: dataset ``lengths`` beside the input: in its group, else in the nearest one around it. ``full``: every
+        step counts. A name: a dataset of the file, else a .npy or text file. Whole numbers of any dtype.
+    source : Source
+        The input they belong to.
+    inputs_path : str, path or None
+        Where the input lies; a file of lengths beside it is suggested, never used unasked.
+
+    Returns
+    -------
+    int64 [N], each from 0 to T
+
+    Raises
+    ------
+    BadLengths
+        None are given, or they are no lengths of this input.
+    MissingInput
+        The file is absent or unreadable.
+    """
+    if lengths is None:
+        lengths = _default(source, inputs_path)
+    if isinstance(lengths, str) and lengths == "full":
+        return np.full(source.shape[0], source.shape[1], np.int64)
+    if isinstance(lengths, str | os.PathLike):
+        lengths = locate(lengths, source, "lengths", BadLengths)
+    if isinstance(lengths, h5py.Dataset):
+        return _from_dataset(lengths, source)
+    if isinstance(lengths, os.PathLike):
+        return _from_file(lengths, source)
+    return _from_array(lengths, source)
+
+
+def _default(source: Source, inputs_path: str | os.PathLike[str] | None) -> h5py.Dataset:
+    dataset = beside(source, "lengths", BadLengths)
+    if dataset is not None:
+        return dataset
+    missing = f"{source.name}: no lengths given"
+    if isinstance(source, Hdf5Source):
+        listed = " or ".join(f"'{place}'" for place in places(source, "lengths"))
+        missing = f"{source.path}: no dataset {listed}"
+    raise BadLengths(
+        f"{missing}; expected one length per sequence. Name them with lengths={_beside(source, inputs_path)}, or say "
+        'lengths="full" if every step counts.'
+    )
+
+
+def _beside(source: Source, inputs_path: str | os.PathLike[str] | None) -> str:
+    path = inputs_path or source.identity["path"]
+    if not isinstance(path, str | os.PathLike):
+        return ""
+    stem = Path(path).with_suffix("")
+    for candidate in (f"{stem}_lengths.npy", f"{stem}.lengths.npy", f"{stem}_lengths.txt"):
+        if Path(candidate).is_file():
+            return f" (such as {candidate}, which lies beside it)"
+    return ""
+
+
+def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64]:
+    check_open(dataset, "lengths=", BadLengths)
+    where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
+    with reading(where, BadLengths):
+        _check_form(dataset.shape or (), dataset.dtype, describe_dtype(dataset), where, source)
+        check_inflated(dataset, where, BadLengths)
+        values: Array = dataset[()]
+        if (packing := whole_numbers(dataset, where, BadLengths)) is not None:
+            packing.check_present(values.reshape(-1), where, BadLengths)
+    return _check_values(values, where, source)
+
+
+def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
+    with open_list(path, EXPECTED, BadLengths) as file:
+        start = first_of_list(file, path)
+        if start.startswith(MAGIC):
+            return _from_npy(file, str(path), source)
+        if not start and source.shape[0]:
+            raise of_another_kind(path, start, EXPECTED, BadLengths, Wanted.LIST)
+        if start:
+            refuse_all_but_text(path, start, EXPECTED, BadLengths)
+        content = start + rest_of_list(file, path, source.shape[0], EXPECTED, BadLengths)
+        values = _parse(content, str(path), source.shape[0])
+    _check_form(values.shape, values.dtype, "", str(path), source)
+    return _check_values(values, str(path), source)
+
+
+def _from_npy(file: BinaryIO, where: str, source: Source) -> npt.NDArray[np.int64]:
+    header = read_header(file, where, BadLengths)
+    _check_form(header.shape, header.dtype, str(header.dtype), where, source)
+    return _check_values(load_npy(file, header, where, BadLengths), where, source)
+
+
+def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
+    values = as_array(lengths, "lengths", BadLengths, "Give one whole number per sequence.")
+    if values.dtype.kind != "b" and isinstance(lengths, list | tuple):
+        _refuse_bools(lengths)
+    _check_form(values.shape, values.dtype, str(values.dtype), "lengths", source)
+    return _check_values(values, "lengths", source)
+
+
+def _refuse_bools(lengths: Sequence[Any]) -> None:
+    """Refuse True and False among numbers, of which NumPy makes 1 and 0."""
+    rows = (length if isinstance(length, list | tuple) else (length,) for length in lengths)
+    for row, length in enumerate(itertools.chain.from_iterable(rows)):
+        if isinstance(length, bool | np.bool_) or (isinstance(length, np.ndarray) and length.dtype == bool):
+            raise BadLengths(f"lengths: row {row} is {bool(length)}; expected whole numbers. {MASK}")
+
+
+def _parse(text: bytes, where: str, count: int) -> npt.NDArray[np.float64]:
+    """Read one number a line; of lines beyond the sequences only the number counts."""
+    lines = text.removeprefix(UTF8_MARK).splitlines()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    values = np.zeros(len(lines))
+    values[:count] = [_number(line, row, where) for row, line in enumerate(lines[:count])]
+    return values
+
+
+def _number(line: bytes, row: int, where: str) -> float:
+    # Python would take 1_0 for 10.
+    text = line[:40].decode("utf-8", "replace").replace("_", "?")
+    try:
+        return float(text)
+    except ValueError as reason:
+        raise BadLengths(f"{where}: row {row} is {text!r}; expected {EXPECTED}.") from reason
+
+
+def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where: str, source: Source) -> None:
+    count = source.shape[0]
+    if not is_numeric(dtype):
+        mend = MASK if dtype.kind == "b" else "Save them as integers."
+        raise BadLengths(
+            f"{where}: dtype {called} ({KINDS.get(dtype.kind, 'no numbers')}); expected whole numbers. {mend}"
+        )
+    # One row, too, as programs write a column whose axes are stored in reverse order.
+    if len(shape) == 2 and 1 in shape:
+        shape = shape[:1] if shape[1] == 1 else shape[1:]
+    if len(shape) != 1:
+        mend = MASK if shape == source.shape[:2] else "Reshape them."
+        raise BadLengths(f"{where}: shape {shape}; expected ({count},), one length per sequence. {mend}")
+    if shape[0] != count:
+        raise BadLengths(
+            f"{where}: {shape[0]} lengths, but {source.name} has {count} sequences; give one length per sequence."
+            f"{transposed(source, 'N', shape[0])}"
+        )
+
+
+def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.NDArray[np.int64]:
+    steps = source.shape[1]
+    values = values.reshape(-1)
+    if values.dtype.kind == "f":
+        # T may lie beyond what float16 holds.
+        with np.errstate(invalid="ignore"):
+            values = values.astype(np.promote_types(values.dtype, np.float64))
+    with np.errstate(invalid="ignore"):  # NaN, which is told below
+        valid = (values >= 0) & (values <= steps) & (values == np.trunc(values))
+    if not valid.all():
+        row = int(np.argmin(valid))
+        raise BadLengths(
+            f"{where}: row {row} has length {_plain(values[row])}, but {source.name} has {steps} steps "
+            f"(wrong in {np.count_nonzero(~valid)} of {len(values)} rows). Lengths must be whole numbers from 0 to "
+            f"{steps}; check that they were made for these inputs.{_other_steps(values, source)}"
+        )
+    return values.astype(np.int64)
+
+
+def _other_steps(values: npt.NDArray[Any], source: Source) -> str:
+    """Ask whether axes are exchanged where the features are exactly as many as the longest sequence has steps."""
+    longest = values.max(initial=0)
+    return transposed(source, "T", int(longest)) if np.isfinite(longest) and longest > source.shape[1] else ""
+
+
+def _plain(value: Any) -> str:
+    return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)

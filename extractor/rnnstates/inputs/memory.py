@@ -1,0 +1,59 @@
+"""Sequences that lie in memory already."""
+
+from typing import Any
+
+from ..arrays.axes import Array
+from ..errors import BadInput
+from ..untrusted.given import as_array
+from .axes import Axes
+from .identity import identify, sample_array
+from .layout import check_layout, dtype_notes
+from .writers import doubt_of
+
+__all__ = ["MemorySource"]
+
+
+class MemorySource:
+    """An array, kept as it is; see ``Source`` for the attributes.
+
+    Parameters
+    ----------
+    inputs : numeric [N, T, I] or [N, T]
+        Anything ``np.asarray`` turns into such an array.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        See ``Axes``.
+
+    Raises
+    ------
+    OptionError
+        ``axes`` does not fit.
+    BadInput
+        It is ragged, masked, or no numeric array of this shape.
+    """
+
+    def __init__(self, inputs: Any, *, tokens: bool = False, axes: str | None = None) -> None:
+        self.name = "inputs"
+        array = as_array(inputs, "inputs", BadInput, "Pad the sequences to one length and give the lengths.")
+        self.axes = Axes(axes, array.shape, self.name)
+        self.doubt = None if self.axes.is_given else doubt_of(inputs, self.axes.letters, self.name)
+        self._array = self.axes.turn(array) if self.axes.letters else array
+        self.shape, self.dtype = self._array.shape, self._array.dtype
+        check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+        self.rows_together = self.steps_together = 1
+        self.notes = dtype_notes(self.shape, self.dtype, self.name)
+        self.identity = identify("memory", self.shape, self.dtype, **sample_array(array), **self.axes.identity())
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Return rows and steps as a read-only array [rows, steps, ...] in native byte order."""
+        block = self._array[rows, steps]
+        block = block.astype(block.dtype.newbyteorder("="), copy=False).view()
+        block.flags.writeable = False
+        return block
+
+    def check_unchanged(self) -> None:
+        """Do nothing: there is no file to look at."""
+
+    def close(self) -> None:
+        """Do nothing; the array is the caller's."""

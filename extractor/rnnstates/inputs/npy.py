@@ -1,0 +1,156 @@
+"""Sequences in a .npy file, read block by block at computed offsets, without mapping it into memory.
+
+A mapped file that is cut short while it is read ends the process by a signal; a read at an offset can be checked.
+"""
+
+import math
+import os
+import stat
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..arrays.axes import Array, empty_window
+from ..errors import BadData, BadInput, MissingInput, OptionError
+from ..untrusted.missing import open_file
+from ..untrusted.npy import NpyHeader, check_size, parse_header
+from .axes import Axes, Doubt
+from .identity import check_unchanged, identify, sample_file
+from .layout import check_layout, dtype_notes
+
+__all__ = ["NpySource", "load_npy", "read_header", "to_native"]
+
+
+class NpySource:
+    """A .npy file of versions 1 to 3 in C or Fortran order; see ``Source`` for the attributes.
+
+    Parameters
+    ----------
+    path : str or path
+    dataset : None
+        A .npy file has no datasets.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        See ``Axes``.
+
+    Raises
+    ------
+    MissingInput, BadInput, OptionError
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dataset: str | None = None,
+        tokens: bool = False,
+        axes: str | None = None,
+    ) -> None:
+        self.name = str(path)
+        if dataset is not None:
+            raise OptionError(
+                f"{path}: dataset={dataset!r} names a dataset of an HDF5 file, but a .npy file holds one array; "
+                "leave dataset= out."
+            )
+        self._file = open_file(path, "a .npy file")
+        try:
+            self._header = read_header(self._file, self.name, BadInput)
+            self.doubt: Doubt | None = None
+            self.axes = Axes(axes, self._header.shape, self.name)
+            self.shape, self.dtype = self.axes.shape, self._header.dtype
+            check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+            known = sample_file(self._file) | self.axes.identity()
+            self.identity = identify("npy", self.shape, self.dtype, path=str(path), **known)
+        except BaseException:
+            self._file.close()
+            raise
+        self.rows_together = self.steps_together = 1
+        fortran = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
+        self.notes: tuple[str, ...] = fortran + dtype_notes(self.shape, self.dtype, self.name)
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Return rows and steps as an array [rows, steps, ...] in native byte order."""
+        check_unchanged(self._file.fileno(), self.identity, self.name)
+        place = self.axes.place(rows, steps)
+        if self._header.fortran_order:
+            # The same bytes are an array in C order whose axes are reversed.
+            block = self._read_box(self._header.shape[::-1], place[::-1]).T
+        else:
+            block = self._read_box(self._header.shape, place)
+        return self.axes.turn(to_native(block))
+
+    def check_unchanged(self) -> None:
+        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        check_unchanged(self._file.fileno(), self.identity, self.name, sampled=True)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._file.close()
+
+    def _read_box(self, stored: tuple[int, ...], place: tuple[slice, ...]) -> Array:
+        """Read a part of an array in C order, given by a slice of each axis: each stretch of the file in one call."""
+        counts = [part.stop - part.start for part in place]
+        block = empty_window(tuple(counts), self.dtype)
+        # The axes behind this one are read whole, so what is wanted of it and them lies together.
+        last = max((axis for axis, count in enumerate(counts) if count != stored[axis]), default=0)
+        item_bytes = math.prod(stored[last + 1 :]) * self.dtype.itemsize
+        for index in np.ndindex(*counts[:last]):
+            first = 0
+            for axis, number in enumerate((*index, 0)):
+                first = first * stored[axis] + place[axis].start + number
+            self._fill(block[index], first * item_bytes)
+        return block
+
+    def _fill(self, contiguous: Array, offset: int) -> None:
+        fill_at(self._file, contiguous, self._header.offset + offset, where=self.name, error=BadInput)
+
+
+_FORTRAN_NOTE = "{} is in Fortran order and is read in many small pieces; np.save(np.ascontiguousarray(...)) is faster."
+
+
+def read_header(file: BinaryIO, where: str, error: type[BadData]) -> NpyHeader:
+    """Read the header of an open file and check it against the file's size; nothing is allocated.
+
+    Raises
+    ------
+    error
+        The file is damaged, cut short, no regular file, or holds pickled objects.
+    """
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise error(f"{where}: a .npy in a pipe or device; expected a regular file. Save it to one.")
+    file.seek(0)
+    header = parse_header(file, where, error)
+    check_size(header, status.st_size, where, error)
+    return header
+
+
+def load_npy(file: BinaryIO, header: NpyHeader, where: str, error: type[BadData]) -> Array:
+    """Read the whole array of an open file, in native byte order; for small ones."""
+    array = np.empty(header.shape, header.dtype, order="F" if header.fortran_order else "C")
+    fill_at(file, array.T if header.fortran_order else array, header.offset, where=where, error=error)
+    return to_native(array)
+
+
+def fill_at(file: BinaryIO, contiguous: Array, offset: int, *, where: str, error: type[BadData]) -> None:
+    """Fill a contiguous array with the file's bytes from an offset on; short reads are continued."""
+    raw = memoryview(contiguous.reshape(-1).view(np.uint8).data)
+    done = 0
+    while done < len(raw):
+        try:
+            got = os.preadv(file.fileno(), [raw[done:]], offset + done)
+        except OSError as reason:
+            raise MissingInput(f"{where}: cannot be read at byte {offset + done} ({reason.strerror}).") from reason
+        if not got:
+            raise error(
+                f"{where}: ends at byte {offset + done}, but was longer when it was opened; something cuts it short "
+                "while it is read. Start again when it is complete."
+            )
+        done += got
+
+
+def to_native(array: Array) -> Array:
+    """Turn an array of our own into native byte order, in place."""
+    native: np.dtype[Any] = array.dtype.newbyteorder("=")
+    return array if array.dtype == native else array.byteswap(inplace=True).view(native)

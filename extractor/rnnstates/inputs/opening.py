@@ -1,0 +1,102 @@
+"""From what a user names to a ``Source``, by content and not by suffix."""
+
+import io
+import os
+import stat
+from typing import Any, BinaryIO, Protocol
+
+from ..errors import BadInput, OptionError
+from ..untrusted.foreign import Wanted, refuse_foreign
+from ..untrusted.hdf5 import SIGNATURE, is_hdf5
+from ..untrusted.missing import missing_told, open_file
+from ..untrusted.npy import MAGIC
+from .base import Source
+from .content import FIRST_BYTES, of_another_kind
+from .hdf5 import Hdf5Source
+from .memory import MemorySource
+from .npy import NpySource
+from .stream import StreamSource
+
+__all__ = ["OPENERS", "open_source"]
+
+
+class Opener(Protocol):
+    """Opens one kind of file."""
+
+    def __call__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dataset: str | None = None,
+        tokens: bool = False,
+        axes: str | None = None,
+    ) -> Source:
+        """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
+
+
+# First bytes of the file: what opens it.
+OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
+
+EXPECTED = "a .npy or HDF5 file"
+
+
+def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False, axes: str | None = None) -> Source:
+    """Open the input sequences.
+
+    Parameters
+    ----------
+    inputs : str, path, binary stream or array
+        A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), or numbers in memory:
+        [N, T, I], or [N, T] with ``tokens``.
+    dataset : str or None
+        Which dataset of an HDF5 file (``dataset=``); None: ``inputs``, else the only one that fits.
+    tokens : bool
+        The weights bring an embedding, so [N, T] holds token ids.
+    axes : str or None
+        The order in which the axes are stored, see ``Axes``.
+
+    Raises
+    ------
+    MissingInput
+        The file is absent, a directory or unreadable.
+    BadInput
+        It is there, but holds no sequences.
+    OptionError
+        ``dataset`` is given, but the input has no datasets; ``axes`` does not fit it.
+    """
+    if isinstance(inputs, str | os.PathLike):
+        return _open_path(inputs, dataset=dataset, tokens=tokens, axes=axes)
+    if dataset is not None:
+        raise OptionError(f"dataset={dataset!r}: names a dataset, but the input is no HDF5 file; leave dataset= out.")
+    if isinstance(inputs, io.TextIOBase):
+        raise BadInput("inputs=: is a stream of text; expected a binary one, open(path, 'rb') for one.")
+    kind = StreamSource if hasattr(inputs, "read") else MemorySource
+    return kind(inputs, tokens=tokens, axes=axes)
+
+
+def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
+    try:
+        if dataset is not None:
+            raise OptionError(f"{name}: dataset={dataset!r} names a dataset, but this is a pipe; leave dataset= out.")
+        return StreamSource(file, name=name, tokens=tokens, owned=True, axes=axes)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
+    with missing_told(path, EXPECTED):
+        # Folders, too, and .npy streams of several arrays.
+        refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
+    file = open_file(path, EXPECTED, pipes=True)
+    if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+        # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
+        return _open_pipe(file, str(path), dataset=dataset, tokens=tokens, axes=axes)
+    with file, missing_told(path, EXPECTED):
+        start = file.read(FIRST_BYTES)
+    for magic, opener in OPENERS.items():
+        if start.startswith(magic):
+            return opener(path, dataset=dataset, tokens=tokens, axes=axes)
+    if is_hdf5(path):
+        return OPENERS[SIGNATURE](path, dataset=dataset, tokens=tokens, axes=axes)
+    raise of_another_kind(path, start, EXPECTED, BadInput)

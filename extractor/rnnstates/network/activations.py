@@ -1,0 +1,195 @@
+"""The activation functions that weights formats name, written once for every engine.
+
+Each takes ``ops`` (``NumpyOps`` or ``TensorFlowOps``), an array [B, H] and perhaps one or two numbers, and returns the
+same shape and dtype. A name may bring its own numbers: ``leaky_relu(0.01)``, ``hard_sigmoid(0.2, 0.5)``.
+
+References
+----------
+Keras: ``keras/src/backend/tensorflow/nn.py`` and ``keras/src/activations/activations.py``. ONNX: the activation
+functions of the operators RNN, GRU and LSTM. SELU: Klambauer et al. 2017, "Self-Normalizing Neural Networks".
+"""
+
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Protocol
+
+__all__ = ["ACTIVATIONS", "OTHER_NAMES", "Ops", "activation_function", "is_activation"]
+
+
+class Ops(Protocol):
+    """What a cell's equations need of an array library."""
+
+    def matmul(self, left: Any, right: Any) -> Any:
+        """[B, K] times [K, M]."""
+
+    def split(self, values: Any, parts: int) -> Any:
+        """[B, parts * M] into ``parts`` arrays [B, M]."""
+
+    def sigmoid(self, values: Any) -> Any:
+        """1 / (1 + exp(-x))."""
+
+    def tanh(self, values: Any) -> Any:
+        """Hyperbolic tangent."""
+
+    def exp(self, values: Any) -> Any:
+        """Exponential."""
+
+    def log1p(self, values: Any) -> Any:
+        """ln(1 + x)."""
+
+    def sqrt(self, values: Any) -> Any:
+        """Square root."""
+
+    def erf(self, values: Any) -> Any:
+        """Error function."""
+
+    def maximum(self, values: Any, bound: Any) -> Any:
+        """Take the larger of x and a bound."""
+
+    def minimum(self, values: Any, bound: Any) -> Any:
+        """Take the smaller of x and a bound."""
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """Take ``yes`` where the condition holds, else ``no``."""
+
+    def sum_units(self, values: Any) -> Any:
+        """[B, H] to the sums [B, 1]."""
+
+    def max_units(self, values: Any) -> Any:
+        """[B, H] to the largest [B, 1]."""
+
+
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+def _elu(ops: Ops, x: Any, alpha: float = 1.0) -> Any:
+    # exp of a non-negative number is never needed, and could overflow.
+    return ops.maximum(x, 0.0) + alpha * (ops.exp(ops.minimum(x, 0.0)) - 1)
+
+
+def _celu(ops: Ops, x: Any, alpha: float = 1.0) -> Any:
+    return ops.maximum(x, 0.0) + alpha * (ops.exp(ops.minimum(x, 0.0) / alpha) - 1)
+
+
+def _selu(ops: Ops, x: Any) -> Any:
+    return SELU_SCALE * _elu(ops, x, SELU_ALPHA)
+
+
+def _magnitude(ops: Ops, x: Any) -> Any:
+    return ops.maximum(x, 0.0) - ops.minimum(x, 0.0)
+
+
+def _softplus(ops: Ops, x: Any) -> Any:
+    # ln(1 + e^x) without overflow: max(x, 0) + ln(1 + e^-|x|).
+    return ops.maximum(x, 0.0) + ops.log1p(ops.exp(-_magnitude(ops, x)))
+
+
+def _clip(ops: Ops, x: Any, low: float, high: float) -> Any:
+    return ops.minimum(ops.maximum(x, low), high)
+
+
+def _hard_sigmoid(ops: Ops, x: Any, alpha: float = 1 / 6, beta: float = 0.5) -> Any:
+    return _clip(ops, alpha * x + beta, 0.0, 1.0)
+
+
+def _softmax(ops: Ops, x: Any) -> Any:
+    raised = ops.exp(x - ops.max_units(x))
+    return raised / ops.sum_units(raised)
+
+
+def _soft_shrink(ops: Ops, x: Any, bound: float = 0.5) -> Any:
+    return ops.maximum(x - bound, 0.0) + ops.minimum(x + bound, 0.0)
+
+
+def _hard_shrink(ops: Ops, x: Any, bound: float = 0.5) -> Any:
+    return ops.where(_magnitude(ops, x) > bound, x, 0.0 * x)
+
+
+def _sparse_plus(ops: Ops, x: Any) -> Any:
+    bent = (x + 1) * (x + 1) / 4
+    return ops.where(x >= 1.0, x, ops.where(x <= -1.0, 0.0 * x, bent))
+
+
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    "affine": lambda _ops, x, alpha=1.0, beta=0.0: alpha * x + beta,
+    "celu": _celu,
+    "elu": _elu,
+    "exponential": lambda ops, x: ops.exp(x),
+    "gelu": lambda ops, x: 0.5 * x * (1 + ops.erf(x / 2**0.5)),
+    "hard_shrink": _hard_shrink,
+    # Keras 3, PyTorch, JAX: relu6(x + 3) / 6. Keras 1 and 2, and ONNX' default: hard_sigmoid(0.2, 0.5).
+    "hard_sigmoid": _hard_sigmoid,
+    "hard_sigmoid_fifth": lambda ops, x: _hard_sigmoid(ops, x, 0.2, 0.5),
+    "hard_silu": lambda ops, x: x * _hard_sigmoid(ops, x),
+    "hard_tanh": lambda ops, x: _clip(ops, x, -1.0, 1.0),
+    "leaky_relu": lambda ops, x, alpha=0.2: ops.maximum(x, 0.0) + alpha * ops.minimum(x, 0.0),
+    "linear": lambda _ops, x: x,
+    "log_sigmoid": lambda ops, x: -_softplus(ops, -x),
+    "mish": lambda ops, x: x * ops.tanh(_softplus(ops, x)),
+    "relu": lambda ops, x: ops.maximum(x, 0.0),
+    "relu6": lambda ops, x: _clip(ops, x, 0.0, 6.0),
+    "scaled_tanh": lambda ops, x, alpha=1.0, beta=1.0: alpha * ops.tanh(beta * x),
+    "selu": _selu,
+    "sigmoid": lambda ops, x: ops.sigmoid(x),
+    "silu": lambda ops, x: x * ops.sigmoid(x),
+    "soft_shrink": _soft_shrink,
+    "softmax": _softmax,
+    "softplus": _softplus,
+    "softsign": lambda ops, x: x / (1 + _magnitude(ops, x)),
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda ops, x: _clip(ops, 0.5 * (x + 1), 0.0, 1.0),
+    "squareplus": lambda ops, x, b=4.0: (x + ops.sqrt(x * x + b)) / 2,
+    "tanh": lambda ops, x: ops.tanh(x),
+    "tanh_shrink": lambda ops, x: x - ops.tanh(x),
+    "thresholded_relu": lambda ops, x, alpha=1.0: ops.where(x > alpha, x, 0.0 * x),
+}
+
+# What Keras also calls some of them.
+OTHER_NAMES = {"swish": "silu", "hard_swish": "hard_silu"}
+
+_WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
+
+
+@functools.lru_cache(256)
+def activation_function(name: "str | Callable[[Any], Any]") -> Callable[[Ops, Any], Any]:
+    """Give the function of a name in ``ACTIVATIONS``, perhaps with its numbers in brackets.
+
+    A layer of a live model may have any function of an array; it is taken as it is.
+
+    Raises
+    ------
+    KeyError
+        The name is not in the table.
+    ValueError
+        What stands in the brackets is no list of numbers.
+
+    Examples
+    --------
+    >>> from rnnstates.engines.numpy_engine import NumpyOps
+    >>> activation_function("affine(2, 1)")(NumpyOps(), 10.0)
+    21.0
+    """
+    if not isinstance(name, str):
+        return lambda _ops, x: name(x)
+    found = _WITH_NUMBERS.fullmatch(name)
+    if found is None:
+        plain: Callable[[Ops, Any], Any] = ACTIVATIONS[name]
+        return plain
+    function, numbers = ACTIVATIONS[found[1]], [float(number) for number in found[2].split(",")]
+    taken = len(inspect.signature(function).parameters) - 2
+    if len(numbers) > taken or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{name}: takes at most {taken} numbers, all finite")
+    return lambda ops, x: function(ops, x, *numbers)
+
+
+def is_activation(name: str) -> bool:
+    """Tell whether ``activation_function`` knows a name."""
+    try:
+        activation_function(name)
+    except (KeyError, ValueError):
+        return False
+    return True

@@ -1,0 +1,51 @@
+"""What tells one network from another: a digest of every weight and setting."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .model import Network
+
+__all__ = ["fingerprint"]
+
+# What a network is called and where it comes from does not change what it computes.
+BESIDE = ("origin", "notes", "masked")
+
+
+def fingerprint(network: Network) -> str:
+    """Digest a network.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal: the same for networks that compute the same from the same numbers.
+    """
+    digest = hashlib.sha256()
+    for part in _parts(network):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(value: Any) -> Iterator[bytes | memoryview]:
+    """Yield a value's parts, each behind what it is."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            if field.name not in BESIDE:
+                yield f"\n{field.name}: ".encode()
+                yield from _parts(getattr(value, field.name))
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype.str} {value.shape} ".encode()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+    elif isinstance(value, Mapping):
+        for name in sorted(value):
+            yield f"\n[{name}] ".encode()
+            yield from _parts(value[name])
+    elif isinstance(value, tuple | list):
+        yield f"{len(value)} of ".encode()
+        for element in value:
+            yield from _parts(element)
+    else:
+        yield repr(value).encode()

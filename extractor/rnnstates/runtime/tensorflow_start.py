@@ -1,0 +1,139 @@
+"""Importing TensorFlow: in the background while something else is done, and without its start-up chatter.
+
+What the chatter is, and how it is kept from the user, stands in ``stderr_filter``.
+"""
+
+import sys
+import threading
+from contextlib import AbstractContextManager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ..errors import EngineUnavailable
+from .stderr_filter import Diversion, without_lines
+
+__all__ = ["CHATTER", "begin_import", "import_tensorflow", "stop_diverting", "version_of_tensorflow", "without_chatter"]
+
+CHATTER = (
+    rb"WARNING: All log messages before absl"
+    rb"|To enable the following instructions"
+    # Its log lines, old style and new. Errors too: without a GPU it reports CUDA's absence as one.
+    rb"|[IWE]\d{4} \d\d:\d\d:\d\d"
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
+)
+
+
+class _Import:
+    """One import of TensorFlow in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.diversion = Diversion(CHATTER)
+        # Not a daemon: a process that ends while C++ starts up in one of its threads may crash.
+        self._thread = threading.Thread(target=self._run, name="tensorflow-import")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            _import()
+        except BaseException as reason:
+            self.failure = reason
+        self.diversion.stop(replay=self.failure is not None)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on."""
+        return self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Wait for the end; raises what the import raised."""
+        self._thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+
+_lock = threading.Lock()
+_running: _Import | None = None
+
+
+def begin_import() -> None:
+    """Start to import TensorFlow in the background; does nothing where it is imported or being imported already.
+
+    Import h5py and what else is large before, lest two threads import the same modules at once. A process that ends
+    meanwhile waits for the import's end.
+    """
+    global _running
+    with _lock:
+        if _running is None and "tensorflow" not in sys.modules:
+            _running = _Import()
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow and start its runtime, or wait until that is done; quick and silent when it has been.
+
+    Raises
+    ------
+    EngineUnavailable
+        It is not installed or does not start.
+    """
+    begin_import()
+    try:
+        _finish()
+        # Also where somebody else's thread is about to import it.
+        import tensorflow as tf
+    except ImportError as reason:
+        raise EngineUnavailable(
+            f'TensorFlow cannot be imported ({reason}); install it (pip install tensorflow), or use engine="numpy".'
+        ) from reason
+    except MemoryError:
+        raise
+    # Versions of libraries that do not fit together show in any kind of error.
+    except Exception as reason:
+        raise EngineUnavailable(
+            f"TensorFlow does not start ({type(reason).__name__}: {reason}); repair its installation, or use "
+            'engine="numpy".'
+        ) from reason
+    return tf
+
+
+def version_of_tensorflow() -> str:
+    """Give its version, and start it only where its installation does not say it."""
+    with suppress(PackageNotFoundError):
+        return version("tensorflow")
+    return str(import_tensorflow().__version__)
+
+
+def stop_diverting() -> None:
+    """Let everything through to stderr from now on, e.g. because the process is about to end on a signal."""
+    running = _running
+    if running is not None:
+        running.diversion.stop(replay=False)
+
+
+def without_chatter() -> AbstractContextManager[None]:
+    """Be entered around what makes TensorFlow log once more, such as its first use of XLA."""
+    return without_lines(CHATTER)
+
+
+def _finish() -> None:
+    """Wait for the import that runs; after its failure the next one starts afresh."""
+    global _running
+    running = _running
+    if running is None:
+        return
+    try:
+        running.wait()
+    except KeyboardInterrupt:
+        stop_diverting()
+        raise
+    finally:
+        with _lock:
+            if _running is running and not running.alive:
+                _running = None
+
+
+def _import() -> None:
+    import tensorflow as tf
+
+    # The logger speaks once more when the device list is made.
+    tf.config.list_physical_devices()

@@ -1,0 +1,91 @@
+"""From whatever was given as X to sequences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput, BadLengths
+from ..errors.articles import with_article
+from ..inputs.axes import Axes
+from ..inputs.writers import check_order, doubt_of
+from ..untrusted.given import as_array
+from .expected import MEND, Expected, Padding, Sequences
+from .padded import lengths_told, read_padded
+from .ragged import read_ragged
+
+__all__ = ["read_sequences"]
+
+EXPECTED = "expected a list of arrays, one per sequence, or a padded array"
+
+
+def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -> Sequences:  # noqa: N803
+    """Tell a list of sequences from a padded array, and look at it.
+
+    Parameters
+    ----------
+    X : list, tuple or object array [N] of numeric [length, I] or int [length]; or numeric [N, T, I] or int [N, T]
+    lengths : int [N], ``"full"`` or None
+        Of a padded array; None takes ``padding.value``.
+    padding : Padding
+        Of a padded array.
+    expected : Expected
+
+    Raises
+    ------
+    BadInput
+        It is something else, has no sequences, or not the features that are expected.
+    BadLengths
+        A padded array without lengths, or lengths that are not those of these sequences.
+    """
+    if isinstance(X, list | tuple):
+        return _of_list(X, lengths, expected)
+    _refuse(X)
+    array = as_array(X, "X", BadInput, MEND)
+    if array.shape[:1] == (0,) or array.dtype.kind == "O":
+        return _of_list(_objects(array), lengths, expected)
+    letters = Axes(None, array.shape, "X").letters
+    check_order(doubt_of(X, letters, "X"), letters)
+    return read_padded(array, lengths, padding, expected)
+
+
+def _of_list(rows: Sequence[Any], lengths: Any, expected: Expected) -> Sequences:
+    if not len(rows):
+        raise BadInput("X: has no sequences; expected at least one. Check what selects them.")
+    return _agreeing(read_ragged(rows, expected), lengths)
+
+
+def _objects(array: "np.ndarray[Any, Any]") -> Sequence[Any]:
+    if array.ndim == 1 or not len(array):
+        return list(array)
+    raise BadInput(
+        f"X: Python objects in an array of shape {array.shape}; {EXPECTED}. NumPy makes this of sequences that happen "
+        "to be of one length; give the list itself."
+    )
+
+
+def _refuse(X: Any) -> None:  # noqa: N803
+    kind = type(X).__name__
+    if hasattr(X, "iloc") or hasattr(X, "columns"):
+        raise BadInput(
+            f"X: {with_article(kind)}; {EXPECTED}. Make one array of each sequence's rows: "
+            "[rows.to_numpy() for _, rows in frame.groupby(name)]."
+        )
+    if hasattr(X, "toarray"):
+        raise BadInput(f"X: a sparse {kind}; {EXPECTED}. Take .toarray() of each sequence.")
+    if not hasattr(X, "__array__"):
+        raise BadInput(f"X: {with_article(kind)}; {EXPECTED}. Files are read by rnnstates.extract.")
+
+
+def _agreeing(sequences: Sequences, lengths: Any) -> Sequences:
+    """Refuse lengths that contradict those of the arrays."""
+    if lengths is None or (isinstance(lengths, str) and lengths == "full"):
+        return sequences
+    given, own = lengths_told(lengths, sequences.source), sequences.lengths
+    if (given != own).any():
+        row = int(np.argmax(given != own))
+        raise BadLengths(
+            f"lengths: row {row} is {given[row]}, but row {row} of X has {own[row]} steps, which all count in a list. "
+            "Leave the lengths out, or cut the arrays."
+        )
+    return sequences

@@ -1,0 +1,1 @@
+"""What strangers made, files and objects: checked against bounds before a library reads it."""

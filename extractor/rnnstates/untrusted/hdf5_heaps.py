@@ -1,0 +1,190 @@
+"""The global heaps of an HDF5 file, where its strings of varying length lie, checked before HDF5 walks through them.
+
+HDF5 (1.14.6 and before) follows a heap's objects by the sizes that they declare; where one is zero, or so large that
+adding it comes round to where it was, it goes on for ever, and nothing in the process can stop it. A string may also
+declare up to 4 GiB, which HDF5 makes room for.
+
+References
+----------
+HDF5 File Format Specification 3.0, III.E "Disk Format: Level 1E - Global Heap".
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+
+from ..errors import BadData
+from .hdf5_chunks import unpacked_chunks
+
+__all__ = ["MOST_SEARCHED", "check_heaps", "check_own_heaps", "check_strings", "heaps_checked"]
+
+# The signature of a heap, its version, and what is always zero.
+SIGNATURE = b"GCOL"
+START = SIGNATURE + b"\x01\x00\x00\x00"
+HEADER = 16
+PIECE = 2**20
+# A larger file is not searched for what may be left unread: a second for each GiB.
+MOST_SEARCHED = 2**30
+# A heap that HDF5 begins takes 64 KiB at most, of objects of 32 bytes or more, and grows for a longer object alone.
+MOST_OBJECTS = 2**16
+# What a dataset keeps of a string of varying length: its length, the place of its heap, its number there.
+REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
+
+
+def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
+    """Check every heap of a file, which is read from front to back.
+
+    Parameters
+    ----------
+    file : binary stream
+    where : str
+    error : type
+
+    Raises
+    ------
+    error
+        HDF5 would walk through one of them for ever.
+    """
+    _check(file, _places(file), where, error)
+
+
+def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
+    """Check every heap of an open file, before text or references among its attributes are read.
+
+    One that is read from memory has been checked by who had its bytes.
+
+    Raises
+    ------
+    error
+        HDF5 would walk through one of them for ever.
+    """
+    # What lies in memory was made by the caller.
+    if file.driver not in ("core", "fileobj"):
+        with Path(file.filename).open("rb") as raw:
+            check_heaps(raw, where, error)
+
+
+@contextlib.contextmanager
+def heaps_checked(path: Path) -> Iterator[h5py.File]:
+    """Open a file a second time, to read attributes: each heap is checked as HDF5 comes to it, and no other one.
+
+    A heap without an end cannot be read; HDF5 says that it is none.
+    """
+    with _CheckedHeaps(path) as raw, h5py.File(raw, "r") as file:
+        yield file
+
+
+class _CheckedHeaps(io.FileIO):
+    """A file in which heaps without an end have no signature."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        place, count = self.tell(), super().readinto(buffer) or 0
+        # A signature may be read in two parts.
+        first = max(0, place - len(SIGNATURE) + 1)
+        self.seek(first)
+        seen, size = self.read(place + count + len(SIGNATURE) - 1 - first), self.seek(0, 2)
+        start = seen.find(SIGNATURE)
+        while start >= 0:
+            if _steps(self, first + start, size, MOST_OBJECTS) == MOST_OBJECTS:
+                for byte in range(first + start - place, first + start - place + len(SIGNATURE)):
+                    if 0 <= byte < count:
+                        buffer[byte] = 0
+            start = seen.find(SIGNATURE, start + 1)
+        self.seek(place + count)
+        return count
+
+
+def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Check the heaps that hold a dataset's strings of varying length.
+
+    Raises
+    ------
+    error
+        HDF5 would walk through one of them for ever, or a string declares more than the file has.
+    """
+    base = dataset.file.userblock_size
+    with Path(dataset.file.filename).open("rb") as file:
+        size = file.seek(0, 2)
+        for stored in _references(dataset, file):
+            if stored is None:
+                check_heaps(file, where, error)
+                return
+            found = np.frombuffer(stored[: len(stored) // REFERENCE.itemsize * REFERENCE.itemsize], REFERENCE)
+            longest = int(found["length"].max(initial=0))
+            if longest > size:
+                raise error(
+                    f"{where}: a string declares {longest} bytes, but the whole file has {size}; it is damaged, make "
+                    "it again."
+                )
+            heaps = np.unique(found["heap"][found["heap"] < size]).tolist()
+            _check(file, (base + heap for heap in heaps if heap), where, error)
+
+
+def _references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[bytes | None]:
+    """Read what a dataset keeps of its strings, piece by piece; None where it cannot be known."""
+    offset, total = dataset.id.get_offset(), dataset.size * REFERENCE.itemsize
+    if dataset.chunks:
+        yield from (content for _, content in unpacked_chunks(dataset))
+    elif offset is None:
+        yield None
+    else:
+        for start in range(0, total, PIECE):
+            file.seek(offset + start)
+            yield file.read(min(PIECE, total - start))
+
+
+def _places(file: BinaryIO) -> Iterator[int]:
+    """Find what looks like the start of a heap; the file may be moved meanwhile."""
+    before, place = b"", 0
+    while True:
+        file.seek(place)
+        block = file.read(PIECE)
+        if not block:
+            return
+        text = before + block
+        start = text.find(START)
+        while start >= 0:
+            yield place - len(before) + start
+            start = text.find(START, start + 1)
+        place += len(block)
+        before = text[1 - len(START) :]
+
+
+def _check(file: BinaryIO, places: Iterator[int], where: str, error: type[BadData]) -> None:
+    size = file.seek(0, 2)
+    # Heaps do not overlap, so that all their objects find room in the file.
+    left = size // HEADER + 1
+    for place in places:
+        left -= _steps(file, place, size, left)
+        if left <= 0:
+            raise error(f"{where}: the heap of its strings at byte {place} has no end; it is damaged, make it again.")
+
+
+def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
+    """Count the objects of a heap in a file of that size as HDF5 walks through them; at most so many.
+
+    So many, too, if one is longer than the heap.
+    """
+    file.seek(place)
+    header = file.read(HEADER)
+    if not header.startswith(SIGNATURE):
+        return 1
+    end = min(place + int.from_bytes(header[8:], "little"), size)
+    place += HEADER
+    for step in range(1, most):
+        if place + HEADER > end:
+            return step
+        file.seek(place)
+        stored = file.read(HEADER)
+        length = int.from_bytes(stored[8:], "little")
+        if length > end - place:
+            # HDF5 adds it to a place in memory, which may begin again at the start.
+            return most
+        # The free space, number 0, counts its own header.
+        place += HEADER + -(-length // 8) * 8 if stored[:2] != b"\0\0" else length
+    return most

@@ -1,0 +1,107 @@
+"""What can be wrong with a file before its content is looked at, said in one way."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import MissingInput
+
+__all__ = ["is_no_name", "missing_told", "names_folder", "open_file", "read_at_most", "shown"]
+
+# What is no file: a device may have no end, and to open one may already do something.
+DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+PIECE = 2**20
+# No more of a name is shown.
+LONGEST_NAME = 1000
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Give a path for a message, cut where it is so long that nothing else could be read."""
+    name = os.fspath(path)
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
+def is_no_name(path: str | os.PathLike[str]) -> bool:
+    """Tell whether no file can have this name: a null byte, or a letter that the system has no bytes for."""
+    try:
+        return b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        return True
+
+
+def names_folder(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a name ends as that of a folder does, which ``Path`` forgets: in a slash, perhaps with a dot."""
+    return os.path.basename(os.fspath(path)) in ("", ".")  # noqa: PTH119 - Path forgets it
+
+
+@contextlib.contextmanager
+def missing_told(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
+    """Turn what Python raises over a file that cannot be opened into an error of ours.
+
+    Parameters
+    ----------
+    path : str or path
+    expected : str
+        What sort of file, e.g. ``"a .npy or HDF5 file"``.
+
+    Raises
+    ------
+    MissingInput
+        It is absent, a directory or unreadable, or no file can have that name.
+    """
+    try:
+        yield
+    except FileNotFoundError as reason:
+        raise MissingInput(f"{path}: no such file; expected {expected}. Check the path.") from reason
+    except IsADirectoryError as reason:
+        raise MissingInput(f"{path}: a directory; expected {expected}. Name the file itself.") from reason
+    except PermissionError as reason:
+        raise MissingInput(f"{path}: may not be read; check its permissions.") from reason
+    except (OSError, ValueError) as reason:
+        why = getattr(reason, "strerror", None) or reason
+        raise MissingInput(f"{shown(path)!r}: cannot be opened ({why}); expected {expected}.") from reason
+
+
+def open_file(path: str | os.PathLike[str], expected: str, *, pipes: bool = False) -> BinaryIO:
+    """Open a file for reading, unbuffered.
+
+    Parameters
+    ----------
+    path : str or path
+    expected : str
+        What sort of file.
+    pipes : bool
+        Whether it may be a pipe, as the shell makes for ``<(...)``.
+
+    Raises
+    ------
+    MissingInput
+        It is absent, unreadable, a directory, a device or a socket, or a pipe where that is not meant.
+    """
+    with missing_told(path, expected):
+        mode = Path(path).stat().st_mode
+        found = DEVICES.get(stat.S_IFMT(mode), "a pipe" if stat.S_ISFIFO(mode) and not pipes else "")
+        if found:
+            raise MissingInput(f"{path}: {found}; expected {expected}. Save it to a file.")
+        return Path(path).open("rb", buffering=0)
+
+
+def read_at_most(file: BinaryIO, most: int, where: str) -> bytes | None:
+    """Read the rest of a file or pipe; None where it is longer than ``most`` bytes.
+
+    Raises
+    ------
+    MissingInput
+        Reading fails.
+    """
+    pieces, left = [], most
+    with missing_told(where, "what can be read to its end"):
+        while piece := file.read(min(PIECE, left + 1)):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                return None
+    return b"".join(pieces)
