@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from .network.initialise import random_network
     from .network.model import LayerWeights, Network, RecurrentLayer
     from .network.pooling import POOLINGS
-    from .output.existing import IF_EXISTS
     from .output.format import LAYOUTS
+    from .output.names import IF_EXISTS
     from .output.reader import open_states as open
     from .output.states import States
     from .output.unfinished import clean, status
@@ -61,7 +61,7 @@ _LAZY = {
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
     "DTYPES": ("extraction.request", "DTYPES"),
     "ENGINES": ("engines.choice", "ENGINES"),
-    "IF_EXISTS": ("output.existing", "IF_EXISTS"),
+    "IF_EXISTS": ("output.names", "IF_EXISTS"),
     "LAYOUTS": ("output.format", "LAYOUTS"),
     "LayerWeights": ("network.model", "LayerWeights"),
     "Network": ("network.model", "Network"),

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnstates.output import remembered
-from rnnstates.output.patient_file import PatientFile
-from rnnstates.output.remembered import Remembered
+from rnnstates.output import patient_file
+from rnnstates.output.patient_file import PatientFile, Remembered
 from rnnstates.output.system import Disk
 
 WRITES = st.lists(st.tuples(st.integers(0, 20_000), st.binary(min_size=1, max_size=9000)), max_size=8)
@@ -40,7 +39,7 @@ def test_what_was_written_is_read_back_and_the_rest_is_zero(writes, position, co
 @given(st.integers(0, 1000), st.integers(1, 1000))
 def test_what_was_too_much_to_keep_is_told_and_never_given_wrongly(position, count):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remembered, "LARGEST", 100)
+        patch.setattr(patient_file, "LARGEST", 100)
         kept = Remembered()
         kept.wrote(memoryview(b"a" * 50), 100)
         kept.wrote(memoryview(b"b" * 300), 400)

@@ -8,8 +8,8 @@ from rnnstates.network.cells import CELLS, STATES
 from rnnstates.network.pooling import POOLINGS, pool
 from rnnstates.output.format import Shape, plan_datasets
 from rnnstates.verification import blocks
+from rnnstates.verification.consistency import Running
 from rnnstates.verification.promised import Part
-from rnnstates.verification.running import Running
 from rnnstates.verification.tolerance import difference
 
 from ..builders import bidirectional_stack, cell_weights

@@ -18,9 +18,9 @@ from ..inputs import open_ids
 from ..network.cells import GATE_STATES
 from ..network.pooling import FINAL
 from ..output.destination import check_destination, check_space
-from ..output.existing import FAIL, REPLACE, SKIP, choose_existing
 from ..output.format import Shape, plan_datasets
 from ..output.layout import Contents
+from ..output.names import FAIL, REPLACE, SKIP, choose_existing
 from ..output.partial import Wanted
 from ..output.recorder import Pace
 from ..output.states import States

@@ -9,8 +9,8 @@ from ..engines.choice import abandon, make_engine
 from ..errors import MemoryBudgetError
 from ..errors.arguments import check_arguments
 from ..output.destination import check_destination, check_space
-from ..output.existing import FAIL, REPLACE, SKIP, choose_existing
 from ..output.layout import Contents
+from ..output.names import FAIL, REPLACE, SKIP, choose_existing
 from ..output.partial import Wanted
 from ..output.recorder import Pace
 from ..output.states import States

@@ -9,9 +9,8 @@ from ..engines.choice import make_engine
 from ..engines.stack import Engine
 from ..errors.arguments import check_arguments
 from ..output.destination import check_destination, check_space, free_space
-from ..output.existing import FAIL, choose_existing
 from ..output.format import group_name
-from ..output.names import Names
+from ..output.names import FAIL, Names, choose_existing
 from ..output.partial import check_unfinished
 from ..weights.save import check_kept
 from .begun import NOTHING, begun_at

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..errors import BadData, MemoryBudgetError, MissingInput, OptionError, RnnstatesError
 from ..errors.articles import with_article
-from ..output.failures import FULL, TOO_MANY, too_many_files, translated
 from ..output.names import PARTIAL, names_of
+from ..output.system import FULL, TOO_MANY, too_many_files, translated
 from ..untrusted.missing import is_no_name
 
 __all__ = ["documented", "says_why"]

@@ -10,9 +10,8 @@ import h5py
 
 from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from ..untrusted.missing import is_no_name, names_folder
-from .failures import translated
-from .names import PARTIAL, Names, names_of
-from .suffix import check_suffix
+from .names import PARTIAL, Names, check_suffix, names_of
+from .system import translated
 
 __all__ = ["check_destination", "check_regular", "check_space", "exists", "free_space", "no_room"]
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import OutputBusy
-from .failures import translated
 from .names import Names
 from .ours import check_lock, check_regular, has_name, open_regular
-from .system import System, write_all
+from .system import System, translated, write_all
 
 __all__ = ["Holder", "RunLock", "holder_of", "is_held"]
 

@@ -1,10 +1,13 @@
 """Opening a states file."""
 
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from ..errors import BadStates, RnnstatesError
 from ..errors.arguments import check_arguments
@@ -15,7 +18,7 @@ from ..untrusted.missing import missing_told
 from .format import FORMAT, FORMAT_VERSION, LAYOUTS
 from .integrity import INTEGRITY
 from .names import PARTIAL
-from .states import States, read_attributes
+from .states import States
 
 __all__ = ["is_states_file", "open_states", "open_unfinished"]
 
@@ -93,7 +96,7 @@ def _states(file: h5py.File, where: str) -> States:
     }
     for name, found in named.items():
         check_dataset(found, f"{where}: '{name}'", BadStates)
-    attributes = read_attributes(file, known)
+    attributes = _read_attributes(file, known)
     _check_root(attributes, named["lengths"], where)
     states = States(named, attributes, file, (open_states, str(Path(where).resolve())))
     if states.attributes["layout"] == "packed" and "offsets" not in named:
@@ -119,3 +122,16 @@ def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -
 def _is_group(name: Any) -> bool:
     """Tell whether this is the name of a group of states: ``/``, or a path inside of the file without detours."""
     return isinstance(name, str) and (name == "/" or not {"", ".", ".."} & set(name.split("/")))
+
+
+def _read_attributes(file: h5py.File, names: Iterable[str]) -> dict[str, Any]:
+    """Decode root attributes of a states file."""
+    decoded = {name: _decode(file.attrs[name]) for name in names}
+    decoded["provenance"] = json.loads(decoded["provenance"])
+    return decoded
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_decode(element) for element in value]
+    return value.decode("utf-8") if isinstance(value, bytes) else getattr(value, "item", lambda: value)()

@@ -1,8 +1,7 @@
 """The states of a run, in a file or in memory: by dataset name, or sequence by sequence."""
 
-import json
 import operator
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from types import TracebackType
 from typing import Any
 
@@ -254,16 +253,3 @@ class SequenceStates:
 
     def __repr__(self) -> str:
         return f"<states of sequence {self.id!r}, {self.length} steps>"
-
-
-def read_attributes(file: h5py.File, names: Iterable[str]) -> dict[str, Any]:
-    """Decode root attributes of a states file."""
-    decoded = {name: _decode(file.attrs[name]) for name in names}
-    decoded["provenance"] = json.loads(decoded["provenance"])
-    return decoded
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_decode(element) for element in value]
-    return value.decode("utf-8") if isinstance(value, bytes) else getattr(value, "item", lambda: value)()

@@ -1,7 +1,7 @@
-"""All that a run asks of the operating system while it writes: one method a call, so that a test can make each fail.
+"""All that a run asks of the operating system while it writes: one method per call, so that a test can make each fail.
 
-What is read (inputs, weights) does not go through here, and nothing here decides anything: loops over short writes and
-what a failure means are the callers' affair.
+What is read (inputs, weights) does not go through here. A failure is raised as OSError; ``translated`` says what it
+means to somebody who wants a file. ``Writeback`` gets bytes on their way to the disk while others are computed.
 """
 # ruff: noqa: D102 - the methods of Disk are what System says of them
 
@@ -9,10 +9,18 @@ import ctypes
 import errno
 import fcntl
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["DISK", "OPERATIONS", "Disk", "System", "write_all"]
+from ..errors import CannotCreate, OutputError, PermissionDenied, WriteFailed
+from ..untrusted.missing import shown
+
+__all__ = [
+    "DISK", "FULL", "OPERATIONS", "TOO_MANY", "Disk", "System", "Writeback", "too_many_files", "translated",
+    "write_all",
+]  # fmt: skip
 
 # Of <linux/falloc.h>: give the blocks back and keep the size.
 PUNCH_HOLE = 0x02 | 0x01
@@ -198,3 +206,78 @@ def _library() -> ctypes.CDLL | None:
 
 
 _LIBRARY = _library()
+
+
+# Bytes after which the disk is set to work.
+TOGETHER = 16 * 2**20
+# Of <fcntl.h>: start writing what is dirty, wait for nothing.
+SYNC_FILE_RANGE_WRITE = 2
+
+
+class Writeback:
+    """Counts what is written to a file, from any thread, and starts the writing now and then.
+
+    Linux keeps what is written in memory until much has gathered; a run that ends with ``fsync`` would then compute
+    first and wait for the disk afterwards. ``sync_file_range`` starts the writing without waiting for it and promises
+    nothing: durability remains the affair of ``fsync``.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of a file open for writing.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._start = descriptor, _sync_file_range()
+        self._waiting, self._lock = 0, threading.Lock()
+
+    def wrote(self, count: int) -> None:
+        """Tell that some bytes were written."""
+        with self._lock:
+            self._waiting += count
+            if self._waiting < TOGETHER:
+                return
+            self._waiting = 0
+        # From the first byte to the last: what is on its way already costs nothing.
+        self._start(self._descriptor, 0, 0, SYNC_FILE_RANGE_WRITE)
+
+
+def _sync_file_range() -> Callable[[int, int, int, int], int]:
+    """Give the system's function, or one that does nothing where there is none."""
+    try:
+        function = ctypes.CDLL(None).sync_file_range
+    except (AttributeError, OSError):
+        return lambda *_: 0
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    function.restype = ctypes.c_int
+    started: Callable[[int, int, int, int], int] = function
+    return started
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_REASONS = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file is larger than may be written there"}
+
+
+def translated(reason: OSError, path: Path) -> OutputError:
+    """Give the error of ours that an OSError over a file amounts to; of the file that it names, if it names one."""
+    number, where = reason.errno, shown(os.fsdecode(reason.filename or path))
+    if number in FULL:
+        return WriteFailed(
+            f"{where}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less "
+            '(states=, dtype="float16", layout="packed"), or choose another place.'
+        )
+    if number in TOO_MANY:
+        return WriteFailed(too_many_files(reason))
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return PermissionDenied(f"{where}: may not be written here ({reason.strerror}); choose another place.")
+    if number == errno.ELOOP:
+        return CannotCreate(f"{where}: a symbolic link is in the way; remove it.")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
+        return CannotCreate(f"{where}: cannot be made there ({reason.strerror}).")
+    return WriteFailed(f"{where}: writing failed ({reason.strerror or reason}). Check the disk.")
+
+
+def too_many_files(reason: OSError) -> str:
+    """Say that no file can be opened, whichever it was: the limit is that of the process or of the machine."""
+    return f"no more files can be opened ({reason.strerror}); close some, or raise the limit (ulimit -n)."

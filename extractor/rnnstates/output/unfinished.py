@@ -5,7 +5,6 @@ from typing import Any
 
 from ..errors import CannotCreate, MissingInput
 from ..errors.arguments import check_arguments
-from .failures import translated
 from .journal import Journal
 from .journal_file import read_journal
 from .lock import RunLock, holder_of, is_held
@@ -13,7 +12,7 @@ from .names import Names, names_of
 from .ours import check_beside, is_unfinished
 from .partial import discard
 from .reader import open_states
-from .system import DISK
+from .system import DISK, translated
 
 __all__ = ["clean", "status"]
 

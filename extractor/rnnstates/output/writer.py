@@ -20,7 +20,6 @@ from ..arrays.axes import Array
 from ..arrays.checksums import Sums, add, sums, sums_of_rows
 from ..errors import InputChanged
 from .destination import exists
-from .failures import translated
 from .format import DatasetSpec
 from .integrity import window_slice
 from .journal import Window
@@ -31,8 +30,7 @@ from .naming import name_output, tidy
 from .ours import has_name
 from .partial import Partial, Wanted, is_output_of, open_partial, take_back
 from .recorder import PACE, Pace, Recorder
-from .system import DISK, System, write_all
-from .writeback import Writeback
+from .system import DISK, System, Writeback, translated, write_all
 
 __all__ = ["FileSink"]
 

@@ -11,7 +11,7 @@ from ..output.states import States
 from ..weights.load import load_weights
 from ..weights.objects import WHERE, is_path
 from ..weights.readers import digest, reader_of
-from .given import Given, NotFound, is_readable, places
+from .finding_input import Given, NotFound, is_readable, places
 from .promised import Part, Promise
 
 __all__ = ["find_network"]

@@ -12,9 +12,8 @@ from ..output.names import PARTIAL, Names, names_of
 from ..output.ours import is_unfinished
 from ..output.reader import open_unfinished
 from ..untrusted.hdf5 import open_hdf5
-from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, shape_of, told
+from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, open_raw, shape_of, told
 from .promised import read_promise
-from .raw_file import open_raw
 
 __all__ = ["refuse_unfinished"]
 

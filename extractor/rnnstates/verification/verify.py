@@ -15,10 +15,9 @@ from ..output.states import States
 from ..untrusted.hdf5 import open_hdf5
 from .comparing import compare_sample
 from .consistency import check_values
-from .finding_input import find_initial, find_source
+from .finding_input import Given, NotFound, find_initial, find_source
 from .finding_weights import find_network
 from .findings import Findings
-from .given import Given, NotFound
 from .promised import Promise, read_promise
 from .recomputing import Original, Rows, choose_rows
 from .tolerance import PRECISIONS

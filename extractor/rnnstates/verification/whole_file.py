@@ -14,10 +14,9 @@ from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, diges
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
-from .digests import ELSEWHERE, Grid, Located, damaged_windows, located, shape_of, told
+from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, located, open_raw, shape_of, told
 from .findings import shortened
 from .promised import Promise
-from .raw_file import RawFile, open_raw
 
 __all__ = ["DAMAGED", "check_bytes"]
 

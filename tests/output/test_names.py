@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates.output.suffix import PROMISES, check_suffix
+from rnnstates.output.names import PROMISES, check_suffix
 from rnnstates_cli.main import _run
 
 from ..builders import one_layer, ragged

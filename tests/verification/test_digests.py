@@ -10,9 +10,8 @@ import rnnstates
 from rnnstates import Network, RecurrentLayer
 from rnnstates.output.format import DatasetSpec, Shape
 from rnnstates.output.integrity import window_sums
-from rnnstates.verification import raw_file
-from rnnstates.verification.digests import Grid, Located, damaged_windows
-from rnnstates.verification.raw_file import open_raw
+from rnnstates.verification import digests
+from rnnstates.verification.digests import Grid, Located, damaged_windows, open_raw
 
 from ..builders import layer_weights
 from .making import make, wrong
@@ -27,13 +26,13 @@ def test_holes_are_passed_over_and_what_is_in_them_is_found(place, monkeypatch):
     with h5py.File("out.h5") as file:
         start, size = file["hidden"].id.get_offset(), file["hidden"].nbytes
     read = []
-    whole = raw_file.RawFile.read
+    whole = digests.RawFile.read
 
     def counted(self, count, position):
         read.append(count)
         return whole(self, count, position)
 
-    monkeypatch.setattr(raw_file.RawFile, "read", counted)
+    monkeypatch.setattr(digests.RawFile, "read", counted)
     with h5py.File("out.h5") as file:
         assert not file["hidden"][3, 10:].any()
     assert rnnstates.verify("out.h5", sample=0)["checksums"] == "right"
@@ -47,7 +46,7 @@ def test_holes_are_passed_over_and_what_is_in_them_is_found(place, monkeypatch):
 
 @pytest.mark.parametrize("width, item", [(5, 4), (3, 2), (7, 8), (1, 4)])
 def test_sums_past_holes_are_sums_of_all_bytes(tmp_path, monkeypatch, width, item):
-    monkeypatch.setattr(raw_file, "SHORT_HOLE", 4096)
+    monkeypatch.setattr(digests, "SHORT_HOLE", 4096)
     random = np.random.default_rng(width)
     path, offset, rows = tmp_path / "sparse", 24, 40_000
     spec = DatasetSpec("x", "", "x", None, (rows, width), np.dtype(f"u{item}"), ())
@@ -77,7 +76,7 @@ def unknown(*_):
 def test_a_read_that_gives_less_goes_on(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(bytes(range(100)))
-    whole = raw_file.os.pread
+    whole = digests.os.pread
     monkeypatch.setattr("os.pread", lambda fd, count, position: whole(fd, min(count, 7), position))
     with open_raw(str(path)) as raw:
         assert raw.read(50, 3) == bytes(range(3, 53))
