@@ -22,7 +22,6 @@ __all__ = [
     "SUMS",
     "Read",
     "digest_rest",
-    "outside",
     "window_slice",
     "window_sums",
 ]
@@ -82,13 +81,13 @@ def digest_rest(read: Read, size: int, stretches: Iterable[tuple[int, int]]) -> 
         First byte and length of what is left out, in any order; they do not overlap.
     """
     digest = hashlib.sha256()
-    for start, stop in outside(size, stretches):
+    for start, stop in _outside(size, stretches):
         for at in range(start, stop, AT_ONCE):
             digest.update(read(min(AT_ONCE, stop - at), at))
     return digest.hexdigest()
 
 
-def outside(size: int, stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _outside(size: int, stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Yield what lies in a file beside some stretches: (first byte, one past the last)."""
     at = 0
     for start, length in sorted((start, length) for start, length in stretches if length):

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +26,15 @@ PUNCH_HOLE = 0x02 | 0x01
 # A call that signals interrupt so often fails.
 MOST_INTERRUPTIONS = 1000
 NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+# Of <fcntl.h>: start writing what is dirty, wait for nothing.
+SYNC_FILE_RANGE_WRITE = 2
+# Bytes after which the disk is set to work.
+TOGETHER = 16 * 2**20
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_REASONS = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file is larger than may be written there"}
 
 
 class System(Protocol):
@@ -164,6 +172,59 @@ def write_all(system: System, fd: int, data: memoryview, position: int) -> None:
         data, position = data[written:], position + written
 
 
+class Writeback:
+    """Counts what is written to a file, from any thread, and starts the writing now and then.
+
+    Linux keeps what is written in memory until much has gathered; a run that ends with ``fsync`` would then compute
+    first and wait for the disk afterwards. ``sync_file_range`` starts the writing without waiting for it and promises
+    nothing: durability remains the affair of ``fsync``.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of a file open for writing.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._waiting, self._lock = descriptor, 0, threading.Lock()
+
+    def wrote(self, count: int) -> None:
+        """Tell that some bytes were written."""
+        with self._lock:
+            self._waiting += count
+            if self._waiting < TOGETHER:
+                return
+            self._waiting = 0
+        if hasattr(_LIBRARY, "sync_file_range"):
+            # From the first byte to the last: what is on its way already costs nothing.
+            first = length = ctypes.c_int64(0)
+            _LIBRARY.sync_file_range(self._descriptor, first, length, ctypes.c_uint(SYNC_FILE_RANGE_WRITE))
+
+
+def translated(reason: OSError, path: Path) -> OutputError:
+    """Give the error of ours that an OSError over a file amounts to; of the file that it names, if it names one."""
+    number, where = reason.errno, shown(os.fsdecode(reason.filename or path))
+    if number in FULL:
+        return WriteFailed(
+            f"{where}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less "
+            '(states=, dtype="float16", layout="packed"), or choose another place.'
+        )
+    if number in TOO_MANY:
+        return WriteFailed(too_many_files(reason))
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return PermissionDenied(f"{where}: may not be written here ({reason.strerror}); choose another place.")
+    if number == errno.ELOOP:
+        return CannotCreate(f"{where}: a symbolic link is in the way; remove it.")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
+        return CannotCreate(f"{where}: cannot be made there ({reason.strerror}).")
+    return WriteFailed(f"{where}: writing failed ({reason.strerror or reason}). Check the disk.")
+
+
+def too_many_files(reason: OSError) -> str:
+    """Say that no file can be opened, whichever it was: the limit is that of the process or of the machine."""
+    return f"no more files can be opened ({reason.strerror}); close some, or raise the limit (ulimit -n)."
+
+
 def _fallocate(fd: int, mode: int, position: int, count: int) -> bool:
     """Ask the file system; False where it cannot."""
     if not hasattr(_LIBRARY, "fallocate") or not count:
@@ -196,88 +257,3 @@ def _call(name: str, *arguments: Any) -> None:
         if number != errno.EINTR:
             raise OSError(number, os.strerror(number))
     raise OSError(errno.EINTR, os.strerror(errno.EINTR))
-
-
-def _library() -> ctypes.CDLL | None:
-    try:
-        return ctypes.CDLL(None, use_errno=True)
-    except OSError:
-        return None
-
-
-_LIBRARY = _library()
-
-
-# Bytes after which the disk is set to work.
-TOGETHER = 16 * 2**20
-# Of <fcntl.h>: start writing what is dirty, wait for nothing.
-SYNC_FILE_RANGE_WRITE = 2
-
-
-class Writeback:
-    """Counts what is written to a file, from any thread, and starts the writing now and then.
-
-    Linux keeps what is written in memory until much has gathered; a run that ends with ``fsync`` would then compute
-    first and wait for the disk afterwards. ``sync_file_range`` starts the writing without waiting for it and promises
-    nothing: durability remains the affair of ``fsync``.
-
-    Parameters
-    ----------
-    descriptor : int
-        Of a file open for writing.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor, self._start = descriptor, _sync_file_range()
-        self._waiting, self._lock = 0, threading.Lock()
-
-    def wrote(self, count: int) -> None:
-        """Tell that some bytes were written."""
-        with self._lock:
-            self._waiting += count
-            if self._waiting < TOGETHER:
-                return
-            self._waiting = 0
-        # From the first byte to the last: what is on its way already costs nothing.
-        self._start(self._descriptor, 0, 0, SYNC_FILE_RANGE_WRITE)
-
-
-def _sync_file_range() -> Callable[[int, int, int, int], int]:
-    """Give the system's function, or one that does nothing where there is none."""
-    try:
-        function = ctypes.CDLL(None).sync_file_range
-    except (AttributeError, OSError):
-        return lambda *_: 0
-    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-    function.restype = ctypes.c_int
-    started: Callable[[int, int, int, int], int] = function
-    return started
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-TOO_MANY = (errno.EMFILE, errno.ENFILE)
-_REASONS = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file is larger than may be written there"}
-
-
-def translated(reason: OSError, path: Path) -> OutputError:
-    """Give the error of ours that an OSError over a file amounts to; of the file that it names, if it names one."""
-    number, where = reason.errno, shown(os.fsdecode(reason.filename or path))
-    if number in FULL:
-        return WriteFailed(
-            f"{where}: {_REASONS.get(number, 'the disk is full')}. Free some space, keep less "
-            '(states=, dtype="float16", layout="packed"), or choose another place.'
-        )
-    if number in TOO_MANY:
-        return WriteFailed(too_many_files(reason))
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return PermissionDenied(f"{where}: may not be written here ({reason.strerror}); choose another place.")
-    if number == errno.ELOOP:
-        return CannotCreate(f"{where}: a symbolic link is in the way; remove it.")
-    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
-        return CannotCreate(f"{where}: cannot be made there ({reason.strerror}).")
-    return WriteFailed(f"{where}: writing failed ({reason.strerror or reason}). Check the disk.")
-
-
-def too_many_files(reason: OSError) -> str:
-    """Say that no file can be opened, whichever it was: the limit is that of the process or of the machine."""
-    return f"no more files can be opened ({reason.strerror}); close some, or raise the limit (ulimit -n)."

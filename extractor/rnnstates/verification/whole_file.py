@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..arrays.checksums import Sums
 from ..errors import BadStates
 from ..inputs.hdf5 import reading
-from ..output.integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS, digest_rest, outside
+from ..output.integrity import INTEGRITY, REST, REST_BYTES, SUMS, digest_rest
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
@@ -21,9 +21,8 @@ from .promised import Promise
 __all__ = ["DAMAGED", "check_bytes"]
 
 DAMAGED = "The file was damaged or edited after it was made; make it again."
-# By which a file that has had checksums is known, whatever became of the group's name.
-MARK = MEANING[:60].encode()
-AT_ONCE = 2**20
+# How the datasets of checksums end: with them a group is known whose own name is damaged.
+LEAVES = tuple(path.removeprefix(INTEGRITY) for path in (SUMS, REST))
 
 
 class _Stored(NamedTuple):
@@ -61,7 +60,7 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
     with reading(where, BadStates), open_raw(where) as raw:
         found = located(states, promise)
         group = find(file, INTEGRITY, where, BadStates)
-        if group is None and not (isinstance(found, list) and _has_mark(raw, found)):
+        if group is None and not any(name.endswith(LEAVES) for name in states.keys()):
             return False
         if isinstance(found, str):
             raise BadStates(
@@ -88,15 +87,6 @@ def _wrong(raw: RawFile, datasets: list[Located], stored: _Stored) -> list[str]:
 
 def _places(datasets: list[Located]) -> list[tuple[int, int]]:
     return [(offset, spec.nbytes) for spec, offset in datasets]
-
-
-def _has_mark(raw: RawFile, datasets: list[Located]) -> bool:
-    """Tell whether a file without ``integrity`` has had one: what it means is written elsewhere than its name."""
-    for start, stop in outside(raw.size, _places(datasets)):
-        for at in range(start, stop, AT_ONCE):
-            if MARK in raw.read(min(AT_ONCE + len(MARK), stop - at), at):
-                return True
-    return False
 
 
 def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Stored:
