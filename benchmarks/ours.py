@@ -49,4 +49,4 @@ def _ours(precision: str, engines: Iterable[str]) -> dict[str, Peer]:
 
 
 OURS = _ours("float32", ("auto", *rnnstates.ENGINES))
-OURS |= _ours("bfloat16", ("auto", *rnnstates.ENGINES) if "bfloat16" in rnnstates.PRECISIONS else ("auto",))
+OURS |= _ours("bfloat16", ("auto", "compiled"))

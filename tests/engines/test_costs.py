@@ -19,7 +19,7 @@ def not_built(monkeypatch):
 @pytest.fixture
 def built(monkeypatch):
     monkeypatch.setattr(compiled_engine, "is_built", lambda: True)
-    monkeypatch.setattr(compiled_engine, "kinds", lambda: {"plain": (4, 1), "bfloat16": (16, 2)})
+    monkeypatch.setattr(compiled_engine, "kinds", lambda: {"plain": (4, 1), "avx2": (8, 1)})
 
 
 def network(cell="lstm", units=256):
@@ -60,11 +60,10 @@ def test_what_the_compiled_engine_leaves_to_numpy_is_counted_as_numpys(built):
     )
 
 
-def test_bfloat16_goes_where_it_can_be_had(built, monkeypatch):
-    assert choose_engine(network(), lengths(10), precision="bfloat16") == "compiled"
-    assert choose_engine(network("gru"), lengths(10), precision="bfloat16") == "tensorflow"
-    monkeypatch.setattr(compiled_engine, "kinds", lambda: {"plain": (4, 1)})
-    assert choose_engine(network(), lengths(10), precision="bfloat16") == "tensorflow"
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_bfloat16_is_the_compiled_engines_which_says_what_is_missing(not_built, cell):
+    for preferred in (None, "tensorflow"):
+        assert choose_engine(network(cell), lengths(10), precision="bfloat16", preferred=preferred) == "compiled"
 
 
 def test_the_estimate_is_what_starting_calls_products_and_elementwise_work_take(monkeypatch):

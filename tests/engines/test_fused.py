@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import rnnstates
 from rnnstates.arrays.workspace import Workspace
 from rnnstates.engines.choice import make_engine
 from rnnstates.engines.tensorflow import blocks
@@ -210,3 +211,27 @@ def test_the_op_is_never_given_the_sizes_that_it_complains_of():
     assert all(FusedBlock.rows(None, live) % 2 == 0 for live in range(1, 9))
     assert complaints(4) == ""
     assert "inefficient" in complaints(3)
+
+
+def test_bfloat16_is_refused_with_what_to_use():
+    with pytest.raises(
+        rnnstates.EngineUnavailable,
+        match=r'^precision="bfloat16": products in it take TensorFlow longer.* use engine="compiled" or precision=',
+    ):
+        make_engine("tensorflow", "bfloat16")
+
+
+def test_no_warning_of_functions_made_often_reaches_the_user():
+    script = """
+        import numpy as np
+        from rnnstates.engines.choice import make_engine
+        from tests.builders import cell_weights
+        for _ in range(7):
+            unroll = make_engine("tensorflow", "float32").unroll(cell_weights("gru", 3, 5))
+            for rows in (2, 20):
+                unroll(np.ones((rows, 3, 3), "f4"), np.full(rows, 3))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stderr == ""

@@ -8,7 +8,6 @@ import pytest
 
 import rnnstates
 from rnnstates.engines import compiled_engine
-from rnnstates.engines.tensorflow import bfloat16
 
 INPUTS, LENGTHS = np.random.RandomState(0).standard_normal((3, 5, 4)), [5, 2, 1]
 
@@ -86,9 +85,6 @@ def test_what_extract_raises_before_it_computes_preview_raises(mistake, tmp_path
 
 @pytest.mark.parametrize("engine", ["compiled", "tensorflow"])
 def test_an_engine_that_extract_cannot_start_preview_cannot(engine, monkeypatch):
-    if engine == "tensorflow":
-        pytest.importorskip("tensorflow")
-    monkeypatch.setattr(bfloat16, "cpu_flags", lambda: frozenset({"avx2"}))
     monkeypatch.setattr(compiled_engine, "kinds", lambda: {"plain": (4, 1)})
     for call in (rnnstates.preview, rnnstates.extract):
         with pytest.raises(rnnstates.EngineUnavailable, match=r'precision="bfloat16"|install a C compiler'):

@@ -113,7 +113,7 @@ class CompiledEngine:
         if self._precision == BFLOAT16:
             raise EngineUnavailable(
                 f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
-                'engine="tensorflow" or precision="float32".'
+                'precision="float32".'
             )
         self._leaves_to_numpy = True
         return NumpyUnroll(weights, np.dtype(self._precision), gates)

@@ -106,13 +106,15 @@ def choose_engine(
     preferred : str or None
         A name in ``COSTS``, or another one, which is never chosen.
     """
+    if precision == "bfloat16":
+        return "compiled"  # No other has products in it; where this one has none, it says what is missing.
     steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
 
     def estimate(name: str) -> float:
         calls = max(longest, steps // tile_rows(name, network, lengths))
         return seconds(name, network, steps=steps, calls=calls, precision=precision)
 
-    able = [name for name in COSTS if _can(name, network, precision)]
+    able = [name for name in COSTS if name != "compiled" or compiled_engine.is_built()]
     return preferred if preferred in able else min(able, key=estimate)
 
 
@@ -132,16 +134,6 @@ def tile_rows(engine: str, network: Network, lengths: npt.NDArray[np.int64]) -> 
     # Short sequences come many at once, as long as what a step reads of them stays in the cache.
     most = max(COSTS[engine].tile_rows, min(STEPS_TOGETHER // mean, FACTORS // deepest))
     return max(LEAST_ROWS, min(most, len(lengths) // LEAST_TILES))
-
-
-def _can(engine: str, network: Network, precision: str) -> bool:
-    if engine == "numpy":
-        return precision != "bfloat16"
-    if engine != "compiled":
-        return True
-    if not compiled_engine.is_built() or (precision == "bfloat16" and precision not in compiled_engine.kinds()):
-        return False
-    return precision != "bfloat16" or all(lstm.is_fused(weights, precision) for _, _, _, weights in network.parts())
 
 
 def _executor(engine: str, weights: LayerWeights, precision: str) -> str:

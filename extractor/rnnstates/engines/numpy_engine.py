@@ -78,8 +78,7 @@ class NumpyEngine:
     def __init__(self, precision: str) -> None:
         if precision == "bfloat16":
             raise EngineUnavailable(
-                'precision="bfloat16": NumPy does not multiply in it; use engine="compiled", engine="tensorflow" or '
-                'precision="float32".'
+                'precision="bfloat16": NumPy does not multiply in it; use engine="compiled" or precision="float32".'
             )
         self.dtype = np.dtype(precision)
 

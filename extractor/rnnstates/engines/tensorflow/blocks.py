@@ -1,4 +1,4 @@
-"""Unrolling an LSTM block of steps by block of steps, where something computes many steps of many sequences at once.
+"""Unrolling an LSTM block of steps by block of steps, each of which one op computes for many sequences at once.
 
 Sequences stand longest first, so those alive at a block's first step are always the first ones: finished sequences are
 left away from block to block, and cost nothing but the rest of the block in which they end. Short blocks also keep
@@ -12,7 +12,6 @@ what is computed at once in the cache. In NumPy::
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,35 +21,15 @@ from ...arrays.workspace import Workspace
 from ...network.cells.lstm import LSTMState
 from ...network.model import LayerWeights
 from ..numpy_engine import start_states
+from .fused import FusedBlock
 
-__all__ = ["Block", "BlockUnroll"]
+__all__ = ["BlockUnroll"]
 
 # What a block computes at once should stay in the cache of one core (bytes), and be worth the call (steps).
 CACHED = 4 << 20
 SHORTEST, LONGEST = 4, 128
 
 FLOAT32 = np.dtype(np.float32)
-
-
-class Block(Protocol):
-    """Computes some steps of some sequences.
-
-    Attributes
-    ----------
-    executor : str
-        What computes, for the record.
-    made : int
-        How many arrays [S, R, H] it makes at once, whether asked for or not.
-    """
-
-    executor: str
-    made: int
-
-    def rows(self, live: int) -> int:
-        """Give the number of rows to compute where so many are needed; never smaller for a larger need."""
-
-    def __call__(self, inputs: Array, state: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Map inputs float32 [S, R, I] and states [R, H] by name to states and gates float32 [S, R, H] by name."""
 
 
 class BlockUnroll:
@@ -61,11 +40,11 @@ class BlockUnroll:
     weights : LayerWeights
     gates : sequence of str
         Which to collect beside the states.
-    block : Block
+    block : FusedBlock
         Made for the same layer and gates.
     """
 
-    def __init__(self, weights: LayerWeights, gates: Sequence[str], block: Block) -> None:
+    def __init__(self, weights: LayerWeights, gates: Sequence[str], block: FusedBlock) -> None:
         self.executor, self._block = block.executor, block
         self._units = weights.units
         self._names = (*LSTMState._fields, *gates)

@@ -41,7 +41,7 @@ class FusedBlock:
     """
 
     executor = "fused"
-    # i, cs, f, o, ci, co and h, always.
+    # Arrays [S, R, H] that it makes at once, whether asked for or not: i, cs, f, o, ci, co and h.
     made = 7
 
     def __init__(self, tf: Any, weights: LayerWeights, gates: Sequence[str]) -> None:

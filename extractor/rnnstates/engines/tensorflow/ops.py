@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["TensorFlowOps", "bfloat16_matmul", "narrow_matmul"]
+__all__ = ["TensorFlowOps", "narrow_matmul"]
 
 
 class TensorFlowOps:
@@ -35,11 +35,6 @@ class TensorFlowOps:
     def max_units(self, values: Any) -> Any:
         """[B, H] to the largest [B, 1]."""
         return self._max(values, axis=1, keepdims=True)
-
-
-def bfloat16_matmul(tf: Any) -> Callable[[Any, Any], Any]:
-    """Give a product that rounds both factors to bfloat16 and returns float32; see ``narrow_matmul``."""
-    return narrow_matmul(tf, tf.bfloat16)
 
 
 def narrow_matmul(tf: Any, dtype: Any) -> Callable[[Any, Any], Any]:

@@ -20,8 +20,7 @@ from ...arrays.workspace import Workspace
 from ...network.cells import CELLS, state_width
 from ...network.model import LayerWeights
 from ..numpy_engine import live_rows, start_states
-from .bfloat16 import NAME as BFLOAT16
-from .ops import TensorFlowOps, bfloat16_matmul
+from .ops import TensorFlowOps
 
 __all__ = ["PackedUnroll"]
 
@@ -34,7 +33,7 @@ class PackedUnroll:
     tf : module
     weights : LayerWeights
     precision : str
-        ``float32``, ``float64`` or ``bfloat16`` (products in bfloat16, all else in float32).
+        ``float32`` or ``float64``.
     gates : sequence of str
         Which to collect beside the states.
     """
@@ -43,11 +42,13 @@ class PackedUnroll:
 
     def __init__(self, tf: Any, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
         self._tf, self._cell, self._gates = tf, CELLS[weights.cell], tuple(gates)
-        self._dtype: np.dtype[Any] = np.dtype("float32" if precision == BFLOAT16 else precision)
-        self._ops = TensorFlowOps(tf, bfloat16_matmul(tf) if precision == BFLOAT16 else None)
+        self._dtype: np.dtype[Any] = np.dtype(precision)
+        self._ops = TensorFlowOps(tf)
         self._widths = {name: state_width(weights, name) for name in (*self._cell.state._fields, *gates)}
         prepared = self._cell.prepare(weights, self._dtype)
-        self._parameters = prepared._make(_constant(tf, values, precision) for values in prepared)
+        self._parameters = prepared._make(
+            tf.constant(values) if isinstance(values, np.ndarray) else values for values in prepared
+        )
         dtype, fields = self._dtype, self._cell.state._fields
         starts = self._cell.state(*(tf.TensorSpec([None, self._widths[name]], dtype) for name in fields))
         signature = (tf.TensorSpec([None, weights.features], dtype), tf.TensorSpec([None], tf.int32), starts)
@@ -118,15 +119,6 @@ class PackedUnroll:
             parallel_iterations=1,
         )
         return [array.concat() for array in collected]
-
-
-def _constant(tf: Any, values: Any, precision: str) -> Any:
-    """Make a tensor of an array that a step reads; factors of products, which alone have two axes, in bfloat16."""
-    if not isinstance(values, np.ndarray):
-        return values
-    return (
-        tf.cast(tf.constant(values), tf.bfloat16) if precision == BFLOAT16 and values.ndim == 2 else tf.constant(values)
-    )
 
 
 def _packed_steps(live: npt.NDArray[np.int32]) -> Iterator[tuple[int, int, slice]]:
