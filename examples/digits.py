@@ -7,12 +7,12 @@ The same model is trained twice on images padded to 8 columns: with the real len
 counts. Then both read unseen images padded further, as happens when something longer comes into the batch.
 """
 
-import numpy as np
-from rnnstates.keras import LengthAwareMean, StateLSTM  # Before keras: it starts TensorFlow without its log lines.
-
 import keras
+import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+
+from rnnstates.keras import LengthAwareMean, StateLSTM
 
 EPOCHS, WIDTHS = 15, (8, 16, 32)
 

@@ -12,10 +12,10 @@ It was asked of TensorFlow 1::
 average them over the real lengths, and use the average in a layer behind?
 """
 
-import numpy as np
-from rnnstates.keras import LengthAwareMean, StateLSTM  # Before keras: it starts TensorFlow without its log lines.
-
 import keras
+import numpy as np
+
+from rnnstates.keras import LengthAwareMean, StateLSTM
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 import rnnstates
-from rnnstates import printable
+from rnnstates import printable, quiet_tensorflow
 
 from .clean import clean
 from .convert import convert
@@ -64,6 +64,7 @@ def main() -> NoReturn:
     heed_signals()
     # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    quiet_tensorflow()
     make_lenient()
     sys.exit(_run())
 

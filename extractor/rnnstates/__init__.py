@@ -29,8 +29,9 @@ from .errors import (
     WriteFailed,
 )
 
-# For the command, which prints what stands in files; no name of the library's own.
+# For the command, which prints what stands in files and whose standard error is its own; no names of the library's own.
 from .errors.escaping import printable as printable
+from .runtime.tensorflow_start import quiet_tensorflow as quiet_tensorflow
 from .version import __version__
 
 if TYPE_CHECKING:

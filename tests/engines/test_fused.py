@@ -195,8 +195,9 @@ def complaints(rows):
     script = f"""
         import numpy as np
         from rnnstates.engines.tensorflow.fused import FusedBlock
-        from rnnstates.runtime.tensorflow_start import import_tensorflow
+        from rnnstates.runtime.tensorflow_start import import_tensorflow, quiet_tensorflow
         from tests.builders import layer_weights
+        quiet_tensorflow()
         block = FusedBlock(import_tensorflow(), layer_weights(3, 5), ())
         state = np.zeros(({rows}, 5), "f4")
         block(np.ones((2, {rows}, 3), "f4"), {{"hidden": state, "cell": state}})
@@ -224,8 +225,10 @@ def test_bfloat16_is_refused_with_what_to_use():
 def test_no_warning_of_functions_made_often_reaches_the_user():
     script = """
         import numpy as np
+        from rnnstates import quiet_tensorflow
         from rnnstates.engines.choice import make_engine
         from tests.builders import cell_weights
+        quiet_tensorflow()
         for _ in range(7):
             unroll = make_engine("tensorflow", "float32").unroll(cell_weights("gru", 3, 5))
             for rows in (2, 20):

@@ -9,13 +9,14 @@ import pytest
 CHATTER = "2026-01-01 00:00:00.000001: I tensorflow/core/x.cc:1] oneDNN custom operations are on."
 
 
-def run(script, folder, stub=None):
+def run(script, folder, stub=None, *, quiet=True):
     """Run a script, perhaps with a package of TensorFlow's name of our own, and give what it wrote."""
     if stub is not None:
         (folder / "tensorflow.py").write_text(textwrap.dedent(stub))
     start = f"import sys; sys.path.insert(0, {str(folder)!r})\n"
     start += "from rnnstates.runtime import tensorflow_start as start\n"
     start += "import os, threading, time\nfrom rnnstates.errors import EngineUnavailable\n"
+    start += "start.quiet_tensorflow()\n" if quiet else ""
     return subprocess.run(
         [sys.executable, "-c", start + textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=True
     )
@@ -51,6 +52,25 @@ def test_the_import_goes_on_while_something_else_is_done(tmp_path):
         SLOW,
     )
     assert done.stderr == "a warning of a library\n"
+
+
+def test_standard_error_of_somebody_elses_process_is_left_alone(tmp_path):
+    done = run(
+        """
+        before = os.fstat(2)
+        start.begin_import()
+        time.sleep(0.3)
+        assert threading.active_count() == 2, "the import has ended before the test"
+        assert os.path.samestat(os.fstat(2), before)
+        start.import_tensorflow()
+        with start.without_chatter():
+            assert os.path.samestat(os.fstat(2), before)
+        """,
+        tmp_path,
+        SLOW,
+        quiet=False,
+    )
+    assert done.stderr == f"{CHATTER}\na warning of a library\n{CHATTER}\n"
 
 
 def test_the_real_one_is_imported_silently_and_leaves_no_thread(tmp_path):

@@ -2,8 +2,7 @@
 
 ``hidden, cell = StateLSTM(64)(inputs, lengths=lengths)``. ``layers`` has the recurrent layers, ``pooling`` what makes
 one vector of a sequence, ``states`` what the recurrent ones return, ``masks`` and ``cells`` what both are made of.
-Importing it starts TensorFlow, on which Keras has to run. Imported before both it keeps their log lines away, so
-``keras`` can be had from here.
+Importing it starts TensorFlow, on which Keras has to run; ``keras`` here is that Keras.
 """
 
 from .layers import StateGRU, StateLSTM, StateRNN

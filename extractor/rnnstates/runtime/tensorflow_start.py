@@ -1,18 +1,20 @@
-"""Importing TensorFlow: in the background while something else is done, and without its start-up chatter.
+"""Importing TensorFlow: in the background while something else is done, in the command without its start-up chatter.
 
-What the chatter is, and how it is kept from the user, stands in ``stderr_filter``.
+``stderr_filter`` diverts standard error for that. In a process that is somebody else's nothing is diverted.
 """
 
 import sys
 import threading
-from contextlib import AbstractContextManager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from ..errors import EngineUnavailable
 from .stderr_filter import Diversion, without_lines
 
-__all__ = ["CHATTER", "begin_import", "import_tensorflow", "stop_diverting", "version_of_tensorflow", "without_chatter"]
+__all__ = [
+    "CHATTER", "begin_import", "import_tensorflow", "quiet_tensorflow", "stop_diverting", "version_of_tensorflow",
+    "without_chatter",
+]  # fmt: skip
 
 CHATTER = (
     rb"WARNING: All log messages before absl"
@@ -28,7 +30,7 @@ class _Import:
 
     def __init__(self) -> None:
         self.failure: BaseException | None = None
-        self.diversion = Diversion(CHATTER)
+        self.diversion = Diversion(CHATTER) if _quiet else None
         # Not a daemon: a process that ends while C++ starts up in one of its threads may crash.
         self._thread = threading.Thread(target=self._run, name="tensorflow-import")
         self._thread.start()
@@ -38,7 +40,12 @@ class _Import:
             _import()
         except BaseException as reason:
             self.failure = reason
-        self.diversion.stop(replay=self.failure is not None)
+        self.stop_diverting(replay=self.failure is not None)
+
+    def stop_diverting(self, *, replay: bool) -> None:
+        """Give standard error back, if it was diverted."""
+        if self.diversion is not None:
+            self.diversion.stop(replay=replay)
 
     @property
     def alive(self) -> bool:
@@ -54,6 +61,13 @@ class _Import:
 
 _lock = threading.Lock()
 _running: _Import | None = None
+_quiet = False
+
+
+def quiet_tensorflow() -> None:
+    """Keep TensorFlow's chatter from standard error from now on: for a process whose standard error is ours."""
+    global _quiet
+    _quiet = True
 
 
 def begin_import() -> None:
@@ -69,7 +83,7 @@ def begin_import() -> None:
 
 
 def import_tensorflow() -> Any:
-    """Import TensorFlow and start its runtime, or wait until that is done; quick and silent when it has been.
+    """Import TensorFlow and start its runtime, or wait until that is done; quick when it has been.
 
     Raises
     ------
@@ -98,6 +112,8 @@ def import_tensorflow() -> Any:
 
 def version_of_tensorflow() -> str:
     """Give its version, and start it only where its installation does not say it."""
+    from importlib.metadata import PackageNotFoundError, version
+
     with suppress(PackageNotFoundError):
         return version("tensorflow")
     return str(import_tensorflow().__version__)
@@ -107,12 +123,12 @@ def stop_diverting() -> None:
     """Let everything through to stderr from now on, e.g. because the process is about to end on a signal."""
     running = _running
     if running is not None:
-        running.diversion.stop(replay=False)
+        running.stop_diverting(replay=False)
 
 
 def without_chatter() -> AbstractContextManager[None]:
-    """Be entered around what makes TensorFlow log once more, such as its first use of XLA."""
-    return without_lines(CHATTER)
+    """Be entered around what makes TensorFlow log once more, such as the first run of a graph."""
+    return without_lines(CHATTER) if _quiet else nullcontext()
 
 
 def _finish() -> None:
