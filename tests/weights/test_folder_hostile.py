@@ -85,31 +85,33 @@ def test_a_pickled_array_is_not_unpickled(arrays, tmp_path):
             return (open, (str(bait), "w"))
 
     (arrays / KERNEL).write_bytes(header("|O", (4, 16), pickle.dumps(Evil())))
-    assert f"{KERNEL}: has dtype object; expected numbers. Python objects are never unpickled" in refusal(arrays)
+    assert f"{KERNEL}: holds pickled Python objects (dtype object), which are never loaded" in refusal(arrays)
     assert not bait.exists()
 
 
 @pytest.mark.parametrize(
     "content, message",
     [
-        (header("<f4", (4, 16), bytes(4 * 63)), r"declares (4, 16) float32 but holds 252 bytes"),
-        (header("<f4", (2**40, 16), bytes(64)), "but holds 64 bytes; it is damaged"),
-        (header("<f4", (-4, -16), bytes(256)), "a shape of 2 axes that no array has"),
-        (header("<f4", (2**80, 0)), "axes that no array has"),
+        (header("<f4", (4, 16), bytes(4 * 63)), "cut short; shape (4, 16) of float32 takes 385 bytes, found 381"),
+        (header("<f4", (4, 16), bytes(4 * 65)), "has 4 trailing bytes; shape (4, 16) of float32 takes"),
+        (header("<f4", (2**40, 16), bytes(64)), "cut short; shape (1099511627776, 16) of float32 takes"),
+        (header("<f4", (-4, -16), bytes(256)), "says shape (-4, -16) and fortran_order False; expected whole numbers"),
+        (header("<f4", (2**80, 0)), "more than any memory holds, so it is damaged"),
         (header("<f4", (0, 16)), "has shape (0, 16) and no values"),
-        (header("<f4", (1,) * 80, bytes(4)), "axes that no array has"),
-        (header([("a", "<f4")], (4, 16), bytes(256)), "has dtype [('a', '<f4')]; expected numbers"),
+        (header("<f4", (1,) * 80, bytes(4)), "expected whole numbers from 0"),
+        (header([("a", "<f4")], (4, 16), bytes(256)), "a structured dtype, [('a', '<f4')]; expected plain numbers"),
         (header("<U1", (4, 16), bytes(256)), "has dtype <U1; expected numbers"),
         (header("<c8", (4, 16), bytes(512)), "has dtype complex64; expected a floating-point type"),
         (header("|V2", (4, 16), bytes(128)), "expected a floating-point type"),
-        (header("<f4", "4 +", bytes(256)), "is no array that NumPy saved"),
-        (header("<f4", "(" * 3000 + ")" * 3000), "is no array that NumPy saved"),
-        (header("<f4", (4, 16))[:30], "is no array that NumPy saved"),
-        (b"\x93NUMPY\x09\x00" + bytes(300), "is no array that NumPy saved"),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + bytes(300), "is no array that NumPy saved"),
-        (b"", "is no array that NumPy saved"),
+        (header("<f4", "4 +", bytes(256)), "its .npy header is damaged"),
+        (header("<f4", "(" * 3000 + ")" * 3000), "its .npy header is damaged"),
+        (header("<f4", (4, 16))[:30], "ends inside its .npy header"),
+        (b"\x93NUMPY\x09\x00" + bytes(300), ".npy version 9.0; known: 1.0, 2.0, 3.0"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + bytes(300), "its .npy header claims 2147483647 bytes"),
+        (b"\x92NUMPY" + bytes(300), "does not begin as NumPy saves an array"),
+        (b"", "ends inside its .npy header"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_a_damaged_array_is_told_with_its_file(content, message, arrays):
     (arrays / KERNEL).write_bytes(content)

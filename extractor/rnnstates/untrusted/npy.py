@@ -74,7 +74,10 @@ def parse_header(file: Readable, where: str, error: type[BadData]) -> NpyHeader:
     error
         It is cut short, too long, of an unknown version, not a header, or announces pickled objects.
     """
-    version = tuple(_take(file, 8, where, error)[6:])
+    start = _take(file, 8, where, error)
+    if not start.startswith(MAGIC):
+        raise error(f"{where}: does not begin as NumPy saves an array; expected .npy. Save it again with np.save.")
+    version = tuple(start[6:])
     if version not in VERSIONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in VERSIONS)
         raise error(f"{where}: .npy version {'.'.join(map(str, version))}; known: {known}. Save it again with np.save.")
@@ -166,7 +169,7 @@ def _parse_dtype(descr: object, where: str, error: type[BadData]) -> np.dtype[An
     if dtype.hasobject:
         raise error(
             f"{where}: holds pickled Python objects (dtype {dtype}), which are never loaded because they can run any "
-            "code. Pad the sequences into one array of numbers and save that with np.save."
+            "code. Make one array of numbers, sequences padded to one length, and save that with np.save."
         )
     if dtype.itemsize == 0:
         raise error(f"{where}: dtype '{descr}' has no width; save plain values with np.save.")

@@ -16,7 +16,7 @@ from ...errors import BadWeights
 from ...untrusted.hdf5 import open_hdf5
 from ...untrusted.json_text import LARGEST_JSON, parse_json
 from ...untrusted.missing import missing_told
-from ...untrusted.npz import LARGEST_HEADER, npy_array, npy_header
+from ...untrusted.npz import npy_array, npy_header
 from .base import Container, Tensor, as_floating
 from .hdf5 import from_hdf5
 from .regular_file import open_regular, size_of
@@ -145,8 +145,8 @@ def _parsed(path: Path) -> dict[str, Any]:
 def _tensor(path: Path) -> Tensor:
     with open_regular(path) as file:
         size = size_of(file, path)
-        shape, _, _ = npy_header(file.read(LARGEST_HEADER + 16), size, str(path), BadWeights)
-    return Tensor(path.name.removesuffix(NPY), tuple(shape), lambda: _read(path, size))
+        header = npy_header(file, size, str(path), BadWeights)
+    return Tensor(path.name.removesuffix(NPY), header.shape, lambda: _read(path, size))
 
 
 def _read(path: Path, size: int) -> Array:
