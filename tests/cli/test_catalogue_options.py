@@ -23,13 +23,13 @@ OPTIONS = {
         None,
         ["in.h5", "--layer", "x"],
         USAGE,
-        ("--layer x: says something of a weights file; give one with --weights",),
+        ("--layer x: applies only to a weights file; pass --weights",),
     ),
     "units for weights that have theirs": Mistake(
         None,
         [*WITH_WEIGHTS, "--units", "4"],
         USAGE,
-        ("--units 4: is for random weights, but --weights gives trained ones",),
+        ("--units 4: applies only to random weights, but --weights gives trained ones",),
     ),
 }
 

@@ -172,10 +172,16 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
         ({"empty": 1}, r"empty=1: expected 0 or NaN\."),
         ({"empty": None}, r"empty=None: expected 0 or NaN\."),
         ({"empty": "zero"}, r"empty='zero': expected 0 or NaN\."),
-        ({"layer": "lstm"}, r"layer='lstm': says something of a weights file; give one with weights=\."),
-        ({"convention": "keras"}, r"convention='keras': says something of a weights file; give one with weights=\."),
-        ({"weights": one_layer(), "units": 32}, r"units=32: is for random weights, but weights= gives trained ones"),
-        ({"weights": one_layer(), "seed": 1}, r"seed=1: is for random weights, but weights= gives trained ones"),
+        ({"layer": "lstm"}, r"layer='lstm': applies only to a weights file; pass weights=\."),
+        ({"convention": "keras"}, r"convention='keras': applies only to a weights file; pass weights=\."),
+        (
+            {"weights": one_layer(), "units": 32},
+            r"units=32: applies only to random weights, but weights= gives trained ones",
+        ),
+        (
+            {"weights": one_layer(), "seed": 1},
+            r"seed=1: applies only to random weights, but weights= gives trained ones",
+        ),
     ],
 )
 def test_parameters_that_are_wrong_are_told_by_fit(options, told):

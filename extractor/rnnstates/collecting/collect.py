@@ -3,24 +3,25 @@
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from ..arrays.axes import Array
 from ..errors import BadWeights, OptionError
-from ..errors.arguments import check_arguments
 from ..errors.articles import with_article
 from ..extraction.agreement import Notes
 from ..extraction.already_done import already_done
+from ..extraction.amounts import end_of
 from ..extraction.deliver import to_file, to_memory
 from ..extraction.identity import identity_of
-from ..extraction.request import end_of, make_request
+from ..extraction.request import DEFAULTS, Options, Progress, Request, make_request
+from ..extraction.target import Target, find_target
 from ..inputs import open_ids
 from ..network.cells import GATE_STATES
 from ..network.pooling import FINAL
-from ..output.destination import check_destination, check_space
+from ..output.destination import check_space
 from ..output.format import Shape, plan_datasets
 from ..output.layout import Contents
-from ..output.names import FAIL, REPLACE, SKIP, choose_existing
 from ..output.partial import Wanted
 from ..output.recorder import Pace
 from ..output.states import States
@@ -45,10 +46,10 @@ def collect(
     layers: str | Sequence[str] | None = None,
     *,
     output: str | os.PathLike[str] | None = None,
-    states: str | Sequence[str] | None = ("hidden", "cell"),
-    pool: str | Sequence[str] | None = ("mean", "last"),
-    layout: str = "padded",
-    padding: str = "post",
+    states: str | Sequence[str] | None = DEFAULTS.states,
+    pool: str | Sequence[str] | None = DEFAULTS.pool,
+    layout: str = DEFAULTS.layout,
+    padding: str = DEFAULTS.padding,
     dataset: str | None = None,
     axes: str | None = None,
     ids: Any = None,
@@ -60,7 +61,7 @@ def collect(
     restart: bool = False,
     verify: bool = False,
     max_runtime: float | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> States:
     """Run a Keras model as it is, and give every state of its recurrent layers.
@@ -117,52 +118,43 @@ def collect(
     >>> states["lstm/cell"].shape, states["lstm/hidden_mean"].shape
     ((2, 10, 64), (2, 64))
     """
-    check_arguments(locals())
-    until = end_of(max_runtime)
-    existing = choose_existing(if_exists, force=force)
-    names = (
-        None
-        if output is None
-        else check_destination(output, force=existing != FAIL, sources=[model, inputs, lengths, ids])
-    )
-    request = make_request(
-        states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision="float32", engine="auto",
-        threads=None, memory=None, allow_nonfinite=allow_nonfinite,
-    )  # fmt: skip
-    _check(request.states, request.pool, batch_size)
-    collection = _prepare(model, inputs, lengths, layers, request=request, dataset=dataset, axes=axes, ids=ids,
-                          rows=batch_size)  # fmt: skip
+    options = Options.of(locals())
+    until = end_of(options.max_runtime)
+    target = find_target(options, (model, inputs, lengths))
+    request = make_request(options)
+    _check(request, batch_size)
+    collection = _prepare(model, inputs, lengths, layers, request=request, options=options, rows=batch_size)
+    with closing(collection.source):
+        return _deliver(collection, target, options, until)
+
+
+def _deliver(collection: Any, target: Target, options: Options, until: float | None) -> States:
+    # Late: they start TensorFlow and Keras.
     from .recording import record
     from .windows import collect_windows
 
-    try:
-        about = record(collection, provenance or {})
-        compute = functools.partial(collect_windows, collection, progress=progress, until=until)
-        if names is None:
-            return to_memory(collection, compute, about=about)
-        contents = Contents(collection.specs, collection.shape, collection.network, collection.ids, about,
-                            collection.grid.window_rows)  # fmt: skip
-        if existing == SKIP and (done := already_done(SYSTEM, names, contents)) is not None:
-            return done
-        if not restart:
-            check_space(names, sum(spec.nbytes for spec in collection.specs))
-        command = str((provenance or {}).get("command") or "")
-        wanted = Wanted(
-            contents,
-            identity_of(about, collection.shape, collection.ids),
-            command=command,
-            restart=restart,
-            verify=verify,
-        )
-        return to_file(collection, compute, names, wanted, force=existing == REPLACE, system=SYSTEM, pace=PACE)
-    finally:
-        collection.source.close()
+    about = record(collection, options.provenance or {})
+    compute = functools.partial(collect_windows, collection, progress=options.progress, until=until)
+    if target.names is None:
+        return to_memory(collection, compute, about=about)
+    contents = Contents(
+        collection.specs, collection.shape, collection.network, collection.ids, about, collection.grid.window_rows
+    )
+    if target.skips and (done := already_done(SYSTEM, target.names, contents)) is not None:
+        return done
+    if not options.restart:
+        check_space(target.names, sum(spec.nbytes for spec in collection.specs))
+    wanted = Wanted(
+        contents, identity_of(about, collection.shape, collection.ids),
+        command=options.command, restart=options.restart, verify=options.verify,
+    )  # fmt: skip
+    return to_file(collection, compute, target.names, wanted, force=target.replaces, system=SYSTEM, pace=PACE)
 
 
-def _check(states: Sequence[str], pool: Sequence[str], batch_size: int | None) -> None:
-    if gates := [state for state in states if state in GATE_STATES]:
+def _check(request: Request, batch_size: int | None) -> None:
+    if gates := [state for state in request.states if state in GATE_STATES]:
         raise OptionError(f"states={gates[0]!r}: a model's layers give no gates; expected hidden, cell or state.")
-    if FINAL in pool:
+    if FINAL in request.pool:
         raise OptionError('pool="final": only outputs of extract can be continued; expected mean, last, ….')
     if batch_size is not None and batch_size < 1:
         raise OptionError(f"batch_size={batch_size}: expected 1 or more.")
@@ -174,10 +166,8 @@ def _prepare(
     lengths: Any,
     layers: Any,
     *,
-    request: Any,
-    dataset: str | None,
-    axes: str | None,
-    ids: Any,
+    request: Request,
+    options: Options,
     rows: int | None,
 ) -> Any:
     # Late: they start TensorFlow and Keras.
@@ -192,7 +182,7 @@ def _prepare(
     model, file = _model(model, notes)
     found = find_recurrent(model)
     chosen = choose(found, layers)
-    feed = open_feed(inputs, dataset, axes, allow_nonfinite=request.allow_nonfinite)
+    feed = open_feed(inputs, options.dataset, options.axes, allow_nonfinite=request.allow_nonfinite)
     try:
         check_number(feed, model)
         runner = Runner(model, chosen, feed.specs)
@@ -214,7 +204,7 @@ def _prepare(
         shape = Shape(counted.lengths, steps, request.layout, counted.padding)
         specs = plan_datasets(network, shape, states=request.states, pool=request.pool, dtype=request.dtype,
                               precision=request.computing)  # fmt: skip
-        named = open_ids(ids, _ids_of(feed))
+        named = open_ids(options.ids, _ids_of(feed))
         return Collection(request, feed, network, named, shape, grid, specs, notes, runner, first)
     except BaseException:
         feed.close()

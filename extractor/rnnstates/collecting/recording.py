@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engines.arithmetic import machine, of_tensorflow
-from ..extraction.provenance import provenance
+from ..extraction.provenance import Computing, provenance_of
 from ..keras.started import keras, tf
 from ..weights.readers import digest
 from .architecture import architecture_of
@@ -39,17 +39,16 @@ def origin_of(model: Any, file: str | None) -> dict[str, Any]:
     return known if file is None else {**known, "model_file": file, "sha256": digest(file)}
 
 
-def record(collection: Collection, extra: Mapping[str, Any]) -> str:
-    """Describe how the states are made: one JSON object, with what that of ``extract`` has."""
+def record(collection: Collection, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe how the states are made, by the names that ``extract`` uses."""
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     executors = {part.path: "keras" for part in collection.network.listed}
     arithmetic = {"machine": machine(), "keras": keras.__version__, "tensorflow": of_tensorflow(tf)}
-    known = _recorded(collection)
-    return provenance(collection, device, executors, extra, arithmetic=arithmetic, identity=known)
+    return provenance_of(collection, Computing(device, executors, arithmetic), extra, _recorded(collection))
 
 
 def _recorded(collection: Collection) -> dict[str, Any]:
-    """Describe what a file of states cannot tell from its own contents; as ``job_identity.recorded``."""
+    """Describe what a file of states cannot tell from its own contents; as ``extraction.identity.recorded``."""
     feed, rows = collection.source, collection.grid.batch_rows
     total, in_memory = (0, 0), any(one.identity["mtime_ns"] is None for one in feed.opened)
     for start in range(0, feed.sequences if in_memory else 0, rows):

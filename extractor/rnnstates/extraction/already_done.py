@@ -1,6 +1,5 @@
 """An output that is finished already: opened where the same job made it, refused where that cannot be shown."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -75,7 +74,7 @@ def already_done(system: System, names: Names, contents: Contents) -> States | N
 
 
 def _compare(output: Path, states: States, contents: Contents) -> None:
-    now = json.loads(contents.provenance)
+    now = contents.provenance
     about, expected = states.attributes["provenance"], now["identity"]
     recorded = about.get("identity") if isinstance(about, Mapping) else None
     if not isinstance(recorded, Mapping):
@@ -104,7 +103,7 @@ def _identity_of_file(output: Path, states: States) -> dict[str, Any]:
         layout, padding = (str(states.attributes[name]) for name in ("layout", "padding"))
         shape = Shape(states.lengths.astype(np.int64), 0, layout, padding)
         ids = _StoredIds(states["ids"]) if "ids" in states else None
-        return identity_of(json.dumps(states.provenance), shape, ids)
+        return identity_of(states.provenance, shape, ids)
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
         raise DoesNotMatch(
             f"{output}: its attributes do not say how it was made ({type(reason).__name__}: {reason}); it was damaged "

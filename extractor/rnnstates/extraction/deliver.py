@@ -1,7 +1,7 @@
 """Where the states of a job go: to a file that gets its name when it is whole, or to memory."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -100,7 +100,7 @@ def _stopped(recorded: int, windows: int) -> str:
     return f"time limit reached; {recorded} of {windows} windows are finished and kept; the same call continues."
 
 
-def to_memory(job: Delivered, compute: Compute, *, about: str) -> States:
+def to_memory(job: Delivered, compute: Compute, *, about: Mapping[str, Any]) -> States:
     """Compute all states and give them; ``about`` is their provenance."""
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
     sink = MemorySink(job.specs, job.shape, ids)

@@ -1,30 +1,30 @@
 """The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
 
-import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 from ..engines.choice import abandon, make_engine
 from ..errors import MemoryBudgetError
-from ..errors.arguments import check_arguments
-from ..output.destination import check_destination, check_space
+from ..output.destination import check_space
 from ..output.layout import Contents
-from ..output.names import FAIL, REPLACE, SKIP, choose_existing
 from ..output.partial import Wanted
 from ..output.recorder import Pace
 from ..output.states import States
 from ..output.system import DISK, System
 from ..weights.save import keep_weights
 from .already_done import already_done
-from .begun import NOTHING, begun_at
+from .amounts import end_of
 from .deliver import to_file, to_memory
-from .identity import identity_of, recorded
+from .identity import Recorded, identity_of, recorded
 from .job import Job
-from .prepare import is_there, prepared
-from .provenance import provenance as describe_run
-from .request import end_of
-from .schedule import Progress, make_stack, run
+from .prepare import prepare
+from .provenance import NOT_STARTED, Computing, provenance_of
+from .request import DEFAULTS, Options, Progress
+from .schedule import make_stack, run
+from .target import Target, find_target
 
 __all__ = ["extract"]
 
@@ -51,15 +51,15 @@ def extract(
     embedding: str | None = None,
     config: str | os.PathLike[str] | None = None,
     initial_state: Any = None,
-    states: str | Sequence[str] | None = ("hidden", "cell"),
-    pool: str | Sequence[str] | None = ("mean", "last"),
-    layout: str = "padded",
-    padding: str = "post",
+    states: str | Sequence[str] | None = DEFAULTS.states,
+    pool: str | Sequence[str] | None = DEFAULTS.pool,
+    layout: str = DEFAULTS.layout,
+    padding: str = DEFAULTS.padding,
     dataset: str | None = None,
     axes: str | None = None,
     ids: Any = None,
-    engine: str = "auto",
-    precision: str = "float32",
+    engine: str = DEFAULTS.engine,
+    precision: str = DEFAULTS.precision,
     dtype: str | None = None,
     threads: int | None = None,
     memory: int | str | None = None,
@@ -171,65 +171,66 @@ def extract(
     >>> states["cell"].shape, states[1].cell.shape, states["hidden_mean"].shape
     ((2, 10, 64), (6, 64), (2, 64))
     """
-    check_arguments(locals())
-    until = end_of(max_runtime)
-    existing = choose_existing(if_exists, force=force)
-    names = (
-        None
-        if output is None
-        else check_destination(
-            output, force=existing != FAIL, sources=[inputs, lengths, ids, weights, config, initial_state]
-        )
-    )
-    begun = NOTHING if names is None or restart else begun_at(names)
+    options = Options.of(locals())
+    until = end_of(options.max_runtime)
+    target = find_target(options, (inputs, lengths))
+    with _abandoning():
+        job = prepare(inputs, lengths, options, begun=target.begun, start_engine=not target.may_be_done)
+        with closing(job), _advising(job):
+            known = None if target.names is None else recorded(job)
+            done = _done(job, target, options, known)
+            return _computed(job, target, options, known, until) if done is None else done
+
+
+def _done(job: Job, target: Target, options: Options, known: Recorded | None) -> States | None:
+    """Open the output where the same job made it and that is enough; nothing is computed then."""
+    if target.names is None or not target.skips:
+        return None
+    about = provenance_of(job, NOT_STARTED, options.provenance, known)
+    done = already_done(SYSTEM, target.names, _contents(job, about))
+    if done is not None and options.save_weights is not None:
+        keep_weights(job.network, options.save_weights)
+    return done
+
+
+def _computed(job: Job, target: Target, options: Options, known: Recorded | None, until: float | None) -> States:
+    """Start the engine, and compute what is not there yet."""
+    names = target.names
+    if names is not None and not options.restart:
+        check_space(names, job.bytes_to_write)
+    if options.save_weights is not None:
+        keep_weights(job.network, options.save_weights)
+    engine = make_engine(job.engine, job.request.precision, target.begun.kernel)
+    stack = make_stack(job, engine)
+    about = provenance_of(job, Computing.by(engine, stack), options.provenance, known)
+    compute = partial(run, job, engine, stack, progress=options.progress, until=until)
+    if names is None:
+        return to_memory(job, compute, about=about)
+    wanted = Wanted(
+        _contents(job, about), identity_of(about, job.shape, job.ids),
+        command=options.command, restart=options.restart, verify=options.verify,
+    )  # fmt: skip
+    return to_file(job, compute, names, wanted, force=target.replaces, system=SYSTEM, pace=PACE)
+
+
+def _contents(job: Job, about: Mapping[str, Any]) -> Contents:
+    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows)
+
+
+@contextmanager
+def _abandoning() -> Iterator[None]:
+    """Where a run ends early, let what was begun in the background hold back no line of standard error any more."""
     try:
-        job = prepared(
-            inputs, lengths, weights=weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias,
-            states=states, convention=convention, activation=activation, recurrent_activation=recurrent_activation,
-            cell_clip=cell_clip, projection_clip=projection_clip, embedding=embedding, config=config,
-            pool=pool, layout=layout, padding=padding, dataset=dataset, axes=axes, ids=ids, engine=engine,
-            precision=precision, dtype=dtype, threads=threads, memory=memory, allow_nonfinite=allow_nonfinite,
-            initial_state=initial_state, begun=begun,
-            start=not (existing == SKIP and names is not None and names.output.exists())
-            and all(map(is_there, (inputs, weights))),
-        )  # fmt: skip
+        yield
     except BaseException:
         abandon()
         raise
+
+
+@contextmanager
+def _advising(job: Job) -> Iterator[None]:
+    """Where memory runs out, say what would take less."""
     try:
-        extra = provenance or {}
-        known = None if names is None else recorded(job)
-        if names is not None and existing == SKIP:
-            about = describe_run(job, "", {}, extra, arithmetic={}, identity=known)
-            if (done := already_done(SYSTEM, names, _contents(job, about))) is not None:
-                if save_weights is not None:
-                    keep_weights(job.network, save_weights)
-                return done
-        if names is not None and not restart:
-            check_space(names, job.bytes_to_write)
-        if save_weights is not None:
-            keep_weights(job.network, save_weights)
-        engine_made = make_engine(job.engine, job.request.precision, begun.kernel)
-        stack = make_stack(job, engine_made)
-        about = describe_run(
-            job, engine_made.device, stack.executors, extra, arithmetic=engine_made.arithmetic, identity=known
-        )
-        compute = functools.partial(run, job, engine_made, stack, progress=progress, until=until)
-        if names is None:
-            return to_memory(job, compute, about=about)
-        wanted = Wanted(
-            _contents(job, about), identity_of(about, job.shape, job.ids),
-            command=str(extra.get("command") or ""), restart=restart, verify=verify,
-        )  # fmt: skip
-        return to_file(job, compute, names, wanted, force=existing == REPLACE, system=SYSTEM, pace=PACE)
+        yield
     except MemoryError as reason:
         raise MemoryBudgetError(f"out of memory; {job.advice()}") from reason
-    except BaseException:
-        abandon()
-        raise
-    finally:
-        job.close()
-
-
-def _contents(job: Job, about: str) -> Contents:
-    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows)

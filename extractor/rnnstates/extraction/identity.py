@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,18 @@ from ..output.format import Shape
 from ..output.layout import Ids
 from .job import Job
 
-__all__ = ["identity_of", "recorded"]
+__all__ = ["Recorded", "identity_of", "recorded"]
 
 # What provenance says that another run of the same job may say differently.
 ANY = ("command", "started", "notes", "identity")
+# What of weights, initial states and inputs tells them from others, in JSON types.
+Recorded = Mapping[str, Any]
+
 ROWS_AT_ONCE = 65536
 BYTES_AT_ONCE = 2**25
 
 
-def recorded(job: Job) -> dict[str, Any]:
+def recorded(job: Job) -> Recorded:
     """Describe what a file of states cannot tell from its own contents, in JSON types.
 
     Returns
@@ -45,13 +49,13 @@ def _sums_of(job: Job) -> list[int] | None:
     return list(total)
 
 
-def identity_of(provenance: str, shape: Shape, ids: Ids | None) -> dict[str, Any]:
+def identity_of(provenance: Mapping[str, Any], shape: Shape, ids: Ids | None) -> dict[str, Any]:
     """Describe all that an output depends on.
 
     Parameters
     ----------
-    provenance : str
-        What the output says of how it is made: one JSON object, with ``identity`` as ``recorded`` gives it.
+    provenance : mapping
+        What the output says of how it is made, with ``identity`` as ``recorded`` gives it.
     shape : Shape
     ids : Ids or None
 
@@ -60,22 +64,21 @@ def identity_of(provenance: str, shape: Shape, ids: Ids | None) -> dict[str, Any
     dict
         In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, arithmetic, versions.
     """
-    described = json.loads(provenance)
-    known: dict[str, Any] = {name: value for name, value in described.items() if name not in ANY}
+    known: dict[str, Any] = {name: value for name, value in provenance.items() if name not in ANY}
     # The same file by another path is the same input.
     known["input"] = {name: value for name, value in known["input"].items() if name != "path"}
     weights = {name: value for name, value in known["weights"].items() if name not in ("file", "model_file")}
     if "config" in weights.get("options", {}):
         # Its SHA-256 says which it is, wherever it lies.
         weights["options"] = {name: value for name, value in weights["options"].items() if name != "config"}
-    known["weights"] = {**weights, "fingerprint": described["identity"]["weights"]}
+    known["weights"] = {**weights, "fingerprint": provenance["identity"]["weights"]}
     known["lengths"] = _digest(np.ascontiguousarray(shape.lengths).data)
     known["ids"] = None if ids is None else _digest(*(block.tobytes() for _, block in ids.blocks(ROWS_AT_ONCE)))
-    known["initial_state"] = described["identity"]["initial_state"]
+    known["initial_state"] = provenance["identity"]["initial_state"]
     known["layout"], known["padding"] = shape.layout, shape.padding
     known.pop("initial_state_file")
     # As a journal gives it back.
-    return dict(json.loads(json.dumps(known, default=str)))
+    return dict(json.loads(json.dumps(known, sort_keys=True, default=str)))
 
 
 def _digest(*parts: Any) -> str:

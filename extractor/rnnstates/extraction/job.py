@@ -1,7 +1,6 @@
-"""From a request to a job: inputs opened, weights loaded, everything cheap checked, nothing computed or written."""
+"""Everything known before the first state is computed: what is run, on what, by which engine, cut how."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,28 +9,17 @@ import numpy as np
 from ..arrays.axes import Array
 from ..engines.costs import choose_engine, tile_rows
 from ..engines.stack import WHOLE, sweeps
-from ..errors import BadInput, OptionError
-from ..inputs import open_ids, open_source, read_lengths
 from ..inputs.base import Source
-from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
-from ..inputs.layout import IdsWithoutTable
-from ..network.cells import carried, state_width
-from ..network.initialise import random_network
 from ..network.model import Network
-from ..network.note import STORED_START, ZERO_START, undecided
 from ..output.format import DatasetSpec, Shape, plan_datasets
 from ..output.layout import Ids
-from ..weights.load import load_weights
-from .agreement import Notes, check_features, check_states, note_data, note_padding, note_start, note_whole
+from .agreement import Notes, note_whole
 from .grid import Grid, make_grid, memory_needed
 from .memory import fit_memory, is_held, measure
-from .problems import Problems
 from .request import Request
 
-__all__ = ["Job", "choose_network", "plan", "prepare"]
-
-DEFAULT_UNITS = 64
+__all__ = ["Job", "plan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,137 +108,6 @@ class Job:
             spec.nbytes if held else spec.width * spec.dtype.itemsize * self.shape.valid_steps
             for spec, held in zip(self.specs, whole, strict=True)
         )
-
-
-def prepare(
-    inputs: Any,
-    lengths: Any,
-    request: Request,
-    *,
-    network: Network | None,
-    dataset: str | None,
-    axes: str | None = None,
-    ids: Any,
-    random: dict[str, Any],
-    initial: Any = None,
-) -> Job:
-    """Open the input and plan the run.
-
-    Parameters
-    ----------
-    inputs, lengths, ids
-        As ``extract`` takes them.
-    request : Request
-    network : Network or None
-        None for random weights of the input's width.
-    dataset : str or None
-        Name of the inputs in an HDF5 file.
-    axes : str or None
-        The order in which the axes of the inputs are stored.
-    random : dict
-        ``units``, ``seed`` and ``forget_bias`` of random weights.
-    initial : path, mapping or None
-        The states to start from.
-
-    Raises
-    ------
-    MissingInput, BadInput, BadLengths, OptionError, MemoryBudgetError
-    """
-    notes = Notes()
-    source = _open(inputs, dataset, axes, network)
-    try:
-        for note in source.notes:
-            notes.say(note)
-        given = network is not None
-        if network is None:
-            network = _random(source, random, notes)
-        for note in undecided(network.notes, () if initial is None else (STORED_START, ZERO_START)):
-            notes.say(note)
-        problems = Problems()
-        with problems.gathered():
-            tokens = check_features(source, network, notes, given=given)
-        with problems.gathered():
-            counted = read_lengths(lengths, source)
-        with problems.gathered():
-            named = open_ids(ids, source)
-        with problems.gathered():
-            check_states(network, request, notes)
-        problems.tell()
-        shape = Shape(counted, source.shape[1], request.layout, request.padding)
-        note_data(source, shape, request, notes, tokens=tokens)
-        note_padding(network, shape, notes)
-        job = plan(
-            source, network, request, shape=shape, ids=named, tokens=tokens, notes=notes,
-            continued=initial is not None,
-        )  # fmt: skip
-        return job if initial is None else replace(job, initial=_initial(initial, network, job, notes))
-    except BaseException:
-        source.close()
-        raise
-
-
-def _open(inputs: Any, dataset: str | None, axes: str | None, network: Network | None) -> Source:
-    """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
-    try:
-        tokens = network is not None and network.embedding is not None
-        return open_source(inputs, dataset=dataset, tokens=tokens, axes=axes)
-    except IdsWithoutTable as reason:
-        if network is None or not network.no_embedding:
-            raise
-        raise BadInput(f"{reason.found} Token ids need an embedding. {network.no_embedding}") from reason
-
-
-def choose_network(
-    weights: Any,
-    *,
-    layer: str | None,
-    units: int | None,
-    seed: int | None,
-    forget_bias: float | None,
-    **unsaid: Any,
-) -> Network | None:
-    """Load the weights that were asked for; None for random ones.
-
-    Raises
-    ------
-    OptionError
-        Options of a weights file and of random weights together.
-    MissingInput, BadWeights
-    """
-    how = {"layer": layer, **unsaid}
-    if weights is None:
-        _refuse(how, "says something of a weights file; give one with weights=")
-        return None
-    _refuse({"units": units, "seed": seed}, "is for random weights, but weights= gives trained ones; leave one out")
-    if isinstance(weights, Network):
-        zero = how.pop("initial_state", None)
-        how["forget_bias"] = forget_bias
-        _refuse(how, "says how a weights file is read, but a Network is given; give this to load_weights")
-        return weights.from_zero() if zero else weights
-    return load_weights(weights, layer=layer, forget_bias=forget_bias, **unsaid)
-
-
-def _refuse(options: Mapping[str, Any], why: str) -> None:
-    """Refuse the first option that was given."""
-    for name, value in options.items():
-        if value is not None:
-            raise OptionError(f"{name}={value!r}: {why}.")
-
-
-def _random(source: Source, random: dict[str, Any], notes: Notes) -> Network:
-    units = DEFAULT_UNITS if random["units"] is None else random["units"]
-    seed = random["seed"] or 0
-    notes.say(f"no weights given: a random LSTM of {units} units, seed {seed}; weights=FILE uses trained ones.")
-    return random_network(source.shape[2], units=units, seed=seed, forget_bias=random["forget_bias"])
-
-
-def _initial(initial: Any, network: Network, job: Job, notes: Notes) -> InitialStates:
-    wanted = {
-        (part, name): state_width(weights, name) for part, _, _, weights in network.parts() for name in carried(weights)
-    }
-    opened = open_initial(initial, wanted, job.shape.sequences, job.ids)
-    note_start(opened, network, [f"{part}/{name}".strip("/") for part, name in wanted], notes)
-    return opened
 
 
 def plan(

@@ -1,89 +1,125 @@
-"""From the arguments of ``extract`` to a job: options, then weights, then inputs, each as soon as it can be refused."""
+"""From options to a job: options, then weights, then inputs, each as soon as it can be refused. Nothing is computed."""
 
 import os
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..engines.choice import begin
-from ..inputs import open_source
-from ..weights.options import ZERO
+from ..errors import BadInput
+from ..inputs import open_ids, open_source, read_lengths
+from ..inputs.base import Source
+from ..inputs.initial import open_initial
+from ..inputs.initial_states import InitialStates
+from ..inputs.layout import IdsWithoutTable
+from ..network.cells import carried, state_width
+from ..network.model import Network
+from ..network.note import STORED_START, ZERO_START, undecided
+from ..output.format import Shape
+from .agreement import Notes, check_features, check_states, note_data, note_padding, note_start
 from .begun import NOTHING, Begun
-from .job import Job, choose_network, prepare
+from .choose_network import choose_network, make_random
+from .job import Job, plan
 from .problems import Problems
-from .request import make_request
+from .request import Options, Request, make_request
 
-__all__ = ["is_there", "prepared"]
+__all__ = ["prepare"]
 
 
-def prepared(
-    inputs: Any,
-    lengths: Any,
-    *,
-    dataset: str | None = None,
-    axes: str | None = None,
-    ids: Any = None,
-    weights: Any = None,
-    layer: str | None = None,
-    units: int | None = None,
-    seed: int | None = None,
-    forget_bias: float | None = None,
-    initial_state: Any = None,
-    states: str | Sequence[str] | None = ("hidden", "cell"),
-    pool: str | Sequence[str] | None = ("mean", "last"),
-    layout: str = "padded",
-    padding: str = "post",
-    dtype: str | None = None,
-    precision: str = "float32",
-    engine: str = "auto",
-    threads: int | None = None,
-    memory: int | str | None = None,
-    allow_nonfinite: bool = False,
-    start: bool = False,
-    begun: Begun = NOTHING,
-    **unsaid: Any,
-) -> Job:
-    """Check and plan what ``extract`` was asked for; takes its parameters.
+def prepare(
+    inputs: Any, lengths: Any, options: Options, *, begun: Begun = NOTHING, start_engine: bool = False
+) -> Job:  # fmt: skip
+    """Check and plan what ``extract`` was asked for.
 
     Parameters
     ----------
-    start : bool
-        Whether to start what takes long of the engine in the background meanwhile.
+    inputs, lengths
+        As ``extract`` takes them.
+    options : Options
     begun : Begun
         How an unfinished run of the output computes.
+    start_engine : bool
+        Whether to start what takes long of the engine in the background meanwhile, if inputs and weights exist.
+
+    Raises
+    ------
+    OptionError, MissingInput, BadWeights, BadInput, BadLengths, MemoryBudgetError
     """
-    request = make_request(
-        states=states, pool=pool, layout=layout, padding=padding, dtype=dtype, precision=precision, engine=engine,
-        threads=threads, memory=memory, allow_nonfinite=allow_nonfinite, preferred_engine=begun.engine,
-    )  # fmt: skip
-    if start:
+    request = make_request(options, begun.engine)
+    if start_engine and _exists(inputs) and _exists(options.weights):
         # Options that are wrong have been refused by now; what follows reads files, and takes its time.
         begin(request.engine)
+    network = _choose(inputs, options)
+    source = _open(inputs, options, network)
+    try:
+        return _plan(source, lengths, options, request, network)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _exists(given: Any) -> bool:
+    """Whether a path names something; what is no path exists. The commonest mistake is reported at once."""
+    return not isinstance(given, str | os.PathLike) or Path(given).exists()
+
+
+def _choose(inputs: Any, options: Options) -> Network | None:
+    """Choose the network; where that fails, report what is wrong with a file of inputs as well."""
+    problems, network = Problems(), None
+    with problems.gathered():
+        network = choose_network(options)
+    # What is no file can be read only once, by a run that goes on.
+    if problems and isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
+        with problems.gathered():
+            open_source(inputs, dataset=options.dataset, tokens=True, axes=options.axes).close()
+    problems.tell()
+    return network
+
+
+def _open(inputs: Any, options: Options, network: Network | None) -> Source:
+    """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
+    try:
+        tokens = network is not None and network.embedding is not None
+        return open_source(inputs, dataset=options.dataset, tokens=tokens, axes=options.axes)
+    except IdsWithoutTable as reason:
+        if network is None or not network.no_embedding:
+            raise
+        raise BadInput(f"{reason.found} Token ids need an embedding. {network.no_embedding}") from reason
+
+
+def _plan(source: Source, lengths: Any, options: Options, request: Request, chosen: Network | None) -> Job:
+    """Read what belongs to the sequences, see whether all of it goes together, and plan the run."""
+    notes = Notes()
+    for note in source.notes:
+        notes.say(note)
+    network = make_random(options, source, notes) if chosen is None else chosen
+    for note in undecided(network.notes, () if options.start is None else (STORED_START, ZERO_START)):
+        notes.say(note)
     problems = Problems()
     with problems.gathered():
-        if zero := isinstance(initial_state, str) and initial_state == ZERO:
-            initial_state = None
-        start_from = ZERO if zero and weights is not None else None
-        network = choose_network(
-            weights, layer=layer, units=units, seed=seed, forget_bias=forget_bias, initial_state=start_from, **unsaid
-        )
-    if problems:
-        with problems.gathered():
-            _look_at(inputs, dataset, axes)
-        problems.tell()
-    random = {"units": units, "seed": seed, "forget_bias": forget_bias}
-    return prepare(
-        inputs, lengths, request, network=network, dataset=dataset, axes=axes, ids=ids, random=random,
-        initial=initial_state,
-    )  # fmt: skip
+        tokens = check_features(source, network, notes, given=chosen is not None)
+    with problems.gathered():
+        counted = read_lengths(lengths, source)
+    with problems.gathered():
+        ids = open_ids(options.ids, source)
+    with problems.gathered():
+        check_states(network, request, notes)
+    problems.tell()
+    shape = Shape(counted, source.shape[1], request.layout, request.padding)
+    note_data(source, shape, request, notes, tokens=tokens)
+    note_padding(network, shape, notes)
+    starts = options.start is not None
+    job = plan(source, network, request, shape=shape, ids=ids, tokens=tokens, notes=notes, continued=starts)
+    return replace(job, initial=_open_start(options.start, job)) if starts else job
 
 
-def _look_at(inputs: Any, dataset: str | None, axes: str | None) -> None:
-    """See whether a file of inputs can be used at all; what is no file can be read only once, by a run that goes on."""
-    if isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
-        open_source(inputs, dataset=dataset, tokens=True, axes=axes).close()
-
-
-def is_there(given: Any) -> bool:
-    """Tell whether a path names something; what is no path is there. The commonest mistake is to be told at once."""
-    return not isinstance(given, str | os.PathLike) or Path(given).exists()
+def _open_start(start: Any, job: Job) -> InitialStates:
+    """Open the states that sequences start from."""
+    wanted = {
+        (part, name): state_width(weights, name)
+        for part, _, _, weights in job.network.parts()
+        for name in carried(weights)
+    }
+    opened = open_initial(start, wanted, job.shape.sequences, job.ids)
+    note_start(opened, job.network, [f"{part}/{name}".strip("/") for part, name in wanted], job.notes)
+    return opened

@@ -1,39 +1,58 @@
 """What ``extract`` would do: its checks and its plan, without computing or writing anything."""
 
-import functools
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from ..engines.choice import make_engine
-from ..engines.stack import Engine
-from ..errors.arguments import check_arguments
-from ..output.destination import check_destination, check_space, free_space
+from ..engines.stack import Engine, Stack
+from ..output.destination import check_space, free_space
 from ..output.format import group_name
-from ..output.names import FAIL, Names, choose_existing
+from ..output.names import Names
 from ..output.partial import check_unfinished
 from ..weights.save import check_kept
-from .begun import NOTHING, begun_at
+from .amounts import end_of
 from .extract import extract
 from .identity import identity_of, recorded
 from .job import Job
-from .prepare import prepared
-from .provenance import provenance as describe_run
-from .request import end_of
+from .prepare import prepare
+from .provenance import Computing, provenance_of
+from .request import Options
 from .schedule import make_stack
+from .target import find_target
 
 __all__ = ["preview"]
 
-# Parameters of ``extract`` that name what it reads; and those that say how a run goes, not what it computes.
-READ = ("inputs", "lengths", "ids", "weights", "config", "initial_state")
-OF_THE_RUN = (
-    *("output", "save_weights", "if_exists", "force", "restart", "verify"),
-    *("max_runtime", "progress", "provenance"),
-)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
-    """Tell what ``extract`` would do with the same arguments, all of which it takes; nothing is computed or written.
+def _takes_arguments_of(other: Callable[P, Any]) -> Callable[[Callable[[inspect.BoundArguments], R]], Callable[P, R]]:
+    """Give a function the parameters of another one, with their defaults and types."""
+    signature = inspect.signature(other)
+
+    def decorated(function: Callable[[inspect.BoundArguments], R]) -> Callable[P, R]:
+        @wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as reason:
+                raise TypeError(f"{function.__name__}() {reason}") from None
+            bound.apply_defaults()
+            return function(bound)
+
+        returned = inspect.signature(function).return_annotation
+        called.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        return called
+
+    return decorated
+
+
+@_takes_arguments_of(extract)
+def preview(bound: inspect.BoundArguments) -> dict[str, Any]:
+    """Say what ``extract`` would do with the same arguments; nothing is computed or written.
 
     The engine is started, which takes TensorFlow some seconds: whether it can run the job is seen then.
 
@@ -49,41 +68,26 @@ def preview(*arguments: Any, **options: Any) -> dict[str, Any]:
     RnnstatesError
         What ``extract`` would raise before it computes.
     """
-    try:
-        bound = inspect.signature(extract).bind(*arguments, **options)
-    except TypeError as reason:
-        raise TypeError(f"preview() {reason}") from None
-    bound.apply_defaults()
     given = bound.arguments
-    check_arguments(given)
-    end_of(given["max_runtime"])
-    existing = choose_existing(given["if_exists"], force=given["force"])
-    output, restart = given["output"], given["restart"]
-    names = None if output is None else check_destination(
-        output, force=existing != FAIL, sources=[given[name] for name in READ]
-    )  # fmt: skip
-    begun = NOTHING if names is None or restart else begun_at(names)
-    job = prepared(**{name: value for name, value in given.items() if name not in OF_THE_RUN}, begun=begun)
-    try:
-        if given["save_weights"] is not None:
-            check_kept(given["save_weights"])
-        if names is not None and not restart:
+    options = Options.of(given)
+    end_of(options.max_runtime)
+    target = find_target(options, (given["inputs"], given["lengths"]))
+    with closing(prepare(given["inputs"], given["lengths"], options, begun=target.begun)) as job:
+        if options.save_weights is not None:
+            check_kept(options.save_weights)
+        names = None if options.restart else target.names
+        if names is not None:
             check_space(names, job.bytes_to_write)
-        engine = make_engine(job.engine, job.request.precision, begun.kernel)
-        executors = make_stack(job, engine).executors
-        if names is not None and not restart:
-            check_unfinished(names, functools.partial(_identity, job, engine, executors))
-    finally:
-        job.close()
-    return _described(job, names)
+        engine = make_engine(job.engine, job.request.precision, target.begun.kernel)
+        stack = make_stack(job, engine)
+        if names is not None:
+            check_unfinished(names, partial(_identity, job, engine, stack))
+        return _described(job, target.names)
 
 
-preview.__signature__ = inspect.signature(extract).replace(return_annotation=dict)  # type: ignore[attr-defined]
-
-
-def _identity(job: Job, engine: Engine, executors: Mapping[str, str]) -> dict[str, Any]:
+def _identity(job: Job, engine: Engine, stack: Stack) -> dict[str, Any]:
     """Describe a job as a run of it does."""
-    about = describe_run(job, engine.device, executors, {}, arithmetic=engine.arithmetic, identity=recorded(job))
+    about = provenance_of(job, Computing.by(engine, stack), identity=recorded(job))
     return identity_of(about, job.shape, job.ids)
 
 

@@ -1,23 +1,22 @@
-"""What a states file says about how it was made: one JSON object."""
+"""What a states file says about how it was made."""
 
-import json
 import platform
-import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import h5py
 import numpy as np
 
+from ..engines.stack import Engine, Stack
 from ..inputs.identity import sample_file
 from ..inputs.initial_states import InitialStates
 from ..runtime.tensorflow_start import version_of_tensorflow
 from ..version import __version__
 from .request import Request
 
-__all__ = ["provenance"]
+__all__ = ["NOT_STARTED", "Computing", "provenance_of"]
 
 
 class Described(Protocol):
@@ -64,42 +63,66 @@ class Described(Protocol):
 LONGEST_COMMAND = 16384
 
 
-def provenance(
+class Computing(NamedTuple):
+    """What computes a job, for the record.
+
+    Parameters
+    ----------
+    device : str
+        What the engine runs on.
+    executors : mapping
+        What computes each part of the network, by its path.
+    arithmetic : mapping
+        What of machine and libraries decides the bits, in JSON types; see ``engines.arithmetic``.
+    """
+
+    device: str
+    executors: Mapping[str, str]
+    arithmetic: Mapping[str, Any]
+
+    @classmethod
+    def by(cls, engine: Engine, stack: Stack) -> "Computing":
+        """Describe an engine that has prepared a network."""
+        return cls(engine.device, stack.executors, engine.arithmetic)
+
+
+# Of a job whose engine has not been started.
+NOT_STARTED = Computing("", {}, {})
+
+
+def provenance_of(
     job: Described,
-    device: str,
-    executors: Mapping[str, str],
-    extra: Mapping[str, Any],
-    *,
-    arithmetic: Mapping[str, Any],
+    computing: Computing,
+    extra: Mapping[str, Any] | None = None,
     identity: Mapping[str, Any] | None = None,
-) -> str:
+) -> dict[str, Any]:
     """Describe a job.
 
     Parameters
     ----------
     job : Described
-    device : str
-        What the engine runs on.
-    executors : mapping
-        What computes each part of the network, by its path.
-    extra : mapping
+    computing : Computing
+    extra : mapping or None
         ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
-    arithmetic : mapping
-        What of machine and libraries decides the bits, in JSON types; see ``network.arithmetic``.
     identity : mapping or None
         What tells weights, initial states and inputs from others, for a file.
+
+    Returns
+    -------
+    dict
+        What ``output.layout`` writes as JSON.
     """
-    request = job.request
-    described: dict[str, Any] = {
+    request, extra = job.request, extra or {}
+    return {
         "command": _shortened(extra.get("command")),
         "started": extra.get("started", datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")),
         "rnnstates": __version__,
         "python": platform.python_version(),
         "libraries": _libraries(job.engine),
         "engine": job.engine,
-        "device": device,
-        "executors": dict(executors),
-        "arithmetic": dict(arithmetic),
+        "device": computing.device,
+        "executors": dict(computing.executors),
+        "arithmetic": dict(computing.arithmetic),
         "precision": request.precision,
         "dtype": request.dtype.name,
         "allow_nonfinite": request.allow_nonfinite,
@@ -116,9 +139,6 @@ def provenance(
         "notes": list(job.notes),
         "identity": None if identity is None else dict(identity),
     }
-    text = json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
-    # A file name that is no UTF-8: Python keeps its bytes as lone surrogates, which UTF-8 has not.
-    return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
 def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:

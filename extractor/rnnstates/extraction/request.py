@@ -2,36 +2,120 @@
 
 import difflib
 import os
-import re
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from ..engines.choice import ENGINES, PRECISIONS
 from ..errors import OptionError
+from ..errors.arguments import check_arguments
 from ..network.cells import STATES
 from ..network.pooling import POOLINGS
 from ..output.format import LAYOUTS
+from ..weights.options import ZERO
+from .amounts import parse_size
 from .problems import Problems
 
-__all__ = ["DEFAULT_STATES", "DTYPES", "PADDINGS", "Request", "end_of", "make_request", "parse_duration", "parse_size"]
+__all__ = ["DEFAULTS", "DEFAULT_STATES", "DTYPES", "PADDINGS", "Options", "Progress", "Request", "make_request"]
+
+# Called with the steps done and the steps in all.
+Progress = Callable[[int, int], None]
 
 PADDINGS = ("post", "pre")
 # What is kept if nothing is said: a cell that has no cell state gives the hidden one.
 DEFAULT_STATES = ("hidden", "cell")
+# The options that say how a weights file is read, whatever sequences start from.
+OF_WEIGHTS = (
+    *("layer", "convention", "forget_bias", "activation", "recurrent_activation"),
+    *("cell_clip", "projection_clip", "embedding", "config"),
+)
 DTYPES = ("float32", "float16", "float64")
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-# From a hundred years on a time is no limit; waiting so long, Python's own limits are near.
-ENDLESS = 100 * 365 * 86400
-UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a run is asked for, as ``extract`` takes it. Each default stands here, and nowhere else.
+
+    Public functions build one of their arguments (``Options.of``); what follows takes the whole. Their docstrings say
+    what each option means.
+    """
+
+    output: str | os.PathLike[str] | None = None
+    weights: Any = None
+    layer: str | None = None
+    units: int | None = None
+    seed: int | None = None
+    forget_bias: float | None = None
+    convention: str | None = None
+    activation: str | None = None
+    recurrent_activation: str | None = None
+    cell_clip: float | None = None
+    projection_clip: float | None = None
+    embedding: str | None = None
+    config: str | os.PathLike[str] | None = None
+    initial_state: Any = None
+    states: str | Sequence[str] | None = DEFAULT_STATES
+    pool: str | Sequence[str] | None = ("mean", "last")
+    layout: str = "padded"
+    padding: str = "post"
+    dataset: str | None = None
+    axes: str | None = None
+    ids: Any = None
+    engine: str = "auto"
+    precision: str = "float32"
+    dtype: str | None = None
+    threads: int | None = None
+    memory: int | str | None = None
+    allow_nonfinite: bool = False
+    save_weights: str | os.PathLike[str] | None = None
+    if_exists: str | None = None
+    force: bool = False
+    restart: bool = False
+    verify: bool = False
+    max_runtime: float | str | None = None
+    progress: Progress | None = None
+    provenance: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> "Options":
+        """Take the arguments of a public function by parameter; those that are no options of a run are left out.
+
+        Raises
+        ------
+        OptionError
+            One is of no type that its parameter may have.
+        """
+        check_arguments(arguments)
+        return cls(**{field.name: arguments[field.name] for field in fields(cls) if field.name in arguments})
+
+    def of_weights(self) -> dict[str, Any]:
+        """Give what ``load_weights`` takes, but for the states to start from."""
+        return {name: getattr(self, name) for name in OF_WEIGHTS}
+
+    @property
+    def command(self) -> str:
+        """The command line that is recorded, for people; "" in Python."""
+        return str((self.provenance or {}).get("command") or "")
+
+    @property
+    def starts_at_zero(self) -> bool:
+        """Whether trained states to start from are left out."""
+        return isinstance(self.initial_state, str) and self.initial_state == ZERO
+
+    @property
+    def start(self) -> Any:
+        """What says the states to start from: a path or arrays; None where there are none, or zero."""
+        return None if self.starts_at_zero else self.initial_state
+
+
+DEFAULTS = Options()
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of a run, each one valid by itself.
+    """The options that say what is computed and how, each one valid by itself.
 
     Parameters
     ----------
@@ -71,111 +155,36 @@ def _computing(precision: str) -> np.dtype[Any]:
     return np.dtype("float32" if precision == "bfloat16" else precision)
 
 
-def make_request(
-    *,
-    states: str | Sequence[str] | None,
-    pool: str | Sequence[str] | None,
-    layout: str,
-    padding: str,
-    dtype: str | None,
-    precision: str,
-    engine: str,
-    threads: int | None,
-    memory: int | str | None,
-    allow_nonfinite: bool,
-    preferred_engine: str | None = None,
-) -> Request:
-    """Check each option.
+def make_request(options: Options, preferred_engine: str | None = None) -> Request:
+    """Check each option by itself.
 
     Raises
     ------
     OptionError
         Unknown words, each with the nearest known one; numbers out of range; all of them at once. Nothing to compute.
     """
-    checks: dict[str, Callable[[], Any]] = {
-        "states": lambda: _names("states", states, STATES),
-        "pool": lambda: _names("pool", pool, tuple(POOLINGS)),
-        "layout": lambda: _one("layout", layout, LAYOUTS),
-        "padding": lambda: _one("padding", padding, PADDINGS),
-        "dtype": lambda: dtype if dtype is None else _one("dtype", dtype, DTYPES),
-        "precision": lambda: _one("precision", precision, PRECISIONS),
-        "engine": lambda: _one("engine", engine, ("auto", *ENGINES)),
-        "threads": lambda: _threads(threads),
-        "memory": lambda: parse_size(memory) if isinstance(memory, str) else memory,
+    checks: dict[str, Callable[[Any], Any]] = {
+        "states": lambda given: _names("states", given, STATES),
+        "pool": lambda given: _names("pool", given, tuple(POOLINGS)),
+        "layout": lambda given: _one("layout", given, LAYOUTS),
+        "padding": lambda given: _one("padding", given, PADDINGS),
+        "dtype": lambda given: given if given is None else _one("dtype", given, DTYPES),
+        "precision": lambda given: _one("precision", given, PRECISIONS),
+        "engine": lambda given: _one("engine", given, ("auto", *ENGINES)),
+        "threads": _threads,
+        "memory": lambda given: parse_size(given) if isinstance(given, str) else given,
     }
     checked: dict[str, Any] = {}
     problems = Problems()
-    for option, check in checks.items():
+    for name, check in checks.items():
         with problems.gathered():
-            checked[option] = check()
+            checked[name] = check(getattr(options, name))
     problems.tell()
-    checked["dtype"] = np.dtype(checked["dtype"] or _computing(precision).name)
-    request = Request(**checked, allow_nonfinite=allow_nonfinite, preferred_engine=preferred_engine)
+    checked["dtype"] = np.dtype(checked["dtype"] or _computing(options.precision).name)
+    request = Request(**checked, allow_nonfinite=options.allow_nonfinite, preferred_engine=preferred_engine)
     if not request.states and not request.pool:
         raise OptionError("states=None, pool=None: nothing to compute; keep states, poolings or both.")
     return request
-
-
-def parse_size(text: str) -> int:
-    """Read a number of bytes.
-
-    Raises
-    ------
-    OptionError
-        It is not a number with K, M, G or T behind it.
-
-    Examples
-    --------
-    >>> parse_size("1.5G")
-    1610612736
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if match is None:
-        raise OptionError(f"memory={text!r}: not a size; write 512M or 2G.")
-    return int(min(float(match[1]) * UNITS[match[2].upper()], 2.0**63))
-
-
-def end_of(max_runtime: float | str | None) -> float | None:
-    """Tell when a run that begins now is to stop, by ``time.monotonic``; None for never.
-
-    Raises
-    ------
-    OptionError
-        It is no duration, or not above 0.
-    """
-    if max_runtime is None:
-        return None
-    seconds = parse_duration(max_runtime) if isinstance(max_runtime, str) else float(max_runtime)
-    if not seconds > 0:
-        raise OptionError(f"max_runtime={max_runtime!r}: expected more than 0 seconds.")
-    return time.monotonic() + seconds if seconds < ENDLESS else None
-
-
-def parse_duration(text: str) -> float:
-    """Read a number of seconds.
-
-    Raises
-    ------
-    OptionError
-        It is not a number with s, m, h or d behind it, nor several of those, nor hours:minutes:seconds.
-
-    Examples
-    --------
-    >>> parse_duration("90"), parse_duration("1h30m"), parse_duration("23:59:00")
-    (90.0, 5400.0, 86340.0)
-    """
-    plain = text.strip().lower()
-    if re.fullmatch(r"\d+:\d{1,2}(:\d{1,2})?", plain):
-        hours, minutes, *seconds = map(float, plain.split(":"))
-        return hours * 3600 + minutes * 60 + sum(seconds)
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", plain)
-    if (
-        not parts
-        or "".join(number + unit for number, unit in parts) != plain
-        or (len(parts) > 1 and not all(unit for _, unit in parts))
-    ):
-        raise OptionError(f"max_runtime={text!r}: not a duration; write 45m, 1h30m, 23:30:00 or seconds.")
-    return sum(float(number) * SECONDS[unit] for number, unit in parts)
 
 
 def _names(option: str, given: "str | Sequence[str] | None", known: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ thread waits for the oldest window's tiles.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as FuturesTimeoutError
 
@@ -23,14 +22,12 @@ from ..output.sink import Sink
 from .bands import Band
 from .grid import Window, pieces, tiles, windows
 from .job import Job
+from .request import Progress
 from .resume import PassOver, sums_read
 from .tiles import TileSweep
 from .windows import Block, gather, read_window
 
-__all__ = ["Progress", "make_stack", "run"]
-
-# Called with the steps done and the steps in all.
-Progress = Callable[[int, int], None]
+__all__ = ["make_stack", "run"]
 
 # Seconds in which the windows that were begun before the time was over may be finished.
 GRACE = 10.0

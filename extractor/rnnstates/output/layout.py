@@ -4,6 +4,8 @@ All shapes are known before the first state is computed, so HDF5's metadata is w
 datasets are contiguous, allocated early and never filled. Holes of a sparse file read as zero and take no disk.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +20,7 @@ from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
 from .patient_file import PatientFile
 from .system import System
 
-__all__ = ["Contents", "Ids", "lay_out"]
+__all__ = ["Contents", "Ids", "encoded", "lay_out"]
 
 # What netCDF writes as the name of a dimension that has no values of its own.
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:>9d}"
@@ -52,8 +54,8 @@ class Contents:
     shape : Shape
     network : HasParts
     ids : Ids or None
-    provenance : str
-        One JSON object.
+    provenance : mapping
+        How it was made, in JSON types or what ``str`` makes of others.
     window_rows : int
         Sequences of a window, by which the sums stand.
     """
@@ -62,7 +64,7 @@ class Contents:
     shape: Shape
     network: HasParts
     ids: Ids | None
-    provenance: str
+    provenance: Mapping[str, Any]
     window_rows: int
 
     @property
@@ -100,6 +102,13 @@ def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, in
         disk.leave()
 
 
+def encoded(provenance: Mapping[str, Any]) -> str:
+    """Write an account as one JSON object."""
+    text = json.dumps(provenance, sort_keys=True, ensure_ascii=False, default=str)
+    # A file name that is no UTF-8: Python keeps its bytes as lone surrogates, which UTF-8 has not.
+    return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
+
+
 def _lay_out(disk: PatientFile, contents: Contents) -> dict[str, int]:
     with h5py.File(disk, "w") as file:
         _write_attributes(file, contents)
@@ -128,7 +137,7 @@ def _write_attributes(file: h5py.File, contents: Contents) -> None:
     file.attrs.create("format_version", FORMAT_VERSION, dtype="<i8")
     _text(file, "layout", contents.shape.layout)
     _text(file, "padding", contents.shape.padding)
-    _text(file, "provenance", contents.provenance)
+    _text(file, "provenance", encoded(contents.provenance))
     parts = list(contents.network.parts())
     _texts(file, "layers", [group_name(part) for part, *_ in parts])
     for part, layer, direction, weights in parts:

@@ -13,6 +13,7 @@ from ..arrays.checksums import Sums
 from ..arrays.copying import copy_rows
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
 from .journal import Window
+from .layout import encoded
 from .states import States
 
 Rows = npt.NDArray[np.int64]
@@ -128,7 +129,7 @@ class MemorySink:
         with self._lock:
             self.overflowed += overflowed
 
-    def states(self, layers: list[str], provenance: str) -> States:
+    def states(self, layers: list[str], provenance: Mapping[str, Any]) -> States:
         """Give the arrays to the user, read-only from now on."""
         for array in self.arrays.values():
             array.flags.writeable = False
@@ -138,6 +139,6 @@ class MemorySink:
             "layout": self._shape.layout,
             "padding": self._shape.padding,
             "layers": layers,
-            "provenance": json.loads(provenance),
+            "provenance": json.loads(encoded(provenance)),
         }
         return States(self.arrays, attributes)

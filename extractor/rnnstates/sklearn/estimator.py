@@ -7,9 +7,8 @@ import numpy as np
 
 from ..arrays.axes import Array
 from ..errors import EngineUnavailable, OptionError
-from ..errors.arguments import check_arguments
-from ..extraction.job import DEFAULT_UNITS, choose_network
-from ..extraction.request import Request, make_request
+from ..extraction.choose_network import DEFAULT_UNITS, choose_network
+from ..extraction.request import DEFAULTS, Options, Request, make_request
 from ..network.initialise import random_network
 from ..network.model import Network
 from . import Expected, Padding, Sequences, read_sequences
@@ -104,11 +103,11 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         forget_bias: float | None = None,
         states: Any = ("hidden",),
         pool: Any = ("mean",),
-        padding: str = "post",
+        padding: str = DEFAULTS.padding,
         padding_value: float | None = None,
         empty: float = 0.0,
-        engine: str = "auto",
-        precision: str = "float32",
+        engine: str = DEFAULTS.engine,
+        precision: str = DEFAULTS.precision,
         threads: int | None = None,
         memory: int | str | None = None,
     ) -> None:
@@ -211,13 +210,9 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return tags
 
     def _learn(self, X: Any, lengths: Any) -> Sequences:  # noqa: N803
-        request = self._request()
-        # As ``extract`` does, refuse what is said of random weights where they are none.
-        units = None if self.units == DEFAULT_UNITS else self.units
-        network = choose_network(
-            self.weights, layer=self.layer, units=units, seed=self.seed or None, forget_bias=self.forget_bias,
-            convention=self.convention, embedding=self.embedding,
-        )  # fmt: skip
+        options = self._options()
+        request = make_request(options)
+        network = choose_network(options)
         sequences = self._read(X, lengths, _expected(network))
         if network is None:
             network = random_network(sequences.features, units=self.units, seed=self.seed, forget_bias=self.forget_bias)
@@ -225,18 +220,18 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.network_, self.n_features_in_, self.token_ids_ = network, sequences.features, sequences.ids
         return sequences
 
-    def _request(self) -> Request:
-        """Look at the parameters, each by itself."""
+    def _options(self) -> Options:
+        """Look at the parameters, each by its type."""
         for name, (kind, expected) in NUMBERS.items():
             if not isinstance(getattr(self, name), kind):
                 raise OptionError(f"{name}={getattr(self, name)!r}: expected {expected}.")
         check_empty(self.empty)
-        check_arguments({name: value for name, value in self.get_params(deep=False).items() if name not in NUMBERS})
-        return make_request(
-            states=self.states, pool=self.pool, layout="padded", padding=self.padding, dtype=None,
-            precision=self.precision, engine=self.engine, threads=self.threads, memory=self.memory,
-            allow_nonfinite=False,
-        )  # fmt: skip
+        # As ``extract`` does, refuse what belongs to random weights where they are none.
+        units = None if self.units == DEFAULT_UNITS else self.units
+        return Options.of({**self.get_params(deep=False), "units": units, "seed": self.seed or None})
+
+    def _request(self) -> Request:
+        return make_request(self._options())
 
     def _read(self, X: Any, lengths: Any, expected: Expected) -> Sequences:  # noqa: N803
         value = None if self.padding_value is None else float(self.padding_value)

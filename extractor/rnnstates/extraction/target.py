@@ -1,0 +1,65 @@
+"""Where the states of a run go, and what is there already."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..output.destination import check_destination
+from ..output.names import FAIL, REPLACE, SKIP, Names, choose_existing
+from .begun import NOTHING, Begun, begun_at
+from .request import Options
+
+__all__ = ["Target", "find_target"]
+
+
+class Target(NamedTuple):
+    """Where the states go.
+
+    Parameters
+    ----------
+    names : Names or None
+        Of the output and of what lies beside it; None for memory.
+    begun : Begun
+        How an unfinished run of it computes.
+    existing : str
+        What to do where the output exists: a name in ``IF_EXISTS``.
+    """
+
+    names: Names | None
+    begun: Begun
+    existing: str
+
+    @property
+    def replaces(self) -> bool:
+        """Whether an output that exists is replaced."""
+        return self.existing == REPLACE
+
+    @property
+    def skips(self) -> bool:
+        """Whether an output that the same job made is enough."""
+        return self.existing == SKIP
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether there is an output that counts as done where the same job made it."""
+        return self.skips and self.names is not None and self.names.output.exists()
+
+
+def find_target(options: Options, sources: Iterable[Any]) -> Target:
+    """Look at the place of the output before anything else is opened.
+
+    Parameters
+    ----------
+    options : Options
+    sources : iterable
+        What the run reads beside the files of its options; none of them may be the output.
+
+    Raises
+    ------
+    OptionError, CannotCreate, PermissionDenied
+    """
+    existing = choose_existing(options.if_exists, force=options.force)
+    if options.output is None:
+        return Target(None, NOTHING, existing)
+    read = [*sources, options.ids, options.weights, options.config, options.initial_state]
+    names = check_destination(options.output, force=existing != FAIL, sources=read)
+    return Target(names, NOTHING if options.restart else begun_at(names), existing)
