@@ -176,11 +176,11 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
         ({"convention": "keras"}, r"convention='keras': applies only to a weights file; pass weights=\."),
         (
             {"weights": one_layer(), "units": 32},
-            r"units=32: applies only to random weights, but weights= gives trained ones",
+            r"units=32: applies only to random weights",
         ),
         (
             {"weights": one_layer(), "seed": 1},
-            r"seed=1: applies only to random weights, but weights= gives trained ones",
+            r"seed=1: applies only to random weights",
         ),
     ],
 )

@@ -5,7 +5,6 @@ sequences so short that each by itself would cost more than its bytes.
 """
 
 import threading
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from ..arrays.axes import Array, valid_mask
 from ..arrays.checksums import Sums
 from ..output.format import DatasetSpec
 from ..output.sink import Sink, to_dtype
+from .grid import Window
 from .job import Job
 
 __all__ = ["Band"]
@@ -26,21 +26,15 @@ class Band:
     ----------
     job : Job
     sink : Sink
-    rows : slice
+    window : Window
+        The first of the band.
     parties : int
         How many times ``finished`` will be called before everything is stored.
-
-    Attributes
-    ----------
-    read : (int, int) or None
-        Sums of what was read, where they are to be recorded.
     """
 
-    def __init__(self, job: Job, sink: Sink, rows: slice, parties: int) -> None:
-        self._sink, self.rows = sink, rows
-        self._window, self._overflowed = rows.start // job.grid.window_rows, 0
-        self.read: Sums | None = None
-        self.initial: Mapping[str, Mapping[str, Array]] = job.initial_of(rows)
+    def __init__(self, job: Job, sink: Sink, window: Window, parties: int) -> None:
+        self._sink, self.rows, self._number, self._overflowed = sink, window.rows, window.number, 0
+        rows = window.rows
         self._first_rows = job.shape.first_rows[rows]
         self._start, self._stop = job.shape.extent(rows)
         self._held = {
@@ -76,14 +70,20 @@ class Band:
             self._held[spec.name][1][(places[:, np.newaxis] + steps - self._start)[valid]] = cast[valid]
         else:
             first = np.arange(len(places)) * values.shape[1]
-            self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths, self._window)
+            self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths, self._number)
 
     def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> None:
         """Store the vectors floating [B, W] of some sequences."""
         self._held[spec.name][1][members] = self._cast(vectors, spec)
 
-    def finished(self) -> None:
-        """Tell that one party has stored all it has; the last one hands what was held to the sink."""
+    def finished(self, read: Sums | None) -> None:
+        """Tell that one party has stored all it has; the last one hands what was held to the sink.
+
+        Parameters
+        ----------
+        read : (int, int) or None
+            Sums of all that was read of the band, where they are to be recorded.
+        """
         with self._lock:
             self._left -= 1
             if self._left:
@@ -91,9 +91,9 @@ class Band:
         for spec, values in self._held.values():
             if len(values):
                 row = self.rows.start if spec.pooling is not None else self._start
-                self._sink.put(spec, row, values, self._window)
+                self._sink.put(spec, row, values, self._number)
         self._held.clear()
-        self._sink.finish(self._window, self._overflowed, self.read)
+        self._sink.finish(self._number, self._overflowed, read)
 
     def _cast(self, values: Array, spec: DatasetSpec) -> Array:
         cast, overflowed = to_dtype(values, spec.dtype)

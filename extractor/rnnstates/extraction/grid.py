@@ -5,8 +5,8 @@ thread runs: sequences of the band of similar length. A piece is what it runs in
 are handed on from piece to piece.
 
 The grid depends on the lengths, the widths, the network and the engine only, never on the number of threads or on
-``--memory``, so that the same command on the same input gives the same bits wherever the arithmetic is the same
-(``network.arithmetic``). ``Grid`` is recorded in the output.
+``memory``, so that the same command on the same input gives the same bits wherever the arithmetic is the same
+(``engines.arithmetic``). ``Grid`` is recorded in the output.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ TILE_BYTES = 16 * 2**20
 PIECE_OPERATIONS = 2e10
 # Tiles in a band whose sequences are too long for one window, so that as many threads have work.
 TILES_TOGETHER = 8
-# The sweep that reads from the end (network.stack.sweeps).
+# The sweep that reads from the end (engines.stack.sweeps).
 BACKWARD = "backward"
 
 
@@ -94,6 +94,8 @@ class Window:
 
     Parameters
     ----------
+    number : int
+        Of its band, from 0: what an output calls a window.
     rows, steps : slice
         Positions in the input.
     sweeps : tuple of str
@@ -102,6 +104,7 @@ class Window:
         Whether it is the first and the last of its band for these sweeps.
     """
 
+    number: int
     rows: slice
     steps: slice
     sweeps: tuple[str, ...] = ("whole",)
@@ -166,18 +169,18 @@ def windows(
     sweeps : sequence of str
         What goes over each band; ``backward`` begins at the end.
     """
-    for start in range(0, len(lengths), grid.window_rows):
+    for number, start in enumerate(range(0, len(lengths), grid.window_rows)):
         rows = slice(start, min(start + grid.window_rows, len(lengths)))
         longest = int(lengths[rows].max())
         valid = slice(0, longest) if padding == "post" else slice(steps - longest, steps)
         spans = list(_spans(valid, grid.window_steps)) or [valid]
         if len(spans) == 1:
-            yield Window(rows, valid, tuple(sweeps))
+            yield Window(number, rows, valid, tuple(sweeps))
             continue
-        for number in range(len(spans)):
+        for at in range(len(spans)):
             for sweep in sweeps:
-                span = spans[-1 - number] if sweep == BACKWARD else spans[number]
-                yield Window(rows, span, (sweep,), number == 0, number == len(spans) - 1)
+                span = spans[-1 - at] if sweep == BACKWARD else spans[at]
+                yield Window(number, rows, span, (sweep,), at == 0, at == len(spans) - 1)
 
 
 def tiles(lengths: Rows, grid: Grid) -> Iterator[Rows]:

@@ -55,7 +55,7 @@ class PassOver:
         DoesNotMatch
             What is read now is not what was read then.
         """
-        found = self._finished.get(window.rows.start // self._job.grid.window_rows)
+        found = self._finished.get(window.number)
         if found is None:
             return False
         if found.read is not None:

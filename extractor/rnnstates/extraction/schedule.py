@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as FuturesTimeoutError
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays.checksums import Sums
 from ..arrays.workspace import Workspace
 from ..engines.stack import Engine, Stack
 from ..errors import Stopped
@@ -24,7 +24,7 @@ from .grid import Window, pieces, tiles, windows
 from .job import Job
 from .request import Progress
 from .resume import PassOver, sums_read
-from .tiles import TileSweep
+from .tiles import Tile, TileSweep
 from .windows import Block, gather, read_window
 
 __all__ = ["make_stack", "run"]
@@ -107,8 +107,10 @@ class _Held:
     themselves, a third window would be read while the first is still in memory.
     """
 
-    def __init__(self, values: Block, uses: int) -> None:
+    def __init__(self, values: Block, read: Sums | None, uses: int) -> None:
         self.values: Block | None = values
+        # Of the band, up to here.
+        self.read = read
         self._left, self._lock = uses, threading.Lock()
 
     def done(self) -> None:
@@ -124,36 +126,37 @@ class _Tasks:
 
     def __init__(self, job: Job, sink: Sink, worker: "_Worker", threads: ThreadPoolExecutor) -> None:
         self._job, self._sink, self._worker, self._threads = job, sink, worker, threads
-        self._band: Band | None = None
-        self._members: list[npt.NDArray[np.int64]] = []
+        self._number = -1
+        self._read: Sums | None = None
+        self._tiles: list[Tile] = []
         # By tile and sweep: what it carries, and its task in the window before.
         self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[int] | None]] = {}
 
     def submit(self, window: Window, values: Block) -> "list[Future[int]]":
         """Start the tasks of a window."""
-        if self._band is None or self._band.rows != window.rows:
+        if self._number != window.number:
             self._begin_band(window)
-        assert self._band is not None
-        self._band.read = sums_read(self._job, window, values, self._band.read)
-        block = _Held(values, uses=len(self._members))
-        return [self._submit_tile(number, window, block) for number in range(len(self._members))]
+        self._read = sums_read(self._job, window, values, self._read)
+        block = _Held(values, self._read, uses=len(self._tiles))
+        return [self._submit_tile(number, window, block) for number in range(len(self._tiles))]
 
     def _begin_band(self, window: Window) -> None:
-        self._members = list(tiles(self._job.shape.lengths[window.rows], self._job.grid))
+        members = list(tiles(self._job.shape.lengths[window.rows], self._job.grid))
+        band = Band(self._job, self._sink, window, parties=len(members) * len(self._job.sweeps))
+        starts = self._job.initial_of(window.rows)
+        self._tiles = [Tile(band, rows, starts) for rows in members]
+        self._number, self._read = window.number, None
         self._sweeps.clear()
-        parties = len(self._members) * len(self._job.sweeps)
-        self._band = Band(self._job, self._sink, window.rows, parties)
 
     def _submit_tile(self, number: int, window: Window, block: _Held) -> "Future[int]":
-        band, members = self._band, self._members[number]
-        assert band is not None
+        tile = self._tiles[number]
         if window.first and window.last:
-            return self._threads.submit(self._worker.whole_tile, band, members, block, window)
+            return self._threads.submit(self._worker.whole_tile, tile, block, window)
         key = number, window.sweeps[0]
         if window.first:
-            self._sweeps[key] = TileSweep(self._job, band, members, window.sweeps[0]), None
+            self._sweeps[key] = TileSweep(self._job, tile, window.sweeps[0]), None
         sweep, before = self._sweeps[key]
-        future = self._threads.submit(self._worker.part_of_tile, band, members, block, window, sweep, before)
+        future = self._threads.submit(self._worker.part_of_tile, sweep, block, window, before)
         self._sweeps[key] = sweep, future
         return future
 
@@ -172,45 +175,37 @@ class _Worker:
         self._own = threading.local()
         self.stop = threading.Event()
 
-    def whole_tile(self, band: Band, members: npt.NDArray[np.int64], block: _Held, window: Window) -> int:
+    def whole_tile(self, tile: Tile, block: _Held, window: Window) -> int:
         """Run a tile whose sequences lie in the window from end to end; gives the steps done."""
         steps = 0
         for name in window.sweeps:
-            sweep = TileSweep(self._job, band, members, name)
-            steps += self._run_pieces(sweep, members, block, window)
+            sweep = TileSweep(self._job, tile, name)
+            steps += self._run_pieces(sweep, block, window)
             sweep.finish()
             if name == window.sweeps[-1]:
                 block.done()
-            band.finished()
+            tile.band.finished(block.read)
         return steps
 
-    def part_of_tile(
-        self,
-        band: Band,
-        members: npt.NDArray[np.int64],
-        block: _Held,
-        window: Window,
-        sweep: TileSweep,
-        before: "Future[int] | None",
-    ) -> int:
+    def part_of_tile(self, sweep: TileSweep, block: _Held, window: Window, before: "Future[int] | None") -> int:
         """Run a tile's steps in the window, after those in the window before; gives the steps done."""
         if before is not None:
             # Submitted earlier, so it runs already or has been run: threads take tasks in this order.
             before.result()
-        steps = self._run_pieces(sweep, members, block, window)
+        steps = self._run_pieces(sweep, block, window)
         block.done()
         if window.last:
             sweep.finish()
-            band.finished()
+            sweep.tile.band.finished(block.read)
         return steps
 
-    def _run_pieces(self, sweep: TileSweep, members: npt.NDArray[np.int64], block: _Held, window: Window) -> int:
+    def _run_pieces(self, sweep: TileSweep, block: _Held, window: Window) -> int:
         # Every sweep reads every step; one of them counts.
-        counts = sweep.sweep == next(reversed(self._job.sweeps))
-        steps = 0
+        counts = sweep.name == next(reversed(self._job.sweeps))
+        steps, members = 0, sweep.tile.members
         assert block.values is not None
         live = max(1, int((block.values.places[members] >= 0).sum()))
-        for span in pieces(live, window.steps, self._job.grid, sweep.sweep):
+        for span in pieces(live, window.steps, self._job.grid, sweep.name):
             if self.stop.is_set():
                 raise _StoppedError
             piece = gather(
@@ -220,7 +215,7 @@ class _Worker:
             if not len(piece.lengths):
                 continue
             results = self._stack.run(
-                piece.inputs, piece.lengths, sweep.state_before(piece), sweep=sweep.sweep, workspace=self._workspace
+                piece.inputs, piece.lengths, sweep.state_before(piece), sweep=sweep.name, workspace=self._workspace
             )
             sweep.take(piece, results)
             steps += int(piece.lengths.sum()) if counts else 0

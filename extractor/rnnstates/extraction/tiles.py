@@ -1,6 +1,7 @@
 """One tile in one sweep over time: what it hands on from piece to piece, and what it pools."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,30 +16,46 @@ from .bands import Band
 from .job import Job
 from .windows import Piece
 
-__all__ = ["TileSweep"]
+__all__ = ["Tile", "TileSweep"]
+
+
+class Tile(NamedTuple):
+    """Sequences that one thread runs together.
+
+    Parameters
+    ----------
+    band : Band
+        Where their states go.
+    members : int64 [B]
+        Their rows inside the band, longest first.
+    starts : mapping
+        From part and name to the states [R, W] that the rows of the band start from; zero for what is not named.
+    """
+
+    band: Band
+    members: npt.NDArray[np.int64]
+    starts: Mapping[str, Mapping[str, Array]]
 
 
 class TileSweep:
-    """The memory of a tile in a sweep; one thread at a time uses it.
+    """The memory of a tile in a sweep; one thread at a time uses it. ``name`` is that of the sweep.
 
     Parameters
     ----------
     job : Job
-    band : Band
-    members : int64 [B]
-        The tile's rows inside the band, longest first.
+    tile : Tile
     sweep : str
     """
 
-    def __init__(self, job: Job, band: Band, members: npt.NDArray[np.int64], sweep: str) -> None:
-        self._job, self._band, self._members, self.sweep = job, band, members, sweep
+    def __init__(self, job: Job, tile: Tile, sweep: str) -> None:
+        self._job, self.tile, self.name = job, tile, sweep
         self._parts = {
             part: (direction, weights)
             for part, _, direction, weights in job.network.parts()
             if part in job.sweeps[sweep]
         }
-        lengths = job.shape.lengths[band.rows][members]
-        self.carry = _starts(self._parts, band.initial, members, job.request.computing)
+        lengths = job.shape.lengths[tile.band.rows][tile.members]
+        self.carry = _starts(self._parts, tile.starts, tile.members, job.request.computing)
         self._starts = {part: dict(states) for part, states in self.carry.items()}
         self._pools = {
             spec.name: Accumulator(
@@ -56,20 +73,20 @@ class TileSweep:
     def take(self, piece: Piece, results: Mapping[str, States]) -> None:
         """Store and pool the states of a piece, and keep where it ended."""
         for spec in self._specs(pooled=False):
-            self._band.put_states(
-                spec, self._members[: len(piece.lengths)], _state(results[spec.part], spec.state),
+            self.tile.band.put_states(
+                spec, self.tile.members[: len(piece.lengths)], _state(results[spec.part], spec.state),
                 lengths=piece.lengths, before=piece.before,
             )  # fmt: skip
         for spec in self._specs(pooled=True):
             self._pools[spec.name].add(_state(results[spec.part], spec.state), piece.lengths)
-        if self.sweep != WHOLE:
+        if self.name != WHOLE:
             self._hand_on(piece, results)
 
     def finish(self) -> None:
         """Store the pooled vectors."""
         for spec in self._specs(pooled=True):
             start = self._starts[spec.part].get(spec.state)
-            self._band.put_pooled(spec, self._members, self._pools[spec.name].result(start))
+            self.tile.band.put_pooled(spec, self.tile.members, self._pools[spec.name].result(start))
 
     def _specs(self, *, pooled: bool) -> list[DatasetSpec]:
         return [spec for spec in self._job.specs if spec.part in self._parts and (spec.pooling is not None) == pooled]
@@ -82,7 +99,7 @@ class TileSweep:
                 values = results[part][name]
                 carry = self.carry[part].get(name)
                 if carry is None:
-                    shape = (len(self._members), state_width(weights, name))
+                    shape = (len(self.tile.members), state_width(weights, name))
                     carry = self.carry[part][name] = np.zeros(shape, values.dtype)
                 elif carry is self._starts[part].get(name):
                     carry = self.carry[part][name] = carry.copy()
