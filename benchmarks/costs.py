@@ -1,4 +1,4 @@
-"""What each engine costs on one core: ``python benchmarks/costs.py [--runs 5]``. The numbers of ``engines/costs.py``.
+"""What each engine costs on one core: ``python benchmarks/costs.py [--runs 5]``; the numbers stand beside each engine.
 
 Times one layer alone, one thread, over tiles of several sizes, and fits for each engine::
 

@@ -5,7 +5,9 @@ import pytest
 
 import rnnstates
 from rnnstates.engines import compiled_engine, costs
-from rnnstates.engines.costs import COSTS, choose_engine, seconds, tile_rows
+from rnnstates.engines.base import Executor
+from rnnstates.engines.choice import ENGINES, choose_engine
+from rnnstates.engines.costs import seconds, tile_rows
 from rnnstates.network.model import Network, RecurrentLayer
 
 from ..builders import cell_weights, layer_weights, ragged
@@ -30,10 +32,6 @@ def lengths(sequences, steps=100):
     return np.full(sequences, steps)
 
 
-def test_every_engine_has_its_costs():
-    assert set(COSTS) == set(rnnstates.ENGINES)
-
-
 def test_a_plain_lstm_is_compiled_whatever_the_size(built):
     for sequences in (1, 1000, 10**6):
         assert choose_engine(network(), lengths(sequences)) == "compiled"
@@ -55,8 +53,8 @@ def test_what_the_compiled_engine_leaves_to_numpy_is_counted_as_numpys(built):
     assert choose_engine(network("gru"), lengths(10**6)) == "tensorflow"
     assert choose_engine(network(), lengths(10**6), precision="float64") == "tensorflow"
     options = {"steps": 1000, "calls": 100}
-    assert seconds("compiled", network("gru"), **options) == pytest.approx(
-        seconds("numpy", network("gru"), **options), abs=COSTS["compiled"].start + 1e-12
+    assert seconds(ENGINES["compiled"], network("gru"), **options) == pytest.approx(
+        seconds(ENGINES["numpy"], network("gru"), **options), abs=ENGINES["compiled"].start + 1e-12
     )
 
 
@@ -67,19 +65,21 @@ def test_bfloat16_is_the_compiled_engines_which_says_what_is_missing(not_built, 
 
 
 def test_the_estimate_is_what_starting_calls_products_and_elementwise_work_take(monkeypatch):
-    monkeypatch.setitem(costs.COSTS, "numpy", costs.Cost(start=5, call=0.5, rate=100, elementwise=0.25, tile_rows=64))
+    cost = Executor("numpy", call=0.5, rate=100, elementwise=0.25)
+    monkeypatch.setattr(ENGINES["numpy"], "executor_of", lambda weights, precision: cost)
+    monkeypatch.setattr(ENGINES["numpy"], "start", 5)
     made = Network((RecurrentLayer("lstm", forward=layer_weights(2, 3)),))
     products = 2 * (2 + 3) * 12
-    assert seconds("numpy", made, steps=10, calls=4) == 5 + 4 * 0.5 + 10 * (products / 100 + 3 * 0.25)
+    assert seconds(ENGINES["numpy"], made, steps=10, calls=4) == 5 + 4 * 0.5 + 10 * (products / 100 + 3 * 0.25)
 
 
 def test_tiles_are_larger_where_sequences_are_short_and_smaller_where_there_are_few():
-    ordinary = tile_rows("compiled", network(), lengths(10**5))
-    assert ordinary == COSTS["compiled"].tile_rows
-    assert tile_rows("compiled", network(units=16), lengths(10**6, 5)) > 4 * ordinary
-    assert tile_rows("compiled", network(), lengths(16 * 20)) == 20
-    assert tile_rows("compiled", network(), lengths(3)) == costs.LEAST_ROWS
-    assert tile_rows("compiled", network(), np.zeros(0, np.int64)) == costs.LEAST_ROWS
+    ordinary = tile_rows(ENGINES["compiled"], network(), lengths(10**5))
+    assert ordinary == ENGINES["compiled"].tile_rows
+    assert tile_rows(ENGINES["compiled"], network(units=16), lengths(10**6, 5)) > 4 * ordinary
+    assert tile_rows(ENGINES["compiled"], network(), lengths(16 * 20)) == 20
+    assert tile_rows(ENGINES["compiled"], network(), lengths(3)) == costs.LEAST_ROWS
+    assert tile_rows(ENGINES["compiled"], network(), np.zeros(0, np.int64)) == costs.LEAST_ROWS
 
 
 def test_the_plan_and_the_engine_are_recorded_and_do_not_depend_on_threads_or_memory():

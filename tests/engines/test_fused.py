@@ -13,6 +13,7 @@ from rnnstates.arrays.workspace import Workspace
 from rnnstates.engines.choice import make_engine
 from rnnstates.engines.tensorflow import blocks
 from rnnstates.engines.tensorflow.blocks import BlockUnroll
+from rnnstates.engines.tensorflow.engine import TensorFlowEngine
 from rnnstates.engines.tensorflow.fused import FusedBlock
 from rnnstates.engines.tensorflow.packed import PackedUnroll
 from rnnstates.network.cells.lstm import LSTMGates
@@ -45,7 +46,7 @@ def unrolls(weights, gates=GATES):
     tf = import_tensorflow()
     fused = make_engine("tensorflow", "float32").unroll(weights, gates)
     assert isinstance(fused, BlockUnroll)
-    assert fused.executor == "fused"
+    assert TensorFlowEngine.executor_of(weights, "float32").name == "fused"
     return fused, PackedUnroll(tf, weights, "float32", gates), make_engine("numpy", "float32").unroll(weights, gates)
 
 
@@ -174,7 +175,7 @@ def test_what_the_op_has_not_goes_to_the_packed_loop(case):
 def test_other_cells_go_to_the_packed_loop(cell):
     unroll = make_engine("tensorflow", "float32").unroll(cell_weights(cell, 3, 5))
     assert isinstance(unroll, PackedUnroll)
-    assert unroll.executor == "packed"
+    assert TensorFlowEngine.executor_of(cell_weights(cell, 3, 5), "float32").name == "packed"
 
 
 def test_two_threads_give_the_bits_of_one():

@@ -1,34 +1,56 @@
-"""The engines by name."""
+"""The engines by name, and the one that finishes a job first."""
 
-from collections.abc import Callable
+import numpy as np
+import numpy.typing as npt
 
-from ..runtime.tensorflow_start import begin_import, stop_diverting
+from ..network.model import Network
+from ..runtime.tensorflow_start import stop_diverting
+from .base import Engine
 from .compiled_engine import CompiledEngine
+from .costs import seconds, tile_rows
 from .numpy_engine import NumpyEngine
-from .stack import Engine
+from .tensorflow.engine import TensorFlowEngine
 
-__all__ = ["ENGINES", "PRECISIONS", "abandon", "begin", "make_engine"]
+__all__ = ["ENGINES", "PRECISIONS", "abandon", "begin", "choose_engine", "make_engine"]
 
 PRECISIONS = ("float32", "float64", "bfloat16")
 
-
-def _tensorflow(precision: str) -> Engine:
-    from .tensorflow.engine import TensorFlowEngine
-
-    return TensorFlowEngine(precision)
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CompiledEngine, TensorFlowEngine, NumpyEngine)}
 
 
-ENGINES: dict[str, Callable[[str], Engine]] = {
-    "compiled": CompiledEngine,
-    "tensorflow": _tensorflow,
-    "numpy": NumpyEngine,
-}
+def choose_engine(
+    network: Network, lengths: npt.NDArray[np.int64], *, precision: str = "float32", preferred: str | None = None
+) -> str:
+    """Pick the engine that finishes first, or the preferred one if it can run the network here.
+
+    Parameters
+    ----------
+    network : Network
+    lengths : int64 [N]
+        Of all sequences.
+    precision : str
+    preferred : str or None
+        A name in ``ENGINES``, or another one, which is never chosen.
+    """
+    steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
+    layers = [weights for _, _, _, weights in network.parts()]
+
+    def estimate(name: str) -> float:
+        engine = ENGINES[name]
+        calls = max(longest, steps // tile_rows(engine, network, lengths))
+        return seconds(engine, network, steps=steps, calls=calls, precision=precision)
+
+    able = [name for name, engine in ENGINES.items() if engine.is_able(layers, precision)]
+    if preferred in able:
+        return preferred
+    # Of engines of which none can, the first says what is missing.
+    return min(able, key=estimate) if able else next(iter(ENGINES))
 
 
 def begin(name: str) -> None:
-    """Start in the background what takes long of an engine, if anything; ``make_engine`` waits for it."""
-    if name == "tensorflow":
-        begin_import()
+    """Start in the background what takes long of an engine; does nothing for a name that is none, such as ``auto``."""
+    if name in ENGINES:
+        ENGINES[name].begin()
 
 
 def abandon() -> None:
@@ -53,4 +75,4 @@ def make_engine(name: str, precision: str, kernel: str | None = None) -> Engine:
     EngineUnavailable
         Its library cannot be started, it was not built, or it does not compute in this precision here.
     """
-    return CompiledEngine(precision, kernel) if name == "compiled" else ENGINES[name](precision)
+    return ENGINES[name](precision, kernel)

@@ -26,7 +26,8 @@ from ..network.cells import lstm
 from ..network.model import LayerWeights
 from ..runtime.blas import one_thread
 from .arithmetic import machine, of_numpy, spread
-from .numpy_engine import NumpyUnroll, live_rows, start_states
+from .base import Executor
+from .numpy_engine import NUMPY, NumpyUnroll, live_rows, start_states
 
 __all__ = ["CompiledEngine", "CompiledUnroll", "digest", "is_built", "kinds"]
 
@@ -53,6 +54,11 @@ def kinds() -> dict[str, tuple[int, int]]:
     return {name: (lanes, pair) for name, lanes, pair in _kernel().kinds()}
 
 
+KERNEL = Executor("compiled", call=8.4e-7, rate=1.0e11, elementwise=1.4e-9)
+# Where its widest vectors have 4 lanes: not x86, or not built by GCC.
+NARROW_KERNEL = KERNEL._replace(rate=3.4e10)
+
+
 class CompiledEngine:
     """Unrolls layers in compiled code where it has their equations, else in NumPy.
 
@@ -69,8 +75,8 @@ class CompiledEngine:
         The kernel was not built, or the processor does not multiply bfloat16.
     """
 
-    name = "compiled"
-    device = "CPU"
+    name, device = "compiled", "CPU"
+    start, tile_rows = 0.001, 48
 
     def __init__(self, precision: str, kernel: str | None = None) -> None:
         if not is_built():
@@ -78,7 +84,7 @@ class CompiledEngine:
                 "the compiled engine was not built when rnnstates was installed; install a C compiler (gcc) and "
                 'install it again, or use engine="numpy" or engine="tensorflow".'
             )
-        self._precision, self._leaves_to_numpy, self._uses_kernel = precision, False, False
+        self.precision, self._leaves_to_numpy, self._uses_kernel = precision, False, False
         if precision == BFLOAT16 and BFLOAT16 not in kinds():
             raise EngineUnavailable(
                 'precision="bfloat16": the compiled engine needs a processor with avx512_bf16, and to be built by '
@@ -87,9 +93,27 @@ class CompiledEngine:
         fitting = [name for name, (_, pair) in kinds().items() if (pair == 2) == (precision == BFLOAT16)]
         self._kind = kernel if kernel in fitting else fitting[-1]
 
+    @staticmethod
+    def begin() -> None:
+        """Start nothing: there is nothing that takes long."""
+
+    @staticmethod
+    def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:
+        """Run every cell where it was built, but in bfloat16 only what the kernel itself runs."""
+        if not is_built() or precision != BFLOAT16:
+            return is_built()
+        return BFLOAT16 in kinds() and all(map(lstm.is_plain, layers))
+
+    @staticmethod
+    def executor_of(weights: LayerWeights, precision: str) -> Executor:
+        """Run a layer in the kernel, or leave it to NumPy."""
+        if precision == "float64" or not lstm.is_plain(weights):
+            return NUMPY
+        return NARROW_KERNEL if is_built() and list(kinds()) == ["plain"] else KERNEL
+
     @property
     def arithmetic(self) -> dict[str, Any]:
-        """See ``stack.Engine``: the kind of kernel, and NumPy's where layers are left to it."""
+        """See ``base.Engine``: the kind of kernel, and NumPy's where layers are left to it."""
         about: dict[str, Any] = {"machine": machine()}
         if self._uses_kernel:
             about["kernel"] = {"kind": self._kind, "digest": digest(self._kind)}
@@ -107,16 +131,16 @@ class CompiledEngine:
         EngineUnavailable
             The layer is asked for in bfloat16 and is not one that the kernel runs.
         """
-        if lstm.is_fused(weights, self._precision):
+        if self.executor_of(weights, self.precision).name == KERNEL.name:
             self._uses_kernel = True
             return CompiledUnroll(weights, gates, self._kind)
-        if self._precision == BFLOAT16:
+        if self.precision == BFLOAT16:
             raise EngineUnavailable(
                 f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
                 'precision="float32".'
             )
         self._leaves_to_numpy = True
-        return NumpyUnroll(weights, np.dtype(self._precision), gates)
+        return NumpyUnroll(weights, np.dtype(self.precision), gates)
 
 
 class CompiledUnroll:
@@ -130,8 +154,6 @@ class CompiledUnroll:
     kind : str
         A name in ``kinds()``.
     """
-
-    executor = "compiled"
 
     def __init__(self, weights: LayerWeights, gates: Sequence[str], kind: str) -> None:
         self._run, self._kind, self._gates = _kernel().unroll, kind, tuple(gates)
@@ -151,7 +173,7 @@ class CompiledUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile in one call that lets other threads run; see ``stack.Unroll``. All arrays are float32."""
+        """Run the tile in one call that lets other threads run; see ``base.Unroll``. All arrays are float32."""
         space = workspace or Workspace()
         rows, steps = inputs.shape[:2]
         fields = lstm.LSTMState._fields

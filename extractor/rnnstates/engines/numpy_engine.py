@@ -15,8 +15,9 @@ from ..network.cells import CELLS, state_width
 from ..network.model import LayerWeights
 from ..runtime.blas import one_thread
 from .arithmetic import machine, of_numpy
+from .base import Executor
 
-__all__ = ["NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
+__all__ = ["NUMPY", "NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
 
 
 class NumpyOps:
@@ -58,6 +59,9 @@ class NumpyOps:
         return values.max(axis=1, keepdims=True)
 
 
+NUMPY = Executor("numpy", call=2.1e-5, rate=6.0e10, elementwise=3.1e-9)
+
+
 class NumpyEngine:
     """Unrolls layers step by step in NumPy.
 
@@ -72,19 +76,33 @@ class NumpyEngine:
         It is asked for bfloat16.
     """
 
-    name = "numpy"
-    device = "CPU"
+    name, device = "numpy", "CPU"
+    start, tile_rows = 0.0, 64
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: str, kernel: str | None = None) -> None:  # noqa: ARG002
         if precision == "bfloat16":
             raise EngineUnavailable(
                 'precision="bfloat16": NumPy does not multiply in it; use engine="compiled" or precision="float32".'
             )
-        self.dtype = np.dtype(precision)
+        self.precision, self.dtype = precision, np.dtype(precision)
+
+    @staticmethod
+    def begin() -> None:
+        """Start nothing: there is nothing that takes long."""
+
+    @staticmethod
+    def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:  # noqa: ARG004
+        """Run every cell, but for products in bfloat16."""
+        return precision != "bfloat16"
+
+    @staticmethod
+    def executor_of(weights: LayerWeights, precision: str) -> Executor:  # noqa: ARG004
+        """Run every layer step by step."""
+        return NUMPY
 
     @property
     def arithmetic(self) -> dict[str, Any]:
-        """See ``stack.Engine``: NumPy's."""
+        """See ``base.Engine``: NumPy's."""
         return {"machine": machine(), "numpy": of_numpy()}
 
     def running(self) -> AbstractContextManager[None]:
@@ -99,8 +117,6 @@ class NumpyEngine:
 class NumpyUnroll:
     """One layer, one direction, over all steps of a tile."""
 
-    executor = "numpy"
-
     def __init__(self, weights: LayerWeights, dtype: "np.dtype[Any]", gates: Sequence[str]) -> None:
         self._cell = CELLS[weights.cell]
         self._parameters = self._cell.prepare(weights, dtype)
@@ -114,7 +130,7 @@ class NumpyUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile; at each step only the sequences that still have it are computed. See ``stack.Unroll``."""
+        """Run the tile; at each step only the sequences that still have it are computed. See ``base.Unroll``."""
         rows, steps = inputs.shape[:2]
         space = workspace or Workspace()
         collected = {name: space.array(name, (rows, steps, width), self._dtype) for name, width in self._widths.items()}

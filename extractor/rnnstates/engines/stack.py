@@ -6,8 +6,6 @@ both directions of the layer below, there is one sweep, ``whole``, and sequences
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,70 +13,14 @@ import numpy.typing as npt
 from ..arrays.axes import Array, reverse_valid
 from ..arrays.workspace import Workspace
 from ..network.cells import CELLS
-from ..network.model import DIRECTIONS, Direction, LayerWeights, Network
+from ..network.model import DIRECTIONS, Direction, Network
+from .base import Engine, States, Unroll
 
-__all__ = ["WHOLE", "Engine", "Initial", "Stack", "States", "Unroll", "sweeps"]
+__all__ = ["WHOLE", "Initial", "Stack", "sweeps"]
 
 WHOLE = "whole"
-# The states and gates of one layer in one direction, by name: floating [B, T, W], zero past the length.
-States = dict[str, Array]
 # The states to start from, by the part's path and the state's name: floating [B, W].
 Initial = Mapping[str, Mapping[str, Array]]
-
-
-class Unroll(Protocol):
-    """Runs one layer in one direction over the steps of a tile.
-
-    Attributes
-    ----------
-    executor : str
-        What computes, for the record: ``compiled``, ``numpy``, ``fused``, ….
-    """
-
-    executor: str
-
-    def __call__(
-        self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None = None,
-        workspace: Workspace | None = None,
-    ) -> States:
-        """Run the steps of a tile.
-
-        Parameters
-        ----------
-        inputs : floating [B, T, I]
-            Steps past a length are arbitrary, and reach no result.
-        lengths : int64 [B]
-            Never increasing.
-        initial : mapping or None
-            States floating [B, W] to start from, by name; zero for those that are not named.
-        workspace : Workspace or None
-            Where the results may lie until its next use; None for memory of their own.
-
-        Returns
-        -------
-        dict
-            From the name of each state and gate to floating [B, T, W]; zero past the length.
-        """
-
-
-class Engine(Protocol):
-    """Makes unrolls; one instance a run."""
-
-    name: str
-    device: str
-
-    @property
-    def arithmetic(self) -> Mapping[str, Any]:
-        """What of machine and libraries decides the bits of the unrolls made so far, in JSON types."""
-
-    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> Unroll:
-        """Prepare one layer's weights once; the gates named are collected beside the states."""
-
-    def running(self) -> AbstractContextManager[None]:
-        """Be entered around the runs of a job, for settings of the library that hold meanwhile."""
 
 
 def sweeps(network: Network) -> dict[str, tuple[str, ...]]:
@@ -119,6 +61,11 @@ class Stack:
     engine : Engine
     gates : sequence of str
         Which gates to collect, of those cells that have them.
+
+    Attributes
+    ----------
+    executors : dict
+        What computes each part of the network, by its path.
     """
 
     def __init__(self, network: Network, engine: Engine, gates: Sequence[str] = ()) -> None:
@@ -127,13 +74,11 @@ class Stack:
             path: engine.unroll(weights, [gate for gate in gates if gate in CELLS[weights.cell].gates._fields])
             for path, _, _, weights in network.parts()
         }
+        self.executors = {
+            path: engine.executor_of(weights, engine.precision).name for path, _, _, weights in network.parts()
+        }
         parts = network.parts()
         self._paths = [{direction: next(parts)[0] for direction in layer.directions} for layer in network.layers]
-
-    @property
-    def executors(self) -> dict[str, str]:
-        """What computes each part, by its path."""
-        return {path: unroll.executor for path, unroll in self._unrolls.items()}
 
     def run(
         self,

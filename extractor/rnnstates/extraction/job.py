@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays.axes import Array
-from ..engines.costs import choose_engine, tile_rows
+from ..engines.choice import ENGINES, choose_engine
+from ..engines.costs import tile_rows
 from ..engines.stack import WHOLE, sweeps
 from ..inputs.base import Source
 from ..inputs.initial_states import InitialStates
@@ -144,7 +145,7 @@ def plan(
         source, network, request, engine=engine, held=held, steps=shape.steps, continued=continued
     )  # fmt: skip
     grid = make_grid(
-        (shape.sequences, shape.steps), widths, tile_rows=tile_rows(engine, network, shape.lengths), cut=cut,
+        (shape.sequences, shape.steps), widths, tile_rows=tile_rows(ENGINES[engine], network, shape.lengths), cut=cut,
         together=(source.rows_together, source.steps_together),
     )  # fmt: skip
     threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)

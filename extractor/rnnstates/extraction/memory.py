@@ -5,11 +5,12 @@ from itertools import product
 import numpy as np
 
 from ..arrays.axes import Array
+from ..engines.choice import ENGINES
 from ..engines.costs import operations
 from ..errors import MemoryBudgetError
 from ..inputs.base import Source
-from ..network.cells import available, carried, lstm, state_width
-from ..network.model import LayerWeights, Network
+from ..network.cells import available, carried, state_width
+from ..network.model import Network
 from ..output.format import DatasetSpec, Shape
 from .grid import Grid, Widths, memory_needed
 from .request import Request
@@ -61,7 +62,8 @@ def measure(
     for _, _, _, weights in network.parts():
         kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
         # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
-        states += sum(_copies(engine, weights, request) * state_width(weights, state) * item for state in kept)
+        copies = ENGINES[engine].executor_of(weights, request.precision).copies
+        states += sum(copies * state_width(weights, state) * item for state in kept)
         pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
     window, checked = _window_widths(source, request)
     # A vector as it is stored and three times in float64 while it is added up.
@@ -74,12 +76,6 @@ def measure(
         window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled,
         kept=of_sequence + carry * (3 if continued else 2), operations=operations(network),
     )  # fmt: skip
-
-
-def _copies(engine: str, weights: LayerWeights, request: Request) -> int:
-    """Tell how often the states of a step lie in memory: as they come out, reversed; step by step and packed before."""
-    packed = engine == "tensorflow" and not lstm.is_fused(weights, request.precision)
-    return 4 if packed else 2
 
 
 def _window_widths(source: Source, request: Request) -> tuple[int, int]:

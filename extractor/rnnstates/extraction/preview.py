@@ -6,8 +6,9 @@ from contextlib import closing
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
+from ..engines.base import Engine
 from ..engines.choice import make_engine
-from ..engines.stack import Engine, Stack
+from ..engines.stack import Stack
 from ..output.destination import check_space, free_space
 from ..output.format import group_name
 from ..output.names import Names

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import h5py
 import numpy as np
 
-from ..engines.stack import Engine, Stack
+from ..engines.base import Engine
+from ..engines.stack import Stack
 from ..inputs.identity import sample_file
 from ..inputs.initial_states import InitialStates
 from ..runtime.tensorflow_start import version_of_tensorflow

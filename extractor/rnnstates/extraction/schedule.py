@@ -15,7 +15,8 @@ import numpy as np
 
 from ..arrays.checksums import Sums
 from ..arrays.workspace import Workspace
-from ..engines.stack import Engine, Stack
+from ..engines.base import Engine
+from ..engines.stack import Stack
 from ..errors import Stopped
 from ..network.cells import GATE_STATES
 from ..output.sink import Sink

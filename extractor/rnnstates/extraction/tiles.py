@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.axes import Array
-from ..engines.stack import WHOLE, States
+from ..engines.base import States
+from ..engines.stack import WHOLE
 from ..errors import BadInput
 from ..network.cells import DERIVED, carried, state_width
 from ..network.pooling import Accumulator

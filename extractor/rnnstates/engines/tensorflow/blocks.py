@@ -45,7 +45,7 @@ class BlockUnroll:
     """
 
     def __init__(self, weights: LayerWeights, gates: Sequence[str], block: FusedBlock) -> None:
-        self.executor, self._block = block.executor, block
+        self._block = block
         self._units = weights.units
         self._names = (*LSTMState._fields, *gates)
 

@@ -13,15 +13,17 @@ from ...errors import EngineUnavailable
 from ...network.cells import lstm
 from ...network.model import LayerWeights
 from ...runtime.shared_setting import SharedSetting
-from ...runtime.tensorflow_start import import_tensorflow
+from ...runtime.tensorflow_start import begin_import, import_tensorflow
 from ..arithmetic import machine, of_tensorflow
-from .blocks import BlockUnroll
-from .fused import FusedBlock
-from .packed import PackedUnroll
+from ..base import Executor, Unroll
 
 __all__ = ["TensorFlowEngine"]
 
 Made = TypeVar("Made")
+
+FUSED = Executor("fused", call=1.3e-5, rate=9.2e10, elementwise=7.0e-9)
+# Its states lie in memory step by step and packed before they come out.
+PACKED = FUSED._replace(name="packed", copies=4)
 
 _exact_products = SharedSetting()
 
@@ -46,8 +48,9 @@ class TensorFlowEngine:
     """
 
     name = "tensorflow"
+    start, tile_rows = 3.0, 64
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: str, kernel: str | None = None) -> None:  # noqa: ARG002
         if precision == "bfloat16":
             raise EngineUnavailable(
                 'precision="bfloat16": products in it take TensorFlow longer than those in float32; use '
@@ -59,21 +62,41 @@ class TensorFlowEngine:
                 'TensorFlow\'s eager execution is switched off in this process; use engine="numpy".'
             )
         self.device = "GPU" if self._tf.config.list_physical_devices("GPU") else "CPU"
-        self._precision = precision
+        self.precision = precision
+
+    @staticmethod
+    def begin() -> None:
+        """Start to import TensorFlow in the background."""
+        begin_import()
+
+    @staticmethod
+    def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:  # noqa: ARG004
+        """Run every cell, but for products in bfloat16."""
+        return precision != "bfloat16"
+
+    @staticmethod
+    def executor_of(weights: LayerWeights, precision: str) -> Executor:
+        """Run plain LSTMs in float32 in one op, everything else step by step."""
+        return FUSED if precision == "float32" and lstm.is_plain(weights) else PACKED
 
     @property
     def arithmetic(self) -> dict[str, Any]:
-        """See ``stack.Engine``: TensorFlow's."""
+        """See ``base.Engine``: TensorFlow's."""
         return {"machine": machine(), "tensorflow": of_tensorflow(self._tf)}
 
-    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "BlockUnroll | PackedUnroll":
+    def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> Unroll:
         """Make the function that runs one layer in one direction and collects some of its gates too."""
         return _outside_graphs(lambda: self._unroll(weights, gates))
 
-    def _unroll(self, weights: LayerWeights, gates: Sequence[str]) -> "BlockUnroll | PackedUnroll":
-        if lstm.is_fused(weights, self._precision):
+    def _unroll(self, weights: LayerWeights, gates: Sequence[str]) -> Unroll:
+        # Here, so that to know what this engine costs takes no time.
+        from .blocks import BlockUnroll
+        from .fused import FusedBlock
+        from .packed import PackedUnroll
+
+        if self.executor_of(weights, self.precision) is FUSED:
             return BlockUnroll(weights, gates, FusedBlock(self._tf, weights, gates))
-        return PackedUnroll(self._tf, weights, self._precision, gates)
+        return PackedUnroll(self._tf, weights, self.precision, gates)
 
     @contextmanager
     def running(self) -> Iterator[None]:

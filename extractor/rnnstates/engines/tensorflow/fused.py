@@ -40,7 +40,6 @@ class FusedBlock:
         Which to give beside the states.
     """
 
-    executor = "fused"
     # Arrays [S, R, H] that it makes at once, whether asked for or not: i, cs, f, o, ci, co and h.
     made = 7
 

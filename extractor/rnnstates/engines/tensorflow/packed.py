@@ -38,8 +38,6 @@ class PackedUnroll:
         Which to collect beside the states.
     """
 
-    executor = "packed"
-
     def __init__(self, tf: Any, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
         self._tf, self._cell, self._gates = tf, CELLS[weights.cell], tuple(gates)
         self._dtype: np.dtype[Any] = np.dtype(precision)

@@ -33,7 +33,6 @@ __all__ = [
     "LSTMState",
     "gated_step",
     "held",
-    "is_fused",
     "is_plain",
     "prepare",
     "recur",
@@ -84,18 +83,10 @@ class LSTMParameters(NamedTuple):
 
 
 def is_plain(weights: LayerWeights) -> bool:
-    """Tell whether a layer is an LSTM of tanh and sigmoid, perhaps with peepholes and a cell clip.
-
-    That is what ``BlockLSTMV2`` and the compiled kernel have.
-    """
+    """Tell whether a layer is an LSTM of tanh and sigmoid, perhaps with peepholes and a cell clip."""
     activations = (weights.activation, weights.output_activation or weights.activation, weights.recurrent_activation)
     plain = weights.projection is None and weights.preactivation_clip is None and not weights.coupled
     return weights.cell == "lstm" and plain and activations == ("tanh", "tanh", "sigmoid")
-
-
-def is_fused(weights: LayerWeights, precision: str) -> bool:
-    """Tell whether an engine that has a fused path runs a layer by it: a plain LSTM whose states are float32."""
-    return precision != "float64" and is_plain(weights)
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
