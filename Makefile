@@ -11,7 +11,7 @@ KERNEL := $(wildcard extractor/rnnstates/engines/kernel/* extractor/rnnstates/ar
 # Executions of each parser by `make fuzz`.
 FUZZ_RUNS ?= 1000000
 
-.PHONY: demo test lint types unit soak bench fuzz sample_data clean
+.PHONY: demo test lint types unit soak bench docs fuzz sample_data clean
 
 demo: .venv/installed
 	@PYTHON="$(BIN)/python" sh sample_data/demo.sh
@@ -21,6 +21,7 @@ test: lint types unit
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: .venv/installed-test
 	$(BIN)/mypy
@@ -35,7 +36,7 @@ soak: .venv/installed-test
 	$(BIN)/python -m tests.faults.soak --kills 120 --seed 0
 	$(BIN)/python -m tests.faults.traced --runs 500 --seed 0
 
-# Measurements behind the numbers of README.md and CHANGELOG.md; none of them is a test.
+# Measurements behind the numbers of README.md and docs/engines.md; none of them is a test.
 # The peers are an extra; the whole takes about an hour, benchmarks/*.py --quick minutes.
 bench: .venv/installed-bench
 	@# The peers come with their bytecode; a checkout has none before it has run.
@@ -47,6 +48,10 @@ bench: .venv/installed-bench
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/memory.py --large 20G --long 1000000
 
+# The site, in docs/_build/html; a warning is an error.
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 # Every parser under the guidance of coverage, hours for a million executions each; FUZZ_RUNS=20000 takes minutes.
 # Finds lie in .fuzz/PARSER/found/. One parser: .venv/bin/python tests/fuzzing/fuzz.py keras
 fuzz: .venv/installed-fuzz
@@ -57,7 +62,7 @@ sample_data: .venv/installed
 	$(BIN)/python sample_data/make.py
 
 clean:
-	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
+	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz docs/_build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -69,6 +74,10 @@ clean:
 .venv/installed-bench: .venv/installed-test
 	$(PIP) install --constraint constraints.txt --editable ".[test,bench]"
 	@touch .venv/installed .venv/installed-test .venv/installed-bench
+
+.venv/installed-docs: .venv/bin/python pyproject.toml constraints.txt $(KERNEL)
+	$(PIP) install --constraint constraints.txt --editable ".[docs]"
+	@touch .venv/installed .venv/installed-docs
 
 .venv/installed-fuzz: .venv/installed-test
 	$(PIP) install --constraint constraints.txt --editable ".[fuzz]"

@@ -11,7 +11,7 @@ from peers.base import Joined, Part, Peer, Run
 
 import rnnstates
 
-# As the command sets it for itself, and README tells those who call from Python.
+# As the command sets it for itself, and docs/engines.md tells those who call from Python.
 ENVIRONMENT = {"TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 

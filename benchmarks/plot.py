@@ -1,4 +1,4 @@
-"""The plot of the README: the rate of products against the number of units."""
+"""The plot of docs/engines.md: the rate of products against the number of units."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Every program in examples/ runs from any folder, says nothing on stderr, and prints what README.md shows."""
+"""Every program in examples/ runs from any folder, is silent on stderr, and prints what docs/examples.md shows."""
 
 import os
 import re
@@ -9,10 +9,11 @@ import pytest
 
 from rnnstates.runtime.tensorflow_start import CHATTER
 
-from .test_readme import ROOT, sessions
+from .pages import ROOT, sessions
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 COMMAND = "python examples/"
+PAGE = "docs/examples.md"
 
 # What training and regression round differently elsewhere; all other numbers are counts and shapes.
 DECIMAL = re.compile(r"-?\d+\.\d+")
@@ -20,8 +21,8 @@ TOLERANCE = 0.03
 
 
 def shown():
-    """What README.md shows, by the program's name."""
-    return {command.removeprefix(COMMAND): text for command, text in sessions() if command.startswith(COMMAND)}
+    """What the page shows, by the program's name."""
+    return {command.removeprefix(COMMAND): text for command, text in sessions(PAGE)}
 
 
 def alike(printed, expected):
@@ -52,13 +53,13 @@ def test_it_leaves_no_file_behind(example):
     assert not list(folder.iterdir())
 
 
-def test_it_prints_what_readme_shows(example):
+def test_it_prints_what_the_page_shows(example):
     name, done, _ = example
-    assert name in shown(), f"README.md has no console block that starts with '$ {COMMAND}{name}'"
+    assert name in shown(), f"{PAGE} has no console block that starts with '$ {COMMAND}{name}'"
     assert alike(done.stdout, shown()[name]), done.stdout
 
 
-def test_readme_shows_no_other_program():
+def test_the_page_shows_no_other_program():
     assert len(EXAMPLES) == 3
     assert set(shown()) <= set(EXAMPLES)
 

@@ -1,120 +1,119 @@
-"""Every command and snippet of README.md runs and prints what README.md says."""
+"""Every command and snippet of README.md and of docs/ runs and prints what the page says, read from the top."""
 
-import doctest
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rnnstates_cli.main import BUG, EXIT_CODES
+import rnnstates
+from rnnstates.network.cells import CELLS
+from rnnstates_cli.main import BUG, EXIT_CODES, cli
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.S | re.M)
+from .house import floors, house
+from .pages import PAGES, ROOT, blocks, commands, normal, run, run_shell, run_snippet
 
-# What differs from machine to machine and day to day.
-VARYING = [
-    (r"\d+\.\d\d s\)", "… s)"),
-    (r"free there: \d+(\.\d+)? [kMGT]B", "free there: …"),
-    # Without a C compiler the sample is computed by NumPy.
-    (r"\((compiled|numpy), ", "(…, "),
-    (r"engine (compiled|numpy), ", "engine …, "),
-    (r"\d\.\de-\d\d", "…"),
-    (r"\d+ threads?, about \d+(\.\d+)? [kMGT]B", "… threads"),
-]
+# Not run: pictures, and what tests/clients/test_snippets.py runs.
+LEFT_OUT = {"text", "r", "octave"}
+# Options of pytest and of the modules of tests/ that pages name.
+OPTIONS_OF_OTHERS = {"--fault-table", "--runs"}
 
-
-def normal(text):
-    for pattern, word in VARYING:
-        text = re.sub(pattern, word, text)
-    return text
+RUNNABLE = {
+    page: [block for block in blocks(page) if block.language not in LEFT_OUT and not block.language.startswith("{")]
+    for page in PAGES
+}
+WITH_BLOCKS = [page for page, found in RUNNABLE.items() if found and page != "docs/examples.md"]
 
 
-def of_kind(kind):
-    return [text for language, text in BLOCKS if language == kind]
+def without_comments(text):
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def sessions():
-    """Yield (command, what it prints) from every console block."""
-    for block in of_kind("console"):
-        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
-            command, _, printed = part.partition("\n")
-            yield command, printed
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A checkout as far as pages use it, and the big input of a job."""
+    shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
+    np.save(tmp_path / "big.npy", np.ones((20, 5, 3), np.float32))
+    np.save(tmp_path / "lengths.npy", np.arange(20) % 6)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A directory with sample_data/ in it, and the files that the session made."""
-    folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "sample_data", folder / "sample_data")
-    return folder
+@pytest.mark.parametrize("page", WITH_BLOCKS)
+def test_a_page_is_right(page, place):
+    names = {}
+    for block in RUNNABLE[page]:
+        if block.language == "python":
+            run_snippet(block.text, names, page)
+        elif block.language == "console":
+            for command, printed in commands(block.text):
+                assert normal(run(command, place)) == normal(printed), command
+        elif block.printed is not None:
+            assert normal(run_shell(block.text, place)) == normal(block.printed)
+        else:
+            for line in without_comments(block.text):
+                check_line(line, place)
 
 
-def run(command, folder):
-    """Run a command as a shell would, both streams in one."""
-    program, *arguments = shlex.split(command)
-    assert program == "rnnstates"
-    done = subprocess.run(
-        [sys.executable, "-m", "rnnstates_cli.main", *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+def check_line(line, place):
+    """Check a shell command whose output is not shown."""
+    program, *words = shlex.split(line, comments=True)
+    if program == "rnnstates":
+        run(line, place)
+    elif program == "make":
+        assert set(words) <= targets()
+    else:
+        assert [program, *words[:3]] == ["python3", "-m", "pip", "install"]
+        extras = re.findall(r"\[([\w,]+)\]", words[-1])
+        known = re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(), re.M)
+        assert set(",".join(extras).split(",")) - {""} <= set(known)
 
 
-def test_every_session_prints_what_readme_says(place):
-    # Those of examples/ are run by tests/test_examples.py.
-    commands = [session for session in sessions() if not session[0].startswith("python examples/")]
-    assert len(commands) == 11
-    for command, printed in commands:
-        assert normal(run(command, place)) == normal(printed), command
+def targets():
+    return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
-def test_every_snippet_gives_what_readme_says(place, monkeypatch):
-    run("rnnstates extract sample_data/parens.h5 states.h5 --weights sample_data/parens.keras --force", place)
-    monkeypatch.chdir(place)
-    snippets = of_kind("python")
-    assert len(snippets) == 7
-    check_snippets(snippets, "README.md")
+def test_there_is_no_other_kind_of_block():
+    assert len(WITH_BLOCKS) >= 11
+    assert {block.language for found in RUNNABLE.values() for block in found} <= {"python", "console", "sh"}
 
 
-def check_snippets(snippets, where):
-    for number, snippet in enumerate(snippets):
-        example = doctest.DocTestParser().get_doctest(snippet, {}, f"snippet {number}", where, 0)
-        assert example.examples
-        told = []
-        doctest.DocTestRunner().run(example, out=told.append)
-        assert not told, "".join(told)
-
-
-def test_every_snippet_of_docs_gives_what_is_said(place, monkeypatch):
-    monkeypatch.chdir(place)
-    snippets = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "models.md").read_text(), re.S | re.M)
-    assert len(snippets) == 6
-    # One page, read from the top.
-    check_snippets(["".join(snippets)], "docs/models.md")
-
-
-def test_a_wrong_line_of_readme_would_be_seen(place):
+def test_a_wrong_line_would_be_seen(place):
     assert normal(run("rnnstates info sample_data/parens.h5", place)) != normal("file: sample_data/parens.h5\n")
+    with pytest.raises(AssertionError):
+        run_snippet(">>> 1 + 1\n3\n", {}, "a page")
+    with pytest.raises(AssertionError):
+        run_shell("rnnstates info nothing.h5", place)
 
 
-def test_the_commands_of_the_first_lines_exist(place):
-    for line in re.findall(r"^    (rnnstates .*?) +# ", README, re.M):
-        run(f"rnnstates {shlex.split(line)[1]} --help", place)
+def test_every_option_that_is_named_exists():
+    known = {name for command in cli.commands.values() for option in command.params for name in option.opts}
+    known |= {name for command in cli.commands.values() for option in command.params for name in option.secondary_opts}
+    known |= {"--help", "--version"}
+    for page, text in PAGES.items():
+        # What other programs are given stands in blocks.
+        named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"^```sh.*?^```$", "", text, flags=re.S | re.M))
+        assert set(named) <= known | OPTIONS_OF_OTHERS, page
 
 
 def test_every_make_target_that_is_named_exists():
-    targets = re.findall(r"^make (\w+)", "\n".join(of_kind("sh")), re.M) + re.findall(r"`make (\w+)`", README)
-    assert {"demo", "test", "bench"} <= set(targets)
-    rules = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
-    assert set(targets) <= set(rules)
+    named = {target for text in PAGES.values() for target in re.findall(r"`make ([\w-]+)`", text)}
+    assert {"demo", "test", "bench", "docs"} <= named
+    assert named <= targets()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_to_a_file_leads_there(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", PAGES[page]):
+        assert ((ROOT / page).parent / link).exists(), link
+
+
+def test_readme_is_short():
+    assert len(PAGES["README.md"].splitlines()) <= 150
 
 
 def test_the_demo_runs_twice(place):
@@ -127,25 +126,23 @@ def test_the_demo_runs_twice(place):
         assert "cell: 400 x 64 x 24 float32" in done.stdout
 
 
-def test_the_commands_that_go_on_do(place):
-    np.save(place / "big.npy", np.ones((20, 5, 3), np.float32))
-    np.save(place / "lengths.npy", np.arange(20) % 6)
-    lines = [line for line in "\n".join(of_kind("sh")).splitlines() if line.startswith("rnnstates")]
-    assert len(lines) == 2
-    # Done before its time is over, so there is nothing to go on with.
-    for line, code in zip(lines, (0, 73), strict=True):
-        words = shlex.split(line, comments=True)[1:]
-        done = subprocess.run([sys.executable, "-m", "rnnstates_cli.main", *words], cwd=place, capture_output=True)
-        assert done.returncode == code, done.stderr
+def test_the_format_names_all_that_a_file_may_hold():
+    page = PAGES["docs/reference/format.md"]
+    assert [name for name in (*rnnstates.STATES, *rnnstates.POOLINGS, *CELLS) if f"`{name}`" not in page] == []
 
 
-def test_the_exit_codes_are_those_that_are_told():
-    told = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), re.M)
-    assert {int(code) for code in told} == {0, BUG, *EXIT_CODES.values()}
+def test_the_citation_is_of_this_version():
+    assert f"\nversion: {rnnstates.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
-def test_every_file_that_readme_links_to_exists():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
+def test_the_picture_of_the_house_is_right():
+    drawn = re.findall(r"^ +(\d) +(.+)$", PAGES["docs/internals.md"], re.M)
+    levels = floors(house())
+    assert {(room, int(level)) for level, rooms in drawn for room in rooms.split(", ")} == set(levels.items())
+    for room in levels:
+        assert f"| `{room}` |" in PAGES["docs/internals.md"] or room == "version"
+
+
+def test_the_exit_codes_are_those_in_the_table():
+    table = re.findall(r"^\| (\d+) \|", PAGES["docs/reliability.md"], re.M)
+    assert {int(code) for code in table} == {0, BUG, *EXIT_CODES.values()}

@@ -19,7 +19,7 @@ PROGRAMS = {"r": ("R rhdf5", ["Rscript", "--vanilla"]), "octave": ("GNU Octave",
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A directory with the output of the session in the README."""
+    """A directory with the output of the session in docs/getting-started.md."""
     folder = tmp_path_factory.mktemp("snippets")
     sample = ROOT / "sample_data"
     rnnstates.extract(sample / "parens.h5", weights=sample / "parens.keras", output=folder / "states.h5").close()

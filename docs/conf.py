@@ -1,0 +1,21 @@
+"""Sphinx: ``make docs`` builds docs/_build/html, and a warning is an error."""
+
+from rnnstates import __version__
+
+project = "rnnstates"
+copyright = "the rnnstates authors"  # noqa: A001
+release = version = __version__
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx_click"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"rnnstates {__version__}"
+html_static_path = ["_static"]
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+# Types and shapes stand in the docstrings.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
