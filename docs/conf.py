@@ -1,5 +1,7 @@
 """Sphinx: ``make docs`` builds docs/_build/html, and a warning is an error."""
 
+import inspect
+
 from rnnstates import __version__
 
 project = "rnnstates"
@@ -19,3 +21,17 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+
+
+def without_annotations(_app, what, _name, described, _options, signature, returns):
+    """Show the arguments of ``__init__`` where Keras hides them behind ``__new__(*args, **kwargs)``."""
+    if what != "class" or signature != "(*args, **kwargs)":
+        return None
+    found = inspect.signature(described.__init__)
+    shown = [parameter.replace(annotation=parameter.empty) for parameter in list(found.parameters.values())[1:]]
+    return str(inspect.Signature(shown)), returns
+
+
+def setup(app):
+    """Connect it."""
+    app.connect("autodoc-process-signature", without_annotations)
