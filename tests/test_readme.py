@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
 
@@ -91,9 +92,10 @@ def test_a_wrong_line_would_be_seen(place):
 
 
 def test_every_option_that_is_named_exists():
-    known = {name for command in cli.commands.values() for option in command.params for name in option.opts}
-    known |= {name for command in cli.commands.values() for option in command.params for name in option.secondary_opts}
-    known |= {"--help", "--version"}
+    context = click.Context(cli)
+    options = [option for name in cli.list_commands(context) for option in cli.get_command(context, name).params]
+    options += cli.get_params(context)
+    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     for page, text in PAGES.items():
         # What other programs are given stands in blocks.
         named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"^```sh.*?^```$", "", text, flags=re.S | re.M))
