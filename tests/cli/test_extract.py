@@ -1,4 +1,4 @@
-"""The command, run as a process: results, messages, streams, exit codes, what is left behind."""
+"""The command: results, messages, streams, exit codes, what is left behind."""
 
 import io
 import json
@@ -14,7 +14,7 @@ import pytest
 import rnnstates as library
 
 from ..builders import BUILT_ENGINES, ragged
-from .running import rnnstates
+from .running import process, rnnstates
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def place(tmp_path):
 
 
 def test_nothing_but_in_and_out_does_the_job_and_says_what_it_assumed(place):
-    done = rnnstates("extract", "in.h5", "out.h5", cwd=place)
+    done = process("extract", "in.h5", "out.h5", cwd=place)
     assert done.returncode == 0
     assert done.stdout == b""
     lines = done.stderr.decode().splitlines()
@@ -68,7 +68,7 @@ def test_the_command_and_the_library_give_the_same_bits(place):
 
 @pytest.mark.parametrize("engine", BUILT_ENGINES)
 def test_no_chatter_of_tensorflow_reaches_the_user(place, engine):
-    done = rnnstates("extract", "in.npy", "out.h5", "--lengths", "lengths.npy", "--engine", engine, cwd=place)
+    done = process("extract", "in.npy", "out.h5", "--lengths", "lengths.npy", "--engine", engine, cwd=place)
     assert done.returncode == 0
     for line in done.stderr.decode().splitlines():
         assert line.startswith(("note: no weights given", "warning: 1 of 9 sequences", "out.h5: 9 sequences"))
@@ -118,7 +118,7 @@ def test_the_same_command_twice_gives_the_same_bytes(place):
         rnnstates(*command, layout, cwd=place)
         first = (place / "out.h5").read_bytes()
         time.sleep(1.1)  # a clock of whole seconds must have moved on
-        rnnstates(*command, layout, cwd=place)
+        process(*command, layout, cwd=place)
         assert (place / "out.h5").read_bytes() == first
 
 

@@ -1,4 +1,4 @@
-"""``rnnstates verify`` run as a process: results, notes, exit codes."""
+"""``rnnstates verify``: results, notes, exit codes."""
 
 import json
 import re

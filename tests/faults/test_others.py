@@ -16,7 +16,7 @@ from rnnstates.inputs import identity
 from rnnstates.output import lock
 
 from ..builders import BUILT_ENGINES
-from ..cli.running import rnnstates as command
+from ..cli.running import process as command
 from . import table
 from .faulty import Faulty
 from .small import WINDOWS, Small, interrupt_at, left
