@@ -14,7 +14,7 @@ __all__ = ["process", "rnnstates", "text"]
 
 
 def process(*arguments, cwd=None, stdin=None, env=None, **options):
-    """Run the command as a user does, in a process of its own; gives it finished, ``stdout`` and ``stderr`` as bytes."""
+    """Run the command as a user does, in a process of its own; gives it finished, with bytes of its streams."""
     return subprocess.run(
         [sys.executable, "-m", "rnnstates_cli.main", *map(str, arguments)],
         cwd=cwd,
@@ -79,7 +79,8 @@ def _streams(given):
         for number, stream in enumerate((source, out.fileno(), err.fileno())):
             os.dup2(stream, number)
         os.close(source)
-        sys.stdin, sys.stdout, sys.stderr = (open(n, "w" if n else "r", closefd=False) for n in range(3))
+        sys.stdin = os.fdopen(0, closefd=False)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         feeder.start()
         try:
             yield printed
