@@ -11,7 +11,7 @@ KERNEL := $(wildcard extractor/rnnstates/engines/kernel/* extractor/rnnstates/ar
 # Executions of each parser by `make fuzz`.
 FUZZ_RUNS ?= 1000000
 
-.PHONY: demo test lint types unit soak bench docs fuzz sample_data clean
+.PHONY: demo test lint types unit quick soak bench docs fuzz sample_data clean
 
 demo: .venv/installed
 	@PYTHON="$(BIN)/python" sh sample_data/demo.sh
@@ -29,6 +29,10 @@ types: .venv/installed-test
 # Two at once: most tests use one core. TESTS=-x or the like goes to pytest.
 unit: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+# For the loop while working: no process, no framework, nothing slow. Under a minute.
+quick: .venv/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal --quick $(TESTS)
 
 # Every fault at every operation, power losses drawn more often, processes killed by the thousand: half an hour.
 soak: .venv/installed-test

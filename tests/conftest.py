@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import parity_table
+from . import marking, parity_table
 from .builders import BUILT_ENGINES
 from .faults import table
 from .weights import census
@@ -17,10 +17,13 @@ def engine(request):
 def pytest_addoption(parser):
     parser.addoption("--parity-table", action="store_true", help="Print the largest difference of every parity test.")
     parser.addoption("--fault-table", action="store_true", help="Print how many cases of each fault ran, by moment.")
+    marking.add_option(parser)
     parser.addoption("--every-fault", action="store_true", help="Let every operation fail, not some of each moment.")
 
 
 def pytest_configure(config):
+    # Its hooks see the files of the library, and their doctests, as well.
+    config.pluginmanager.register(marking, "marking")
     if config.getoption("--parity-table"):
         parity_table.measure()
 

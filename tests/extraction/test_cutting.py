@@ -101,6 +101,7 @@ LAYOUTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "layout", "padding"), LAYOUTS)
 @pytest.mark.parametrize("name", CUT)
 def test_cut_in_time_gives_the_states_and_poolings_of_whole_sequences(name, layout, padding, cut_small, engine):

@@ -18,6 +18,8 @@ from rnnstates.inputs import hdf5, npy
 
 from ..builders import BUILT_ENGINES, bidirectional_stack, embedded, one_layer
 
+pytestmark = pytest.mark.slow
+
 ENGINES = [name for name in BUILT_ENGINES if name != "tensorflow"]
 # What a run holds beside windows and tiles: lengths, positions and the like, a few numbers a sequence; Python's own.
 A_SEQUENCE, BESIDE = 64, 4 * 2**20

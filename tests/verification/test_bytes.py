@@ -37,6 +37,7 @@ def place_of(name, path="out.h5"):
         return file[name].id.get_offset(), file[name].nbytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_anywhere_is_found(windows, name):
     make(**FILES[name])

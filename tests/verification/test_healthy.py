@@ -178,6 +178,7 @@ def test_an_output_without_a_step_passes_and_says_why_nothing_is_recomputed(plac
     assert (found["recomputed"], found["reason"]) == ([], "no sequence has any steps")
 
 
+@pytest.mark.slow
 def test_blocks_and_groups_of_any_size_give_the_same(place, monkeypatch):
     for layout in rnnstates.LAYOUTS:
         for padding in rnnstates.PADDINGS:
