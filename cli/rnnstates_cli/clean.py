@@ -2,7 +2,8 @@
 
 import click
 
-from .options import GroupedCommand, json_option
+from .grouped import GroupedCommand, argument
+from .options import JSON
 from .reporting import json_text
 
 __all__ = ["clean"]
@@ -13,8 +14,8 @@ __all__ = ["clean"]
     short_help="Throw away what an unfinished run of OUTPUT left.",
     examples=("rnnstates clean out.h5",),
 )
-@click.argument("output", metavar="OUTPUT")
-@json_option
+@argument("output", "OUTPUT", "The HDF5 file that the run was to make.")
+@JSON
 def clean(output: str, *, as_json: bool) -> str | list[str]:
     """Remove what an unfinished run left beside OUTPUT: its partial states, its journal and its lock.
 

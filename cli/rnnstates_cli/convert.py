@@ -4,10 +4,24 @@ from typing import Any
 
 import click
 
-from .options import GroupedCommand, convert_options
+from rnnstates import CHOICES
+
+from .grouped import GroupedCommand, argument, option, with_options
+from .options import JSON, LAYER, QUIET, RARE, RARE_WEIGHTS
 from .reporting import json_text, logged, note, say, worded
 
 __all__ = ["convert"]
+
+_OPTIONS = (
+    LAYER,
+    option("--to", type=click.Choice(CHOICES["to"]), group="Output",
+           help="Whose naming.  [default: what OUTPUT's ending says]"),
+    JSON,
+    QUIET,
+    *RARE_WEIGHTS,
+    option("--initial-state", type=click.Choice(("zero",)), group=RARE,
+           help="Leave out the states to start from that were trained with the weights."),
+)  # fmt: skip
 
 
 @click.command(
@@ -18,22 +32,23 @@ __all__ = ["convert"]
         "rnnstates convert model.ckpt-1000 model.weights.h5 --layer rnn --forget-bias 1",
     ),
 )
-@click.argument("weights", metavar="WEIGHTS")
-@click.argument("output", metavar="OUTPUT")
-@convert_options
-def convert(weights: str, output: str, *, to: str | None, as_json: bool, **options: Any) -> str:
+@argument("weights", "WEIGHTS", "Weights of Keras, PyTorch, ONNX, TensorFlow, JAX, …")
+@argument("output", "OUTPUT", "A new file: .safetensors in PyTorch's naming, or .weights.h5 in that of Keras.")
+@with_options(*_OPTIONS)
+def convert(weights: str, output: str, *, to: str | None, as_json: bool, quiet: bool, **options: Any) -> str:
     """Write the recurrent layers of WEIGHTS, and their embedding, to OUTPUT.
 
-    OUTPUT is a new file: .safetensors in PyTorch's naming, or .weights.h5 in that of Keras. What it cannot express is
-    refused. Values are copied bit for bit; a forget bias that the source adds at run time goes into the bias.
+    What OUTPUT cannot express is refused. Values are copied bit for bit; a forget bias that the source adds at run
+    time goes into the bias.
     """
     import rnnstates
 
-    with logged():
+    with logged(quiet=quiet):
         network = rnnstates.load_weights(weights, **options)
         rnnstates.save_weights(network, output, to=to)
-    for assumed in network.notes:
-        note(assumed)
-    say(f"{output}: {network!r}")
+    if not quiet:
+        for assumed in network.notes:
+            note(assumed)
+        say(f"{output}: {network!r}")
     summary = {"output": output, "weights": dict(network.origin), "notes": list(network.notes)}
     return json_text(worded(summary)) if as_json else ""

@@ -4,14 +4,16 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from .model import of_collect, refuse_pipe
-from .options import GroupedCommand, extract_options
+from .ending import to_resume
+from .extract_options import extract_options
+from .grouped import GroupedCommand, argument
 from .reporting import Reporter, json_text, logged, say, size, worded
 
 __all__ = ["extract"]
@@ -25,21 +27,30 @@ __all__ = ["extract"]
         "rnnstates extract waves.npy means.h5 --lengths waves_lengths.npy --states none --pool mean",
     ),
 )
-@click.argument("inputs", metavar="INPUT")
-@click.argument("output", metavar="OUTPUT")
+@argument("inputs", "INPUT", "Sequences: a .npy file, an HDF5 file, or - for a .npy on standard input.")
+@argument("output", "OUTPUT", "The HDF5 file to make.")
 @extract_options
 def extract(
-    inputs: str, output: str, *, dry_run: bool, progress: str, as_json: bool, no_timestamps: bool, **options: Any
-) -> str | list[str]:
-    """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT.
-
-    INPUT is a .npy file, an HDF5 file, or - for a .npy on standard input. OUTPUT is a new HDF5 file.
-    """
+    inputs: str, output: str, *, dry_run: bool, no_timestamps: bool, progress: str, as_json: bool, quiet: bool,
+    verbose: bool, **options: Any,
+) -> str | list[str]:  # fmt: skip
+    """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT."""
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose contradict each other; leave one of them out.")
     source = _source(inputs)
-    with logged():
+    with logged(quiet=quiet, verbose=verbose):
         if dry_run:
             return _preview(source, output, as_json=as_json, options=options)
-        return _extract(source, output, progress, as_json=as_json, started=_started(no_timestamps), options=options)
+        show = _Show(progress="none" if quiet else progress, as_json=as_json, quiet=quiet)
+        return _extract(source, output, show, started=_started(no_timestamps), options=options)
+
+
+class _Show(NamedTuple):
+    """What is shown of a run: its progress (as ``Reporter`` takes it), its summary as JSON, or nothing but errors."""
+
+    progress: str
+    as_json: bool
+    quiet: bool
 
 
 def _source(inputs: str) -> Any:
@@ -71,36 +82,42 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _extract(
-    source: Any, output: str, progress: str, *, as_json: bool, started: str | None, options: dict[str, Any]
-) -> str:
+def _run_with(source: Any, options: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Choose the function of the library, and what of the options is for it."""
+    import rnnstates
+
+    if options["model"] is None:
+        return rnnstates.extract, {name: value for name, value in options.items() if name != "model"}
+    from .model import of_collect, refuse_pipe
+
+    refuse_pipe(source)
+    return rnnstates.collect, of_collect(options)
+
+
+def _extract(source: Any, output: str, show: _Show, *, started: str | None, options: dict[str, Any]) -> str:
     import rnnstates
 
     command = shlex.join(["rnnstates", *sys.argv[1:]])
     about = {"command": command, "started": started}
     clock = time.monotonic()
-    run = rnnstates.extract if options["model"] is None else rnnstates.collect
-    if options["model"] is None:
-        options.pop("model")
-    else:
-        refuse_pipe(source)
-        options = of_collect(options)
+    run, options = _run_with(source, options)
     try:
-        with Reporter(progress) as reporter:
+        with Reporter(show.progress) as reporter:
             states = run(inputs=source, output=output, progress=reporter.update, provenance=about, **options)
     except rnnstates.OutputUnread as reason:
-        return _unread(output, worded(str(reason), is_message=True), as_json=as_json)
+        return _unread(output, worded(str(reason), is_message=True), as_json=show.as_json)
     except BaseException as reason:
-        _tell_what_is_kept(output, command, reason)
+        _offer_to_resume(output, command, reason)
         raise
     try:
         with states:
             summary = _summary(output, states, time.monotonic() - clock)
     except (rnnstates.RnnstatesError, OSError, RuntimeError, KeyError, ValueError) as reason:
         text = f"{output}: is complete, but cannot be read or closed now ({reason}). Open it later; no run is needed."
-        return _unread(output, text, as_json=as_json)
-    say(_sentence(summary))
-    return json_text(worded(summary)) if as_json else ""
+        return _unread(output, text, as_json=show.as_json)
+    if not show.quiet:
+        say(_sentence(summary))
+    return json_text(worded(summary)) if show.as_json else ""
 
 
 def _unread(output: str, why: str, *, as_json: bool) -> str:
@@ -109,8 +126,8 @@ def _unread(output: str, why: str, *, as_json: bool) -> str:
     return json_text({"output": output, "complete": True, "warning": why}) if as_json else ""
 
 
-def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None:
-    """Say how to go on, if there is something to go on with; what ended the run is told by ``main``."""
+def _offer_to_resume(output: str, command: str, reason: BaseException) -> None:
+    """Say how to go on, if there is something to go on with; what ended the run is said by ``main``."""
     import rnnstates
 
     if isinstance(reason, rnnstates.OutputBusy | rnnstates.DoesNotMatch):
@@ -123,6 +140,7 @@ def _tell_what_is_kept(output: str, command: str, reason: BaseException) -> None
                 f"'rnnstates clean {shlex.quote(output)}' throws them away. To go on:",
                 f"  {command}",
             )
+            to_resume(reason, command)
 
 
 def _summary(output: str, states: Any, seconds: float) -> dict[str, Any]:

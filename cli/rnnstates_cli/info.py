@@ -6,7 +6,8 @@ import click
 
 from rnnstates import printable
 
-from .options import GroupedCommand, config_option, convention_option, json_option
+from .grouped import GroupedCommand, argument
+from .options import CONFIG, CONVENTION, JSON
 from .reporting import json_text, worded
 
 __all__ = ["info"]
@@ -24,10 +25,10 @@ DEEPEST_SHOWN = 40
     short_help="Say what an input, weights or states file holds.",
     examples=("rnnstates info out.h5", "rnnstates info model.keras --json"),
 )
-@click.argument("file", metavar="FILE")
-@convention_option
-@config_option
-@json_option
+@argument("file", "FILE", "Any file that rnnstates reads or writes.")
+@JSON
+@CONVENTION
+@CONFIG
 def info(file: str, *, convention: str | None, config: str | None, as_json: bool) -> str | list[str]:
     """Say what FILE holds: sequences to read, weights, or the states that extract wrote."""
     import rnnstates

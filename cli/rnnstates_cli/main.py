@@ -14,15 +14,11 @@ import click
 import rnnstates
 from rnnstates import printable, quiet_tensorflow
 
-from .clean import clean
-from .convert import convert
-from .extract import extract
-from .info import info
+from .ending import complain, die, failed
+from .group import cli
 from .reporting import LONGEST_LINE, say
-from .status import status
-from .stopping import STOPPING, StopRequest, arrived, heed_signals
+from .stopping import StopRequest, arrived, heed_signals
 from .streams import make_lenient, open_closed
-from .verify import verify
 
 __all__ = ["EXIT_CODES", "cli", "main"]
 
@@ -42,20 +38,10 @@ EXIT_CODES: dict[type[Exception], int] = {
     rnnstates.DoesNotMatch: 78,
 }
 BUG, MEMORY, IO = 1, 71, 74
+NO_MEMORY = "out of memory; give less --threads or a smaller --memory."
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(rnnstates.__version__, prog_name="rnnstates")
-def cli() -> None:
-    """Everything an RNN knew, at every time step."""
-
-
-cli.add_command(extract)
-cli.add_command(info)
-cli.add_command(convert)
-cli.add_command(verify)
-cli.add_command(status)
-cli.add_command(clean)
+# What the scripts of ``rnnstates completion`` set when they ask for completions.
+COMPLETING = "_RNNSTATES_COMPLETE"
 
 
 def main() -> NoReturn:
@@ -73,6 +59,9 @@ def _run() -> int:
     # What click prints itself, help and version.
     shown = io.StringIO()
     try:
+        if COMPLETING in os.environ:
+            # A shell asks for completions; click answers it and exits.
+            return int(cli.main(prog_name="rnnstates", complete_var=COMPLETING) or 0)
         with contextlib.redirect_stdout(shown):
             printed = cli.main(prog_name="rnnstates", standalone_mode=False)
         return _print(shown.getvalue().removesuffix("\n") or printed)
@@ -81,24 +70,24 @@ def _run() -> int:
         usage = io.StringIO()
         reason.show(file=usage)
         say(*usage.getvalue().rstrip("\n").split("\n"))
-        return int(reason.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return _die(signal.SIGINT)
+        return failed(reason, reason.format_message(), int(reason.exit_code))
+    except (click.Abort, KeyboardInterrupt) as reason:
+        return die(signal.SIGINT, reason)
     except StopRequest as reason:
-        return _die(reason.number)
+        return die(reason.number, reason)
     except tuple(EXIT_CODES) as reason:
-        _complain(str(reason))
-        return next(code for kind, code in EXIT_CODES.items() if isinstance(reason, kind))
-    except MemoryError:
-        _complain("out of memory; give less --threads or a smaller --memory.")
-        return MEMORY
-    except Exception:
+        complain(str(reason))
+        return failed(reason, str(reason), next(code for kind, code in EXIT_CODES.items() if isinstance(reason, kind)))
+    except MemoryError as reason:
+        complain(NO_MEMORY)
+        return failed(reason, NO_MEMORY, MEMORY)
+    except Exception as reason:
         if number := arrived():
             # Some callers of a handler, the making of a class for one, turn what it raises into an error of theirs.
-            return _die(number)
+            return die(number, reason)
         say(*traceback.format_exc().splitlines())
-        _complain("this is a bug in rnnstates; please report it with the lines above.")
-        return BUG
+        complain("this is a bug in rnnstates; please report it with the lines above.")
+        return failed(reason, str(reason), BUG)
 
 
 def _print(printed: str | list[str] | None) -> int:
@@ -114,25 +103,10 @@ def _print(printed: str | list[str] | None) -> int:
         # What is still buffered cannot be written either; without this Python would try again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if reason.errno == errno.EPIPE:
-            return _die(signal.SIGPIPE)
-        _complain(f"standard output cannot be written ({reason.strerror}); files are complete.")
+            return die(signal.SIGPIPE)
+        complain(f"standard output cannot be written ({reason.strerror}); files are complete.")
         return IO
     return 0
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"rnnstates: {text}\n")
-
-
-def _die(number: int) -> int:
-    """End as the signal would have ended us, so that shells and batch systems see what happened."""
-    if number in STOPPING:
-        _complain(f"{'interrupted' if number == signal.SIGINT else 'ended'} before the output was finished.")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    return 128 + number
 
 
 if __name__ == "__main__":

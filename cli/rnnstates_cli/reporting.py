@@ -29,15 +29,18 @@ MESSAGES = ("notes", "problem", "reason", "selected")
 
 
 class _Line(logging.Formatter):
-    """``note: …`` or ``warning: …``, in the words of a command."""
+    """``note: …``, ``warning: …`` or, of what is planned, the seconds so far; in the words of a command."""
 
     def __init__(self, ctx: click.Context) -> None:
         super().__init__()
+        self._began = time.monotonic()
         # Taken now: what logs may be a thread, in which click knows of no context.
         self._ctx = ctx
 
     def format(self, record: logging.LogRecord) -> str:
         word = "warning" if record.levelno >= logging.WARNING else "note"
+        if record.levelno < logging.INFO:
+            word = f"{time.monotonic() - self._began:.2f} s"
         return rnnstates.printable(f"{word}: {in_words_of(self._ctx, record.getMessage())}")
 
 
@@ -71,13 +74,13 @@ def _strict(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def logged() -> Iterator[None]:
-    """Print what the library says to standard error, one line each."""
+def logged(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
+    """Print what the library says to standard error, one line each: warnings, notes unless quiet, plans if verbose."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line(click.get_current_context()))
     logger = logging.getLogger("rnnstates")
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     logger.propagate = False
     try:
         yield

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from .options import GroupedCommand, json_option
+from .grouped import GroupedCommand, argument
+from .options import JSON
 from .reporting import json_text, size
 
 __all__ = ["status"]
@@ -15,8 +16,8 @@ __all__ = ["status"]
     short_help="How far the run is that makes OUTPUT, and who is at work.",
     examples=("rnnstates status out.h5",),
 )
-@click.argument("output", metavar="OUTPUT")
-@json_option
+@argument("output", "OUTPUT", "The HDF5 file that the run makes.")
+@JSON
 def status(output: str, *, as_json: bool) -> str | list[str]:
     """Tell whether OUTPUT is finished, and if not how far it is, at what rate, and who is at work.
 

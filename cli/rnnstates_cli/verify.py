@@ -5,11 +5,29 @@ from typing import Any
 
 import click
 
-from .options import GroupedCommand, verify_options
+from .grouped import FILE, GroupedCommand, argument, option, with_options
+from .options import JSON, LAYER, QUIET, RARE_WEIGHTS, SEED
 from .reporting import json_text, note, worded
 
 __all__ = ["verify"]
 
+_OPTIONS = (
+    option("--inputs", metavar="FILE", group="Input", type=FILE,
+           help="What OUTPUT was made from, where it no longer lies as OUTPUT says."),
+    option("--weights", metavar="FILE", group="Weights", type=FILE, help="Likewise, the weights."),
+    LAYER,
+    option("--initial-state", metavar="FILE", group="Weights", type=FILE,
+           help="Likewise, the states it started from."),
+    option("--full/--quick", default=True, show_default=True, group="Checks",
+           help="Look at every byte and value, or only at the structure, the lengths and the sample."),
+    option("--sample", type=click.IntRange(min=0), default=16, show_default=True, metavar="N", group="Checks",
+           help="Sequences to recompute, the longest and the shortest among them; 0 for none."),
+    option("--seed", type=SEED, default=0, show_default=True, metavar="N", group="Checks",
+           help="Seed for choosing the other sequences."),
+    JSON,
+    QUIET,
+    *RARE_WEIGHTS,
+)  # fmt: skip
 
 BYTES = {
     "right": "every byte as it was written",
@@ -23,10 +41,10 @@ BYTES = {
     short_help="Check OUTPUT, and recompute a sample of it in float64.",
     examples=("rnnstates verify out.h5", "rnnstates verify out.h5 --inputs moved/in.h5 --sample 100 --json"),
 )
-@click.argument("output", metavar="OUTPUT")
-@verify_options
-def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str | list[str]:
-    """Check that OUTPUT, which extract wrote, is complete and consistent, and recompute a sample of it in float64.
+@argument("output", "OUTPUT", "A states file that extract wrote.")
+@with_options(*_OPTIONS)
+def verify(output: str, *, full: bool, as_json: bool, quiet: bool, **options: Any) -> str | list[str]:
+    """Check that OUTPUT is complete and consistent, and recompute a sample of it in float64.
 
     Every byte is held against the checksums in OUTPUT. Input and weights are those that OUTPUT names. Exits with 65
     when something is wrong, and for an OUTPUT that is not finished.
@@ -34,9 +52,10 @@ def verify(output: str, *, full: bool, as_json: bool, **options: Any) -> str | l
     import rnnstates
 
     found = rnnstates.verify(output, quick=not full, **options)
-    for noticed in found["notes"]:
-        note(noticed)
-    if found["reason"]:
+    noticed = [] if quiet else found["notes"]
+    for text in noticed:
+        note(text)
+    if found["reason"] and not quiet:
         note(f"no sequence was recomputed: {found['reason']}.")
     return json_text(worded(found)) if as_json else list(_lines(found))
 

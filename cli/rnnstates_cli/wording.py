@@ -7,10 +7,11 @@ them as options; this is the one place that knows so, and errors, notes and warn
 import ast
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rnnstates import printable
 
@@ -33,15 +34,26 @@ def in_words_of(ctx: click.Context, text: str) -> str:
     """Put a message of the library into the words of the command that a context belongs to.
 
     What that command does not carry is spelled as the first of its siblings that does: ``info`` describes weights for
-    which ``extract`` has ``--layer``.
+    which ``extract`` has ``--layer``. What the environment set is spelled as its variable.
     """
+    if "=" not in text:
+        return text
     group = ctx.parent.command if ctx.parent else None
     siblings = tuple(group.commands.values()) if isinstance(group, click.Group) else ()
-    return as_options(text, ctx.command, ctx.params, siblings)
+    variables = {
+        str(parameter.name): str(parameter.envvar)
+        for parameter in ctx.command.params
+        if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.ENVIRONMENT
+    }
+    return as_options(text, ctx.command, ctx.params, siblings, variables)
 
 
 def as_options(
-    text: str, command: click.Command, given: dict[str, Any] | None = None, siblings: Sequence[click.Command] = ()
+    text: str,
+    command: click.Command,
+    given: Mapping[str, Any] | None = None,
+    siblings: Sequence[click.Command] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """Put a message of the library into the words of a command.
 
@@ -49,11 +61,13 @@ def as_options(
     ----------
     text : str
     command : click.Command
-    given : dict or None
+    given : mapping or None
         What the user typed, by name; texts in it (a path such as ``dtype=1``) are never rewritten.
     siblings : sequence of click.Command
         Whose spelling is taken for a parameter that ``command`` does not carry, that of the first one. What none of
         them carries stays as it is.
+    variables : mapping or None
+        Variables of the environment that set an option, by its name.
 
     Examples
     --------
@@ -72,7 +86,10 @@ def as_options(
     def spelled(found: re.Match[str]) -> str:
         if found["model"]:
             return f"extract --model {_plain(found['model'])}"
-        return found[0] if found["name"] is None else _spell(known[found["name"]], found["value"])
+        if found["name"] is None:
+            return found[0]
+        parameter = known[found["name"]]
+        return _spell(parameter, found["value"], (variables or {}).get(str(parameter.name)))
 
     return re.sub(pattern, spelled, text)
 
@@ -85,7 +102,9 @@ def spellings(*commands: click.Command) -> dict[str, click.Parameter]:
     return known | {name: known[same] for name, same in NAMES.items() if same in known and name not in known}
 
 
-def _spell(parameter: click.Parameter, literal: str) -> str:
+def _spell(parameter: click.Parameter, literal: str, variable: str | None) -> str:
+    if variable is not None:
+        return f"{variable}={_plain(literal)}" if literal else variable
     if isinstance(parameter, click.Argument):
         name = parameter.metavar or str(parameter.name).upper()
         return f"{name} {_plain(literal)}".strip()

@@ -37,15 +37,15 @@ from .version import __version__
 if TYPE_CHECKING:
     from .collecting.collect import collect
     from .describe import describe
-    from .engines.choice import ENGINES, PRECISIONS
+    from .engines.choice import ENGINES
+    from .errors.choices import DTYPES, LAYOUTS, PADDINGS, PRECISIONS
+    from .extraction.choices import CHOICES
     from .extraction.extract import extract
     from .extraction.preview import preview
-    from .extraction.request import DTYPES, PADDINGS
-    from .network.cells import STATES
     from .network.initialise import random_network
     from .network.model import LayerWeights, Network, RecurrentLayer
+    from .network.names import STATES
     from .network.pooling import POOLINGS
-    from .output.format import LAYOUTS
     from .output.names import IF_EXISTS
     from .output.reader import open_states as open
     from .output.states import States
@@ -59,18 +59,19 @@ if TYPE_CHECKING:
 
 # From public name to where it lives.
 _LAZY = {
+    "CHOICES": ("extraction.choices", "CHOICES"),
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
-    "DTYPES": ("extraction.request", "DTYPES"),
+    "DTYPES": ("errors.choices", "DTYPES"),
     "ENGINES": ("engines.choice", "ENGINES"),
     "IF_EXISTS": ("output.names", "IF_EXISTS"),
-    "LAYOUTS": ("output.format", "LAYOUTS"),
+    "LAYOUTS": ("errors.choices", "LAYOUTS"),
     "LayerWeights": ("network.model", "LayerWeights"),
     "Network": ("network.model", "Network"),
-    "PADDINGS": ("extraction.request", "PADDINGS"),
+    "PADDINGS": ("errors.choices", "PADDINGS"),
     "POOLINGS": ("network.pooling", "POOLINGS"),
-    "PRECISIONS": ("engines.choice", "PRECISIONS"),
+    "PRECISIONS": ("errors.choices", "PRECISIONS"),
     "RecurrentLayer": ("network.model", "RecurrentLayer"),
-    "STATES": ("network.cells", "STATES"),
+    "STATES": ("network.names", "STATES"),
     "StateExtractor": ("sklearn.estimator", "StateExtractor"),
     "States": ("output.states", "States"),
     "WRITERS": ("weights.writers", "WRITERS"),
@@ -97,6 +98,7 @@ _LAYERS = "keras"
 _EXTRAS = ("StateExtractor",)
 
 __all__ = [
+    "CHOICES",
     "CONVENTIONS",
     "DTYPES",
     "ENGINES",

@@ -243,7 +243,7 @@ def test_a_limit_on_file_size_is_reported_and_nothing_is_left(place, limit):
 
 def test_help_lists_the_groups_every_choice_and_examples_that_can_be_pasted():
     shown = rnnstates("extract", "--help").stdout.decode()
-    for heading in ("Input:", "Model:", "Output:", "Run:", "Examples:"):
+    for heading in ("Arguments:", "Input:", "Weights:", "Output:", "Run:", "Rarely needed:", "Examples:"):
         assert f"\n{heading}\n" in shown
     for word in (*library.POOLINGS, *library.STATES, *library.ENGINES, *library.LAYOUTS):
         assert word in shown

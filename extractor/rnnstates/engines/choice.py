@@ -11,9 +11,7 @@ from .costs import seconds, tile_rows
 from .numpy_engine import NumpyEngine
 from .tensorflow.engine import TensorFlowEngine
 
-__all__ = ["ENGINES", "PRECISIONS", "abandon", "begin", "choose_engine", "make_engine"]
-
-PRECISIONS = ("float32", "float64", "bfloat16")
+__all__ = ["ENGINES", "abandon", "begin", "choose_engine", "make_engine"]
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CompiledEngine, TensorFlowEngine, NumpyEngine)}
 
@@ -66,7 +64,7 @@ def make_engine(name: str, precision: str, kernel: str | None = None) -> Engine:
     name : str
         In ``ENGINES``.
     precision : str
-        In ``PRECISIONS``.
+        In ``errors.choices.PRECISIONS``.
     kernel : str or None
         Which kind of kernel the compiled engine uses, where this processor runs it; None for the widest.
 

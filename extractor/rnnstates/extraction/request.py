@@ -8,22 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.choice import ENGINES, PRECISIONS
 from ..errors import OptionError
 from ..errors.arguments import check_arguments
+from ..errors.choices import DTYPES, ENGINE_NAMES, LAYOUTS, PADDINGS, PRECISIONS
 from ..network.cells import STATES
 from ..network.pooling import POOLINGS
-from ..output.format import LAYOUTS
 from ..weights.options import ZERO
 from .amounts import parse_size
 from .problems import Problems
 
-__all__ = ["DEFAULTS", "DEFAULT_STATES", "DTYPES", "PADDINGS", "Options", "Progress", "Request", "make_request"]
+__all__ = ["DEFAULTS", "DEFAULT_STATES", "Options", "Progress", "Request", "make_request"]
 
 # Called with the steps done and the steps in all.
 Progress = Callable[[int, int], None]
 
-PADDINGS = ("post", "pre")
 # What is kept if nothing is said: a cell that has no cell state gives the hidden one.
 DEFAULT_STATES = ("hidden", "cell")
 # The options that say how a weights file is read, whatever sequences start from.
@@ -31,7 +29,6 @@ OF_WEIGHTS = (
     *("layer", "convention", "forget_bias", "activation", "recurrent_activation"),
     *("cell_clip", "projection_clip", "embedding", "config"),
 )
-DTYPES = ("float32", "float16", "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +167,7 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
         "padding": lambda given: _one("padding", given, PADDINGS),
         "dtype": lambda given: given if given is None else _one("dtype", given, DTYPES),
         "precision": lambda given: _one("precision", given, PRECISIONS),
-        "engine": lambda given: _one("engine", given, ("auto", *ENGINES)),
+        "engine": lambda given: _one("engine", given, ("auto", *ENGINE_NAMES)),
         "threads": _threads,
         "memory": lambda given: parse_size(given) if isinstance(given, str) else given,
     }

@@ -16,6 +16,7 @@ from ..arrays.axes import Array
 from ..errors import BadWeights
 from .checks import check_embedding, check_weights
 from .fields import settle_layer, settle_network, settle_weights
+from .names import CARRIED, GATES
 from .note import STORED_START, undecided
 
 __all__ = [
@@ -31,22 +32,6 @@ __all__ = [
 
 Direction = Literal["forward", "backward"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
-
-_LSTM = ("input_gate", "forget_gate", "candidate", "output_gate")
-# The blocks of a kernel's columns, by cell.
-GATES: dict[str, tuple[str, ...]] = {
-    "lstm": _LSTM,
-    "gru": ("update_gate", "reset_gate", "candidate"),
-    "simple_rnn": ("candidate",),
-    "mlstm": _LSTM,
-}
-# What a cell carries from step to step.
-CARRIED: dict[str, tuple[str, ...]] = {
-    "lstm": ("hidden", "cell"),
-    "gru": ("hidden",),
-    "simple_rnn": ("hidden",),
-    "mlstm": ("hidden", "cell"),
-}
 
 # What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
 # (ELMo, where forward and backward layers never meet).

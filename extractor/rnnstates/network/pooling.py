@@ -12,12 +12,9 @@ import numpy.typing as npt
 
 from ..arrays.axes import Array, valid_mask
 from .model import Direction
+from .names import FINAL
 
 __all__ = ["FINAL", "POOLINGS", "Accumulator", "Pooling", "pool"]
-
-# The pooling from which another run can go on: of every state the cell carries, as precise as it was computed, and for
-# an empty sequence the state it started from.
-FINAL = "final"
 
 Lengths = npt.NDArray[np.int64]
 Values = npt.NDArray[Any]

@@ -30,11 +30,10 @@ from ..network.cells import available, carried, state_width
 from ..network.model import Direction
 from ..network.pooling import FINAL
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "LAYOUTS", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets"]
 
 FORMAT = "rnnstates"
 FORMAT_VERSION = 1
-LAYOUTS = ("padded", "packed")
 
 
 @dataclass(frozen=True)

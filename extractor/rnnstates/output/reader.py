@@ -11,11 +11,12 @@ import numpy as np
 
 from ..errors import BadStates, RnnstatesError
 from ..errors.arguments import check_arguments
+from ..errors.choices import LAYOUTS
 from ..untrusted.foreign import Wanted, refuse_foreign
 from ..untrusted.hdf5 import DAMAGED, check_dataset, datasets, open_hdf5
 from ..untrusted.hdf5_attributes import fixed_attributes, is_fixed, is_scale
 from ..untrusted.missing import missing_told
-from .format import FORMAT, FORMAT_VERSION, LAYOUTS
+from .format import FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
 from .states import States

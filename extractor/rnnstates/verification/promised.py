@@ -10,9 +10,10 @@ import h5py
 import numpy as np
 
 from ..errors import BadStates
+from ..errors.choices import LAYOUTS
 from ..network.cells import CELLS, DERIVED, STATES
 from ..network.pooling import FINAL, POOLINGS
-from ..output.format import LAYOUTS, DatasetSpec
+from ..output.format import DatasetSpec
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes

@@ -6,7 +6,7 @@ row is held against the framework itself by a parity test (``tests/weights/test_
 
 from dataclasses import dataclass
 
-from ..network.model import GATES
+from ..network.names import GATES
 
 __all__ = ["CONVENTIONS", "Convention"]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..activations import Ops
 from ..model import LayerWeights
+from ..names import DERIVED, GATE_STATES, STATES
 from . import gru, lstm, mlstm, simple_rnn
 
 __all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "available", "carried", "state_width"]
@@ -42,19 +43,6 @@ CELLS: dict[str, Cell] = {
     "simple_rnn": Cell(simple_rnn.RNNState, simple_rnn.RNNGates, simple_rnn.prepare, simple_rnn.step),
     "mlstm": Cell(lstm.LSTMState, lstm.LSTMGates, mlstm.prepare, mlstm.step),
 }
-
-# States made of others: those of their parts that the cell has, concatenated along the last axis in this order.
-# [cell, hidden] is the order of TensorFlow 1's ``state_is_tuple=False``.
-DERIVED: dict[str, tuple[str, ...]] = {"state": ("cell", "hidden")}
-
-GATE_STATES: tuple[str, ...] = tuple({gate: None for cell in CELLS.values() for gate in cell.gates._fields})
-
-# Every state that some cell has, the derived ones last: what can be asked for.
-STATES: tuple[str, ...] = (
-    *{field: None for cell in CELLS.values() for field in cell.state._fields},
-    *GATE_STATES,
-    *DERIVED,
-)
 
 
 def carried(weights: LayerWeights) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """One module per format that weights are written in; ``WRITERS`` names them by framework."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...network.model import Network
-from . import keras_file, torch_safetensors
+if TYPE_CHECKING:
+    from ...network.model import Network
 
 __all__ = ["WRITERS", "Writer"]
 
@@ -16,18 +16,23 @@ class Writer(NamedTuple):
     ----------
     suffix : str
         What the file's name must end in.
-    problem : callable
-        ``problem(network)`` says what such a file cannot express; empty where it can say everything.
-    content : callable
-        ``content(network)`` gives the bytes of the file.
+    module : str
+        Imported when it is used; has the functions ``problem(network)`` and ``content(network)``.
     """
 
     suffix: str
-    problem: Callable[[Network], str]
-    content: Callable[[Network], bytes]
+    module: str
+
+    def problem(self, network: "Network") -> str:
+        """Say what such a file cannot express; empty where it can say everything."""
+        return str(import_module(f".{self.module}", __package__).problem(network))
+
+    def content(self, network: "Network") -> bytes:
+        """Give the bytes of the file."""
+        return bytes(import_module(f".{self.module}", __package__).content(network))
 
 
 WRITERS: dict[str, Writer] = {
-    "keras": Writer(".weights.h5", keras_file.problem, keras_file.content),
-    "torch": Writer(".safetensors", torch_safetensors.problem, torch_safetensors.content),
+    "keras": Writer(".weights.h5", "keras_file"),
+    "torch": Writer(".safetensors", "torch_safetensors"),
 }

@@ -1,0 +1,22 @@
+"""The words that each parameter takes, for whoever lists them before any work is done. Needs no NumPy."""
+
+from ..errors.choices import DTYPES, ENGINE_NAMES, LAYOUTS, PADDINGS, PRECISIONS
+from ..network.names import POOLING_NAMES, STATES
+from ..output.names import IF_EXISTS
+from ..weights.conventions import CONVENTIONS
+from ..weights.writers import WRITERS
+
+__all__ = ["CHOICES"]
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "states": STATES,
+    "pool": POOLING_NAMES,
+    "layout": LAYOUTS,
+    "dtype": DTYPES,
+    "padding": PADDINGS,
+    "if_exists": IF_EXISTS,
+    "engine": ("auto", *ENGINE_NAMES),
+    "precision": PRECISIONS,
+    "convention": tuple(CONVENTIONS),
+    "to": tuple(WRITERS),
+}
