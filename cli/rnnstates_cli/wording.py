@@ -26,6 +26,7 @@ _LITERAL = (
     r"|True|False|None|[A-Z][A-Z_|]*|[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|nan|inf))?"
 )
 _ENDS = r"(?=$|[\s,;:)]|[.?!](?:\s|$))"
+_PARAMETER = re.compile(r"(?<![^\s(])([a-z_]+)=")
 # A function of the library that is an option of ``extract``.
 _COLLECT = r"""rnnstates\.collect\((?P<model>"[^"\\\n]*"|[A-Z]+), inputs\)"""
 
@@ -36,16 +37,25 @@ def in_words_of(ctx: click.Context, text: str) -> str:
     What that command does not carry is spelled as the first of its siblings that does: ``info`` describes weights for
     which ``extract`` has ``--layer``. What the environment set is spelled as its variable.
     """
-    if "=" not in text:
-        return text
-    group = ctx.parent.command if ctx.parent else None
-    siblings = tuple(group.commands.values()) if isinstance(group, click.Group) else ()
     variables = {
         str(parameter.name): str(parameter.envvar)
         for parameter in ctx.command.params
         if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.ENVIRONMENT
     }
-    return as_options(text, ctx.command, ctx.params, siblings, variables)
+    return as_options(text, ctx.command, ctx.params, _siblings(ctx, text), variables)
+
+
+def _siblings(ctx: click.Context, text: str) -> list[click.Command]:
+    """Take as many of the other commands, in their order, as it takes to spell every parameter in a text."""
+    group = ctx.parent.command if ctx.parent else None
+    wanted = set(_PARAMETER.findall(text))
+    taken: list[click.Command] = []
+    commands = group.commands if isinstance(group, click.Group) else {}
+    for name in commands:
+        if wanted <= spellings(ctx.command, *taken).keys():
+            break
+        taken.append(commands[name])
+    return taken
 
 
 def as_options(

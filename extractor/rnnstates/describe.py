@@ -17,7 +17,6 @@ from .untrusted.foreign import Wanted, refuse_foreign
 from .untrusted.hdf5 import datasets, is_hdf5, open_hdf5, reading
 from .untrusted.missing import missing_told, open_file
 from .untrusted.npy import MAGIC
-from .weights.load import describe_weights, is_weights_file
 
 __all__ = ["describe"]
 
@@ -51,11 +50,9 @@ def describe(
     check_arguments(locals(), required=("path",))
     with missing_told(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.ANY, BadInput)
-    if not Path(path).is_file() and is_weights_file(path):
+    if not Path(path).is_file() and _holds_weights(path):
         # A folder, or the prefix of a checkpoint's files.
-        return {"file": os.fspath(path), "kind": "weights"} | describe_weights(
-            path, convention=convention, config=config
-        )
+        return {"file": os.fspath(path)} | _of_weights(path, convention, config)
     open_file(path, EXPECTED).close()
     about: dict[str, Any] = {"file": os.fspath(path), "bytes": Path(path).stat().st_size}
     if is_hdf5(path):
@@ -64,12 +61,31 @@ def describe(
         if states:
             with reading(str(path), BadStates):
                 return about | _of_states(path)
-    if is_weights_file(path):
-        return about | {"kind": "weights"} | describe_weights(path, convention=convention, config=config)
+    if _holds_weights(path):
+        return about | _of_weights(path, convention, config)
     if is_hdf5(path):
         with open_hdf5(path, BadInput) as file, reading(str(path), BadInput):
             return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}
     return about | {"kind": "input", "container": "npy"} | _of_npy(path)
+
+
+def _holds_weights(path: str | os.PathLike[str]) -> bool:
+    if Path(path).is_file():
+        with open_file(path, EXPECTED) as file, missing_told(path, EXPECTED):
+            if file.read(FIRST_BYTES).startswith(MAGIC):
+                return False
+    # Readers and frameworks are many: not for states and arrays.
+    from .weights.recognise import is_weights_file
+
+    return is_weights_file(path)
+
+
+def _of_weights(
+    path: str | os.PathLike[str], convention: str | None, config: str | os.PathLike[str] | None
+) -> dict[str, Any]:
+    from .weights.load import describe_weights
+
+    return {"kind": "weights"} | describe_weights(path, convention=convention, config=config)
 
 
 def _of_npy(path: str | os.PathLike[str]) -> dict[str, Any]:

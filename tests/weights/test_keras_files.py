@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates.weights.load import describe_weights, is_weights_file
+from rnnstates.weights.load import describe_weights
+from rnnstates.weights.recognise import is_weights_file
 
 from .keras_models import KERAS_MODELS, KINDS, keeps_names, keras_of, layer_named, lstm, nested, randomise, save
 

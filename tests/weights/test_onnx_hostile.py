@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 import rnnstates
 from rnnstates import BadWeights, EngineUnavailable
 from rnnstates.weights.load import describe_weights
-from rnnstates.weights.readers.onnx_file import recognise_onnx
+from rnnstates.weights.readers.onnx_start import recognise_onnx
 
 from .damage import refusal
 from .test_onnx import H, I, N, arrays_of, constant, lstm, save

@@ -7,7 +7,6 @@ from ..errors import OptionError
 from ..inputs.base import Source
 from ..network.initialise import random_network
 from ..network.model import Network
-from ..weights.load import load_weights
 from ..weights.options import ZERO
 from .agreement import Notes
 from .request import Options
@@ -35,6 +34,9 @@ def choose_network(options: Options) -> Network | None:
     if isinstance(options.weights, Network):
         _refuse(how, "says how a weights file is read, but a Network is given; pass it to load_weights")
         return options.weights.from_zero() if options.starts_at_zero else options.weights
+    # Here, so that a run with random weights imports no reader.
+    from ..weights.load import load_weights
+
     return load_weights(options.weights, **how, initial_state=ZERO if options.starts_at_zero else None)
 
 

@@ -12,17 +12,15 @@ from ..network.model import LayerWeights, Network
 from .activation_names import meant
 from .assemble import assemble
 from .choice import choose, whole_stacks
-from .frameworks import interpret, interpret_with, is_known
+from .frameworks import interpret, interpret_with
 from .keras_object import own_call
 from .objects import WHERE, is_path, opened
 from .options import Options, check_options
-from .readers import Container, digest, open_container, reader_of, unread
-from .readers.keras_zip import is_keras_zip
-from .readers.model_json import read_model_json
+from .readers import READERS, Container, digest, open_container, reader_of, unread
 from .stack import Model, StoredStack
 from .torch_module import looked_up, nonlinearity_of, own_code
 
-__all__ = ["describe_weights", "is_weights_file", "load_weights", "open_keras_model"]
+__all__ = ["describe_weights", "load_weights", "open_keras_model"]
 
 # To look around each stack of a file takes time for each array of it.
 MOST_DESCRIBED = 100
@@ -121,6 +119,8 @@ def _interpret(container: Container, convention: str | None, config: str | None)
         return interpret(container, convention), ""
     if convention is not None:
         raise OptionError(f"config={config!r}: says more than convention={convention!r} could; leave one of them out.")
+    from .readers.model_json import read_model_json
+
     document, config_digest = read_model_json(config)
     return interpret_with(container, document, config), config_digest
 
@@ -172,34 +172,10 @@ def open_keras_model(path: str | os.PathLike[str]) -> Any:
     reader = reader_of(where)
     if reader is None:
         raise unread(where, KERAS_FILE)
-    if not is_keras_zip(where):
+    if not READERS["Keras zip"].recognise(where):
         raise BadWeights(f"{where}: no .keras file; expected {KERAS_FILE}.")
     with reader.open(where) as container:
         return container.documents["config.json"]
-
-
-def is_weights_file(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file holds weights of a kind known here, by its content.
-
-    Raises
-    ------
-    MissingInput
-        It is absent or unreadable.
-    BadWeights
-        It is of a kind that holds nothing but weights, and damaged.
-    """
-    where = os.fspath(path)
-    reader = reader_of(where)
-    if reader is None:
-        return False
-    try:
-        with reader.open(where) as container:
-            return not reader.holds_inputs_too or is_known(container)
-    except BadWeights:
-        # HDF5 holds inputs too, and those may have links.
-        if reader.holds_inputs_too:
-            return False
-        raise
 
 
 def _describe_stack(container: Container, model: Model, top: str, whole: Mapping[str, StoredStack]) -> dict[str, Any]:

@@ -18,8 +18,6 @@ from ..untrusted.given import as_array
 from .keras_object import of_keras
 from .readers import Container, Tensor, open_container
 from .readers.base import as_floating
-from .readers.torch_beside import shape_of
-from .readers.torch_nesting import found_tensors
 from .torch_module import arrays_of, is_a
 
 __all__ = ["WHERE", "is_path", "opened"]
@@ -85,6 +83,8 @@ def _flat(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
         return arrays
     leaves = dict(_leaves(arrays))
     if any(is_a(leaf, "torch", "Tensor") for leaf in leaves.values()):
+        from .readers.torch_nesting import found_tensors
+
         return found_tensors(
             arrays, lambda value: is_a(value, "torch", "Tensor") or isinstance(value, np.ndarray), WHERE
         )
@@ -133,6 +133,8 @@ def _tensor(name: str, value: Any) -> Tensor | None:
 
 
 def _shape_of(value: Any, reason: BadWeights) -> tuple[int, ...]:
+    from .readers.torch_beside import shape_of
+
     try:
         return shape_of(value)
     # A list has no shape, and a lazy parameter fails in its own way.

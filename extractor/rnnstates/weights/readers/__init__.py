@@ -2,60 +2,64 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import BadWeights
 from ...untrusted.foreign import Wanted, kind_of_path, unknown
 from ...untrusted.missing import missing_told
 from .base import Container, Tensor
-from .checkpoint import open_checkpoint, recognise_checkpoint
-from .folder import beside, open_folder, open_with_options, recognise_folder, recognise_with_options
-from .hdf5 import open_hdf5_weights, recognise_hdf5
-from .json_arrays import open_json, recognise_json
-from .keras_zip import is_keras_zip, open_keras_zip
-from .msgpack_file import open_msgpack, recognise_msgpack
-from .npz import is_npz, open_npz_weights
-from .onnx_file import files_beside, open_onnx, recognise_onnx
-from .safetensors import open_safetensors, recognise_safetensors
-from .torch_file import open_torch, recognise_torch
+from .checkpoint_place import recognise_checkpoint
+from .onnx_start import recognise_onnx
 
 __all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of", "unread"]
 
 
 class Reader(NamedTuple):
-    """How one container is recognised and opened.
+    """How one container is recognised and opened; its module is imported when files before it in the table are not it.
 
     Parameters
     ----------
-    recognise : callable
-        ``recognise(path)`` looks at the first bytes, the names in a directory or the members of an archive only.
-    open : callable
-        ``open(path)`` gives a ``Container`` as a context.
+    recogniser, opener : str
+        Functions of modules beside this one, as ``module.function``.
     holds_inputs_too : bool
         Such files, or folders of them, are also what ``extract`` reads as input.
     """
 
-    recognise: Callable[[str], bool]
-    open: Callable[[str], AbstractContextManager[Container]]
+    recogniser: str
+    opener: str
     holds_inputs_too: bool = False
+
+    def recognise(self, path: str) -> bool:
+        """Look at the first bytes, the names in a directory or the members of an archive only."""
+        return bool(_function(self.recogniser)(path))
+
+    def open(self, path: str) -> AbstractContextManager[Container]:
+        """Open a file that is recognised."""
+        opened: AbstractContextManager[Container] = _function(self.opener)(path)
+        return opened
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(".")
+    return getattr(import_module(f".{module}", __package__), function)
 
 
 READERS: dict[str, Reader] = {
     # First: a prefix of several files is no file itself.
-    "TensorFlow": Reader(recognise_checkpoint, open_checkpoint),
-    "folder": Reader(recognise_folder, open_folder, holds_inputs_too=True),
-    "HDF5 with options": Reader(recognise_with_options, open_with_options, holds_inputs_too=True),
-    "HDF5": Reader(recognise_hdf5, open_hdf5_weights, holds_inputs_too=True),
-    "Keras zip": Reader(is_keras_zip, open_keras_zip),
-    "npz": Reader(is_npz, open_npz_weights),
-    "PyTorch": Reader(recognise_torch, open_torch),
-    "safetensors": Reader(recognise_safetensors, open_safetensors),
-    "ONNX": Reader(recognise_onnx, open_onnx),
-    "msgpack": Reader(recognise_msgpack, open_msgpack),
-    "JSON": Reader(recognise_json, open_json),
+    "TensorFlow": Reader("checkpoint_place.recognise_checkpoint", "checkpoint.open_checkpoint"),
+    "folder": Reader("folder.recognise_folder", "folder.open_folder", holds_inputs_too=True),
+    "HDF5 with options": Reader("folder.recognise_with_options", "folder.open_with_options", holds_inputs_too=True),
+    "HDF5": Reader("hdf5.recognise_hdf5", "hdf5.open_hdf5_weights", holds_inputs_too=True),
+    "Keras zip": Reader("keras_zip.is_keras_zip", "keras_zip.open_keras_zip"),
+    "npz": Reader("npz.is_npz", "npz.open_npz_weights"),
+    "PyTorch": Reader("torch_file.recognise_torch", "torch_file.open_torch"),
+    "safetensors": Reader("safetensors.recognise_safetensors", "safetensors.open_safetensors"),
+    "ONNX": Reader("onnx_start.recognise_onnx", "onnx_file.open_onnx"),
+    "msgpack": Reader("msgpack_file.recognise_msgpack", "msgpack_file.open_msgpack"),
+    "JSON": Reader("json_arrays.recognise_json", "json_arrays.open_json"),
 }
 
 # Those that read folders.
@@ -146,7 +150,8 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(part for part in path.rglob("*") if part.is_file() and not part.is_symlink())
     if path.exists() and not recognise_checkpoint(str(path)):
-        return [path, *beside(str(path)), *files_beside(str(path))]
+        values = _function("onnx_file.files_beside")(str(path)) if recognise_onnx(str(path)) else []
+        return [path, *_function("folder.beside")(str(path)), *values]
     # A checkpoint's prefix, or one of its files, stands for all of them; its graph says how it is run.
     prefix = _PART_BEHIND.sub("", path.name)
     return sorted(

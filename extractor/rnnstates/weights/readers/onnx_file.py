@@ -16,29 +16,17 @@ from .base import Container, Tensor, as_floating
 from .onnx_external import Beside, outside
 from .onnx_graph import STANDARD, Graph
 from .onnx_scopes import flatten
+from .onnx_start import recognise_onnx
 from .onnx_tensor import text
 from .protobuf_size import check_fields
 from .regular_file import open_regular
 
-__all__ = ["files_beside", "open_onnx", "recognise_onnx"]
+__all__ = ["files_beside", "open_onnx"]
 
 # What protobuf itself can hold.
 LARGEST = 2 * 2**30 - 1
-# The first field of a model is its version, a small number; behind it comes the tag of another of its fields. Version 1
-# is left out: TensorFlow's SavedModel starts with 8, 1 too, and ONNX was public from version 3 on.
-FIRST, VERSIONS, SECOND = 0x08, range(2, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
 # The key that names another file; a model without these letters has all its values in itself.
 KEY, BLOCK = b"location", 2**20
-
-
-def recognise_onnx(path: str) -> bool:
-    """Tell whether a file starts like a model, or is called ``.onnx``."""
-    if Path(path).is_dir():
-        return False
-    with Path(path).open("rb") as file:
-        start = file.read(3)
-    begins = len(start) == 3 and start[0] == FIRST and start[1] in VERSIONS and start[2] in SECOND
-    return begins or path.lower().endswith(".onnx")
 
 
 @contextlib.contextmanager

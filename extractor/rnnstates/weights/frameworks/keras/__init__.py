@@ -24,14 +24,14 @@ from .graph import Graph, read_graph
 from .guessed import GuessedModel
 from .legacy import LegacyNames
 
-__all__ = ["interpret", "interpret_with", "is_keras"]
+__all__ = ["interpret", "interpret_with", "recognises"]
 
 # Where a whole model keeps its arrays in the legacy layout; a file of weights alone has the same at its root.
 WHOLE_MODEL = "model_weights"
 CONFIG, METADATA = "config.json", "metadata.json"
 
 
-def is_keras(container: Container) -> bool:
+def recognises(container: Container) -> bool:
     """Tell whether a container holds what Keras writes, whichever version."""
     return CONFIG in container.documents or _legacy_root(container) is not None or _has_numbered(container)
 
@@ -47,7 +47,7 @@ def interpret(container: Container) -> Model:
     root = _legacy_root(container)
     if root is not None:
         return _legacy(container, root)
-    if not is_keras(container):
+    if not recognises(container):
         some = ", ".join(list(container.tensors)[:5]) or "nothing"
         raise BadWeights(f"{container.path}: holds {some}; expected what Keras saves (.keras, .weights.h5 or .h5).")
     metadata = container.documents.get(METADATA, {})
@@ -80,7 +80,7 @@ def interpret_with(container: Container, config: Mapping[str, Any], where: str) 
     """
     root = _legacy_root(container)
     own = CONFIG in container.documents or "model_config" in container.attributes("")
-    if not is_keras(container) or own or METADATA in container.documents:
+    if not recognises(container) or own or METADATA in container.documents:
         raise refuse_config(container.path, where, f"{with_article(container.kind)} file", has_its_own=own)
     return model_beside(container, root, config, where, _stored_version(container, root or ""))
 
