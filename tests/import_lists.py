@@ -7,8 +7,8 @@ COMMAND = {"ending", "group", "grouped", "main", "options", "reporting", "stoppi
 
 # Rooms and modules of the library that hold words and errors; all that --help needs.
 HELP = {
-    "engines", "engines.choice", "errors", "errors.choices", "errors.escaping", "extraction", "extraction.choices",
-    "network", "network.names", "output", "output.existing", "runtime", "runtime.stderr_filter",
+    "errors", "errors.choices", "errors.escaping", "extraction", "extraction.choices",
+    "network", "network.names", "output", "output.names", "runtime", "runtime.stderr_filter",
     "runtime.tensorflow_start", "version", "weights", "weights.conventions", "weights.writers",
 }  # fmt: skip
 
@@ -47,5 +47,5 @@ WEIGHED = {
     "info of an array": 104,
     "info of an input": 126,
     "extract": 168,
-    "extract with weights of Keras": 212,
+    "extract with weights of Keras": 213,
 }

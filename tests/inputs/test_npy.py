@@ -229,7 +229,9 @@ class Bomb:
 
 def test_pickled_objects_are_never_loaded(tmp_path):
     np.save(tmp_path / "x.npy", np.array([Bomb(), None], dtype=object), allow_pickle=True)
-    with pytest.raises(BadInput, match=r"holds pickled Python objects .* never loaded .* sequences padded to one length"):
+    with pytest.raises(
+        BadInput, match=r"holds pickled Python objects .* never loaded .* sequences padded to one length"
+    ):
         open_source(tmp_path / "x.npy")
 
 
