@@ -35,7 +35,7 @@ NEVER = {
     "extract with weights of Keras": (
         *("collecting", "describe", "keras", "sklearn", "verification"),
         *("weights.frameworks.onnx", "weights.frameworks.tensorflow1", "weights.frameworks.torch"),
-        *("weights.readers.checkpoint", "weights.readers.onnx_file", "weights.readers.torch_file"),
+        *("weights.readers.checkpoint.file", "weights.readers.onnx.file", "weights.readers.torch.file"),
     ),
 }
 

@@ -36,8 +36,8 @@ LIBRARIES = {
 # that has started it.
 PARTS_OF_TENSORFLOW = {
     "engines/arithmetic.py": "whether it multiplies by oneDNN",
-    "weights/readers/checkpoint.py": "its messages, for graphs",
-    "weights/readers/checkpoint_graph.py": "its messages, for checkpoints",
+    "weights/readers/checkpoint/file.py": "its messages, for graphs",
+    "weights/readers/checkpoint/graph.py": "its messages, for checkpoints",
 }
 
 

@@ -16,17 +16,17 @@ import rnnstates
 from rnnstates.untrusted import hdf5 as untrusted_hdf5
 from rnnstates.untrusted import json_text, zip
 from rnnstates.weights.readers import (
-    checkpoint,
-    checkpoint_graph,
     hdf5,
     json_arrays,
-    onnx_file,
     protobuf_size,
     safetensors,
-    torch_file,
-    torch_pickle,
 )
 from rnnstates.weights.readers.base import MOST_TENSORS, Container, Tensor
+from rnnstates.weights.readers.checkpoint import file as checkpoint
+from rnnstates.weights.readers.checkpoint import graph as checkpoint_graph
+from rnnstates.weights.readers.onnx import file as onnx_file
+from rnnstates.weights.readers.torch import file as torch_file
+from rnnstates.weights.readers.torch import pickle as torch_pickle
 
 from ..fuzzing import keras_seeds, tensorflow_seeds
 from ..fuzzing.forms import packed_parts

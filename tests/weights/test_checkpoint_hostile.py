@@ -10,7 +10,7 @@ import pytest
 import rnnstates
 from rnnstates import BadWeights
 from rnnstates.runtime.tensorflow_start import import_tensorflow
-from rnnstates.weights.readers import checkpoint
+from rnnstates.weights.readers.checkpoint import file as checkpoint
 
 from .crafted_checkpoints import (
     BIAS,
@@ -214,7 +214,7 @@ def test_what_is_no_checkpoint_is_recognised_without_tensorflow(tmp_path):
     for name, content in {"a": b"", "b": b"x" * 100, "c.index": b"y" * 60}.items():
         (tmp_path / name).write_bytes(content)
     code = (
-        "import sys; from rnnstates.weights.readers.checkpoint import recognise_checkpoint as known; "
+        "import sys; from rnnstates.weights.readers.checkpoint.file import recognise_checkpoint as known; "
         f"print([known(path) for path in {[str(tmp_path / name) for name in ('a', 'b', 'c.index', 'no', 'c')]}]); "
         "assert 'tensorflow' not in sys.modules"
     )

@@ -209,7 +209,7 @@ def test_what_is_not_read_has_no_part_in_the_checksum(path, tmp_path):
 
 
 def test_values_that_change_while_they_are_read_are_refused(path, tmp_path, monkeypatch):
-    from rnnstates.weights.readers import onnx_external
+    from rnnstates.weights.readers.onnx import external as onnx_external
 
     real = onnx_external.Beside.read
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 import rnnstates
 from rnnstates import BadWeights, EngineUnavailable
 from rnnstates.weights.load import describe_weights
-from rnnstates.weights.readers.onnx_start import recognise_onnx
+from rnnstates.weights.readers.onnx.start import recognise_onnx
 
 from .damage import refusal
 from .test_onnx import H, I, N, arrays_of, constant, lstm, save
@@ -247,7 +247,7 @@ def test_without_the_package_onnx_its_files_are_not_read(path, monkeypatch):
         return real(name, *rest)
 
     save(lstm(), path)
-    monkeypatch.setattr("rnnstates.weights.readers.onnx_file.importlib.import_module", missing)
+    monkeypatch.setattr("rnnstates.weights.readers.onnx.file.importlib.import_module", missing)
     with pytest.raises(EngineUnavailable, match=r"ONNX files need the package onnx \(no onnx here\); pip install 'rnn"):
         rnnstates.load_weights(path)
 

@@ -10,7 +10,7 @@ import rnnstates
 from rnnstates import BadWeights
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import tensorflow1
-from rnnstates.weights.readers.checkpoint import open_checkpoint
+from rnnstates.weights.readers.checkpoint.file import open_checkpoint
 
 from . import tensorflow1_own_cells as own
 from .tensorflow1_models import LENGTHS as TRAINED

@@ -10,7 +10,7 @@ import rnnstates
 from rnnstates import BadWeights
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.load import describe_weights
-from rnnstates.weights.readers import checkpoint
+from rnnstates.weights.readers.checkpoint import file as checkpoint
 
 from ..builders import BUILT_ENGINES
 from .census import parity

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import rnnstates
-from rnnstates.weights.readers.torch_data import STAND_INS
+from rnnstates.weights.readers.torch.data import STAND_INS
 
 from .attacks import Payload, Reduced, bait
 from .test_torch_checkpoints import COMPANY, saved, state
@@ -159,4 +159,4 @@ def test_threads_read_at_once(tmp_path):
 
 
 def test_every_class_of_the_list_is_one_of_ours():
-    assert {kind.__module__ for kind in STAND_INS.values()} == {"rnnstates.weights.readers.torch_data"}
+    assert {kind.__module__ for kind in STAND_INS.values()} == {"rnnstates.weights.readers.torch.data"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import rnnstates
-from rnnstates.weights.readers.torch_pickle import _SHARED
+from rnnstates.weights.readers.torch.pickle import _SHARED
 
 from .attacks import torch_zip
 

@@ -83,7 +83,7 @@ def _flat(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
         return arrays
     leaves = dict(_leaves(arrays))
     if any(is_a(leaf, "torch", "Tensor") for leaf in leaves.values()):
-        from .readers.torch_nesting import found_tensors
+        from .readers.torch.nesting import found_tensors
 
         return found_tensors(
             arrays, lambda value: is_a(value, "torch", "Tensor") or isinstance(value, np.ndarray), WHERE
@@ -133,7 +133,7 @@ def _tensor(name: str, value: Any) -> Tensor | None:
 
 
 def _shape_of(value: Any, reason: BadWeights) -> tuple[int, ...]:
-    from .readers.torch_beside import shape_of
+    from .readers.torch.beside import shape_of
 
     try:
         return shape_of(value)

@@ -11,8 +11,8 @@ from ...errors import BadWeights
 from ...untrusted.foreign import Wanted, kind_of_path, unknown
 from ...untrusted.missing import missing_told
 from .base import Container, Tensor
-from .checkpoint_place import recognise_checkpoint
-from .onnx_start import recognise_onnx
+from .checkpoint.place import recognise_checkpoint
+from .onnx.start import recognise_onnx
 
 __all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container", "reader_of", "unread"]
 
@@ -43,21 +43,21 @@ class Reader(NamedTuple):
 
 
 def _function(name: str) -> Any:
-    module, _, function = name.partition(".")
+    module, _, function = name.rpartition(".")
     return getattr(import_module(f".{module}", __package__), function)
 
 
 READERS: dict[str, Reader] = {
     # First: a prefix of several files is no file itself.
-    "TensorFlow": Reader("checkpoint_place.recognise_checkpoint", "checkpoint.open_checkpoint"),
+    "TensorFlow": Reader("checkpoint.place.recognise_checkpoint", "checkpoint.file.open_checkpoint"),
     "folder": Reader("folder.recognise_folder", "folder.open_folder", holds_inputs_too=True),
     "HDF5 with options": Reader("folder.recognise_with_options", "folder.open_with_options", holds_inputs_too=True),
     "HDF5": Reader("hdf5.recognise_hdf5", "hdf5.open_hdf5_weights", holds_inputs_too=True),
     "Keras zip": Reader("keras_zip.is_keras_zip", "keras_zip.open_keras_zip"),
     "npz": Reader("npz.is_npz", "npz.open_npz_weights"),
-    "PyTorch": Reader("torch_file.recognise_torch", "torch_file.open_torch"),
+    "PyTorch": Reader("torch.file.recognise_torch", "torch.file.open_torch"),
     "safetensors": Reader("safetensors.recognise_safetensors", "safetensors.open_safetensors"),
-    "ONNX": Reader("onnx_start.recognise_onnx", "onnx_file.open_onnx"),
+    "ONNX": Reader("onnx.start.recognise_onnx", "onnx.file.open_onnx"),
     "msgpack": Reader("msgpack_file.recognise_msgpack", "msgpack_file.open_msgpack"),
     "JSON": Reader("json_arrays.recognise_json", "json_arrays.open_json"),
 }
@@ -150,7 +150,7 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(part for part in path.rglob("*") if part.is_file() and not part.is_symlink())
     if path.exists() and not recognise_checkpoint(str(path)):
-        values = _function("onnx_file.files_beside")(str(path)) if recognise_onnx(str(path)) else []
+        values = _function("onnx.file.files_beside")(str(path)) if recognise_onnx(str(path)) else []
         return [path, *_function("folder.beside")(str(path)), *values]
     # A checkpoint's prefix, or one of its files, stands for all of them; its graph says how it is run.
     prefix = _PART_BEHIND.sub("", path.name)

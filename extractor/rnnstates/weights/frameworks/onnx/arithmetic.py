@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....arrays.axes import Array
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .settings import Inputs, given, numbers
 from .sizes import Size
 

@@ -18,7 +18,7 @@ from ....network.note import ZERO_START, Note
 from ...conventions import CONVENTIONS
 from ...readers import Tensor
 from ...readers.base import reshaped, row_of, sliced
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from ...stack import StoredCell
 from .folding import Folding, NotConstant
 from .known_sizes import known_sizes

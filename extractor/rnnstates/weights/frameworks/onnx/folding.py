@@ -13,7 +13,7 @@ import numpy as np
 from ....arrays.axes import Array
 from ....errors import BadWeights
 from ...readers import Tensor
-from ...readers.onnx_graph import Graph, Node
+from ...readers.onnx.graph import Graph, Node
 from .operators import FOLDED, bytes_made
 from .settings import WRONG
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....arrays.axes import Array
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .folding import Folding
 from .operators import FOLDED
 from .settings import WRONG, Inputs, given

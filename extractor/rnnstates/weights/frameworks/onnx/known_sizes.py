@@ -7,7 +7,7 @@ says of values between operators is not relied on, because nobody checks it.
 from collections.abc import Callable
 
 from ....arrays.axes import Array
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .folding import Folding
 from .laid import Laid, sizes_of
 from .moving import MOST_AXES, MOVES, given_shape

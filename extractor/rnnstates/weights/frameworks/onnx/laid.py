@@ -8,7 +8,7 @@ be seen from the parts, whatever the operators are and whether the sizes are num
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .sizes import AxisSize, Size, product
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .laid import SORTED, UNITS, WAYS, WIDTH, Axis, Laid, Part, Piece, reshaped, sizes_of
 from .settings import Inputs, cast_to, numbers, ranges, split_edges
 from .sizes import AxisSize, Size

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ....arrays.axes import Array
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .arithmetic import ARITHMETIC, aligned
 from .settings import Inputs, cast_to, given, numbers, ranges, sizes_taken, split_edges
 

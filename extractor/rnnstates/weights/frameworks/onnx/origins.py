@@ -1,6 +1,6 @@
 """What a value of an ONNX graph is computed from when the model is run, in words."""
 
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .folding import Folding
 
 __all__ = ["computed_from"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....arrays.axes import Array
-from ...readers.onnx_graph import Node
+from ...readers.onnx.graph import Node
 from .sizes import Size
 
 __all__ = ["WRONG", "Inputs", "cast_to", "given", "numbers", "ranges", "sizes_taken", "split_edges"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ....errors import BadWeights
 from ...named import FoundStack, NamedModel
 from ...readers import Container, Tensor
-from ...readers.onnx_graph import Graph, Node
+from ...readers.onnx.graph import Graph, Node
 from ...stack import StoredLayer
 from .cells import CELLS, Layer, read_layer, stored_lengths, takes_lengths
 from .folding import Folding

@@ -13,7 +13,7 @@ import numpy as np
 from ....arrays.axes import Array
 from ....errors import BadWeights
 from ....network.model import Direction
-from ...readers.onnx_graph import Graph, Node
+from ...readers.onnx.graph import Graph, Node
 from .folding import Folding
 from .ids import Ids
 from .laid import BATCH, SORTED, STEPS, UNITS, WAYS, WIDTH, Axis, Laid, Part, Piece, sizes_of

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from ....errors import BadWeights
 from ....errors.articles import with_article
 from ...named import FoundStack
-from ...readers.onnx_graph import Graph, Node
+from ...readers.onnx.graph import Graph, Node
 from .cells import CELLS
 
 __all__ = ["check_readable", "foreign", "in_a_loop", "written_loops"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ....errors import BadWeights
 from ...readers import Tensor
-from ...readers.onnx_graph import Graph, Node
+from ...readers.onnx.graph import Graph, Node
 from .folding import Folding, NotConstant
 from .settings import WRONG, numbers, ranges
 

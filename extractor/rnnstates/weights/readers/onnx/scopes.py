@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ...errors import BadWeights
-from .base import Tensor
-from .onnx_bodies import bodies, held, taken
-from .onnx_external import Beside
-from .onnx_graph import STANDARD, Body, Node
-from .onnx_tensor import text, to_tensor
+from ....errors import BadWeights
+from ..base import Tensor
+from .bodies import bodies, held, taken
+from .external import Beside
+from .graph import STANDARD, Body, Node
+from .tensor import text, to_tensor
 
 __all__ = ["Flattening", "flatten"]
 

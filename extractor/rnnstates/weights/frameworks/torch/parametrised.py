@@ -7,10 +7,10 @@ fixed formula is refused.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...errors import BadWeights
-from ..readers import Container, Tensor
-from .torch_formulas import FORMULAS
-from .torch_sites import Sites, Source, layer_of, sources_of
+from ....errors import BadWeights
+from ...readers import Container, Tensor
+from .formulas import FORMULAS
+from .sites import Sites, Source, layer_of, sources_of
 
 __all__ = ["Plain", "plain_weights"]
 

@@ -9,15 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...network.model import DIRECTIONS, Direction
-from ...network.note import Note
-from ..around.names import words_of
-from ..around.start_names import is_start
-from ..conventions import CONVENTIONS
-from ..named import FoundStack, NamedModel, refusal
-from ..readers import Container, Tensor
-from ..stack import StoredCell, StoredLayer
-from .torch_parametrised import Plain, plain_weights
+from ....network.model import DIRECTIONS, Direction
+from ....network.note import Note
+from ...around.names import words_of
+from ...around.start_names import is_start
+from ...conventions import CONVENTIONS
+from ...named import FoundStack, NamedModel, refusal
+from ...readers import Container, Tensor
+from ...stack import StoredCell, StoredLayer
+from .parametrised import Plain, plain_weights
 
 __all__ = ["interpret", "recognises"]
 

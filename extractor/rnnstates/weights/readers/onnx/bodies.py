@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...errors import BadWeights
-from .base import Tensor
-from .onnx_tensor import text
+from ....errors import BadWeights
+from ..base import Tensor
+from .tensor import text
 
 __all__ = ["bodies", "held", "taken"]
 

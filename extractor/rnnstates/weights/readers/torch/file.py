@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays.axes import Array
-from ...errors import BadWeights, EngineUnavailable
-from ...untrusted.zip import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members, zip_names
-from .base import Container, Tensor, as_floating
-from .torch_data import NumpyArray, array_of, load_checked
-from .torch_nesting import found_tensors
-from .torch_pickle import check_pickles
-from .torch_refused import refused_pickle
+from ....arrays.axes import Array
+from ....errors import BadWeights, EngineUnavailable
+from ....untrusted.zip import MOST_COMPRESSION, SMALL, check_member, is_zip, open_zip, zip_members, zip_names
+from ..base import Container, Tensor, as_floating
+from .data import NumpyArray, array_of, load_checked
+from .nesting import found_tensors
+from .pickle import check_pickles
+from .refused import refused_pickle
 
 __all__ = ["open_torch", "recognise_torch"]
 

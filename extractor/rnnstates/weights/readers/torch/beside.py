@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .torch_data import NumpyArray, array_of
+from .data import NumpyArray, array_of
 
 __all__ = ["Widths", "is_kept", "is_one", "shape_of", "widths_of"]
 

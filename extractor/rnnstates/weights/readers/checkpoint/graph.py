@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...errors import BadWeights
-from .protobuf_size import check_fields, varint
+from ....errors import BadWeights
+from ..protobuf_size import check_fields, varint
 
 __all__ = [
     "Entry",

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays.axes import Array
+from ....arrays.axes import Array
 
 __all__ = ["STAND_INS", "Inert", "NumpyArray", "array_of", "load_checked"]
 

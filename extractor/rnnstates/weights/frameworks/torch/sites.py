@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..readers import Container, Tensor
-from .torch_formulas import FORMULAS
+from ...readers import Container, Tensor
+from .formulas import FORMULAS
 
 __all__ = ["Sites", "Source", "layer_of", "sources_of"]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .torch_pickle import instructions
+from .pickle import instructions
 
 __all__ = ["refused_pickle"]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays.axes import Array
-from ...errors import BadWeights
-from .base import Tensor, from_bfloat16
-from .onnx_external import Beside, Outside, outside
+from ....arrays.axes import Array
+from ....errors import BadWeights
+from ..base import Tensor, from_bfloat16
+from .external import Beside, Outside, outside
 
 __all__ = ["FLOATING", "HALVES", "text", "to_tensor"]
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ...errors import BadWeights
-from ...untrusted.zip import is_zip, open_zip
+from ....errors import BadWeights
+from ....untrusted.zip import is_zip, open_zip
 
 __all__ = ["check_pickles", "instructions"]
 

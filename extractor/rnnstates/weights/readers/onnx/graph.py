@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .base import Tensor
-from .onnx_tensor import FLOATING, HALVES
+from ..base import Tensor
+from .tensor import FLOATING, HALVES
 
 __all__ = ["STANDARD", "Body", "Graph", "Node"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import BadWeights, MissingInput
-from .checkpoint_graph import is_table
+from ....errors import BadWeights, MissingInput
+from .graph import is_table
 
 __all__ = ["SAVED_MODEL", "Place", "place_of", "recognise_checkpoint"]
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays.axes import Array
-from ...errors import BadWeights
-from ...runtime.tensorflow_start import import_tensorflow
-from ...untrusted.json_text import parse_json
-from .base import MOST_TENSORS, Container, Tensor, as_floating
-from .checkpoint_graph import Entry, bundle_entries, parse_message, read_objects, read_table, slice_entries
-from .checkpoint_place import SAVED_MODEL, Place, place_of, recognise_checkpoint
-from .protobuf_size import varint
-from .saved_model import read_calls
+from ....arrays.axes import Array
+from ....errors import BadWeights
+from ....runtime.tensorflow_start import import_tensorflow
+from ....untrusted.json_text import parse_json
+from ..base import MOST_TENSORS, Container, Tensor, as_floating
+from ..protobuf_size import varint
+from ..saved_model import read_calls
+from .graph import Entry, bundle_entries, parse_message, read_objects, read_table, slice_entries
+from .place import SAVED_MODEL, Place, place_of, recognise_checkpoint
 
 __all__ = ["open_checkpoint", "recognise_checkpoint"]
 

@@ -9,21 +9,21 @@ one the order of the layers and their activations are guessed as for Keras' own 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...errors import BadWeights
-from ...network.model import Direction
-from ..readers import Container, Tensor
-from ..readers.checkpoint_graph import Object
-from ..readers.saved_model import SavedCalls
-from ..stack import Model
-from .keras.configured import ConfiguredModel
-from .keras.exported import exported_model
-from .keras.graph import Layer, read_graph
-from .keras.guessed import GuessedModel
-from .keras.naming import check_table
-from .keras.ours import class_of
-from .keras.settings import LayerSettings
-from .keras.vocabulary import RECURRENT, ROLES
-from .tensorflow2_objects import HALVES, array_of, check_nothing_else, found_layers, generation_of, variables_of
+from ....errors import BadWeights
+from ....network.model import Direction
+from ...readers import Container, Tensor
+from ...readers.checkpoint.graph import Object
+from ...readers.saved_model import SavedCalls
+from ...stack import Model
+from ..keras.configured import ConfiguredModel
+from ..keras.exported import exported_model
+from ..keras.graph import Layer, read_graph
+from ..keras.guessed import GuessedModel
+from ..keras.naming import check_table
+from ..keras.ours import class_of
+from ..keras.settings import LayerSettings
+from ..keras.vocabulary import RECURRENT, ROLES
+from .objects import HALVES, array_of, check_nothing_else, found_layers, generation_of, variables_of
 
 __all__ = ["interpret", "recognises"]
 

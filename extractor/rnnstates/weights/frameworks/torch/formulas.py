@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays.axes import Array
-from ...errors import BadWeights
-from ..readers import Tensor
+from ....arrays.axes import Array
+from ....errors import BadWeights
+from ...readers import Tensor
 
 __all__ = ["FORMULAS", "Formula"]
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...errors import BadWeights
-from .torch_beside import is_kept, is_one, shape_of, widths_of
-from .torch_data import Inert
+from ....errors import BadWeights
+from .beside import is_kept, is_one, shape_of, widths_of
+from .data import Inert
 
 __all__ = ["WRAPS", "found_tensors"]
 

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ...errors import BadWeights
-from ...network.model import DIRECTIONS, Direction
-from ..activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
-from ..named import refusal
-from ..readers import Container, Tensor
-from ..readers.checkpoint_graph import Object
-from .keras.guessed import FoundLayer
-from .keras.vocabulary import ROLES
+from ....errors import BadWeights
+from ....network.model import DIRECTIONS, Direction
+from ...activation_names import KERAS_2, KERAS_3, UNKNOWN_KERAS
+from ...named import refusal
+from ...readers import Container, Tensor
+from ...readers.checkpoint.graph import Object
+from ..keras.guessed import FoundLayer
+from ..keras.vocabulary import ROLES
 
 __all__ = ["HALVES", "array_of", "check_nothing_else", "found_layers", "generation_of", "variables_of"]
 

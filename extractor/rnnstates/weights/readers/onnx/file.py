@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...errors import BadWeights, EngineUnavailable, MissingInput
-from .base import Container, Tensor, as_floating
-from .onnx_external import Beside, outside
-from .onnx_graph import STANDARD, Graph
-from .onnx_scopes import flatten
-from .onnx_start import recognise_onnx
-from .onnx_tensor import text
-from .protobuf_size import check_fields
-from .regular_file import open_regular
+from ....errors import BadWeights, EngineUnavailable, MissingInput
+from ..base import Container, Tensor, as_floating
+from ..protobuf_size import check_fields
+from ..regular_file import open_regular
+from .external import Beside, outside
+from .graph import STANDARD, Graph
+from .scopes import flatten
+from .start import recognise_onnx
+from .tensor import text
 
 __all__ = ["files_beside", "open_onnx"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import BadWeights, MissingInput
-from .regular_file import open_regular, size_of
+from ....errors import BadWeights, MissingInput
+from ..regular_file import open_regular, size_of
 
 __all__ = ["Beside", "Outside", "outside"]
 

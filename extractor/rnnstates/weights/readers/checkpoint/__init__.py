@@ -1,0 +1,1 @@
+"""TensorFlow's checkpoints: where one lies, its table, and what graph or objects stand beside the values."""

@@ -1,0 +1,1 @@
+"""ONNX files: read as data, never run; graphs inside of graphs become one list of nodes."""

@@ -1,0 +1,1 @@
+"""PyTorch's files: their pickles are looked through before PyTorch reads weights alone."""
