@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from ..errors import CannotCreate, WriteFailed
+from ..runtime.naming import give_free_name
 from .names import Names
 from .ours import has_name, left_by_a_run
 from .system import System
@@ -52,13 +53,9 @@ def tidy(system: System, names: Names) -> None:
 
 def _name_free(system: System, names: Names) -> None:
     try:
-        system.link(names.partial, names.output)
+        give_free_name(names.partial, names.output, link=system.link, rename=system.rename)
     except FileExistsError as reason:
         raise _taken(names) from reason
-    except OSError:  # a file system without hard links: look, then rename
-        if names.output.exists():
-            raise _taken(names) from None
-        system.rename(names.partial, names.output)
 
 
 def _replaced(names: Names) -> WriteFailed:

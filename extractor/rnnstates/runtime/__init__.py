@@ -1,1 +1,1 @@
-"""The process that all runs in: signals, threads of BLAS, TensorFlow's start and what it writes to standard error."""
+"""The process that all runs in: signals, names of files, threads of BLAS, TensorFlow's start and its log."""

@@ -11,6 +11,7 @@ from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from ..errors.arguments import check_arguments
 from ..errors.articles import with_article
 from ..network.model import Network
+from ..runtime.naming import give_free_name
 from .writers import WRITERS, Writer
 
 __all__ = ["check_kept", "keep_weights", "save_weights"]
@@ -63,7 +64,7 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
     with _errors_told(path), _unnamed_beside(target) as unfinished:
         unfinished.write_bytes(writer.content(network))
         _sync(unfinished)
-        _name(unfinished, target)
+        give_free_name(unfinished, target, link=os.link, rename=os.rename)
 
 
 def check_kept(path: str | os.PathLike[str]) -> None:
@@ -78,7 +79,7 @@ def check_kept(path: str | os.PathLike[str]) -> None:
 
 
 def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network's weights unless the file holds just that already, as it does when a run is gone on with.
+    """Write a network's weights unless the file holds just that already, as it does when a run is resumed.
 
     Raises
     ------
@@ -116,17 +117,6 @@ def _unnamed_beside(target: Path) -> Iterator[Path]:
         yield unfinished
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _name(unfinished: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(unfinished)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: look, then rename
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
-        unfinished.rename(target)
 
 
 def _sync(path: Path) -> None:
