@@ -8,7 +8,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadStates
-from rnnstates.verification.digests import told
+from rnnstates.verification.digests import described
 
 from .making import LENGTHS, NETWORKS, edit, flipped, make, seal, wrong
 
@@ -158,7 +158,7 @@ def test_much_damage_is_told_shortly(windows):
         r"^out.h5: 'hidden': sequences 0 to 8 are not as they were written; 'cell': sequences 0, 2, 4, 6, 8 are not as "
         rf"they were written; .*; and {len(names) - 5} more datasets\. The file was damaged or edited after it was made"
     )
-    assert told({"cell": [(row, row) for row in range(0, 30, 2)]}) == [
+    assert described({"cell": [(row, row) for row in range(0, 30, 2)]}) == [
         "'cell': sequences 0, 2, 4, 6, 8, and 10 more stretches are not as they were written"
     ]
 

@@ -46,7 +46,7 @@ class Window(NamedTuple):
     sums : tuple of (int, int)
         Of each dataset, in the header's order.
     read : (int, int) or None
-        Sums of what was read, where the input cannot be told from another one otherwise.
+        Sums of what was read, where the input cannot be distinguished from another one otherwise.
     """
 
     window: int

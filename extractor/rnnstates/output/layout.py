@@ -98,7 +98,7 @@ def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, in
         with signals_wait():
             return _lay_out(disk, contents)
     finally:
-        # What went wrong first is told, not what HDF5 made of it.
+        # What went wrong first is raised, not what HDF5 made of it.
         disk.leave()
 
 

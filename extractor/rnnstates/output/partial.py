@@ -177,7 +177,7 @@ def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
         opened.callback(_discard_quietly, system, names)
         fd = system.open(names.fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR)
         opened.callback(system.close, fd)
-        header = _made(system, fd, wanted, names)
+        header = _make(system, fd, wanted, names)
         journal = JournalFile.create(system, names.journal, header, wanted.session)
         opened.callback(journal.close)
         journal.sync()
@@ -193,7 +193,7 @@ def _discard_quietly(system: System, names: Names) -> None:
         discard(system, names)
 
 
-def _made(system: System, fd: int, wanted: Wanted, names: Names) -> Header:
+def _make(system: System, fd: int, wanted: Wanted, names: Names) -> Header:
     """Lay the file out, reserve its disk, and put it there."""
     contents = wanted.contents
     offsets = lay_out(system, fd, contents)

@@ -1,8 +1,8 @@
-"""A file for HDF5 that takes every call and tells of a failure afterwards.
+"""A file for HDF5 that takes every call and raises a failure afterwards.
 
 HDF5 cannot give up a file that it cannot write: it tries again when it is closed and when the process ends, and may
 crash then; an exception inside one of its calls, a signal's for one, leaves it in pieces; and it crashes at exit over
-what it could not read back. So all three are kept from it: failures are told when HDF5 is done, and what it wrote is
+what it could not read back. So all three are kept from it: failures are raised when HDF5 is done, and what it wrote is
 read back from memory.
 """
 

@@ -47,7 +47,7 @@ class Recorder:
     """
 
     def __init__(self, system: System, made: Partial, check: Callable[[], None], pace: Pace) -> None:
-        self._system, self._made, self._check, self._pace = system, made, check, pace
+        self._system, self._partial, self._check, self._pace = system, made, check, pace
         self._pending: list[Window] = []
         self._bytes, self._closed = 0, False
         self._changed = threading.Condition()
@@ -107,7 +107,7 @@ class Recorder:
         if not windows and not complete:
             return
         self._check()
-        made, system = self._made, self._system
+        made, system = self._partial, self._system
         for window in windows:
             packed = packed_sums(window)
             write_all(system, made.fd, memoryview(packed), made.header.sums_at + window.window * len(packed))

@@ -57,7 +57,7 @@ class Sink(Protocol):
         overflowed : int
             Values in it that were too large for the dtype they are stored in.
         read : (int, int) or None
-            Sums of what was read, where the input cannot be told from another one otherwise.
+            Sums of what was read, where the input cannot be distinguished from another one otherwise.
         """
 
 

@@ -161,7 +161,7 @@ class FileSink:
             Recording has failed.
         """
         if self._recorder.failure is not None:
-            with self._told():
+            with self._translated():
                 raise self._recorder.failure
         rows = window_slice(self._contents.shape, window, self._contents.window_rows)
         with self._mutex:
@@ -169,7 +169,7 @@ class FileSink:
             self._overflowed += overflowed
         self._recorder.finished(
             Window(
-                window, int(self._contents.shape.lengths[rows].sum()), overflowed, self._made.journal.elapsed,
+                window, int(self._contents.shape.lengths[rows].sum()), overflowed, self._partial.journal.elapsed,
                 tuple(gathered.sums), read,
             ),
             gathered.size,
@@ -185,9 +185,9 @@ class FileSink:
         WriteFailed
             The disk is full or failing, or what is called ``.partial`` is another file by now.
         """
-        with self._told():
+        with self._translated():
             self._recorder.close(complete=True)
-            name_output(self._system, self._names, self._made.fd, force=self._force)
+            name_output(self._system, self._names, self._partial.fd, force=self._force)
         self.committed = True
         tidy(self._system, self._names)
 
@@ -207,16 +207,16 @@ class FileSink:
 
     def _open(self, wanted: Wanted, check: Callable[[], None], pace: Pace) -> None:
         signed = wanted._replace(session=str(self._run_lock.holder))
-        self._made: Partial = open_partial(self._system, self._names, signed)
-        self.windows = self._made.windows
-        self._recorder = Recorder(self._system, self._made, check, pace)
-        self._writeback = Writeback(self._made.fd)
+        self._partial: Partial = open_partial(self._system, self._names, signed)
+        self.windows = self._partial.windows
+        self._recorder = Recorder(self._system, self._partial, check, pace)
+        self._writeback = Writeback(self._partial.fd)
 
     def _write(self, spec: DatasetSpec, row: int, values: Array) -> None:
-        position = self._made.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
-        # Not ``_told``: there is a call for each stretch of a tile, and entering a context costs as much.
+        position = self._partial.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
+        # Not ``_translated``: there is a call for each stretch of a tile, and entering a context costs as much.
         try:
-            write_all(self._system, self._made.fd, values.reshape(-1).view(np.uint8).data, position)
+            write_all(self._system, self._partial.fd, values.reshape(-1).view(np.uint8).data, position)
         except OSError as reason:
             raise translated(reason, self._names.partial) from reason
         self._writeback.wrote(values.nbytes)
@@ -232,7 +232,7 @@ class FileSink:
         return _Gathered([(0, 0)] * len(self._places))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except OSError as reason:
@@ -240,17 +240,17 @@ class FileSink:
 
     def _leave(self, error: BaseException | None) -> None:
         """Record what is finished; where nothing is, or it is of no use, leave nothing behind."""
-        # What cannot be recorded is computed again; the error that ended the run is told, not this one.
+        # What cannot be recorded is computed again; the error that ended the run is raised, not this one.
         with suppress(Exception):
             self._recorder.close(complete=False)
         with suppress(OSError):
             if not self._recorder.recorded or isinstance(error, InputChanged) or self._is_replaced():
-                take_back(self._system, self._names, self._made.fd)
+                take_back(self._system, self._names, self._partial.fd)
 
     def _is_replaced(self) -> bool:
         """Tell whether another file has the unfinished one's name, of which the journal must not be believed."""
         partial = self._names.partial
-        return os.path.lexists(partial) and not has_name(self._made.fd, partial)
+        return os.path.lexists(partial) and not has_name(self._partial.fd, partial)
 
     def __enter__(self) -> "FileSink":
         return self
@@ -261,9 +261,9 @@ class FileSink:
         # A signal may end any of these; the others are done all the same.
         with ExitStack() as last:
             last.callback(self._run_lock.release)
-            if hasattr(self, "_made"):
-                last.callback(self._close, lambda: self._system.close(self._made.fd))
-                last.callback(self._close, self._made.journal.close)
+            if hasattr(self, "_partial"):
+                last.callback(self._close, lambda: self._system.close(self._partial.fd))
+                last.callback(self._close, self._partial.journal.close)
             if not self.committed:
                 self._leave(error)
 

@@ -75,8 +75,8 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
     except DAMAGED as reason:
         _check_disk(path, reason)
         # The reason may quote what the archive calls a name: up to 64 KiB.
-        told = str(reason)[:LONGEST_REASON]
-        raise error(f"{path}: a zip archive that cannot be read ({told}); save it again.") from reason
+        shown = str(reason)[:LONGEST_REASON]
+        raise error(f"{path}: a zip archive that cannot be read ({shown}); save it again.") from reason
 
 
 def _check_disk(path: str | os.PathLike[str], reason: BaseException) -> None:

@@ -65,7 +65,7 @@ class _Comparison:
 
     def run(self, findings: Findings) -> float:
         """Compare all of it; gives the largest difference, and notes the first value that is too far away."""
-        largest, told = 0.0, False
+        largest, reported = 0.0, False
         at_once = max(1, BLOCK_VALUES // self._spec.width)
         whole = self._spec.pooling is not None
         for first in range(0, 1 if whole else self._length, at_once):
@@ -76,8 +76,8 @@ class _Comparison:
                 away[~np.isfinite(expected)] = 0
             largest = max(largest, float(away.max(initial=0.0)))
             wrong = away > self._bound + rounding(np.nan_to_num(expected, posinf=0.0, neginf=0.0), stored.dtype)
-            if wrong.any() and not told:
-                told = True
+            if wrong.any() and not reported:
+                reported = True
                 self._note(findings, stored, expected, np.argwhere(wrong)[0], None if whole else first)
         return largest
 

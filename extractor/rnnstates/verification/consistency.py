@@ -216,7 +216,7 @@ def _compare(pair: _Pair, running: Running, rows: slice, findings: Findings) -> 
     name: Any = pair.pooled.pooling
     stored = read(pair.states, pair.pooled.name, rows)
     expected = running.pooled(name, pair.direction)
-    # Where the states are not finite, they say nothing of the pooled value; that was told by itself.
+    # Where the states are not finite, they say nothing of the pooled value; that is reported by itself.
     known = running.finite & (running.counts > 0)
     away = np.where(known[:, np.newaxis], difference(stored, expected), 0.0)
     scale, dtypes = running.scale(name, expected), (pair.states[pair.every.name].dtype, stored.dtype)

@@ -21,7 +21,16 @@ from .findings import shortened
 from .promised import Promise
 
 __all__ = [
-    "ELSEWHERE", "Damage", "Grid", "Located", "RawFile", "damaged_windows", "located", "open_raw", "shape_of", "told",
+    "ELSEWHERE",
+    "Damage",
+    "Grid",
+    "Located",
+    "RawFile",
+    "damaged_windows",
+    "described",
+    "located",
+    "open_raw",
+    "shape_of",
 ]  # fmt: skip
 
 # A hole shorter than this is read like data: to ask for the next one takes as long.
@@ -155,12 +164,12 @@ def damaged_windows(
     return damage
 
 
-def told(damage: Damage) -> list[str]:
-    """Tell which sequences are damaged: a clause each dataset, at most five.
+def described(damage: Damage) -> list[str]:
+    """Say which sequences are damaged: a clause per dataset, at most five.
 
     Examples
     --------
-    >>> told({"cell": [(128, 191)], "hidden": [(5, 5), (7, 8)]})
+    >>> described({"cell": [(128, 191)], "hidden": [(5, 5), (7, 8)]})
     ["'cell': sequences 128 to 191 are not as they were written", "'hidden': sequences 5, 7 to 8 are not as they were \
 written"]
     """

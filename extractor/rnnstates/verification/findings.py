@@ -45,8 +45,8 @@ class Findings:
 
     def sentences(self) -> str:
         """Tell all of it, one sentence a kind, at most five."""
-        told = [_sentence(what, finding) for what, finding in self._found.items()]
-        return " ".join(shortened(told, "And {} more."))
+        sentences = [_sentence(what, finding) for what, finding in self._found.items()]
+        return " ".join(shortened(sentences, "And {} more."))
 
     def refuse(self, path: str, advice: str) -> None:
         """Raise what was found, if anything.

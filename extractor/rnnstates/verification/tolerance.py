@@ -28,7 +28,7 @@ from ..arrays.axes import Array
 __all__ = ["PRECISIONS", "computed_within", "difference", "pooled_within", "rounding"]
 
 # By precision: the bound on a state of size 1 after up to 1000 steps. bfloat16 is a choice of speed over exactness:
-# only what is plainly another number is told from its error.
+# only what is plainly another number is distinguished from its error.
 STEP = {"float64": 1e-10, "float32": 1e-5, "bfloat16": 0.1}
 PRECISIONS = tuple(STEP)
 PRODUCT = {"float64": 2e-15, "float32": 1e-6, "bfloat16": 0.008}

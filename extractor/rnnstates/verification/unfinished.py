@@ -12,7 +12,7 @@ from ..output.names import PARTIAL, Names, names_of
 from ..output.ours import is_unfinished
 from ..output.reader import open_unfinished
 from ..untrusted.hdf5 import open_hdf5
-from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, located, open_raw, shape_of, told
+from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, described, located, open_raw, shape_of
 from .promised import read_promise
 
 __all__ = ["refuse_unfinished"]
@@ -72,7 +72,7 @@ def _refuse(names: Names, journal: Journal, *, quick: bool) -> NoReturn:
     else:
         advice = LAST if count == header.windows else GO_ON
     if damage or elsewhere:
-        raise BadStates(f"{far}, but {'; '.join([*told(damage), *[ELSEWHERE] * elsewhere])}. {advice}")
+        raise BadStates(f"{far}, but {'; '.join([*described(damage), *[ELSEWHERE] * elsewhere])}. {advice}")
     raise BadStates(f"{far}{'' if quick or not count else ', each as it was written'}. {advice}")
 
 

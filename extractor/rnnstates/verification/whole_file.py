@@ -14,7 +14,7 @@ from ..output.integrity import INTEGRITY, REST, REST_BYTES, SUMS, digest_rest
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
-from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, located, open_raw, shape_of, told
+from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, described, located, open_raw, shape_of
 from .findings import shortened
 from .promised import Promise
 
@@ -79,7 +79,7 @@ def _wrong(raw: RawFile, datasets: list[Located], stored: _Stored) -> list[str]:
         first, second = stored.sums[window, place].tolist()
         return first, second
 
-    wrong = told(damaged_windows(raw, datasets, stored.grid, range(len(stored.sums)), written))
+    wrong = described(damaged_windows(raw, datasets, stored.grid, range(len(stored.sums)), written))
     if digest_rest(raw.read, raw.size, [*_places(datasets), *stored.places]) != stored.rest:
         wrong.append(ELSEWHERE)
     return wrong

@@ -61,7 +61,7 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
         raise OptionError(
             f"{path}: {problem}; a {writer.suffix} file cannot say it, keep the file that the weights came from."
         )
-    with _errors_told(path), _unnamed_beside(target) as unfinished:
+    with _errors_translated(path), _unnamed_beside(target) as unfinished:
         unfinished.write_bytes(writer.content(network))
         _sync(unfinished)
         give_free_name(unfinished, target, link=os.link, rename=os.rename)
@@ -90,7 +90,7 @@ def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
     writer = _writer(path, None)
     if target.is_file() and not writer.problem(network):
         content = writer.content(network)
-        with _errors_told(path):
+        with _errors_translated(path):
             if target.stat().st_size == len(content) and target.read_bytes() == content:
                 return
     save_weights(network, path)
@@ -125,7 +125,7 @@ def _sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _errors_told(path: str | os.PathLike[str]) -> Iterator[None]:
+def _errors_translated(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except FileExistsError as reason:
