@@ -1,7 +1,8 @@
 """``python -m tests.house``: rooms at the root of ``rnnstates/``, floors, and imports between rooms.
 
 A room is a folder or a module at the root; its floor is one above the highest room that it imports. What is imported
-inside functions counts as well; the root's ``__init__``, which imports every public name, does not.
+inside functions counts as well; the root's ``__init__``, which imports every public name, and its ``__main__``, which
+calls the command, do not.
 """
 
 import sys
@@ -17,7 +18,7 @@ __all__ = ["floors", "house"]
 
 def house(root=ROOT):
     """Map each room to the rooms that it imports."""
-    modules = [path for path in sorted(root.rglob("*.py")) if path != root / "__init__.py"]
+    modules = [path for path in sorted(root.rglob("*.py")) if path.parent != root or not path.name.startswith("__")]
     rooms = {room_of(path, root): set() for path in modules}
     for path in modules:
         rooms[room_of(path, root)].update(room for room in rooms_imported(path, root) if room in rooms)

@@ -29,4 +29,6 @@ def completion(shell: str) -> str:
     kind = get_completion_class(shell)
     assert kind is not None
     # Not ``kind.source``, which starts bash to ask for its version.
-    return ShellComplete.source(kind(cli, {}, "rnnstates", "_RNNSTATES_COMPLETE"))
+    script = ShellComplete.source(kind(cli, {}, "rnnstates", "_RNNSTATES_COMPLETE"))
+    # Lists with commas are one value; fish would stop at the first comma.
+    return script.replace('string split ","', 'string split -m 1 ","')

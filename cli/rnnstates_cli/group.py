@@ -72,5 +72,5 @@ def cli(ctx: click.Context, *, show_versions: bool, as_json: bool) -> str | list
         raise click.UsageError("Missing command.", ctx)
     if show_versions or as_json:
         name = "--show-versions" if show_versions else "--json"
-        raise click.UsageError(f"{name}: expected behind a command, or without one; write 'rnnstates --show-versions'.")
+        raise click.UsageError(f"{name}: stands before a command; expected it behind, or 'rnnstates --show-versions'.")
     return []

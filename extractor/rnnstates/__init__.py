@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .extraction.choices import CHOICES
     from .extraction.extract import extract
     from .extraction.preview import preview
+    from .extraction.versions import versions
     from .network.initialise import random_network
     from .network.model import LayerWeights, Network, RecurrentLayer
     from .network.names import STATES
@@ -86,6 +87,7 @@ _LAZY = {
     "save_weights": ("weights.save", "save_weights"),
     "status": ("output.unfinished", "status"),
     "verify": ("verification.verify", "verify"),
+    "versions": ("extraction.versions", "versions"),
 }
 
 # Those that read or write files: what the operating system raises becomes an error of ours.
@@ -144,6 +146,7 @@ __all__ = [
     "save_weights",
     "status",
     "verify",
+    "versions",
 ]
 
 

@@ -29,7 +29,7 @@ from .arithmetic import machine, of_numpy, spread
 from .base import Executor
 from .numpy_engine import NUMPY, NumpyUnroll, live_rows, start_states
 
-__all__ = ["CompiledEngine", "CompiledUnroll", "digest", "is_built", "kinds"]
+__all__ = ["CompiledEngine", "CompiledUnroll", "compiler", "digest", "is_built", "kinds"]
 
 BFLOAT16 = "bfloat16"
 # The kernel's order of gates.
@@ -52,6 +52,11 @@ def is_built() -> bool:
 def kinds() -> dict[str, tuple[int, int]]:
     """Give the kinds of kernel that this processor runs: lanes and numbers multiplied at once by name, widest last."""
     return {name: (lanes, pair) for name, lanes, pair in _kernel().kinds()}
+
+
+def compiler() -> str:
+    """Name the compiler that built the kernel."""
+    return str(_kernel().COMPILER)
 
 
 KERNEL = Executor("compiled", call=8.4e-7, rate=1.0e11, elementwise=1.4e-9)
@@ -91,7 +96,7 @@ class CompiledEngine:
                 'GCC 12 or later; one of the two is missing here. Use precision="float32".'
             )
         fitting = [name for name, (_, pair) in kinds().items() if (pair == 2) == (precision == BFLOAT16)]
-        self._kind = kernel if kernel in fitting else fitting[-1]
+        self.kind = kernel if kernel in fitting else fitting[-1]
 
     @staticmethod
     def begin() -> None:
@@ -116,7 +121,7 @@ class CompiledEngine:
         """See ``base.Engine``: the kind of kernel, and NumPy's where layers are left to it."""
         about: dict[str, Any] = {"machine": machine()}
         if self._uses_kernel:
-            about["kernel"] = {"kind": self._kind, "digest": digest(self._kind)}
+            about["kernel"] = {"kind": self.kind, "digest": digest(self.kind)}
         return about | ({"numpy": of_numpy()} if self._leaves_to_numpy else {})
 
     def running(self) -> AbstractContextManager[None]:
@@ -133,7 +138,7 @@ class CompiledEngine:
         """
         if self.executor_of(weights, self.precision).name == KERNEL.name:
             self._uses_kernel = True
-            return CompiledUnroll(weights, gates, self._kind)
+            return CompiledUnroll(weights, gates, self.kind)
         if self.precision == BFLOAT16:
             raise EngineUnavailable(
                 f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
