@@ -1,5 +1,6 @@
 """``rnnstates extract``: the main job."""
 
+import logging
 import os
 import shlex
 import sys
@@ -115,6 +116,7 @@ def _extract(source: Any, output: str, show: _Show, *, started: str | None, opti
     except (rnnstates.RnnstatesError, OSError, RuntimeError, KeyError, ValueError) as reason:
         text = f"{output}: is complete, but cannot be read or closed now ({reason}). Open it later; no run is needed."
         return _unread(output, text, as_json=show.as_json)
+    logging.getLogger("rnnstates").debug("finished")
     if not show.quiet:
         say(_sentence(summary))
     return json_text(worded(summary)) if show.as_json else ""

@@ -20,6 +20,7 @@ from .amounts import end_of
 from .deliver import to_file, to_memory
 from .identity import Recorded, identity_of, recorded
 from .job import Job
+from .planned import log_plan
 from .prepare import prepare
 from .provenance import NOT_STARTED, Computing, provenance_of
 from .request import DEFAULTS, Options, Progress
@@ -202,6 +203,7 @@ def _computed(job: Job, target: Target, options: Options, known: Recorded | None
         keep_weights(job.network, options.save_weights)
     engine = make_engine(job.engine, job.request.precision, target.begun.kernel)
     stack = make_stack(job, engine)
+    log_plan(job, stack.executors)
     about = provenance_of(job, Computing.by(engine, stack), options.provenance, known)
     compute = partial(run, job, engine, stack, progress=options.progress, until=until)
     if names is None:
