@@ -120,4 +120,4 @@ def test_what_is_wrong_exits_as_tabled_without_a_trace(place, arguments, code, m
     assert done.returncode == code
     assert message in text(done.stderr)
     assert "Traceback" not in text(done.stderr)
-    assert done.stdout == b""
+    assert json.loads(done.stdout)["code"] == code
