@@ -11,7 +11,7 @@ KERNEL := $(wildcard extractor/rnnstates/engines/kernel/* extractor/rnnstates/ar
 # Executions of each parser by `make fuzz`.
 FUZZ_RUNS ?= 1000000
 
-.PHONY: demo test lint types unit quick soak bench docs fuzz sample_data clean
+.PHONY: demo test lint types unit quick coverage minimum no-compiler sanitize soak bench docs fuzz sample_data clean
 
 demo: .venv/installed
 	@PYTHON="$(BIN)/python" sh sample_data/demo.sh
@@ -33,6 +33,31 @@ unit: .venv/installed-test
 # For the loop while working: no process, no framework, nothing slow. Under a minute.
 quick: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --quick $(TESTS)
+
+# How much of the code the tests run, in branches; fails below the floor in pyproject.toml. Twice as long as `make unit`.
+coverage: .venv/installed-test
+	rm -f .coverage .coverage.*
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run --parallel-mode -m pytest $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+
+# The oldest versions that pyproject.toml allows: quick tests, and states against Keras and TensorFlow 1.
+minimum: .venv-minimum/installed
+	.venv-minimum/bin/python -m pytest --quick --ignore-glob="*onnx*" -W default $(TESTS)
+	.venv-minimum/bin/python -m pytest -W default tests/weights/test_keras_states.py tests/weights/test_keras_cells.py tests/extraction/test_original_question.py tests/engines/test_initial_state.py
+
+# As installed where there is no compiler: a copy of the sources without compiled modules.
+no-compiler: .venv/installed-test
+	rm -rf .no-compiler && mkdir .no-compiler
+	cp -r extractor cli tests sample_data pyproject.toml README.md docs examples .no-compiler/
+	find .no-compiler -name "*.so" -delete
+	cd .no-compiler && PYTHONPATH=$$PWD/extractor:$$PWD/cli ../$(BIN)/python -m pytest tests/arrays tests/engines tests/network \
+	    tests/extraction/test_semantics.py tests/extraction/test_cutting.py $(TESTS)
+	rm -rf .no-compiler
+
+# The C extensions under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the sources.
+sanitize: .venv/installed-test
+	sh tests/sanitize.sh $(BIN)/python $(TESTS)
 
 # Every fault at every operation, power losses drawn more often, processes killed by the thousand: half an hour.
 soak: .venv/installed-test
@@ -66,7 +91,8 @@ sample_data: .venv/installed
 	$(BIN)/python sample_data/make.py
 
 clean:
-	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz docs/_build
+	rm -rf .venv .venv-minimum .no-compiler .sanitize .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
+	rm -rf docs/_build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -90,3 +116,9 @@ clean:
 .venv/installed-test: .venv/bin/python pyproject.toml constraints.txt $(KERNEL)
 	$(PIP) install --constraint constraints.txt --editable ".[test]"
 	@touch .venv/installed .venv/installed-test
+
+.venv-minimum/installed: pyproject.toml constraints-minimum.txt $(KERNEL)
+	$(PYTHON) -m venv .venv-minimum
+	.venv-minimum/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints-minimum.txt \
+	    --editable ".[flax,sklearn]" h5netcdf hypothesis pandas pytest pytest-xdist safetensors tf_keras xarray
+	@touch .venv-minimum/installed
