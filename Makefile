@@ -34,12 +34,12 @@ unit: .venv/installed-test
 quick: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --quick $(TESTS)
 
-# How much of the code the tests run, in branches; fails below the floor in pyproject.toml. Twice as long as `make unit`.
+# How much of the code the tests run, in branches; longer than `make unit`. TESTS=tests/inputs or the like for a part.
 coverage: .venv/installed-test
 	rm -f .coverage .coverage.*
-	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run --parallel-mode -m pytest $(TESTS)
+	$(BIN)/coverage run --parallel-mode -m pytest $(TESTS)
 	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered
+	$(BIN)/coverage report --skip-covered --sort=cover
 
 # The oldest versions that pyproject.toml allows: quick tests, and states against Keras and TensorFlow 1.
 minimum: .venv-minimum/installed

@@ -21,6 +21,11 @@ done
 # Python itself leaks on purpose at its end. Its own allocator would hide what is read behind the end of an array.
 export LD_PRELOAD="$(${CC:-gcc} -print-file-name=libasan.so) $(${CC:-gcc} -print-file-name=libubsan.so)"
 export PYTHONPATH="$PWD/extractor:$PWD/cli" PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0
+"$python" -c "
+from rnnstates.arrays import _rows
+from rnnstates.engines import _kernel
+assert '/.sanitize/' in _rows.__file__ and '/.sanitize/' in _kernel.__file__"
 "$python" -m pytest -m "not framework and not process" tests/arrays tests/engines tests/extraction/test_semantics.py "$@"
+"$python" -m pytest tests/engines/test_compiled_engine.py "$@"
 cd ..
 rm -rf .sanitize
