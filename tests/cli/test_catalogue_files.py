@@ -245,7 +245,7 @@ PICKLED = {
         ("w.pkl: a Python pickle", "safetensors"),
     ),
     "a npy of objects": Mistake(
-        npy(np.full((4, 5, 3), None), allow_pickle=True), FROM_NPY, DATA, ("in.npy: ", *OBJECTS, "Pad the sequences")
+        npy(np.full((4, 5, 3), None), allow_pickle=True), FROM_NPY, DATA, ("in.npy: ", *OBJECTS, "padded to one length")
     ),
     "lengths of objects": Mistake(
         npy(np.full(4, None), "lengths.npy", allow_pickle=True), FROM_NPY, DATA, ("lengths.npy: ", *OBJECTS)

@@ -162,7 +162,7 @@ WRONG = {
         ["extract", "in.h5", "out.h5", "--states", "none", "--pool", "none"], 2, "nothing to compute"),
     "units of a weights file": (
         ["extract", "in.h5", "out.h5", "--weights", "in.h5", "--units", "3"], 2, "leave one out"),
-    "a layer of no file": (["extract", "in.h5", "out.h5", "--layer", "x"], 2, "give one with --weights"),
+    "a layer of no file": (["extract", "in.h5", "out.h5", "--layer", "x"], 2, "pass --weights"),
     "too little memory": (["extract", "in.h5", "out.h5", "--memory", "1K"], 71, "give at least --memory"),
     "a size that is none": (["extract", "in.h5", "out.h5", "--memory", "lots"], 2, "write 512M or 2G"),
     "an unknown option": (["extract", "in.h5", "out.h5", "--unit", "3"], 2, "--units"),
