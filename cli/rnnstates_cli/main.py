@@ -20,23 +20,9 @@ from .reporting import LONGEST_LINE, say
 from .stopping import StopRequest, arrived, heed_signals
 from .streams import make_lenient, open_closed
 
-__all__ = ["EXIT_CODES", "cli", "main"]
+__all__ = ["cli", "main"]
 
-# Those of sysexits.h, so that batch systems can tell them apart; the first class that fits counts.
-EXIT_CODES: dict[type[Exception], int] = {
-    rnnstates.OptionError: 2,
-    rnnstates.BadData: 65,
-    rnnstates.MissingInput: 66,
-    rnnstates.EngineUnavailable: 69,
-    rnnstates.MemoryBudgetError: 71,
-    rnnstates.CannotCreate: 73,
-    rnnstates.OutputUnread: 74,
-    rnnstates.WriteFailed: 74,
-    rnnstates.OutputBusy: 75,
-    rnnstates.Stopped: 75,
-    rnnstates.PermissionDenied: 77,
-    rnnstates.DoesNotMatch: 78,
-}
+# Of what is no error of the library.
 BUG, MEMORY, IO = 1, 71, 74
 NO_MEMORY = "out of memory; give less --threads or a smaller --memory."
 
@@ -75,9 +61,9 @@ def _run() -> int:
         return die(signal.SIGINT, reason)
     except StopRequest as reason:
         return die(reason.number, reason)
-    except tuple(EXIT_CODES) as reason:
+    except rnnstates.RnnstatesError as reason:
         complain(str(reason))
-        return failed(reason, str(reason), next(code for kind, code in EXIT_CODES.items() if isinstance(reason, kind)))
+        return failed(reason, str(reason), reason.exit_code)
     except MemoryError as reason:
         complain(NO_MEMORY)
         return failed(reason, NO_MEMORY, MEMORY)

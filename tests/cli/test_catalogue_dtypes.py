@@ -85,7 +85,9 @@ SHAPES = {
 
 # Dtypes that hold no features.
 DTYPES = {
-    "objects": Mistake(of("O"), FROM_NPY, DATA, ("in.npy: holds pickled Python objects (dtype object)", "padded to one length")),
+    "objects": Mistake(
+        of("O"), FROM_NPY, DATA, ("in.npy: holds pickled Python objects (dtype object)", "padded to one length")
+    ),
     "bytes": Mistake(of("S3"), FROM_NPY, DATA, ("in.npy: dtype |S3 (strings); " + EXPECTED, "Convert it with .astype")),
     "strings": Mistake(of("U3"), FROM_NPY, DATA, ("in.npy: dtype <U3 (strings); " + EXPECTED, "Convert it")),
     "structures": Mistake(

@@ -12,7 +12,8 @@ import os
 import zlib
 from pathlib import Path
 
-from rnnstates_cli.main import EXIT_CODES, _print, cli
+from rnnstates import errors
+from rnnstates_cli.main import _print, cli
 
 from .forms import FORMS
 from .outcomes import Outcome, documented
@@ -30,6 +31,9 @@ CHECKPOINT, INPUTS, WEIGHTS = "m", "in.npy", "w.safetensors"
 CONVERTED = ("out.safetensors", "out.weights.h5")
 # Computing again takes most of the time.
 VERIFYING = (("--sample=0",), ("--sample=0", "--json"), ("--sample=0", "--quick"), ("--sample=1", "--json"))
+
+# Errors that say what the command exits with.
+EXITING = tuple(kind for kind in map(errors.__dict__.get, errors.__all__) if hasattr(kind, "exit_code"))
 
 
 @functools.cache
@@ -49,7 +53,7 @@ def executed(name, *arguments):
     command, context = parsed(name, *map(str, arguments))
     printed, noted = io.StringIO(), io.StringIO()
     before = files()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(noted), documented(only=tuple(EXIT_CODES)):
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(noted), documented(only=EXITING):
         _print(command.invoke(context))
     for text in (printed.getvalue(), noted.getvalue(), Outcome.refused):
         assert len(text) < LONGEST_OUTPUT

@@ -22,8 +22,10 @@
         ├── OutputBusy       another run is writing this output
         └── WriteFailed      the disk is full or failing
 
-The library raises them; the command turns them into exit codes in one place (``rnnstates_cli.main``).
+The library raises them; the command prints the message and exits with ``exit_code``.
 """
+
+from typing import ClassVar
 
 from .escaping import printable
 
@@ -57,6 +59,8 @@ class RnnstatesError(Exception):
     as they are.
     """
 
+    # What the command exits with: those of sysexits.h, so that batch systems can tell them apart.
+    exit_code: ClassVar[int]
     # Set where a message has lines of its own, each of them escaped already.
     laid_out = False
 
@@ -69,13 +73,19 @@ class RnnstatesError(Exception):
 class OptionError(RnnstatesError):
     """Options contradict each other, or do not go with the data."""
 
+    exit_code = 2
+
 
 class MissingInput(RnnstatesError):  # noqa: N818 - reads better at the raise than MissingInputError
     """A file to read is absent, unreadable or a directory."""
 
+    exit_code = 66
+
 
 class BadData(RnnstatesError):  # noqa: N818
     """A file to read is there, but is not what it should be."""
+
+    exit_code = 65
 
 
 class BadInput(BadData):
@@ -101,13 +111,19 @@ class BadStates(BadData):
 class EngineUnavailable(RnnstatesError):  # noqa: N818
     """TensorFlow or an optional package cannot be started."""
 
+    exit_code = 69
+
 
 class MemoryBudgetError(RnnstatesError):
     """The job does not fit the memory or the threads it may use; the message says what would."""
 
+    exit_code = 71
+
 
 class Stopped(RnnstatesError):  # noqa: N818
     """The time limit is reached; what is finished is kept, and the same call resumes from there."""
+
+    exit_code = 75
 
     def __init__(self, text: str = "time limit reached; without an output nothing is kept.") -> None:
         super().__init__(text)
@@ -120,22 +136,34 @@ class OutputError(RnnstatesError):
 class OutputUnread(OutputError):  # noqa: N818
     """The output is complete and has its name; it could only not be opened, read or closed afterwards."""
 
+    exit_code = 74
+
 
 class CannotCreate(OutputError):  # noqa: N818
     """The output exists, or its directory is missing or unsuitable."""
+
+    exit_code = 73
 
 
 class DoesNotMatch(OutputError):  # noqa: N818
     """The output that is there, finished or not, was made by another job, or where results round differently."""
 
+    exit_code = 78
+
 
 class PermissionDenied(OutputError):  # noqa: N818
     """The output's place may not be written."""
+
+    exit_code = 77
 
 
 class OutputBusy(OutputError):  # noqa: N818
     """Another run is writing the same output."""
 
+    exit_code = 75
+
 
 class WriteFailed(OutputError):  # noqa: N818
     """The disk is full or failing."""
+
+    exit_code = 74
