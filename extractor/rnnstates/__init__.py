@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .collecting.collect import collect
     from .describe import describe
     from .engines.choice import ENGINES
-    from .errors.choices import DTYPES, LAYOUTS, PADDINGS, PRECISIONS
+    from .errors.choices import DTYPES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
     from .extraction.choices import CHOICES
     from .extraction.extract import extract
     from .extraction.preview import preview
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from .network.model import LayerWeights, Network, RecurrentLayer
     from .network.names import STATES
     from .network.pooling import POOLINGS
-    from .output.names import IF_EXISTS
     from .output.reader import open_states as open
     from .output.states import States
     from .output.unfinished import clean, status
@@ -64,7 +63,7 @@ _LAZY = {
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
     "DTYPES": ("errors.choices", "DTYPES"),
     "ENGINES": ("engines.choice", "ENGINES"),
-    "IF_EXISTS": ("output.names", "IF_EXISTS"),
+    "IF_EXISTS": ("errors.choices", "IF_EXISTS"),
     "LAYOUTS": ("errors.choices", "LAYOUTS"),
     "LayerWeights": ("network.model", "LayerWeights"),
     "Network": ("network.model", "Network"),

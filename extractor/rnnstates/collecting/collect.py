@@ -9,6 +9,7 @@ from typing import Any
 from ..arrays.axes import Array
 from ..errors import BadWeights, OptionError
 from ..errors.articles import with_article
+from ..errors.choices import DType, IfExists, Layout, Padding
 from ..extraction.agreement import Notes
 from ..extraction.already_done import already_done
 from ..extraction.amounts import end_of
@@ -48,15 +49,15 @@ def collect(
     output: str | os.PathLike[str] | None = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
     pool: str | Sequence[str] | None = DEFAULTS.pool,
-    layout: str = DEFAULTS.layout,
-    padding: str = DEFAULTS.padding,
+    layout: Layout = DEFAULTS.layout,
+    padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
     axes: str | None = None,
     ids: Any = None,
-    dtype: str | None = None,
+    dtype: DType | None = None,
     batch_size: int | None = None,
     allow_nonfinite: bool = False,
-    if_exists: str | None = None,
+    if_exists: IfExists | None = None,
     force: bool = False,
     restart: bool = False,
     verify: bool = False,

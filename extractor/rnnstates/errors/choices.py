@@ -1,10 +1,23 @@
 """The words that parameters take, where no table of functions holds them. Needs no NumPy."""
 
-__all__ = ["DTYPES", "ENGINE_NAMES", "LAYOUTS", "PADDINGS", "PRECISIONS"]
+from typing import Literal, get_args
 
-DTYPES = ("float32", "float16", "float64")
-# Of ``engines.choice.ENGINES``, which needs NumPy; a test holds them equal.
-ENGINE_NAMES = ("compiled", "tensorflow", "numpy")
-LAYOUTS = ("padded", "packed")
-PADDINGS = ("post", "pre")
-PRECISIONS = ("float32", "float64", "bfloat16")
+__all__ = [
+    "DTYPES", "ENGINE_NAMES", "IF_EXISTS", "LAYOUTS", "PADDINGS", "PRECISIONS", "DType", "Engine", "IfExists",
+    "Layout", "Padding", "Precision",
+]  # fmt: skip
+
+DType = Literal["float32", "float16", "float64"]
+Engine = Literal["auto", "compiled", "tensorflow", "numpy"]
+IfExists = Literal["fail", "skip", "replace"]
+Layout = Literal["padded", "packed"]
+Padding = Literal["post", "pre"]
+Precision = Literal["float32", "float64", "bfloat16"]
+
+DTYPES: tuple[DType, ...] = get_args(DType)
+# Those of ``engines.choice.ENGINES``, which needs NumPy; a test holds them equal.
+ENGINE_NAMES: tuple[str, ...] = get_args(Engine)[1:]
+IF_EXISTS: tuple[IfExists, ...] = get_args(IfExists)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)

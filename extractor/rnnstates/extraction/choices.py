@@ -1,8 +1,7 @@
 """The words that each parameter takes, for whoever lists them before any work is done. Needs no NumPy."""
 
-from ..errors.choices import DTYPES, ENGINE_NAMES, LAYOUTS, PADDINGS, PRECISIONS
+from ..errors.choices import DTYPES, ENGINE_NAMES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
 from ..network.names import POOLING_NAMES, STATES
-from ..output.names import IF_EXISTS
 from ..weights.conventions import CONVENTIONS
 from ..weights.writers import WRITERS
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..engines.choice import abandon, make_engine
 from ..errors import MemoryBudgetError
+from ..errors.choices import DType, Engine, IfExists, Layout, Padding, Precision
 from ..output.destination import check_space
 from ..output.layout import Contents
 from ..output.partial import Wanted
@@ -54,19 +55,19 @@ def extract(
     initial_state: Any = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
     pool: str | Sequence[str] | None = DEFAULTS.pool,
-    layout: str = DEFAULTS.layout,
-    padding: str = DEFAULTS.padding,
+    layout: Layout = DEFAULTS.layout,
+    padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
     axes: str | None = None,
     ids: Any = None,
-    engine: str = DEFAULTS.engine,
-    precision: str = DEFAULTS.precision,
-    dtype: str | None = None,
+    engine: Engine = DEFAULTS.engine,
+    precision: Precision = DEFAULTS.precision,
+    dtype: DType | None = None,
     threads: int | None = None,
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
     save_weights: str | os.PathLike[str] | None = None,
-    if_exists: str | None = None,
+    if_exists: IfExists | None = None,
     force: bool = False,
     restart: bool = False,
     verify: bool = False,

@@ -10,7 +10,19 @@ import numpy as np
 
 from ..errors import OptionError
 from ..errors.arguments import check_arguments
-from ..errors.choices import DTYPES, ENGINE_NAMES, LAYOUTS, PADDINGS, PRECISIONS
+from ..errors.choices import (
+    DTYPES,
+    ENGINE_NAMES,
+    LAYOUTS,
+    PADDINGS,
+    PRECISIONS,
+    DType,
+    Engine,
+    IfExists,
+    Layout,
+    Padding,
+    Precision,
+)
 from ..network.cells import STATES
 from ..network.pooling import POOLINGS
 from ..weights.options import ZERO
@@ -55,19 +67,19 @@ class Options:
     initial_state: Any = None
     states: str | Sequence[str] | None = DEFAULT_STATES
     pool: str | Sequence[str] | None = ("mean", "last")
-    layout: str = "padded"
-    padding: str = "post"
+    layout: Layout = "padded"
+    padding: Padding = "post"
     dataset: str | None = None
     axes: str | None = None
     ids: Any = None
-    engine: str = "auto"
-    precision: str = "float32"
-    dtype: str | None = None
+    engine: Engine = "auto"
+    precision: Precision = "float32"
+    dtype: DType | None = None
     threads: int | None = None
     memory: int | str | None = None
     allow_nonfinite: bool = False
     save_weights: str | os.PathLike[str] | None = None
-    if_exists: str | None = None
+    if_exists: IfExists | None = None
     force: bool = False
     restart: bool = False
     verify: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..errors import OptionError
+from ..errors.choices import IF_EXISTS
 
 __all__ = [
     "FAIL", "IF_EXISTS", "PARTIAL", "PROMISES", "REPLACE", "SKIP", "Names", "check_suffix", "choose_existing",
@@ -114,7 +115,7 @@ def _plain(stem: str) -> str:
     return stem if stem.lower().endswith((".h5", ".hdf5", ".nc")) else f"{stem}.h5"
 
 
-FAIL, SKIP, REPLACE = IF_EXISTS = ("fail", "skip", "replace")
+FAIL, SKIP, REPLACE = IF_EXISTS
 
 
 def choose_existing(if_exists: str | None, *, force: bool) -> str:

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 import h5py
 import numpy as np
@@ -83,6 +83,13 @@ class States:
         """How the states were made."""
         return dict(self.attributes["provenance"])
 
+    # A dataset is an array in memory, and h5py's of a file.
+    @overload
+    def __getitem__(self, key: str) -> Any: ...
+    @overload
+    def __getitem__(self, key: "int | np.integer[Any]") -> "SequenceStates": ...
+    @overload
+    def __getitem__(self, key: slice) -> "list[SequenceStates]": ...
     def __getitem__(self, key: "str | int | np.integer[Any] | slice") -> Any:
         if isinstance(key, str):
             return self._dataset(key)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays.axes import Array
-from ..errors import EngineUnavailable, OptionError
+from ..errors import EngineUnavailable, OptionError, choices
 from ..extraction.choose_network import DEFAULT_UNITS, choose_network
 from ..extraction.request import DEFAULTS, Options, Request, make_request
 from ..network.initialise import random_network
@@ -103,11 +103,11 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         forget_bias: float | None = None,
         states: Any = ("hidden",),
         pool: Any = ("mean",),
-        padding: str = DEFAULTS.padding,
+        padding: choices.Padding = DEFAULTS.padding,
         padding_value: float | None = None,
         empty: float = 0.0,
-        engine: str = DEFAULTS.engine,
-        precision: str = DEFAULTS.precision,
+        engine: choices.Engine = DEFAULTS.engine,
+        precision: choices.Precision = DEFAULTS.precision,
         threads: int | None = None,
         memory: int | str | None = None,
     ) -> None:
