@@ -5,6 +5,7 @@ inside functions counts as well; the root's ``__init__``, which imports every pu
 calls the command, do not.
 """
 
+import ast
 import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -13,7 +14,7 @@ from .imports import room_of, rooms_imported
 
 ROOT = Path(__file__).parent.parent / "extractor" / "rnnstates"
 
-__all__ = ["floors", "house"]
+__all__ = ["floors", "functions", "house"]
 
 
 def house(root=ROOT):
@@ -31,6 +32,20 @@ def floors(rooms):
     for room in TopologicalSorter(rooms).static_order():
         found[room] = 1 + max((found[below] for below in rooms[room]), default=0)
     return found
+
+
+def functions(root):
+    """Yield the path, name, lines without docstring, and parameters of every function, with its decorators' names."""
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = node.body[0]
+                docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) is not None else 0
+                given = node.args
+                named = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+                count = len(named) - (named[:1] in (["self"], ["cls"])) + bool(given.vararg) + bool(given.kwarg)
+                marks = {getattr(getattr(mark, "func", mark), "attr", "") for mark in node.decorator_list}
+                yield path, node.name, node.end_lineno - node.lineno + 1 - docstring, count, marks
 
 
 def main():

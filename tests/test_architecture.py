@@ -9,7 +9,7 @@ import pytest
 
 import rnnstates
 
-from .house import floors, house
+from .house import floors, functions, house
 from .import_table import FLOORS, LIBRARIES, MOST, PARTS_OF_TENSORFLOW
 from .imports import imported_modules, room_of, rooms_imported
 
@@ -47,6 +47,24 @@ def test_the_layout_does_not_grow_worse():
     """Fewer is better: lower the figures of the table then."""
     rooms = house()
     assert (len(rooms), max(floors(rooms).values()), sum(map(len, rooms.values()))) == MOST
+
+
+# What people call, whose parameters are options by name; and the layers and the transformer.
+PUBLIC = {*rnnstates.__all__, "__init__"}
+LONGEST, MOST_PARAMETERS = 40, 8
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_are_short_and_take_few_parameters(package):
+    for path, name, lines, parameters, marks in functions(PACKAGES[package]):
+        if name not in PUBLIC and "command" not in marks:
+            assert lines <= LONGEST, (path, name)
+            assert parameters <= MOST_PARAMETERS, (path, name)
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PACKAGES["rnnstates_cli"].rglob("*.py")], ids=lambda path: path.stem)
+def test_a_module_fits_its_topic(path):
+    assert len(path.read_text().splitlines()) <= 300
 
 
 @pytest.mark.parametrize("written, expected", [

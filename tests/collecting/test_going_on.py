@@ -24,7 +24,7 @@ class EndedError(Exception):
 @pytest.fixture
 def small_windows(monkeypatch):
     """Two sequences a window, each recorded at once."""
-    monkeypatch.setattr(collecting, "WINDOW_BYTES", 1)
+    monkeypatch.setattr("rnnstates.collecting.prepare.WINDOW_BYTES", 1)
     monkeypatch.setattr(collecting, "PACE", Pace(0, 0))
 
 

@@ -165,7 +165,7 @@ class StateLayer(keras.layers.Layer):
             tf.debugging.assert_equal(tf.shape(values)[0], rows, "rnnstates: initial_state has other rows than inputs.")
         start = start or [tf.zeros([rows, width], self._computing) for width in self._widths]
         states = tf.autograph.experimental.do_not_convert(unrolled)(
-            tf, self._kind, kind.parameters(self.cell, self._settings, self._computing), inputs,
+            self._kind, kind.parameters(self.cell, self._settings, self._computing), inputs,
             kind.state(*(tf.cast(values, self._computing) for values in start)),
             lengths=lengths, mask=mask, backward=self.go_backwards, fuse=self.fused,
         )  # fmt: skip

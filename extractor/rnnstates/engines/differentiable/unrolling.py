@@ -4,6 +4,7 @@ import os
 from functools import partial
 from typing import Any
 
+from ...runtime.tensorflow_start import import_tensorflow
 from .fused import Fused, is_fused, is_one_op
 from .layout import Layout, gathered, lay_out, of_rows, spread
 from .looped import looped
@@ -14,7 +15,6 @@ MOST_GROUPS = 8
 
 
 def unrolled(
-    tf: Any,
     cell: str,
     parameters: Any,
     inputs: Any,
@@ -29,7 +29,6 @@ def unrolled(
 
     Parameters
     ----------
-    tf : module
     cell : str
         ``lstm``, ``gru`` or ``simple_rnn``.
     parameters : NamedTuple
@@ -54,6 +53,7 @@ def unrolled(
         The states floating [B, T, W], of the dtype of ``start``, each where its input stands; zero at steps that do
         not count. Differentiable in ``inputs``, ``start`` and every tensor of ``parameters``.
     """
+    tf = import_tensorflow()
     exact = inputs.dtype == start[0].dtype
     fuse = fuse and exact and is_fused(cell, parameters, start[0].dtype)
     ragged = lengths is not None or mask is not None
