@@ -151,7 +151,7 @@ def test_what_was_made_before_the_architecture_was_recorded_is_refused_with_the_
         return {name: value for name, value in known(*given).items() if name != "architecture_sha256"}
 
     with monkeypatch.context() as patched:
-        patched.setattr(recording, "origin_of", as_before)
+        patched.setattr("rnnstates.collecting.prepare.origin_of", as_before)
         run(model, FEATURES, tmp_path / "finished.h5").close()
         ended_after(monkeypatch, 2, model, tmp_path / "begun.h5")
     with pytest.raises(
