@@ -13,7 +13,7 @@ import rnnstates
 from rnnstates.arrays import checksums
 from rnnstates.arrays.checksums import MODULUS, add, sums
 from rnnstates.engines import compiled_engine
-from rnnstates.output.integrity import digest_rest, outside
+from rnnstates.output.integrity import _outside, digest_rest
 
 UNSIGNED = [np.dtype(f"<u{size}") for size in (1, 2, 4, 8)]
 IMPLEMENTATIONS = [checksums._sums_in_numpy, *([checksums._sums_compiled] if compiled_engine.is_built() else [])]
@@ -135,7 +135,7 @@ def test_the_digest_is_of_what_lies_outside(content, cuts):
     rest = bytes(byte for at, byte in enumerate(content) if at not in covered)
     found = digest_rest(lambda count, at: content[at : at + count], len(content), reversed(stretches))
     assert found == hashlib.sha256(rest).hexdigest()
-    assert b"".join(content[start:stop] for start, stop in outside(len(content), stretches)) == rest
+    assert b"".join(content[start:stop] for start, stop in _outside(len(content), stretches)) == rest
 
 
 def unaligned(array):

@@ -79,7 +79,7 @@ def test_a_safetensors_header_of_any_length_is_one(length, tmp_path):
     """The first bytes of the file are that length, and look like UTF-16, gzip, zlib, a program or a pickle."""
     header = b'{"weight_ih_l0": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'.ljust(length)
     (tmp_path / "w").write_bytes(length.to_bytes(8, "little") + header + bytes(4))
-    assert reader_of(str(tmp_path / "w")).recognise.__name__ == "recognise_safetensors"
+    assert reader_of(str(tmp_path / "w")).recogniser == "safetensors.recognise_safetensors"
 
 
 def test_hdf5_behind_a_page_is_hdf5(tmp_path):
