@@ -150,7 +150,7 @@ def test_texts_beside_states_are_read_as_ids_alone(tmp_path):
     with pytest.raises(rnnstates.BadInput, match=r"member lengths\.npy: has dtype <U1; expected numbers"):
         with_ids(list("abcd"), initial_state=tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", hidden=np.ones((4, 5)), ids=np.array([*"abcd"], object))
-    with pytest.raises(rnnstates.BadInput, match=r"member ids\.npy: .*never unpickled"):
+    with pytest.raises(rnnstates.BadInput, match=r"member ids\.npy: .*never loaded"):
         with_ids(list("abcd"), initial_state=tmp_path / "a.npz")
 
 
