@@ -1,11 +1,16 @@
 """Fixtures that any test may use."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from . import marking, parity_table
 from .builders import BUILT_ENGINES
 from .faults import table
 from .weights import census
+
+# On a machine that is shared, how long an example takes says nothing of it.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture(params=BUILT_ENGINES)
