@@ -6,7 +6,7 @@ import pytest
 import rnnstates
 from rnnstates.engines import compiled_engine, costs
 from rnnstates.engines.base import Executor
-from rnnstates.engines.choice import ENGINES, choose_engine
+from rnnstates.engines.choice import ENGINES, begin, choose_engine
 from rnnstates.engines.costs import seconds, tile_rows
 from rnnstates.network.model import Network, RecurrentLayer
 
@@ -91,3 +91,14 @@ def test_the_plan_and_the_engine_are_recorded_and_do_not_depend_on_threads_or_me
     ]
     for record in runs[1:]:
         assert (record["plan"], record["engine"]) == (runs[0]["plan"], runs[0]["engine"])
+
+
+def test_an_engine_that_cannot_compute_in_a_precision_is_not_begun(monkeypatch):
+    """TensorFlow's log would stand before the refusal."""
+    begun = []
+    monkeypatch.setattr("rnnstates.engines.tensorflow.engine.begin_import", lambda: begun.append("tensorflow"))
+    for name, precision in (("tensorflow", "bfloat16"), ("auto", "float32"), ("numpy", "float32")):
+        begin(name, precision)
+    assert not begun
+    begin("tensorflow", "float32")
+    assert begun == ["tensorflow"]

@@ -45,9 +45,9 @@ def choose_engine(
     return min(able, key=estimate) if able else next(iter(ENGINES))
 
 
-def begin(name: str) -> None:
-    """Start in the background what takes long of an engine; does nothing for a name that is none, such as ``auto``."""
-    if name in ENGINES:
+def begin(name: str, precision: str) -> None:
+    """Start in the background what takes long of an engine, if that can compute in a precision; nothing of ``auto``."""
+    if name in ENGINES and ENGINES[name].is_able((), precision):
         ENGINES[name].begin()
 
 

@@ -48,7 +48,7 @@ def prepare(
     request = make_request(options, begun.engine)
     if start_engine and _exists(inputs) and _exists(options.weights):
         # Options that are wrong have been refused by now; what follows reads files, and takes its time.
-        begin(request.engine)
+        begin(request.engine, request.precision)
     network = _choose(inputs, options)
     source = _open(inputs, options, network)
     try:
