@@ -104,10 +104,9 @@ class StatePooling(keras.layers.Layer):
         valid = valid_steps(tf, lengths, mask, tf.shape(inputs)[1])
         return tf.ones(tf.shape(inputs)[:2], tf.bool) if valid is None else valid
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
-        """Map values [B, T, W], zero where not valid, bool [B, T] and int32 [B] to [B, W]; empty rows give anything."""
-        # Abstract: Keras' classes are no ``abc.ABC``; nothing but the classes below is public.
-        raise NotImplementedError
+    # Each class below has it: values [B, T, W], zero where not valid, bool [B, T] and int32 [B] to [B, W]; empty rows
+    # give anything.
+    _pool: Callable[[Any, Any, Any], Any]
 
     def _check_direction(self, states: Any) -> None:
         """Refuse states of a layer that reads the other way; only the ends of a sequence have one."""
