@@ -36,7 +36,7 @@ def test_the_command_ends_with_0_where_the_job_is_done_and_says_so(monkeypatch, 
 def test_tensorflow_is_not_started_where_the_job_is_done(monkeypatch):
     job = {"inputs": "in.npy", "lengths": "full", "units": 4, "engine": "tensorflow", "output": "out.h5"}
     # Whatever computes in its name: its start takes seconds.
-    monkeypatch.setattr(prepare, "begin", lambda _: None)
+    monkeypatch.setattr(prepare, "begin", lambda engine, precision: None)
     monkeypatch.setattr(extract, "make_engine", lambda _, precision, *kernel: NumpyEngine(precision))
     rnnstates.extract(**job).close()
 
