@@ -15,7 +15,7 @@ from rnnstates.extraction import grid, schedule
 from rnnstates.output.journal import Window, encode
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
-from rnnstates.output.system import DISK
+from rnnstates.output.system import Place
 from rnnstates_cli.main import _run
 
 from ..builders import one_layer, ragged
@@ -128,7 +128,7 @@ def test_the_rate_is_that_of_the_last_session_alone(run):
 
 def test_a_run_that_is_at_work_is_named_and_left_alone(run):
     stop()
-    with RunLock(names_of("out.h5"), DISK) as lock:
+    with RunLock(Place(names_of("out.h5"))) as lock:
         assert run("status", "out.h5")[1].startswith(f"out.h5: being made by {lock.holder}\n")
         before = sorted(os.listdir())
         code, out, err = run("clean", "out.h5")

@@ -12,7 +12,7 @@ import rnnstates
 from rnnstates.extraction import extract
 from rnnstates.output.lock import RunLock
 from rnnstates.output.names import names_of
-from rnnstates.output.system import DISK
+from rnnstates.output.system import Place
 
 from ..builders import bidirectional_stack, one_layer, ragged
 
@@ -243,7 +243,7 @@ def test_an_unfinished_run_is_resumed(computed):
 
 def test_while_another_run_is_at_work_the_output_is_busy():
     rnnstates.extract(INPUTS, LENGTHS, units=4, output="out.h5").close()
-    with RunLock(names_of("out.h5"), DISK), pytest.raises(rnnstates.OutputBusy):
+    with RunLock(Place(names_of("out.h5"))), pytest.raises(rnnstates.OutputBusy):
         rnnstates.extract(INPUTS, LENGTHS, units=4, output="out.h5", if_exists="skip")
 
 

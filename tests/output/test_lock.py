@@ -12,7 +12,7 @@ from rnnstates.errors import CannotCreate, OutputBusy
 from rnnstates.output import lock
 from rnnstates.output.lock import Holder, RunLock, holder_of, is_held
 from rnnstates.output.names import names_of
-from rnnstates.output.system import DISK, Disk
+from rnnstates.output.system import DISK, Disk, Place
 
 ELSEWHERE = {"host": "elsewhere", "boot": "another", "pid": 17, "began": 5, "since": "2020-01-01T00:00:00Z"}
 
@@ -44,7 +44,7 @@ def here():
 
 
 def test_a_lock_says_who_made_it_and_is_gone_when_let_go(names):
-    with RunLock(names, DISK) as held:
+    with RunLock(Place(names)) as held:
         assert holder_of(names.lock) == held.holder
         assert held.holder.pid == os.getpid()
         assert is_held(names.lock)
@@ -56,28 +56,28 @@ def test_a_lock_says_who_made_it_and_is_gone_when_let_go(names):
 def test_one_process_at_a_time_has_it(names):
     script = (
         "import sys; from rnnstates.output.lock import RunLock; from rnnstates.output.names import names_of;"
-        "from rnnstates.output.system import DISK; held = RunLock(names_of(sys.argv[1]), DISK);"
+        "from rnnstates.output.system import Place; held = RunLock(Place(names_of(sys.argv[1])));"
         "print(flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, names.output]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         with pytest.raises(OutputBusy, match=rf"out\.h5\.lock: locked by \S+:{other.pid} since 2\S+Z; wait for that"):
-            RunLock(names, DISK)
+            RunLock(Place(names))
         assert is_held(names.lock)
         other.kill()
         other.wait()
     # It is dead now, and its lock is still there.
     assert names.lock.exists()
     assert not is_held(names.lock)
-    RunLock(names, DISK).release()
+    RunLock(Place(names)).release()
     assert not names.lock.exists()
 
 
 @pytest.mark.parametrize("text", [b"", b'{"ho', b'{"host": "', b'{"host": "x", "bo', b"\0" * 10_000])
 def test_a_lock_that_was_not_written_whole_is_taken_over(names, text):
     names.lock.write_bytes(text)
-    RunLock(names, DISK).release()
+    RunLock(Place(names)).release()
     assert not names.lock.exists()
 
 
@@ -85,13 +85,13 @@ def test_a_lock_that_was_not_written_whole_is_taken_over(names, text):
 def test_a_file_that_no_run_can_have_written_is_left_alone(names, text):
     names.lock.write_bytes(text)
     with pytest.raises(CannotCreate, match=r"out\.h5\.lock: begins with b.*; expected a lock of rnnstates.* Move it"):
-        RunLock(names, DISK)
+        RunLock(Place(names))
     assert names.lock.read_bytes() == text
 
 
 def test_a_pipe_in_the_lock_s_place_is_not_waited_for(names):
     os.mkfifo(names.lock)
-    for look in (is_held, holder_of, lambda path: RunLock(names, DISK)):
+    for look in (is_held, holder_of, lambda path: RunLock(Place(names))):
         with pytest.raises(CannotCreate, match=r"out\.h5\.lock: no regular file, so no run left it; remove it"):
             look(names.lock)
     assert names.lock.is_fifo()
@@ -102,7 +102,7 @@ def test_a_lock_of_another_machine_is_left_alone_with_advice(names):
     with pytest.raises(
         OutputBusy, match=r"locked by elsewhere:17 since .*, on another machine; .*If it is dead, remove"
     ):
-        RunLock(names, DISK)
+        RunLock(Place(names))
     assert is_held(names.lock)
     assert json.loads(names.lock.read_text()) == ELSEWHERE
 
@@ -112,24 +112,24 @@ def test_a_lock_of_another_machine_is_left_alone_with_advice(names):
 )
 def test_a_lock_of_a_container_or_of_before_a_restart_is_of_this_machine(names, known):
     sign(names, **known)
-    RunLock(names, DISK).release()
+    RunLock(Place(names)).release()
 
 
 @pytest.mark.parametrize("system", [DISK, WithoutFlock()], ids=["flock", "no flock"])
 def test_a_dead_process_holds_nothing_and_neither_does_another_of_its_number(names, system):
     sign(names, **here(), pid=dead_process())
-    RunLock(names, system).release()
+    RunLock(Place(names, system)).release()
     sign(names, **here(), pid=os.getpid(), began=1)
-    RunLock(names, system).release()
+    RunLock(Place(names, system)).release()
 
 
 def test_without_flock_a_process_that_lives_and_one_unknown_are_believed(names):
-    with RunLock(names, WithoutFlock()):
+    with RunLock(Place(names, WithoutFlock())):
         with pytest.raises(OutputBusy, match=rf"locked by .*:{os.getpid()} since"):
-            RunLock(names, WithoutFlock())
+            RunLock(Place(names, WithoutFlock()))
     names.lock.write_bytes(b"")
     with pytest.raises(OutputBusy, match="another run is writing this output"):
-        RunLock(names, WithoutFlock())
+        RunLock(Place(names, WithoutFlock()))
 
 
 def test_a_lock_that_is_taken_away_while_it_is_looked_at_is_made_again(names):
@@ -146,7 +146,7 @@ def test_a_lock_that_is_taken_away_while_it_is_looked_at_is_made_again(names):
 
     names.lock.write_bytes(b"")
     system = Meddling()
-    with RunLock(names, system):
+    with RunLock(Place(names, system)):
         assert system.times == 3
         assert holder_of(names.lock).pid == os.getpid()
 
@@ -155,14 +155,14 @@ def test_a_link_in_the_lock_s_place_is_not_followed(names, tmp_path):
     (tmp_path / "precious").write_text("precious")
     names.lock.symlink_to(tmp_path / "precious")
     with pytest.raises(CannotCreate, match="a symbolic link is in the way"):
-        RunLock(names, DISK)
+        RunLock(Place(names))
     assert (tmp_path / "precious").read_text() == "precious"
 
 
 def test_a_lock_that_somebody_else_has_taken_meanwhile_stays_theirs(names):
-    with RunLock(names, DISK):
+    with RunLock(Place(names)):
         names.lock.unlink()
-        theirs = RunLock(names, DISK)
+        theirs = RunLock(Place(names))
     assert is_held(names.lock)
     theirs.release()
     assert not names.lock.exists()
@@ -170,6 +170,6 @@ def test_a_lock_that_somebody_else_has_taken_meanwhile_stays_theirs(names):
 
 def test_the_time_plays_no_part(names, monkeypatch):
     sign(names, **here(), pid=dead_process(), since="2999-01-01T00:00:00Z")
-    with RunLock(names, DISK):
+    with RunLock(Place(names)):
         pass
     assert Holder(**ELSEWHERE).is_here is False

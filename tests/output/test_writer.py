@@ -12,7 +12,7 @@ from rnnstates.output.format import Shape, plan_datasets
 from rnnstates.output.layout import Contents
 from rnnstates.output.names import names_of
 from rnnstates.output.partial import Wanted
-from rnnstates.output.system import Disk
+from rnnstates.output.system import Disk, Place
 from rnnstates.output.writer import FileSink
 
 from ..builders import bidirectional_stack, one_layer
@@ -30,7 +30,7 @@ def contents(layout="padded", network=None, states=("hidden", "cell"), pool=("me
 
 
 def sink_of(path, made, system=None, **options):
-    return FileSink(names_of(path), Wanted(made, {"job": 1}), system=system or Disk(), **options)
+    return FileSink(Place(names_of(path), system or Disk()), Wanted(made, {"job": 1}), **options)
 
 
 def partial_path(path):
@@ -188,7 +188,7 @@ def test_what_is_no_file_of_ours_is_left_where_it_is(tmp_path):
     with pytest.raises(CannotCreate, match=r"out\.h5\.partial: is not an unfinished output of rnnstates"):
         sink_of(path, made)
     with pytest.raises(CannotCreate, match="so no run left it"):
-        FileSink(names_of(path), Wanted(made, {"job": 1}, restart=True))
+        FileSink(Place(names_of(path)), Wanted(made, {"job": 1}, restart=True))
     assert os.listdir(tmp_path) == ["out.h5.partial"]
 
 
@@ -266,9 +266,9 @@ def test_what_another_job_left_is_refused_with_what_differs(tmp_path):
         raise KeyError
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by another job: job was 1, is 2\. Run that"):
-        FileSink(names_of(path), Wanted(made, {"job": 2}))
+        FileSink(Place(names_of(path)), Wanted(made, {"job": 2}))
     assert sorted(os.listdir(tmp_path)) == before
-    with FileSink(names_of(path), Wanted(made, {"job": 2}, restart=True)) as sink:
+    with FileSink(Place(names_of(path)), Wanted(made, {"job": 2}, restart=True)) as sink:
         assert sink.windows == {}
         fill(sink, made)
         sink.commit()

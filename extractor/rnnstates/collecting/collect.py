@@ -114,7 +114,7 @@ def collect(
     """
     options = Options.of(locals())
     until = end_of(options.max_runtime)
-    target = find_target(options, (model, inputs, lengths))
+    target = find_target(options, (model, inputs, lengths), SYSTEM)
     request = make_request(options)
     _check(request, batch_size)
     # Late: it starts TensorFlow and Keras.
@@ -132,20 +132,20 @@ def _deliver(collection: "Collection", target: Target, options: Options, until: 
 
     about = record(collection, options.provenance or {})
     compute = functools.partial(collect_windows, collection, progress=options.progress, until=until)
-    if target.names is None:
+    if target.place is None:
         return to_memory(collection, compute, about=about)
     contents = Contents(
         collection.specs, collection.shape, collection.network, collection.ids, about, collection.grid.window_rows
     )
-    if target.skips and (done := already_done(SYSTEM, target.names, contents)) is not None:
+    if target.skips and (done := already_done(target.place, contents)) is not None:
         return done
     if not options.restart:
-        check_space(target.names, sum(spec.nbytes for spec in collection.specs))
+        check_space(target.place.names, sum(spec.nbytes for spec in collection.specs))
     wanted = Wanted(
         contents, identity_of(about, collection.shape, collection.ids),
         command=options.command, restart=options.restart, verify=options.verify,
     )  # fmt: skip
-    return to_file(collection, compute, target.names, wanted, force=target.replaces, system=SYSTEM, pace=PACE)
+    return to_file(collection, compute, target.place, wanted, force=target.replaces, pace=PACE)
 
 
 def _check(request: Request, batch_size: int | None) -> None:

@@ -16,12 +16,11 @@ from ..output.journal_file import read_journal
 from ..output.layout import Contents
 from ..output.lock import RunLock, is_held
 from ..output.matching import differences, unrecorded
-from ..output.names import Names
 from ..output.naming import tidy
 from ..output.partial import is_output_of
 from ..output.reader import open_states
 from ..output.states import States
-from ..output.system import System
+from ..output.system import Place
 from ..untrusted.hdf5 import open_hdf5
 from .identity import identity_of
 
@@ -35,13 +34,12 @@ MEND = 'Choose another output, or replace it with if_exists="replace".'
 UNREADABLE = (BadData, MissingInput, OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
 
 
-def already_done(system: System, names: Names, contents: Contents) -> States | None:
+def already_done(place: Place, contents: Contents) -> States | None:
     """Open the output if the job is done; nothing is computed, and the output is only read.
 
     Parameters
     ----------
-    system : System
-    names : Names
+    place : Place
     contents : Contents
         What the job would write; of its provenance all counts but ``WHERE``.
 
@@ -55,6 +53,7 @@ def already_done(system: System, names: Names, contents: Contents) -> States | N
     DoesNotMatch
         The output was made by another job, with both values; or it is damaged, no output, or does not record enough.
     """
+    names = place.names
     if not names.output.exists() or is_held(names.lock):
         return None
     try:
@@ -64,7 +63,7 @@ def already_done(system: System, names: Names, contents: Contents) -> States | N
     try:
         _compare(names.output, states, contents)
         _check_bytes(names.output, contents)
-        _tidy(system, names)
+        _tidy(place)
     except BaseException:
         states.close()
         raise
@@ -127,14 +126,15 @@ def _check_bytes(output: Path, contents: Contents) -> None:
         )
 
 
-def _tidy(system: System, names: Names) -> None:
+def _tidy(place: Place) -> None:
     """Take away what a run left beside the output that was ended just after naming it."""
+    names = place.names
     if not names.journal.exists():
         return
-    with RunLock(names, system):
+    with RunLock(place):
         known = read_journal(names.journal)
-        if known is not None and is_output_of(system, names, known):
-            tidy(system, names)
+        if known is not None and is_output_of(place, known):
+            tidy(place)
 
 
 class _StoredIds:

@@ -9,13 +9,12 @@ import numpy as np
 from ..errors import OutputUnread, RnnstatesError, Stopped
 from ..output.format import DatasetSpec, HasParts, Shape, group_name
 from ..output.layout import Ids
-from ..output.names import Names
 from ..output.partial import Wanted
 from ..output.reader import open_states
 from ..output.recorder import Pace
 from ..output.sink import MemorySink, Sink
 from ..output.states import States
-from ..output.system import System
+from ..output.system import Place
 from ..output.writer import FileSink
 from ..runtime.signals import signals_wait
 from .agreement import Notes
@@ -60,9 +59,7 @@ class Delivered(Protocol):
         """Raise ``InputChanged`` where a file that is read while states are computed changed meanwhile."""
 
 
-def to_file(
-    job: Delivered, compute: Compute, names: Names, wanted: Wanted, *, force: bool, system: System, pace: Pace
-) -> States:
+def to_file(job: Delivered, compute: Compute, place: Place, wanted: Wanted, *, force: bool, pace: Pace) -> States:
     """Make the output, or go on with an unfinished one; gives it opened.
 
     Raises
@@ -74,7 +71,8 @@ def to_file(
     RnnstatesError
         What ``FileSink`` and ``compute`` raise.
     """
-    sink = FileSink(names, wanted, force=force, check=job.check_unchanged, system=system, pace=pace)
+    names = place.names
+    sink = FileSink(place, wanted, force=force, check=job.check_unchanged, pace=pace)
     try:
         with sink:
             if sink.committed:

@@ -175,21 +175,21 @@ def extract(
     """
     options = Options.of(locals())
     until = end_of(options.max_runtime)
-    target = find_target(options, (inputs, lengths))
+    target = find_target(options, (inputs, lengths), SYSTEM)
     with _abandoning():
         job = prepare(inputs, lengths, options, begun=target.begun, start_engine=not target.may_be_done)
         with closing(job), _advising(job):
-            known = None if target.names is None else recorded(job)
+            known = None if target.place is None else recorded(job)
             done = _done(job, target, options, known)
             return _computed(job, target, options, known, until) if done is None else done
 
 
 def _done(job: Job, target: Target, options: Options, known: Recorded | None) -> States | None:
     """Open the output where the same job made it and that is enough; nothing is computed then."""
-    if target.names is None or not target.skips:
+    if target.place is None or not target.skips:
         return None
     about = provenance_of(job, NOT_STARTED, options.provenance, known)
-    done = already_done(SYSTEM, target.names, _contents(job, about))
+    done = already_done(target.place, _contents(job, about))
     if done is not None and options.save_weights is not None:
         keep_weights(job.network, options.save_weights)
     return done
@@ -197,9 +197,9 @@ def _done(job: Job, target: Target, options: Options, known: Recorded | None) ->
 
 def _computed(job: Job, target: Target, options: Options, known: Recorded | None, until: float | None) -> States:
     """Start the engine, and compute what is not there yet."""
-    names = target.names
-    if names is not None and not options.restart:
-        check_space(names, job.bytes_to_write)
+    place = target.place
+    if place is not None and not options.restart:
+        check_space(place.names, job.bytes_to_write)
     if options.save_weights is not None:
         keep_weights(job.network, options.save_weights)
     engine = make_engine(job.engine, job.request.precision, target.begun.kernel)
@@ -207,13 +207,13 @@ def _computed(job: Job, target: Target, options: Options, known: Recorded | None
     log_plan(job, stack.executors)
     about = provenance_of(job, Computing.by(engine, stack), options.provenance, known)
     compute = partial(run, job, engine, stack, progress=options.progress, until=until)
-    if names is None:
+    if place is None:
         return to_memory(job, compute, about=about)
     wanted = Wanted(
         _contents(job, about), identity_of(about, job.shape, job.ids),
         command=options.command, restart=options.restart, verify=options.verify,
     )  # fmt: skip
-    return to_file(job, compute, names, wanted, force=target.replaces, system=SYSTEM, pace=PACE)
+    return to_file(job, compute, place, wanted, force=target.replaces, pace=PACE)
 
 
 def _contents(job: Job, about: Mapping[str, Any]) -> Contents:

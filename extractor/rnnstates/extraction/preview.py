@@ -11,8 +11,8 @@ from ..engines.choice import make_engine
 from ..engines.stack import Stack
 from ..output.destination import check_space, free_space
 from ..output.format import group_name
-from ..output.names import Names
 from ..output.partial import check_unfinished
+from ..output.system import Place
 from ..weights.save import check_kept
 from .amounts import end_of
 from .extract import extract
@@ -76,14 +76,14 @@ def preview(bound: inspect.BoundArguments) -> dict[str, Any]:
     with closing(prepare(given["inputs"], given["lengths"], options, begun=target.begun)) as job:
         if options.save_weights is not None:
             check_kept(options.save_weights)
-        names = None if options.restart else target.names
+        names = None if options.restart or target.place is None else target.place.names
         if names is not None:
             check_space(names, job.bytes_to_write)
         engine = make_engine(job.engine, job.request.precision, target.begun.kernel)
         stack = make_stack(job, engine)
         if names is not None:
             check_unfinished(names, partial(_identity, job, engine, stack))
-        return _described(job, target.names)
+        return _described(job, target.place)
 
 
 def _identity(job: Job, engine: Engine, stack: Stack) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _identity(job: Job, engine: Engine, stack: Stack) -> dict[str, Any]:
     return identity_of(about, job.shape, job.ids)
 
 
-def _described(job: Job, names: Names | None) -> dict[str, Any]:
+def _described(job: Job, place: Place | None) -> dict[str, Any]:
     return {
         "input": job.source.name,
         "sequences": job.shape.sequences,
@@ -104,7 +104,7 @@ def _described(job: Job, names: Names | None) -> dict[str, Any]:
             for spec in job.specs
         ],
         "bytes_to_write": job.bytes_to_write,
-        "bytes_free": None if names is None else free_space(names.output),
+        "bytes_free": None if place is None else free_space(place.names.output),
         "engine": job.engine,
         "threads": job.threads,
         "memory": job.memory,

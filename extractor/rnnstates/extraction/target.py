@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..output.destination import check_destination
-from ..output.names import FAIL, REPLACE, SKIP, Names, choose_existing
+from ..output.names import FAIL, REPLACE, SKIP, choose_existing
+from ..output.system import DISK, Place, System
 from .begun import NOTHING, Begun, begun_at
 from .request import Options
 
@@ -16,15 +17,15 @@ class Target(NamedTuple):
 
     Parameters
     ----------
-    names : Names or None
-        Of the output and of what lies beside it; None for memory.
+    place : Place or None
+        Of the output; None for memory.
     begun : Begun
         How an unfinished run of it computes.
     existing : str
         What to do where the output exists: a name in ``IF_EXISTS``.
     """
 
-    names: Names | None
+    place: Place | None
     begun: Begun
     existing: str
 
@@ -41,10 +42,10 @@ class Target(NamedTuple):
     @property
     def may_be_done(self) -> bool:
         """Whether there is an output that counts as done where the same job made it."""
-        return self.skips and self.names is not None and self.names.output.exists()
+        return self.skips and self.place is not None and self.place.names.output.exists()
 
 
-def find_target(options: Options, sources: Iterable[Any]) -> Target:
+def find_target(options: Options, sources: Iterable[Any], system: System = DISK) -> Target:
     """Look at the place of the output before anything else is opened.
 
     Parameters
@@ -52,6 +53,7 @@ def find_target(options: Options, sources: Iterable[Any]) -> Target:
     options : Options
     sources : iterable
         What the run reads beside the files of its options; none of them may be the output.
+    system : System
 
     Raises
     ------
@@ -62,4 +64,4 @@ def find_target(options: Options, sources: Iterable[Any]) -> Target:
         return Target(None, NOTHING, existing)
     read = [*sources, options.ids, options.weights, options.config, options.initial_state]
     names = check_destination(options.output, force=existing != FAIL, sources=read)
-    return Target(names, NOTHING if options.restart else begun_at(names), existing)
+    return Target(Place(names, system), NOTHING if options.restart else begun_at(names), existing)

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import OutputBusy
-from .names import Names
 from .ours import check_lock, check_regular, has_name, open_regular
-from .system import System, translated, write_all
+from .system import Place, translated, write_all
 
 __all__ = ["Holder", "RunLock", "holder_of", "is_held"]
 
@@ -69,8 +68,8 @@ class RunLock:
 
     Parameters
     ----------
-    names : Names
-    system : System
+    place : Place
+        Of the output.
 
     Raises
     ------
@@ -82,8 +81,8 @@ class RunLock:
         It cannot be made there.
     """
 
-    def __init__(self, names: Names, system: System) -> None:
-        self._path, self._system = names.lock, system
+    def __init__(self, place: Place) -> None:
+        self._path, self._system = place.names.lock, place.system
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._me = Holder(os.uname().nodename, _boot(), os.getpid(), _began(os.getpid()), now)
         try:

@@ -1,23 +1,22 @@
-"""Giving a finished file its name, never over somebody else's, and tidying up after."""
+"""Names a finished output, never over somebody else's file, and removes what runs leave beside it."""
 
 from contextlib import suppress
 
 from ..errors import CannotCreate, WriteFailed
 from ..runtime.naming import give_free_name
 from .names import Names
-from .ours import has_name, left_by_a_run
-from .system import System
+from .ours import has_name, is_journal, left_by_a_run
+from .system import Place
 
-__all__ = ["name_output", "tidy"]
+__all__ = ["discard", "name_output", "take_back", "tidy"]
 
 
-def name_output(system: System, names: Names, fd: int, *, force: bool) -> None:
+def name_output(place: Place, fd: int, *, force: bool) -> None:
     """Give ``OUTPUT.partial``, which is on disk, the name of the output; that is on disk afterwards.
 
     Parameters
     ----------
-    system : System
-    names : Names
+    place : Place
     fd : int
         The finished file, open.
     force : bool
@@ -32,26 +31,46 @@ def name_output(system: System, names: Names, fd: int, *, force: bool) -> None:
     OSError
         The disk is failing.
     """
+    names, system = place
     if not has_name(fd, names.partial):
         raise _replaced(names)
     if force:
         system.rename(names.partial, names.output)
     else:
-        _name_free(system, names)
+        _name_free(place)
     system.sync_directory(names.output.parent)
 
 
-def tidy(system: System, names: Names) -> None:
+def tidy(place: Place) -> None:
     """Take away what runs have left beside a named output; what cannot be taken away does not make it worse.
 
     An output is tidied up after without the checks that a run begins with, so somebody else's file may be there.
     """
+    names, system = place
     with suppress(OSError):
         for path in left_by_a_run(names):
             system.unlink(path)
 
 
-def _name_free(system: System, names: Names) -> None:
+def discard(place: Place) -> None:
+    """Take away what an unfinished run left, but for the lock."""
+    names, system = place
+    for path in names.beside:
+        with suppress(FileNotFoundError):
+            system.unlink(path)
+
+
+def take_back(place: Place, fd: int) -> None:
+    """Take the file in the making away where it still has its name, and the journal of it in any case."""
+    names, system = place
+    if has_name(fd, names.partial):
+        system.unlink(names.partial)
+    if is_journal(names.journal):
+        system.unlink(names.journal)
+
+
+def _name_free(place: Place) -> None:
+    names, system = place
     try:
         give_free_name(names.partial, names.output, link=system.link, rename=system.rename)
     except FileExistsError as reason:

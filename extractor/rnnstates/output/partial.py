@@ -21,11 +21,12 @@ from .layout import Contents, lay_out
 from .lock import holder_of, is_held
 from .matching import mismatch
 from .names import Names
-from .ours import check_beside, has_name, is_journal
+from .naming import discard
+from .ours import check_beside
 from .stored import StoredWindows, has_holes
-from .system import System, write_all
+from .system import Place, write_all
 
-__all__ = ["Partial", "Wanted", "check_unfinished", "discard", "is_output_of", "open_partial", "take_back"]
+__all__ = ["Partial", "Wanted", "check_unfinished", "is_output_of", "open_partial"]
 
 logger = logging.getLogger("rnnstates")
 
@@ -74,7 +75,7 @@ class Partial(NamedTuple):
     windows: dict[int, Window]
 
 
-def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
+def open_partial(place: Place, wanted: Wanted) -> Partial:
     """Go on with what an earlier run of the same job left, or begin.
 
     Raises
@@ -86,18 +87,19 @@ def open_partial(system: System, names: Names, wanted: Wanted) -> Partial:
     OSError
         The disk is full or failing.
     """
+    names = place.names
     check_beside(names)
     if wanted.restart:
-        discard(system, names)
+        discard(place)
     known = read_journal(names.journal)
     if not os.path.lexists(names.partial):
-        return _begin(system, names, wanted)
+        return _begin(place, wanted)
     if known is None:
         logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
                        "starts over.", names.shown(names.partial))  # fmt: skip
-        return _begin(system, names, wanted)
+        return _begin(place, wanted)
     check_same_job(names, known, wanted.identity)
-    return _go_on(system, names, wanted, known) or _begin(system, names, wanted)
+    return _go_on(place, wanted, known) or _begin(place, wanted)
 
 
 def check_same_job(names: Names, known: Journal, identity: Mapping[str, Any]) -> None:
@@ -140,23 +142,9 @@ def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) ->
         check_same_job(names, known, identity())
 
 
-def discard(system: System, names: Names) -> None:
-    """Take away what an unfinished run left, but for the lock."""
-    for path in names.beside:
-        with suppress(FileNotFoundError):
-            system.unlink(path)
-
-
-def take_back(system: System, names: Names, fd: int) -> None:
-    """Take the file in the making away where it still has its name, and the journal of it in any case."""
-    if has_name(fd, names.partial):
-        system.unlink(names.partial)
-    if is_journal(names.journal):
-        system.unlink(names.journal)
-
-
-def is_output_of(system: System, names: Names, known: Journal) -> bool:
+def is_output_of(place: Place, known: Journal) -> bool:
     """Tell whether the output is the file that a complete journal is about: it was named, but not tidied up after."""
+    names, system = place
     if not known.complete or not names.output.is_file():
         return False
     if names.partial.exists():
@@ -171,13 +159,14 @@ def is_output_of(system: System, names: Names, known: Journal) -> bool:
         system.close(fd)
 
 
-def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
-    discard(system, names)
+def _begin(place: Place, wanted: Wanted) -> Partial:
+    names, system = place
+    discard(place)
     with ExitStack() as opened:
-        opened.callback(_discard_quietly, system, names)
+        opened.callback(_discard_quietly, place)
         fd = system.open(names.fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR)
         opened.callback(system.close, fd)
-        header = _make(system, fd, wanted, names)
+        header = _make(place, fd, wanted)
         journal = JournalFile.create(system, names.journal, header, wanted.session)
         opened.callback(journal.close)
         journal.sync()
@@ -187,14 +176,15 @@ def _begin(system: System, names: Names, wanted: Wanted) -> Partial:
     return Partial(fd, header, journal, {})
 
 
-def _discard_quietly(system: System, names: Names) -> None:
+def _discard_quietly(place: Place) -> None:
     """Leave nothing of a run that could not begin; the error says why."""
     with suppress(OSError):
-        discard(system, names)
+        discard(place)
 
 
-def _make(system: System, fd: int, wanted: Wanted, names: Names) -> Header:
+def _make(place: Place, fd: int, wanted: Wanted) -> Header:
     """Lay the file out, reserve its disk, and put it there."""
+    system = place.system
     contents = wanted.contents
     offsets = lay_out(system, fd, contents)
     sums_at, rest_at = offsets.pop(SUMS), offsets.pop(REST)
@@ -205,26 +195,26 @@ def _make(system: System, fd: int, wanted: Wanted, names: Names) -> Header:
     )  # fmt: skip
     rest = digest_rest(fixed(system.pread, fd), header.size, header.apart)
     write_all(system, fd, memoryview(bytes.fromhex(rest)), rest_at)
-    _reserve(system, fd, {offsets[spec.name]: spec.nbytes for spec in contents.specs if not has_holes(contents, spec)},
-             names)  # fmt: skip
+    _reserve(place, fd, {offsets[spec.name]: spec.nbytes for spec in contents.specs if not has_holes(contents, spec)})
     system.fsync(fd)
     return header._replace(rest=rest)
 
 
-def _reserve(system: System, fd: int, stretches: Mapping[int, int], names: Names) -> None:
+def _reserve(place: Place, fd: int, stretches: Mapping[int, int]) -> None:
     """Reserve disk for what is written without holes, so that it cannot be missing later."""
     try:
         for offset, size in stretches.items():
-            system.allocate(fd, offset, size)
+            place.system.allocate(fd, offset, size)
     except OSError as reason:
         # Of a quota or a limit on files, what is free on the disk says nothing.
         if reason.errno != errno.ENOSPC:
             raise
-        raise no_room(names.output, sum(stretches.values()), "the disk is full; ") from reason
+        raise no_room(place.names.output, sum(stretches.values()), "the disk is full; ") from reason
 
 
-def _go_on(system: System, names: Names, wanted: Wanted, known: Journal) -> Partial | None:
+def _go_on(place: Place, wanted: Wanted, known: Journal) -> Partial | None:
     """Open what is there; None, and a word about it, where it is not whole."""
+    names, system = place
     with ExitStack() as opened:
         fd = system.open(names.partial, os.O_RDWR)
         opened.callback(system.close, fd)

@@ -11,13 +11,14 @@ import fcntl
 import os
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import CannotCreate, OutputError, PermissionDenied, WriteFailed
 from ..untrusted.missing import shown
+from .names import Names
 
 __all__ = [
-    "DISK", "FULL", "OPERATIONS", "TOO_MANY", "Disk", "System", "Writeback", "too_many_files", "translated",
+    "DISK", "FULL", "OPERATIONS", "TOO_MANY", "Disk", "Place", "System", "Writeback", "too_many_files", "translated",
     "write_all",
 ]  # fmt: skip
 
@@ -148,6 +149,20 @@ class Disk:
 
 
 DISK = Disk()
+
+
+class Place(NamedTuple):
+    """Where an output is made: its names, and the calls that reach them.
+
+    Parameters
+    ----------
+    names : Names
+    system : System
+        Another one in tests, whose calls fail.
+    """
+
+    names: Names
+    system: System = DISK
 
 
 def write_all(system: System, fd: int, data: memoryview, position: int) -> None:

@@ -9,10 +9,10 @@ from .journal import Journal
 from .journal_file import read_journal
 from .lock import RunLock, holder_of, is_held
 from .names import Names, names_of
+from .naming import discard
 from .ours import check_beside, is_unfinished
-from .partial import discard
 from .reader import open_states
-from .system import DISK, translated
+from .system import Place, translated
 
 __all__ = ["clean", "status"]
 
@@ -93,10 +93,11 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
     for path in there:
         if not path.is_file() or path.is_symlink():
             raise CannotCreate(f"{path}: no ordinary file, so no run left it; remove it by hand.")
-    with RunLock(names, DISK):
+    place = Place(names)
+    with RunLock(place):
         try:
             check_beside(names)
-            discard(DISK, names)
+            discard(place)
         except OSError as reason:
             raise translated(reason, names.partial) from reason
     return [names.shown(path) for path in there]

@@ -25,12 +25,11 @@ from .integrity import window_slice
 from .journal import Window
 from .journal_file import read_journal
 from .lock import RunLock
-from .names import Names
-from .naming import name_output, tidy
+from .naming import name_output, take_back, tidy
 from .ours import has_name
-from .partial import Partial, Wanted, is_output_of, open_partial, take_back
+from .partial import Partial, Wanted, is_output_of, open_partial
 from .recorder import PACE, Pace, Recorder
-from .system import DISK, System, Writeback, translated, write_all
+from .system import Place, Writeback, translated, write_all
 
 __all__ = ["FileSink"]
 
@@ -54,13 +53,12 @@ class FileSink:
 
     Parameters
     ----------
-    names : Names
+    place : Place
     wanted : Wanted
     force : bool
         Whether ``commit`` may replace an existing file.
     check : callable
         Raises where the input is no longer what the run began with.
-    system : System
     pace : Pace
 
     Attributes
@@ -82,27 +80,26 @@ class FileSink:
 
     def __init__(
         self,
-        names: Names,
+        place: Place,
         wanted: Wanted,
         *,
         force: bool = False,
         check: Callable[[], None] = _nothing,
-        system: System = DISK,
         pace: Pace = PACE,
     ) -> None:
-        self._names, self._contents, self._force, self._system = names, wanted.contents, force, system
+        self._place, self._contents, self._force = place, wanted.contents, force
         self._gathered: dict[int, _Gathered] = {}
         self._overflowed, self._mutex = 0, threading.Lock()
         self._places = {spec.name: place for place, spec in enumerate(wanted.contents.specs)}
         self.windows: dict[int, Window] = {}
-        self._run_lock = RunLock(names, system)
+        self._run_lock = RunLock(place)
         try:
             self.committed = self._was_committed(wanted)
             if not self.committed:
                 self._open(wanted, check, pace)
         except OSError as reason:
             self._run_lock.release()
-            raise translated(reason, names.partial) from reason
+            raise translated(reason, place.names.partial) from reason
         except BaseException:
             self._run_lock.release()
             raise
@@ -187,19 +184,19 @@ class FileSink:
         """
         with self._translated():
             self._recorder.close(complete=True)
-            name_output(self._system, self._names, self._partial.fd, force=self._force)
+            name_output(self._place, self._partial.fd, force=self._force)
         self.committed = True
-        tidy(self._system, self._names)
+        tidy(self._place)
 
     def _was_committed(self, wanted: Wanted) -> bool:
         """Tell whether the output is what an earlier run of this job made, ended while it tidied up."""
-        names = self._names
+        names = self._place.names
         if not os.path.lexists(names.output):
             return False
         known = None if wanted.restart else read_journal(names.journal)
         ours = known is not None and known.header.identity == wanted.identity
-        if known is not None and ours and is_output_of(self._system, names, known):
-            tidy(self._system, names)
+        if known is not None and ours and is_output_of(self._place, known):
+            tidy(self._place)
             return True
         if not self._force:
             raise exists(names.output)
@@ -207,18 +204,18 @@ class FileSink:
 
     def _open(self, wanted: Wanted, check: Callable[[], None], pace: Pace) -> None:
         signed = wanted._replace(session=str(self._run_lock.holder))
-        self._partial: Partial = open_partial(self._system, self._names, signed)
+        self._partial: Partial = open_partial(self._place, signed)
         self.windows = self._partial.windows
-        self._recorder = Recorder(self._system, self._partial, check, pace)
+        self._recorder = Recorder(self._place.system, self._partial, check, pace)
         self._writeback = Writeback(self._partial.fd)
 
     def _write(self, spec: DatasetSpec, row: int, values: Array) -> None:
         position = self._partial.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
         # Not ``_translated``: there is a call for each stretch of a tile, and entering a context costs as much.
         try:
-            write_all(self._system, self._partial.fd, values.reshape(-1).view(np.uint8).data, position)
+            write_all(self._place.system, self._partial.fd, values.reshape(-1).view(np.uint8).data, position)
         except OSError as reason:
-            raise translated(reason, self._names.partial) from reason
+            raise translated(reason, self._place.names.partial) from reason
         self._writeback.wrote(values.nbytes)
 
     def _add(self, window: int, spec: DatasetSpec, found: Sums, size: int) -> None:
@@ -236,7 +233,7 @@ class FileSink:
         try:
             yield
         except OSError as reason:
-            raise translated(reason, self._names.partial) from reason
+            raise translated(reason, self._place.names.partial) from reason
 
     def _leave(self, error: BaseException | None) -> None:
         """Record what is finished; where nothing is, or it is of no use, leave nothing behind."""
@@ -245,11 +242,11 @@ class FileSink:
             self._recorder.close(complete=False)
         with suppress(OSError):
             if not self._recorder.recorded or isinstance(error, InputChanged) or self._is_replaced():
-                take_back(self._system, self._names, self._partial.fd)
+                take_back(self._place, self._partial.fd)
 
     def _is_replaced(self) -> bool:
         """Tell whether another file has the unfinished one's name, of which the journal must not be believed."""
-        partial = self._names.partial
+        partial = self._place.names.partial
         return os.path.lexists(partial) and not has_name(self._partial.fd, partial)
 
     def __enter__(self) -> "FileSink":
@@ -262,7 +259,7 @@ class FileSink:
         with ExitStack() as last:
             last.callback(self._run_lock.release)
             if hasattr(self, "_partial"):
-                last.callback(self._close, lambda: self._system.close(self._partial.fd))
+                last.callback(self._close, lambda: self._place.system.close(self._partial.fd))
                 last.callback(self._close, self._partial.journal.close)
             if not self.committed:
                 self._leave(error)
