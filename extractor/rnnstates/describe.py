@@ -15,7 +15,7 @@ from .output.reader import is_states_file, open_states
 from .output.states import States
 from .untrusted.foreign import Wanted, refuse_foreign
 from .untrusted.hdf5 import datasets, is_hdf5, open_hdf5, reading
-from .untrusted.missing import missing_told, open_file
+from .untrusted.missing import missing_reported, open_file
 from .untrusted.npy import MAGIC
 
 __all__ = ["describe"]
@@ -48,7 +48,7 @@ def describe(
     MissingInput, BadInput, BadWeights, BadStates
     """
     check_arguments(locals(), required=("path",))
-    with missing_told(path, EXPECTED):
+    with missing_reported(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.ANY, BadInput)
     if not Path(path).is_file() and _holds_weights(path):
         # A folder, or the prefix of a checkpoint's files.
@@ -71,7 +71,7 @@ def describe(
 
 def _holds_weights(path: str | os.PathLike[str]) -> bool:
     if Path(path).is_file():
-        with open_file(path, EXPECTED) as file, missing_told(path, EXPECTED):
+        with open_file(path, EXPECTED) as file, missing_reported(path, EXPECTED):
             if file.read(FIRST_BYTES).startswith(MAGIC):
                 return False
     # Readers and frameworks are many: not for states and arrays.
@@ -89,7 +89,7 @@ def _of_weights(
 
 
 def _of_npy(path: str | os.PathLike[str]) -> dict[str, Any]:
-    with open_file(path, EXPECTED) as file, missing_told(path, EXPECTED):
+    with open_file(path, EXPECTED) as file, missing_reported(path, EXPECTED):
         start = file.read(FIRST_BYTES)
         if not start.startswith(MAGIC):
             raise of_another_kind(path, start, EXPECTED, BadInput)

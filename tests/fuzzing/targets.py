@@ -25,7 +25,7 @@ from rnnstates.output.journal_file import read_journal
 from rnnstates.output.reader import open_states
 from rnnstates.output.unfinished import _progress
 from rnnstates.untrusted.foreign import Wanted, kind_of_path
-from rnnstates.untrusted.missing import missing_told
+from rnnstates.untrusted.missing import missing_reported
 from rnnstates.untrusted.npy import check_size, parse_header
 from rnnstates.verification.verify import verify
 from rnnstates.weights.frameworks import interpret, interpret_with, plain
@@ -120,7 +120,7 @@ def load(path, reader):
     """Read weights as ``load_weights`` does, but that the kind of file is not looked for: that takes most time."""
     known = READERS[reader]
     with documented():
-        with missing_told(path, EXPECTED):
+        with missing_reported(path, EXPECTED):
             if not known.recognise(str(path)):
                 raise BadWeights("of another kind")
         with known.open(str(path)) as container:

@@ -1,4 +1,4 @@
-"""States of a whole Keras model: it runs as it is, and what its recurrent layers compute is listened to.
+"""Collects the states of a whole Keras model: it runs unchanged while its recurrent layers are recorded.
 
 ``finding`` names the recurrent layers, ``tapping`` listens to them while the model runs, ``running`` makes one graph of
 that, ``checking`` looks at what it computes, ``feeding`` reads what the model takes, ``counting`` finds which steps

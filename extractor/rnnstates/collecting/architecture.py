@@ -1,4 +1,4 @@
-"""What a model computes beside its weights, as one digest: how its layers are set and joined, and its own code.
+"""Digests what a model computes apart from its weights: layer settings, connections, custom code.
 
 The same model has the same digest in every process: no addresses and names are in it, no shapes that follow from a
 first batch, and no settings that matter in training alone.

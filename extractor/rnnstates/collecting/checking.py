@@ -1,4 +1,4 @@
-"""Whether what a layer computed are states of its cell, and of each sequence by itself."""
+"""Checks that a layer's recorded states are those of its cell, and depend on their own sequence only."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Python code computes, in JSON types: its instructions, with the values and functions that it names."""
+"""Describes Python code in JSON types: its instructions, and the values and functions that it names."""
 
 import functools
 import hashlib

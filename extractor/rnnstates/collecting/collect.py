@@ -1,4 +1,4 @@
-"""collect(): the order of things, from a live model to the states of its layers."""
+"""``collect()``: the sequence of steps from a live Keras model to the states of its layers."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""Which steps count in a model's layers: as the caller says, else as the model masks, else all."""
+"""Decides which steps count: as the caller says, else as the model masks, else all."""
 
 import copy
 from collections.abc import Iterable, Sequence

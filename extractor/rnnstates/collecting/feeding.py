@@ -1,4 +1,4 @@
-"""What a model takes: one array or several, in memory or in files, read by rows."""
+"""Reads a model's inputs by rows: one array or several, in memory or in files."""
 
 import os
 from collections.abc import Mapping

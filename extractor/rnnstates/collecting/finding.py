@@ -1,4 +1,4 @@
-"""The recurrent layers of a live model, by name."""
+"""Finds the recurrent layers of a live model, by name."""
 
 import difflib
 import itertools

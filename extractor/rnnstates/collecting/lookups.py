@@ -1,4 +1,4 @@
-"""What a model takes by number: ids that are no rows of its embedding, and numbers that its integers cannot hold.
+"""Refuses ids that are not rows of the model's embedding, and numbers that its integer inputs cannot hold.
 
 Keras looks up a negative id from the end of the table, and cuts what is given for an integer, all without a word.
 """

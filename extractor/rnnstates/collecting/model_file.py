@@ -1,4 +1,4 @@
-"""Letting Keras read a model from a file: Keras' own loader runs, so only what is Keras' own is given to it."""
+"""Loads a model file with Keras' own loader, given only Keras' own classes (and ours)."""
 
 import os
 from collections.abc import Iterator, Mapping

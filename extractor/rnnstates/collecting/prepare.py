@@ -1,4 +1,4 @@
-"""From a live model and what it takes to a collection: layers found, a row run, all of it planned."""
+"""Plans a collection from a live model and its inputs: finds layers, runs one row, chooses the grid."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What an output of ``collect`` says of how it was made, and what it depends on."""
+"""Records how the output of ``collect`` was made and what it depends on."""
 
 import hashlib
 from collections.abc import Mapping

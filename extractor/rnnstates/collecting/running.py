@@ -1,4 +1,4 @@
-"""One graph that runs a model over a batch and gives the states of its layers; traced once."""
+"""Runs a model over a batch and returns the states of its layers, as one graph traced once."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Listening to recurrent layers while their model runs.
+"""Records the states of recurrent layers while their model runs.
 
 For the time of a run each layer's ``call`` is one that also writes down what it was given. A layer of Keras gives its
 hidden states at most, so its own cell is run once more over the same inputs, from the same initial state and with the

@@ -1,4 +1,4 @@
-"""Batch after batch: the model runs, its states go to a sink, window by window."""
+"""Runs the model batch by batch, and hands the states to a sink window by window."""
 
 import time
 from collections.abc import Callable, Iterator

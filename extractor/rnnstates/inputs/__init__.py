@@ -1,4 +1,4 @@
-"""Where sequences come from: one module per container, all behind the ``Source`` protocol."""
+"""Reads sequences, their lengths, ids and initial states; one module per container, behind the ``Source`` protocol."""
 
 from .base import Source
 from .ids import Ids, open_ids

@@ -1,4 +1,4 @@
-"""The order in which the axes of an input are stored, and how to read it as (N, T, I)."""
+"""The stored order of an input's axes, and reading it as (N, T, I)."""
 
 from typing import NamedTuple, Protocol
 

@@ -1,4 +1,4 @@
-"""What axes are called, in files and by arrays in memory, and the order that the names say."""
+"""Axis names in files and in-memory arrays, and the axis order that they imply."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""What the rest of the program knows of an input: its shape, and how to get a block of it."""
+"""The ``Source`` protocol: an input's shape, and reading one block of it."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""Whether states to start from belong to the sequences: their ids."""
+"""Checks by id that initial states belong to the sequences of the run."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Whether the valid steps of a block hold what a network can read: finite numbers, or ids of its vocabulary. Pure.
+"""Checks the values of valid steps: finite numbers, or token ids within the vocabulary. Pure.
 
 What padding holds is never looked at. A GPU's gather returns zeros for an id out of range without a word, so ids are
 checked here.

@@ -1,4 +1,4 @@
-"""Opening the files that hold sequences, lengths and ids, and refusing those of other kinds."""
+"""Opens files of lengths and ids, and refuses files of other formats."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from ..errors import BadData
 from ..untrusted.foreign import FIRST_BYTES, KINDS, UTF8_MARK, Wanted, is_text, kind_of_bytes, kind_of_path, unknown
-from ..untrusted.missing import missing_told, open_file, read_at_most
+from ..untrusted.missing import missing_reported, open_file, read_at_most
 
 # A list of N entries may have so many bytes beside what N entries of that size take.
 MOST_BESIDE, MOST_PER_ENTRY = 2**20, 4096
@@ -34,7 +34,7 @@ def open_list(path: str | os.PathLike[str], expected: str, error: type[BadData])
         It is absent, a directory, a device or unreadable.
     error
     """
-    with missing_told(path, expected):
+    with missing_reported(path, expected):
         kind = kind_of_path(path)
         if kind is not None and (Path(path).is_dir() or kind is KINDS["equinox"]):
             raise error(f"{path}: {kind.message(expected, Wanted.LIST)}")
@@ -51,7 +51,7 @@ def of_another_kind(
     MissingInput
         It has become unreadable.
     """
-    with missing_told(path, expected):
+    with missing_reported(path, expected):
         kind = kind_of_path(path) or kind_of_bytes(start)
     return error(f"{path}: {kind.message(expected, wanted) if kind else unknown(start, expected)}")
 
@@ -84,7 +84,7 @@ def first_of_list(file: BinaryIO, path: str | os.PathLike[str]) -> bytes:
     MissingInput
         Reading fails.
     """
-    with missing_told(path, "a list that can be read"):
+    with missing_reported(path, "a list that can be read"):
         return file.read(FIRST_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""Sequences in an HDF5 dataset: contiguous, chunked or compressed."""
+"""``Source`` for an HDF5 dataset: contiguous, chunked or compressed."""
 
 import math
 import os

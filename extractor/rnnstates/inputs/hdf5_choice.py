@@ -1,4 +1,4 @@
-"""Which dataset of an HDF5 file holds the sequences."""
+"""Chooses the dataset of an HDF5 file that holds the sequences."""
 
 import difflib
 

@@ -1,4 +1,4 @@
-"""Whether the filters a dataset was compressed with are here."""
+"""Checks that the compression filters of a dataset are available."""
 
 import contextlib
 import importlib

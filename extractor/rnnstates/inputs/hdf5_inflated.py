@@ -1,4 +1,4 @@
-"""Blocks of datasets whose chunks are compressed by deflate, unpacked here rather than by HDF5.
+"""Decompresses the chunks of deflate-compressed datasets here instead of in HDF5.
 
 HDF5 takes a chunk for as long as it ought to be, whatever it is unpacked to, so that a crafted one has other memory
 read as values or ends the process (https://github.com/HDFGroup/hdf5/pull/6184). Here its length is checked. And h5py

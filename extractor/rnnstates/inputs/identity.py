@@ -1,4 +1,4 @@
-"""What tells one input from another, without reading all of it."""
+"""Identifies an input (size, time of change, digests) without reading all of it, and detects changes to it."""
 
 import hashlib
 import os

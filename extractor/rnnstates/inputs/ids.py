@@ -1,4 +1,4 @@
-"""Names of the sequences: read as data, in blocks, and never used as names in a file."""
+"""Reads the ids of the sequences in blocks, as data: an id never names anything in a file."""
 
 import itertools
 import os

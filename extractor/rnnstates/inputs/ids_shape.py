@@ -1,4 +1,4 @@
-"""The shapes in which ids may lie: one axis, a row, a column, or letters that are to be joined."""
+"""The accepted shapes of ids: one axis, a row, a column, or a matrix of single characters."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

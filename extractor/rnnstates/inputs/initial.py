@@ -1,4 +1,4 @@
-"""Finding the states from which the sequences start: by name, in a file or in memory.
+"""Opens the initial states that a user gives (a file or a mapping), and matches them by name to the network.
 
 An HDF5 file or a .npz holds them under the names that an output file uses: ``hidden`` and ``cell`` for a lone layer,
 ``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one per sequence, [N, W]. In a file that
@@ -24,7 +24,7 @@ from ..untrusted.hdf5 import datasets, is_hdf5, open_hdf5
 from ..untrusted.hdf5_attributes import is_fixed, is_scale
 from ..untrusted.hdf5_chunks import check_inflated
 from ..untrusted.hdf5_packing import whole_numbers
-from ..untrusted.missing import missing_told
+from ..untrusted.missing import missing_reported
 from ..untrusted.npz import npz_arrays
 from ..untrusted.zip import is_zip
 from .belonging import Named, check_ids
@@ -124,7 +124,7 @@ def _provenance(initial: Any, stored: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
-    with missing_told(path, EXPECTED):
+    with missing_reported(path, EXPECTED):
         _refuse_other_kinds(path)
         zipped, hdf5 = is_zip(path), is_hdf5(path)
     if zipped:

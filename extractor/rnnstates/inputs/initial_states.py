@@ -1,4 +1,4 @@
-"""The states from which the sequences start, once they are found: checked and read a few rows at a time."""
+"""``InitialStates``: initial states that are already found and opened, checked and read a few rows at a time."""
 
 import contextlib
 from collections.abc import Mapping

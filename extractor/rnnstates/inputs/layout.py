@@ -1,4 +1,4 @@
-"""Which dtypes and shapes are sequences."""
+"""Checks that a dtype and shape are those of padded sequences."""
 
 from typing import Any
 

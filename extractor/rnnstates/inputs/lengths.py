@@ -1,4 +1,4 @@
-"""How many steps of each sequence count: found, read and checked."""
+"""Finds, reads and checks the lengths of the sequences."""
 
 import itertools
 import os

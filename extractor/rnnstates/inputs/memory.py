@@ -1,4 +1,4 @@
-"""Sequences that lie in memory already."""
+"""``Source`` for an in-memory array; nothing is copied."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a name given for lengths or ids means: a dataset of the input, or a file."""
+"""Resolves the name given for lengths or ids: a dataset next to the input, or a file."""
 
 import os
 from pathlib import Path

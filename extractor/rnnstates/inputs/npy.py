@@ -1,4 +1,4 @@
-"""Sequences in a .npy file, read block by block at computed offsets, without mapping it into memory.
+"""``Source`` for a .npy file: blocks are read at computed offsets, without memory-mapping.
 
 A mapped file that is cut short while it is read ends the process by a signal; a read at an offset can be checked.
 """

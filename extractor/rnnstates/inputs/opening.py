@@ -1,4 +1,4 @@
-"""From what a user names to a ``Source``, by content and not by suffix."""
+"""Opens what a user gives as input as a ``Source``, by content rather than suffix."""
 
 import io
 import os
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Protocol
 from ..errors import BadInput, OptionError
 from ..untrusted.foreign import Wanted, refuse_foreign
 from ..untrusted.hdf5 import SIGNATURE, is_hdf5
-from ..untrusted.missing import missing_told, open_file
+from ..untrusted.missing import missing_reported, open_file
 from ..untrusted.npy import MAGIC
 from .base import Source
 from .content import FIRST_BYTES, of_another_kind
@@ -85,14 +85,14 @@ def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, 
 
 
 def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
-    with missing_told(path, EXPECTED):
+    with missing_reported(path, EXPECTED):
         # Folders, too, and .npy streams of several arrays.
         refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
     file = open_file(path, EXPECTED, pipes=True)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
         return _open_pipe(file, str(path), dataset=dataset, tokens=tokens, axes=axes)
-    with file, missing_told(path, EXPECTED):
+    with file, missing_reported(path, EXPECTED):
         start = file.read(FIRST_BYTES)
     for magic, opener in OPENERS.items():
         if start.startswith(magic):

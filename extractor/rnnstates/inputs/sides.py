@@ -1,4 +1,4 @@
-"""Whether padding seems to stand on the other side of the sequences than was said."""
+"""Detects padding that seems to be on the other side of the sequences than stated."""
 
 import contextlib
 import math

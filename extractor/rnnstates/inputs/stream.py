@@ -1,4 +1,4 @@
-"""Sequences arriving as a .npy stream, for standard input: read once, from front to back."""
+"""``Source`` for a .npy stream such as standard input: read once, from front to back."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Marks of programs that store the axes of an array in reverse order, and why an order may be another one."""
+"""Detects files and arrays whose axes may be stored in another order, from axis names and marks of their writer."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

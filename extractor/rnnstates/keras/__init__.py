@@ -1,4 +1,4 @@
-"""All states inside a model: Keras 3 layers that give every hidden and cell state, trainable.
+"""Keras 3 layers that return every hidden and cell state, trainable.
 
 ``hidden, cell = StateLSTM(64)(inputs, lengths=lengths)``. ``layers`` has the recurrent layers, ``pooling`` what makes
 one vector of a sequence, ``states`` what the recurrent ones return, ``masks`` and ``cells`` what both are made of.

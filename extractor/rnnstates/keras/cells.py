@@ -1,4 +1,4 @@
-"""The cells of the layers: Keras' own, which hold the weights, and what they are in our words."""
+"""The cells of the layers: Keras' own, which hold the weights, and their parameters for our equations."""
 
 import inspect
 from collections.abc import Callable

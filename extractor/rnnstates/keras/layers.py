@@ -1,4 +1,4 @@
-"""Recurrent layers that give every state of every step."""
+"""The recurrent layers ``StateLSTM``, ``StateGRU`` and ``StateRNN``, which return every state of every step."""
 
 import math
 import numbers as numbers_of

@@ -1,4 +1,4 @@
-"""Lengths and masks on their way into layers and out of them."""
+"""Checks and converts the lengths and masks of the layers."""
 
 from typing import Any
 

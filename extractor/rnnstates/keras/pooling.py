@@ -1,4 +1,4 @@
-"""One vector per sequence inside a model: the poolings of ``rnnstates.POOLINGS`` as layers.
+"""Pooling layers, one vector per sequence: the poolings of ``rnnstates.POOLINGS``.
 
 Each takes states [B, T, W] and what says which steps count: lengths, a mask, or the one that Keras hangs on the states;
 without any, every step counts. Sums are accumulated in float64. What an empty sequence gives is chosen by ``empty``.

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras 3, started, and found to fit together."""
+"""Starts TensorFlow and Keras 3, and checks that they work together."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the recurrent layers have in common: how they are called, run, described and told where to start.
+"""``StateLayer``, the base of the recurrent layers: calling, running, configuration, initial states.
 
 They hold Keras' own cells, so that ``get_weights`` is that of Keras' LSTM, GRU and SimpleRNN, and run them by
 ``rnnstates.engines.differentiable``. Called outside of any graph they run a graph of their own, which is traced once

@@ -1,4 +1,4 @@
-"""What a recurrent layer returns: every state of every step, by name."""
+"""The tuples of states that the recurrent layers return."""
 
 from functools import cached_property
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What a caller gives a layer, as tensors: what TensorFlow would misread or refuse in its own words is refused here."""
+"""Converts what a caller gives a layer to tensors, and refuses what TensorFlow would misread."""
 
 from typing import Any
 

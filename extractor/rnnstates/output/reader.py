@@ -15,7 +15,7 @@ from ..errors.choices import LAYOUTS
 from ..untrusted.foreign import Wanted, refuse_foreign
 from ..untrusted.hdf5 import DAMAGED, check_dataset, datasets, open_hdf5
 from ..untrusted.hdf5_attributes import fixed_attributes, is_fixed, is_scale
-from ..untrusted.missing import missing_told
+from ..untrusted.missing import missing_reported
 from .format import FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
@@ -56,7 +56,7 @@ def open_states(path: str | os.PathLike[str]) -> States:
     check_arguments(locals(), required=("path",))
     if Path(path).name.endswith(PARTIAL):
         raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Repeat the run.")
-    with missing_told(path, EXPECTED):
+    with missing_reported(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.OUTPUT, BadStates)
     return open_unfinished(path)
 

@@ -1,4 +1,4 @@
-"""What scikit-learn hands on, as a source: a list of arrays, padded block by block as it is read, or a padded array.
+"""The scikit-learn transformer, and reading its X: a list of arrays, or a padded array.
 
 Row numbers in messages are those of X.
 """

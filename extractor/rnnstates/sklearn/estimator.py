@@ -1,4 +1,4 @@
-"""A step of a scikit-learn pipeline: sequences in, one vector per sequence out."""
+"""``StateExtractor``, a step of a scikit-learn pipeline: sequences in, one vector per sequence out."""
 
 import numbers
 from typing import Any

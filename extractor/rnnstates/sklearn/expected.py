@@ -1,4 +1,4 @@
-"""What sequences have to be, and what they turned out to be."""
+"""What the sequences of X must be (``Expected``), and the sequences that were read (``Sequences``)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From whatever was given as X to sequences."""
+"""Reads whatever was given as X."""
 
 from collections.abc import Sequence
 from typing import Any

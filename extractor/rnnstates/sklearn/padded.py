@@ -1,4 +1,4 @@
-"""Sequences in a padded array, whose lengths are told, or found by what padding is filled with."""
+"""Reads a padded array; its lengths are given, or found from the padding value."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sequences of different lengths that lie in memory, one array each."""
+"""``Source`` for a list of in-memory sequences of different lengths, padded block by block as they are read."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""One vector per sequence: states pooled as ``extract`` pools them, without the states of every step being kept."""
+"""Pools states to one vector per sequence, as ``extract`` does, without keeping the states of every step."""
 
 import math
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""What strangers made, files and objects: checked against bounds before a library reads it."""
+"""Checks files and objects of unknown origin against bounds before a library reads them."""

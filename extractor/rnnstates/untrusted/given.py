@@ -1,4 +1,4 @@
-"""Arrays as callers have them: what NumPy would misread or never finish reading is refused by name."""
+"""Converts callers' arrays, and refuses by name what NumPy would misread or never finish reading."""
 
 import sys
 from collections.abc import Iterator, Mapping, Set

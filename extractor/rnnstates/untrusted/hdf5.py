@@ -1,4 +1,4 @@
-"""Reading HDF5 files of unknown origin without being led outside them.
+"""Reads HDF5 files of unknown origin without being led outside them.
 
 An HDF5 file may name other files (external links, external raw storage, virtual datasets), loop back on itself and
 declare far more data than it stores. Everything that reads a user's HDF5 file goes through here; each refusal says
@@ -18,7 +18,7 @@ import h5py
 from ..errors import BadData, MissingInput, RnnstatesError
 from .hdf5_chunks import check_chunks
 from .hdf5_netcdf import names_of, variable
-from .missing import missing_told
+from .missing import missing_reported
 
 __all__ = [
     "DAMAGED",
@@ -77,7 +77,7 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
     error
         It is not HDF5, or is damaged.
     """
-    with missing_told(path, "an HDF5 file"):
+    with missing_reported(path, "an HDF5 file"):
         mode = Path(path).stat().st_mode
         # To open a pipe, or to read a terminal, is to wait for somebody who writes into it.
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):

@@ -1,4 +1,4 @@
-"""Which attributes of an HDF5 object of unknown origin can be read without harm."""
+"""Lists the attributes of an untrusted HDF5 object that are safe to read."""
 
 import h5py
 

@@ -1,4 +1,4 @@
-"""The chunks of an HDF5 dataset, checked for what HDF5 itself does not check before it reads them.
+"""Checks the chunks of an HDF5 dataset for what HDF5 itself does not check before reading them.
 
 HDF5 (1.14.6 and before) takes a chunk for as long as it ought to be, whatever its filters give: where that is less,
 what else lies in memory becomes values, or the process ends; where it is more, it is all made

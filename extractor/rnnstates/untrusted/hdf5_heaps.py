@@ -1,4 +1,4 @@
-"""The global heaps of an HDF5 file, where its strings of varying length lie, checked before HDF5 walks through them.
+"""Checks the global heaps of an HDF5 file, which hold its variable-length strings, before HDF5 walks through them.
 
 HDF5 (1.14.6 and before) follows a heap's objects by the sizes that they declare; where one is zero, or so large that
 adding it comes round to where it was, it goes on for ever, and nothing in the process can stop it. A string may also

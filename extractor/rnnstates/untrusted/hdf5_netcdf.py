@@ -1,4 +1,4 @@
-"""What netCDF keeps in HDF5 under other names: a dimension without values is no data, and may have a namesake."""
+"""Resolves netCDF's names in HDF5: a dimension without values is no data, and may share a variable's name."""
 
 import h5py
 

@@ -1,4 +1,4 @@
-"""JSON of unknown origin: bounded in size and depth, an object at its top."""
+"""Parses JSON of unknown origin: bounded in size and depth, with an object at the top."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Attributes that an array in memory carries, as h5py's, h5netcdf's, xarray's do: what they say of its values."""
+"""Refuses in-memory arrays (h5py, h5netcdf, xarray) whose attributes change the meaning of their values."""
 
 import io
 from collections.abc import Mapping

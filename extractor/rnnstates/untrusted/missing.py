@@ -1,4 +1,4 @@
-"""What can be wrong with a file before its content is looked at, said in one way."""
+"""Opens files, and reports in one way everything wrong with a file before its content is read."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from ..errors import MissingInput
 
-__all__ = ["is_no_name", "missing_told", "names_folder", "open_file", "read_at_most", "shown"]
+__all__ = ["is_no_name", "missing_reported", "names_folder", "open_file", "read_at_most", "shown"]
 
 # What is no file: a device may have no end, and to open one may already do something.
 DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
@@ -38,7 +38,7 @@ def names_folder(path: str | os.PathLike[str]) -> bool:
 
 
 @contextlib.contextmanager
-def missing_told(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
+def missing_reported(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
     """Turn what Python raises over a file that cannot be opened into an error of ours.
 
     Parameters
@@ -81,7 +81,7 @@ def open_file(path: str | os.PathLike[str], expected: str, *, pipes: bool = Fals
     MissingInput
         It is absent, unreadable, a directory, a device or a socket, or a pipe where that is not meant.
     """
-    with missing_told(path, expected):
+    with missing_reported(path, expected):
         mode = Path(path).stat().st_mode
         found = DEVICES.get(stat.S_IFMT(mode), "a pipe" if stat.S_ISFIFO(mode) and not pipes else "")
         if found:
@@ -98,7 +98,7 @@ def read_at_most(file: BinaryIO, most: int, where: str) -> bytes | None:
         Reading fails.
     """
     pieces, left = [], most
-    with missing_told(where, "what can be read to its end"):
+    with missing_reported(where, "what can be read to its end"):
         while piece := file.read(min(PIECE, left + 1)):
             pieces.append(piece)
             left -= len(piece)

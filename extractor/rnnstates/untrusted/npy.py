@@ -1,4 +1,4 @@
-"""The header of a .npy file, of versions 1, 2 and 3: parsed as data, bounded, checked before anything is allocated.
+"""Parses the header of a .npy file, versions 1 to 3, as data; bounded and checked before anything is allocated.
 
 References
 ----------

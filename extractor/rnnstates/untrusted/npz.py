@@ -1,4 +1,4 @@
-"""Reading .npz archives of unknown origin: arrays of numbers, nothing unpickled, memory bounded by what is stored."""
+"""Reads .npz archives of unknown origin: numeric arrays only, nothing unpickled, memory bounded by what is stored."""
 
 import contextlib
 import io

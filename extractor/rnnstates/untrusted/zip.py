@@ -1,4 +1,4 @@
-"""Reading zip archives of unknown origin: every member once, not encrypted, about as large as it says.
+"""Reads zip archives of unknown origin: each member once, unencrypted, about as large as declared.
 
 Nothing is ever extracted to disk. ``.keras``, ``.npz`` and PyTorch's files are such archives.
 """

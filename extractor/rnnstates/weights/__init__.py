@@ -1,1 +1,1 @@
-"""From weights files to ``Network``: containers (readers), conventions (names and gate order), one canonical form."""
+"""Loads weights as a ``Network``: readers open the file, frameworks interpret its names, conventions order gates."""

@@ -1,4 +1,4 @@
-"""What the name of an activation means where a file comes from: one name may stand for several functions.
+"""Resolves an activation's name by the file's origin: one name may stand for several functions.
 
 ``hard_sigmoid`` was clip(x / 5 + 1 / 2) until Keras 2, and is so in TensorFlow 1 and ONNX; in Keras 3, PyTorch and JAX
 it is relu6(x + 3) / 6. The slope of ``leaky_relu`` is 0.2 in TensorFlow and Keras, 0.01 in PyTorch, JAX and ONNX.

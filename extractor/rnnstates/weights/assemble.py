@@ -1,4 +1,4 @@
-"""From the layers that were chosen to what is run: the embedding, trained starts, and what is said of the rest."""
+"""Assembles the stack to run from the chosen layers: embedding, trained initial states, notes on the rest."""
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence

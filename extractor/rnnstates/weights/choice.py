@@ -1,4 +1,4 @@
-"""Which stack of a file is run: the only one, the one that ``layer`` names, or numbered ones as a chain."""
+"""Chooses the stack to run: the only one, the one that ``layer`` names, or numbered ones as a chain."""
 
 import difflib
 import itertools

@@ -1,4 +1,4 @@
-"""How frameworks store a cell, as data: the order of the gates, which way matrices lie, what is added at run time.
+"""Table of how frameworks store each cell: gate order, matrix orientation, what is added at run time.
 
 A container says how arrays are stored; a convention says what they mean. ``convert`` applies one to the other. Every
 row is held against the framework itself by a parity test (``tests/weights/test_census.py`` counts them).

@@ -1,4 +1,4 @@
-"""One pure function from stored arrays and their convention to the canonical form."""
+"""Converts stored arrays and their convention to the canonical form; one pure function."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a live model or layer of Keras says: what its file says, and what no file does."""
+"""Reads a live Keras model or layer as its file would be read, plus what no file records."""
 
 import contextlib
 import sys

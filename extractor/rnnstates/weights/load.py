@@ -1,4 +1,4 @@
-"""From a weights file to a ``Network``: open, interpret, choose a stack, convert."""
+"""Loads a weights file as a ``Network``: open, interpret, choose a stack, assemble, convert."""
 
 import os
 from collections.abc import Mapping

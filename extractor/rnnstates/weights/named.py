@@ -1,4 +1,4 @@
-"""A model known from the names of its arrays alone: PyTorch, TensorFlow 1, JAX and others keep no configuration."""
+"""``NamedModel``: a model known only by array names, as PyTorch, TensorFlow 1 and JAX keep no configuration."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Weights given as objects of a live process: they become what the readers make of the same model's file.
+"""Opens weights given as live objects as the container that the same model's file would give.
 
 Neither PyTorch nor Keras is imported here: whoever has an object of theirs has imported it.
 """

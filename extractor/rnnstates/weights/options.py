@@ -1,4 +1,4 @@
-"""What a caller says of a weights file, because the file does not."""
+"""``Options``: what a caller states about a weights file because the file does not."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Telling files of weights from others."""
+"""Recognises weights files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Keep weights in a file of Keras or PyTorch, complete or not at all."""
+"""Writes weights to a Keras or PyTorch file, completely or not at all."""
 
 import contextlib
 import errno

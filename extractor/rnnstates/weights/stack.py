@@ -1,4 +1,4 @@
-"""What a framework's files become before any array is read: a stack of layers and where their arrays lie."""
+"""``StoredStack``: the layers found in a file and where their arrays are, before any array is read."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What a live module of PyTorch says that its state_dict does not."""
+"""Reads from a live PyTorch module what its state_dict does not record."""
 
 import re
 import sys

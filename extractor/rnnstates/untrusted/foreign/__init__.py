@@ -1,4 +1,4 @@
-"""Files that are no weights or no sequences as they are read here: what each is, and the way out.
+"""Recognises files that cannot be used where they were given, and says what each is and what to do instead.
 
 One table for every place where a file is given (INPUT, --weights, --lengths, --ids, --initial-state, --model, --config,
 info, convert, verify, status). ``models`` and ``values`` say what each kind is and what to do; the other modules decide

@@ -1,4 +1,4 @@
-"""Zip archives, by the names of their members; nothing is unpacked."""
+"""Recognises zip archives by the names of their members; nothing is unpacked."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""From a path or first bytes to the kind of file: content decides, not the suffix."""
+"""Finds the kind of a file from its path or first bytes: content decides, not the suffix."""
 
 import os
 import re

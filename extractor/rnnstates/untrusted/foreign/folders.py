@@ -1,4 +1,4 @@
-"""Folders, by the names in them; one text in it is looked at where only that tells, and no link is followed."""
+"""Recognises folders by the names in them, rarely by one text in it; no link is followed."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What is known of one kind of file, and how it is recognised."""
+"""``Kind``: one kind of file, what it holds, and the message that refuses it."""
 
 from enum import Enum
 from typing import NamedTuple

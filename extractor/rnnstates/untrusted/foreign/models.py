@@ -1,4 +1,4 @@
-"""Kinds of files that hold models: what each is, and how its weights become readable."""
+"""Table of the kinds of files that hold models: what each is, and how to make its weights readable."""
 
 from .kind import Holds, Kind
 

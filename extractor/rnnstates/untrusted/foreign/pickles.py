@@ -1,4 +1,4 @@
-"""Python pickles of every protocol, and by whom: looked at, never loaded."""
+"""Recognises Python pickles of every protocol and the library that wrote them; never loads one."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Models that are protobuf messages, which have no magic number: by the tags and texts that they begin with."""
+"""Recognises models stored as protobuf messages, which have no magic number, by their first tags and strings."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Kinds that are known by fixed bytes at a fixed place, or by the first numbers of their format."""
+"""Recognises kinds by fixed bytes at a fixed place, or by the first numbers of their format."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Texts, by their first kilobytes: pages and pointers saved instead of files, JSON by its keys, numbers, words."""
+"""Recognises text files by their first kilobytes: web pages, pointer files, JSON by its keys, numbers, words."""
 
 import re
 

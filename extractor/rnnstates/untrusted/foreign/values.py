@@ -1,4 +1,4 @@
-"""Kinds of files that hold values or documents: what each is, and how an input is made of it."""
+"""Table of the kinds of files that hold values or documents: what each is, and how to make an input of it."""
 
 from .kind import Holds, Kind
 

@@ -1,4 +1,4 @@
-"""Attributes of a dataset that change what its values mean: those of netCDF and of R.
+"""Attributes that change the meaning of a dataset's values, as netCDF and R write them.
 
 The rules are those of the NetCDF Users Guide, appendix A ("Attribute Conventions"), which netCDF4-python and xarray
 follow: a value that is a fill value, or outside of the valid range, is missing; any other is

@@ -1,4 +1,4 @@
-"""What the attributes of a dataset say, read with care: a file of unknown origin has them."""
+"""Reads these attributes with care, for files of unknown origin."""
 
 import math
 from collections.abc import Iterable

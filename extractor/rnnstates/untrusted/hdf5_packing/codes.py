@@ -1,4 +1,4 @@
-"""Numbers that stand for something else: names, letters, sizes, dates, truth values."""
+"""Refuses numbers that stand for something else: names, characters, sizes, dates, truth values."""
 
 import re
 

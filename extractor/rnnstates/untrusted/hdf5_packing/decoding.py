@@ -1,4 +1,4 @@
-"""How stored values become numbers. Pure."""
+"""``Packing``: decodes stored values into the numbers they mean. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

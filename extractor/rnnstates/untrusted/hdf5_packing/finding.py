@@ -1,4 +1,4 @@
-"""Finding out how the values of a dataset are packed."""
+"""Finds how the values of a dataset are packed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which stored values stand for none: fill values, and bounds of what is valid."""
+"""Finds the stored values that mean missing: fill values, and values outside the valid range."""
 
 import math
 from collections.abc import Mapping

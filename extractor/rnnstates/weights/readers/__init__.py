@@ -1,4 +1,4 @@
-"""One module per container of weights; ``READERS`` names them; content decides which is taken."""
+"""Opens weights files; one module per container, listed in ``READERS`` and chosen by content."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...errors import BadWeights
 from ...untrusted.foreign import Wanted, kind_of_path, unknown
-from ...untrusted.missing import missing_told
+from ...untrusted.missing import missing_reported
 from .base import Container, Tensor
 from .checkpoint.place import recognise_checkpoint
 from .onnx.start import recognise_onnx
@@ -83,7 +83,7 @@ def reader_of(path: str) -> Reader | None:
     MissingInput
         It is absent, unreadable or a pipe.
     """
-    with missing_told(path, EXPECTED):
+    with missing_reported(path, EXPECTED):
         _refuse_pipe(path)
         if Path(path).is_dir():
             return next((READERS[name] for name in OF_FOLDERS if READERS[name].recognise(path)), None)
@@ -127,7 +127,7 @@ def unread(path: str, expected: str) -> BadWeights:
     MissingInput
         It is a directory, or has become unreadable.
     """
-    with missing_told(path, expected):
+    with missing_reported(path, expected):
         kind = kind_of_path(path)
         if kind is not None and kind.is_foreign(Wanted.WEIGHTS):
             return BadWeights(f"{path}: {kind.message(expected, Wanted.WEIGHTS)}")

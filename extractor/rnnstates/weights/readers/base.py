@@ -1,4 +1,4 @@
-"""What every reader gives: arrays by name, not yet read, and the documents that lie beside them."""
+"""``Container`` and ``Tensor``, the result of every reader: named arrays, not yet read, and the documents with them."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Weights that are a folder: an array a file (UniRep), or HDF5 with its options in JSON beside it (ELMo).
+"""Reads weights stored as a folder: one file per array (UniRep), or HDF5 with JSON options next to it (ELMo).
 
 Nothing but regular files of the folder itself is opened: a link may lead anywhere, and a pipe has no end.
 """
@@ -15,7 +15,7 @@ from ...arrays.axes import Array
 from ...errors import BadWeights
 from ...untrusted.hdf5 import open_hdf5
 from ...untrusted.json_text import LARGEST_JSON, parse_json
-from ...untrusted.missing import missing_told
+from ...untrusted.missing import missing_reported
 from ...untrusted.npz import npy_array, npy_header
 from .base import Container, Tensor, as_floating
 from .hdf5 import from_hdf5
@@ -52,7 +52,7 @@ def open_folder(path: str) -> Iterator[Container]:
     BadWeights
         A file of it is damaged, no regular file, or not clearly the one.
     """
-    with missing_told(path, "a folder of weights"):
+    with missing_reported(path, "a folder of weights"):
         names = _names(path)
     pairs = _paired(names)
     if len(pairs) > 1:

@@ -1,4 +1,4 @@
-"""Weights in HDF5: what Keras calls .weights.h5 and .h5."""
+"""Reads weights in HDF5, such as Keras' .weights.h5 and .h5."""
 
 import contextlib
 import itertools

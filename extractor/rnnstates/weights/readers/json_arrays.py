@@ -1,4 +1,4 @@
-"""Weights in JSON, arrays as nested lists of numbers: data alone, bounded before and while it is parsed.
+"""Reads weights in JSON, arrays as nested lists of numbers: data only, bounded before and during parsing.
 
 The names of the arrays are the keys and places that lead to them, joined by dots; ``state_dict`` is left out of them.
 """

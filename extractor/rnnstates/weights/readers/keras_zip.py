@@ -1,4 +1,4 @@
-"""The .keras file: a zip with config.json, metadata.json and model.weights.h5. Nothing is ever extracted to disk."""
+"""Reads .keras files: a zip with config.json, metadata.json and model.weights.h5, never extracted to disk."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""A model's description beside its weights: what ``model.to_json()`` of Keras gives, as data."""
+"""Reads a model's configuration from its own file, as Keras' ``model.to_json()`` writes it."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import BadWeights
 from ...untrusted.foreign import Wanted, refuse_foreign
 from ...untrusted.json_text import LARGEST_JSON, parse_json
-from ...untrusted.missing import missing_told
+from ...untrusted.missing import missing_reported
 
 __all__ = ["read_model_json"]
 
@@ -31,7 +31,7 @@ def read_model_json(path: str) -> tuple[dict[str, Any], str]:
     BadWeights
         It is a link or no ordinary file, of another kind, too large, or not JSON.
     """
-    with missing_told(path, EXPECTED):
+    with missing_reported(path, EXPECTED):
         if os.path.islink(path):  # noqa: PTH114 - a Path would drop what makes some names unusable
             raise BadWeights(f"{path}: is a link, which is not followed; name the file itself.")
         refuse_foreign(path, EXPECTED, Wanted.SETTINGS, BadWeights)

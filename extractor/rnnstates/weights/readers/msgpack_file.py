@@ -1,4 +1,4 @@
-"""Flax' files, what ``flax.serialization.to_bytes`` gives: a tree of msgpack maps with arrays as its leaves.
+"""Reads Flax files (``flax.serialization.to_bytes``): a tree of msgpack maps with arrays as leaves.
 
 Extension 1 is an array and 3 a scalar, both packed once more as (shape, name of the dtype, bytes); 2 is a complex
 number. Arrays above 1 GiB are maps ``{"__msgpack_chunked_array__": True, "shape": ..., "chunks": ...}``. The names are

@@ -1,4 +1,4 @@
-"""Weights in .npz: arrays by name, from any framework that has no better format."""
+"""Reads weights in .npz: named arrays, from any framework without a better format."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How much a protocol buffer holds, counted before it is parsed: a hundred bytes of memory go to a field of two."""
+"""Counts the fields of a protocol buffer before it is parsed: two bytes may take a hundred in memory."""
 
 import contextlib
 from typing import Any, NamedTuple

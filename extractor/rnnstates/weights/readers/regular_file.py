@@ -1,4 +1,4 @@
-"""Files that stand beside weights and are opened by a name that the weights give: regular ones only.
+"""Opens files named by a weights file or next to it: regular files only.
 
 A link may lead anywhere, a pipe has no end, and to open a device may already do something.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import BadWeights
-from ...untrusted.missing import missing_told
+from ...untrusted.missing import missing_reported
 
 __all__ = ["open_regular", "size_of"]
 
@@ -30,7 +30,7 @@ def open_regular(path: Path, *, alone: bool = False) -> BinaryIO:
     ------
     MissingInput, BadWeights
     """
-    with missing_told(path, "a regular file"):
+    with missing_reported(path, "a regular file"):
         # Asked before opening: to open a device may already do something.
         status = path.lstat()
         if stat.S_ISREG(status.st_mode):

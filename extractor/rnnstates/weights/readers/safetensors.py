@@ -1,4 +1,4 @@
-"""The safetensors format: eight bytes of length, a JSON header, the arrays; read without its library.
+"""Reads safetensors without its library: eight bytes of length, a JSON header, the arrays.
 
 The format MUST have (https://huggingface.co/docs/safetensors): a header of at most 100 MB that starts with ``{``, no
 key twice, offsets inside the file that cover it without gap or overlap, and as many bytes as shape and dtype say.

@@ -1,4 +1,4 @@
-"""What a SavedModel says of its functions: which there are, and which objects' variables each of them uses."""
+"""Reads the functions of a SavedModel, and the objects whose variables each of them uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One module per format that weights are written in; ``WRITERS`` names them by framework."""
+"""Writes weights; one module per format, listed by framework in ``WRITERS``."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple

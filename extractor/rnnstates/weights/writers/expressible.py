@@ -1,4 +1,4 @@
-"""What neither Keras nor PyTorch has in its own layers, or does not store."""
+"""Finds what neither Keras nor PyTorch can express in its own layers or store in a file of arrays."""
 
 from typing import Any
 

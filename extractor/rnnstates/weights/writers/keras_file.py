@@ -1,4 +1,4 @@
-"""Keras 3's ``.weights.h5``, which ``load_weights`` of a model with the same layers reads."""
+"""Writes Keras 3's ``.weights.h5``, which ``load_weights`` of a model with the same layers reads."""
 
 import io
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""safetensors in PyTorch's naming: ``rnn.weight_ih_l0`` and so on, of one ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``."""
+"""Writes safetensors with PyTorch's names: ``rnn.weight_ih_l0``, … of one ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``."""
 
 import json
 from collections.abc import Iterator

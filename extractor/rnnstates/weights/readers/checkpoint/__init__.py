@@ -1,1 +1,1 @@
-"""TensorFlow's checkpoints: where one lies, its table, and what graph or objects stand beside the values."""
+"""Reads TensorFlow checkpoints: their files, table of contents, and the graph or objects stored with the values."""

@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoints of both versions and the variables of a SavedModel: the arrays alone, no object, no graph.
+"""Opens TensorFlow checkpoints of both versions and SavedModel variables: arrays only; nothing is run.
 
 Version 2 has a table of contents, ``model.ckpt-100.index``, and its arrays in ``model.ckpt-100.data-00000-of-00001``
 and so on; version 1 has everything in one file or in shards ``model.ckpt-00000-of-00002``.

@@ -1,4 +1,4 @@
-"""What lies in a TensorFlow checkpoint beside the numbers: its table of contents, and the objects that saved it.
+"""Parses a TensorFlow checkpoint's table of contents, and the objects that saved it.
 
 TensorFlow's own C++ readers end the whole process over a table of contents that was made to do so (a negative axis, 300
 axes, a dtype that does not exist), so that each entry is checked here before they see it.

@@ -1,4 +1,4 @@
-"""Which files a TensorFlow checkpoint is, by the name that the user gave: a prefix, one of its files, or a folder.
+"""Finds the files of a TensorFlow checkpoint from a prefix, one of its files, or a folder.
 
 What a folder says in its text file ``checkpoint`` may name any place of the machine and is never followed.
 """

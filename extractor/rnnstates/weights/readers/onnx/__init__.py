@@ -1,1 +1,1 @@
-"""ONNX files: read as data, never run; graphs inside of graphs become one list of nodes."""
+"""Reads ONNX files as data, never run; nested graphs are flattened into one list of nodes."""

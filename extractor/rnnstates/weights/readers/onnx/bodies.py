@@ -1,4 +1,4 @@
-"""The bodies that operators of an ONNX file hold, and the one that an If always takes: its condition may be stored."""
+"""Finds the bodies of ONNX control-flow operators, and the branch of an If whose condition is stored."""
 
 import math
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Values of an ONNX model that lie in another file, which the model names: read from the folder of the model only.
+"""Reads values that an ONNX model keeps in another file: only from the model's own folder.
 
 The name must be that of a file in the same folder, which is no link and has no other name. What a tensor declares is
 held against the file before anything is read, and only what a layer needs is read.

@@ -1,4 +1,4 @@
-"""ONNX models: one protobuf message that holds a graph of operators and their constants; parsed, never run.
+"""Opens ONNX models: one protobuf message with a graph of operators and their constants; parsed, never run.
 
 Values may lie in files beside the model (``onnx_external``); nothing else is opened, and onnx' own functions that would
 fetch them are not used. What a file says about training is left alone: it tells how weights are to change, not what

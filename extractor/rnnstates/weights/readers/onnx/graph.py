@@ -1,4 +1,4 @@
-"""What an ONNX file says, without protobuf: operators in one list, whatever function or body they stand in."""
+"""``Graph``: the content of an ONNX file without protobuf, all operators in one list."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

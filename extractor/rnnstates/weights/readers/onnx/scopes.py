@@ -1,4 +1,4 @@
-"""From the message of an ONNX file to one list of operators: functions where they are called, bodies by their names.
+"""Flattens an ONNX message into one list of operators: functions are inlined, bodies get unique names.
 
 Where the condition of an If is stored, the branch that it takes stands in its place, and the other one is left out.
 Functions are put in the place of their calls as far as there is room; protobuf parses a hundred levels of bodies at

@@ -1,4 +1,4 @@
-"""How an ONNX model begins."""
+"""Recognises ONNX models by their first bytes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tensors of an ONNX file: what they declare is held against what is stored; their values are read later."""
+"""Checks the declared size of ONNX tensors against what is stored; values are read later."""
 
 import math
 from typing import Any

@@ -1,1 +1,1 @@
-"""PyTorch's files: their pickles are looked through before PyTorch reads weights alone."""
+"""Reads PyTorch files: their pickles are inspected before PyTorch loads them with ``weights_only``."""

@@ -1,4 +1,4 @@
-"""Which single arrays beside a state_dict belong to the model: tables, trained states, normalisations; logs do not."""
+"""Chooses the single arrays next to a state_dict that belong to the model: tables, trained states, normalisations."""
 
 import re
 from collections.abc import Iterable, Mapping

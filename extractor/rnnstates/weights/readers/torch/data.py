@@ -1,4 +1,4 @@
-"""What may lie beside the weights in a PyTorch checkpoint: harmless classes, read as data by PyTorch's own unpickler.
+"""Lets PyTorch's unpickler read the harmless classes stored next to weights, as inert data.
 
 ``weights_only=True`` refuses every class that is not on a list. Here the list is lengthened for one call, and not by
 the classes themselves: each name stands for an inert class of this module, which keeps what it is given. So nothing of

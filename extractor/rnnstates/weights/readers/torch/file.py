@@ -1,4 +1,4 @@
-"""PyTorch's files, a pickle inside a zip archive or an older form, unpickled by PyTorch itself and only as weights.
+"""Opens PyTorch files (a pickle in a zip archive, or older forms), unpickled by PyTorch with ``weights_only``.
 
 ``weights_only=True`` is given explicitly, so that no setting of the process can turn it off, and nothing less safe is
 tried when it refuses. Versions before 2.10 had holes in it (CVE-2025-32434, CVE-2026-24747) and are not used.

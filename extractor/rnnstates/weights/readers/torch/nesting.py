@@ -1,4 +1,4 @@
-"""Where in a checkpoint the weights lie: any nesting of mappings and lists is searched, its keys become prefixes.
+"""Finds the weights in a checkpoint, at any depth of mappings and lists; keys become prefixes.
 
 What checkpoints usually put around a state_dict (``state_dict``, ``model``, …) is taken off where that leaves no doubt.
 An optimizer's state has the shapes of weights, and is none.

@@ -1,4 +1,4 @@
-"""The pickles of a PyTorch file, gone through by their instructions before PyTorch's unpickler runs any of them.
+"""Inspects the pickles of a PyTorch file, instruction by instruction, before PyTorch's unpickler runs them.
 
 ``weights_only`` keeps a pickle from running code, not from taking time and memory: a few hundred bytes nest tuples that
 take years to hash as a key, or overflow the stack of the process, or ask for an array of any size. Here the stack of

@@ -1,4 +1,4 @@
-"""Why PyTorch's unpickler stopped, and what a user can do: whole models, quantised modules, classes of one's own."""
+"""Explains why PyTorch's unpickler stopped, and what to do: whole models, quantised modules, custom classes."""
 
 import contextlib
 import itertools
