@@ -44,7 +44,7 @@ SHAPES = {
         npy(np.ones((4, 5))),
         FROM_NPY,
         DATA,
-        ("in.npy: shape (4, 5); " + AXES + "For one feature at each step", "reshape to (N, T, 1)", "x[np.newaxis]"),
+        ("in.npy: shape (4, 5); " + AXES + "For one feature per step", "reshape to (N, T, 1)", "x[np.newaxis]"),
     ),
     "token ids for weights that take none": Mistake(
         npy(TOKENS),
@@ -56,7 +56,7 @@ SHAPES = {
         npy(np.ones((4, 5, 3, 1))),
         FROM_NPY,
         DATA,
-        ("in.npy: shape (4, 5, 3, 1); " + AXES + "Join the axes behind the steps: x.reshape(4, 5, -1)",),
+        ("in.npy: shape (4, 5, 3, 1); " + AXES + "Merge the axes after the steps: x.reshape(4, 5, -1)",),
     ),
     "four axes of HDF5": Mistake(
         hdf5(inputs=np.ones((4, 5, 3, 1))), FROM_HDF5, DATA, ("in.h5: dataset 'inputs': shape (4, 5, 3, 1); " + AXES,)
@@ -128,7 +128,7 @@ DTYPES = {
             ("bytes", "S3", "string", "Pad the sequences into one such array"),
             ("complex numbers", "c16", "complex128 (complex numbers)", "Give the real and the imaginary parts"),
             ("truth values", "?", "bool (booleans)", "Convert it with .astype"),
-            ("structures", [("a", "f4")], "[('a', '<f4')] (structured or raw values)", "Save one field of it"),
+            ("structures", [("a", "f4")], "[('a', '<f4')] (structured or raw values)", "Save one of its fields"),
             (
                 "arrays of varying length",
                 h5py.vlen_dtype("f4"),
@@ -149,8 +149,8 @@ def test_a_wrong_array_is_told_exits_as_tabled_and_leaves_everything_as_it_was(p
 
 
 COMPUTED = "inputs are computed in float32; --precision float64 keeps them"
-TURNED = "every value is turned round as it is read"
-ROUNDED = "which become floating-point numbers: float32 rounds what is beyond 16777216"
+TURNED = "every value is byte-swapped as it is read"
+ROUNDED = "which are converted to floating-point numbers: float32 rounds numbers beyond 16777216"
 FORTRAN = "in.npy is in Fortran order and is read in many small pieces; np.save(np.ascontiguousarray(...)) is faster"
 
 # Dtypes and orders that are read all the same: with the notes that they get.

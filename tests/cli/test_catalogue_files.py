@@ -80,7 +80,7 @@ def failing(monkeypatch):
 PICKLE = ("a Python pickle, which is never loaded because it can run any code", "np.save")
 OBJECTS = ("holds pickled Python objects (dtype object), which are never loaded because", "save that with np.save")
 ARCHIVE = ("a zip archive such as .npz", "np.save('inputs.npy', np.load('file.npz')['inputs'])")
-LENGTHS_EXPECTED = "expected a .npy file or text with one whole number a line"
+LENGTHS_EXPECTED = "expected a .npy file or text with one whole number per line"
 LONG = r"9" * 31
 
 # Missing, unreadable, a directory; neither HDF5 nor .npy; empty; wrong suffix.

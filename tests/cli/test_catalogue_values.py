@@ -67,7 +67,7 @@ OTHER_LENGTHS = {
         lambda: Path("lengths.npy").rename("in_lengths.npy"),
         ["in.npy"],
         DATA,
-        ("in.npy: no lengths given; expected one", "such as in_lengths.npy, which lies beside it", "--lengths full"),
+        ("in.npy: no lengths given; expected one", "such as in_lengths.npy, which is next to it", "--lengths full"),
     ),
     "no lengths in HDF5": Mistake(
         only(inputs=INPUTS), FROM_HDF5, DATA, ("in.h5: no dataset 'lengths'; expected one", "--lengths full")

@@ -79,7 +79,7 @@ def test_a_state_that_is_not_given_starts_at_zero_and_is_named():
 
 
 WRONG = {
-    "another name": ({"h": np.ones(5)}, "holds 'h', which is no state of this network; expected cell, hidden"),
+    "another name": ({"h": np.ones(5)}, "holds 'h', which is not a state of this network; expected cell, hidden"),
     "another width": (
         {"hidden": np.ones(4)},
         r"'hidden' has shape \(4,\); expected \(5,\) for all sequences or \(9, 5\)",

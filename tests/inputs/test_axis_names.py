@@ -7,7 +7,7 @@ import pytest
 import rnnstates
 from rnnstates.errors import BadInput
 from rnnstates.inputs import open_source
-from rnnstates.inputs.axis_names import CONFLICT, order_said
+from rnnstates.inputs.axis_names import CONFLICT, order_from_names
 from rnnstates.network.initialise import random_network
 
 from .conformance import make_inputs
@@ -42,7 +42,7 @@ SHAPE = (4, 3, 2)
     ],
 )
 def test_names_say_an_order(names, order):
-    assert order_said(names.split(), "NTI") == order
+    assert order_from_names(names.split(), "NTI") == order
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_names_say_an_order(names, order):
     ],
 )
 def test_names_of_two_axes_say_one_too(names, usual, order):
-    assert order_said(names.split(), usual) == order
+    assert order_from_names(names.split(), usual) == order
 
 
 def labels(dataset, names):
@@ -129,7 +129,7 @@ def test_names_are_found_wherever_they_stand(tmp_path, place):
 
 
 def test_letters_are_names():
-    assert order_said(list("TYX"), "NTI") == "TNI"
+    assert order_from_names(list("TYX"), "NTI") == "TNI"
 
 
 def test_letters_in_one_word_are_names(tmp_path):
@@ -162,7 +162,7 @@ def test_names_that_contradict_each_other_are_refused(tmp_path):
 def test_the_width_does_not_tell_sequences_from_steps(tmp_path):
     path = made(tmp_path / "x.h5", labels, ("time", "batch", "feature"))
     network = random_network(2, units=3, seed=0)
-    with pytest.raises(BadInput, match=r'axes="TNI" goes by the names.*Say which it is'):
+    with pytest.raises(BadInput, match=r'axes="TNI" follows the names.*Say which it is'):
         rnnstates.extract(path, "full", weights=network)
     for order in ("TNI", "NTI"):
         rnnstates.extract(path, "full", weights=network, axes=order)
@@ -172,7 +172,7 @@ def test_the_width_settles_which_axis_has_the_features_and_the_note_says_so(tmp_
     path = made(tmp_path / "x.h5", labels, ("feature", "time", "batch"))
     notes = rnnstates.extract(path, "full", weights=random_network(2, units=3, seed=0)).provenance["notes"]
     assert any('Read as axes="NTI", the one in which a step has 2 features.' in note for note in notes)
-    with pytest.raises(BadInput, match='axes="ITN" goes by the names'):
+    with pytest.raises(BadInput, match='axes="ITN" follows the names'):
         rnnstates.extract(path, "full", weights=random_network(4, units=3, seed=0))
 
 

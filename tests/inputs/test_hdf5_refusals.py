@@ -157,7 +157,7 @@ def test_what_has_no_numbers_is_refused(path):
         "boolean": r"dtype bool \(booleans\)",
         "complex": r"dtype complex128 \(complex numbers\)",
         "records": r"structured or raw values",
-        "nothing": "declared without any shape",
+        "nothing": "declared without a shape",
         "time": "dtype unknown to NumPy",
         "rank": r"shape \(2, 3\); expected \(N, T, I\)",
         "steps": r"has 0 steps \(T\)",

@@ -150,7 +150,7 @@ def test_a_dataset_of_something_else_is_refused(hdf5, name, message):
     "ids, message",
     [
         (["a", "b"], "ids: 2 ids, but inputs has 4 sequences"),
-        (["a", 1, "b", "c"], "ids: row 1 is int '1'; expected strings or integers, of one kind"),
+        (["a", 1, "b", "c"], "ids: row 1 is int '1'; expected only strings or integers"),
         ([True, False, True, True], "ids: row 0 is bool 'True'"),
         ([1.0, 2.0, 3.0, 4.0], r"ids: row 0 is float '1\.0'"),
         (np.zeros(4), "ids: dtype float64; expected strings or integers"),

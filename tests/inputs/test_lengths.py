@@ -140,7 +140,7 @@ def test_a_file_beside_the_input_is_suggested_and_never_used(tmp_path):
     np.save(tmp_path / "waves.npy", np.zeros((N, T, 2)))
     np.save(tmp_path / "waves_lengths.npy", GOOD)
     source = open_source(tmp_path / "waves.npy")
-    with pytest.raises(BadLengths, match=r"lengths= \(such as .*waves_lengths\.npy, which lies beside it\), or say"):
+    with pytest.raises(BadLengths, match=r"lengths= \(such as .*waves_lengths\.npy, which is next to it\), or pass"):
         read_lengths(None, source)
     source.close()
 
@@ -150,7 +150,7 @@ def test_the_place_of_a_stream_may_be_given_for_the_suggestion(tmp_path):
     np.save(stream, np.zeros((N, T, 2)))
     stream.seek(0)
     np.save(tmp_path / "waves_lengths.npy", GOOD)
-    with pytest.raises(BadLengths, match=r"waves_lengths\.npy, which lies beside it"):
+    with pytest.raises(BadLengths, match=r"waves_lengths\.npy, which is next to it"):
         read_lengths(None, open_source(stream), inputs_path=tmp_path / "waves.npy")
 
 
@@ -160,11 +160,11 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
         match=r"lengths='length': neither a dataset of .*x\.h5 nor a file; present: .* Did you mean 'lengths'\?",
     ):
         read_lengths("length", hdf5)
-    with pytest.raises(MissingInput, match="lengths='length': no such file, and inputs is no HDF5 file"):
+    with pytest.raises(MissingInput, match="lengths='length': no such file, and inputs is not an HDF5 file"):
         read_lengths("length", source)
     with pytest.raises(MissingInput, match=r"absent\.npy': no such file"):
         read_lengths(tmp_path / "absent.npy", hdf5)
-    with pytest.raises(MissingInput, match=r"a directory; expected a .npy file or text with one whole number a line"):
+    with pytest.raises(MissingInput, match=r"a directory; expected a .npy file or text with one whole number per line"):
         read_lengths(tmp_path, source)
 
 
@@ -222,7 +222,7 @@ def test_a_npy_file_of_something_else_is_refused(source, tmp_path, array, messag
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"6\nmany\n3\n1\n", r"row 1 is 'many'; expected a \.npy file or text with one whole number a line"),
+        (b"6\nmany\n3\n1\n", r"row 1 is 'many'; expected a \.npy file or text with one whole number per line"),
         (b"6\n\n3\n1\n", "row 1 is ''"),
         (b"6\n1_0\n3\n1\n", r"row 1 is '1\?0'"),
         (b"6,0,3,1\n", "row 0 is '6,0,3,1'"),

@@ -250,7 +250,7 @@ def test_pickled_objects_are_never_loaded(tmp_path):
         (np.zeros(4), r"shape \(4,\); expected \(N, T, I\): sequences, steps, features"),
         (
             np.zeros((4, 3)),
-            r"shape \(4, 3\); expected \(N, T, I\): .*\. For one feature at each step, reshape to \(N, T, 1\)",
+            r"shape \(4, 3\); expected \(N, T, I\): .*\. For one feature per step, reshape to \(N, T, 1\)",
         ),
         (np.zeros((4, 3, 2, 1)), r"shape \(4, 3, 2, 1\); expected \(N, T, I\)"),
         (np.zeros((4, 0, 3)), r"shape \(4, 0, 3\) has 0 steps \(T\); expected at least 1"),

@@ -154,7 +154,7 @@ def to_npy(array):
 
 @pytest.mark.parametrize("inputs", [io.BytesIO(), make_inputs()])
 def test_a_dataset_name_without_a_file_is_a_contradiction(inputs):
-    with pytest.raises(OptionError, match="dataset='x': names a dataset, but the input is no HDF5 file"):
+    with pytest.raises(OptionError, match="dataset='x': names a dataset, but the input is not an HDF5 file"):
         open_source(inputs, dataset="x")
 
 

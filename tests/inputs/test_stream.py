@@ -81,7 +81,7 @@ def test_a_second_array_behind_the_first_is_refused(count):
 
 
 def test_text_streams_are_refused():
-    with pytest.raises(BadInput, match="inputs=: is a stream of text; expected a binary one"):
+    with pytest.raises(BadInput, match="inputs=: is a text stream; expected a binary one"):
         open_source(io.StringIO("abc"))
 
 

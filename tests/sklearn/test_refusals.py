@@ -37,7 +37,7 @@ ROWS = [np.ones((4, 3)), np.ones((2, 3))]
         ([ROWS[0] > 0], r"X: row 0: dtype bool \(booleans\); expected float16, "),
         ([ROWS[0], np.ma.ones((2, 3))], r"X: row 1: a masked array, whose mask would be lost; give the plain array"),
         (np.ma.ones((2, 4, 3)), r"X: a masked array, whose mask would be lost; .* \(\.filled\(0\)\) and lengths"),
-        (np.ones((2, 4)), r"X: shape \(2, 4\); expected \(N, T, I\): .* For one feature at each step, reshape"),
+        (np.ones((2, 4)), r"X: shape \(2, 4\); expected \(N, T, I\): .* For one feature per step, reshape"),
         (np.ones((2, 4), int), r"X: shape \(2, 4\); expected \(N, T, I\): .* Token ids need weights with an embedding"),
         (np.ones((2, 4, 3, 1)), r"X: shape \(2, 4, 3, 1\); expected \(N, T, I\)"),
         (np.ones((2, 4, 3)) > 0, r"X: dtype bool \(booleans\); expected"),

@@ -26,7 +26,7 @@ _WITHOUT_INITIAL = threading.Lock()
 
 
 def architecture_of(model: Any) -> str:
-    """Give the digest, in hexadecimal.
+    """Return the digest, in hexadecimal.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def _inside(layer: Any, known: set[int]) -> Iterator[Any]:
 
 
 def _config(one: Any, code: Code) -> Any:
-    """Give the settings of a layer or operation; None where its class does not tell, or what is inside tells all."""
+    """Return the settings of a layer or operation; None where its class does not tell, or what is inside tells all."""
     if isinstance(one, keras.Sequential) or hasattr(one, "_nodes_by_depth"):
         return None
     own = vars(one)

@@ -100,7 +100,7 @@ class _Reading:
 
 
 def _of_class(layer: Any, name: str) -> list[Any]:
-    """Give what a layer's class and those it inherits from have under a name, but for classes of libraries."""
+    """Return what a layer's class and those it inherits from have under a name, but for classes of libraries."""
     own = [one for one in type(layer).__mro__ if one.__module__.partition(".")[0] not in LIBRARIES]
     return [vars(one)[name] for one in own if name in vars(one)]
 
@@ -118,12 +118,12 @@ def _package(function: FunctionType) -> str:
 
 
 def _is_followed(function: FunctionType, by: FunctionType) -> bool:
-    """Tell whether a function that another one names is looked into: of the same package, or not installed."""
+    """Return whether a function that another one names is looked into: of the same package, or not installed."""
     return _package(function) == _package(by) or not function.__code__.co_filename.startswith(INSTALLED)
 
 
 def _held(function: FunctionType) -> list[Any]:
-    """Give the values that a function has from where it was made; a cell may be empty still."""
+    """Return the values that a function has from where it was made; a cell may be empty still."""
     cells = function.__closure__ or ()
     return [cell.cell_contents for cell in cells if cell != type(cell)()]
 

@@ -25,7 +25,7 @@ class Counted(NamedTuple):
 
 
 def steps_of(shapes: dict[str, int]) -> int:
-    """Give T, from the steps of each layer by its path.
+    """Return T, from the steps of each layer by its path.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def note_padding(counted: Counted, steps: int, masked: dict[str, bool], notes: N
 
 
 def _source(feed: Feed, steps: int) -> Any:
-    """Give the first input as a source whose steps are those of the layers; its file is not to be closed."""
+    """Return the first input as a source whose steps are those of the layers; its file is not to be closed."""
     first = feed.opened[0]
     source = copy.copy(first.source if isinstance(first, FileRows) else first)
     source.shape = (feed.sequences, steps)
@@ -156,7 +156,7 @@ GIVE = "give lengths=, which say what counts (at a masked step the states stand 
 
 
 def _side(mask: Array, start: int) -> str:
-    """Tell where the padding stands: ``post``, ``pre`` or ``both`` where nothing shows it."""
+    """Return where the padding stands: ``post``, ``pre`` or ``both`` where nothing shows it."""
     steps, counts = np.arange(mask.shape[1]), mask.sum(axis=1, keepdims=True)
     post, pre = mask == (steps < counts), mask == (steps >= mask.shape[1] - counts)
     if post.all():

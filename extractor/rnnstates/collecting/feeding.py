@@ -158,7 +158,7 @@ class Feed:
         return arrays
 
     def packed(self, arrays: list[Array]) -> Any:
-        """Give what was read the structure that the model takes."""
+        """Return what was read the structure that the model takes."""
         return self._packed([tf.constant(array) for array in arrays])
 
     def sums(self, arrays: list[Array], rows: slice, before: Sums) -> Sums:

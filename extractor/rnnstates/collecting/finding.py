@@ -65,7 +65,7 @@ class Found(NamedTuple):
     orders: Orders
 
     def numbers(self, calls: int) -> list[int]:
-        """Give each of its calls, in the order in which they run, the number that it has in the model as written.
+        """Return each of its calls, in the order in which they run, the number that it has in the model as written.
 
         Keras runs calls of a functional model that do not depend on each other in an order of its own. Of code, the
         order is that in which it runs.
@@ -122,7 +122,7 @@ def find_recurrent(model: Any) -> tuple[Found, ...]:
 
 
 def free_path(path: str, taken: set[str]) -> str:
-    """Give a path that is taken the first number with which it is not, and take that."""
+    """Return a path that is taken the first number with which it is not, and take that."""
     numbered = next(one for number in itertools.count(2) if (one := f"{path}_{number}") not in taken)
     taken.add(numbered)
     return numbered
@@ -173,7 +173,7 @@ def _walk(layer: Any, path: tuple[str, ...], around: Orders = ()) -> Iterator[Fo
 
 
 def _order(model: Any, layer: Any) -> tuple[int, ...] | None:
-    """Give the places that the calls of a layer have in a functional model, in the order in which it runs them."""
+    """Return the places that the calls of a layer have in a functional model, in the order in which it runs them."""
     if isinstance(model, keras.Sequential):
         return (0,)
     if (by_depth := getattr(model, "_nodes_by_depth", None)) is None:

@@ -116,5 +116,5 @@ def _masks(runner: Runner, feed: Feed, size: int) -> Iterator[tuple[int, list[Ar
 
 
 def _ids_of(feed: Feed) -> Any:
-    """Give what may bring ids: the first input, as a source."""
+    """Return what may bring ids: the first input, as a source."""
     return getattr(feed.opened[0], "source", feed.opened[0])

@@ -92,7 +92,7 @@ class Batch(NamedTuple):
     masks: list[Array | None]
 
     def of(self, part: Part, state: str) -> Array:
-        """Give one state of a part, floating [B, T, W]."""
+        """Return one state of a part, floating [B, T, W]."""
         return self.states[part.call][part.weights.first + (state == "cell")]
 
 
@@ -137,7 +137,7 @@ class Runner:
         return Batch([[_array(values) for values in of_call] for of_call in states], self._masks(masks))
 
     def masks(self, inputs: Any) -> list[Array | None]:
-        """Give the masks alone, without computing any state that they do not depend on."""
+        """Return the masks alone, without computing any state that they do not depend on."""
         return self._masks(self._told(self._masks_alone, inputs))
 
     def _told(self, run: Callable[[Any], Any], inputs: Any) -> Any:
@@ -212,7 +212,7 @@ class Runner:
 
 
 def first_sentence(reason: BaseException) -> str:
-    """Give the line of an error of Keras that says what is wrong, without what surrounds it."""
+    """Return the line of an error of Keras that says what is wrong, without what surrounds it."""
     # A KeyError quotes its text.
     text = str(reason.args[0]) if isinstance(reason, KeyError) and reason.args else str(reason)
     plain = re.sub(r"\x1b\[\d*m", "", text)
@@ -230,7 +230,7 @@ def _worded(reason: Exception) -> str:
 
 
 def _as_written(heard: Sequence[Heard]) -> Iterator[tuple[Heard, int, int]]:
-    """Give each call with its number and its place, those of a layer in the order of their numbers."""
+    """Return each call with its number and its place, those of a layer in the order of their numbers."""
     calls: dict[str, list[int]] = {}
     for place, one in enumerate(heard):
         calls.setdefault(one.found.path, []).append(place)

@@ -121,7 +121,7 @@ class CollectingCell(keras.layers.Layer):
         self.built = True
 
     def get_initial_state(self, batch_size: Any = None) -> Any:
-        """Give the cell's."""
+        """Return the cell's."""
         return self.cell.get_initial_state(batch_size=batch_size)
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:

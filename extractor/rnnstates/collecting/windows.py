@@ -31,7 +31,7 @@ class Grid:
     window_rows: int
 
     def as_dict(self) -> dict[str, int]:
-        """Give it for the record."""
+        """Return it for the record."""
         return {"batch_rows": self.batch_rows, "window_rows": self.window_rows}
 
 

@@ -7,12 +7,12 @@ from ..errors import OptionError
 
 __all__ = ["NUMBERS", "TOKENS", "Axes", "Doubt", "transposed"]
 
-# N sequences, T steps, I features: what is taken where nothing is said.
+# N sequences, T steps, I features: the usual orders, assumed unless stated otherwise.
 NUMBERS, TOKENS = "NTI", "NT"
 
 
 class Doubt(NamedTuple):
-    """Why axes may be stored in another order than is taken.
+    """Why axes may be stored in another order than assumed.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Doubt(NamedTuple):
     advice : str
         What each order would mean, a sentence.
     other : str
-        The order that may be meant; "" where it is unknown.
+        The likely order; "" if unknown.
     """
 
     why: str
@@ -32,7 +32,7 @@ class Doubt(NamedTuple):
         return f"{self.why} {self.advice}"
 
     def is_settled(self, taken: str, shape: tuple[int, ...], features: int) -> bool:
-        """Tell whether the width of a step leaves one of both orders; it says nothing of sequences against steps.
+        """Return whether the width of a step rules out one of both orders; it cannot tell sequences from steps.
 
         Examples
         --------
@@ -50,24 +50,24 @@ class Axes:
     Parameters
     ----------
     given : str or None
-        The letters N, T and I in the order in which the axes are stored (``TNI`` for time first), N and T alone for
-        token ids; None for ``NTI`` and ``NT``.
+        The letters N, T and I in stored order (``TNI`` for time first), only N and T for token ids; None for ``NTI``
+        and ``NT``.
     stored : tuple of int
-        The shape as it is stored.
+        The stored shape.
     where : str
         The input, for messages.
 
     Attributes
     ----------
     letters : str
-        One for each stored axis.
+        One per stored axis.
     shape : tuple of int
-        (N, T, I) or (N, T); the stored shape where its rank is that of no input, which ``check_layout`` refuses.
+        (N, T, I) or (N, T); the stored shape if no input has its rank, which ``check_layout`` refuses.
 
     Raises
     ------
     OptionError
-        ``given`` is no such order, or not one of as many axes.
+        ``given`` is not such an order, or has another number of axes.
 
     Examples
     --------
@@ -90,24 +90,24 @@ class Axes:
         return self.letters not in (NUMBERS, TOKENS, "")
 
     def place(self, rows: slice, steps: slice) -> tuple[slice, ...]:
-        """Give the part of each stored axis that holds rows and steps."""
+        """Return the slice of each stored axis that holds these rows and steps."""
         whole = {"N": rows, "T": steps, "I": slice(0, self.shape[2] if len(self.shape) > 2 else 0)}
         return tuple(whole[letter] for letter in self.letters)
 
     def turn(self, block: Array) -> Array:
-        """Bring a block [as stored] into the order [N, T, I]; nothing is copied."""
+        """Transpose a block in stored order to [N, T, I]; nothing is copied."""
         return block.transpose(self._order)
 
     def stored_axis(self, letter: str) -> int:
-        """Tell which stored axis a letter is."""
+        """Return the stored axis of a letter."""
         return self.letters.index(letter)
 
     def identity(self) -> dict[str, str]:
-        """Give what tells this reading of a file from another one; nothing where it is the usual one."""
+        """Return the axes for the identity of an input; nothing for the usual order."""
         return {"axes": self.letters} if self.is_turned else {}
 
     def swapped(self, one: str, other: str) -> str:
-        """Give the order in which two axes have changed places, for advice.
+        """Return the order with two axes swapped, for advice.
 
         Examples
         --------
@@ -118,7 +118,7 @@ class Axes:
 
 
 def transposed(source: "Turned", letter: str, size: int) -> str:
-    """Ask whether axes are exchanged, where another axis of an input has the size that one should have; else "".
+    """Suggest another order if a different axis of an input has the size that one should have; else "".
 
     Examples
     --------
@@ -135,7 +135,7 @@ def transposed(source: "Turned", letter: str, size: int) -> str:
 
 
 class Turned(Protocol):
-    """A ``Source``, of which the shape and the order of the axes count here."""
+    """A ``Source``; only the shape and the order of its axes matter here."""
 
     @property
     def shape(self) -> tuple[int, ...]:

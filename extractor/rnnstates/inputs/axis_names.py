@@ -16,9 +16,9 @@ from ..untrusted.hdf5 import reading
 from ..untrusted.hdf5_heaps import heaps_checked
 from ..untrusted.meanings import attributes_of
 
-__all__ = ["CONFLICT", "names_in", "names_of", "order_said"]
+__all__ = ["CONFLICT", "names_in", "names_of", "order_from_names"]
 
-# What axes are called: their letters. Two letters: the first one, unless another axis has it.
+# From the name of an axis to its letter. Two letters: the first one, unless another axis has it.
 NAMES = {
     **dict.fromkeys(("n", "sample", "batch", "batches", "instance"), "N"),
     **dict.fromkeys(("t", "time", "step", "timestep", "time_step", "frame"), "T"),
@@ -26,49 +26,49 @@ NAMES = {
     **dict.fromkeys(("i", "feature", "channel", "variable", "input", "band", "unit", "hidden", "embedding"), "I"),
     **dict.fromkeys(("sequence", "seq", "series"), "NT"),
 }
-# Around them: n_samples, num_steps, batch_size, time_index.
+# Affixes: n_samples, num_steps, batch_size, time_index.
 AROUND = re.compile(r"^(?:(?:number_of|num|nb|n)_?)?(.+?)(?:_(?:size|dim|axis|index|idx|id|count|len|length))?$")
-# Names that contradict each other.
+# The order of names that contradict each other.
 CONFLICT = "?"
 
 LABELS, SCALES = "DIMENSION_LABELS", "DIMENSION_LIST"
-# Attributes that list the names: of NeXus and of these outputs, of zarr and xarray.
+# Attributes that list the names: NeXus and our own outputs; zarr and xarray.
 LISTED = ("axes", "_ARRAY_DIMENSIONS")
 MOST_NAMES = 32
 
 
-def order_said(named: list[str], usual: str) -> str:
-    """Give the order that names of axes say.
+def order_from_names(named: list[str], usual: str) -> str:
+    """Return the order of axes that their names imply.
 
     Parameters
     ----------
     named : list of str
-        One for each stored axis.
+        One per stored axis.
     usual : str
         The letters of these axes in their usual order.
 
     Returns
     -------
     str
-        Those without a known name in their usual order; "" where no name says anything, ``CONFLICT`` where two axes
-        have the same meaning.
+        Axes without a known name are in their usual order; "" if no name is known, ``CONFLICT`` if two axes have the
+        same meaning.
 
     Examples
     --------
-    >>> order_said(["n_steps", "batch", "x"], "NTI"), order_said(["batch", "sequence", "feature"], "NTI")
+    >>> order_from_names(["n_steps", "batch", "x"], "NTI"), order_from_names(["batch", "sequence", "feature"], "NTI")
     ('TNI', 'NTI')
     """
     if len(named) != len(usual):
         return ""
     known = [[letter for letter in _letters(name) if letter in usual] for name in named]
     certain = [letters[0] for letters in known if len(letters) == 1]
-    said = [next((one for one in letters if len(letters) == 1 or one not in certain), "") for letters in known]
-    if not any(said) or any(letters == [] and _letters(name) for letters, name in zip(known, named, strict=True)):
+    implied = [next((one for one in letters if len(letters) == 1 or one not in certain), "") for letters in known]
+    if not any(implied) or any(letters == [] and _letters(name) for letters, name in zip(known, named, strict=True)):
         return ""
-    if len(set(filter(None, said))) < len(list(filter(None, said))):
+    if len(set(filter(None, implied))) < len(list(filter(None, implied))):
         return CONFLICT
-    others = iter(letter for letter in usual if letter not in said)
-    return "".join(letter or next(others) for letter in said)
+    unnamed = iter(letter for letter in usual if letter not in implied)
+    return "".join(letter or next(unnamed) for letter in implied)
 
 
 def _letters(name: str) -> str:
@@ -79,7 +79,7 @@ def _letters(name: str) -> str:
 
 
 def names_in(dataset: h5py.Dataset, where: str) -> list[str]:
-    """Name the axes of a dataset of a file of unknown origin; nothing where they have no names.
+    """List the axis names of a dataset in a file of unknown origin; empty if it has none.
 
     Raises
     ------
@@ -89,13 +89,13 @@ def names_in(dataset: h5py.Dataset, where: str) -> list[str]:
     group = dataset.parent
     if not any(name in dataset.attrs for name in (LABELS, SCALES, *LISTED)) and "axes" not in group.attrs:
         return []
-    # Texts of any length, and references, lie in heaps.
+    # Variable-length strings and references are stored in heaps.
     with reading(f"{where}: the names of its axes", BadInput), heaps_checked(Path(dataset.file.filename)) as file:
         return _names(file[dataset.name])
 
 
 def names_of(values: Any) -> Iterator[list[str]]:
-    """Yield the names of the axes of arrays in memory, by depth in lists; each combination once."""
+    """Yield the axis names of in-memory arrays, with empty names for lists around them; each combination once."""
     seen = set()
     for depth, part in parts(values):
         named = _names(part) if isinstance(part, h5py.Dataset) else _names_in_memory(part)
@@ -106,7 +106,7 @@ def names_of(values: Any) -> Iterator[list[str]]:
 
 
 def _names(dataset: h5py.Dataset) -> list[str]:
-    """Name the axes by their labels, else by their dimension scales, else by what lists them."""
+    """List axis names from labels, else from dimension scales, else from attributes that list them."""
     labels, scales = _texts(dataset, LABELS), _scales(dataset)
     named = [label or scale for label, scale in zip(labels or scales, scales or labels, strict=False)]
     if any(named):
@@ -118,7 +118,7 @@ def _names(dataset: h5py.Dataset) -> list[str]:
 
 
 def _texts(node: h5py.HLObject, name: str) -> list[str]:
-    """Read an attribute of texts; reading any other may crash HDF5 where its type is damaged."""
+    """Read an attribute of strings; reading any other may crash HDF5 if its type is damaged."""
     if name not in node.attrs:
         return []
     kept = node.attrs.get_id(name)
@@ -133,26 +133,26 @@ def _as_texts(value: Any) -> list[str]:
 
 
 def _scales(dataset: h5py.Dataset) -> list[str]:
-    """Name the dimension scales; HDF5's own function for it ends the process where its heap is damaged."""
+    """List the names of the dimension scales; HDF5's own function kills the process if its heap is damaged."""
     if SCALES not in dataset.attrs:
         return []
     kept = dataset.attrs.get_id(SCALES).get_type()
     if not kept.equal(h5py.h5t.vlen_create(h5py.h5t.STD_REF_OBJ)):
         return []
-    # Of what is neither a sequence (0) nor a text (1) HDF5 calls functions that there are not.
+    # For anything but a sequence (0) or a string (1) HDF5 calls functions that do not exist.
     if kept.encode()[3] & 15:
         return []
     named = []
     for references in dataset.attrs[SCALES][:MOST_NAMES]:
         named.append("")
-        # What it refers to may have been left behind when the dataset was copied.
+        # Its target may have been left behind when the dataset was copied.
         with contextlib.suppress(Exception):
             named[-1] = dataset.file[references[0]].name.rpartition("/")[2]
     return named
 
 
 def _words(texts: list[str], rank: int) -> list[str]:
-    """Part a text that lists all names: "sequence time unit", "[time,batch]", "time:batch", "TNI"."""
+    """Split a string that lists all names: "sequence time unit", "[time,batch]", "time:batch", "TNI"."""
     if len(texts) == 1:
         texts = [word for word in re.split(r"[\s,:;\[\]()]+", texts[0]) if word]
     if len(texts) == 1 and len(texts[0]) == rank:
@@ -161,7 +161,7 @@ def _words(texts: list[str], rank: int) -> list[str]:
 
 
 def _names_in_memory(values: Any) -> list[str]:
-    """Name the axes of an array of xarray, h5netcdf or zarr."""
+    """List the axis names of an array of xarray, h5netcdf or zarr."""
     rank = np.ndim(values) if hasattr(values, "shape") else 0
     for name in ("dims", "dimensions"):
         named = getattr(values, name, None)

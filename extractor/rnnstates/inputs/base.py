@@ -20,21 +20,21 @@ class Source(Protocol):
     shape : tuple of int
         (N, T, I), or (N, T) for token ids.
     dtype : dtype
-        Of what ``read`` gives, but for byte order.
+        Of the arrays that ``read`` returns, except for byte order.
     rows_together : int
-        Rows that are best read at once (a chunk's rows); 1 where it does not matter.
+        Rows that are best read at once (those of a chunk); 1 if it does not matter.
     steps_together : int
-        Steps that are best read at once (a chunk's; of a stream, which is read once, all of them); 1 where it does
-        not matter.
+        Steps that are best read at once (those of a chunk; all of them for a stream, which is read once); 1 if it
+        does not matter.
     identity : dict
-        What tells this input from another one, in JSON types: kind, path, size, time of change (None of what is no
-        file: then all of its values have to be compared), digest of a sample.
+        What distinguishes this input from others, in JSON types: kind, path, size, time of change (None without a
+        file: then all values must be compared), digest of a sample.
     notes : tuple of str
-        What makes reading it cost more than it need, or how it was understood, one sentence each; for the summary.
+        What makes reading it slower than necessary, or how it was interpreted, one sentence each; for the summary.
     axes : Axes
-        The order in which its axes are stored.
+        The stored order of its axes.
     doubt : Doubt or None
-        Why that order may be another one.
+        Why the stored order may be another one.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Source(Protocol):
     doubt: Doubt | None
 
     def read(self, rows: slice, steps: slice) -> Array:
-        """Return rows and steps as an array [rows, steps, ...], memory of its own or read-only.
+        """Return rows and steps as an array [rows, steps, ...], in its own memory or read-only.
 
         Both slices have a start and a stop inside the shape and no step. Memory stays proportional to the result.
         """
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where the file is not what it was when it was opened; memory and streams pass."""
+        """Raise ``InputChanged`` if the file has changed since it was opened; memory and streams pass."""
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -16,21 +16,21 @@ ROWS_AT_ONCE = 65536
 
 
 class Named(Protocol):
-    """The ids of a run, as ``Ids`` has them."""
+    """The ids of a run, such as ``Ids``."""
 
     def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
         """Yield (start, ids)."""
 
 
 class Rows(NamedTuple):
-    """The sequences of a run, as many as the ids must be."""
+    """The sequences of a run; there must be as many ids."""
 
     name: str
     shape: tuple[int, ...]
 
 
 def check_ids(stored: Array | h5py.Dataset, ids: Named, sequences: int, where: str) -> None:
-    """Refuse states whose ids are not those of the sequences, row by row.
+    """Refuse initial states whose ids differ from those of the sequences in any row.
 
     Raises
     ------
@@ -45,6 +45,6 @@ def check_ids(stored: Array | h5py.Dataset, ids: Named, sequences: int, where: s
             texts = [part[row].decode("utf-8", "replace") for part in (there, here)]
             raise BadInput(
                 f"{where}: has the states of other sequences: row {start + row} has the id {texts[0]!r} there, and "
-                f"{texts[1]!r} in this run. Bring both into one order; if their rows belong together all the same, "
+                f"{texts[1]!r} in this run. Put both in the same order; if the rows match anyway, "
                 "give the states without ids, or the same ids with ids=."
             )

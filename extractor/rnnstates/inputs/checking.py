@@ -1,7 +1,6 @@
 """Checks the values of valid steps: finite numbers, or token ids within the vocabulary. Pure.
 
-What padding holds is never looked at. A GPU's gather returns zeros for an id out of range without a word, so ids are
-checked here.
+Padding is never checked. A GPU's gather silently returns zeros for an id out of range, so ids are checked here.
 """
 
 from typing import Any
@@ -36,7 +35,7 @@ def check_finite(
     lengths : int64 [R]
         Valid steps of each row.
     first_row, first_step : int
-        Where the block stands in the input.
+        Position of the block in the input.
     steps : int
         T of the whole input.
     padding : str
@@ -44,12 +43,12 @@ def check_finite(
     where : str
         The input's name.
     original : numeric [R, S, I] or None
-        The block before it was cast; a value finite there did not fit.
+        The block before the cast; a value that is finite there overflowed.
 
     Raises
     ------
     BadInput
-        Naming the first (sequence, step, feature) and how many there are in this block.
+        Names the first (sequence, step, feature) and the number of such values in this block.
     """
     if block.dtype.kind in "iu":
         return
@@ -90,19 +89,19 @@ def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: i
         row, step, feature = _first(wrong)
         raise BadInput(
             f"{where}: sequence {first_row + row}, step {first_step + step}, feature {feature} is {least} "
-            f"({_extent(int(np.count_nonzero(wrong)), first_row, len(original))}), which R writes for NA, and which "
-            "NaN becomes as an integer; expected numbers. Save missing values as floating-point NaN and clean them, or "
-            "pass allow_nonfinite=True to take it for a number."
+            f"({_extent(int(np.count_nonzero(wrong)), first_row, len(original))}), which R writes for NA, and to which "
+            "NaN is cast; expected numbers. Save missing values as floating-point NaN and clean them, or "
+            "pass allow_nonfinite=True to accept it as a number."
         )
 
 
 def check_present(block: Array, *, first_row: int, where: str) -> None:
-    """Refuse the integer that stands for a missing value, wherever it is in rows [R, ...].
+    """Refuse the integer that stands for a missing value anywhere in rows [R, ...].
 
     Raises
     ------
     BadInput
-        Naming the first (sequence, step, feature).
+        Names the first (sequence, step, feature).
     """
     least = missing_integer(block.dtype)
     if least is not None and block.size:
@@ -121,7 +120,7 @@ def check_integers(
     padding: str,
     where: str,
 ) -> None:
-    """Refuse numbers in valid steps that an integer cannot hold.
+    """Refuse numbers in valid steps that an integer dtype cannot hold.
 
     Parameters
     ----------
@@ -129,34 +128,34 @@ def check_integers(
     lengths, first_row, first_step, steps, padding, where
         As for ``check_finite``.
     dtype : dtype
-        Of the integer.
+        The integer dtype.
 
     Raises
     ------
     BadInput
-        Naming the first (sequence, step), its value, and how many there are in this block.
+        Names the first (sequence, step), its value, and the number of such values in this block.
     """
     limits = np.iinfo(dtype)
     wrong = _valid(block.shape[1], lengths, first_step, steps, padding) & ~_are_whole(block, limits.min, limits.max)
     if wrong.any():
         place, value, extent = _described(wrong, block, first_row, first_step)
         raise BadInput(
-            f"{where}: {place} has {value} ({extent}), which the model would read as another number, for it takes "
+            f"{where}: {place} has {value} ({extent}), which the model would change, because it reads "
             f"{dtype}; expected whole numbers from {limits.min} to {limits.max}. Check the inputs and the lengths."
         )
 
 
 def _are_whole(values: npt.NDArray[Any], least: int, most: int) -> npt.NDArray[np.bool_]:
-    """Tell which values are whole numbers within bounds: bool [...]."""
+    """Return which values are whole numbers within bounds: bool [...]."""
     if values.dtype.kind == "f":
-        # The bounds may lie beyond what float16 holds.
+        # The bounds may exceed float16.
         values = values.astype(np.promote_types(values.dtype, np.float64))
     right: npt.NDArray[np.bool_] = (values >= least) & (values <= most)
     return right & (values == np.trunc(values)) if values.dtype.kind == "f" else right
 
 
 def _described(wrong: npt.NDArray[np.bool_], block: Array, first_row: int, first_step: int) -> tuple[str, Any, str]:
-    """Give the place and value of the first wrong element of a block [R, S], and how many there are in it."""
+    """Return the place and value of the first wrong element of a block [R, S], and their number."""
     row, step = _first(wrong)
     extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
     return f"sequence {first_row + row}, step {first_step + step}", block[row, step], extent
@@ -178,7 +177,7 @@ def check_tokens(
     Parameters
     ----------
     block : numeric [R, S]
-        Token ids; whole numbers, perhaps stored as floats.
+        Token ids: whole numbers, possibly stored as floats.
     lengths : int64 [R]
         Valid steps of each row.
     vocabulary : int
@@ -193,7 +192,7 @@ def check_tokens(
     Raises
     ------
     BadInput
-        Naming the first (sequence, step), its value, and how many there are in this block.
+        Names the first (sequence, step), its value, and the number of such values in this block.
     """
     valid = _valid(block.shape[1], lengths, first_step, steps, padding)
     wrong = valid & ~_are_whole(block, 0, vocabulary - 1)
@@ -209,7 +208,7 @@ def check_tokens(
 def _valid(
     width: int, lengths: npt.NDArray[np.int64], first_step: int, steps: int, padding: str
 ) -> npt.NDArray[np.bool_]:
-    """Tell which steps of a block count, as bool [R, S]."""
+    """Return the mask of the valid steps of a block, bool [R, S]."""
     step = first_step + np.arange(width)
     bound = lengths[:, np.newaxis]
     mask: npt.NDArray[np.bool_] = step < bound if padding == "post" else step >= steps - bound

@@ -8,7 +8,7 @@ from ..errors import BadData
 from ..untrusted.foreign import FIRST_BYTES, KINDS, UTF8_MARK, Wanted, is_text, kind_of_bytes, kind_of_path, unknown
 from ..untrusted.missing import missing_reported, open_file, read_at_most
 
-# A list of N entries may have so many bytes beside what N entries of that size take.
+# A list of N entries may have this many bytes in addition to those of N entries.
 MOST_BESIDE, MOST_PER_ENTRY = 2**20, 4096
 
 __all__ = [
@@ -21,12 +21,12 @@ __all__ = [
     "rest_of_list",
 ]
 
-# Texts that no list of ids or lengths is; any other text may be one.
+# Texts that cannot be lists of ids or lengths; any other text may be one.
 _NO_LISTS = ("an HTML page", "a Git LFS pointer", "a git-annex pointer", "an error message", "a Python pickle")
 
 
 def open_list(path: str | os.PathLike[str], expected: str, error: type[BadData]) -> BinaryIO:
-    """Open a file of lengths or ids; folders of a known kind, and several arrays in one file, are named.
+    """Open a file of lengths or ids; the error names folders of a known kind, and files of several arrays.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def open_list(path: str | os.PathLike[str], expected: str, error: type[BadData])
 def of_another_kind(
     path: str | os.PathLike[str], start: bytes, expected: str, error: type[BadData], wanted: Wanted = Wanted.INPUTS
 ) -> BadData:
-    """Make the error over a file that is not read here: its kind, or its first bytes where that is unknown.
+    """Return the error about a file that cannot be used: names its kind, or its first bytes if that is unknown.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def of_another_kind(
 
 
 def refuse_all_but_text(path: str | os.PathLike[str], start: bytes, expected: str, error: type[BadData]) -> None:
-    """Refuse a file that cannot be a list, one entry on each line.
+    """Refuse a file that cannot be a list with one entry per line.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def first_of_list(file: BinaryIO, path: str | os.PathLike[str]) -> bytes:
 def rest_of_list(
     file: BinaryIO, path: str | os.PathLike[str], entries: int, expected: str, error: type[BadData]
 ) -> bytes:
-    """Read what follows the first bytes of a list of so many entries, one on each line.
+    """Read what follows the first bytes of a list of so many entries, one per line.
 
     Raises
     ------

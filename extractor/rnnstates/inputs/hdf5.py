@@ -22,13 +22,13 @@ from .writers import doubt_in
 
 __all__ = ["Hdf5Source", "checked", "reading"]
 
-# One row of chunks stays decompressed between two reads, up to this many bytes.
+# One row of chunks stays decompressed between reads, up to this many bytes.
 MOST_CACHE = 64 * 2**20
 LEAST_CACHE = 2**20
 
 
 class Hdf5Source:
-    """A dataset of an HDF5 file, which stays open until ``close``; see ``Source`` for the attributes.
+    """A dataset of an HDF5 file, open until ``close``; see ``Source`` for the attributes.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ class Hdf5Source:
     dataset : str or None
         Its name; None: ``inputs``, else the only one that fits.
     tokens : bool
-        The weights bring an embedding, so [N, T] holds token ids.
+        The weights have an embedding, so [N, T] holds token ids.
     axes : str or None
         See ``Axes``.
 
     Attributes
     ----------
     refuses_missing : bool
-        Whether ``read`` refuses missing values of [N, T], which it else gives as the token id -1.
+        Whether ``read`` refuses missing values in [N, T] instead of returning them as the token id -1.
 
     Raises
     ------
@@ -83,11 +83,11 @@ class Hdf5Source:
         known = sample | self.axes.identity()
         self.identity = identify("hdf5", self.shape, stored, path=self.path, dataset=key, **known)
         with reading(self.name, BadInput):
-            said = reading_notes(self._dataset, self._packing, self.name)
-        self.notes = dtype_notes(self.shape, stored, self.name) + said
+            notes = reading_notes(self._dataset, self._packing, self.name)
+        self.notes = dtype_notes(self.shape, stored, self.name) + notes
         if chunk_bytes > MOST_CACHE:
             self.notes += (
-                f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and takes less memory.",
+                f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and needs less memory.",
             )
 
     def _open(self, key: str, *, tokens: bool, axes: str | None) -> h5py.Dataset:
@@ -107,7 +107,7 @@ class Hdf5Source:
         return _with_cache(dataset)
 
     def read(self, rows: slice, steps: slice) -> Array:
-        """Return rows and steps as an array [rows, steps, ...] in native byte order; packed values decoded."""
+        """Return rows and steps as an array [rows, steps, ...] in native byte order, packed values decoded."""
         self._check_unchanged(sampled=False)
         place = self.axes.place(rows, steps)
         with reading(f"{self.name}, rows {rows.start} to {rows.stop}", BadInput):
@@ -126,11 +126,11 @@ class Hdf5Source:
         return self._packing.decode_ids(block)
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        """Raise ``InputChanged`` if the file has changed since it was opened."""
         self._check_unchanged(sampled=True)
 
     def _check_unchanged(self, *, sampled: bool) -> None:
-        # Another driver has no descriptor that could be asked.
+        # Other drivers have no file descriptor.
         if self.file.driver == "sec2":
             check_unchanged(self.file.id.get_vfd_handle(), self.identity, self.name, sampled=sampled)
 
@@ -140,16 +140,16 @@ class Hdf5Source:
 
 
 def checked(dataset: h5py.Dataset, where: str, error: type[BadData]) -> h5py.Dataset:
-    """Return a dataset whose values all lie in its own file and whose filters are here.
+    """Return a dataset if all its values are in its own file and its filters are available.
 
     Raises
     ------
     error
     """
     if dataset.shape is None:
-        raise error(f"{where}: declared without any shape, so it holds nothing. Make the file again.")
+        raise error(f"{where}: declared without a shape, so it holds nothing. Make the file again.")
     if describe_dtype(dataset) == UNKNOWN:
-        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and integers of three bytes. Save it as numbers.")
+        raise error(f"{where}: dtype {UNKNOWN}, such as HDF5's times and 3-byte integers. Save it as numbers.")
     check_dataset(dataset, where, error)
     check_filters(dataset, where, error)
     return dataset
@@ -164,25 +164,25 @@ def _chunk_bytes(dataset: h5py.Dataset) -> int:
 
 
 def _cache_bytes(dataset: h5py.Dataset) -> int:
-    """Tell the bytes of one row of chunks, in bounds."""
+    """Return the bytes of one row of chunks, within bounds."""
     counts = [-(-axis // chunk) for axis, chunk in zip(dataset.shape[1:], dataset.chunks[1:], strict=True)]
     across: int = math.prod(counts)
     cache = max(LEAST_CACHE, min(MOST_CACHE, across * _chunk_bytes(dataset)))
     if dataset.id.get_create_plist().get_nfilters():
-        # To decompress a part HDF5 needs the memory for all of it anyway; keeping it saves doing so for each block.
+        # HDF5 decompresses a whole chunk to read part of it; keeping the chunk saves repeating that for each block.
         cache = max(cache, _chunk_bytes(dataset))
     return cache
 
 
 def _with_cache(dataset: h5py.Dataset) -> h5py.Dataset:
-    """Open a chunked dataset again with a cache for one row of chunks, so that none is decompressed twice."""
+    """Reopen a chunked dataset with a cache for one row of chunks, so that none is decompressed twice."""
     if not dataset.chunks:
         return dataset
     cache = _cache_bytes(dataset)
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    # About a hundred slots a chunk, a prime, as the HDF5 manual advises against collisions.
+    # A prime, about a hundred slots per chunk, as the HDF5 manual advises against collisions.
     access.set_chunk_cache(10_007, cache, 1.0)
     file, name = dataset.file, dataset.name.encode("utf-8", "surrogateescape")
-    # HDF5 keeps the cache of the first opening as long as any handle lives.
+    # HDF5 keeps the cache of the first opening while any handle is open.
     dataset.id.close()
     return h5py.Dataset(h5py.h5d.open(file.id, name, access))

@@ -11,13 +11,13 @@ from .layout import IdsWithoutTable, is_numeric
 __all__ = ["NO_DTYPE", "UNKNOWN", "choose", "describe_dtype", "guess", "listing"]
 
 DEFAULT = "inputs"
-# Read for something else, so never sequences unless named.
+# Used for something else, so never sequences unless named.
 OTHER = ("lengths", "ids")
 MOST_LISTED = 5
-# Looking for a name that was meant takes time for each name and letter.
+# Finding a similar name takes time for each name and character.
 MOST_GUESSED, LONGEST_GUESSED = 1000, 200
 
-# What ``describe_dtype`` says where NumPy has no dtype for single values.
+# Results of ``describe_dtype`` where NumPy has no dtype for single values.
 STRING, REFERENCE, VARYING, UNKNOWN = "string", "reference", "arrays of varying length", "unknown to NumPy"
 NO_DTYPE = (STRING, REFERENCE, VARYING, UNKNOWN)
 
@@ -28,9 +28,9 @@ def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str
     Parameters
     ----------
     name : str or None
-        As the parameter ``dataset=`` gives it. None: ``inputs``, else the only one that fits.
+        The parameter ``dataset=``. None: ``inputs``, else the only one that fits.
     tokens : bool
-        [N, T] of integers fits, too.
+        Integers [N, T] fit too.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def listing(present: dict[str, h5py.Dataset]) -> str:
 
 
 def guess(name: str, present: dict[str, h5py.Dataset]) -> str:
-    """Say which name may have been meant, if one is near."""
+    """Suggest a similar name, if there is one."""
     near = difflib.get_close_matches(name.strip("/")[:LONGEST_GUESSED], list(present)[:MOST_GUESSED], n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def describe_dtype(dataset: h5py.Dataset) -> str:
-    """Name a dataset's dtype, also where NumPy has no word for it."""
+    """Name a dataset's dtype, even if NumPy has none."""
     try:
         dtype = dataset.dtype
     except TypeError:
@@ -105,5 +105,5 @@ def _token_hint(present: dict[str, h5py.Dataset]) -> str:
     if any(
         len(dataset.shape or ()) == 2 and describe_dtype(dataset).startswith("float") for dataset in present.values()
     ):
-        return "; for one of two axes that says how it becomes (N, T, I)"
+        return "; the message for one with two axes says how to make it (N, T, I)"
     return ""

@@ -9,7 +9,7 @@ from ..errors import BadData
 
 __all__ = ["check_filters"]
 
-# Registered with The HDF Group; hdf5plugin brings them.
+# Registered with The HDF Group; hdf5plugin provides them.
 FILTERS = {
     4: "szip",
     307: "bzip2",
@@ -33,7 +33,7 @@ def check_filters(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
     Raises
     ------
     error
-        A filter is missing, and ``hdf5plugin`` does not bring it.
+        A filter is unavailable, even with ``hdf5plugin``.
     """
     missing = _missing(dataset)
     if missing:
@@ -44,8 +44,8 @@ def check_filters(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
     if missing:
         names = ", ".join(f"{FILTERS.get(code, 'unknown')} ({code})" for code in missing)
         raise error(
-            f"{where}: compressed with filter {names}, which this HDF5 lacks. Install hdf5plugin, or compress it anew: "
-            "h5repack -f GZIP=4 OLD NEW (where the filter is present)."
+            f"{where}: compressed with filter {names}, which this HDF5 lacks. Install hdf5plugin, or recompress it "
+            "where the filter is available: h5repack -f GZIP=4 OLD NEW."
         )
 
 

@@ -1,8 +1,8 @@
 """Decompresses the chunks of deflate-compressed datasets here instead of in HDF5.
 
-HDF5 takes a chunk for as long as it ought to be, whatever it is unpacked to, so that a crafted one has other memory
-read as values or ends the process (https://github.com/HDFGroup/hdf5/pull/6184). Here its length is checked. And h5py
-holds every thread while HDF5 unpacks; ``zlib`` lets them run.
+HDF5 assumes that a chunk decompresses to its expected length, so a crafted one makes it read other memory as values, or
+kills the process (https://github.com/HDFGroup/hdf5/pull/6184). Here the length is checked. Besides, h5py blocks every
+thread while HDF5 decompresses; ``zlib`` lets them run.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from ..untrusted.hdf5_chunks import Chunks, filters_of
 
 __all__ = ["InflatedChunks"]
 
-# What is unpacked here; a dataset with any other filter or type is HDF5's affair.
+# Filters and types that are handled here; any others are left to HDF5.
 KNOWN = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 
@@ -32,7 +32,7 @@ class InflatedChunks:
     dataset : h5py.Dataset
     where : str
     cache : int
-        Bytes of chunks that are kept, for blocks whose edges lie inside of them.
+        Bytes of chunks to keep, for blocks whose edges lie inside them.
     """
 
     def __init__(self, dataset: h5py.Dataset, where: str, cache: int) -> None:
@@ -46,12 +46,12 @@ class InflatedChunks:
 
     @staticmethod
     def can_read(dataset: h5py.Dataset) -> bool:
-        """Tell whether a dataset is one that is to be read so."""
+        """Return whether a dataset is read here."""
         used = set(filters_of(dataset)) if dataset.chunks else set()
         return h5py.h5z.FILTER_DEFLATE in used and used <= KNOWN and dataset.id.get_type().get_class() in NUMBERS
 
     def read_into(self, block: Array, place: tuple[slice, ...]) -> None:
-        """Fill an array with the part of the dataset that slices tell, one an axis.
+        """Fill an array with the part of the dataset that the slices select, one per axis.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class InflatedChunks:
         return self._converted(content).reshape(self._chunks)
 
     def _converted(self, content: bytes) -> Array:
-        """Give the values of a chunk; HDF5 converts those of a type that NumPy has not, such as integers of 12 bits."""
+        """Return the values of a chunk; HDF5 converts types that NumPy lacks, such as 12-bit integers."""
         meant = h5py.h5t.py_create(self._dtype)
         if meant == self._type:
             return np.frombuffer(content, self._dtype)

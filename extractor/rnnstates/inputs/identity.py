@@ -16,7 +16,7 @@ SAMPLE_BYTES = 64 * 2**10
 
 
 def identify(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any], **known: object) -> dict[str, object]:
-    """Gather an identity in JSON types; what a kind of source does not have stays None.
+    """Build an identity in JSON types; what a kind of source lacks is None.
 
     Parameters
     ----------
@@ -28,26 +28,26 @@ def identify(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any], **known: o
 
 
 def sample_file(file: BinaryIO) -> dict[str, object]:
-    """Give size and time of change of an open file, and a digest of its start, middle and end."""
+    """Return the size and time of change of an open file, and a digest of its start, middle and end."""
     return _status(file.fileno()) | _sample(file.fileno())
 
 
 def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str, *, sampled: bool = False) -> None:
-    """Refuse to go on with a file that was written to since it was opened: its rows would not be of one time.
+    """Refuse to continue with a file that was written to since it was opened: its rows would mix two versions.
 
     Parameters
     ----------
     descriptor : int
-        The open file. One that was put in its place under the same name does no harm.
+        The open file. Replacing it under the same name does no harm.
     identity : mapping
-        As ``sample_file`` gave it.
+        As returned by ``sample_file``.
     sampled : bool
-        Whether to compare the digest, too: what is stored through a map of the file need not move its time of change.
+        Whether to compare the digest too: writing through a memory map may leave the time of change as it was.
 
     Raises
     ------
     InputChanged
-        Its size, time of change or digest is another.
+        Its size, time of change or digest differs.
     """
     now = _status(descriptor) | (_sample(descriptor) if sampled else {})
     if all(identity[key] == value for key, value in now.items()):
@@ -55,13 +55,13 @@ def check_unchanged(descriptor: int, identity: Mapping[str, object], where: str,
     found = (
         f"had {identity['size']} bytes when it was opened and has {now['size']} now"
         if identity["size"] != now["size"]
-        else f"was written to after it was opened, its {now['size']} bytes are not of one time"
+        else f"was written to after it was opened, so its {now['size']} bytes mix two versions"
     )
     raise InputChanged(f"{where}: {found}; something changes it while it is read. Start again when it is complete.")
 
 
 def sample_array(array: Array) -> dict[str, object]:
-    """Give the bytes of an array [...], and a digest of its shape, dtype, first, middle and last values."""
+    """Return the size of an array [...] in bytes, and a digest of its shape, dtype, first, middle and last values."""
     digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
     items = max(1, SAMPLE_BYTES // array.dtype.itemsize)
     for start in _offsets(array.size, items):
@@ -70,7 +70,7 @@ def sample_array(array: Array) -> dict[str, object]:
 
 
 def digest_array(array: Array) -> dict[str, object]:
-    """Give the bytes of an array [...], and a digest of its shape, dtype and all its values."""
+    """Return the size of an array [...] in bytes, and a digest of its shape, dtype and all values."""
     digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return {"size": array.nbytes, "sha256": digest.hexdigest()}

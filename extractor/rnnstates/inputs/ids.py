@@ -23,16 +23,16 @@ from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
 from .hdf5 import reading
 from .hdf5_choice import describe_dtype
-from .ids_shape import Owner, Read, are_letters, check_shape, listed
+from .ids_shape import Owner, Read, are_characters, check_shape, listed
 from .named import beside, check_open, locate
 from .npy import load_npy, read_header
 
 __all__ = ["Ids", "ids_of", "open_ids"]
 
-EXPECTED = "a .npy file of strings or integers, or text with one id a line"
+EXPECTED = "a .npy file of strings or integers, or text with one id per line"
 ACCEPTED = "strings or integers"
 MEND = "Save them as strings."
-# Read at once from an HDF5 file; ids of varying length take what they take.
+# Read at once from an HDF5 file; variable-length ids may take more.
 BLOCK_ROWS = 4096
 BLOCK_BYTES = 4 * 2**20
 
@@ -46,7 +46,7 @@ class Ids:
     count : int
         N.
     dtype : dtype
-        int64, or ``S<k>`` for strings, k being the longest in bytes of UTF-8, at least 1.
+        int64, or ``S<k>`` for strings, k being the length of the longest in bytes of UTF-8, at least 1.
     read : callable
         (start, stop) -> array [stop - start] of ``dtype``.
     ascii : bool
@@ -69,9 +69,9 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
 
     Parameters
     ----------
-    ids : None, str, path or array [N], [N, 1], [1, N] or of letters [N, k]
-        None: dataset ``ids`` beside the input, as lengths are found, if there is one. A name: a dataset of the file,
-        else a .npy or text file. Strings, bytes or integers; bytes that are not UTF-8 are kept as they are. Single
+    ids : None, str, path or array [N], [N, 1], [1, N] or of single bytes [N, k]
+        None: the dataset ``ids`` next to the input, found as lengths are, if there is one. A name: a dataset of the
+        file, else a .npy or text file. Strings, bytes or integers; bytes that are not UTF-8 are kept unchanged. Single
         bytes [N, k] are joined, as netCDF stores strings.
     source : Source
         The input they belong to.
@@ -79,12 +79,12 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
     Returns
     -------
     Ids or None
-        None when there are none.
+        None if there are none.
 
     Raises
     ------
     BadInput
-        Their number is not N, or they are neither strings nor integers.
+        There are not N of them, or they are neither strings nor integers.
     MissingInput
         The file is absent or unreadable.
     """
@@ -105,7 +105,7 @@ def open_ids(ids: Any, source: Source) -> Ids | None:
 
 
 def ids_of(stored: Array | h5py.Dataset, where: str, owner: Owner) -> Ids:
-    """Read ids that have been found already.
+    """Read ids that are already found.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Owner) -> Ids:
             packing.check_present(values, where, BadInput, first=start)
         return values
 
-    row_bytes = dtype.itemsize * (dataset.shape[1] if are_letters(dataset.shape, dtype, source.shape[0]) else 1)
+    row_bytes = dtype.itemsize * (dataset.shape[1] if are_characters(dataset.shape, dtype, source.shape[0]) else 1)
     rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, row_bytes)))
     return _measured(read, source.shape[0], where, rows)
 
@@ -182,7 +182,7 @@ def _objects(ids: Any, where: str) -> Array:
         items = list(ids)
     except MemoryError:
         raise
-    # The object's own __iter__ may raise anything.
+    # The object's __iter__ may raise anything.
     except Exception as reason:
         raise BadInput(f"{where}: {reason}; expected one id per sequence, {ACCEPTED}.") from reason
     values = np.empty(len(items), object)
@@ -193,7 +193,7 @@ def _objects(ids: Any, where: str) -> Array:
 
 
 def _typed(values: Array, where: str) -> Array:
-    """Turn Python objects [N] into int64 [N], or leave strings as they are."""
+    """Convert Python objects [N] to int64 [N], or leave strings as they are."""
     items = values.tolist()
     if items and all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
         try:
@@ -203,7 +203,7 @@ def _typed(values: Array, where: str) -> Array:
     for row, item in enumerate(items):
         if not isinstance(item, str | bytes):
             raise BadInput(
-                f"{where}: row {row} is {type(item).__name__} {str(item)[:40]!r}; expected {ACCEPTED}, of one kind."
+                f"{where}: row {row} is {type(item).__name__} {str(item)[:40]!r}; expected only {ACCEPTED}. {MEND}"
             )
     strings = np.empty(len(items), object)
     strings[:] = items
@@ -211,7 +211,7 @@ def _typed(values: Array, where: str) -> Array:
 
 
 def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
-    """Find the dtype to store by one pass over the ids."""
+    """Find the dtype to store in one pass over the ids."""
     width, integers, only_ascii = 1, True, True
     for start in range(0, count, rows):
         values = read(start, min(start + rows, count))
@@ -230,30 +230,30 @@ def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
 
 def _encode(values: Array, start: int, where: str) -> Array:
     """Encode strings [R] as UTF-8 in bytes no wider than the longest."""
-    _check_letters(values, start, where)
+    _check_characters(values, start, where)
     items = enumerate(values.tolist(), start)
     encoded = [item if isinstance(item, bytes) else _to_utf8(item, row, where) for row, item in items]
     for row, item in enumerate(encoded, start):
-        # NumPy and HDF5 pad with them, and take them away again.
+        # NumPy and HDF5 pad with null characters, and strip them when reading.
         if item.endswith(b"\0"):
             raise BadInput(f"{where}: row {row} is {item!r}; its last null character would be lost. Leave it out.")
     return np.array(encoded, dtype=np.bytes_)
 
 
-def _check_letters(values: Array, start: int, where: str) -> None:
-    """Refuse numbers that stand for no letter, on which NumPy fails."""
+def _check_characters(values: Array, start: int, where: str) -> None:
+    """Refuse code points beyond Unicode, on which NumPy fails."""
     if values.dtype.kind != "U" or not values.size or not values.dtype.itemsize:
         return
-    letters = np.ascontiguousarray(values).view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
-    wrong = (letters.reshape(len(values), -1) > sys.maxunicode).any(axis=1)
+    codes = np.ascontiguousarray(values).view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+    wrong = (codes.reshape(len(values), -1) > sys.maxunicode).any(axis=1)
     if wrong.any():
         row = start + int(np.argmax(wrong))
-        raise BadInput(f"{where}: row {row} is no text, some of its letters do not exist; make the file again.")
+        raise BadInput(f"{where}: row {row} has invalid characters; make the file again.")
 
 
 def _to_utf8(text: str, row: int, where: str) -> bytes:
     try:
-        # Bytes that were not UTF-8 when Python read them come back as they were.
+        # Bytes that were not UTF-8 when Python read them are restored.
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as reason:
         raise BadInput(f"{where}: row {row} is {text!r}, which UTF-8 cannot hold; give it as bytes.") from reason

@@ -9,13 +9,13 @@ import numpy as np
 from ..arrays.axes import Array
 from ..errors import BadInput
 
-__all__ = ["Owner", "Read", "are_letters", "check_shape", "listed"]
+__all__ = ["Owner", "Read", "are_characters", "check_shape", "listed"]
 
 Read = Callable[[int, int], Array]
 
 
 class Owner(Protocol):
-    """What the ids belong to: a ``Source``, of which the name and the number of sequences count here."""
+    """The ``Source`` that the ids belong to; only its name and number of sequences matter here."""
 
     @property
     def name(self) -> str:
@@ -27,16 +27,16 @@ class Owner(Protocol):
 
 
 def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, owner: Owner) -> None:
-    """Refuse ids in a shape that is not one for each sequence.
+    """Refuse ids whose shape is not one id per sequence.
 
     Raises
     ------
     BadInput
     """
     count = owner.shape[0]
-    if are_letters(shape, dtype, count):
+    if are_characters(shape, dtype, count):
         return
-    # One row or column, too, as lengths may be.
+    # One row or column too, as for lengths.
     if len(shape) == 2 and 1 in shape:
         shape = shape[:1] if shape[1] == 1 else shape[1:]
     if len(shape) != 1:
@@ -45,15 +45,15 @@ def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, owner:
         raise BadInput(f"{where}: {shape[0]} ids, but {owner.name} has {count} sequences; give one id per sequence.")
 
 
-def are_letters(shape: tuple[int, ...], dtype: np.dtype[Any], count: int) -> bool:
-    """Tell whether each row holds the letters of one id, as netCDF stores strings."""
+def are_characters(shape: tuple[int, ...], dtype: np.dtype[Any], count: int) -> bool:
+    """Return whether each row holds the characters of one id, as netCDF stores strings."""
     return len(shape) == 2 and shape[0] == count and shape[1] > 0 and dtype == "S1"
 
 
 def listed(stored: Array | h5py.Dataset, count: int) -> Read:
-    """Say how ids in one of the shapes that pass are read as [stop - start]."""
+    """Return a function that reads ids of an accepted shape as [stop - start]."""
     shape = tuple(stored.shape)
-    if are_letters(shape, stored.dtype, count):
+    if are_characters(shape, stored.dtype, count):
         width = np.dtype(f"S{shape[1]}")
         return lambda start, stop: np.ascontiguousarray(stored[start:stop]).view(width)[:, 0]
     if len(shape) == 1:

@@ -1,8 +1,8 @@
 """Opens the initial states that a user gives (a file or a mapping), and matches them by name to the network.
 
-An HDF5 file or a .npz holds them under the names that an output file uses: ``hidden`` and ``cell`` for a lone layer,
-``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one per sequence, [N, W]. In a file that
-``extract`` wrote with ``--pool final`` they are ``hidden_final`` and ``cell_final``, so that it continues another run.
+An HDF5 file or a .npz holds them under the names of an output file: ``hidden`` and ``cell`` for a single layer,
+``layer0/forward/hidden`` in a stack; one for all sequences, [W], or one per sequence, [N, W]. In an output of
+``extract`` with ``pool="final"`` they are ``hidden_final`` and ``cell_final``, so that a run can continue it.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ __all__ = ["open_initial"]
 
 EXPECTED = "a .npz or HDF5 file of states by name"
 FINAL = "_final"
-# Rows that an output file or an input has beside its states.
+# Datasets that an output file or an input has in addition to its states.
 BESIDE = ("lengths", "ids", "offsets")
 
 
@@ -54,14 +54,14 @@ def open_initial(
     sequences : int
         N.
     ids : Named or None
-        Of the sequences; ids beside the states must be the same.
+        Of the sequences; ids stored with the states must be the same.
 
     Raises
     ------
     MissingInput
         The file is absent or unreadable.
     BadInput
-        It holds none of them, something else, one of another shape, or those of other sequences.
+        It has none of these states, something else, one of another shape, or those of other sequences.
     """
     with contextlib.ExitStack() as opening:
         is_path = isinstance(initial, str | os.PathLike)
@@ -78,10 +78,10 @@ def open_initial(
                 found[path, name] = as_array(given, called, BadInput)
             values = found[path, name]
             _check(values, wanted[path, name], sequences, called)
-            # What is in memory can be looked at before the run begins.
+            # Values in memory can be checked before the run begins.
             if not isinstance(values, h5py.Dataset):
                 check_usable(np.atleast_2d(values), values.dtype, np.arange(max(1, sequences)), called)
-            # A shape of two sizes fits one order alone.
+            # With two different sizes, only one order fits.
             if values.shape == (sequences, sequences) and sequences > 1:
                 is_stored = is_path and isinstance(given, h5py.Dataset)
                 check_order((doubt_in if is_stored else doubt_of)(given, "NI", called), "NI")
@@ -92,7 +92,7 @@ def open_initial(
 
 
 def _given(initial: Any) -> dict[str, Any]:
-    """Take arrays by name; ``States`` too, whose other datasets are no states to start from."""
+    """Return arrays by name; from ``States``, only the final ones, which are initial states."""
     if isinstance(initial, type) or not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
         raise OptionError(
             f"initial_state=: is {with_article(type(initial).__name__)}; expected {EXPECTED} (its path), a mapping "
@@ -102,7 +102,7 @@ def _given(initial: Any) -> dict[str, Any]:
         stored = {name: initial[name] for name in initial.keys()}
     except (MemoryError, RnnstatesError):
         raise
-    # A file that is closed raises what it happens to meet first.
+    # A closed file may raise anything.
     except Exception as reason:
         raise BadInput(
             f"initial_state=: {with_article(type(initial).__name__)} that cannot be read ({reason}); expected arrays. "
@@ -114,13 +114,13 @@ def _given(initial: Any) -> dict[str, Any]:
 
 
 def _provenance(initial: Any, stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give what an output says of how it was made; nothing where that cannot be read."""
-    said = getattr(initial, "provenance", None)
+    """Return the provenance of an output; empty if it cannot be read."""
+    provenance = getattr(initial, "provenance", None)
     file = next((values.file for values in stored.values() if isinstance(values, h5py.Dataset)), None)
-    if said is None and file is not None and is_fixed(file, "provenance"):
+    if provenance is None and file is not None and is_fixed(file, "provenance"):
         with contextlib.suppress(ValueError, RecursionError):
-            said = json.loads(file.attrs["provenance"])
-    return said if isinstance(said, dict) else {}
+            provenance = json.loads(file.attrs["provenance"])
+    return provenance if isinstance(provenance, dict) else {}
 
 
 def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
         found = {
             name: checked(dataset, f"{path}: '{name}'", BadInput)
             for name, dataset in datasets(file, path, BadInput)
-            # The values of an axis, whatever that is called.
+            # The coordinates of an axis, whatever their name.
             if not is_scale(dataset)
         }
         is_output = "format" in file.attrs
@@ -145,14 +145,14 @@ def _open(path: str, opening: contextlib.ExitStack) -> dict[str, Any]:
 
 
 def _refuse_other_kinds(path: str) -> None:
-    """Refuse what is known to be neither; of the kinds that weights are read from, .npz is read here too."""
+    """Refuse files known to be neither .npz nor HDF5."""
     kind = kind_of_path(path)
     if kind is not None and kind is not KINDS["hdf5"] and not may_be_npz(kind):
         raise BadInput(f"{path}: {kind.message(EXPECTED, Wanted.STATES)}")
 
 
 def _of_states(found: dict[str, h5py.Dataset], path: str) -> dict[str, h5py.Dataset]:
-    """Take the final states of an output file; its other datasets are no states to start from."""
+    """Return the final states of an output file; its other datasets are not initial states."""
     final = {name: dataset for name, dataset in found.items() if name.endswith(FINAL) or name == "ids"}
     if not final.keys() - {"ids"}:
         raise MissingInput(f'{path}: is an output without final states; make it again with pool="final".')
@@ -170,7 +170,8 @@ def _match(stored: Mapping[str, Any], wanted: Mapping[tuple[str, str], int], whe
             found[names[plain]] = values
         elif plain not in BESIDE:
             raise BadInput(
-                f"{where}: holds '{name}', which is no state of this network; expected {', '.join(sorted(names)[:12])}."
+                f"{where}: holds '{name}', which is not a state of this network; expected "
+                f"{', '.join(sorted(names)[:12])}."
             )
     if not found:
         raise BadInput(f"{where}: holds no states; expected {', '.join(sorted(names)[:12])}.")
@@ -183,12 +184,12 @@ def _check_all_there(
     wanted: Mapping[tuple[str, str], int],
     where: str,
 ) -> None:
-    """Refuse the final states of another network: an output holds all that its own network carries."""
+    """Refuse the final states of another network: an output holds all states that its own network carries."""
     missing = [f"{path}/{name}".strip("/") for path, name in wanted if (path, name) not in found]
     if missing and any(name.endswith(FINAL) for name in stored):
         raise BadInput(
-            f"{where}: has no final state '{missing[0]}', which this network carries; it is the output of another one. "
-            "Give the output of the same weights and layer=."
+            f"{where}: has no final state '{missing[0]}', which this network carries; it is the output of another "
+            "network. Give the output of the same weights and layer=."
         )
 
 

@@ -18,7 +18,7 @@ __all__ = ["InitialStates", "check_usable"]
 
 
 class InitialStates:
-    """States to start from, by the path of a part of the network and the name of a state.
+    """Initial states, by the path of a part of the network and the name of a state.
 
     Parameters
     ----------
@@ -26,11 +26,11 @@ class InitialStates:
         From path and name to an array or dataset [W], [1, W] or [N, W].
     where : str
     closing : ExitStack
-        Closes the file behind them.
+        Closes their file.
     file : binary file or None
         That file, open.
     provenance : mapping
-        How they were made, where they are of an output; else empty.
+        How they were made, if they come from an output; else empty.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class InitialStates:
     ) -> None:
         self._found, self.where, self._closing, self._file = found, where, closing, file
         self.provenance = provenance
-        # Of a file as it was when it was opened.
+        # Of the file when it was opened.
         self._sample = None if file is None else sample_file(file)
 
     def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
-        """Give the states of some sequences.
+        """Return the states of some sequences.
 
         Returns
         -------
@@ -68,13 +68,13 @@ class InitialStates:
         return read
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where a file of which rows are read was written to since it was opened."""
+        """Raise ``InputChanged`` if rows are read from a file that has changed since it was opened."""
         if self._file is not None and any(isinstance(stored, h5py.Dataset) for stored in self._found.values()):
             check_unchanged(self._file.fileno(), self.identity, self.where, sampled=True)
 
     @property
     def identity(self) -> dict[str, object]:
-        """What tells these states from others, in JSON types."""
+        """What distinguishes these states from others, in JSON types."""
         if self._sample is not None:
             return self._sample
         return {
@@ -83,26 +83,26 @@ class InitialStates:
         }
 
     def named(self) -> list[str]:
-        """List what was found, by the names of an output file."""
+        """List the names of the states, as in an output file."""
         return [f"{path}/{name}".strip("/") for path, name in self._found]
 
     def close(self) -> None:
-        """Close the file behind them."""
+        """Close their file."""
         self._closing.close()
 
 
 def check_usable(values: Array, stored: np.dtype[Any], rows: npt.NDArray[np.int64], where: str) -> None:
-    """Refuse NaN, infinity and R's missing integer in states [B, W] of some sequences [B]; [1, W] is of the first."""
+    """Refuse NaN, infinity and R's missing integer in states [B, W] of sequences [B]; [1, W] is of the first one."""
     missing = missing_integer(stored)
     if missing is not None and (absent := np.argwhere(values == missing)).size:
         raise BadInput(
-            f"{where} of sequence {rows[absent[0][0]]} is {missing}, which R writes for NA, and which NaN becomes as "
-            "an integer; expected the state of a run. Save the states as floating-point numbers."
+            f"{where} of sequence {rows[absent[0][0]]} is {missing}, which R writes for NA, and to which NaN is cast; "
+            "expected the state of a run. Save the states as floating-point numbers."
         )
     if (wrong := np.argwhere(~np.isfinite(values))).size:
         raise BadInput(
             f"{where} of sequence {rows[wrong[0][0]]} is NaN or infinite; expected the state of a run. An empty "
-            'sequence has no last state, but a final one (pool="final").'
+            'sequence has no last state, but it has a final one (pool="final").'
         )
 
 
@@ -115,5 +115,5 @@ def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
     if not len(rows) or np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
         together: Array = np.asarray(stored[rows[0] : rows[0] + len(rows)] if len(rows) else stored[:0])
         return together
-    # What lies between them may be the whole file.
+    # One slice over all of them might span the whole file.
     return np.stack([np.asarray(stored[row]) for row in rows.tolist()])

@@ -10,7 +10,7 @@ __all__ = ["ACCEPTED", "KINDS", "IdsWithoutTable", "check_layout", "dtype_notes"
 
 ACCEPTED = "float16, float32, float64, longdouble or integers of any width, in either byte order"
 
-# What a dtype's kind letter means to somebody who has never seen one.
+# NumPy's kind codes in words.
 KINDS = {
     "b": "booleans",
     "c": "complex numbers",
@@ -24,30 +24,30 @@ KINDS = {
 }
 
 
-# What whole numbers of two axes lack; those who know which tables the weights have say more.
+# For integers with two axes; callers that know the weights' tables say more.
 FOR_IDS = "Token ids need weights with an embedding (weights=). "
 
 WORDS = (
-    "Convert it with .astype where it holds numbers as text; words become token ids, an integer array (N, T), by the "
+    "Convert it with .astype if it holds numbers as text; map words to token ids, an integer array (N, T), by the "
     "vocabulary of weights with an embedding (weights=)."
 )
 MEND = "Convert it with .astype."
-# And what to do with such values; any other is converted.
+# What to do with such values; any others are converted.
 MENDS = {
     "c": "Give the real and the imaginary parts as features of their own.",
     "U": WORDS,
     "S": WORDS,
     "T": WORDS,
-    "V": "Save one field of it, or its numbers as features.",
+    "V": "Save one of its fields, or its numbers as features.",
     "m": "Convert it to numbers, such as seconds.",
     "M": "Convert it to numbers, such as seconds since the first.",
 }
-# From this many bytes on integers may be too large for float32, which holds whole numbers up to 2**24.
+# Integers of this many bytes or more may be too large for float32, which is exact up to 2**24.
 WIDE = 4
 
 
 class IdsWithoutTable(BadInput):
-    """Integers that may be token ids, where the weights bring no embedding; ``found`` says so without advice."""
+    """Integers that may be token ids, but the weights have no embedding; ``found`` says so without advice."""
 
     def __init__(self, text: str, found: str) -> None:
         super().__init__(text)
@@ -55,19 +55,19 @@ class IdsWithoutTable(BadInput):
 
 
 def is_numeric(dtype: np.dtype[Any]) -> bool:
-    """Tell whether values of this dtype can be features."""
+    """Return whether values of this dtype can be features."""
     return dtype.kind in "iuf"
 
 
 def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, tokens: bool) -> None:
-    """Refuse what is not a batch of padded sequences.
+    """Refuse anything but a batch of padded sequences.
 
     Parameters
     ----------
     shape : tuple of int
         Expected (N, T, I), or (N, T) with ``tokens``; N may be 0.
     tokens : bool
-        The weights bring an embedding, so [N, T] holds token ids.
+        The weights have an embedding, so [N, T] holds token ids.
 
     Raises
     ------
@@ -89,26 +89,26 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
 
 
 def _reshaping(shape: tuple[int, ...], dtype: np.dtype[Any], *, tokens: bool) -> str:
-    """Say how sequences may be made of an array of another rank."""
+    """Say how to make sequences of an array of another rank."""
     if len(shape) > 3:
-        return f"Join the axes behind the steps: x.reshape({shape[0]}, {shape[1]}, -1)."
+        return f"Merge the axes after the steps: x.reshape({shape[0]}, {shape[1]}, -1)."
     ids = dtype.kind in "iu"
     if len(shape) == 2:
         return (FOR_IDS if ids else "") + (
-            "For one feature at each step, reshape to (N, T, 1): x[:, :, np.newaxis]. One sequence of I features is "
-            "x[np.newaxis]. Sequences joined end to end are parted and padded: keras.utils.pad_sequences(np.split(x, "
+            "For one feature per step, reshape to (N, T, 1): x[:, :, np.newaxis]. One sequence of I features is "
+            "x[np.newaxis]. Split and pad concatenated sequences: keras.utils.pad_sequences(np.split(x, "
             "np.cumsum(lengths)[:-1]), padding='post', dtype=x.dtype)."
         )
     if len(shape) == 1:
         one = "Token ids of one sequence are x[np.newaxis]" + (
-            "" if tokens else ", with weights that bring an embedding"
+            "" if tokens else ", with weights that have an embedding"
         )
         return (f"{one}. " if ids or tokens else "") + "One sequence of one feature is x.reshape(1, -1, 1)."
     return "It is a single number; give the array of all steps."
 
 
 def dtype_notes(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tuple[str, ...]:
-    """Say what reading features of this dtype costs, one sentence each; nothing of token ids.
+    """Say what reading features of this dtype costs, one sentence each; nothing for token ids.
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def dtype_notes(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tup
     if not dtype.isnative:
         turned = np.dtype(dtype.name).str
         notes.append(
-            f"{where} is in the other byte order, {dtype.str}; every value is turned round as it is read, "
+            f"{where} is in the other byte order, {dtype.str}; every value is byte-swapped as it is read, so "
             f"{turned} is faster."
         )
     if len(shape) == 3 and dtype.kind in "iu" and dtype.itemsize >= WIDE:
         notes.append(
-            f"{where} holds {dtype.name} features, which become floating-point numbers: float32 rounds what is beyond "
-            '16777216, precision="float64" what is beyond 2**53.'
+            f"{where} holds {dtype.name} features, which are converted to floating-point numbers: float32 rounds "
+            'numbers beyond 16777216, precision="float64" those beyond 2**53.'
         )
     return tuple(notes)

@@ -28,7 +28,7 @@ from .npy import load_npy, read_header
 
 __all__ = ["read_lengths"]
 
-EXPECTED = "a .npy file or text with one whole number a line"
+EXPECTED = "a .npy file or text with one whole number per line"
 MASK = "If they are a mask, sum it along the steps."
 
 
@@ -40,12 +40,12 @@ def read_lengths(
     Parameters
     ----------
     lengths : None, str, path or array [N] or [N, 1]
-        None: dataset ``lengths`` beside the input: in its group, else in the nearest one around it. ``full``: every
-        step counts. A name: a dataset of the file, else a .npy or text file. Whole numbers of any dtype.
+        None: the dataset ``lengths`` next to the input: in its group, else in the nearest enclosing one. ``full``:
+        every step counts. A name: a dataset of the file, else a .npy or text file. Whole numbers of any dtype.
     source : Source
         The input they belong to.
     inputs_path : str, path or None
-        Where the input lies; a file of lengths beside it is suggested, never used unasked.
+        The input's path; a file of lengths next to it is suggested, never used unasked.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def read_lengths(
     Raises
     ------
     BadLengths
-        None are given, or they are no lengths of this input.
+        None are given, or they do not fit this input.
     MissingInput
         The file is absent or unreadable.
     """
@@ -80,7 +80,7 @@ def _default(source: Source, inputs_path: str | os.PathLike[str] | None) -> h5py
         listed = " or ".join(f"'{place}'" for place in places(source, "lengths"))
         missing = f"{source.path}: no dataset {listed}"
     raise BadLengths(
-        f"{missing}; expected one length per sequence. Name them with lengths={_beside(source, inputs_path)}, or say "
+        f"{missing}; expected one length per sequence. Name them with lengths={_beside(source, inputs_path)}, or pass "
         'lengths="full" if every step counts.'
     )
 
@@ -92,7 +92,7 @@ def _beside(source: Source, inputs_path: str | os.PathLike[str] | None) -> str:
     stem = Path(path).with_suffix("")
     for candidate in (f"{stem}_lengths.npy", f"{stem}.lengths.npy", f"{stem}_lengths.txt"):
         if Path(candidate).is_file():
-            return f" (such as {candidate}, which lies beside it)"
+            return f" (such as {candidate}, which is next to it)"
     return ""
 
 
@@ -138,7 +138,7 @@ def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
 
 
 def _refuse_bools(lengths: Sequence[Any]) -> None:
-    """Refuse True and False among numbers, of which NumPy makes 1 and 0."""
+    """Refuse True and False among numbers, which NumPy converts to 1 and 0."""
     rows = (length if isinstance(length, list | tuple) else (length,) for length in lengths)
     for row, length in enumerate(itertools.chain.from_iterable(rows)):
         if isinstance(length, bool | np.bool_) or (isinstance(length, np.ndarray) and length.dtype == bool):
@@ -146,7 +146,7 @@ def _refuse_bools(lengths: Sequence[Any]) -> None:
 
 
 def _parse(text: bytes, where: str, count: int) -> npt.NDArray[np.float64]:
-    """Read one number a line; of lines beyond the sequences only the number counts."""
+    """Read one number per line; lines beyond the sequences are only counted."""
     lines = text.removeprefix(UTF8_MARK).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
@@ -171,7 +171,7 @@ def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where
         raise BadLengths(
             f"{where}: dtype {called} ({KINDS.get(dtype.kind, 'no numbers')}); expected whole numbers. {mend}"
         )
-    # One row, too, as programs write a column whose axes are stored in reverse order.
+    # One row too: programs that reverse axes write a column so.
     if len(shape) == 2 and 1 in shape:
         shape = shape[:1] if shape[1] == 1 else shape[1:]
     if len(shape) != 1:
@@ -188,10 +188,10 @@ def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.N
     steps = source.shape[1]
     values = values.reshape(-1)
     if values.dtype.kind == "f":
-        # T may lie beyond what float16 holds.
+        # T may exceed float16.
         with np.errstate(invalid="ignore"):
             values = values.astype(np.promote_types(values.dtype, np.float64))
-    with np.errstate(invalid="ignore"):  # NaN, which is told below
+    with np.errstate(invalid="ignore"):  # NaN, which is reported below
         valid = (values >= 0) & (values <= steps) & (values == np.trunc(values))
     if not valid.all():
         row = int(np.argmin(valid))
@@ -204,7 +204,7 @@ def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.N
 
 
 def _other_steps(values: npt.NDArray[Any], source: Source) -> str:
-    """Ask whether axes are exchanged where the features are exactly as many as the longest sequence has steps."""
+    """Suggest swapped axes if there are as many features as the longest sequence has steps."""
     longest = values.max(initial=0)
     return transposed(source, "T", int(longest)) if np.isfinite(longest) and longest > source.shape[1] else ""
 

@@ -14,14 +14,14 @@ __all__ = ["MemorySource"]
 
 
 class MemorySource:
-    """An array, kept as it is; see ``Source`` for the attributes.
+    """An array, used as it is; see ``Source`` for the attributes.
 
     Parameters
     ----------
     inputs : numeric [N, T, I] or [N, T]
-        Anything ``np.asarray`` turns into such an array.
+        Anything that ``np.asarray`` converts to such an array.
     tokens : bool
-        The weights bring an embedding, so [N, T] holds token ids.
+        The weights have an embedding, so [N, T] holds token ids.
     axes : str or None
         See ``Axes``.
 
@@ -30,7 +30,7 @@ class MemorySource:
     OptionError
         ``axes`` does not fit.
     BadInput
-        It is ragged, masked, or no numeric array of this shape.
+        It is ragged, masked, or not a numeric array of this shape.
     """
 
     def __init__(self, inputs: Any, *, tokens: bool = False, axes: str | None = None) -> None:
@@ -53,7 +53,7 @@ class MemorySource:
         return block
 
     def check_unchanged(self) -> None:
-        """Do nothing: there is no file to look at."""
+        """Do nothing: there is no file."""
 
     def close(self) -> None:
         """Do nothing; the array is the caller's."""

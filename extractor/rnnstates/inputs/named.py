@@ -15,13 +15,13 @@ __all__ = ["beside", "check_open", "dataset_of", "locate", "places"]
 
 
 def places(source: Source, name: str) -> list[str]:
-    """Name where a dataset may lie beside the input: in its group first, in the root of the file last."""
+    """List the paths where a dataset may be next to the input: in its group first, in the root of the file last."""
     groups = str(source.identity["dataset"]).split("/")[:-1] if isinstance(source, Hdf5Source) else []
     return ["/".join([*groups[:count], name]) for count in range(len(groups), -1, -1)]
 
 
 def beside(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
-    """Get the dataset of a name that lies nearest to the input; None when there is none.
+    """Return the dataset of this name nearest to the input; None if there is none.
 
     Raises
     ------
@@ -33,12 +33,12 @@ def beside(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | No
 
 
 def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
-    """Get a dataset from the HDF5 file the input lies in; None when there is none of that name.
+    """Return a dataset of the input's HDF5 file; None if there is none of that name.
 
     Raises
     ------
     error
-        It is a link, or its values lie elsewhere or cannot be decompressed.
+        It is a link, or its values are elsewhere or cannot be decompressed.
     """
     if not isinstance(source, Hdf5Source) or name in (".", ".."):
         return None
@@ -50,7 +50,7 @@ def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset 
 
 
 def check_open(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
-    """Refuse a dataset whose file is closed, of which nothing can be asked.
+    """Refuse a dataset of a closed file.
 
     Raises
     ------
@@ -66,14 +66,14 @@ def check_open(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
 def locate(
     name: str | os.PathLike[str], source: Source, parameter: str, error: type[BadData]
 ) -> h5py.Dataset | os.PathLike[str]:
-    """Tell what a name stands for; a dataset goes before a file.
+    """Resolve a name; a dataset takes precedence over a file.
 
     Parameters
     ----------
     name : str or path
         A path object is always a file.
     parameter : str
-        To name in a message, e.g. ``lengths``.
+        For messages, e.g. ``lengths``.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def locate(
         )
     if not _is_there(name):
         raise MissingInput(
-            f"{parameter}={os.fspath(name)!r}: no such file, and {source.name} is no HDF5 file to hold a dataset. "
+            f"{parameter}={os.fspath(name)!r}: no such file, and {source.name} is not an HDF5 file with datasets. "
             "Check the path."
         )
     return Path(name)

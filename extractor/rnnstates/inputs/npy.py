@@ -1,6 +1,6 @@
 """``Source`` for a .npy file: blocks are read at computed offsets, without memory-mapping.
 
-A mapped file that is cut short while it is read ends the process by a signal; a read at an offset can be checked.
+A memory-mapped file that is truncated while it is read kills the process; a read at an offset can be checked.
 """
 
 import math
@@ -30,7 +30,7 @@ class NpySource:
     dataset : None
         A .npy file has no datasets.
     tokens : bool
-        The weights bring an embedding, so [N, T] holds token ids.
+        The weights have an embedding, so [N, T] holds token ids.
     axes : str or None
         See ``Axes``.
 
@@ -74,14 +74,14 @@ class NpySource:
         check_unchanged(self._file.fileno(), self.identity, self.name)
         place = self.axes.place(rows, steps)
         if self._header.fortran_order:
-            # The same bytes are an array in C order whose axes are reversed.
+            # The same bytes are an array in C order with reversed axes.
             block = self._read_box(self._header.shape[::-1], place[::-1]).T
         else:
             block = self._read_box(self._header.shape, place)
         return self.axes.turn(to_native(block))
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        """Raise ``InputChanged`` if the file has changed since it was opened."""
         check_unchanged(self._file.fileno(), self.identity, self.name, sampled=True)
 
     def close(self) -> None:
@@ -89,10 +89,10 @@ class NpySource:
         self._file.close()
 
     def _read_box(self, stored: tuple[int, ...], place: tuple[slice, ...]) -> Array:
-        """Read a part of an array in C order, given by a slice of each axis: each stretch of the file in one call."""
+        """Read a part of an array in C order, given by one slice per axis: each contiguous run in one call."""
         counts = [part.stop - part.start for part in place]
         block = empty_window(tuple(counts), self.dtype)
-        # The axes behind this one are read whole, so what is wanted of it and them lies together.
+        # The axes after this one are read whole, so the wanted part of it is contiguous.
         last = max((axis for axis, count in enumerate(counts) if count != stored[axis]), default=0)
         item_bytes = math.prod(stored[last + 1 :]) * self.dtype.itemsize
         for index in np.ndindex(*counts[:last]):
@@ -115,7 +115,7 @@ def read_header(file: BinaryIO, where: str, error: type[BadData]) -> NpyHeader:
     Raises
     ------
     error
-        The file is damaged, cut short, no regular file, or holds pickled objects.
+        The file is damaged, truncated, not a regular file, or holds pickled objects.
     """
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
@@ -127,14 +127,14 @@ def read_header(file: BinaryIO, where: str, error: type[BadData]) -> NpyHeader:
 
 
 def load_npy(file: BinaryIO, header: NpyHeader, where: str, error: type[BadData]) -> Array:
-    """Read the whole array of an open file, in native byte order; for small ones."""
+    """Read the whole array of an open file, in native byte order; for small arrays."""
     array = np.empty(header.shape, header.dtype, order="F" if header.fortran_order else "C")
     fill_at(file, array.T if header.fortran_order else array, header.offset, where=where, error=error)
     return to_native(array)
 
 
 def fill_at(file: BinaryIO, contiguous: Array, offset: int, *, where: str, error: type[BadData]) -> None:
-    """Fill a contiguous array with the file's bytes from an offset on; short reads are continued."""
+    """Fill a contiguous array with the file's bytes from an offset on, continuing after short reads."""
     raw = memoryview(contiguous.reshape(-1).view(np.uint8).data)
     done = 0
     while done < len(raw):
@@ -151,6 +151,6 @@ def fill_at(file: BinaryIO, contiguous: Array, offset: int, *, where: str, error
 
 
 def to_native(array: Array) -> Array:
-    """Turn an array of our own into native byte order, in place."""
+    """Convert an array of our own to native byte order, in place."""
     native: np.dtype[Any] = array.dtype.newbyteorder("=")
     return array if array.dtype == native else array.byteswap(inplace=True).view(native)

@@ -34,7 +34,7 @@ class Opener(Protocol):
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
 
-# First bytes of the file: what opens it.
+# From the first bytes of a file to what opens it.
 OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
 
 EXPECTED = "a .npy or HDF5 file"
@@ -51,25 +51,27 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
     dataset : str or None
         Which dataset of an HDF5 file (``dataset=``); None: ``inputs``, else the only one that fits.
     tokens : bool
-        The weights bring an embedding, so [N, T] holds token ids.
+        The weights have an embedding, so [N, T] holds token ids.
     axes : str or None
-        The order in which the axes are stored, see ``Axes``.
+        The stored order of the axes, see ``Axes``.
 
     Raises
     ------
     MissingInput
         The file is absent, a directory or unreadable.
     BadInput
-        It is there, but holds no sequences.
+        It holds no sequences.
     OptionError
         ``dataset`` is given, but the input has no datasets; ``axes`` does not fit it.
     """
     if isinstance(inputs, str | os.PathLike):
         return _open_path(inputs, dataset=dataset, tokens=tokens, axes=axes)
     if dataset is not None:
-        raise OptionError(f"dataset={dataset!r}: names a dataset, but the input is no HDF5 file; leave dataset= out.")
+        raise OptionError(
+            f"dataset={dataset!r}: names a dataset, but the input is not an HDF5 file; leave dataset= out."
+        )
     if isinstance(inputs, io.TextIOBase):
-        raise BadInput("inputs=: is a stream of text; expected a binary one, open(path, 'rb') for one.")
+        raise BadInput("inputs=: is a text stream; expected a binary one. Open the file with open(path, 'rb').")
     kind = StreamSource if hasattr(inputs, "read") else MemorySource
     return kind(inputs, tokens=tokens, axes=axes)
 
@@ -86,11 +88,11 @@ def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, 
 
 def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
     with missing_reported(path, EXPECTED):
-        # Folders, too, and .npy streams of several arrays.
+        # Folders too, and .npy files with several arrays.
         refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
     file = open_file(path, EXPECTED, pipes=True)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-        # A pipe with a name, as the shell makes for <(...): it cannot be opened twice.
+        # A named pipe, as the shell makes for <(...), cannot be opened twice.
         return _open_pipe(file, str(path), dataset=dataset, tokens=tokens, axes=axes)
     with file, missing_reported(path, EXPECTED):
         start = file.read(FIRST_BYTES)

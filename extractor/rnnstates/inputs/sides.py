@@ -15,21 +15,21 @@ from .stream import StreamSource
 
 __all__ = ["seems_turned"]
 
-# Sequences that are looked at, and the steps and bytes of each that are read at a time.
+# Sequences that are examined, and the steps and bytes of each that are read at a time.
 MOST_ROWS, MOST_STEPS, MOST_BYTES = 8, 32, 2**20
 
 
 class Look(NamedTuple):
-    """A sequence as seen from the side on which its valid steps are said to be.
+    """A sequence as seen from the side on which its valid steps are stated to be.
 
     Parameters
     ----------
     start : [S, I]
         Of the steps that padding on this side would take: the first ones and the last ones.
     behind : [I]
-        The step behind them.
+        The step after them.
     called : [S, I]
-        The first and the last step of what is called padding; one where there is no other.
+        The first and the last step of the stated padding; one step if they coincide.
     """
 
     start: Array
@@ -38,16 +38,16 @@ class Look(NamedTuple):
 
 
 def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -> bool:
-    """Tell whether sequences that are shorter than T look as if their padding stood on the other side.
+    """Return whether sequences shorter than T look as if their padding were on the other side.
 
-    Then the first ``T - length`` steps of each are one and the same step, the data begin right behind them, and what is
-    called padding is not constant. A sequence that is constant, or begins with silence, changes elsewhere. One feature
-    of several may go on in the padding, as the number of a step does.
+    Then the first ``T - length`` steps of each are all the same, the data begin right after them, and the stated
+    padding is not constant. A sequence that is constant, or begins with silence, changes elsewhere. One feature of
+    several may continue in the padding, such as a step number.
 
     Parameters
     ----------
     source : Source
-        Of a stream, its first rows are looked at.
+        Of a stream, only the first rows are examined.
     lengths : int64 [N]
     padding : str
         ``post`` or ``pre``.
@@ -55,7 +55,7 @@ def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -
     Returns
     -------
     bool
-        Whether all of a few that are looked at begin with the same step, and more than half of them then change.
+        Whether the few examined sequences all begin with the same step, and more than half of them then change.
     """
     if isinstance(source, StreamSource):
         if not ((lengths > 0) & (lengths < source.shape[1])).any():
@@ -64,7 +64,7 @@ def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -
         source, lengths = MemorySource(first, tokens=first.ndim == 2), lengths[: len(first)]
     short = np.flatnonzero((lengths > 0) & (lengths < source.shape[1]))
     looks: list[Look] = []
-    # What is damaged is told by whoever needs it.
+    # Damage is reported by whoever needs the data.
     with contextlib.suppress(BadInput):
         for row in short[np.linspace(0, len(short) - 1, min(MOST_ROWS, len(short))).astype(int)].tolist():
             looks.append(_look(source, row, source.shape[1] - int(lengths[row]), padding))
@@ -74,7 +74,7 @@ def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -
 
 
 def _still(looks: list[Look]) -> npt.NDArray[np.bool_]:
-    """Tell which features are the same in all steps with which the sequences begin: [I]; none if several are not."""
+    """Return which features are constant over all first steps of the sequences: [I]; none if several are not."""
     starts = np.concatenate([look.start for look in looks])
     same = np.asarray(_same(starts, starts[0]).all(axis=0))
     few_differ = np.count_nonzero(~same) <= (1 if same.size > 2 else 0)
@@ -85,7 +85,7 @@ def _is_turned(looks: list[Look], still: npt.NDArray[np.bool_]) -> bool:
     padded = looks[0].start[0, still]
     called = np.concatenate([look.called[:, still] for look in looks])
     is_one_number = bool(still.all() and _same(padded, padded[0]).all())
-    # The same first step alone may be a mark of the start.
+    # A single shared first step may be a start marker.
     if not is_one_number and all(len(look.called) == 1 for look in looks):
         return False
     if len(called) > 1 and _same(called, called[0]).all():
@@ -95,13 +95,13 @@ def _is_turned(looks: list[Look], still: npt.NDArray[np.bool_]) -> bool:
 
 
 def _look(source: Source, row: int, padded: int, padding: str) -> Look:
-    """Look at a sequence that has so many padded steps."""
+    """Read a few steps of a sequence with so many padded steps."""
     total = source.shape[1]
     step_bytes = math.prod(source.shape[2:]) * source.dtype.itemsize
     most = max(1, min(MOST_STEPS, MOST_BYTES // max(1, step_bytes)))
 
     def read(start: int, stop: int) -> Array:
-        """Read steps, counted from the side of the valid ones: [S, values]."""
+        """Read steps, counted from the side of the valid steps: [S, values]."""
         steps = slice(start, stop) if padding == "post" else slice(total - stop, total - start)
         block = np.asarray(source.read(slice(row, row + 1), steps)[0]).reshape(stop - start, -1)
         return block if padding == "post" else block[::-1]
@@ -112,6 +112,6 @@ def _look(source: Source, row: int, padded: int, padding: str) -> Look:
 
 
 def _same(values: Array, step: Array) -> npt.NDArray[np.bool_]:
-    """Compare values [..., I] with a step [I]; NaN is like NaN."""
+    """Compare values [..., I] with a step [I]; NaN equals NaN."""
     same: npt.NDArray[np.bool_] = (values == step) | (np.isnan(values) & np.isnan(step))
     return same

@@ -23,16 +23,16 @@ PIECE = 2**20
 
 
 class StreamSource:
-    """A .npy stream in C order; ``read`` wants rows in ascending order. See ``Source`` for the attributes.
+    """A .npy stream in C order; ``read`` needs rows in ascending order. See ``Source`` for the attributes.
 
     Parameters
     ----------
     stream : binary stream
         Anything with ``read``; never closed here unless ``owned``.
     name : str
-        What to call it in a message.
+        Its name in messages.
     tokens : bool
-        The weights bring an embedding, so [N, T] holds token ids.
+        The weights have an embedding, so [N, T] holds token ids.
     owned : bool
         Close it at the end.
     axes : str or None
@@ -41,7 +41,7 @@ class StreamSource:
     Raises
     ------
     BadInput
-        It is no .npy stream of sequences, is in Fortran order, or ends early or late.
+        It is not a .npy stream of sequences, is in Fortran order, or ends early or late.
     MissingInput
         Reading fails.
     """
@@ -63,13 +63,13 @@ class StreamSource:
         self.axes = Axes(axes, header.shape, name)
         if self.axes.is_turned:
             raise OptionError(
-                f'{name}: axes="{self.axes.letters}" cannot be read from a stream, whose sequences come one after the '
-                f'other; expected "{NUMBERS}" or "{TOKENS}". Save it to a file.'
+                f'{name}: axes="{self.axes.letters}" cannot be read from a stream, where one sequence follows another; '
+                f'expected "{NUMBERS}" or "{TOKENS}". Save it to a file.'
             )
         check_layout(header.shape, header.dtype, name, tokens=tokens)
         if header.fortran_order:
             raise BadInput(
-                f"{name}: the array is in Fortran order, whose rows cannot be read one after the other from a stream. "
+                f"{name}: the array is in Fortran order, whose rows cannot be read one after another from a stream. "
                 "Save it in C order (np.ascontiguousarray), or give it as a file."
             )
         self.shape, self.dtype = header.shape, header.dtype
@@ -82,7 +82,7 @@ class StreamSource:
             self._check_end()
 
     def read(self, rows: slice, steps: slice) -> Array:
-        """Return rows and steps as an array [rows, steps, ...]; the rows follow those read before."""
+        """Return rows and steps as an array [rows, steps, ...]; the rows must follow those read before."""
         total, step_bytes = self.shape[1], self._row_items // self.shape[1] * self.dtype.itemsize
         block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
         if block.shape[1] == total:
@@ -96,14 +96,14 @@ class StreamSource:
         return to_native(block)
 
     def first_rows(self, most: int) -> Array:
-        """Give the first rows, before any is read, in at most so many bytes; ``read`` gives them again."""
+        """Return the first rows, in at most so many bytes, before any is read; ``read`` returns them again."""
         row_bytes = self._row_items * self.dtype.itemsize
         content = b"" if self._position else self._stream.peek(min(self.shape[0], most // row_bytes) * row_bytes)
         whole = min(self.shape[0], len(content) // row_bytes)
         return np.frombuffer(content[: whole * row_bytes], self.dtype).reshape(whole, *self.shape[1:])
 
     def check_unchanged(self) -> None:
-        """Do nothing: there is no file to look at."""
+        """Do nothing: there is no file."""
 
     def close(self) -> None:
         """Close the stream if it is ours; safe to call twice."""
@@ -122,7 +122,7 @@ class StreamSource:
     def _skip_to(self, offset: int) -> None:
         if offset < self._position:
             raise BadInput(
-                f"{self.name}: a stream is read once, from front to back, but an earlier row is wanted again. "
+                f"{self.name}: a stream is read once, from front to back, but an earlier row is needed again. "
                 "Save it to a file."
             )
         while self._position < offset:
@@ -134,7 +134,7 @@ class StreamSource:
             expected = self.shape[0] * self._row_items * self.dtype.itemsize
             raise BadInput(
                 f"{self.name}: cut short; shape {self.shape} of {self.dtype} takes {expected} bytes, found "
-                f"{self._position}. Did the program before it fail?"
+                f"{self._position}. Did the program that writes it fail?"
             )
         self._position += len(piece)
         return piece
@@ -148,7 +148,7 @@ class StreamSource:
 
 
 class _Prefixed:
-    """A stream whose first bytes can be looked at before they are read; failures become errors of ours."""
+    """A stream whose first bytes can be inspected before they are read; failures become our errors."""
 
     def __init__(self, stream: Any, name: str) -> None:
         if isinstance(stream, io.TextIOBase):
@@ -157,7 +157,7 @@ class _Prefixed:
         self._first = b""
 
     def peek(self, count: int) -> bytes:
-        """Return the first bytes, fewer where the stream ends; they are read again."""
+        """Return the first bytes, fewer if the stream ends; ``read`` returns them again."""
         while len(self._first) < count:
             more = self._read(count - len(self._first))
             if not more:
@@ -166,7 +166,7 @@ class _Prefixed:
         return self._first
 
     def glance(self, count: int) -> bytes:
-        """Return the first bytes, as many as are there without waiting for the stream to end."""
+        """Return the first bytes, as many as are available without waiting for the stream to end."""
         more = getattr(self._stream, "read1", None)
         with contextlib.suppress(Exception):
             piece = more(count) if more else self._stream.read(count) if isinstance(self._stream, io.RawIOBase) else b""
@@ -188,7 +188,7 @@ class _Prefixed:
             piece = self._stream.read(count)
         except (MemoryError, RnnstatesError):
             raise
-        # A stream that unpacks, such as that of gzip or a zip, raises errors of its own over damage.
+        # A decompressing stream, such as gzip's or a zip's, raises errors of its own.
         except Exception as reason:
             why = str(reason) or type(reason).__name__
             if isinstance(reason, ValueError) or getattr(reason, "errno", None) is not None:
@@ -202,7 +202,7 @@ class _Prefixed:
 
 
 def _check_start(stream: _Prefixed, name: str) -> None:
-    # As much as a .npy always has, so that nothing is waited for in vain.
+    # Every .npy is at least this long, so this never waits in vain.
     start = stream.peek(len(SIGNATURE))
     if start.startswith(SIGNATURE):
         raise BadInput(f"{name}: HDF5, which cannot be read from a stream because it must seek. Give it as a file.")

@@ -13,36 +13,36 @@ from ..untrusted.hdf5_attributes import fixed_attributes
 from ..untrusted.hdf5_packing import CHANGING, is_other_scale
 from ..untrusted.meanings import attributes_of
 from .axes import NUMBERS, TOKENS, Doubt
-from .axis_names import CONFLICT, names_in, names_of, order_said
+from .axis_names import CONFLICT, names_in, names_of, order_from_names
 
 __all__ = ["check_order", "doubt_in", "doubt_of", "mark_of", "shown_attributes"]
 
-# How the text before the HDF5 begins, and how much of it is looked at.
+# The start of the text before the HDF5 data, and the number of bytes read of it.
 USERBLOCKS = {
     b"MATLAB ": "MATLAB",
     b"HDF5-based Julia Data Format": "Julia",
     b"Julia data file (HDF5)": "Julia",
 }
 USERBLOCK = 64
-# How the names of attributes begin, of the dataset or of a group around it.
+# Prefixes of attribute names, of the dataset or of a group around it.
 ATTRIBUTES = {"MATLAB_": "MATLAB", "OCTAVE_": "GNU Octave", "rhdf5-": "R (rhdf5)"}
-# What the letters of axes stand for: of an input, of token ids, of one sequence, of states to start from.
+# Meaning of the axis letters: of an input, of token ids, of one sequence, of initial states.
 MEANT = {NUMBERS: "sequences, steps, features", TOKENS: "sequences, steps", "TI": "steps, features",
          "NI": "sequences, units"}  # fmt: skip
 MOST_SHOWN = 32
 
 
 def doubt_in(dataset: h5py.Dataset, usual: str, where: str) -> Doubt | None:
-    """Say why the order of axes in a file cannot be taken for granted; None where nothing speaks against it.
+    """Say why the axes of a dataset may not be in the usual order; None if nothing suggests it.
 
-    The file was made by a program that reverses axes, and does not name them in the usual order; or it names them in
-    another one.
+    Either the file was made by a program that reverses axes, and does not name them in the usual order; or it names
+    them in another order.
 
     Parameters
     ----------
     dataset : h5py.Dataset
     usual : str
-        The letters of its axes in the order that would be taken.
+        The letters of its axes in the assumed order.
     where : str
 
     Raises
@@ -53,7 +53,7 @@ def doubt_in(dataset: h5py.Dataset, usual: str, where: str) -> Doubt | None:
     if len(dataset.shape or ()) != len(usual):
         return None
     named = names_in(dataset, where)
-    if order_said(named, usual) == usual:
+    if order_from_names(named, usual) == usual:
         return None
     if marked := mark_of(dataset):
         return _reversed(*marked, tuple(dataset.shape), usual, where)
@@ -61,9 +61,9 @@ def doubt_in(dataset: h5py.Dataset, usual: str, where: str) -> Doubt | None:
 
 
 def doubt_of(values: Any, usual: str, where: str) -> Doubt | None:
-    """Say so of arrays in memory that carry attributes or names of axes, or of lists of them."""
+    """Say the same about in-memory arrays with attributes or axis names, or lists of them."""
     named_of = list(names_of(values))
-    if any(order_said(named, usual) == usual for named in named_of):
+    if any(order_from_names(named, usual) == usual for named in named_of):
         return None
     for depth, part in parts(values):
         marked = mark_of(part) if isinstance(part, h5py.Dataset) else _mark_among(attributes_of(part))
@@ -74,7 +74,7 @@ def doubt_of(values: Any, usual: str, where: str) -> Doubt | None:
 
 
 def check_order(doubt: Doubt | None, usual: str) -> None:
-    """Refuse a doubtful order of axes where no other one can be given.
+    """Refuse a doubtful order of axes where the caller cannot state another one.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def check_order(doubt: Doubt | None, usual: str) -> None:
 
 
 def mark_of(dataset: h5py.Dataset) -> tuple[str, str] | None:
-    """Find the mark of a writer that reverses axes.
+    """Find the mark of a program that reverses axes.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def _reversed(program: str, mark: str, stored: tuple[int, ...], usual: str, wher
 
 
 def _named_otherwise(named: list[str], usual: str, where: str) -> Doubt | None:
-    letters = order_said(named, usual)
+    letters = order_from_names(named, usual)
     if letters in ("", usual):
         return None
     listed = ", ".join(repr(name[:40]) for name in named)
@@ -138,18 +138,18 @@ def _named_otherwise(named: list[str], usual: str, where: str) -> Doubt | None:
         )
     return Doubt(
         f"{where}: its axes are called {listed}, which is not the usual order, {expected}.",
-        f'axes="{letters}" goes by the names, axes="{usual}" reads it as it is stored.',
+        f'axes="{letters}" follows the names, axes="{usual}" reads it as it is stored.',
         letters,
     )
 
 
 def shown_attributes(dataset: h5py.Dataset) -> dict[str, str]:
-    """Give the attributes of a dataset that say how its values or axes are meant, as short text, for ``info``."""
-    heeded = [name for name in fixed_attributes(dataset) if _is_heeded(name)]
-    return {name: _shown(dataset.attrs[name]) for name in heeded[:MOST_SHOWN]}
+    """Return the attributes of a dataset that affect the meaning of its values or axes, as short text, for ``info``."""
+    relevant = [name for name in fixed_attributes(dataset) if _is_relevant(name)]
+    return {name: _shown(dataset.attrs[name]) for name in relevant[:MOST_SHOWN]}
 
 
-def _is_heeded(name: str) -> bool:
+def _is_relevant(name: str) -> bool:
     return name in CHANGING or is_other_scale(name) or name.startswith(tuple(ATTRIBUTES))
 
 
@@ -160,7 +160,7 @@ def _shown(value: Any) -> str:
 
 
 def _userblock(file: h5py.File) -> bytes:
-    """Read how a file begins, before the HDF5."""
+    """Read the start of a file's user block, before the HDF5 data."""
     if not file.userblock_size or file.driver in ("core", "fileobj"):
         return b""
     with Path(file.filename).open("rb") as raw:
@@ -168,7 +168,7 @@ def _userblock(file: h5py.File) -> bytes:
 
 
 def _around(dataset: h5py.Dataset) -> Iterator[h5py.HLObject]:
-    """Give a dataset and the groups around it; Octave marks the group of a variable."""
+    """Yield a dataset and the groups around it; Octave marks the group of a variable."""
     yield dataset
     parts_of_name = dataset.name.strip("/").split("/")
     for count in range(len(parts_of_name) - 1, 0, -1):

@@ -76,7 +76,7 @@ class StateLSTM(StateLayer):
         self._own = {"peepholes": peepholes, "projection": projection, **settings._asdict()}
 
     def get_config(self) -> dict[str, Any]:
-        """Give all that was told, in JSON types."""
+        """Return all that was told, in JSON types."""
         return {**super().get_config(), **self._own}
 
 

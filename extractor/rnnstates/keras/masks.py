@@ -21,12 +21,12 @@ class StepsMask(keras.Operation):
         return valid_steps(tf, lengths, None, tf.shape(inputs)[1])
 
     def compute_output_spec(self, inputs: Any, lengths: Any) -> Any:  # noqa: ARG002
-        """Give the mask's shape."""
+        """Return the mask's shape."""
         return keras.KerasTensor(inputs.shape[:2], dtype="bool")
 
 
 def mask_of(inputs: Any, lengths: Any, mask: Any) -> Any:
-    """Give the mask that belongs to lengths, else the one that is given: bool [B, T] or None."""
+    """Return the mask that belongs to lengths, else the one that is given: bool [B, T] or None."""
     return mask if lengths is None else StepsMask()(inputs, lengths)
 
 

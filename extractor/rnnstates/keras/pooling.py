@@ -112,18 +112,18 @@ class StatePooling(keras.layers.Layer):
         """Refuse states of a layer that reads the other way; only the ends of a sequence have one."""
 
     def _started(self, states: Any) -> dict[str, Any]:  # noqa: ARG002
-        """Give what else the call takes of states that know where they started."""
+        """Return what else the call takes of states that know where they started."""
         return {}
 
     def compute_output_spec(self, inputs: Any, **_others: Any) -> Any:
-        """Give the shape of the vectors."""
+        """Return the shape of the vectors."""
         return keras.KerasTensor((inputs.shape[0], inputs.shape[-1]), dtype=self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Give none: there is no time behind a pooling."""
+        """Return none: there is no time behind a pooling."""
 
     def get_config(self) -> dict[str, Any]:
-        """Give all that was told, in JSON types."""
+        """Return all that was told, in JSON types."""
         empty = "nan" if math.isnan(self.empty) else self.empty
         return {**super().get_config(), "state": self.state, "empty": empty}
 
@@ -205,7 +205,7 @@ class EndPooling(StatePooling):
             )
 
     def get_config(self) -> dict[str, Any]:
-        """Give all that was told, in JSON types."""
+        """Return all that was told, in JSON types."""
         return {**super().get_config(), "direction": self.direction}
 
 

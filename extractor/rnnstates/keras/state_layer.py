@@ -135,7 +135,7 @@ class StateLayer(keras.layers.Layer):
         return STATES[self._kind](*(_shaped(values, inputs.shape) for values in made))
 
     def _graph(self, names: tuple[str, ...], *, drop: bool) -> Any:
-        """Give the graph for these arguments, traced once whatever the shapes."""
+        """Return the graph for these arguments, traced once whatever the shapes."""
         key = names, drop
         if key not in self._graphs:
             state = CELLS[self._kind].state
@@ -173,20 +173,20 @@ class StateLayer(keras.layers.Layer):
         return STATES[self._kind](*made)
 
     def compute_output_spec(self, inputs: Any, **_others: Any) -> Any:
-        """Give the shapes of the states."""
+        """Return the shapes of the states."""
         return STATES[self._kind](*(
             keras.KerasTensor((*inputs.shape[:2], width), dtype=self.compute_dtype) for width in self._widths
         ))  # fmt: skip
 
     def compute_output_shape(self, input_shape: Any, **_others: Any) -> Any:
-        """Give the shapes alone."""
+        """Return the shapes alone."""
         return STATES[self._kind](*((*input_shape[:2], width) for width in self._widths))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """Leave it to ``__call__``, which knows the lengths too."""
 
     def get_config(self) -> dict[str, Any]:
-        """Give all that was told, in JSON types."""
+        """Return all that was told, in JSON types."""
         cell = {name: value for name, value in self.cell.get_config().items() if name in CELLS[self._kind].options}
         own = {"units": self.units, "go_backwards": self.go_backwards, "fused": self.fused}
         return {**super().get_config(), **cell, **own}
@@ -260,6 +260,6 @@ def _holds(given: Any) -> bool:
 
 
 def _shaped(values: Any, inputs: Any) -> Any:
-    """Tell the static shape of states: that of the inputs but for the last axis."""
+    """Return the static shape of states: that of the inputs but for the last axis."""
     values.set_shape([*inputs[:2], values.shape[-1]])
     return values

@@ -111,7 +111,7 @@ STATES: dict[str, type[Any]] = {"lstm": LSTMStates, "gru": GRUStates, "simple_rn
 
 
 def chosen(states: Any, name: str) -> Any:
-    """Give one of the states [B, T, W], or ``state``: those of cell and hidden that there are, side by side.
+    """Return one of the states [B, T, W], or ``state``: those of cell and hidden that there are, side by side.
 
     Raises
     ------

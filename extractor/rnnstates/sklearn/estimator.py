@@ -158,7 +158,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self
 
     def transform(self, X: Any, lengths: Any = None) -> Array:  # noqa: N803
-        """Give one vector per sequence.
+        """Return one vector per sequence.
 
         Parameters
         ----------

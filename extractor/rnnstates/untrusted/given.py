@@ -29,7 +29,7 @@ ADVICE = (
 
 
 def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Array:
-    """Give what a caller has as an array of any shape and dtype, without a copy where NumPy needs none.
+    """Return what a caller has as an array of any shape and dtype, without a copy where NumPy needs none.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Ar
 
 
 def plain(values: Any, name: str, error: type[RnnstatesError], expected: str = "an array or a path") -> Any:
-    """Give what ``np.asarray`` reads right; tensors of PyTorch without their gradients.
+    """Return what ``np.asarray`` reads right; tensors of PyTorch without their gradients.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -
 
 
 def _is_array(values: Any) -> bool:
-    """Tell whether a value has numbers in it that NumPy can see; sparse arrays have a shape and no rows."""
+    """Return whether a value has numbers in it that NumPy can see; sparse arrays have a shape and no rows."""
     if hasattr(values, "batch_sizes"):
         return False
     return hasattr(values, "__array__") or isinstance(values, list | tuple) or np.isscalar(values)

@@ -55,7 +55,7 @@ DAMAGED = (
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file starts as HDF5 does (also behind a user block of 512, 1024, … bytes)."""
+    """Return whether a file starts as HDF5 does (also behind a user block of 512, 1024, … bytes)."""
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         offset = 0
@@ -268,7 +268,7 @@ def _source(path: str, name: str, where: str, error: type[BadData]) -> Iterator[
 
 
 def _fits(shape: tuple[int, ...], mapping: Any) -> bool:
-    """Tell whether a source of this shape holds all that a virtual dataset takes of it."""
+    """Return whether a source of this shape holds all that a virtual dataset takes of it."""
     taken = mapping.src_space
     if taken.get_select_type() == h5py.h5s.SEL_ALL:
         return bool(mapping.vspace.get_select_npoints() == math.prod(shape))

@@ -19,7 +19,7 @@ def fixed_attributes(attached: h5py.Group | h5py.Dataset) -> list[str]:
 
 
 def is_fixed(attached: h5py.Group | h5py.Dataset, name: str) -> bool:
-    """Tell whether there is such an attribute."""
+    """Return whether there is such an attribute."""
     if name not in attached.attrs:
         return False
     kind = attached.attrs.get_id(name).get_type()
@@ -27,11 +27,11 @@ def is_fixed(attached: h5py.Group | h5py.Dataset, name: str) -> bool:
 
 
 def is_scale(attached: h5py.Group | h5py.Dataset) -> bool:
-    """Tell whether a dataset names a dimension; HDF5's own H5DSis_scale frees memory twice over a damaged mark."""
+    """Return whether a dataset names a dimension; HDF5's own H5DSis_scale frees memory twice over a damaged mark."""
     return text_of(attached, "CLASS") == b"DIMENSION_SCALE"
 
 
 def text_of(attached: h5py.Group | h5py.Dataset, name: str) -> bytes:
-    """Give an attribute that is one text; b"" where there is none."""
+    """Return an attribute that is one text; b"" where there is none."""
     value = attached.attrs[name] if is_fixed(attached, name) else b""
     return value if isinstance(value, bytes) else b""

@@ -15,7 +15,7 @@ MOST_OBJECTS, MOST_VALUES = 500_000, 2_000_000
 
 
 def has_lone_surrogates(parsed: Any, text: bytes | str) -> bool:
-    """Tell whether a string in it could not be printed; only an escape can bring that about."""
+    """Return whether a string in it could not be printed; only an escape can bring that about."""
     escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
     if escape not in text.lower():  # type: ignore[operator]
         return False

@@ -18,7 +18,7 @@ MEND = "Give the path of its file, which is decoded, or the decoded numbers as a
 
 
 def attributes_of(values: Any) -> Mapping[str, Any]:
-    """Give the attributes that an array carries; none where its library has none."""
+    """Return the attributes that an array carries; none where its library has none."""
     found = getattr(values, "attrs", None)
     return found if isinstance(found, Mapping) else {}
 

@@ -19,13 +19,13 @@ LONGEST_NAME = 1000
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """Give a path for a message, cut where it is so long that nothing else could be read."""
+    """Return a path for a message, cut where it is so long that nothing else could be read."""
     name = os.fspath(path)
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def is_no_name(path: str | os.PathLike[str]) -> bool:
-    """Tell whether no file can have this name: a null byte, or a letter that the system has no bytes for."""
+    """Return whether no file can have this name: a null byte, or a letter that the system has no bytes for."""
     try:
         return b"\0" in os.fsencode(path)
     except UnicodeEncodeError:
@@ -33,7 +33,7 @@ def is_no_name(path: str | os.PathLike[str]) -> bool:
 
 
 def names_folder(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a name ends as that of a folder does, which ``Path`` forgets: in a slash, perhaps with a dot."""
+    """Return whether a name ends as that of a folder does, which ``Path`` forgets: in a slash, perhaps with a dot."""
     return os.path.basename(os.fspath(path)) in ("", ".")  # noqa: PTH119 - Path forgets it
 
 

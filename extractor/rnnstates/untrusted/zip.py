@@ -30,7 +30,7 @@ DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.erro
 
 
 def is_zip(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file starts as a zip archive does."""
+    """Return whether a file starts as a zip archive does."""
     with Path(path).open("rb") as file:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 

@@ -168,7 +168,7 @@ def _notes(container: Container, scene: Scene, choice: Choice, width: int, *, of
 
 
 def _is_taken(module: Module, table: Tensor | None, container: Container) -> bool:
-    """Tell whether a module is that of the embedding, or tied to it, as a head may be."""
+    """Return whether a module is that of the embedding, or tied to it, as a head may be."""
     if table is None:
         return False
     arrays = [container.tensors[name] for name in module.arrays]

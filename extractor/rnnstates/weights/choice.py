@@ -50,7 +50,7 @@ def choose(model: Model, layer: str | None, where: str) -> tuple[str, ...]:
 
 
 def whole_stacks(model: Model) -> dict[str, StoredStack]:
-    """Give every stack that can be computed, by the name of its highest layer."""
+    """Return every stack that can be computed, by the name of its highest layer."""
     stacks = {top: _computed(model, top) for top in model.tops()}
     return {top: stack for top, stack in stacks.items() if stack is not None}
 

@@ -119,7 +119,7 @@ def _check(layer: str, name: str, cell: Any) -> None:
 
 
 def _agree(function: Any, called: str) -> bool:
-    """Tell whether a function is Keras' own of its name, or gives the same: ``tf.nn.relu``."""
+    """Return whether a function is Keras' own of its name, or gives the same: ``tf.nn.relu``."""
     keras: Any = sys.modules["keras"]
     known = keras.activations.get(called)
     if function is known:
@@ -134,7 +134,7 @@ def _agree(function: Any, called: str) -> bool:
 
 
 def _by_array(model: Any, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
-    """Give the configuration of each recurrent layer and embedding by the stored array that is its kernel."""
+    """Return the configuration of each recurrent layer and embedding by the stored array that is its kernel."""
     stored = {name: tensor for name, tensor in tensors.items() if name.endswith("vars/0") and len(tensor.shape) == 2}
     found: dict[str, dict[str, Any]] = {}
     for entry, kernel in _layers(model):
@@ -156,7 +156,7 @@ def _settings(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layers(model: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Give each recurrent layer, as Keras describes it, and its kernel; the cells of a list one by one."""
+    """Return each recurrent layer, as Keras describes it, and its kernel; the cells of a list one by one."""
     layers = list(model._flatten_layers())
     inside = {id(cell) for layer in layers for cell in _cells(layer) if cell is not layer}
     inside |= {id(half) for layer in layers if _is(layer, "Bidirectional") for half in _halves(layer)}

@@ -77,7 +77,7 @@ class NamedModel:
         self._found, self._others, self._tables = list(found), list(others), list(tables)
 
     def recurrent(self) -> Mapping[str, str]:
-        """Give the class of each recurrent layer by its name."""
+        """Return the class of each recurrent layer by its name."""
         return {name: stack.class_name for stack in self._found for name in stack.names}
 
     def present(self) -> list[str]:
@@ -85,7 +85,7 @@ class NamedModel:
         return [f"{name} ({class_name})" for name, class_name in self.recurrent().items()] + self._others
 
     def tables(self) -> Mapping[str, Tensor]:
-        """Give the arrays that are embeddings by their names."""
+        """Return the arrays that are embeddings by their names."""
         return {table.name: table for table in self._tables}
 
     def modules(self) -> None:
@@ -96,7 +96,7 @@ class NamedModel:
         return [stack.names[-1] for stack in self._found]
 
     def stack(self, top: str) -> StoredStack:
-        """Give a stack up to the layer of that name.
+        """Return a stack up to the layer of that name.
 
         Raises
         ------

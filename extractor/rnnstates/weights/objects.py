@@ -30,7 +30,7 @@ DEEPEST = 32
 
 
 def is_path(weights: Any) -> bool:
-    """Tell whether weights are given as a file."""
+    """Return whether weights are given as a file."""
     return isinstance(weights, str | os.PathLike)
 
 
@@ -113,7 +113,7 @@ def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
 
 
 def _tensor(name: str, value: Any) -> Tensor | None:
-    """Give an array without copying it; None for what is beside the arrays of a checkpoint, as in a file.
+    """Return an array without copying it; None for what is beside the arrays of a checkpoint, as in a file.
 
     What is an array and no weight, as random keys are, is refused when it is used.
     """

@@ -45,7 +45,7 @@ class Options:
     config: str | None = None
 
     def settings(self) -> dict[str, Any]:
-        """Give what was said, by the names of ``LayerWeights``."""
+        """Return what was said, by the names of ``LayerWeights``."""
         names = ("forget_bias", "activation", "recurrent_activation", "cell_clip", "projection_clip")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 

@@ -10,7 +10,7 @@ __all__ = ["is_weights_file"]
 
 
 def is_weights_file(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file holds weights of a kind known here, by its content.
+    """Return whether a file holds weights of a kind known here, by its content.
 
     Raises
     ------

@@ -52,7 +52,7 @@ class StoredCell:
     determined: Mapping[str, str] = field(default_factory=dict)
 
     def sizes(self) -> tuple[int, int, int]:
-        """Give (features, units, width of the hidden state); 0 for what shapes do not tell."""
+        """Return (features, units, width of the hidden state); 0 for what shapes do not tell."""
         features, units, width = sizes({role: tensor.shape for role, tensor in self.tensors.items()}, self.convention)
         return features, units, width
 
@@ -201,7 +201,7 @@ class Model(Protocol):
     connected: bool
 
     def recurrent(self) -> Mapping[str, str]:
-        """Give the class of each recurrent layer by its name, in the model's order."""
+        """Return the class of each recurrent layer by its name, in the model's order."""
 
     def present(self) -> list[str]:
         """List all layers as ``name (Class)``, for messages."""
@@ -210,10 +210,10 @@ class Model(Protocol):
         """Name the recurrent layers that feed no other one: each ends a stack."""
 
     def stack(self, top: str) -> StoredStack:
-        """Give the stack that ends with a layer. Raises BadWeights where it cannot be computed here."""
+        """Return the stack that ends with a layer. Raises BadWeights where it cannot be computed here."""
 
     def tables(self) -> Mapping[str, Tensor]:
-        """Give the arrays that are embeddings by their names, by what to call each."""
+        """Return the arrays that are embeddings by their names, by what to call each."""
 
     def modules(self) -> Mapping[str, str] | None:
-        """Give the module of each array of the container where the format names it; None where names alone do."""
+        """Return the module of each array of the container where the format names it; None where names alone do."""

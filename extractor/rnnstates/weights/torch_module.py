@@ -21,7 +21,7 @@ _PASSES = re.compile(r"dropout|loss$|^(identity|flatten|unflatten|sequential|mod
 
 
 def is_a(value: Any, package: str, name: str) -> bool:
-    """Tell whether a value is of a class of a package, if that is imported at all."""
+    """Return whether a value is of a class of a package, if that is imported at all."""
     kind: Any = sys.modules.get(package)
     for part in name.split("."):
         kind = getattr(kind, part, None)
@@ -29,7 +29,7 @@ def is_a(value: Any, package: str, name: str) -> bool:
 
 
 def nonlinearity_of(weights: Any) -> str | None:
-    """Tell what a torch module's ``nn.RNN`` are run with, which no state_dict says; None for no such layer.
+    """Return what a torch module's ``nn.RNN`` are run with, which no state_dict says; None for no such layer.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def nonlinearity_of(weights: Any) -> str | None:
 
 
 def arrays_of(module: Any) -> Mapping[str, Any]:
-    """Give the state_dict of a torch module; parametrised weights as the module computes them when it evaluates.
+    """Return the state_dict of a torch module; parametrised weights as the module computes them when it evaluates.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def own_code(weights: Any, used: Collection[str]) -> tuple[str, ...]:
 
 
 def looked_up(weights: Any, table: Tensor | None) -> Tensor | None:
-    """Give the rows of an embedding as a torch module looks them up: none longer than its ``max_norm``."""
+    """Return the rows of an embedding as a torch module looks them up: none longer than its ``max_norm``."""
     if table is None or not is_a(weights, "torch", "nn.Module"):
         return table
     for module in _owners(weights, table.sources).values():
@@ -167,7 +167,7 @@ def _owners(weights: Any, arrays: Collection[str]) -> dict[str, Any]:
 
 
 def _outer(name: str) -> list[str]:
-    """Give the modules that one lies in: of ``a.b`` the outermost, which has no name, and ``a``."""
+    """Return the modules that one lies in: of ``a.b`` the outermost, which has no name, and ``a``."""
     parts = name.split(".") if name else []
     return [".".join(parts[:depth]) for depth in range(len(parts))]
 
@@ -187,7 +187,7 @@ def _skipped(modules: Mapping[str, Any], place: str, owners: Collection[str]) ->
 
 
 def _is_unseen(module: Any) -> bool:
-    """Tell whether a module may change values and has no arrays, by which all others are found."""
+    """Return whether a module may change values and has no arrays, by which all others are found."""
     has_arrays = any(is_a(value, "torch", "Tensor") for value in module.state_dict().values())
     return not has_arrays and not all(_PASSES.search(_class_of(part)) for part in module.modules())
 

@@ -9,7 +9,7 @@ from .values import VALUES
 
 __all__ = ["kind_of_archive", "may_be_npz"]
 
-# All of these patterns are found among the names: what the archive is. The first that fits counts.
+# Patterns that all match some name: what the archive is. The first match counts.
 _MEMBERS: tuple[tuple[tuple[str, ...], str], ...] = (
     ((r"(^|/)archive_format$",), "exported program"),
     ((r"(^|/)serialized_exported_program\.json$",), "exported program"),
@@ -32,12 +32,12 @@ _MOST_NAMED, _LONGEST = 4, 60
 
 
 def kind_of_archive(names: Sequence[str]) -> Kind:
-    """Give the kind of an archive with members of these names.
+    """Return the kind of an archive with members of these names.
 
     Parameters
     ----------
     names : sequence of str
-        Empty where its directory is damaged.
+        Empty if its directory is damaged.
     """
     if not names:
         return VALUES["damaged zip"]
@@ -55,7 +55,7 @@ def kind_of_archive(names: Sequence[str]) -> Kind:
 
 
 def may_be_npz(kind: Kind) -> bool:
-    """Tell whether a kind is an archive of NumPy's arrays, or one of no kind known here, whose members may be some."""
+    """Return whether a kind is an archive of NumPy arrays, or an unknown one, whose members may be arrays."""
     return kind.found.startswith("a zip archive")
 
 

@@ -58,7 +58,7 @@ def kind_of_sibling(path: str) -> str:
 
 
 def _is_checkpoint(folder: Path) -> bool:
-    """Tell whether a folder of a folder, which is no link, is a checkpoint of Orbax."""
+    """Return whether a folder of a folder, which is no link, is a checkpoint of Orbax."""
     try:
         return not folder.is_symlink() and (folder / "_CHECKPOINT_METADATA").is_file()
     except OSError:

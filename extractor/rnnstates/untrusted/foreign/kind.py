@@ -74,7 +74,7 @@ class Kind(NamedTuple):
     mend_of_inputs: str = ""
 
     def is_foreign(self, wanted: Wanted) -> bool:
-        """Tell whether a file of this kind cannot be read where it was given."""
+        """Return whether a file of this kind cannot be read where it was given."""
         return self.holds not in _READ[wanted]
 
     def message(self, expected: str, wanted: Wanted) -> str:

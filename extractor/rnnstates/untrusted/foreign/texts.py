@@ -49,7 +49,7 @@ _FOLLOWS = re.compile(r'\s*:\s*("([^"\\]{0,40})")?')
 
 
 def is_text(start: bytes) -> bool:
-    """Tell whether bytes are the start of a text in UTF-8 with anything to see."""
+    """Return whether bytes are the start of a text in UTF-8 with anything to see."""
     start = start[:_LOOKED_AT]
     text = start.removeprefix(UTF8_MARK).decode("utf-8", "ignore")
     # A letter may be cut at the end of what was read: up to three bytes fall away.
@@ -139,7 +139,7 @@ def _are_numbers(row: list[str]) -> bool:
 
 
 def _are_vectors(rows: list[list[str]]) -> bool:
-    """Tell whether every line is a word and many numbers; a first line of two numbers may count them."""
+    """Return whether every line is a word and many numbers; a first line of two numbers may count them."""
     lines = [row for row in rows if len(row) > 8]
     return len(lines) >= max(1, len(rows) - 1) and all(
         _are_numbers(row[1:]) and not _are_numbers(row[:1]) for row in lines

@@ -100,12 +100,12 @@ def _is_text(kept: h5py.h5a.AttrID) -> bool:
 
 
 def is_other_scale(name: str) -> bool:
-    """Tell whether an attribute has a name that another convention than netCDF's gives to a scale or a fill value."""
+    """Return whether an attribute has a name that another convention than netCDF's gives to a scale or a fill value."""
     return name not in CHANGING and _plain_name(name) in OTHERS
 
 
 def other_scales(dataset: h5py.Dataset) -> dict[str, Any]:
-    """Give the scales and fill values of other conventions, but for those that change nothing."""
+    """Return the scales and fill values of other conventions, but for those that change nothing."""
     found = {}
     for name in [name for name in fixed_attributes(dataset) if is_other_scale(name)]:
         kept = dataset.attrs.get_id(name)
@@ -129,11 +129,11 @@ def _is_idle(value: Any, idle: float) -> bool:
 
 
 def is_netcdf(dataset: h5py.Dataset) -> bool:
-    """Tell whether a library of netCDF wrote the file; those before 2016 marked their datasets alone."""
+    """Return whether a library of netCDF wrote the file; those before 2016 marked their datasets alone."""
     return "_NCProperties" in dataset.file.attrs or any(name in dataset.attrs for name in NETCDF_MARKS)
 
 
 def plain(values: Array) -> Any:
-    """Give the values [k] of an attribute in JSON types, a single one by itself."""
+    """Return the values [k] of an attribute in JSON types, a single one by itself."""
     listed = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values.tolist()]
     return listed[0] if len(listed) == 1 else listed

@@ -47,11 +47,11 @@ class Packing:
         return self.scale != 1 or self.offset != 0
 
     def dtype(self, stored: np.dtype[Any]) -> np.dtype[Any]:
-        """Tell what ``decode`` gives for values of a dtype."""
+        """Return what ``decode`` gives for values of a dtype."""
         return stored if stored.kind == "f" and not self.is_scaled else np.dtype(np.float64)
 
     def missing_in(self, stored: Array) -> Array:
-        """Tell which values [...] stand for none: bool [...]."""
+        """Return which values [...] stand for none: bool [...]."""
         missing = np.zeros(stored.shape, bool)
         for value in self.missing:
             missing |= stored == value
@@ -62,7 +62,7 @@ class Packing:
         return missing
 
     def decode(self, stored: Array) -> Array:
-        """Give the numbers that values [...] stand for, NaN for none: a new floating array [...]."""
+        """Return the numbers that values [...] stand for, NaN for none: a new floating array [...]."""
         if self.unsigned is not None:
             stored = stored.view(self.unsigned)
         missing = self.missing_in(stored)
@@ -73,7 +73,7 @@ class Packing:
         return values
 
     def decode_ids(self, stored: Array) -> Array:
-        """Give token ids [...] as int64, -1 for those that are missing; floating ones stay floating, with NaN."""
+        """Return token ids [...] as int64, -1 for those that are missing; floating ones stay floating, with NaN."""
         missing = self.missing_in(stored)
         whole = stored.dtype.kind in "iu"
         ids = stored.astype(np.int64) if whole else stored.copy()

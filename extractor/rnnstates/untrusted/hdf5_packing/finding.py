@@ -94,7 +94,7 @@ def _packing(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: A
 
 
 def _sign(said: Any, stored: np.dtype[Any], where: str, error: type[BadData]) -> np.dtype[Any] | None:
-    """Give the native dtype that ``_Unsigned`` turns a stored one into; None where it changes nothing."""
+    """Return the native dtype that ``_Unsigned`` turns a stored one into; None where it changes nothing."""
     if said is None or stored.kind not in "iu":
         return None
     text = str(plain(said)).lower()

@@ -37,14 +37,14 @@ class Meant(NamedTuple):
 
 
 def fill_value(dataset: h5py.Dataset) -> Any:
-    """Give the value that the writer of a dataset set for what is never written; None for none, zero or NaN."""
+    """Return the value that the writer of a dataset set for what is never written; None for none, zero or NaN."""
     defined = dataset.id.get_create_plist().fill_value_defined()
     value = dataset.fillvalue if defined == h5py.h5d.FILL_VALUE_USER_DEFINED else 0
     return value if value and np.isfinite(value) else None
 
 
 def has_unwritten_parts(dataset: h5py.Dataset) -> bool:
-    """Tell whether HDF5 gives the fill value for chunks, or the whole of a dataset, because none was ever written."""
+    """Return whether HDF5 gives the fill value for chunks, or the whole of a dataset, because none was ever written."""
     if not dataset.chunks:
         return bool(dataset.size) and not dataset.is_virtual and dataset.id.get_storage_size() == 0
     counts = [-(-axis // chunk) for axis, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
@@ -81,7 +81,7 @@ def missing_values(found: Mapping[str, Array], meant: Meant, *, fill: Any, netcd
 
 
 def _as(meant: Meant, value: Any) -> Any:
-    """Give a number as what is stored can be compared with; None where no stored value is like it."""
+    """Return a number as what is stored can be compared with; None where no stored value is like it."""
     if value is None or not np.isfinite(value):
         return None
     if not meant.is_whole:
@@ -97,7 +97,7 @@ def _as(meant: Meant, value: Any) -> Any:
 
 
 def _whole(number: int, meant: Meant) -> Any:
-    """Give an integer of the dtype that is meant, perhaps written as the stored one; None where it has none such."""
+    """Return an integer of the dtype that is meant, perhaps written as the stored one; None where it has none such."""
     if meant.stored != meant.dtype and _holds(meant.stored, number):
         number = _turned(number, meant.dtype)
     return meant.dtype.type(number) if _holds(meant.dtype, number) else None
@@ -114,7 +114,7 @@ def _turned(number: int, dtype: np.dtype[Any]) -> int:
 
 
 def bounds(found: Mapping[str, Array], meant: Meant) -> tuple[Any, Any]:
-    """Give the least and the largest of the stored values that are valid, None for no bound.
+    """Return the least and the largest of the stored values that are valid, None for no bound.
 
     Of bounds of the numbers that the values mean, rather than of the values, those of the values are computed.
     """
@@ -137,7 +137,7 @@ def bounds(found: Mapping[str, Array], meant: Meant) -> tuple[Any, Any]:
 
 
 def _is_unpacked(value: Any, scaling: list[Any], meant: Meant) -> bool:
-    """Tell whether a bound has the type of ``scale_factor`` and ``add_offset``, wider than that of the values.
+    """Return whether a bound has the type of ``scale_factor`` and ``add_offset``, wider than that of the values.
 
     Then it is one of the numbers that are meant (NetCDF Users Guide, ``valid_range``). A floating-point number that
     is none of these would fit no integer either.
@@ -154,7 +154,7 @@ def _width(dtype: np.dtype[Any]) -> tuple[bool, int]:
 
 
 def _bound(value: Any, meant: Meant) -> Any:
-    """Give a bound of the stored values; one between two whole numbers, or beyond all of them, stays as it is."""
+    """Return a bound of the stored values; one between two whole numbers, or beyond all of them, stays as it is."""
     if not meant.is_whole:
         return _as(meant, value)
     if value != int(value):

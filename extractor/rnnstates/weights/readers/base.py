@@ -118,7 +118,7 @@ def blocks_of(tensor: Tensor, order: Sequence[int], axis: int = -1) -> Tensor:
 
 
 def as_floating(values: Array, where: str) -> Array:
-    """Give an array in this machine's byte order.
+    """Return an array in this machine's byte order.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def as_floating(values: Array, where: str) -> Array:
 
 
 def is_floating(tensor: Tensor) -> bool:
-    """Tell whether the values of an array, which are read for it, are floating."""
+    """Return whether the values of an array, which are read for it, are floating."""
     try:
         tensor.read()
     except BadWeights:

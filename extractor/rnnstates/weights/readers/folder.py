@@ -32,7 +32,7 @@ MOST_FILES = 5_000
 
 
 def recognise_folder(path: str) -> bool:
-    """Tell by the names in a directory whether arrays, or HDF5 and its options, lie there."""
+    """Return by the names in a directory whether arrays, or HDF5 and its options, lie there."""
     if not Path(path).is_dir():
         return False
     names = _names(path)
@@ -70,7 +70,7 @@ def open_folder(path: str) -> Iterator[Container]:
 
 
 def recognise_with_options(path: str) -> bool:
-    """Tell by the names whether a file is called ``…weights.hdf5`` and its ``…options.json`` lies beside it."""
+    """Return by the names whether a file is called ``…weights.hdf5`` and its ``…options.json`` lies beside it."""
     options = _options_of(path)
     return options is not None and Path(path).is_file() and os.path.lexists(options)
 

@@ -28,7 +28,7 @@ MOST_ATTRIBUTES, MOST_VALUES = 10_000, 100_000
 
 
 def recognise_hdf5(path: str) -> bool:
-    """Tell whether a file is HDF5."""
+    """Return whether a file is HDF5."""
     return is_hdf5(path)
 
 

@@ -29,7 +29,7 @@ WRAPS = ("state_dict", "model_state_dict")
 
 
 def recognise_json(path: str) -> bool:
-    """Tell whether a file starts as a JSON object does."""
+    """Return whether a file starts as a JSON object does."""
     if not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:
@@ -115,7 +115,7 @@ def _walk(value: Any, name: str, depth: int, path: str) -> Iterator[tuple[str, l
 
 
 def _shape(values: list[Any], name: str, path: str) -> tuple[int, ...] | None:
-    """Give the shape of lists of numbers that are one array; None where they are something else.
+    """Return the shape of lists of numbers that are one array; None where they are something else.
 
     Raises
     ------

@@ -23,7 +23,7 @@ LARGEST_WEIGHTS = 2 * 2**30
 
 
 def is_keras_zip(path: str) -> bool:
-    """Tell whether a file is a zip archive with a member that .keras files have, or a damaged one."""
+    """Return whether a file is a zip archive with a member that .keras files have, or a damaged one."""
     names = zip_names(path) if Path(path).is_file() else None
     # Of one whose directory is damaged nothing is known; here it is said what is wrong with it.
     return names is not None and (not names or CONFIG in names or WEIGHTS in names)

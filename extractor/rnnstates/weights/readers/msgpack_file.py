@@ -38,7 +38,7 @@ ADVICE = "the file is damaged, save it again with flax.serialization.to_bytes"
 
 
 def recognise_msgpack(path: str) -> bool:
-    """Tell whether a file starts with a map that is not empty, and is named as one of Flax or goes on with a name.
+    """Return whether a file starts with a map that is not empty, and is named as one of Flax or goes on with a name.
 
     Pickles start with the byte of an empty map, HDF5 with that of one of nine entries.
     """

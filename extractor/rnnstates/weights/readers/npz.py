@@ -12,7 +12,7 @@ __all__ = ["is_npz", "open_npz_weights"]
 
 
 def is_npz(path: str) -> bool:
-    """Tell whether a file is a zip archive of .npy members."""
+    """Return whether a file is a zip archive of .npy members."""
     names = zip_names(path)
     return bool(names) and all(name.endswith(".npy") for name in names or ())
 

@@ -78,7 +78,7 @@ class _Walk:
             place += size
 
     def _size(self, wire: int, place: int) -> tuple[int, int]:
-        """Give the bytes of a value and where they begin."""
+        """Return the bytes of a value and where they begin."""
         if wire in _SIZES:
             return _SIZES[wire], place
         if wire not in (VARINT, LENGTH):

@@ -52,7 +52,7 @@ def _kind(mode: int) -> str:
 
 
 def size_of(file: BinaryIO, path: Path) -> int:
-    """Give the size of an opened file.
+    """Return the size of an opened file.
 
     Raises
     ------

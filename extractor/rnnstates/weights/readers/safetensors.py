@@ -49,7 +49,7 @@ class _Entry(NamedTuple):
 
 
 def recognise_safetensors(path: str) -> bool:
-    """Tell whether a file starts with a plausible length and a JSON object."""
+    """Return whether a file starts with a plausible length and a JSON object."""
     with Path(path).open("rb") as file:
         start = file.read(9)
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER

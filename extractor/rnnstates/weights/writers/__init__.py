@@ -28,7 +28,7 @@ class Writer(NamedTuple):
         return str(import_module(f".{self.module}", __package__).problem(network))
 
     def content(self, network: "Network") -> bytes:
-        """Give the bytes of the file."""
+        """Return the bytes of the file."""
         return bytes(import_module(f".{self.module}", __package__).content(network))
 
 

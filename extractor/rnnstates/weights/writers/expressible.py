@@ -11,7 +11,7 @@ __all__ = ["layer_problem", "wide"]
 
 
 def wide(array: Array) -> "np.dtype[Any]":
-    """Give the dtype of a sum of biases: the array's own, but that half precision would round it."""
+    """Return the dtype of a sum of biases: the array's own, but that half precision would round it."""
     return np.promote_types(array.dtype, np.float32)
 
 

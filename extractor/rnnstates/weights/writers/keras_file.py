@@ -58,7 +58,7 @@ def _layer(file: "h5py.File", layer: RecurrentLayer, counts: dict[str, int]) -> 
 
 
 def _free_name(name: str, taken: dict[str, int]) -> str:
-    """Give the last part of a layer's name, with a number where another layer has it; HDF5 takes no NUL."""
+    """Return the last part of a layer's name, with a number where another layer has it; HDF5 takes no NUL."""
     plain = name.split("/")[-1].replace("\0", "") or "layer"
     free = next(n for n in (plain, *(f"{plain}_{k}" for k in range(2, len(taken) + 3))) if f"name {n}" not in taken)
     taken[f"name {free}"] = 1
@@ -73,7 +73,7 @@ def _variables(file: "h5py.File", place: str, name: str, arrays: list[Array]) ->
 
 
 def _bias(weights: LayerWeights) -> Array:
-    """Give the bias as Keras has it: [G * H], or [2, 3H] of a GRU that resets after the product."""
+    """Return the bias as Keras has it: [G * H], or [2, 3H] of a GRU that resets after the product."""
     if not weights.reset_after:
         added = weights.recurrent_bias is not None or weights.forget_bias
         return weights.whole_bias().astype(wide(weights.bias)) if added else weights.bias

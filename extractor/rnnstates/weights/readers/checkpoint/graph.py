@@ -35,7 +35,7 @@ MOST_AXES = 254
 
 
 def is_table(path: str) -> bool:
-    """Tell by its last bytes whether a file is a sorted table."""
+    """Return by its last bytes whether a file is a sorted table."""
     if not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:
@@ -211,7 +211,7 @@ def _checked(name: str, axes: Any, dtype: int, pieces: Any, path: str) -> tuple[
 
 
 def _fits(piece: Any, shape: tuple[int, ...]) -> bool:
-    """Tell whether a piece lies in a shape; an extent without a length is the whole axis."""
+    """Return whether a piece lies in a shape; an extent without a length is the whole axis."""
     if len(piece.extent) != len(shape):
         return False
     lengths = [extent.length if extent.HasField("length") else None for extent in piece.extent]

@@ -35,7 +35,7 @@ class Place:
 
 
 def recognise_checkpoint(path: str) -> bool:
-    """Tell whether a path is a checkpoint's prefix, one of its files, or a folder with a checkpoint or SavedModel.
+    """Return whether a path is a checkpoint's prefix, one of its files, or a folder with a checkpoint or SavedModel.
 
     So is a part of which the rest is absent: the refusal says what to give.
     """
@@ -133,7 +133,7 @@ def _old_shards(path: str) -> list[str]:
 
 
 def _is_list(path: str) -> bool:
-    """Tell whether a file is the text in which TensorFlow lists the checkpoints of a folder."""
+    """Return whether a file is the text in which TensorFlow lists the checkpoints of a folder."""
     if not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:

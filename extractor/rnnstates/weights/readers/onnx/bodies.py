@@ -15,14 +15,14 @@ GRAPH, GRAPHS = 5, 10
 
 
 def held(nodes: Iterable[Any]) -> Iterator[Any]:
-    """Give the operators in the bodies of others."""
+    """Return the operators in the bodies of others."""
     for proto in nodes:
         for _, body in bodies(proto):
             yield from body.node
 
 
 def bodies(proto: Any) -> Iterator[tuple[str, Any]]:
-    """Give the bodies of an operator, each behind its name."""
+    """Return the bodies of an operator, each behind its name."""
     for attribute in proto.attribute:
         if attribute.type == GRAPH:
             yield text(attribute.name), attribute.g
@@ -31,7 +31,7 @@ def bodies(proto: Any) -> Iterator[tuple[str, Any]]:
 
 
 def taken(proto: Any, condition: Tensor | None) -> tuple[str, Any] | None:
-    """Give the name and the body of the branch that an If always takes.
+    """Return the name and the body of the branch that an If always takes.
 
     Parameters
     ----------

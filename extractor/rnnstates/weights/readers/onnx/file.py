@@ -65,7 +65,7 @@ def files_beside(path: str) -> list[Path]:
 
 
 def _mentions(path: str, letters: bytes) -> bool:
-    """Tell whether letters stand in a file, which may be large."""
+    """Return whether letters stand in a file, which may be large."""
     before = b""
     with Path(path).open("rb") as file:
         while block := file.read(BLOCK):
@@ -88,7 +88,7 @@ def _told(proto: Any) -> list[tuple[str, str]]:
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """Give all tensors of a message and of those in it."""
+    """Return all tensors of a message and of those in it."""
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in value if hasattr(value, "append") or hasattr(value, "add") else [value]:
@@ -157,7 +157,7 @@ def _has_shape(proto: Any) -> bool:
 
 
 def _shape(proto: Any) -> tuple[int | str | None, ...]:
-    """Give each axis as a number, the name of one, or None."""
+    """Return each axis as a number, the name of one, or None."""
     axes = proto.type.tensor_type.shape.dim
     return tuple(int(axis.dim_value) if axis.HasField("dim_value") else text(axis.dim_param) or None for axis in axes)
 

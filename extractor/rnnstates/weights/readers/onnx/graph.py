@@ -91,9 +91,9 @@ class Graph:
     stored: int
 
     def is_half(self, name: str) -> bool:
-        """Tell whether a value is stored as floating-point numbers of 16 bits."""
+        """Return whether a value is stored as floating-point numbers of 16 bits."""
         return self.types.get(name) in HALVES
 
     def is_floating(self, name: str) -> bool:
-        """Tell whether a value is stored as floating-point numbers."""
+        """Return whether a value is stored as floating-point numbers."""
         return self.types.get(name) in FLOATING

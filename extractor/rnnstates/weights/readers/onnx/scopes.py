@@ -40,7 +40,7 @@ class Scope(NamedTuple):
     given: Mapping[str, Any] = {}
 
     def find(self, name: str) -> str | None:
-        """Give what a name means here."""
+        """Return what a name means here."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.known:
@@ -144,7 +144,7 @@ def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
 
 
 def _taken(name: str, scope: Scope, found: Flattening) -> str:
-    """Give a value a name that no other one has; in the main graph it keeps its own."""
+    """Return a value a name that no other one has; in the main graph it keeps its own."""
     wanted = new = f"{scope.prefix}{name}"
     while scope.prefix and new in found.names:
         found.names[wanted] += 1
@@ -154,7 +154,7 @@ def _taken(name: str, scope: Scope, found: Flattening) -> str:
 
 
 def _prefix(scope: Scope, called: str, which: str = "") -> str:
-    """Give what the names in a body or function start with: short, however long those of the nodes around it are."""
+    """Return what the names in a body or function start with: short, however long those of the nodes around it are."""
     return f"{scope.prefix}{called[:LONGEST_CALLED]}/{which[:LONGEST_CALLED]}"[:LONGEST_PREFIX]
 
 
@@ -190,7 +190,7 @@ def _operators(protos: Iterable[Any], scope: Scope, found: Flattening) -> None:
 
 
 def _condition(proto: Any, scope: Scope, found: Flattening) -> Tensor | None:
-    """Give what is stored as the first input of an operator; None where that is computed, or given to the model."""
+    """Return what is stored as the first input of an operator; None where that is computed, or given to the model."""
     name = _read(text(proto.input[0]), scope) if proto.input else ""
     return found.held.get(name) or (None if name in found.inputs else found.constants.get(name))
 
@@ -207,12 +207,12 @@ def _branch(proto: Any, which: str, body: Any, scope: Scope, found: Flattening) 
 
 
 def _called(proto: Any) -> str:
-    """Give what to call an operator: its name, or that of its first output."""
+    """Return what to call an operator: its name, or that of its first output."""
     return text(proto.name) or next((text(name) for name in proto.output if name), f"unnamed {text(proto.op_type)}")
 
 
 def _has_room(key: tuple[str, str], scope: Scope, found: Flattening) -> bool:
-    """Tell whether a function may be put in the place of one more call, and note that it is."""
+    """Return whether a function may be put in the place of one more call, and note that it is."""
     small = len(found.nodes) < 2 * MOST_NODES and len(scope.calls) < DEEPEST_CALL and key not in scope.calls
     if not small or found.room["calls"] < 1 or found.room["bytes"] < found.sizes[key]:
         return False
@@ -275,7 +275,7 @@ def _attributes(proto: Any, scope: Scope, found: Flattening) -> dict[str, Any]:
 
 
 def _attribute(proto: Any, found: Flattening) -> Any:
-    """Give the value; None for kinds that no operator read here has."""
+    """Return the value; None for kinds that no operator read here has."""
     name = ATTRIBUTES.get(proto.type)
     if name is None:
         return None

@@ -10,7 +10,7 @@ FIRST, VERSIONS, SECOND = 0x08, range(2, 64), b"\x12\x1a\x22\x28\x32\x3a\x42\x72
 
 
 def recognise_onnx(path: str) -> bool:
-    """Tell whether a file starts like a model, or is called ``.onnx``."""
+    """Return whether a file starts like a model, or is called ``.onnx``."""
     if Path(path).is_dir():
         return False
     with Path(path).open("rb") as file:

@@ -27,12 +27,12 @@ class Widths(NamedTuple):
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
-    """Give the shape of an array; a nested tensor has none."""
+    """Return the shape of an array; a nested tensor has none."""
     return () if getattr(value, "is_nested", False) else tuple(value.shape)
 
 
 def is_one(first: Any, second: Any) -> bool:
-    """Tell whether two arrays are the same, or lie at the same place in memory."""
+    """Return whether two arrays are the same, or lie at the same place in memory."""
     return first is second or (_memory(first) is not None and _memory(first) == _memory(second))
 
 
@@ -59,7 +59,7 @@ def widths_of(states: Iterable[Mapping[str, Any]]) -> Widths:
 
 
 def is_kept(names: tuple[str, ...], value: Any, widths: Widths, *, is_part: bool) -> bool:
-    """Tell whether an array beside a state_dict may belong to the model.
+    """Return whether an array beside a state_dict may belong to the model.
 
     Parameters
     ----------

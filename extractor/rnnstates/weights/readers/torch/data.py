@@ -92,7 +92,7 @@ class Mapping(Inert):
     __slots__ = ()
 
     def __new__(cls, *_arguments: Any) -> Any:
-        """Give an empty dict, which the unpickler fills; a factory for missing keys is not kept."""
+        """Return an empty dict, which the unpickler fills; a factory for missing keys is not kept."""
         _check_thread()
         return {}
 
@@ -103,7 +103,7 @@ class Sequence(Inert):
     __slots__ = ()
 
     def __new__(cls, *_arguments: Any) -> Any:
-        """Give an empty list, which the unpickler fills."""
+        """Return an empty list, which the unpickler fills."""
         _check_thread()
         return []
 

@@ -33,7 +33,7 @@ LARGEST_MEMBER = 64 * 2**30
 
 
 def recognise_torch(path: str) -> bool:
-    """Tell whether a file is an archive with a ``data.pkl``, or an old form."""
+    """Return whether a file is an archive with a ``data.pkl``, or an old form."""
     names = zip_names(path)
     if names is not None:
         return any(name.endswith("data.pkl") for name in names)

@@ -123,7 +123,7 @@ def _named(holders: Sequence[Holder], prefixes: Sequence[str], path: str) -> dic
 def _beside(
     holders: Sequence[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]]
 ) -> Iterator[tuple[Path, Any]]:
-    """Give single arrays that may belong to the model, tables, trained states, normalisations, behind their keys."""
+    """Return single arrays that may belong to the model, tables, trained states, normalisations, behind their keys."""
     paths = [holder.path for holder in recurrent if holder.is_recurrent]
     widths = widths_of([holder.arrays for holder in recurrent])
     own = _own_keys(paths)
@@ -148,7 +148,7 @@ def _own_keys(paths: Iterable[Path]) -> dict[Path, set[str]]:
 
 
 def _is_part(path: Path, own: Mapping[Path, set[str]]) -> bool:
-    """Tell whether what lies behind some keys is next to a key of one's own, as in a model put together by hand."""
+    """Return whether what lies behind some keys is next to a key of one's own, as in a model put together by hand."""
     nexts = ((own.get(path[:place], set()), path[place : place + 1]) for place in range(len(path) + 1))
     return any(len(keys) > len(keys.intersection(key)) for keys, key in nexts)
 
@@ -184,13 +184,13 @@ def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterat
 
 
 def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int, Any]]:
-    """Give what has a name, numbers and text left out."""
+    """Return what has a name, numbers and text left out."""
     pairs = held.items() if isinstance(held, Mapping) else enumerate(held)
     return ((key, _opened(value)) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
 
 
 def _opened(value: Any) -> Any:
-    """Give the attributes of what stands for an object, as options of a program are one."""
+    """Return the attributes of what stands for an object, as options of a program are one."""
     return value.state if type(value) is Inert and isinstance(value.state, Mapping) else value
 
 
@@ -226,7 +226,7 @@ def _prefixes(paths: list[Path]) -> list[str]:
 
 
 def _is_another_state(holder: Holder, known: set[tuple[str, tuple[int, ...]]]) -> bool:
-    """Tell the weights of other modules from numbers that were noted; what is read, or a copy of it, is neither."""
+    """Return the weights of other modules from numbers that were noted; what is read, or a copy of it, is neither."""
     shapes = {(name, shape_of(value)) for name, value in holder.arrays.items()}
     return not shapes <= known and any(len(shape) > 1 for _, shape in shapes)
 

@@ -82,7 +82,7 @@ _SHARED = (_PLAIN, _TEXT, *_TEXTS.values())
 
 
 def instructions(path: str) -> Iterator[Iterator[Instruction]]:
-    """Give the instructions of each pickle of a file, by name with their argument; nothing is run.
+    """Return the instructions of each pickle of a file, by name with their argument; nothing is run.
 
     What is damaged raises whatever its bytes bring about.
     """
@@ -226,5 +226,5 @@ _TAKEN = {
 
 
 def _modern(argument: str) -> str:
-    """Give the name of a class as Python 3 calls it."""
+    """Return the name of a class as Python 3 calls it."""
     return argument.replace(" ", ".", 1).replace("__builtin__.", "builtins.", 1)

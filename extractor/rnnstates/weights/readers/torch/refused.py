@@ -86,7 +86,7 @@ def refused_pickle(path: str, reason: Exception) -> str:
 
 
 def _stopped_by(reason: Exception) -> str:
-    """Give what stopped the unpickler, without the advice around it to read the file less safely."""
+    """Return what stopped the unpickler, without the advice around it to read the file less safely."""
     text = re.sub(r"\x1b\[\d*m", "", str(reason))
     found = re.search(r"WeightsUnpickler error:\s*([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
     said = found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
