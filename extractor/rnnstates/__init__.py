@@ -1,7 +1,7 @@
 """Everything an RNN knew, at every time step.
 
-The public names; each is imported when it is first used, so that ``import rnnstates`` is quick. TensorFlow is not
-imported before an engine of that name starts, or ``rnnstates.keras``, the layers, is used.
+The public names. Each is imported on first use, which keeps ``import rnnstates`` fast. TensorFlow is imported only when
+the engine of that name starts or ``rnnstates.keras``, the layers, is used.
 """
 
 from importlib import import_module
@@ -29,7 +29,7 @@ from .errors import (
     WriteFailed,
 )
 
-# For the command, which prints what stands in files and whose standard error is its own; no names of the library's own.
+# For the command, which prints text from files and owns its standard error; not public names.
 from .errors.escaping import printable as printable
 from .runtime.tensorflow_start import quiet_tensorflow as quiet_tensorflow
 from .version import __version__
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .weights.save import save_weights
     from .weights.writers import WRITERS
 
-# From public name to where it lives.
+# Public name: (module, attribute).
 _LAZY = {
     "CHOICES": ("extraction.choices", "CHOICES"),
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
@@ -89,12 +89,12 @@ _LAZY = {
     "versions": ("extraction.versions", "versions"),
 }
 
-# Those that read or write files: what the operating system raises becomes an error of ours.
+# Functions that read or write files: errors of the operating system become errors of ours.
 _OF_FILES = (
     *("clean", "collect", "describe", "extract", "load_weights", "open", "preview", "save_weights", "status", "verify"),
 )
 
-# The package of Keras layers, which starts TensorFlow, and what needs an extra: neither is for ``import *``.
+# Not in ``import *``: the Keras layers, which start TensorFlow, and what needs an extra.
 _LAYERS = "keras"
 _EXTRAS = ("StateExtractor",)
 

@@ -1,4 +1,4 @@
-"""``python -m rnnstates``: the command, where its name is not on the path."""
+"""``python -m rnnstates``: runs the command when ``rnnstates`` is not on the path."""
 
 from rnnstates_cli.main import main
 

@@ -1,4 +1,4 @@
-"""What a file holds: states, weights or sequences, told apart by content."""
+"""Describes a file (states, weights or sequences, detected from its content): ``rnnstates info``."""
 
 import os
 from pathlib import Path
@@ -26,22 +26,22 @@ EXPECTED = "a .npy, HDF5 or weights file"
 def describe(
     path: str | os.PathLike[str], *, convention: str | None = None, config: str | os.PathLike[str] | None = None
 ) -> dict[str, Any]:
-    """Say what a file holds, in JSON types.
+    """Describe what a file holds, in JSON types.
 
     Parameters
     ----------
     path : str or path
-        What ``extract`` reads or writes: sequences (.npy, HDF5), weights, states.
+        A file that ``extract`` reads or writes: sequences (.npy, HDF5), weights, states.
     convention : str or None
-        What plain names in a weights file mean, as ``load_weights`` takes it.
+        What plain names in a weights file mean, as for ``load_weights``.
     config : path or None
-        The configuration of a model of Keras, likewise.
+        The configuration of a Keras model, as for ``load_weights``.
 
     Returns
     -------
     dict
-        ``file``, ``kind`` (``states``, ``weights`` or ``input``) and ``bytes``, then what that kind has: datasets
-        with shapes and dtypes, layers, lengths, provenance.
+        ``file``, ``kind`` (``states``, ``weights`` or ``input``) and ``bytes``, then what that kind of file has:
+        datasets with shapes and dtypes, layers, lengths, provenance.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _holds_weights(path: str | os.PathLike[str]) -> bool:
         with open_file(path, EXPECTED) as file, missing_reported(path, EXPECTED):
             if file.read(FIRST_BYTES).startswith(MAGIC):
                 return False
-    # Readers and frameworks are many: not for states and arrays.
+    # Importing all readers and frameworks takes time; states and arrays do not need them.
     from .weights.recognise import is_weights_file
 
     return is_weights_file(path)

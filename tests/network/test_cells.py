@@ -189,7 +189,7 @@ def test_weights_that_no_cell_has_are_refused(case):
 def test_a_multiplicative_lstm_without_factors_is_refused():
     with pytest.raises(rnnstates.BadWeights, match="factors belong to a multiplicative LSTM"):
         LayerWeights(np.ones((3, 20)), np.ones((5, 20)), np.ones(20), cell="mlstm")
-    with pytest.raises(rnnstates.BadWeights, match="is a cell 'nas'; known: lstm, gru, simple_rnn, mlstm"):
+    with pytest.raises(rnnstates.BadWeights, match="unknown cell 'nas'; known: lstm, gru, simple_rnn, mlstm"):
         LayerWeights(np.ones((3, 20)), np.ones((5, 20)), np.ones(20), cell="nas")
 
 

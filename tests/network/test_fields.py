@@ -85,7 +85,7 @@ def test_values_that_are_wrong_are_refused_as_before():
         ({"initial": {"hidden": None}}, "initial hidden: is a NoneType; expected an array"),
         ({"initial": {"h": [0.0]}}, "an initial 'h' is given"),
         ({"initial": {5: [0.0]}}, "an initial '5' is given"),
-        ({"cell": "nope"}, "is a cell 'nope'; known"),
+        ({"cell": "nope"}, "unknown cell 'nope'; known"),
     ):
         with pytest.raises(BadWeights, match=message):
             weights(**given)

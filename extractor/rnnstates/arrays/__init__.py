@@ -1,1 +1,1 @@
-"""What arrays are here: the letters of their axes, padding, copies, checksums, memory that is used again."""
+"""Array operations that know neither networks nor files: axes, padding, copying rows, checksums, reused memory."""

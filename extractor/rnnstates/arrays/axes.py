@@ -1,4 +1,4 @@
-"""The axis letters, and what is done with lengths and padding.
+"""The letters that name axes, and the operations on lengths and padding.
 
 ====  =========================================
 N     sequences in the whole input
@@ -8,8 +8,8 @@ I     input features of one step
 H     hidden units
 ====  =========================================
 
-Inside the program the valid steps of a tile always come first (padding at the end), whatever the input's own
-padding is; reading and writing translate.
+Inside the program the valid steps of a tile always come first (padding at the end), whatever the padding of the
+input; reading and writing translate.
 """
 
 import math
@@ -24,10 +24,10 @@ Array = npt.NDArray[np.generic]
 
 
 def empty_window(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Make an array for a window of the input, in memory that goes back to the system when it is dropped.
+    """Allocate an array for a window of the input, in memory that is returned to the system when it is dropped.
 
-    On the heap, windows of ten megabytes between tiles of one would leave holes: the peak of a long run was 14 MB
-    above that of a short one (``benchmarks/memory.py``).
+    On the heap, windows of ten megabytes between tiles of one megabyte would leave holes: a long run peaked 14 MB
+    above a short one (``benchmarks/memory.py``).
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def empty_window(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     Raises
     ------
     MemoryError
-        The system has no room for it.
+        The system has not enough memory.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size == 0:
@@ -54,13 +54,13 @@ def empty_window(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 
 
 def valid_mask(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.bool_]:
-    """Tell which steps count.
+    """Mark the valid steps.
 
     Parameters
     ----------
     lengths : int64 [B]
     steps : int
-        T, the width of the result.
+        T, the number of columns of the result.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def valid_mask(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.boo
 
 
 def clear_padding(values: Array, lengths: npt.NDArray[np.int64]) -> None:
-    """Zero what lies past each length, in place.
+    """Zero the steps past each length, in place.
 
     Parameters
     ----------
@@ -91,14 +91,14 @@ def clear_padding(values: Array, lengths: npt.NDArray[np.int64]) -> None:
 
 
 def reverse_valid(values: Array, lengths: npt.NDArray[np.int64], into: Array | None = None) -> Array:
-    """Reverse each sequence's valid steps; what lies past the length becomes zero.
+    """Reverse the valid steps of each sequence; steps past its length become zero.
 
     Parameters
     ----------
     values : [B, T, ...]
     lengths : int64 [B]
     into : [B, T, ...] or None
-        Where to put them; None for new memory.
+        The array to fill; None for a new one.
 
     Returns
     -------

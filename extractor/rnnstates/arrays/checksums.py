@@ -1,14 +1,14 @@
-"""Checksums of arrays that are written in any order: two sums, one of the values and one weighted by their places.
+"""Checksums of arrays written in any order: one sum of the elements and one weighted by their positions.
 
-Of the elements w of an array, their bits read as unsigned little-endian integers, at places i = 0, 1, … in C order::
+For the elements w of an array, read as unsigned little-endian integers, at positions i = 0, 1, … in C order::
 
     first  = sum(w)             modulo 2**64
     second = sum((i + 1) * w)   modulo 2**64
 
-These are Fletcher's two sums [1]_, the running one written out, so that the parts of an array can be added up in
-whatever order threads write them. Zeros add nothing: holes need not be read. Any one changed element changes
-``first``; elements that changed places change ``second``; and values of up to 32 bits that were lost, and read as
-zeros, always make ``first`` smaller, because no window holds so many that it passes 2**64.
+These are Fletcher's two sums [1]_ with the running sum written out, so that the parts of an array can be added in any
+order in which threads write them. Zeros add nothing, so holes need not be read. A single changed element changes
+``first``; swapped elements change ``second``; and values of up to 32 bits that were lost, and read as zeros, always
+make ``first`` smaller, because no window holds enough of them to reach 2**64.
 
 References
 ----------
@@ -25,24 +25,24 @@ from .axes import Array
 
 __all__ = ["MODULUS", "Sums", "add", "sums", "sums_of_rows"]
 
-# first and second.
+# (first, second)
 Sums = tuple[int, int]
 Rows = npt.NDArray[np.int64]
 
 MODULUS = 2**64
-# Elements widened at once, where there is no compiled code.
+# Elements widened at a time, without compiled code.
 PIECE = 2**14
 
 
 def sums(values: Array, start: int = 0) -> Sums:
-    """Give the two sums of consecutive elements of an array.
+    """Return the two sums of consecutive elements of an array.
 
     Parameters
     ----------
     values : C-contiguous, elements of 1, 2, 4 or 8 bytes
         As they are stored.
     start : int
-        Place of the first of them in the array.
+        Position of the first of them in the array.
 
     Examples
     --------
@@ -54,17 +54,17 @@ def sums(values: Array, start: int = 0) -> Sums:
 
 
 def sums_of_rows(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
-    """Give the two sums of stretches of rows.
+    """Return the two sums over stretches of rows.
 
     Parameters
     ----------
     values : [k, W], C-contiguous, elements of 1, 2, 4 or 8 bytes
     rows : int64 [n]
-        Where each stretch begins in ``values``.
+        First row of each stretch in ``values``.
     places : int64 [n]
-        The row that this one is in the whole array, seen as [R, W].
+        Index of that row in the whole array, seen as [R, W].
     counts : int64 [n]
-        Rows of each.
+        Number of rows in each stretch.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _stretch(values: Array, start: int) -> Sums:
 
 
 def _sums_compiled(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
-    # One feature cut out of several lies apart in memory, and an array behind a header at any byte.
+    # One feature sliced out of several is not contiguous, and an array behind a header may start at any byte.
     values = np.require(values, requirements=["C", "A"])
     found: Sums = _rows.sums(values.view(np.uint8), values.itemsize, values.shape[1], rows, places, counts)
     return found

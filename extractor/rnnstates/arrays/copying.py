@@ -1,7 +1,7 @@
-"""Copying many stretches of rows from one array to another at once.
+"""Copies many stretches of rows from one array to another in one call.
 
-Between the threads of a run each statement of Python is a turn to wait for; where the compiled code was built, all
-stretches of a tile are copied in one call that lets other threads run.
+Threads take turns for each statement of Python; where the compiled code was built, all stretches of a tile are copied
+in one call that releases the interpreter lock.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,9 @@ def copy_rows(source: Array, source_rows: Rows, target: Array, target_rows: Rows
     ----------
     source, target : [R, W] and [S, W], C-contiguous, of one dtype
     source_rows, target_rows : int64 [k]
-        Where each stretch begins.
+        First row of each stretch.
     counts : int64 [k]
-        Rows of each.
+        Number of rows in each stretch.
 
     Raises
     ------

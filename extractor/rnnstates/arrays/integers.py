@@ -6,12 +6,12 @@ import numpy as np
 
 __all__ = ["missing_integer"]
 
-# From this many bytes on the smallest integer stands for a missing value in R.
+# In R the smallest integer of this many bytes or more stands for a missing value.
 WIDE = 4
 
 
 def missing_integer(dtype: np.dtype[Any]) -> int | None:
-    """Give the integer that R writes for NA, and that NaN turns into when it is cast; None where there is none.
+    """Return the integer that R writes for NA, and that NaN becomes when cast; None if there is none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Arrays that a thread uses again for each tile: fresh ones would be cleared by the system page by page each time."""
+"""Arrays that a thread reuses from tile to tile, because the system clears every page of fresh memory."""
 
 import math
 
@@ -9,25 +9,25 @@ from .axes import Array
 
 __all__ = ["Workspace"]
 
-# A cache line, and the widest vector.
+# A cache line, and the widest vector register (bytes).
 ALIGNMENT = 64
 
 
 class Workspace:
-    """One thread's memory for the arrays of a tile, by name; what was in them is overwritten by the next tile."""
+    """One thread's memory for the arrays of a tile, by name; the next tile overwrites them."""
 
     def __init__(self) -> None:
         self._memory: dict[str, npt.NDArray[np.uint8]] = {}
         self._prefix = ""
 
     def inside(self, part: str) -> "Workspace":
-        """Give a view on the same memory in which every name stands behind that of a part of the network."""
+        """Return a view of the same memory in which every name is prefixed by that of a part of the network."""
         view = Workspace()
         view._memory, view._prefix = self._memory, f"{self._prefix}{part}/"
         return view
 
     def array(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Give the array of a name: uninitialised, C-contiguous, aligned to a cache line.
+        """Return the array of this name: uninitialised, C-contiguous, aligned to a cache line.
 
         Parameters
         ----------
@@ -38,7 +38,7 @@ class Workspace:
         Returns
         -------
         array of that shape and dtype
-            Valid until the name is asked for again.
+            Valid until this name is requested again.
 
         Examples
         --------
@@ -55,7 +55,7 @@ class Workspace:
         return memory[:size].view(dtype).reshape(shape)
 
     def zeros(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Give the array of a name, all zero."""
+        """Return the array of this name, all zero."""
         array = self.array(name, shape, dtype)
         array[...] = 0
         return array

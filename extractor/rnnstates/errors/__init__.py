@@ -1,4 +1,6 @@
-"""Every error a user can cause. Each says where, what was found, what was expected, what to do.
+"""The exceptions; with them, what raises or words them before NumPy is needed: argument types, allowed words, escaping.
+
+Each message says where, what was found, what was expected and what to do.
 
 ::
 
@@ -13,12 +15,12 @@
     │   └── BadStates        a states file (what rnnstates wrote)
     ├── EngineUnavailable    TensorFlow, or an extra, cannot be started
     ├── MemoryBudgetError    the job does not fit the memory or the threads it may use
-    ├── Stopped              the time that was given is over; the run can go on
+    ├── Stopped              the time limit was reached; the run can be resumed
     └── OutputError
         ├── OutputUnread     the output is complete, but could not be opened or closed afterwards
         ├── CannotCreate     the output exists, or its place is unsuitable
-        ├── DoesNotMatch     the output that is there is that of another job
-        ├── PermissionDenied the place may not be written
+        ├── DoesNotMatch     the existing output was made by a different job
+        ├── PermissionDenied no permission to write there
         ├── OutputBusy       another run is writing this output
         └── WriteFailed      the disk is full or failing
 
@@ -53,15 +55,14 @@ __all__ = [
 
 
 class RnnstatesError(Exception):
-    """The root of all errors that rnnstates raises on purpose.
+    """The base class of all errors that rnnstates raises deliberately.
 
-    Messages quote names from files, so ``str(error)`` escapes what a terminal would obey; ``args`` hold them
-    as they are.
+    Messages quote names from files, so ``str(error)`` escapes terminal sequences; ``args`` hold the raw text.
     """
 
-    # What the command exits with: those of sysexits.h, so that batch systems can tell them apart.
+    # The command's exit code, from sysexits.h, so that batch systems can tell errors apart.
     exit_code: ClassVar[int]
-    # Set where a message has lines of its own, each of them escaped already.
+    # True for a message of several lines, each already escaped.
     laid_out = False
 
     def __str__(self) -> str:
@@ -71,7 +72,7 @@ class RnnstatesError(Exception):
 
 
 class OptionError(RnnstatesError):
-    """Options contradict each other, or do not go with the data."""
+    """Options contradict each other, or do not fit the data."""
 
     exit_code = 2
 
@@ -93,7 +94,7 @@ class BadInput(BadData):
 
 
 class InputChanged(BadInput):
-    """The input's file was changed while it was read."""
+    """The input file was changed while it was being read."""
 
 
 class BadLengths(BadData):
@@ -105,7 +106,7 @@ class BadWeights(BadData):
 
 
 class BadStates(BadData):
-    """The file is not a complete states file of a version known here."""
+    """The file is not a complete states file of a known version."""
 
 
 class EngineUnavailable(RnnstatesError):  # noqa: N818
@@ -121,11 +122,11 @@ class MemoryBudgetError(RnnstatesError):
 
 
 class Stopped(RnnstatesError):  # noqa: N818
-    """The time limit is reached; what is finished is kept, and the same call resumes from there."""
+    """The time limit was reached; finished work is kept, and the same call resumes from there."""
 
     exit_code = 75
 
-    def __init__(self, text: str = "time limit reached; without an output nothing is kept.") -> None:
+    def __init__(self, text: str = "time limit reached; no output was given, so nothing was saved.") -> None:
         super().__init__(text)
 
 
@@ -134,7 +135,7 @@ class OutputError(RnnstatesError):
 
 
 class OutputUnread(OutputError):  # noqa: N818
-    """The output is complete and has its name; it could only not be opened, read or closed afterwards."""
+    """The output is complete and in place, but could not be opened, read or closed afterwards."""
 
     exit_code = 74
 
@@ -146,13 +147,13 @@ class CannotCreate(OutputError):  # noqa: N818
 
 
 class DoesNotMatch(OutputError):  # noqa: N818
-    """The output that is there, finished or not, was made by another job, or where results round differently."""
+    """The existing output, finished or not, was made by a different job, or where results round differently."""
 
     exit_code = 78
 
 
 class PermissionDenied(OutputError):  # noqa: N818
-    """The output's place may not be written."""
+    """There is no permission to write the output there."""
 
     exit_code = 77
 

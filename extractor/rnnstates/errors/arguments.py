@@ -1,4 +1,4 @@
-"""What each parameter of the public functions may be, by its type; what a value means is checked where it is used."""
+"""Checks the types of arguments to public functions; values are checked where they are used."""
 
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -10,12 +10,12 @@ from .articles import with_article
 
 __all__ = ["ARGUMENTS", "check_arguments"]
 
-# Beyond this no array of weights could be made.
+# No array of weights could be larger.
 LARGEST = 2**31 - 1
 
 
 class Kind(NamedTuple):
-    """What a parameter may be, beside None where ``optional``."""
+    """The type that a parameter accepts; also None where ``optional``."""
 
     fits: Callable[[Any], bool]
     expected: str
@@ -77,7 +77,7 @@ ARGUMENTS: dict[str, Kind] = {
         TEXT,
     ),
     **dict.fromkeys(("layout", "padding", "engine", "precision"), WORD),
-    # Of the public classes of weights.
+    # Of the public classes for weights.
     **dict.fromkeys(("cell", "where", "name", "merge", "no_embedding"), WORD),
     **dict.fromkeys(("features", "units", "threads", "batch_size"), SIZE),
     **dict.fromkeys(("seed", "sample"), WHOLE),
@@ -93,12 +93,12 @@ ARGUMENTS: dict[str, Kind] = {
 
 
 def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) -> None:
-    """Refuse the first argument that is of no type its parameter may have.
+    """Refuse the first argument of a type that its parameter does not accept.
 
     Parameters
     ----------
     given : mapping
-        Arguments by parameter; those that ``ARGUMENTS`` does not list are checked where they are used.
+        Arguments by parameter name; those that ``ARGUMENTS`` does not list are checked where they are used.
     required : names
         Those that may not be None.
 
@@ -116,7 +116,7 @@ def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) ->
 
 
 def _is_short(value: Any) -> bool:
-    """Whether a value says more than its type and takes a few words: a number, an empty text, a list of such."""
+    """Whether a value is short enough to quote and says more than its type: a number, an empty str, a list of these."""
     if isinstance(value, list | tuple):
         return len(value) <= 4 and all(_is_short(one) or (isinstance(one, str) and len(one) <= 20) for one in value)
     return value == "" if isinstance(value, str) else isinstance(value, bool | int | float) and abs(value) < 2**70

@@ -1,10 +1,10 @@
-"""The article before the name of a class or a cell, which a message learns only when it is made."""
+"""Puts "a" or "an" before a name that a message learns only when it is written."""
 
 import re
 
 __all__ = ["with_article"]
 
-# What begins with the sound of a vowel: letters, and abbreviations that are spelled letter by letter.
+# Names that begin with a vowel sound, among them abbreviations that are spelled out.
 _VOWEL = re.compile(r"[aeiAEI]|[oO](?!ne)|[uU][mnp](?!i)|[FHLMNRSX][A-Z]|m?lstm|rnn|nd")
 
 

@@ -1,4 +1,4 @@
-"""The words that parameters take, where no table of functions holds them. Needs no NumPy."""
+"""The words that ``dtype``, ``engine``, ``layout`` and others accept, as types and as tuples. Needs no NumPy."""
 
 from typing import Literal, get_args
 
@@ -15,7 +15,7 @@ Padding = Literal["post", "pre"]
 Precision = Literal["float32", "float64", "bfloat16"]
 
 DTYPES: tuple[DType, ...] = get_args(DType)
-# Those of ``engines.choice.ENGINES``, which needs NumPy; a test holds them equal.
+# The names in ``engines.choice.ENGINES``, which needs NumPy; a test keeps them equal.
 ENGINE_NAMES: tuple[str, ...] = get_args(Engine)[1:]
 IF_EXISTS: tuple[IfExists, ...] = get_args(IfExists)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -1,4 +1,4 @@
-"""Text from files and paths, made safe to print: terminals obey escapes, and newlines forge lines."""
+"""Makes text from files and paths safe to print: terminals obey escape sequences, and newlines forge lines."""
 
 __all__ = ["printable"]
 
@@ -7,7 +7,7 @@ LONGEST = 4000
 
 
 def printable(text: str, *, most: int = LONGEST) -> str:
-    r"""Escape everything that is not a visible character or a space, as ``repr`` does, and shorten long text.
+    r"""Escape everything but visible characters and spaces, as ``repr`` does, and shorten long text.
 
     Control characters, line ends, terminal escapes, directional marks and lone surrogates are written as ``\x1b``,
     ``\n`` or ``\u202e``; letters of any script stay as they are.
@@ -15,9 +15,9 @@ def printable(text: str, *, most: int = LONGEST) -> str:
     Parameters
     ----------
     text : str
-        One line, or less.
+        At most one line.
     most : int
-        Characters of it to keep; the number of those left out is added.
+        Number of characters to keep; the number of those left out is appended.
 
     Examples
     --------
@@ -28,9 +28,9 @@ def printable(text: str, *, most: int = LONGEST) -> str:
     """
     kept = text[:most]
     if not kept.isprintable():
-        kept = "".join(letter if letter.isprintable() else _escaped(letter) for letter in kept)
+        kept = "".join(character if character.isprintable() else _escaped(character) for character in kept)
     return kept if len(text) <= most else f"{kept}… ({len(text) - most} more characters)"
 
 
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

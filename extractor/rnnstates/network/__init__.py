@@ -1,1 +1,1 @@
-"""What is computed: layers and their weights, the cells, activations, poolings. Nothing here knows files or engines."""
+"""What is computed: layers and their weights, cells, activations, poolings. Knows neither files nor engines."""

@@ -1,7 +1,7 @@
-"""The activation functions that weights formats name, written once for every engine.
+"""The activation functions that weights formats name, written once for all engines.
 
-Each takes ``ops`` (``NumpyOps`` or ``TensorFlowOps``), an array [B, H] and perhaps one or two numbers, and returns the
-same shape and dtype. A name may bring its own numbers: ``leaky_relu(0.01)``, ``hard_sigmoid(0.2, 0.5)``.
+Each takes ``ops`` (``NumpyOps`` or ``TensorFlowOps``), an array [B, H] and up to two numbers, and returns an array of
+the same shape and dtype. A name may include the numbers: ``leaky_relu(0.01)``, ``hard_sigmoid(0.2, 0.5)``.
 
 References
 ----------
@@ -20,7 +20,7 @@ __all__ = ["ACTIVATIONS", "OTHER_NAMES", "Ops", "activation_function", "is_activ
 
 
 class Ops(Protocol):
-    """What a cell's equations need of an array library."""
+    """What a cell's equations need from an array library."""
 
     def matmul(self, left: Any, right: Any) -> Any:
         """[B, K] times [K, M]."""
@@ -67,7 +67,7 @@ SELU_SCALE = 1.0507009873554805
 
 
 def _elu(ops: Ops, x: Any, alpha: float = 1.0) -> Any:
-    # exp of a non-negative number is never needed, and could overflow.
+    # exp of a positive number is never needed, and could overflow.
     return ops.maximum(x, 0.0) + alpha * (ops.exp(ops.minimum(x, 0.0)) - 1)
 
 
@@ -148,7 +148,7 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "thresholded_relu": lambda ops, x, alpha=1.0: ops.where(x > alpha, x, 0.0 * x),
 }
 
-# What Keras also calls some of them.
+# Alternative names in Keras.
 OTHER_NAMES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 _WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
@@ -156,16 +156,16 @@ _WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
 
 @functools.lru_cache(256)
 def activation_function(name: "str | Callable[[Any], Any]") -> Callable[[Ops, Any], Any]:
-    """Give the function of a name in ``ACTIVATIONS``, perhaps with its numbers in brackets.
+    """Return the function for a name in ``ACTIVATIONS``, which may be followed by numbers in parentheses.
 
-    A layer of a live model may have any function of an array; it is taken as it is.
+    A layer of a live model may have any function of an array; it is used as given.
 
     Raises
     ------
     KeyError
         The name is not in the table.
     ValueError
-        What stands in the brackets is no list of numbers.
+        The parentheses do not hold a list of numbers.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def activation_function(name: "str | Callable[[Any], Any]") -> Callable[[Ops, An
 
 
 def is_activation(name: str) -> bool:
-    """Tell whether ``activation_function`` knows a name."""
+    """Return whether ``activation_function`` knows a name."""
     try:
         activation_function(name)
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""Whether the arrays of one layer fit each other and hold numbers."""
+"""Checks that the arrays of one layer fit together and hold finite numbers."""
 
 import math
 from typing import TYPE_CHECKING
@@ -17,15 +17,15 @@ __all__ = ["check_embedding", "check_values", "check_weights"]
 
 
 def check_weights(weights: "LayerWeights", gates: int, carried: tuple[str, ...]) -> None:
-    """Check every shape against the recurrent kernel's and every value.
+    """Check every value, and every shape against that of the recurrent kernel.
 
     Parameters
     ----------
     weights : LayerWeights
     gates : int
-        Blocks of columns in its kernels.
+        Number of blocks of columns in its kernels.
     carried : tuple of str
-        The states its cell carries.
+        The states that its cell carries.
 
     Raises
     ------
@@ -42,12 +42,12 @@ def check_weights(weights: "LayerWeights", gates: int, carried: tuple[str, ...])
 
 
 def check_values(name: str, array: Array, where: str) -> None:
-    """Refuse NaN and infinity.
+    """Refuse NaN and infinite values.
 
     Raises
     ------
     BadWeights
-        Naming the first of them.
+        The message gives the position of the first.
     """
     wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):
@@ -59,7 +59,7 @@ def check_values(name: str, array: Array, where: str) -> None:
 
 
 def check_embedding(embedding: Array, lowest: "RecurrentLayer") -> None:
-    """Check shape, dtype and values of the table behind which a layer stands.
+    """Check shape, dtype and values of the embedding table that feeds the lowest layer.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _check_numbers_and_names(weights: "LayerWeights") -> None:
     for name in ("cell_clip", "projection_clip", "preactivation_clip"):
         value = getattr(weights, name)
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise BadWeights(f"{weights.where}: {name} is {value}; expected a positive number, or none.")
+            raise BadWeights(f"{weights.where}: {name} is {value}; expected a positive number or None.")
 
 
 def _check_settings(weights: "LayerWeights", carried: tuple[str, ...]) -> None:
@@ -137,7 +137,7 @@ def _check_settings(weights: "LayerWeights", carried: tuple[str, ...]) -> None:
     if weights.reset_after and weights.cell != "gru":
         raise BadWeights(f"{weights.where}: a reset gate is for a GRU, but this is {with_article(weights.cell)}.")
     if (weights.factors is not None) != (weights.cell == "mlstm"):
-        raise BadWeights(f"{weights.where}: factors belong to a multiplicative LSTM, and to nothing else.")
+        raise BadWeights(f"{weights.where}: factors belong to a multiplicative LSTM and to no other cell.")
     unknown = sorted(set(weights.initial) - set(carried))
     if unknown:
         raise BadWeights(f"{weights.where}: an initial '{unknown[0]}' is given; it carries {', '.join(carried)}.")

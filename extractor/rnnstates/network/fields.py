@@ -1,4 +1,4 @@
-"""What the fields of the public classes of weights may be by type; lists and tensors become arrays."""
+"""Checks the types of fields of LayerWeights, RecurrentLayer and Network; turns lists and tensors into arrays."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ __all__ = ["settle_layer", "settle_network", "settle_weights"]
 
 ARRAYS = ("kernel", "recurrent_kernel", "bias")
 OPTIONAL_ARRAYS = ("recurrent_bias", "peepholes", "projection")
-# Those that are checked by ``arguments``, and those of them that may not be None.
+# Fields that ``errors.arguments`` checks; among them, those that may not be None.
 SETTINGS = (
     *("cell", "where", "forget_bias", "cell_clip", "projection_clip", "preactivation_clip"),
     *("reset_after", "coupled"),
@@ -24,14 +24,14 @@ REQUIRED = ("cell", "where", "forget_bias")
 
 
 def settle_weights(weights: "LayerWeights") -> None:
-    """Check the types of the fields and put arrays where lists or tensors are.
+    """Check the types of the fields and replace lists and tensors by arrays.
 
     Raises
     ------
     BadWeights
-        What should be an array is none.
+        A field that should be an array is not one.
     OptionError
-        A setting is of another type.
+        A setting has the wrong type.
     """
     check_arguments({name: getattr(weights, name) for name in SETTINGS}, REQUIRED)
     for name in ("activation", "recurrent_activation", "output_activation"):
@@ -52,7 +52,7 @@ def settle_weights(weights: "LayerWeights") -> None:
 
 
 def settle_layer(layer: "RecurrentLayer", weights: type) -> None:
-    """Check the types of the fields; ``weights`` is the class of those of a direction.
+    """Check the types of the fields; ``weights`` is the class of each direction's weights.
 
     Raises
     ------
@@ -65,14 +65,14 @@ def settle_layer(layer: "RecurrentLayer", weights: type) -> None:
 
 
 def settle_network(network: "Network", layer: type) -> None:
-    """Check the types of the fields and put a tuple where a list is; ``layer`` is the class of its layers.
+    """Check the types of the fields and replace lists by tuples; ``layer`` is the class of its layers.
 
     Raises
     ------
     BadWeights
-        The embedding is no array.
+        The embedding is not an array.
     OptionError
-        A field is of another type.
+        A field has the wrong type.
     """
     given: Any = network.layers
     if not isinstance(given, list | tuple):

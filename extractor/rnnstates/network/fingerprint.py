@@ -1,4 +1,4 @@
-"""What tells one network from another: a digest of every weight and setting."""
+"""A digest of every weight and setting of a network, which identifies what it computes."""
 
 import dataclasses
 import hashlib
@@ -11,17 +11,17 @@ from .model import Network
 
 __all__ = ["fingerprint"]
 
-# What a network is called and where it comes from does not change what it computes.
+# Names and origins do not change what a network computes.
 BESIDE = ("origin", "notes", "masked")
 
 
 def fingerprint(network: Network) -> str:
-    """Digest a network.
+    """Compute the digest of a network.
 
     Returns
     -------
     str
-        SHA-256, hexadecimal: the same for networks that compute the same from the same numbers.
+        SHA-256, hexadecimal: equal for networks with the same equations and the same numbers.
     """
     digest = hashlib.sha256()
     for part in _parts(network):
@@ -30,7 +30,7 @@ def fingerprint(network: Network) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes | memoryview]:
-    """Yield a value's parts, each behind what it is."""
+    """Yield the parts of a value, each preceded by its type."""
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             if field.name not in BESIDE:

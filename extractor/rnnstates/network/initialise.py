@@ -1,4 +1,4 @@
-"""Random weights from a seed, as Keras would start training."""
+"""Random weights from a seed, initialised as Keras does before training."""
 
 import math
 
@@ -16,9 +16,9 @@ __all__ = ["random_network"]
 def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias: float | None = None) -> Network:
     """Make one LSTM layer with random weights.
 
-    The kernel is uniform (Glorot & Bengio 2010), the recurrent kernel orthogonal (Saxe et al. 2014), the bias zero but
-    for the forget gate's, which is 1 (Jozefowicz et al. 2015): what Keras' ``LSTM`` starts with. The stream of
-    ``numpy.random.RandomState`` is frozen, so a seed means the same weights for good.
+    The kernel is uniform (Glorot & Bengio 2010), the recurrent kernel orthogonal (Saxe et al. 2014), the bias zero
+    except for the forget gate, where it is 1 (Jozefowicz et al. 2015): the initialisation of Keras' ``LSTM``. The
+    stream of ``numpy.random.RandomState`` is frozen, so a seed gives the same weights for good.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias
     seed : int
         0 to 2**32 - 1.
     forget_bias : float or None
-        None for 1.
+        None means 1.
 
     Returns
     -------
@@ -71,10 +71,10 @@ def _glorot_uniform(random: np.random.RandomState, rows: int, columns: int) -> n
 
 
 def _orthogonal(random: np.random.RandomState, rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Draw rows that are orthonormal; ``rows`` must not exceed ``columns``."""
+    """Draw orthonormal rows; ``rows`` must not exceed ``columns``."""
     drawn = random.standard_normal((columns, rows))
     with one_thread():
         orthogonal, triangular = np.linalg.qr(drawn)
-    # The signs make the draw uniform over all such matrices, and the same whatever the LAPACK.
+    # The signs make the draw uniform over all such matrices, and independent of the LAPACK.
     signs = np.where(np.diag(triangular) < 0, -1.0, 1.0)
     return np.ascontiguousarray((orthogonal * signs).T)

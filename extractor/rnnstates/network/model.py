@@ -1,7 +1,7 @@
-"""What every weights file becomes: one form, one gate order, shapes checked.
+"""Network, RecurrentLayer and LayerWeights: the one form, with one gate order, that every weights file is read into.
 
-The equations of each cell stand in ``rnnstates.network.cells``. Columns of a kernel stand in the order of ``GATES``:
-for an LSTM that of Keras, PyTorch and cuDNN (i, f, c, o), for a GRU that of Keras (z, r, h), where the new state is
+``rnnstates.network.cells`` has the equations of each cell. The columns of a kernel are in the order of ``GATES``: for
+an LSTM that of Keras, PyTorch and cuDNN (i, f, c, o), for a GRU that of Keras (z, r, h), where the new state is
 ``update_gate * hidden + (1 - update_gate) * candidate``.
 """
 
@@ -33,58 +33,57 @@ __all__ = [
 Direction = Literal["forward", "backward"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "backward")
 
-# What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction its own
-# (ELMo, where forward and backward layers never meet).
+# What the next layer of a stack reads when a layer has both directions: Keras' merge_mode, or each direction the output
+# of its own (ELMo, whose forward and backward layers never meet).
 MERGES = ("concat", "sum", "mul", "ave", "apart")
 
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """The weights of one layer in one direction, and how its cell is run.
+    """The weights of one layer in one direction, and the settings of its cell.
 
     Parameters
     ----------
     kernel : floating [I, G * H]
-        It and the other arrays may be given as lists or tensors.
-        Blocks of columns in the order of ``GATES[cell]``; G blocks.
+        G blocks of columns in the order of ``GATES[cell]``. All arrays may be given as lists or tensors.
     recurrent_kernel : floating [W, G * H]
         W is the width of the hidden state: H, or P with a projection.
     bias : floating [G * H]
-        Zeros where the layer has none.
+        Zeros if the layer has none.
     forget_bias : float
-        Added to the forget gate at run time; 0 where the format folds it into ``bias``.
+        Added to the forget gate at run time; 0 if the format folds it into ``bias``.
     activation, recurrent_activation : str
-        As ``rnnstates.network.activations.activation_function`` takes them: of candidate and cell, and of the gates.
+        Names for ``rnnstates.network.activations.activation_function``: of candidate and cell, and of the gates.
     cell : str
         A name in ``GATES``.
     where : str
-        What to call this layer in a message, e.g. ``model.keras: layer 'lstm'``.
+        The name of this layer in messages, e.g. ``model.keras: layer 'lstm'``.
     output_activation : str or None
-        Of the cell state in ``hidden``; None for ``activation``.
+        Applied to the cell state in ``hidden``; None means ``activation``.
     recurrent_bias : floating [G * H] or None
-        A second bias, where the format stores two. They are added up, but in a GRU whose reset gate works after the
-        product: there the recurrent one's part of the candidate is reset too.
+        A second bias, if the format stores two. The two are added, except in a GRU whose reset gate is applied after
+        the product: there the candidate's part of the recurrent bias is reset too.
     reset_after : bool
-        Whether a GRU resets the product of the hidden state rather than the hidden state.
+        Whether a GRU resets the recurrent product rather than the hidden state.
     peepholes : floating [3, H] or None
-        From the cell state to the input, forget and output gate (Gers et al. 2002), in this order.
+        From the cell state to the input, forget and output gates (Gers et al. 2002), in this order.
     projection : floating [H, P] or None
         From the cell's output to ``hidden`` (Sak et al. 2014).
     cell_clip, projection_clip : float or None
-        The new cell state, and the projected hidden state, are held within plus and minus this.
+        The new cell state and the projected hidden state are clipped to plus and minus this.
     preactivation_clip : float or None
-        What goes into the activations of gates and candidate is held within this (ONNX ``clip``).
+        The inputs to the activations of gates and candidate are clipped to this (ONNX ``clip``).
     coupled : bool
         The forget gate is 1 - input gate (ONNX ``input_forget``).
     factors : (floating [I, H], floating [H, H]) or None
-        Of a multiplicative LSTM: its product ``(x @ first) * (h @ second)`` stands for the hidden state.
+        Of a multiplicative LSTM: the product ``(x @ first) * (h @ second)`` replaces the hidden state.
     initial : mapping
-        Floating [W] or [H] by state name: where a sequence starts; zero for what is not named.
+        Floating [W] or [H] by state name: the states that a sequence starts from; zero for the others.
 
     Raises
     ------
     BadWeights
-        When a shape does not follow from the others, or a value is NaN or infinite.
+        A shape contradicts the others, or a value is NaN or infinite.
     """
 
     kernel: Array = field(repr=False)
@@ -110,11 +109,11 @@ class LayerWeights:
     def __post_init__(self) -> None:
         settle_weights(self)
         if self.cell not in GATES:
-            raise BadWeights(f"{self.where}: is a cell '{self.cell}'; known: {', '.join(GATES)}.")
+            raise BadWeights(f"{self.where}: unknown cell '{self.cell}'; known: {', '.join(GATES)}.")
         check_weights(self, len(GATES[self.cell]), CARRIED[self.cell])
 
     def whole_bias(self) -> npt.NDArray[np.float64]:
-        """Add up what is always added: the stored biases and the forget bias; float64 [G * H]."""
+        """Return the sum of the stored biases and the forget bias; float64 [G * H]."""
         total: npt.NDArray[np.float64] = self.bias.astype(np.float64)
         if self.recurrent_bias is not None:
             total += self.recurrent_bias.astype(np.float64)
@@ -145,16 +144,16 @@ class RecurrentLayer:
     Parameters
     ----------
     name : str
-        Its name in the model it comes from.
+        Its name in the model that it comes from.
     forward, backward : LayerWeights or None
         At least one.
     merge : str
-        How both directions' hidden states become the next layer's input: a name in ``MERGES``.
+        How the hidden states of both directions become the next layer's input: a name in ``MERGES``.
     residual : bool
         The next layer reads the hidden states plus this layer's inputs (ELMo).
     masked : bool or None
-        Whether the model that it comes from keeps padding from it, by a mask or by lengths; None where that is not
-        known. Computes nothing.
+        Whether the original model hides padding from this layer, by a mask or by lengths; None if unknown. Does not
+        change what is computed.
     """
 
     name: str
@@ -169,16 +168,18 @@ class RecurrentLayer:
         if not self.directions:
             raise BadWeights(f"layer '{self.name}' has neither forward nor backward weights; give at least one.")
         if len({weights.features for weights in self.directions.values()}) != 1:
-            raise BadWeights(f"layer '{self.name}': its two directions read inputs of different width.")
+            raise BadWeights(f"layer '{self.name}': its two directions read inputs of different widths.")
         if self.merge not in MERGES:
             raise BadWeights(f"layer '{self.name}' merges by '{self.merge}'; known: {', '.join(MERGES)}.")
         if self.merge != "concat" and len({weights.width for weights in self.directions.values()}) != 1:
             raise BadWeights(f"layer '{self.name}' merges by '{self.merge}', but its directions differ in width.")
         if self.residual and any(weights.width != self.features for weights in self.directions.values()):
-            raise BadWeights(f"layer '{self.name}' adds its inputs of width {self.features} to states of another.")
+            raise BadWeights(
+                f"layer '{self.name}' adds its inputs of width {self.features} to states of another width."
+            )
 
     def from_zero(self) -> "RecurrentLayer":
-        """Leave out the states to start from that were trained with it."""
+        """Return a copy without its trained initial states."""
         plain = {direction: replace(weights, initial={}) for direction, weights in self.directions.items()}
         return replace(self, forward=plain.get("forward"), backward=plain.get("backward"))
 
@@ -193,19 +194,19 @@ class RecurrentLayer:
 
     @property
     def features(self) -> int:
-        """I, the width of the inputs it reads."""
+        """I, the width of its inputs."""
         return next(iter(self.directions.values())).features
 
     @property
     def width(self) -> int:
-        """The width of what the next layer reads."""
+        """The width of its output, which the next layer reads."""
         widths = [weights.width for weights in self.directions.values()]
         return sum(widths) if self.merge == "concat" else widths[0]
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A stack of recurrent layers, perhaps behind an embedding; what ``load_weights`` returns.
+    """A stack of recurrent layers, with or without an embedding; what ``load_weights`` returns.
 
     Parameters
     ----------
@@ -213,11 +214,11 @@ class Network:
     embedding : floating [vocabulary, I] or None
         Turns token ids into the first layer's inputs.
     origin : mapping
-        Where it came from and how it was understood, in JSON types; goes into the output's provenance.
+        Where it came from and how it was interpreted, in JSON types; stored in the output's provenance.
     notes : tuple of str
-        What was guessed or assumed, one sentence each; printed and stored.
+        What was guessed or assumed, in one sentence each; printed and stored.
     no_embedding : str
-        Why there is no embedding, where the file has arrays that may be one; for the error when ids are given.
+        Why there is no embedding although the file has arrays that may be one; for the error when ids are given.
     """
 
     layers: tuple[RecurrentLayer, ...]
@@ -237,7 +238,7 @@ class Network:
                     f"gives {below.width}."
                 )
             if below.merge == "apart" and set(above.directions) - set(below.directions):
-                raise BadWeights(f"layer '{above.name}' has a direction that layer '{below.name}' below it has not.")
+                raise BadWeights(f"layer '{above.name}' has a direction that layer '{below.name}' below it lacks.")
         if self.embedding is not None:
             check_embedding(self.embedding, self.layers[0])
 
@@ -251,18 +252,18 @@ class Network:
 
     @property
     def features(self) -> int:
-        """I, the width of the inputs the first layer reads."""
+        """I, the width of the first layer's inputs."""
         return self.layers[0].features
 
     def from_zero(self) -> "Network":
-        """Leave out the states to start from that were trained with it."""
+        """Return a copy without its trained initial states."""
         layers = tuple(layer.from_zero() for layer in self.layers)
         return replace(self, layers=layers, notes=undecided(self.notes, {STORED_START}))
 
     def parts(self) -> Iterator[tuple[str, RecurrentLayer, Direction, LayerWeights]]:
-        """Yield every (path, layer, direction, weights) in the order they are computed.
+        """Yield every (path, layer, direction, weights) in the order of computation.
 
-        The path is the group of the output file: ``""`` for the root, which a lone layer with one direction uses,
+        The path is the group in the output file: ``""``, the root, for a single layer with one direction,
         else ``layer0``, ``layer1``, … or ``layer0/forward``, ``layer0/backward``, ….
         """
         for number, layer in enumerate(self.layers):

@@ -1,16 +1,16 @@
-"""The words for what a cell computes and what is kept of it: gates, states, poolings. Needs no NumPy."""
+"""The names of gates, states and poolings, for whoever lists or checks them. Needs no NumPy."""
 
 __all__ = ["CARRIED", "DERIVED", "FINAL", "GATES", "GATE_STATES", "POOLING_NAMES", "STATES"]
 
 _LSTM = ("input_gate", "forget_gate", "candidate", "output_gate")
-# The blocks of a kernel's columns, by cell.
+# The blocks of columns of a kernel, by cell.
 GATES: dict[str, tuple[str, ...]] = {
     "lstm": _LSTM,
     "gru": ("update_gate", "reset_gate", "candidate"),
     "simple_rnn": ("candidate",),
     "mlstm": _LSTM,
 }
-# What a cell carries from step to step.
+# The states that a cell carries from step to step.
 CARRIED: dict[str, tuple[str, ...]] = {
     "lstm": ("hidden", "cell"),
     "gru": ("hidden",),
@@ -18,18 +18,18 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "mlstm": ("hidden", "cell"),
 }
 
-# States made of others: those of their parts that the cell has, concatenated along the last axis in this order.
-# [cell, hidden] is the order of TensorFlow 1's ``state_is_tuple=False``.
+# States made of others: the parts that the cell has, concatenated along the last axis in this order. [cell, hidden] is
+# the order of TensorFlow 1's ``state_is_tuple=False``.
 DERIVED: dict[str, tuple[str, ...]] = {"state": ("cell", "hidden")}
 
 GATE_STATES: tuple[str, ...] = tuple({gate: None for gates in GATES.values() for gate in gates})
 
-# Every state that some cell has, the derived ones last: what can be asked for.
+# Every state that some cell has, the derived ones last: what can be requested.
 STATES: tuple[str, ...] = (*{state: None for states in CARRIED.values() for state in states}, *GATE_STATES, *DERIVED)
 
-# The pooling from which another run can go on: of every state the cell carries, as precise as it was computed, and for
-# an empty sequence the state it started from.
+# The pooling from which another run can continue: every state that the cell carries, as precise as computed; for an
+# empty sequence the state that it started from.
 FINAL = "final"
 
-# The keys of ``pooling.POOLINGS``, which needs NumPy; a test holds them equal.
+# The keys of ``pooling.POOLINGS``, which needs NumPy; a test keeps them equal.
 POOLING_NAMES = ("mean", "last", FINAL, "first", "max", "min", "sum", "std")

@@ -1,4 +1,4 @@
-"""Notes on weights that are true only as long as nobody decides otherwise."""
+"""Notes on assumptions about weights, dropped when the caller decides the matter."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -9,26 +9,26 @@ Subject = Literal[
     "activation", "recurrent_activation", "forget_bias", "cell_clip", "projection_clip", "stored start", "zero start"
 ]
 
-# That sequences start from states in the file, and that they start from zero.
+# A note says that sequences start from states in the file, or that they start from zero.
 STORED_START: Subject = "stored start"
 ZERO_START: Subject = "zero start"
 
 
 class Note(str):
-    """A note that is left out once all that it is about has been decided."""
+    """A note that is left out once everything it is about has been decided."""
 
     __slots__ = ("about",)
     about: frozenset[Subject]
 
     def __new__(cls, text: str, *about: Subject) -> "Note":
-        """Name the parameters of ``load_weights`` that decide what a text says, or whose start it is about."""
+        """Make a note about the parameters of ``load_weights`` that would decide the matter, or about a start."""
         note = super().__new__(cls, text)
         note.about = frozenset(about)
         return note
 
 
 def undecided(notes: Iterable[str], decided: Iterable[str]) -> tuple[str, ...]:
-    """Leave out the notes on what has been decided.
+    """Leave out notes on what has been decided.
 
     Examples
     --------
@@ -40,6 +40,6 @@ def undecided(notes: Iterable[str], decided: Iterable[str]) -> tuple[str, ...]:
 
 
 def prefixed(subject: str, note: str) -> str:
-    """Put in front of a note what it is about."""
+    """Prefix a note with its subject."""
     text = f"{subject} {note}"
     return Note(text, *note.about) if isinstance(note, Note) else text

@@ -1,7 +1,7 @@
-"""From the states of all steps to one vector per sequence. Pure; a pooling is one row of POOLINGS.
+"""Poolings: from the states of all steps to one vector per sequence. Pure; each pooling is a row of POOLINGS.
 
-A sequence may come in pieces, in the order in which it is read, so a pooling is three functions: ``begin`` the arrays
-that are kept of a sequence, ``add`` a piece to them, ``finish`` them to a vector. Sums are accumulated in float64.
+A sequence may arrive in pieces, in the order in which it is read, so a pooling is three functions: ``begin`` allocates
+the running arrays, ``add`` updates them with a piece, ``finish`` turns them into a vector. Sums are in float64.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,17 @@ Kept = tuple[Values, ...]
 
 
 class Pooling(NamedTuple):
-    """How states become a vector.
+    """The three functions of a pooling.
 
     Parameters
     ----------
     begin : callable
-        ``begin(shape [B, W], dtype)`` gives the arrays kept, each [B, W].
+        ``begin(shape [B, W], dtype)`` returns the running arrays, each [B, W].
     add : callable
-        ``add(kept, values [B, T, W], lengths [B], direction)`` works a piece into them in place; all lengths are above
-        zero, and ``values`` is zero past them.
+        ``add(kept, values [B, T, W], lengths [B], direction)`` updates them with a piece, in place; all lengths are
+        positive, and ``values`` is zero past them.
     finish : callable
-        ``finish(kept, lengths [B])`` gives [B, W]; ``lengths`` are those of the whole sequences.
+        ``finish(kept, lengths [B])`` returns [B, W]; ``lengths`` are those of the whole sequences.
     """
 
     begin: Callable[[tuple[int, ...], "np.dtype[np.generic]"], Kept]
@@ -45,7 +45,7 @@ def _zero(shape: tuple[int, ...], _dtype: object) -> Kept:
 
 
 def _add_sum(kept: Kept, values: Values, _lengths: Lengths, _direction: Direction) -> None:
-    # einsum converts and adds in one go, at twice the speed of sum(dtype=float64).
+    # einsum converts and adds in one pass, twice as fast as sum(dtype=float64).
     np.add(kept[0], np.einsum("btw->bw", values, dtype=np.float64), out=kept[0])
 
 
@@ -58,12 +58,12 @@ def _mean(kept: Kept, lengths: Lengths) -> Array:
 
 
 def _begin_std(shape: tuple[int, ...], _dtype: object) -> Kept:
-    """Keep the steps seen, their mean, and the sum of squares around it."""
+    """Keep the number of steps seen, their mean, and the sum of squared deviations from it."""
     return tuple(np.zeros(shape, np.float64) for _ in range(3))
 
 
 def _add_std(kept: Kept, values: Values, lengths: Lengths, _direction: Direction) -> None:
-    """Merge two passes over the piece with what is kept (Chan, Golub & LeVeque 1979, "Updating Formulae")."""
+    """Merge the mean and squares of the piece into the kept ones (Chan, Golub & LeVeque 1979, "Updating Formulae")."""
     count, mean, squares = kept
     new = np.broadcast_to(lengths[:, np.newaxis], mean.shape)
     new_mean = np.einsum("btw->bw", values, dtype=np.float64) / new
@@ -76,7 +76,7 @@ def _add_std(kept: Kept, values: Values, lengths: Lengths, _direction: Direction
 
 
 def _std(kept: Kept, _lengths: Lengths) -> Array:
-    """Compute the population standard deviation: as NumPy's default, divided by the length."""
+    """Compute the population standard deviation, divided by the length as is NumPy's default."""
     spread: Array = np.sqrt(np.divide(kept[2], kept[0]))
     return spread
 
@@ -96,7 +96,7 @@ def _add_min(kept: Kept, values: Array, lengths: Lengths, _direction: Direction)
 
 
 def _last_read(values: Array, lengths: Lengths, direction: Direction) -> Array:
-    """Take the state after the last step read: at ``length - 1`` forward, at 0 backward."""
+    """Return the state after the last step read: at ``length - 1`` forward, at 0 backward."""
     return values[np.arange(len(lengths)), lengths - 1] if direction == "forward" else values[:, 0]
 
 
@@ -105,12 +105,12 @@ def _add_last(kept: Kept, values: Array, lengths: Lengths, direction: Direction)
 
 
 def _begin_first(shape: tuple[int, ...], dtype: "np.dtype[np.generic]") -> Kept:
-    """Keep the state, and whether there is one yet."""
+    """Keep the state and a flag: whether there is one yet."""
     return np.zeros(shape, dtype), np.zeros(shape, bool)
 
 
 def _add_first(kept: Kept, values: Array, lengths: Lengths, direction: Direction) -> None:
-    """Take the state after the first step read: at 0 forward, at ``length - 1`` backward."""
+    """Keep the state after the first step read: at 0 forward, at ``length - 1`` backward."""
     first = _last_read(values, lengths, "backward" if direction == "forward" else "forward")
     np.copyto(kept[0], first, where=~kept[1])
     kept[1][...] = True
@@ -129,7 +129,7 @@ POOLINGS: dict[str, Pooling] = {
 
 
 class Accumulator:
-    """The pooling of the sequences of a tile, which come in pieces.
+    """Pools the sequences of a tile, piece by piece.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Accumulator:
     dtype : dtype
         Of the states.
     direction : str
-        ``forward`` or ``backward``: in which order the steps are read.
+        ``forward`` or ``backward``: the order in which steps are read.
     """
 
     def __init__(
@@ -153,22 +153,22 @@ class Accumulator:
         self._kept = self._pooling.begin(self._shape, dtype)
 
     def add(self, values: Array, lengths: Lengths) -> None:
-        """Work in a piece of the first k sequences: values [k, T, W], zero past the lengths [k], all above zero."""
+        """Add a piece of the first k sequences: values [k, T, W], zero past the lengths [k], which are all positive."""
         self._pooling.add(tuple(array[: len(lengths)] for array in self._kept), values, lengths, self._direction)
 
     def result(self, start: Array | None = None) -> Array:
-        """Give the vectors.
+        """Return the vectors.
 
         Parameters
         ----------
         start : floating [B, W] or None
-            The state the sequences started from, zero if None; only ``final`` asks for it.
+            The state that the sequences started from, zero if None; used by ``final`` only.
 
         Returns
         -------
         floating [B, W]
-            float64 where sums are involved, else the dtype of the states; where the length is 0, NaN, but ``start`` in
-            the case of ``final``.
+            float64 where sums are involved, else the dtype of the states; where the length is 0, NaN, or ``start`` for
+            ``final``.
         """
         some = self._lengths > 0
         if some.all():
@@ -183,7 +183,7 @@ class Accumulator:
 def pool(
     name: str, values: Array, lengths: Lengths, *, direction: Direction = "forward", start: Array | None = None
 ) -> Array:
-    """Pool states over the valid steps, all at once.
+    """Pool states over the valid steps of whole sequences.
 
     Parameters
     ----------
@@ -193,15 +193,15 @@ def pool(
         Zero past the length.
     lengths : int64 [B]
     direction : str
-        ``forward`` or ``backward``: decides which end ``first``, ``last`` and ``final`` mean.
+        ``forward`` or ``backward``: decides which end ``first``, ``last`` and ``final`` refer to.
     start : floating [B, H] or None
-        The state the sequences started from, zero if None; only ``final`` asks for it.
+        The state that the sequences started from, zero if None; used by ``final`` only.
 
     Returns
     -------
     floating [B, H]
-        float64 where sums are involved, else the dtype of ``values``; where the length is 0, NaN, but ``start`` in the
-        case of ``final``.
+        float64 where sums are involved, else the dtype of ``values``; where the length is 0, NaN, or ``start`` for
+        ``final``.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""The process that all runs in: signals, names of files, threads of BLAS, TensorFlow's start and its log."""
+"""The process and its system: signals, standard error, BLAS threads, start of TensorFlow, safe renaming of files."""

@@ -1,4 +1,4 @@
-"""Holding NumPy's linear algebra to one thread."""
+"""Limits NumPy's linear algebra (BLAS) to one thread."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ __all__ = ["one_thread"]
 
 
 class _OneThread:
-    """BLAS held to one thread, from its making until ``undo``."""
+    """Limits BLAS to one thread from construction until ``undo``."""
 
     def __init__(self) -> None:
-        # Imported late: it looks through all loaded libraries, and not every run needs BLAS.
+        # Imported late: it scans all loaded libraries, and not every run needs BLAS.
         import threadpoolctl
 
         self._library: Any = threadpoolctl
@@ -21,13 +21,13 @@ class _OneThread:
         self._limits = threadpoolctl.threadpool_limits(1)
 
     def undo(self) -> None:
-        """Give BLAS the threads that it had."""
+        """Restore the number of threads that BLAS had."""
         self._take_over()
         self._limits.restore_original_limits()
         self._take_over()
 
     def _take_over(self) -> None:
-        """Let any thread change the limit: newer versions let the one that set it last, and ignore others."""
+        """Let any thread change the limit: newer versions ignore all but the thread that set it last."""
         clear = getattr(self._library.OpenBLASController, "clear_controlling_thread", None)
         if clear is not None:
             clear(force=True)
@@ -38,9 +38,9 @@ _one_thread = SharedSetting()
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold BLAS to one thread for a while, in the whole process.
+    """Limit BLAS to one thread inside a ``with`` block, in the whole process.
 
-    Two levels of threads would fight for the cores, and products split among threads round differently.
+    Two levels of threads would compete for the cores, and products split among threads round differently.
     """
     with _one_thread.held(lambda: _OneThread().undo):
         yield

@@ -1,4 +1,4 @@
-"""Giving a finished file a name that is free, never over somebody else's file."""
+"""Puts a finished file of any kind under its final name, which must be free: nobody's file is ever overwritten."""
 
 import errno
 from collections.abc import Callable
@@ -10,14 +10,14 @@ Naming = Callable[[Path, Path], object]
 
 
 def give_free_name(finished: Path, target: Path, *, link: Naming, rename: Naming) -> None:
-    """Name a file; it may keep its old name too.
+    """Give a file its final name; it may keep its old name too.
 
     Parameters
     ----------
     finished, target : Path
-        In one directory.
+        In the same directory.
     link, rename : callable
-        What gives a file a second name, which must be free, and what gives it another one.
+        ``link`` gives a file a second name, which must be free; ``rename`` replaces its name.
 
     Raises
     ------

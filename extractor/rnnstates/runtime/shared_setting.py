@@ -1,4 +1,4 @@
-"""A setting of the whole process that several runs need at once."""
+"""A setting of the whole process that several runs may need at the same time."""
 
 import contextlib
 import threading
@@ -8,7 +8,7 @@ __all__ = ["SharedSetting"]
 
 
 class SharedSetting:
-    """Made by the first that needs it, undone by the last: a run that ends first does not undo it under another.
+    """Made by the first holder and undone by the last, so that no run undoes it while another needs it.
 
     Examples
     --------
@@ -30,12 +30,12 @@ class SharedSetting:
 
     @contextlib.contextmanager
     def held(self, make: Callable[[], Callable[[], None]]) -> Iterator[None]:
-        """Be entered by those who need it.
+        """Keep the setting inside a ``with`` block.
 
         Parameters
         ----------
         make : callable
-            Changes the setting, and gives what changes it back.
+            Changes the setting and returns the function that restores it.
         """
         with self._lock:
             if self._undo is None:

@@ -1,7 +1,7 @@
-"""Having signals wait for some milliseconds, in which an exception out of nowhere would do harm.
+"""Delays signals for the milliseconds in which an exception raised by their handler would do harm.
 
-Python calls the handler of a signal between any two steps of the main thread, those of a function that a library in C
-has called included; what the handler raises there comes out of the library as something else, or not at all.
+Python calls a signal handler between any two steps of the main thread, even inside a function that a C library has
+called; an exception raised there leaves the library as something else, or not at all.
 """
 
 import signal
@@ -17,9 +17,9 @@ ENDING: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def signals_wait() -> Iterator[None]:
-    """Let what is done inside be finished before a handler of a signal is called.
+    """Finish the ``with`` block before any signal handler is called.
 
-    In another thread than the main one nothing is done, and needs to be: handlers are called in the main thread.
+    Does nothing outside the main thread, where handlers are never called.
     """
     arrived: list[tuple[int, Any]] = []
     before: dict[int, Callable[[int, Any], Any]] = {}

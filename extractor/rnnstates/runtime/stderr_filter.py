@@ -1,8 +1,8 @@
-"""Keeping some lines of C++ libraries from the user, while everything else reaches standard error.
+"""Keeps chosen lines of C++ libraries off standard error and lets everything else through.
 
-A library that writes to file descriptor 2 itself cannot be told otherwise from Python. The descriptor is diverted into
-a pipe for a while, whose other end a thread sorts line by line: at once, if a thread of Python may run. What C++ writes
-just before it aborts the process is lost; nothing inside the process could pass it on.
+Python cannot redirect a library that writes to file descriptor 2 itself. The descriptor is therefore diverted into a
+pipe for a while, and a thread sorts what arrives line by line, as soon as Python may run. What C++ writes just before
+it aborts the process is lost; nothing inside the process could pass it on.
 """
 
 import contextlib
@@ -17,21 +17,21 @@ from collections.abc import Iterator
 __all__ = ["Diversion", "without_lines"]
 
 STDERR = 2
-# How long the beginning of a line may wait for its end before it is passed on as it is (milliseconds).
+# How long the start of a line may wait for its end before it is passed on (milliseconds).
 PATIENCE = 50
-# How long to wait for what is still in the pipe (seconds); longer waits are for a child process that has its end too.
+# How long to wait for the rest of the pipe (seconds); anything longer is a child process that holds its end open.
 DRAINING = 0.5
-# C++ may write while no thread of Python can run, and would wait for ever once the pipe is full (bytes).
+# Size of the pipe (bytes): C++ may write while no Python thread can run, and would block for ever once it is full.
 ROOM = 1 << 20
 
 
 class Diversion:
-    """Standard error without some lines, from its making until ``stop``.
+    """Filters standard error from construction until ``stop``.
 
     Parameters
     ----------
     pattern : bytes
-        A regular expression for the beginning of the lines to hold back.
+        A regular expression that matches the start of the lines to hold back.
     """
 
     def __init__(self, pattern: bytes) -> None:
@@ -42,7 +42,7 @@ class Diversion:
         try:
             self._kept = os.dup(STDERR)
         except OSError:
-            return  # closed: nothing to divert
+            return  # standard error is closed: nothing to divert
         self._divert()
 
     def _divert(self) -> None:
@@ -57,12 +57,12 @@ class Diversion:
         self._thread.start()
 
     def stop(self, *, replay: bool) -> None:
-        """Give standard error back; may be called again.
+        """Restore standard error; may be called again.
 
         Parameters
         ----------
         replay : bool
-            Whether to write out now what was held back.
+            Whether to write the held lines now.
         """
         with self._lock:
             if not self._diverted:
@@ -74,7 +74,7 @@ class Diversion:
                 if os.path.samestat(os.fstat(STDERR), self._pipe):
                     os.dup2(self._kept, STDERR)
             self._thread.join(DRAINING)
-            # A child process may have the pipe for its standard error: what it says is nobody's chatter.
+            # The pipe may be the standard error of a child process: none of its lines is held back.
             self._all_pass = True
         if replay:
             _write(STDERR, b"".join(self._held))
@@ -94,7 +94,7 @@ class Diversion:
         os.close(self._kept)
 
     def _sort(self, text: bytes) -> bytes:
-        """Pass on or hold back whole lines; gives the line that has no end yet."""
+        """Pass on or hold back whole lines; return the last line if it is not complete yet."""
         lines = text.splitlines(keepends=True)
         rest = b"" if text.endswith((b"\n", b"\r")) else lines.pop()
         for line in lines:
@@ -102,7 +102,7 @@ class Diversion:
         return rest
 
     def _impatient(self, rest: bytes) -> bytes:
-        """Pass on the beginning of a line whose end does not come, unless it is one to hold back."""
+        """Pass on the start of a line whose end does not arrive, unless it is one to hold back."""
         if self._pattern.match(rest) and not self._inside_line and not self._all_pass:
             return rest
         self._pass(rest)
@@ -121,7 +121,7 @@ _one_at_a_time = threading.Lock()
 
 @contextlib.contextmanager
 def without_lines(pattern: bytes) -> Iterator[None]:
-    """Hold back lines meanwhile; what was held back is written after all if an error ends it."""
+    """Hold back matching lines inside a ``with`` block; they are written after all if it raises."""
     with _one_at_a_time:
         diversion = Diversion(pattern)
         failed = True
@@ -139,7 +139,7 @@ def _flush() -> None:
 
 
 def _write(descriptor: int, text: bytes) -> None:
-    """Write all; where nobody reads any more, the pipe must be emptied all the same."""
+    """Write everything; if nobody reads any more, the text is dropped, because the pipe must be emptied anyway."""
     with contextlib.suppress(OSError):
         while text:
             text = text[os.write(descriptor, text) :]

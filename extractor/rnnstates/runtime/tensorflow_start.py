@@ -1,6 +1,6 @@
-"""Importing TensorFlow: in the background while something else is done, in the command without its start-up chatter.
+"""Imports TensorFlow: in the background, and in the command without its start-up log.
 
-``stderr_filter`` diverts standard error for that. In a process that is somebody else's nothing is diverted.
+``stderr_filter`` diverts standard error for that; in somebody else's process nothing is diverted.
 """
 
 import sys
@@ -19,7 +19,7 @@ __all__ = [
 CHATTER = (
     rb"WARNING: All log messages before absl"
     rb"|To enable the following instructions"
-    # Its log lines, old style and new. Errors too: without a GPU it reports CUDA's absence as one.
+    # Its log lines, in the old and the new style. Errors too: without a GPU it logs the lack of CUDA as one.
     rb"|[IWE]\d{4} \d\d:\d\d:\d\d"
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
 )
@@ -31,7 +31,7 @@ class _Import:
     def __init__(self) -> None:
         self.failure: BaseException | None = None
         self.diversion = Diversion(CHATTER) if _quiet else None
-        # Not a daemon: a process that ends while C++ starts up in one of its threads may crash.
+        # Not a daemon: a process that exits while C++ starts up in one of its threads may crash.
         self._thread = threading.Thread(target=self._run, name="tensorflow-import")
         self._thread.start()
 
@@ -43,17 +43,17 @@ class _Import:
         self.stop_diverting(replay=self.failure is not None)
 
     def stop_diverting(self, *, replay: bool) -> None:
-        """Give standard error back, if it was diverted."""
+        """Restore standard error, if it was diverted."""
         if self.diversion is not None:
             self.diversion.stop(replay=replay)
 
     @property
     def alive(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is still running."""
         return self._thread.is_alive()
 
     def wait(self) -> None:
-        """Wait for the end; raises what the import raised."""
+        """Wait for it to finish; raises what the import raised."""
         self._thread.join()
         if self.failure is not None:
             raise self.failure
@@ -65,16 +65,16 @@ _quiet = False
 
 
 def quiet_tensorflow() -> None:
-    """Keep TensorFlow's chatter from standard error from now on: for a process whose standard error is ours."""
+    """Keep TensorFlow's log off standard error from now on, in a process whose standard error is ours."""
     global _quiet
     _quiet = True
 
 
 def begin_import() -> None:
-    """Start to import TensorFlow in the background; does nothing where it is imported or being imported already.
+    """Start importing TensorFlow in the background, unless it is imported or being imported already.
 
-    Import h5py and what else is large before, lest two threads import the same modules at once. A process that ends
-    meanwhile waits for the import's end.
+    Import h5py and other large modules first, lest two threads import the same modules at once. A process that exits
+    meanwhile waits for the import to finish.
     """
     global _running
     with _lock:
@@ -83,7 +83,7 @@ def begin_import() -> None:
 
 
 def import_tensorflow() -> Any:
-    """Import TensorFlow and start its runtime, or wait until that is done; quick when it has been.
+    """Import TensorFlow and start its runtime, or wait until that is done; fast if it already was.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def import_tensorflow() -> Any:
     begin_import()
     try:
         _finish()
-        # Also where somebody else's thread is about to import it.
+        # Somebody else's thread may be importing it too.
         import tensorflow as tf
     except ImportError as reason:
         raise EngineUnavailable(
@@ -101,7 +101,7 @@ def import_tensorflow() -> Any:
         ) from reason
     except MemoryError:
         raise
-    # Versions of libraries that do not fit together show in any kind of error.
+    # Incompatible versions of libraries can raise any kind of exception.
     except Exception as reason:
         raise EngineUnavailable(
             f"TensorFlow does not start ({type(reason).__name__}: {reason}); repair its installation, or use "
@@ -111,7 +111,7 @@ def import_tensorflow() -> Any:
 
 
 def version_of_tensorflow() -> str:
-    """Give its version, and start it only where its installation does not say it."""
+    """Return its version; import it only if the installed package does not state it."""
     from importlib.metadata import PackageNotFoundError, version
 
     with suppress(PackageNotFoundError):
@@ -120,19 +120,19 @@ def version_of_tensorflow() -> str:
 
 
 def stop_diverting() -> None:
-    """Let everything through to stderr from now on, e.g. because the process is about to end on a signal."""
+    """Let everything through to standard error from now on, e.g. because a signal is about to end the process."""
     running = _running
     if running is not None:
         running.stop_diverting(replay=False)
 
 
 def without_chatter() -> AbstractContextManager[None]:
-    """Be entered around what makes TensorFlow log once more, such as the first run of a graph."""
+    """Hold back TensorFlow's log in a ``with`` block around what makes it log again, such as a graph's first run."""
     return without_lines(CHATTER) if _quiet else nullcontext()
 
 
 def _finish() -> None:
-    """Wait for the import that runs; after its failure the next one starts afresh."""
+    """Wait for the running import; after a failure the next one starts afresh."""
     global _running
     running = _running
     if running is None:
@@ -151,5 +151,5 @@ def _finish() -> None:
 def _import() -> None:
     import tensorflow as tf
 
-    # The logger speaks once more when the device list is made.
+    # TensorFlow logs again when it lists devices.
     tf.config.list_physical_devices()

@@ -1,4 +1,4 @@
-"""One file a cell. A cell knows one step and nothing of time, files or engines."""
+"""One module per cell, with its equations. A cell knows one step, and nothing about time, files or engines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ __all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "available", "ca
 
 @dataclass(frozen=True)
 class Cell:
-    """What the rest of the program knows of a cell.
+    """What the rest of the program knows about a cell.
 
     Parameters
     ----------
     state : type
-        A NamedTuple class: the states by name, [B, W] the hidden one and [B, H] the others.
+        A NamedTuple class: the states by name, ``hidden`` [B, W] and the others [B, H].
     gates : type
         A NamedTuple class: the gates by name, each [B, H], after their activation.
     prepare : callable
-        ``prepare(weights, dtype)`` gives the NamedTuple that ``step`` reads: arrays in the computing precision and
+        ``prepare(weights, dtype)`` returns the NamedTuple that ``step`` reads: arrays in the computing precision and
         settings.
     step : callable
         ``step(ops, parameters, inputs [B, I], state) -> state, gates``.
@@ -46,17 +46,17 @@ CELLS: dict[str, Cell] = {
 
 
 def carried(weights: LayerWeights) -> tuple[str, ...]:
-    """Name the states that a layer's cell carries from step to step."""
+    """List the states that a layer's cell carries from step to step."""
     fields: tuple[str, ...] = CELLS[weights.cell].state._fields
     return fields
 
 
 def available(weights: LayerWeights) -> tuple[str, ...]:
-    """Name all that can be kept of a layer: what it carries, its gates, what is derived of them."""
+    """List all that can be kept of a layer: the states that it carries, its gates, and what is derived from them."""
     return (*carried(weights), *CELLS[weights.cell].gates._fields, *DERIVED)
 
 
 def state_width(weights: LayerWeights, state: str) -> int:
-    """Give the last axis of a state, in units."""
+    """Return the size of a state's last axis."""
     parts = [part for part in DERIVED.get(state, (state,)) if state not in DERIVED or part in carried(weights)]
     return sum(weights.width if part == "hidden" else weights.units for part in parts)

@@ -1,6 +1,6 @@
-"""The gated recurrent unit, with the reset before or after the product.
+"""The gated recurrent unit, with the reset gate applied before or after the recurrent product.
 
-``s`` being the recurrent activation (sigmoid) and ``t`` the activation (tanh)::
+With ``s`` the recurrent activation (sigmoid) and ``t`` the activation (tanh)::
 
     update_gate = s(x @ kernel_z + h @ recurrent_kernel_z + bias_z)
     reset_gate  = s(x @ kernel_r + h @ recurrent_kernel_r + bias_r)
@@ -10,9 +10,9 @@
 
 References
 ----------
-Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation", whose
-first version resets before the product and whose later one resets after it. The update gate keeps the old state, as in
-Keras, PyTorch and ONNX; Haiku's does the opposite, which is mended when its weights are read.
+Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation"; its
+first version resets before the product, the later one after it. The update gate keeps the old state, as in Keras,
+PyTorch and ONNX; Haiku's does the opposite, which is corrected when its weights are read.
 """
 
 from typing import Any, NamedTuple
@@ -21,19 +21,19 @@ import numpy as np
 
 from ..activations import Ops, activation_function
 from ..model import LayerWeights
-from .lstm import held
+from .lstm import clipped
 
 __all__ = ["GRUGates", "GRUParameters", "GRUState", "prepare", "recur", "step"]
 
 
 class GRUState(NamedTuple):
-    """What a GRU carries from step to step: ``hidden`` floating [B, H]."""
+    """The state of a GRU: ``hidden`` floating [B, H]."""
 
     hidden: Any
 
 
 class GRUGates(NamedTuple):
-    """What decided a step, after the activations: each floating [B, H]."""
+    """The gates and the candidate of a step, after their activations: each floating [B, H]."""
 
     update_gate: Any
     reset_gate: Any
@@ -41,7 +41,7 @@ class GRUGates(NamedTuple):
 
 
 class GRUParameters(NamedTuple):
-    """The arrays a step reads, in the computing precision, and how it is run."""
+    """The arrays that a step reads, in the computing precision, and its settings."""
 
     kernel: Any
     recurrent_gates: Any
@@ -56,7 +56,7 @@ class GRUParameters(NamedTuple):
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> GRUParameters:
-    """Cast the weights; columns in the order update gate, reset gate, candidate.
+    """Cast the weights; their columns are in the order update gate, reset gate, candidate.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> GRUParameters:
 
 
 def step(ops: Ops, parameters: GRUParameters, inputs: Any, state: GRUState) -> tuple[GRUState, GRUGates]:
-    """Read one step.
+    """Compute one step.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def step(ops: Ops, parameters: GRUParameters, inputs: Any, state: GRUState) -> t
 
 
 def recur(ops: Ops, parameters: GRUParameters, projected: Any, state: GRUState) -> tuple[GRUState, GRUGates]:
-    """Read one step whose product is known: ``projected = x @ kernel + bias``, floating [B, 3H]."""
+    """Compute one step, given its input product: ``projected = x @ kernel + bias``, floating [B, 3H]."""
     gate, squash = _activations(ops, parameters)
     input_u, input_r, input_c = ops.split(projected, 3)
     if parameters.reset_after:
@@ -120,4 +120,4 @@ def _activations(ops: Ops, parameters: GRUParameters) -> tuple[Any, Any]:
     gate = activation_function(parameters.recurrent_activation)
     squash = activation_function(parameters.activation)
     bound = parameters.preactivation_clip
-    return lambda x: gate(ops, held(ops, x, bound)), lambda x: squash(ops, held(ops, x, bound))
+    return lambda x: gate(ops, clipped(ops, x, bound)), lambda x: squash(ops, clipped(ops, x, bound))

@@ -1,16 +1,16 @@
-"""The long short-term memory cell, with all that formats may add to it.
+"""The long short-term memory cell, with every variation that weights formats have.
 
-``s`` being the recurrent activation (sigmoid), ``t`` the activation and ``u`` the output activation (tanh)::
+With ``s`` the recurrent activation (sigmoid), ``t`` the activation and ``u`` the output activation (tanh)::
 
     z = x @ kernel + h @ recurrent_kernel + bias
     input_gate  = s(z_i + peephole_i * cell)
-    forget_gate = s(z_f + forget_bias + peephole_f * cell)        or 1 - input_gate, where they are coupled
+    forget_gate = s(z_f + forget_bias + peephole_f * cell)        or 1 - input_gate, if they are coupled
     candidate   = t(z_c)
     cell        = clip(forget_gate * cell + input_gate * candidate, cell_clip)
     output_gate = s(z_o + peephole_o * cell)                      the new cell state, already clipped
     hidden      = output_gate * u(cell)                           or clip(that @ projection, projection_clip)
 
-``preactivation_clip``, where there is one, holds what goes into each ``s`` and into ``t``.
+``preactivation_clip``, if given, clips the input to each ``s`` and to ``t``.
 
 References
 ----------
@@ -31,8 +31,8 @@ __all__ = [
     "LSTMGates",
     "LSTMParameters",
     "LSTMState",
+    "clipped",
     "gated_step",
-    "held",
     "is_plain",
     "prepare",
     "recur",
@@ -41,13 +41,13 @@ __all__ = [
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM carries from step to step.
+    """The states of an LSTM.
 
     Parameters
     ----------
     hidden : floating [B, W]
     cell : floating [B, H]
-        With a time axis, [B, T, …], where an unroll has collected them.
+        With a time axis, [B, T, …], once an unroll has collected them.
     """
 
     hidden: Any
@@ -55,7 +55,7 @@ class LSTMState(NamedTuple):
 
 
 class LSTMGates(NamedTuple):
-    """What decided a step, after the activations: each floating [B, H]."""
+    """The gates and the candidate of a step, after their activations: each floating [B, H]."""
 
     input_gate: Any
     forget_gate: Any
@@ -64,7 +64,7 @@ class LSTMGates(NamedTuple):
 
 
 class LSTMParameters(NamedTuple):
-    """The arrays a step reads, in the computing precision, and how it is run."""
+    """The arrays that a step reads, in the computing precision, and its settings."""
 
     kernel: Any
     recurrent_kernel: Any
@@ -83,14 +83,14 @@ class LSTMParameters(NamedTuple):
 
 
 def is_plain(weights: LayerWeights) -> bool:
-    """Tell whether a layer is an LSTM of tanh and sigmoid, perhaps with peepholes and a cell clip."""
+    """Return whether a layer is an LSTM of tanh and sigmoid, with or without peepholes and a cell clip."""
     activations = (weights.activation, weights.output_activation or weights.activation, weights.recurrent_activation)
     plain = weights.projection is None and weights.preactivation_clip is None and not weights.coupled
     return weights.cell == "lstm" and plain and activations == ("tanh", "tanh", "sigmoid")
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
-    """Cast the weights; all biases become one (summed in float64, then cast).
+    """Cast the weights; the biases are summed into one in float64 and then cast.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
 
 
 def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-    """Read one step.
+    """Compute one step.
 
     Parameters
     ----------
@@ -137,12 +137,12 @@ def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) ->
 
 
 def recur(ops: Ops, parameters: Any, projected: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-    """Read one step whose product is known: ``projected = x @ kernel + bias``, floating [B, 4H]."""
+    """Compute one step, given its input product: ``projected = x @ kernel + bias``, floating [B, 4H]."""
     return gated_step(ops, parameters, projected + ops.matmul(state.hidden, parameters.recurrent_kernel), state)
 
 
 def gated_step(ops: Ops, parameters: Any, z: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-    """Finish a step from what goes into the gates, ``z`` floating [B, 4H]."""
+    """Finish a step from the preactivations ``z``, floating [B, 4H]."""
     gate, squash, out = _activations(ops, parameters)
     input_z, forget_z, candidate_z, output_z = ops.split(z, 4)
     if parameters.peephole_input is not None:
@@ -150,29 +150,29 @@ def gated_step(ops: Ops, parameters: Any, z: Any, state: LSTMState) -> tuple[LST
         forget_z = forget_z + parameters.peephole_forget * state.cell
     input_gate, candidate = gate(input_z), squash(candidate_z)
     forget_gate = 1 - input_gate if parameters.coupled else gate(forget_z)
-    cell = held(ops, forget_gate * state.cell + input_gate * candidate, parameters.cell_clip)
+    cell = clipped(ops, forget_gate * state.cell + input_gate * candidate, parameters.cell_clip)
     if parameters.peephole_output is not None:
         output_z = output_z + parameters.peephole_output * cell
     output_gate = gate(output_z)
     hidden = output_gate * out(cell)
     if parameters.projection is not None:
-        hidden = held(ops, ops.matmul(hidden, parameters.projection), parameters.projection_clip)
+        hidden = clipped(ops, ops.matmul(hidden, parameters.projection), parameters.projection_clip)
     return LSTMState(hidden, cell), LSTMGates(input_gate, forget_gate, output_gate, candidate)
 
 
-def held(ops: Ops, values: Any, bound: float | None) -> Any:
-    """Hold values within plus and minus a bound; None for no bound."""
+def clipped(ops: Ops, values: Any, bound: float | None) -> Any:
+    """Clip values to plus and minus a bound; None for no bound."""
     return values if bound is None else ops.maximum(ops.minimum(values, bound), -bound)
 
 
 def _activations(ops: Ops, parameters: Any) -> tuple[Any, Any, Any]:
-    """Give the functions of gates, candidate and cell; the clip of ONNX comes before the first two."""
+    """Return the activations of gates, candidate and cell; ONNX' clip comes before the first two."""
     gate = activation_function(parameters.recurrent_activation)
     squash = activation_function(parameters.activation)
     out = activation_function(parameters.output_activation)
     bound = parameters.preactivation_clip
     return (
-        lambda x: gate(ops, held(ops, x, bound)),
-        lambda x: squash(ops, held(ops, x, bound)),
+        lambda x: gate(ops, clipped(ops, x, bound)),
+        lambda x: squash(ops, clipped(ops, x, bound)),
         lambda x: out(ops, x),
     )

@@ -1,11 +1,11 @@
-"""The multiplicative LSTM: its gates see, for the hidden state, a product of two views of input and hidden state.
+"""The multiplicative LSTM: in its gates a product of projected input and hidden state replaces the hidden state.
 
 ::
 
     m = (x @ first_factor) * (hidden @ second_factor)
     z = x @ kernel + m @ recurrent_kernel + bias
 
-and then as in ``lstm``. Weight normalisation is undone when the weights are read.
+then as in ``lstm``. Weight normalisation is undone when the weights are read.
 
 References
 ----------
@@ -25,7 +25,7 @@ __all__ = ["MLSTMParameters", "prepare", "step"]
 
 
 class MLSTMParameters(NamedTuple):
-    """The arrays a step reads, in the computing precision, and how it is run."""
+    """The arrays that a step reads, in the computing precision, and its settings."""
 
     kernel: Any
     recurrent_kernel: Any
@@ -44,7 +44,7 @@ class MLSTMParameters(NamedTuple):
 
 
 def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> MLSTMParameters:
-    """Cast the weights; columns in the order of an LSTM's.
+    """Cast the weights; their columns are in the order of an LSTM's.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> MLSTMParameters:
 def step(
     ops: Ops, parameters: MLSTMParameters, inputs: Any, state: lstm.LSTMState
 ) -> tuple[lstm.LSTMState, lstm.LSTMGates]:
-    """Read one step.
+    """Compute one step.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The simple recurrent cell: ``hidden = t(x @ kernel + h @ recurrent_kernel + bias)``, ``t`` being tanh or relu.
+"""The simple recurrent cell: ``hidden = t(x @ kernel + h @ recurrent_kernel + bias)`` with ``t`` tanh or relu.
 
 References
 ----------
@@ -11,13 +11,13 @@ import numpy as np
 
 from ..activations import Ops, activation_function
 from ..model import LayerWeights
-from .lstm import held
+from .lstm import clipped
 
 __all__ = ["RNNGates", "RNNParameters", "RNNState", "prepare", "recur", "step"]
 
 
 class RNNState(NamedTuple):
-    """What a simple RNN carries from step to step: ``hidden`` floating [B, H]."""
+    """The state of a simple RNN: ``hidden`` floating [B, H]."""
 
     hidden: Any
 
@@ -27,7 +27,7 @@ class RNNGates(NamedTuple):
 
 
 class RNNParameters(NamedTuple):
-    """The arrays a step reads, in the computing precision, and how it is run."""
+    """The arrays that a step reads, in the computing precision, and its settings."""
 
     kernel: Any
     recurrent_kernel: Any
@@ -55,7 +55,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> RNNParameters:
 
 
 def step(ops: Ops, parameters: RNNParameters, inputs: Any, state: RNNState) -> tuple[RNNState, RNNGates]:
-    """Read one step.
+    """Compute one step.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def step(ops: Ops, parameters: RNNParameters, inputs: Any, state: RNNState) -> t
 
 
 def recur(ops: Ops, parameters: RNNParameters, projected: Any, state: RNNState) -> tuple[RNNState, RNNGates]:
-    """Read one step whose product is known: ``projected = x @ kernel + bias``, floating [B, H]."""
+    """Compute one step, given its input product: ``projected = x @ kernel + bias``, floating [B, H]."""
     z = projected + ops.matmul(state.hidden, parameters.recurrent_kernel)
     squash = activation_function(parameters.activation)
-    return RNNState(squash(ops, held(ops, z, parameters.preactivation_clip))), RNNGates()
+    return RNNState(squash(ops, clipped(ops, z, parameters.preactivation_clip))), RNNGates()
