@@ -218,7 +218,7 @@ def test_the_op_is_never_given_the_sizes_that_it_complains_of():
 def test_bfloat16_is_refused_with_what_to_use():
     with pytest.raises(
         rnnstates.EngineUnavailable,
-        match=r'^precision="bfloat16": products in it take TensorFlow longer.* use engine="compiled" or precision=',
+        match=r'^precision="bfloat16": TensorFlow computes products .* use engine="compiled" or precision=',
     ):
         make_engine("tensorflow", "bfloat16")
 

@@ -1,4 +1,5 @@
-"""How states are computed: cells know one step, an unroll knows time, a stack knows layers and directions.
+"""How states are computed: engines unroll a layer over time, a stack runs the layers of a network in both directions.
 
-Nothing here knows files. TensorFlow is imported by ``tensorflow`` alone, when an engine of that name is made.
+Nothing here knows files or starts threads for tiles (``extraction/schedule`` does). Only ``tensorflow`` imports
+TensorFlow, when an engine of that name is made.
 """

@@ -1,7 +1,7 @@
-"""What of a machine and its libraries decides the bits of a result: recorded, and part of a job's identity.
+"""Describes what decides the bits of a result in machine and libraries; recorded, and part of a job's identity.
 
-The same equations round differently in another kernel, in another BLAS, with other vectors of a processor. Where all
-that is described here is the same, the same job gives the same bytes. Every description is in JSON types.
+The same equations round differently in another kernel, another BLAS, or with other vector extensions. If everything
+described here is equal, the same job gives the same bytes. Every description is in JSON types.
 """
 
 import ctypes
@@ -24,16 +24,16 @@ import numpy.typing as npt
 __all__ = ["machine", "of_numpy", "of_tensorflow", "spread"]
 
 CPUINFO = Path("/proc/cpuinfo")
-# The lines of it that name a processor, on x86 and on ARM.
+# The lines that name a processor, on x86 and on ARM.
 NAMING = re.compile(r"(model name|CPU implementer|CPU variant|CPU part)\s*:\s*(.*)")
-# What stands before and after the names of OpenBLAS' functions, in NumPy's wheels and elsewhere.
+# Prefixes and suffixes of OpenBLAS' function names, in NumPy's wheels and elsewhere.
 OPENBLAS_NAMES = (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", ""))
-# Enough for all lines of one processor.
+# Enough for all lines about one processor.
 ONE_PROCESSOR = 8192
 
 
 def machine() -> str:
-    """Name the processor's architecture, as ``x86_64``: sums of many numbers are taken in its order."""
+    """Return the processor's architecture, e.g. ``x86_64``: it decides the order in which many numbers are summed."""
     return platform.machine()
 
 
@@ -43,9 +43,9 @@ def of_numpy() -> dict[str, str]:
     Returns
     -------
     dict
-        ``blas``: library, version and kind of kernel; ``vectors``: the processor's, of those that NumPy has code for;
-        ``libm``: the C library, whose functions serve where NumPy has none of its own; ``digest``: of what they give
-        for fixed numbers, which other settings of a process decide, too (GLIBC_TUNABLES, subnormal numbers as zeros).
+        ``blas``: library, version and kind of kernel; ``vectors``: the processor's extensions that NumPy has code for;
+        ``libm``: the C library, whose functions are used where NumPy has none; ``digest``: of the results for fixed
+        numbers, because settings of the process matter too (GLIBC_TUNABLES, subnormal numbers treated as zero).
     """
     return {**_of_numpy(), "digest": _digest(np, np.matmul)}
 
@@ -56,16 +56,16 @@ def _of_numpy() -> dict[str, str]:
 
 
 def of_tensorflow(tf: Any) -> dict[str, Any]:
-    """Describe what TensorFlow computes with, beside its version: it adapts to caches, cores and vectors.
+    """Describe what TensorFlow computes with, apart from its version: it adapts to caches, cores and vectors.
 
     Returns
     -------
     dict
-        ``processor``, ``vectors``, ``threads`` (of one operation), ``onednn`` (None where it does not say), ``gpus``
-        and ``digest``: of what it gives for fixed numbers, which variables such as ONEDNN_MAX_CPU_ISA decide, too.
+        ``processor``, ``vectors``, ``threads`` (of one operation), ``onednn`` (None if unknown), ``gpus`` and
+        ``digest``: of the results for fixed numbers, because variables such as ONEDNN_MAX_CPU_ISA matter too.
     """
     threads = tf.config.threading.get_intra_op_parallelism_threads()
-    # The caller may be building a graph, which belongs to its thread.
+    # The caller may be building a graph, which is tied to its thread.
     with ThreadPoolExecutor(1) as other:
         digest = other.submit(_digest, tf, tf.linalg.matmul).result()
     return {
@@ -82,16 +82,16 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
 
 
 def spread(*shape: int) -> npt.NDArray[np.float64]:
-    """Give fixed numbers between -1 and 1 (Knuth's multiplicative hashing): importing numpy.random takes too long."""
+    """Return fixed numbers between -1 and 1 (Knuth's multiplicative hashing): importing numpy.random takes too long."""
     whole = np.arange(1, 1 + math.prod(shape), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
     return (whole / 2**31 - 1).reshape(shape)
 
 
 def _digest(ops: Any, matmul: Any) -> str:
-    """Digest what a library computes of fixed numbers, subnormal ones included; 16 hexadecimal digits."""
+    """Digest what a library computes from fixed numbers, subnormal ones included; 16 hexadecimal digits."""
     found = hashlib.sha256()
     for dtype in (np.float32, np.float64):
-        # Many: two ways to compute exp differ in one of a hundred numbers.
+        # Many: two ways of computing exp differ in one of a hundred numbers.
         one: Any = spread(48, 64).astype(dtype)
         other, small = spread(64, 80).astype(dtype), one * np.finfo(dtype).smallest_normal
         for given in (matmul(one, other), ops.exp(4 * one), ops.tanh(4 * one), small * one, ops.tanh(small)):
@@ -100,8 +100,8 @@ def _digest(ops: Any, matmul: Any) -> str:
 
 
 def _blas() -> str:
-    """Ask OpenBLAS, which chooses its kernels by the processor; of others only what NumPy was built with is known."""
-    # Looking a name up in NumPy's own library finds it in those that this one was linked with.
+    """Ask OpenBLAS, which chooses its kernels by the processor; for others only NumPy's build settings are known."""
+    # A lookup in NumPy's own library also searches the libraries that it was linked with.
     library = ctypes.CDLL(_multiarray().__file__)
     for before, after in OPENBLAS_NAMES:
         config, core = (
@@ -109,7 +109,7 @@ def _blas() -> str:
         )
         if config and core:
             config.restype = core.restype = ctypes.c_char_p
-            # "OpenBLAS 0.3.31 USE64BITINT DYNAMIC_ARCH …" and, say, "Haswell".
+            # "OpenBLAS 0.3.31 USE64BITINT DYNAMIC_ARCH …" and, e.g., "Haswell".
             return " ".join([*config().decode().split()[:2], core().decode()])
     name = "unknown"
     # Some builds of NumPy 1 do not describe themselves.
@@ -120,13 +120,13 @@ def _blas() -> str:
 
 
 def _vectors() -> Iterator[str]:
-    """Yield the extensions of the processor that NumPy has code for and that are not switched off."""
+    """Yield the processor's vector extensions that NumPy has code for and that are not switched off."""
     umath = _multiarray()
     return (name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name))
 
 
 def _multiarray() -> Any:
-    """NumPy's compiled core, which version 2 keeps in another place than version 1."""
+    """NumPy's compiled core, which has moved between versions 1 and 2."""
     core: Any = getattr(np, "_core", None) or np.core
     return core._multiarray_umath
 
@@ -139,7 +139,7 @@ def _libm() -> str:
 
 @functools.cache
 def _processor() -> str:
-    """Name the processor's model; its architecture where the system does not say more."""
+    """Return the processor's model, or its architecture if the system says no more."""
     with suppress(OSError), CPUINFO.open(errors="replace") as file:
         if named := dict(NAMING.findall(file.read(ONE_PROCESSOR).partition("\n\n")[0])):
             return " ".join(named.values())
@@ -151,7 +151,7 @@ def _cores() -> int:
 
 
 def _onednn() -> bool | None:
-    """Tell whether TensorFlow multiplies by oneDNN; only a private module of it says."""
+    """Return whether TensorFlow multiplies with oneDNN; only a private module of it knows."""
     with suppress(ImportError, AttributeError):
         return bool(importlib.import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())
     return None

@@ -1,4 +1,4 @@
-"""What an engine is: it says what runs a layer and what that costs, and prepares the layers of a run."""
+"""The Engine and Unroll protocols: an engine states what runs a layer and what that costs, and prepares its unroll."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,31 +18,31 @@ States = dict[str, Array]
 
 
 class Executor(NamedTuple):
-    """What runs a layer in one direction, and what it costs on one ordinary core.
+    """What runs a layer in one direction, and its cost on one ordinary core.
 
-    ``benchmarks/costs.py`` measures the numbers; they fit tiles of 1 to 96 sequences within a factor of two. They are
-    constants, not measured by each run, so that the choice depends on the input, the options and what this machine
-    can run only; an unfinished run keeps the engine that was chosen where it was begun.
+    ``benchmarks/costs.py`` measures the numbers, which fit tiles of 1 to 96 sequences within a factor of two. They are
+    constants, not measured by each run, so that the choice depends only on the input, the options and what this
+    machine can run; a resumed run keeps the engine chosen at its start.
 
     Parameters
     ----------
     name : str
-        For the record: ``compiled``, ``numpy``, ``fused``, ….
+        Recorded in the output: ``compiled``, ``numpy``, ``fused``, ….
     call : float
-        Seconds that a step of a tile costs whatever is in it.
+        Fixed cost of each step of a tile (seconds).
     rate : float
-        Floating-point operations of matrix products per second.
+        Speed of matrix products (floating-point operations per second).
     elementwise : float
-        Seconds for the element-wise part of one step and unit.
+        Cost of the element-wise part, per step and unit (seconds).
     copies : int
-        How often the states of a step lie in memory while a tile is computed.
+        Number of copies of each step's states in memory while a tile is computed.
     """
 
     name: str
     call: float
     rate: float
     elementwise: float
-    # As they come out, and reversed.
+    # The states as computed, and reversed.
     copies: int = 2
 
 
@@ -61,28 +61,28 @@ class Unroll(Protocol):
         Parameters
         ----------
         inputs : floating [B, T, I]
-            Steps past a length are arbitrary, and reach no result.
+            Steps past a length are arbitrary and do not affect the result.
         lengths : int64 [B]
             Never increasing.
         initial : mapping or None
-            States floating [B, W] to start from, by name; zero for those that are not named.
+            Initial states, floating [B, W], by name; zero for the others.
         workspace : Workspace or None
-            Where the results may lie until its next use; None for memory of their own.
+            Memory for the results, valid until its next use; None for new memory.
 
         Returns
         -------
         dict
-            From the name of each state and gate to floating [B, T, W]; zero past the length.
+            Each state and gate by name, floating [B, T, W]; zero past the length.
         """
 
 
 class Engine(Protocol):
-    """Computes layers; one instance per run. What is known before it starts needs no instance."""
+    """Computes layers; one instance per run. What is known before it starts needs no instance (static methods)."""
 
     name: str
-    # Seconds before it computes anything.
+    # Time to start (seconds).
     start: float
-    # The most sequences of a tile, but for short ones.
+    # The most sequences in a tile, unless they are short.
     tile_rows: int
     device: str
     precision: str
@@ -91,22 +91,22 @@ class Engine(Protocol):
 
     @staticmethod
     def begin() -> None:
-        """Start in the background what takes long of it, if anything; making an instance waits for that."""
+        """Start the slow part of its start-up, if any, in the background; creating an instance waits for it."""
 
     @staticmethod
     def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:
-        """Tell whether it can run layers in a precision on this machine, as far as is known before it starts."""
+        """Return whether it can run layers in a precision on this machine, as far as is known before it starts."""
 
     @staticmethod
     def executor_of(weights: LayerWeights, precision: str) -> Executor:
-        """Decide what runs a layer."""
+        """Choose what runs a layer."""
 
     @property
     def arithmetic(self) -> Mapping[str, Any]:
-        """What of machine and libraries decides the bits of the unrolls made so far, in JSON types."""
+        """What in machine and libraries decides the bits of the unrolls prepared so far, in JSON types."""
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> Unroll:
-        """Prepare one layer's weights once; the gates named are collected beside the states."""
+        """Prepare one layer's weights once; the named gates are collected together with the states."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Be entered around the runs of a job, for settings of the library that hold meanwhile."""
+        """Set up the library for the ``with`` block around all runs of a job."""

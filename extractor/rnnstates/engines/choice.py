@@ -1,4 +1,4 @@
-"""The engines by name, and the one that finishes a job first."""
+"""The engines by name, and the choice of the one that finishes a job first."""
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ def choose_engine(
         Of all sequences.
     precision : str
     preferred : str or None
-        A name in ``ENGINES``, or another one, which is never chosen.
+        A name in ``ENGINES``; any other name is ignored.
     """
     steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
     layers = [weights for _, _, _, weights in network.parts()]
@@ -41,18 +41,18 @@ def choose_engine(
     able = [name for name, engine in ENGINES.items() if engine.is_able(layers, precision)]
     if preferred in able:
         return preferred
-    # Of engines of which none can, the first says what is missing.
+    # If none can, starting the first reports what is missing.
     return min(able, key=estimate) if able else next(iter(ENGINES))
 
 
 def begin(name: str, precision: str) -> None:
-    """Start in the background what takes long of an engine, if that can compute in a precision; nothing of ``auto``."""
+    """Start the slow part of an engine in the background if it can compute in a precision; nothing for ``auto``."""
     if name in ENGINES and ENGINES[name].is_able((), precision):
         ENGINES[name].begin()
 
 
 def abandon() -> None:
-    """Let what was begun no longer hold back a line of standard error: the process may end on a signal now."""
+    """Stop filtering standard error after ``begin``: a signal may be about to end the process."""
     stop_diverting()
 
 
@@ -66,11 +66,11 @@ def make_engine(name: str, precision: str, kernel: str | None = None) -> Engine:
     precision : str
         In ``errors.choices.PRECISIONS``.
     kernel : str or None
-        Which kind of kernel the compiled engine uses, where this processor runs it; None for the widest.
+        Kind of kernel for the compiled engine, if this processor runs it; None for the widest.
 
     Raises
     ------
     EngineUnavailable
-        Its library cannot be started, it was not built, or it does not compute in this precision here.
+        Its library cannot be started, it was not built, or it cannot compute in this precision here.
     """
     return ENGINES[name](precision, kernel)

@@ -1,11 +1,11 @@
-"""The compiled engine: a plain LSTM, its product and its cell in one loop over registers (``kernel/``).
+"""The compiled engine: runs plain LSTMs in C, product and cell in one loop over registers (``kernel/``).
 
-It is built where there is a C compiler and left out elsewhere; nothing but speed depends on it. It runs LSTMs of tanh
-and sigmoid, with peepholes and a cell clip where there are any, in float32 or with products in bfloat16 (both factors
-rounded, sums and everything else in float32). Other cells, and float64, are run by the NumPy engine's unroll.
+It is built if there is a C compiler, and only speed depends on it. It runs LSTMs of tanh and sigmoid, with or without
+peepholes and a cell clip, in float32 or with products in bfloat16 (both factors rounded; sums and everything else in
+float32). Other cells, and float64, are left to the NumPy engine's unroll.
 
-The weights are laid out once, as panels: [panel, depth, gate, lane], a panel being as many units as a vector has
-lanes, depth the inputs followed by the hidden state. What a sequence gets does not depend on its batch mates.
+The weights are laid out once as panels [panel, depth, gate, lane]: a panel has as many units as a vector has lanes;
+depth counts the inputs and then the hidden state. The result for a sequence does not depend on the others in its tile.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from .numpy_engine import NUMPY, NumpyUnroll, live_rows, start_states
 __all__ = ["CompiledEngine", "CompiledUnroll", "compiler", "digest", "is_built", "kinds"]
 
 BFLOAT16 = "bfloat16"
-# The kernel's order of gates.
+# The order of gates in the kernel.
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
 
 
@@ -41,7 +41,7 @@ def _kernel() -> Any:
 
 
 def is_built() -> bool:
-    """Tell whether the kernel was compiled when the package was installed."""
+    """Return whether the kernel was compiled when the package was installed."""
     try:
         _kernel()
     except ImportError:
@@ -50,29 +50,29 @@ def is_built() -> bool:
 
 
 def kinds() -> dict[str, tuple[int, int]]:
-    """Give the kinds of kernel that this processor runs: lanes and numbers multiplied at once by name, widest last."""
+    """Return the kernels that this processor runs, widest last: by name, lanes and numbers multiplied at once."""
     return {name: (lanes, pair) for name, lanes, pair in _kernel().kinds()}
 
 
 def compiler() -> str:
-    """Name the compiler that built the kernel."""
+    """Return the name of the compiler that built the kernel."""
     return str(_kernel().COMPILER)
 
 
 KERNEL = Executor("compiled", call=8.4e-7, rate=1.0e11, elementwise=1.4e-9)
-# Where its widest vectors have 4 lanes: not x86, or not built by GCC.
+# With vectors of 4 lanes: not x86, or not built by GCC.
 NARROW_KERNEL = KERNEL._replace(rate=3.4e10)
 
 
 class CompiledEngine:
-    """Unrolls layers in compiled code where it has their equations, else in NumPy.
+    """Unrolls layers in compiled code if it has their equations, else in NumPy.
 
     Parameters
     ----------
     precision : str
         ``float32``, ``float64`` or ``bfloat16``.
     kernel : str or None
-        Which kind of kernel to use, where this processor runs it in this precision; None for the widest.
+        Kind of kernel to use, if this processor runs it in this precision; None for the widest.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class CompiledEngine:
         self.precision, self._leaves_to_numpy, self._uses_kernel = precision, False, False
         if precision == BFLOAT16 and BFLOAT16 not in kinds():
             raise EngineUnavailable(
-                'precision="bfloat16": the compiled engine needs a processor with avx512_bf16, and to be built by '
+                'precision="bfloat16": the compiled engine needs a processor with avx512_bf16 and a build by '
                 'GCC 12 or later; one of the two is missing here. Use precision="float32".'
             )
         fitting = [name for name, (_, pair) in kinds().items() if (pair == 2) == (precision == BFLOAT16)]
@@ -100,48 +100,48 @@ class CompiledEngine:
 
     @staticmethod
     def begin() -> None:
-        """Start nothing: there is nothing that takes long."""
+        """Do nothing: no part of the start is slow."""
 
     @staticmethod
     def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:
-        """Run every cell where it was built, but in bfloat16 only what the kernel itself runs."""
+        """Return true for every cell if it was built, but in bfloat16 only for what the kernel itself runs."""
         if not is_built() or precision != BFLOAT16:
             return is_built()
         return BFLOAT16 in kinds() and all(map(lstm.is_plain, layers))
 
     @staticmethod
     def executor_of(weights: LayerWeights, precision: str) -> Executor:
-        """Run a layer in the kernel, or leave it to NumPy."""
+        """Choose the kernel, or NumPy for layers that the kernel cannot run."""
         if precision == "float64" or not lstm.is_plain(weights):
             return NUMPY
         return NARROW_KERNEL if is_built() and list(kinds()) == ["plain"] else KERNEL
 
     @property
     def arithmetic(self) -> dict[str, Any]:
-        """See ``base.Engine``: the kind of kernel, and NumPy's where layers are left to it."""
+        """See ``base.Engine``: the kind of kernel, and NumPy's description if layers are left to it."""
         about: dict[str, Any] = {"machine": machine()}
         if self._uses_kernel:
             about["kernel"] = {"kind": self.kind, "digest": digest(self.kind)}
         return about | ({"numpy": of_numpy()} if self._leaves_to_numpy else {})
 
     def running(self) -> AbstractContextManager[None]:
-        """Change nothing but what NumPy needs, where it runs a layer: the kernel has no settings."""
+        """Set up NumPy if it runs a layer; the kernel has no settings."""
         return one_thread() if self._leaves_to_numpy else contextlib.nullcontext()
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "CompiledUnroll | NumpyUnroll":
-        """Make the function that runs one layer in one direction and collects some of its gates too.
+        """Make the function that runs one layer in one direction and also collects the named gates.
 
         Raises
         ------
         EngineUnavailable
-            The layer is asked for in bfloat16 and is not one that the kernel runs.
+            The precision is bfloat16 and the kernel does not run this layer.
         """
         if self.executor_of(weights, self.precision).name == KERNEL.name:
             self._uses_kernel = True
             return CompiledUnroll(weights, gates, self.kind)
         if self.precision == BFLOAT16:
             raise EngineUnavailable(
-                f"{weights.where}: the compiled engine runs plain LSTMs in bfloat16, and this is another cell; use "
+                f"{weights.where}: in bfloat16 the compiled engine runs plain LSTMs only, not this cell; use "
                 'precision="float32".'
             )
         self._leaves_to_numpy = True
@@ -155,7 +155,7 @@ class CompiledUnroll:
     ----------
     weights : LayerWeights
     gates : sequence of str
-        Which to collect beside the states.
+        Gates to collect together with the states.
     kind : str
         A name in ``kinds()``.
     """
@@ -178,7 +178,7 @@ class CompiledUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile in one call that lets other threads run; see ``base.Unroll``. All arrays are float32."""
+        """Run the tile in one call, without the interpreter lock; see ``base.Unroll``. All arrays are float32."""
         space = workspace or Workspace()
         rows, steps = inputs.shape[:2]
         fields = lstm.LSTMState._fields
@@ -198,16 +198,16 @@ class CompiledUnroll:
 
 
 def digest(kind: str) -> str:
-    """Digest what a kind of kernel computes of fixed numbers.
+    """Digest what a kind of kernel computes from fixed numbers.
 
-    Compilers may contract or order operations differently, and a process may take subnormal numbers for zeros.
+    Compilers may contract or order operations differently, and a process may treat subnormal numbers as zero.
 
     Returns
     -------
     str
-        16 hexadecimal digits: the same for builds that compute the same bits.
+        16 hexadecimal digits, equal for builds that compute the same bits.
     """
-    # Every size of a block of rows, whole panels and one that is not full, all gates.
+    # Every size of a block of rows, full panels and a partial one, all gates.
     rows, features, units = 11, 3, 37
     inputs = spread(rows, rows, features).astype(np.float32)
     plain = LayerWeights(spread(features, 4 * units), spread(units, 4 * units), spread(4 * units))
@@ -223,7 +223,7 @@ def digest(kind: str) -> str:
 
 
 def _panels(columns: npt.NDArray[np.float32], lanes: int, pair: int) -> Array:
-    """Lay out weights [depth, 4 * H] as [panels, depth / pair, 4, lanes, pair]; what does not fill up is zero."""
+    """Lay out weights [depth, 4 * H] as [panels, depth / pair, 4, lanes, pair], padded with zeros."""
     depth, units = columns.shape[0], columns.shape[1] // 4
     panels, whole = -(-units // lanes), -(-depth // pair)
     filled = np.zeros((whole * pair, 4, panels * lanes), np.float32)

@@ -1,4 +1,4 @@
-"""How long an engine takes for a job, and how many sequences its tiles should have."""
+"""Estimates how long an engine takes for a job, and chooses how many sequences a tile has."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,18 +8,18 @@ from .base import Engine
 
 __all__ = ["operations", "seconds", "tile_rows"]
 
-# Fewer sequences a tile than this leave the processor's vectors idle; more tiles leave fewer cores idle.
+# With fewer sequences per tile the processor's vectors idle; with more tiles fewer cores idle.
 LEAST_ROWS = 12
-# A tile has about this many steps, so that what it costs beside them does not show.
+# A tile has about this many steps, so that its fixed cost is negligible.
 STEPS_TOGETHER = 4096
-# Numbers that the products of one step read, inputs and hidden states of a tile: half of an ordinary cache of a core.
+# Numbers read by the products of one step, inputs and hidden states of a tile: half of a core's usual cache.
 FACTORS = 2**16
-# A job has at least this many tiles, if it has the sequences.
+# A job has at least this many tiles, if it has enough sequences.
 LEAST_TILES = 16
 
 
 def operations(network: Network) -> int:
-    """Count the floating-point operations of one step in matrix products."""
+    """Count the floating-point operations in the matrix products of one step."""
     return sum(2 * (weights.kernel.size + weights.recurrent_kernel.size) for _, _, _, weights in network.parts())
 
 
@@ -34,7 +34,7 @@ def seconds(engine: type[Engine], network: Network, *, steps: int, calls: int, p
     steps : int
         Valid steps in the whole job.
     calls : int
-        Steps of tiles: how often each cell is called.
+        Steps summed over tiles: how often each cell is called.
     precision : str
     """
     total = engine.start
@@ -46,7 +46,7 @@ def seconds(engine: type[Engine], network: Network, *, steps: int, calls: int, p
 
 
 def tile_rows(engine: type[Engine], network: Network, lengths: npt.NDArray[np.int64]) -> int:
-    """Choose the most sequences of a tile.
+    """Choose the largest number of sequences in a tile.
 
     Parameters
     ----------
@@ -58,6 +58,6 @@ def tile_rows(engine: type[Engine], network: Network, lengths: npt.NDArray[np.in
     """
     mean = max(1, int(lengths.sum()) // max(1, len(lengths)))
     deepest = max(weights.features + weights.width for _, _, _, weights in network.parts())
-    # Short sequences come many at once, as long as what a step reads of them stays in the cache.
+    # Tiles of short sequences have more of them, as long as what a step reads stays in the cache.
     most = max(engine.tile_rows, min(STEPS_TOGETHER // mean, FACTORS // deepest))
     return max(LEAST_ROWS, min(most, len(lengths) // LEAST_TILES))

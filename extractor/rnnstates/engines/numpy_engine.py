@@ -1,4 +1,4 @@
-"""The NumPy engine: the readable statement of what an unroll does, and the quick one for small jobs."""
+"""The NumPy engine: the readable definition of an unroll, and the quickest for small jobs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,18 +34,18 @@ class NumpyOps:
 
     @staticmethod
     def split(values: Any, parts: int) -> list[Any]:
-        """[B, parts * M] into views [B, M]; far cheaper than ``np.split`` in a loop over steps."""
+        """[B, parts * M] into ``parts`` views [B, M]; far cheaper than ``np.split`` in a loop over steps."""
         width = values.shape[1] // parts
         return [values[:, part * width : (part + 1) * width] for part in range(parts)]
 
     @staticmethod
     def sigmoid(values: Any) -> Any:
-        """1 / (1 + exp(-x)); where exp overflows the quotient is the right 0."""
+        """1 / (1 + exp(-x)); where exp overflows, the quotient is 0 as it should be."""
         return 1 / (1 + np.exp(-values))
 
     @staticmethod
     def erf(values: Any) -> Any:
-        """Compute the error function value by value: NumPy has none, and few activations need it."""
+        """Error function, value by value: NumPy has none, and few activations need it."""
         return np.reshape([math.erf(value) for value in np.ravel(values)], np.shape(values)).astype(values.dtype)
 
     @staticmethod
@@ -73,7 +73,7 @@ class NumpyEngine:
     Raises
     ------
     EngineUnavailable
-        It is asked for bfloat16.
+        The precision is bfloat16.
     """
 
     name, device = "numpy", "CPU"
@@ -88,29 +88,29 @@ class NumpyEngine:
 
     @staticmethod
     def begin() -> None:
-        """Start nothing: there is nothing that takes long."""
+        """Do nothing: no part of the start is slow."""
 
     @staticmethod
     def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:  # noqa: ARG004
-        """Run every cell, but for products in bfloat16."""
+        """Return true for every cell, except in bfloat16."""
         return precision != "bfloat16"
 
     @staticmethod
     def executor_of(weights: LayerWeights, precision: str) -> Executor:  # noqa: ARG004
-        """Run every layer step by step."""
+        """Choose NumPy for every layer."""
         return NUMPY
 
     @property
     def arithmetic(self) -> dict[str, Any]:
-        """See ``base.Engine``: NumPy's."""
+        """See ``base.Engine``: NumPy's description."""
         return {"machine": machine(), "numpy": of_numpy()}
 
     def running(self) -> AbstractContextManager[None]:
-        """Hold NumPy's products to one thread each for a while."""
+        """Limit each of NumPy's products to one thread."""
         return one_thread()
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> "NumpyUnroll":
-        """Make the function that runs one layer in one direction and collects some of its gates too."""
+        """Make the function that runs one layer in one direction and also collects the named gates."""
         return NumpyUnroll(weights, self.dtype, gates)
 
 
@@ -130,7 +130,7 @@ class NumpyUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile; at each step only the sequences that still have it are computed. See ``base.Unroll``."""
+        """Run the tile; each step computes only the sequences that are still live. See ``base.Unroll``."""
         rows, steps = inputs.shape[:2]
         space = workspace or Workspace()
         collected = {name: space.array(name, (rows, steps, width), self._dtype) for name, width in self._widths.items()}
@@ -155,7 +155,7 @@ def start_states(
     dtype: "np.dtype[Any]",
     initial: Mapping[str, Array] | None,
 ) -> dict[str, Array]:
-    """Give the state before the first step, floating [B, W] by name: zero but where another is given."""
+    """Return the states before the first step, floating [B, W] by name: as given, else zero."""
     given = initial or {}
     return {
         name: np.asarray(given[name], dtype) if name in given else np.zeros((rows, widths[name]), dtype)
@@ -164,12 +164,12 @@ def start_states(
 
 
 def live_rows(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.int64]:
-    """Count, for each step, the sequences that still have it.
+    """Count, for each step, the sequences that are still live.
 
     Parameters
     ----------
     lengths : int64 [B]
-        Never increasing, so that the counted ones stand first.
+        Never increasing, so that live sequences come first.
     steps : int
         T.
 

@@ -1,8 +1,8 @@
-"""A stack of layers over one piece of a tile: which layer reads what, in which direction, from which state.
+"""Runs a network's layers over one piece of a tile: what each layer reads, in which direction, from which state.
 
-Time may be cut where nothing waits for the end of a sequence: then each direction is a *sweep* of its own, which goes
-over the pieces in the order in which it reads them and hands its states on from one to the next. Where a layer reads
-both directions of the layer below, there is one sweep, ``whole``, and sequences cannot be cut.
+Time may be cut into pieces if no layer needs the end of a sequence first: then each direction is a *sweep* of its own,
+which goes over the pieces in its reading order and passes its states from one to the next. If a layer reads both
+directions of the layer below, there is one sweep, ``whole``, and sequences cannot be cut.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,18 +19,18 @@ from .base import Engine, States, Unroll
 __all__ = ["WHOLE", "Initial", "Stack", "sweeps"]
 
 WHOLE = "whole"
-# The states to start from, by the part's path and the state's name: floating [B, W].
+# The initial states, by the part's path and the state's name: floating [B, W].
 Initial = Mapping[str, Mapping[str, Array]]
 
 
 def sweeps(network: Network) -> dict[str, tuple[str, ...]]:
-    """Say how a network goes over time.
+    """Return the sweeps over time that a network needs.
 
     Returns
     -------
     dict
-        From ``forward`` or ``backward`` to the paths of the parts that are run so, each over one piece after another;
-        or from ``whole`` to all of them, which need each sequence in one piece.
+        ``forward`` or ``backward`` mapped to the paths of the parts that run in that direction, piece after piece; or
+        ``whole`` mapped to all parts, which then need each sequence in one piece.
     """
     parts = {
         direction: tuple(part for part, _, its, _ in network.parts() if its == direction) for direction in DIRECTIONS
@@ -41,7 +41,7 @@ def sweeps(network: Network) -> dict[str, tuple[str, ...]]:
 
 
 def _waiting(network: Network) -> Iterator[tuple[Direction, set[Direction]]]:
-    """Yield, for each part, its direction and those of all parts that it reads, directly or not."""
+    """Yield, for each part, its direction and those of all parts that it reads, directly or indirectly."""
     below: dict[Direction, set[Direction]] = {direction: {direction} for direction in DIRECTIONS}
     merge = "apart"
     for layer in network.layers:
@@ -53,19 +53,19 @@ def _waiting(network: Network) -> Iterator[tuple[Direction, set[Direction]]]:
 
 
 class Stack:
-    """A network made ready by an engine; ``run`` may be called from several threads.
+    """A network prepared by an engine; ``run`` may be called from several threads.
 
     Parameters
     ----------
     network : Network
     engine : Engine
     gates : sequence of str
-        Which gates to collect, of those cells that have them.
+        Gates to collect, from the cells that have them.
 
     Attributes
     ----------
     executors : dict
-        What computes each part of the network, by its path.
+        What computes each part of the network, by path.
     """
 
     def __init__(self, network: Network, engine: Engine, gates: Sequence[str] = ()) -> None:
@@ -94,22 +94,21 @@ class Stack:
         Parameters
         ----------
         inputs : floating [B, T, I]
-            What stands past a length is never read.
+            Steps past a length are never read.
         lengths : int64 [B]
             Never increasing.
         initial : mapping or None
-            Where each part starts; zero states for what is not named.
+            The initial states of each part; zero for the others.
         sweep : str
             A name in ``sweeps(network)``, or ``whole`` for everything at once.
         workspace : Workspace or None
-            Where the results may lie until its next use.
+            Memory for the results, valid until its next use.
 
         Returns
         -------
         dict
-            From the part's path (``""``, ``layer0``, ``layer0/forward``, …) to its states [B, T, W] by name, zero past
-            the length. The backward state at t is the one after reading t..length-1, so it stands where its input
-            stands.
+            By the part's path (``""``, ``layer0``, ``layer0/forward``, …), its states [B, T, W] by name, zero past the
+            length. The backward state at t is the one after reading t..length-1, so it is at the step of its input.
         """
         results: dict[str, States] = {}
         space = workspace or Workspace()
@@ -150,7 +149,7 @@ class Stack:
 
 
 def _merge(hidden: Mapping[Direction, Array], merge: str) -> Mapping[Direction, Array]:
-    """Make what each direction of the next layer reads: [B, T, W] of each direction into [B, T, width]."""
+    """Merge [B, T, W] of each direction into what each direction of the next layer reads, [B, T, width]."""
     if merge == "apart":
         return hidden
     return dict.fromkeys(DIRECTIONS, _merged(list(hidden.values()), merge))

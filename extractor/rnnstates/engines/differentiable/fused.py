@@ -1,20 +1,20 @@
-"""Plain LSTMs with a gradient of our own, faster than the one that TensorFlow would make of a loop.
+"""Plain LSTMs with a hand-written gradient, faster than TensorFlow's gradient of a loop.
 
-Few units run in TensorFlow's op over many steps, ``BlockLSTM``; of many units the products take longest, and those are
-faster in a loop of TensorFlow's ordinary ones. The op's first version adds no forget bias and clips nothing only when
-it is told so; its gate columns stand in the order i, c, f, o. Its registered gradient is right (that of
-``BlockLSTMV2`` is not, TensorFlow 2.21), but multiplies for the weights step by step. Here the loop backwards computes
-only what waits for the step after it: the gates, by the op that TensorFlow has for one step back, and one product.
-Those for weights and inputs are made once, over all steps.
+Layers with few units run in TensorFlow's op over many steps, ``BlockLSTM``; with many units the products dominate, and
+a loop of TensorFlow's ordinary products is faster. The op's first version, used here, adds a forget bias and clips
+unless both are switched off; its gate columns are in the order i, c, f, o. Its registered gradient is right (that of
+``BlockLSTMV2`` is not, TensorFlow 2.21), but multiplies for the weights step by step. Here the backward loop computes
+only what depends on the following step: the gates, by TensorFlow's op for one backward step, and one product. The
+products for weights and inputs are computed once, over all steps.
 
-In ``z``, what goes into the gates, R being the recurrent kernel::
+With ``z`` the preactivations and R the recurrent kernel::
 
     for step in reversed(range(S)):
         g_z[step], g_cell = gates_back(states[step], g.hidden[step] + g_hidden, g.cell[step] + g_cell)
         g_hidden = g_z[step] @ R.T
     g_kernel = inputs.T @ g_z, g_recurrent = hidden_before.T @ g_z, g_inputs = g_z @ kernel.T
 
-A clip is not in the op that goes back, so that a clipped LSTM is left to the loop over its equations.
+The backward op has no clip, so a clipped LSTM is left to the loop over its equations.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ from .looped import stacked
 
 __all__ = ["Fused", "is_fused", "is_one_op"]
 
-# Measured (``benchmarks/layers.py``): from about here on a loop of ordinary products is faster than the op.
+# Measured (``benchmarks/layers.py``): from about this many units a loop of ordinary products is faster than the op.
 MOST_UNITS_OF_THE_OP = 96
 
 
 def is_fused(cell: str, parameters: Any, dtype: Any) -> bool:
-    """Tell whether the ops compute a cell: an LSTM of tanh and sigmoid in float32, perhaps with peepholes."""
+    """Return whether the ops compute a cell: an LSTM of tanh and sigmoid in float32, with or without peepholes."""
     if cell != "lstm" or dtype != "float32" or parameters.projection is not None:
         return False
     functions = (parameters.activation, parameters.output_activation, parameters.recurrent_activation)
@@ -39,16 +39,16 @@ def is_fused(cell: str, parameters: Any, dtype: Any) -> bool:
 
 
 def is_one_op(parameters: LSTMParameters) -> bool:
-    """Tell whether the op over many steps is the faster way forward."""
+    """Return whether the op over many steps is the faster forward pass."""
     return int(parameters.recurrent_kernel.shape[0]) <= MOST_UNITS_OF_THE_OP
 
 
-# What the op that goes back reads beside the states: gates, candidate, and the squashed cell state.
+# What the backward op reads in addition to the states: gates, candidate and the squashed cell state.
 GATES = ("i", "f", "o", "ci", "co")
 
 
-class _Made(NamedTuple):
-    """The states of all steps [S, R, H], and ``gates(step)``: i, f, o, ci and co by name, [R, H]."""
+class _Forward(NamedTuple):
+    """Result of the forward pass: the states [S, R, H], and ``gates(step)``: i, f, o, ci and co by name, [R, H]."""
 
     hidden: Any
     cell: Any
@@ -56,7 +56,7 @@ class _Made(NamedTuple):
 
 
 class _Weights(NamedTuple):
-    """What the ops read: columns in their order, inputs' rows before the hidden state's."""
+    """The weights as the ops read them: columns in their order, rows of the inputs before those of the hidden state."""
 
     w: Any
     b: Any
@@ -66,13 +66,13 @@ class _Weights(NamedTuple):
 
 
 class Fused:
-    """An LSTM whose weights have been brought into the order of the ops.
+    """An LSTM whose weights are in the order of the ops.
 
     Parameters
     ----------
     tf : module
     parameters : LSTMParameters
-        Of tensors; such that ``is_fused``.
+        Holds tensors, and fulfils ``is_fused``.
     """
 
     def __init__(self, tf: Any, parameters: LSTMParameters) -> None:
@@ -99,21 +99,21 @@ class Fused:
             def back(g_hidden: Any, g_cell: Any, *_given: Any) -> Any:
                 return self._gradient(given, made, (inputs, hidden, cell), (g_hidden, g_cell)), _refuse
 
-            # All that a gradient of the gradient could go through is an argument, so that it is refused.
+            # Everything that a second gradient could pass through is an argument, so that it is refused.
             return (made.hidden, made.cell), lambda *upstream: back(
                 *upstream, inputs, hidden, cell, made.hidden, made.cell, *weights
             )
 
         return LSTMState(*run(inputs, *start, *self._weights))
 
-    def _one_op(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Made:
+    def _one_op(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Forward:
         made = self._tf.raw_ops.BlockLSTM(
             seq_len_max=self._tf.shape(inputs, self._tf.int64)[0], x=inputs, cs_prev=cell, h_prev=hidden,
             forget_bias=0.0, cell_clip=-1.0, use_peephole=self._peepholes, **weights._asdict(),
         )  # fmt: skip
-        return _Made(made.h, made.cs, lambda step: {name: getattr(made, name)[step] for name in GATES})
+        return _Forward(made.h, made.cs, lambda step: {name: getattr(made, name)[step] for name in GATES})
 
-    def _loop(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Made:
+    def _loop(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Forward:
         tf, steps = self._tf, self._tf.shape(inputs)[0]
         names = ("h", "cs", *GATES)
         kept = tuple(tf.TensorArray(tf.float32, steps, clear_after_read=False, element_shape=[None, hidden.shape[-1]])
@@ -129,15 +129,15 @@ class Fused:
             lambda step, *_: step < steps, body, (tf.constant(0), hidden, cell, kept), maximum_iterations=steps
         )
         arrays = dict(zip(names, kept, strict=True))
-        # The gates are read one by one, never put together.
-        return _Made(
+        # The gates are read one step at a time, never stacked.
+        return _Forward(
             stacked(tf, arrays["h"], hidden),
             stacked(tf, arrays["cs"], cell),
             lambda step: {name: arrays[name].read(step) for name in GATES},
         )
 
     def _step(self, weights: _Weights, z: Any, cell: Any) -> tuple[Any, ...]:
-        """Finish a step; gives the states, and the gates in the order of ``GATES``."""
+        """Finish a step; return the states, and the gates in the order of ``GATES``."""
         tf = self._tf
         z_input, z_candidate, z_forget, z_output = tf.split(z, 4, axis=1)
         if self._peepholes:
@@ -153,7 +153,7 @@ class Fused:
         return self._tf.concat([input_gate, candidate, forget_gate, output_gate], axis=-1)
 
     def _gradient(self, weights: _Weights, made: Any, given: tuple[Any, ...], upstream: tuple[Any, ...]) -> Any:
-        """Give the gradients of everything that ``run`` takes."""
+        """Return the gradients of all arguments of ``run``."""
         tf, (inputs, hidden, cell) = self._tf, given
         before = tf.concat([cell[tf.newaxis], made.cell[:-1]], axis=0)
         g_z, g_hidden, g_cell = self._loop_back(weights, made, before, inputs, upstream)
@@ -180,9 +180,9 @@ class Fused:
     def _loop_back(
         self, weights: _Weights, made: Any, before: Any, inputs: Any, upstream: tuple[Any, ...]
     ) -> tuple[Any, Any, Any]:
-        """Go from the last step to the first; gives [S, R, 4H] in the ops' order, and the gradients of the start."""
+        """Go from the last step to the first; return [S, R, 4H] in the ops' order, and the gradients of the start."""
         tf, steps, recurrent = self._tf, self._tf.shape(inputs)[0], weights.w[self._features :]
-        # Read for its shape alone.
+        # Only its shape is read.
         first = inputs[0]
 
         def body(step: Any, g_hidden: Any, g_cell: Any, kept: Any) -> Any:

@@ -1,12 +1,11 @@
-"""Where the steps of a batch stand while a cell runs over them, and the way there and back.
+"""Maps the steps of a batch to the time-first order in which a cell reads them, and back.
 
-An unroll wants time first, the steps of each sequence in the order in which they are read, from the first on, and
-nothing else. A batch has sequences first, padding at either end or in between, and backward layers read from the end.
-Each is a change of places, so all of them together are one: rows are gathered once on the way there and once on the
-way back, and the gradient of the one is the other. What stands at a step that does not count is never read, and gets
-zero.
+An unroll needs time first and the valid steps of each sequence only, in the order in which they are read. A batch has
+sequences first, padding at either end or in between, and backward layers read from the end. Each of these is a
+permutation, so together they are one: rows are gathered once on the way there and once on the way back, and each
+gather is the gradient of the other. Steps that do not count are never read, and become zero.
 
-Sequences may be cut into groups that are run side by side, longest first, each only as far as its longest.
+Sequences may be split into groups that run in parallel, longest first, each only as far as its longest sequence.
 """
 
 from collections.abc import Sequence
@@ -21,13 +20,13 @@ class Layout(NamedTuple):
     Parameters
     ----------
     groups : tuple of int32 [S, R]
-        For each group and step of it the place in the batch seen as [B * T]; B * T itself for nothing.
+        For each group and step, the index into the batch seen as [B * T]; B * T itself for nothing.
     back : int32 [B, T]
-        For each step of the batch the place in the groups, seen as rows one after the other; behind the last for none.
+        For each step of the batch, the index into the concatenated rows of the groups; past the last for none.
     rows : tuple of int32 [R]
-        The sequences of each group; one that was added to make them even is any.
+        The sequences of each group; a row added to make the number even may be any.
     plain : bool
-        All sequences from end to end, in one group: nothing but time first.
+        All sequences are complete and in one group: only the axes are swapped.
     """
 
     groups: tuple[Any, ...]
@@ -37,14 +36,14 @@ class Layout(NamedTuple):
 
 
 def valid_steps(tf: Any, lengths: Any, mask: Any, steps: Any) -> Any:
-    """Tell which steps count: bool [B, T] from lengths [B], else from the mask, else None for all of them."""
+    """Return which steps count: bool [B, T] from lengths [B], else from the mask, else None for all of them."""
     if lengths is not None:
         return tf.sequence_mask(lengths, steps)
     return None if mask is None else tf.cast(mask, tf.bool)
 
 
 def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, groups: int, even: bool = False) -> Layout:
-    """Choose places.
+    """Compute the layout.
 
     Parameters
     ----------
@@ -53,14 +52,14 @@ def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, gro
         B and T.
     lengths : int32 [B] or None
     mask : bool [B, T] or None
-        Used where there are no lengths.
+        Used if there are no lengths.
     backward : bool
-        Whether sequences are read from their last valid step on.
+        Whether sequences are read from their last valid step to the first.
     groups : int
-        0 for all sequences in one group that is run to T, in their order: what XLA can compile.
+        Number of groups; 0 for one group that runs to T with the sequences in their order, which XLA can compile.
     even : bool
-        Whether groups have to have even numbers of rows: of odd ones TensorFlow's op over many steps makes copies, and
-        complains of it in the log.
+        Whether groups must have even numbers of rows: with odd numbers TensorFlow's op over many steps makes copies
+        and logs a warning.
     """
     if lengths is None and mask is None and not backward and not even and groups <= 1:
         return Layout((None,), None, (None,), plain=True)
@@ -71,7 +70,7 @@ def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, gro
     made, bases, strides, offset = [], [], [], 0
     for start, stop in cuts:
         longest = tf.reduce_max(tf.gather(read.counts, order[start:stop])) if groups and read.ragged else shape[1]
-        # At least one step, which is what products and loops expect.
+        # At least one step: products and loops expect it.
         part = taken[start:stop, : tf.minimum(shape[1], tf.maximum(longest, 1))]
         part = tf.pad(part, [[0, (stop - start) % 2], [0, 0]], constant_values=shape[0] * shape[1]) if even else part
         made.append(_transposed(tf, part))
@@ -85,7 +84,7 @@ def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, gro
 
 
 def spread(tf: Any, values: Any, layout: Layout) -> list[Any]:
-    """Bring a batch [B, T, W] to its groups, each [S, R, W]; zero where nothing stands."""
+    """Gather a batch [B, T, W] into groups, each [S, R, W]; zero where there is no step."""
     if layout.plain:
         return [tf.transpose(values, [1, 0, 2])]
 
@@ -99,7 +98,7 @@ def spread(tf: Any, values: Any, layout: Layout) -> list[Any]:
 
 
 def of_rows(tf: Any, values: Any, rows: Any) -> Any:
-    """Give the values [B, W] of some sequences, [R, W]; its gradient is a plain tensor, not a sparse one."""
+    """Gather some rows of [B, W] into [R, W]; the gradient is a dense tensor, not a sparse one."""
     if rows is None:
         return values
 
@@ -112,7 +111,7 @@ def of_rows(tf: Any, values: Any, rows: Any) -> Any:
 
 
 def gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
-    """Bring groups, each [S, R, W], back to a batch [B, T, W]; zero at steps that do not count."""
+    """Gather groups, each [S, R, W], back into a batch [B, T, W]; zero at steps that do not count."""
     if layout.plain:
         return tf.transpose(parts[0], [1, 0, 2])
 
@@ -128,7 +127,7 @@ def gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
 
 
 def _inside(tf: Any, groups: Sequence[Any], back: Any) -> Layout:
-    """Take places up into the graph that is being made: the gradient of a gradient can reach no other one."""
+    """Capture the indices in the graph under construction: the gradient of a gradient cannot reach another graph."""
     return Layout(tuple(tf.identity(places) for places in groups), tf.identity(back), ())
 
 
@@ -150,11 +149,11 @@ class _Reading(NamedTuple):
     Parameters
     ----------
     counts : int32 [B]
-        Steps that count.
+        Number of steps that count.
     ranks : int32 [B, T]
-        When each step is read; anything where it does not count.
+        Position at which each step is read; arbitrary where it does not count.
     steps : int32 [B, T]
-        Which step is read when; anything behind the last.
+        The step read at each position; arbitrary past the last.
     valid : bool [B, T] or None
     ragged : bool
     """
@@ -182,7 +181,7 @@ def _reading(tf: Any, shape: Any, lengths: Any, mask: Any, backward: bool) -> _R
 
 
 def _take(tf: Any, shape: Any, read: _Reading, order: Any) -> Any:
-    """Give the places in the batch of what is read, row by row in an order: int32 [B, T]."""
+    """Return the indices into the batch in reading order, with the rows in a given order: int32 [B, T]."""
     places = tf.range(shape[0])[:, tf.newaxis] * shape[1] + read.steps
     if read.valid is not None:
         there = tf.range(shape[1]) < read.counts[:, tf.newaxis]
@@ -191,11 +190,11 @@ def _take(tf: Any, shape: Any, read: _Reading, order: Any) -> Any:
 
 
 def _transposed(tf: Any, places: Any) -> Any:
-    """Turn whole numbers [R, S] to [S, R]; as if they were others, for of these TensorFlow's log would complain."""
+    """Transpose integers [R, S] to [S, R], cast to another type: TensorFlow would log warnings about integers."""
     return tf.bitcast(tf.transpose(tf.bitcast(places, tf.float32)), tf.int32)
 
 
 def _cuts(rows: Any, groups: int) -> list[tuple[Any, Any]]:
-    """Cut rows into groups of an even number each, but the last."""
+    """Split rows into groups, each but the last of even size."""
     ends = [rows * number // groups // 2 * 2 for number in range(groups)] if groups else [0]
     return list(zip(ends, [*ends[1:], rows], strict=True))

@@ -1,6 +1,6 @@
-"""Any cell in one loop over time, written in TensorFlow's ops alone: its gradient is TensorFlow's, XLA can compile it.
+"""Runs any cell in one loop of ordinary TensorFlow ops: TensorFlow derives the gradient, and XLA can compile it.
 
-The inputs' product does not wait for the states, so that of all steps is made at once, before the loop.
+The product with the inputs does not depend on the states, so it is computed for all steps at once, before the loop.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ RECUR: dict[str, Callable[..., tuple[Any, Any]]] = {
     "gru": gru.recur,
     "simple_rnn": simple_rnn.recur,
 }
-# Factors of products; all other parameters stay as precise as the states.
+# Parameters that are factors of products; all others stay as precise as the states.
 FACTORS = ("kernel", "recurrent_kernel", "recurrent_gates", "recurrent_candidate", "projection")
 
 
@@ -30,20 +30,20 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, fact
     cell : str
         ``lstm``, ``gru`` or ``simple_rnn``.
     parameters : NamedTuple
-        What the cell's ``recur`` reads, as tensors of the states' dtype.
+        The parameters of the cell's ``recur``, as tensors of the states' dtype.
     inputs : floating [S, R, I]
         Time first.
     start : NamedTuple
         The states before the first step, floating [R, W]; float32 where ``factors`` are narrower.
     factors : DType
-        Of the factors of products, ``bfloat16`` or ``float16`` say; the states' own for exact ones.
+        Dtype of the factors of products, e.g. ``bfloat16`` or ``float16``; that of the states for exact products.
     live : bool [S, R] or None
-        Where a sequence has a step; past its last one the states stand still, lest they grow beyond all bounds.
+        Where a sequence has a step; past its last step the states are kept, lest they grow without bound.
 
     Returns
     -------
     NamedTuple
-        The states floating [S, R, W], of the dtype of ``start``.
+        The states, floating [S, R, W] of the dtype of ``start``.
     """
     dtype = start[0].dtype
     ops = TensorFlowOps(tf, None if factors == dtype else narrow_matmul(tf, factors))
@@ -68,7 +68,7 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, fact
 
 
 def stacked(tf: Any, array: Any, first: Any) -> Any:
-    """Put together what a loop collected, also nothing, each of the shape of ``first`` [R, W]: [S, R, W]."""
+    """Stack what a loop collected, possibly nothing, each of the shape of ``first`` [R, W]: [S, R, W]."""
     made = tf.raw_ops.TensorListStack(
         input_handle=array.flow, element_shape=tf.shape(first), element_dtype=first.dtype, num_elements=-1
     )
@@ -77,7 +77,7 @@ def stacked(tf: Any, array: Any, first: Any) -> Any:
 
 
 def _projected(tf: Any, ops: TensorFlowOps, parameters: Any, inputs: Any, dtype: Any) -> Any:
-    """Multiply inputs [S, R, I] with the kernel and add the bias: [S, R, G * H]."""
+    """Multiply inputs [S, R, I] by the kernel and add the bias: [S, R, G * H]."""
     steps, rows = tf.unstack(tf.shape(inputs)[:2])
     features, columns = parameters.kernel.shape
     product = ops.matmul(tf.reshape(inputs, [-1, features]), parameters.kernel)

@@ -1,4 +1,4 @@
-"""All states of a layer inside a TensorFlow graph: steps brought in order, the cell run over them, and back."""
+"""Unrolls a layer inside a TensorFlow graph: ``layout`` orders the steps, ``fused`` or ``looped`` runs the cell."""
 
 import os
 from functools import partial
@@ -32,26 +32,26 @@ def unrolled(
     cell : str
         ``lstm``, ``gru`` or ``simple_rnn``.
     parameters : NamedTuple
-        What the cell reads, of tensors in the dtype of ``start``.
+        The cell's parameters, as tensors of the dtype of ``start``.
     inputs : floating [B, T, I]
-        Anything may stand at steps that do not count. A narrower dtype than that of ``start`` is that of the factors
-        of products.
+        Values at steps that do not count are arbitrary. A narrower dtype than that of ``start`` is used for the
+        factors of products.
     start : NamedTuple
-        The states before the first step that is read, floating [B, W].
+        The states before the first step read, floating [B, W].
     lengths : int32 [B] or None
-        Each row's first steps are valid, so many; None for what the mask says.
+        Number of valid steps at the start of each row; None to use the mask.
     mask : bool [B, T] or None
-        Which steps count, in any pattern; None for all. The states go past the others unchanged.
+        Which steps count, in any pattern; None for all. The other steps leave the states unchanged.
     backward : bool
         Whether steps are read from the last valid one to the first.
     fuse : bool
-        Whether the op over many steps is used where it computes the cell.
+        Whether to use the op over many steps if it computes the cell.
 
     Returns
     -------
     NamedTuple
-        The states floating [B, T, W], of the dtype of ``start``, each where its input stands; zero at steps that do
-        not count. Differentiable in ``inputs``, ``start`` and every tensor of ``parameters``.
+        The states, floating [B, T, W] of the dtype of ``start``, each at the step of its input; zero at steps that do
+        not count. Differentiable with respect to ``inputs``, ``start`` and every tensor of ``parameters``.
     """
     tf = import_tensorflow()
     exact = inputs.dtype == start[0].dtype
@@ -74,10 +74,10 @@ def unrolled(
 
 
 def _groups(tf: Any, *, ragged: bool, one_op: bool) -> int:
-    """Give the number of groups that are run side by side: one a core where that gains anything, one on a GPU.
+    """Return the number of groups that run in parallel: one per core if that gains anything, one on a GPU.
 
-    Short sequences are done earlier in a group of their own, and the op over many steps uses one core at a time for
-    most of what it does; products of many rows at once use all of them. Not verified on a GPU.
+    Short sequences finish earlier in a group of their own, and the op over many steps mostly uses one core; products
+    of many rows use all cores. Not verified on a GPU.
     """
     if tf.config.list_physical_devices("GPU") or not (ragged or one_op):
         return 1
@@ -85,7 +85,7 @@ def _groups(tf: Any, *, ragged: bool, one_op: bool) -> int:
 
 
 def _live(tf: Any, layout: Layout, inputs: Any) -> dict[str, Any]:
-    """Tell the loop where a sequence has a step; nothing where all of them always have."""
+    """Return the loop's argument ``live``, where a sequence has a step; nothing if all steps are valid."""
     if layout.plain:
         return {}
     (places,) = layout.groups

@@ -1,8 +1,8 @@
-"""Unrolling an LSTM block of steps by block of steps, each of which one op computes for many sequences at once.
+"""Unrolls a plain LSTM over a tile in short blocks of steps, each computed by one call of ``fused``; handles lengths.
 
-Sequences stand longest first, so those alive at a block's first step are always the first ones: finished sequences are
-left away from block to block, and cost nothing but the rest of the block in which they end. Short blocks also keep
-what is computed at once in the cache. In NumPy::
+The longest sequences come first, so the first rows are those still live at the start of a block: finished sequences are
+dropped from block to block, and cost only the rest of the block in which they end. Short blocks also fit in the cache.
+In NumPy::
 
     for start in range(0, T, steps):
         live = (lengths > start).sum()
@@ -25,7 +25,7 @@ from .fused import FusedBlock
 
 __all__ = ["BlockUnroll"]
 
-# What a block computes at once should stay in the cache of one core (bytes), and be worth the call (steps).
+# The results of a block should fit in the cache of one core (bytes), and be worth the call (steps).
 CACHED = 4 << 20
 SHORTEST, LONGEST = 4, 128
 
@@ -39,7 +39,7 @@ class BlockUnroll:
     ----------
     weights : LayerWeights
     gates : sequence of str
-        Which to collect beside the states.
+        Gates to collect together with the states.
     block : FusedBlock
         Made for the same layer and gates.
     """
@@ -56,7 +56,7 @@ class BlockUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Run the tile block by block; see ``stack.Unroll``. All arrays are float32."""
+        """Run the tile block by block; see ``base.Unroll``. All arrays are float32."""
         space, fields = workspace or Workspace(), LSTMState._fields
         shape = (*inputs.shape[:2], self._units)
         collected = {name: space.array(name, shape, FLOAT32) for name in self._names}
@@ -74,7 +74,7 @@ class BlockUnroll:
         return collected
 
     def _cuts(self, lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-        """Yield the first step of each block, the one after its last, and how many sequences have the first."""
+        """Yield the first step of each block, the one after its last, and the number of sequences live at the first."""
         start, longest = 0, int(lengths.max(initial=0))
         while start < longest:
             live = int(np.searchsorted(-lengths, -start, side="left"))
@@ -85,17 +85,17 @@ class BlockUnroll:
 
 
 def _fill(block: Array, inputs: Array, lengths: npt.NDArray[np.int64], start: int) -> None:
-    """Fill a block [S, R, I] with steps of the live rows; zero where a sequence has ended, and in rows too many."""
+    """Fill a block [S, R, I] with steps of the live rows; zero past the end of a sequence and in surplus rows."""
     live, stop = len(lengths), start + len(block)
     block[:, :live] = np.swapaxes(inputs[:, start:stop], 0, 1)
     block[:, live:] = 0
-    # What the padding holds could be anything, also numbers that processors are slow with.
+    # Padding may hold anything, even numbers that slow processors down.
     for row in np.flatnonzero(lengths < stop):
         block[lengths[row] - start :, row] = 0
 
 
 def _resized(values: Array, rows: int) -> Array:
-    """Make [R, H] of states: cut, or filled up with zeros."""
+    """Cut states to [R, H], or pad them with zeros."""
     if len(values) >= rows:
         return values[:rows]
     return np.concatenate([values, np.zeros((rows - len(values), values.shape[1]), values.dtype)])

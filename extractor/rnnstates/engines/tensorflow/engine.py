@@ -1,7 +1,7 @@
-"""The TensorFlow engine: which unroll runs which layer.
+"""TensorFlowEngine: chooses the unroll for each layer and sets up TensorFlow for a run.
 
-A plain LSTM in float32 runs in TensorFlow's own op over many steps (``fused``); everything else goes through one loop
-over packed rows (``packed``).
+A plain LSTM in float32 runs in TensorFlow's op over many steps (``blocks``, which calls ``fused``); everything else
+runs in one loop over packed rows (``packed``).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ __all__ = ["TensorFlowEngine"]
 Made = TypeVar("Made")
 
 FUSED = Executor("fused", call=1.3e-5, rate=9.2e10, elementwise=7.0e-9)
-# Its states lie in memory step by step and packed before they come out.
+# Its states are in memory step by step, and packed, before they are returned.
 PACKED = FUSED._replace(name="packed", copies=4)
 
 _exact_products = SharedSetting()
@@ -39,12 +39,12 @@ class TensorFlowEngine:
     Raises
     ------
     EngineUnavailable
-        It is asked for bfloat16, TensorFlow cannot be imported, or its eager execution is switched off in this process.
+        The precision is bfloat16, TensorFlow cannot be imported, or eager execution is switched off in this process.
 
     Notes
     -----
-    TensorFlow's threads are the process' own affair: the command holds it to one thread an operation, because one
-    thread a tile is faster (see CONTRIBUTING.md); the library leaves them as they are.
+    TensorFlow's threads belong to the process: the command limits it to one thread per operation, because one thread
+    per tile is faster (see CONTRIBUTING.md); the library does not change them.
     """
 
     name = "tensorflow"
@@ -53,7 +53,7 @@ class TensorFlowEngine:
     def __init__(self, precision: str, kernel: str | None = None) -> None:  # noqa: ARG002
         if precision == "bfloat16":
             raise EngineUnavailable(
-                'precision="bfloat16": products in it take TensorFlow longer than those in float32; use '
+                'precision="bfloat16": TensorFlow computes products in it more slowly than in float32; use '
                 'engine="compiled" or precision="float32".'
             )
         self._tf = import_tensorflow()
@@ -66,30 +66,30 @@ class TensorFlowEngine:
 
     @staticmethod
     def begin() -> None:
-        """Start to import TensorFlow in the background."""
+        """Start importing TensorFlow in the background."""
         begin_import()
 
     @staticmethod
     def is_able(layers: Sequence[LayerWeights], precision: str) -> bool:  # noqa: ARG004
-        """Run every cell, but for products in bfloat16."""
+        """Return true for every cell, except in bfloat16."""
         return precision != "bfloat16"
 
     @staticmethod
     def executor_of(weights: LayerWeights, precision: str) -> Executor:
-        """Run plain LSTMs in float32 in one op, everything else step by step."""
+        """Choose the fused op for plain LSTMs in float32, the packed loop for everything else."""
         return FUSED if precision == "float32" and lstm.is_plain(weights) else PACKED
 
     @property
     def arithmetic(self) -> dict[str, Any]:
-        """See ``base.Engine``: TensorFlow's."""
+        """See ``base.Engine``: TensorFlow's description."""
         return {"machine": machine(), "tensorflow": of_tensorflow(self._tf)}
 
     def unroll(self, weights: LayerWeights, gates: Sequence[str] = ()) -> Unroll:
-        """Make the function that runs one layer in one direction and collects some of its gates too."""
+        """Make the function that runs one layer in one direction and also collects the named gates."""
         return _outside_graphs(lambda: self._unroll(weights, gates))
 
     def _unroll(self, weights: LayerWeights, gates: Sequence[str]) -> Unroll:
-        # Here, so that to know what this engine costs takes no time.
+        # Imported here, so that asking for this engine's costs is quick.
         from .blocks import BlockUnroll
         from .fused import FusedBlock
         from .packed import PackedUnroll
@@ -100,12 +100,12 @@ class TensorFlowEngine:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keep products exact for a while: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on one.
+        """Keep products exact: in TensorFloat-32 a GPU would lose 13 of 23 bits. Not verified on a GPU.
 
         Raises
         ------
         MemoryError
-            TensorFlow has run out of it.
+            TensorFlow has run out of memory.
         """
         with _exact_products.held(self._keep_products_exact):
             try:
@@ -121,6 +121,6 @@ class TensorFlowEngine:
 
 
 def _outside_graphs(make: Callable[[], Made]) -> Made:
-    """Call a function in a thread of its own: the caller may be building a graph, which belongs to its thread."""
+    """Call a function in a new thread: the caller may be building a graph, which is tied to its thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(make).result()

@@ -1,9 +1,9 @@
-"""A plain LSTM in TensorFlow's own op over many steps, ``BlockLSTMV2``.
+"""One call of TensorFlow's op over many steps, ``BlockLSTMV2``, which computes a block of steps of a plain LSTM.
 
-The op gives every state and gate of every step, in float32. It knows no lengths, no projection and no other
-activations; its clip is on unless set to 0 in its first version; past its ``seq_len_max`` gates are uninitialised
-memory. Here it always runs all steps that it is given, and the rest is cut off or cleared by ``BlockUnroll``.
-Proven against the packed loop and the NumPy engine. Not verified on a GPU.
+The op returns every state and gate of every step, in float32. It has no lengths, no projection and no other
+activations; in its first version the clip is on unless set to 0; past its ``seq_len_max`` gates are uninitialised
+memory. Here it always runs all steps that it is given, and ``BlockUnroll`` cuts off or clears the rest.
+Tested against the packed loop and the NumPy engine. Not verified on a GPU.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from ...network.model import LayerWeights
 
 __all__ = ["FusedBlock"]
 
-# What the op calls them.
+# Their names in the op.
 OUTPUTS = {
     "hidden": "h",
     "cell": "cs",
@@ -35,12 +35,12 @@ class FusedBlock:
     ----------
     tf : module
     weights : LayerWeights
-        One that ``lstm.is_plain`` takes; the op's second version has their order of gates.
+        Must fulfil ``lstm.is_plain``; the op's second version has the same order of gates.
     gates : sequence of str
-        Which to give beside the states.
+        Gates to return together with the states.
     """
 
-    # Arrays [S, R, H] that it makes at once, whether asked for or not: i, cs, f, o, ci, co and h.
+    # Number of arrays [S, R, H] that it always makes: i, cs, f, o, ci, co and h.
     made = 7
 
     def __init__(self, tf: Any, weights: LayerWeights, gates: Sequence[str]) -> None:
@@ -59,11 +59,11 @@ class FusedBlock:
         }
 
     def rows(self, live: int) -> int:
-        """Round up to an even number: of odd ones the op makes copies, and complains of it in the log."""
+        """Round up to an even number: with odd numbers the op makes copies and logs a warning."""
         return live + live % 2
 
     def __call__(self, inputs: Array, state: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Map inputs float32 [S, R, I] and states [R, H] by name to states and gates float32 [S, R, H] by name."""
+        """Compute states and gates, float32 [S, R, H] by name, from inputs, float32 [S, R, I], and states [R, H]."""
         made = self._op(
             seq_len_max=len(inputs), x=inputs, cs_prev=state["cell"], h_prev=state["hidden"], **self._arguments
         )

@@ -1,4 +1,4 @@
-"""The array functions of a cell's equations, in TensorFlow."""
+"""The array functions that a cell's equations need, in TensorFlow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +7,13 @@ __all__ = ["TensorFlowOps", "narrow_matmul"]
 
 
 class TensorFlowOps:
-    """What a cell's ``step`` is written against.
+    """Implements ``network.activations.Ops``, for the ``step`` of a cell.
 
     Parameters
     ----------
     tf : module
     matmul : callable or None
-        Another product than TensorFlow's own.
+        Replaces TensorFlow's own product.
     """
 
     def __init__(self, tf: Any, matmul: Callable[[Any, Any], Any] | None = None) -> None:
@@ -38,10 +38,10 @@ class TensorFlowOps:
 
 
 def narrow_matmul(tf: Any, dtype: Any) -> Callable[[Any, Any], Any]:
-    """Give a product that rounds both factors to a narrow dtype and returns float32.
+    """Return a product that rounds both factors to a narrow dtype and returns float32.
 
-    TensorFlow has no product of bfloat16 into float32 on a CPU outside XLA (``BatchMatMulV3`` has no kernel), so the
-    product itself is rounded once more; the sums inside it are kept in float32.
+    Outside XLA TensorFlow has no product of bfloat16 into float32 on a CPU (``BatchMatMulV3`` has no kernel), so the
+    product itself is rounded too; the sums inside it are kept in float32.
     """
 
     def matmul(left: Any, right: Any) -> Any:

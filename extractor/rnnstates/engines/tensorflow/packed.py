@@ -1,8 +1,8 @@
-"""Any cell in TensorFlow, unrolled by one ``tf.while_loop`` over packed rows.
+"""Unrolls any cell in TensorFlow by one ``tf.while_loop`` over packed rows.
 
-Rows are packed time-major, as in PyTorch's ``PackedSequence``: all valid rows of step 0, then those of step 1, ….
-With the sequences sorted by length, longest first, the rows still alive at a step are always the first ones, so
-finished sequences cost nothing and padding does not exist. In NumPy the loop reads::
+Rows are packed time-major, as in PyTorch's ``PackedSequence``: all valid rows of step 0, then those of step 1, …. The
+longest sequences come first, so the rows still live at a step are always the first ones; finished sequences cost
+nothing, and there is no padding. In NumPy the loop is::
 
     for step in range(T):
         state = cell.step(packed[start : start + live[step]], state[: live[step]])
@@ -26,7 +26,7 @@ __all__ = ["PackedUnroll"]
 
 
 class PackedUnroll:
-    """One layer, one direction, over all steps of a tile; traced once, whatever the shapes.
+    """One layer, one direction, over all steps of a tile; traced once for all shapes.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class PackedUnroll:
     precision : str
         ``float32`` or ``float64``.
     gates : sequence of str
-        Which to collect beside the states.
+        Gates to collect together with the states.
     """
 
     def __init__(self, tf: Any, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ class PackedUnroll:
         dtype, fields = self._dtype, self._cell.state._fields
         starts = self._cell.state(*(tf.TensorSpec([None, self._widths[name]], dtype) for name in fields))
         signature = (tf.TensorSpec([None, weights.features], dtype), tf.TensorSpec([None], tf.int32), starts)
-        # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+        # Concrete functions: TensorFlow would warn about functions that are made often and called rarely.
         self._loop = tf.function(self._packed_loop, input_signature=signature, autograph=False).get_concrete_function()
 
     def __call__(
@@ -60,7 +60,7 @@ class PackedUnroll:
         initial: Mapping[str, Array] | None = None,
         workspace: Workspace | None = None,
     ) -> dict[str, Array]:
-        """Pack the tile, run the loop, unpack what it collected; see ``stack.Unroll``."""
+        """Pack the tile, run the loop, unpack what it collected; see ``base.Unroll``."""
         space, dtype = workspace or Workspace(), self._dtype
         rows, steps, features = inputs.shape
         padded = {name: space.array(name, (rows, steps, width), dtype) for name, width in self._widths.items()}
@@ -80,14 +80,14 @@ class PackedUnroll:
         return padded
 
     def _start(self, live: npt.NDArray[np.int32], initial: Mapping[str, Array] | None) -> Any:
-        """Give the states before the first step of the rows that have one; finished sequences come last."""
+        """Return the states before the first step, of the rows that have a step; empty sequences come last."""
         rows, fields = int(live[0]), self._cell.state._fields
         given = {name: values[:rows] for name, values in (initial or {}).items()}
         starts = start_states(fields, rows, self._widths, self._dtype, given)
         return self._cell.state(*(self._tf.constant(starts[name]) for name in fields))
 
     def _packed_loop(self, packed: Any, live: Any, start_state: Any) -> list[Any]:
-        """Map packed inputs [S, I], live rows [T] and first states [B, W] to each state, packed: [S, W]."""
+        """Compute each state, packed [S, W], from packed inputs [S, I], live rows [T] and first states [B, W]."""
         tf, widths = self._tf, self._widths
         steps = tf.shape(live)[0]
         arrays = tuple(
@@ -120,7 +120,7 @@ class PackedUnroll:
 
 
 def _packed_steps(live: npt.NDArray[np.int32]) -> Iterator[tuple[int, int, slice]]:
-    """Yield each step, how many sequences have it, and where its packed rows stand."""
+    """Yield each step, the number of sequences live at it, and the slice of its packed rows."""
     start = 0
     for step, count in enumerate(live.tolist()):
         yield step, count, slice(start, start + count)
