@@ -1,6 +1,6 @@
 """Checks the chunks of an HDF5 dataset for what HDF5 itself does not check before reading them.
 
-HDF5 (seen in 1.14.6 and 2.0.0) takes a chunk for as long as it ought to be, whatever its filters give: where that is less,
+HDF5 (1.14.6, 2.0.0) takes a chunk for as long as it ought to be, whatever its filters give: where that is less,
 what else lies in memory becomes values, or the process ends; where it is more, it is all made
 (https://github.com/HDFGroup/hdf5/pull/6184, https://github.com/HDFGroup/hdf5/issues/6490).
 """

@@ -1,6 +1,6 @@
 """Checks the global heaps of an HDF5 file, which hold its variable-length strings, before HDF5 walks through them.
 
-HDF5 (seen in 1.14.6 and 2.0.0) follows a heap's objects by the sizes that they declare; where one is zero, or so large that
+HDF5 (1.14.6, 2.0.0) follows a heap's objects by the sizes that they declare; where one is zero, or so large that
 adding it comes round to where it was, it goes on for ever, and nothing in the process can stop it. A string may also
 declare up to 4 GiB, which HDF5 makes room for.
 
