@@ -120,5 +120,5 @@ clean:
 .venv-minimum/installed: pyproject.toml constraints-minimum.txt $(KERNEL)
 	$(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints-minimum.txt \
-	    --editable ".[flax,sklearn]" h5netcdf hypothesis pandas pytest pytest-xdist safetensors tf_keras xarray
+	    --editable ".[flax,sklearn]" beartype h5netcdf hypothesis jaxtyping pandas pytest pytest-xdist safetensors tf_keras xarray
 	@touch .venv-minimum/installed

@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .axes import Array
+from .axes import Array, Flat, Rows, Table
 
 __all__ = ["MODULUS", "Sums", "add", "sums", "sums_of_rows"]
 
 # (first, second)
 Sums = tuple[int, int]
-Rows = npt.NDArray[np.int64]
 
 MODULUS = 2**64
 # Elements widened at a time, without compiled code.
@@ -53,7 +52,7 @@ def sums(values: Array, start: int = 0) -> Sums:
     return sums_of_rows(flat, np.zeros(1, np.int64), np.array([start]), np.array([len(flat)]))
 
 
-def sums_of_rows(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
+def sums_of_rows(values: Table, rows: Rows, places: Rows, counts: Rows) -> Sums:
     """Return the two sums over stretches of rows.
 
     Parameters
@@ -79,7 +78,7 @@ def add(one: Sums, other: Sums) -> Sums:
     return (one[0] + other[0]) % MODULUS, (one[1] + other[1]) % MODULUS
 
 
-def _sums_in_numpy(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
+def _sums_in_numpy(values: Table, rows: Rows, places: Rows, counts: Rows) -> Sums:
     if (np.concatenate([rows, counts]) < 0).any() or (counts > len(values) - rows).any():
         raise ValueError("a stretch of rows lies outside its array")
     total, width = (0, 0), values.shape[1]
@@ -88,7 +87,7 @@ def _sums_in_numpy(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sum
     return total
 
 
-def _stretch(values: Array, start: int) -> Sums:
+def _stretch(values: Flat, start: int) -> Sums:
     words = values.view(np.dtype(f"<u{values.itemsize}"))
     places: npt.NDArray[np.uint64] = np.arange(1, PIECE + 1, dtype=np.uint64)
     total = (0, 0)
@@ -99,7 +98,7 @@ def _stretch(values: Array, start: int) -> Sums:
     return total
 
 
-def _sums_compiled(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sums:
+def _sums_compiled(values: Table, rows: Rows, places: Rows, counts: Rows) -> Sums:
     # One feature sliced out of several is not contiguous, and an array behind a header may start at any byte.
     values = np.require(values, requirements=["C", "A"])
     found: Sums = _rows.sums(values.view(np.uint8), values.itemsize, values.shape[1], rows, places, counts)
@@ -107,7 +106,7 @@ def _sums_compiled(values: Array, rows: Rows, places: Rows, counts: Rows) -> Sum
 
 
 _rows: Any
-_sums: Callable[[Array, Rows, Rows, Rows], Sums]
+_sums: Callable[[Table, Rows, Rows, Rows], Sums]
 try:
     from . import _rows  # type: ignore[attr-defined,no-redef]
 except ImportError:

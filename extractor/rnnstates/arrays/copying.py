@@ -8,16 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .axes import Array
+from .axes import Rows, Table
 
 __all__ = ["copy_rows"]
 
-Rows = npt.NDArray[np.int64]
 
-
-def copy_rows(source: Array, source_rows: Rows, target: Array, target_rows: Rows, counts: Rows) -> None:
+def copy_rows(source: Table, source_rows: Rows, target: Table, target_rows: Rows, counts: Rows) -> None:
     """Copy stretches of rows.
 
     Parameters
@@ -43,7 +40,7 @@ def copy_rows(source: Array, source_rows: Rows, target: Array, target_rows: Rows
     _copy(source, source_rows, target, target_rows, counts)
 
 
-def _copy_in_numpy(source: Array, source_rows: Rows, target: Array, target_rows: Rows, counts: Rows) -> None:
+def _copy_in_numpy(source: Table, source_rows: Rows, target: Table, target_rows: Rows, counts: Rows) -> None:
     ends = np.append(source_rows, target_rows) + np.append(counts, counts)
     if (np.concatenate([source_rows, target_rows, counts]) < 0).any() or (
         ends > np.repeat([len(source), len(target)], len(counts))
@@ -53,14 +50,14 @@ def _copy_in_numpy(source: Array, source_rows: Rows, target: Array, target_rows:
         target[place : place + count] = source[start : start + count]
 
 
-def _copy_compiled(source: Array, source_rows: Rows, target: Array, target_rows: Rows, counts: Rows) -> None:
+def _copy_compiled(source: Table, source_rows: Rows, target: Table, target_rows: Rows, counts: Rows) -> None:
     row_bytes = source.shape[1] * source.itemsize
     if row_bytes:
         _rows.copy_rows(source.view(np.uint8), source_rows, target.view(np.uint8), target_rows, counts, row_bytes)
 
 
 _rows: Any
-_copy: Callable[[Array, Rows, Array, Rows, Rows], None]
+_copy: Callable[[Table, Rows, Table, Rows, Rows], None]
 try:
     from . import _rows  # type: ignore[attr-defined,no-redef]
 except ImportError:

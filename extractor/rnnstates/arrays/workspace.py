@@ -1,11 +1,10 @@
 """Arrays that a thread reuses from tile to tile, because the system clears every page of fresh memory."""
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from .axes import Array
 
 __all__ = ["Workspace"]
 
@@ -26,7 +25,7 @@ class Workspace:
         view._memory, view._prefix = self._memory, f"{self._prefix}{part}/"
         return view
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    def array(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return the array of this name: uninitialised, C-contiguous, aligned to a cache line.
 
         Parameters
@@ -54,7 +53,7 @@ class Workspace:
             memory = self._memory[self._prefix + name] = _aligned(size)
         return memory[:size].view(dtype).reshape(shape)
 
-    def zeros(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    def zeros(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return the array of this name, all zero."""
         array = self.array(name, shape, dtype)
         array[...] = 0

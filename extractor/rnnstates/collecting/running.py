@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, StepStates
 from ..errors import BadWeights, RnnstatesError
 from ..keras.started import keras, tf
 from ..network.model import Direction
@@ -88,10 +88,10 @@ class Batch(NamedTuple):
         By call: bool [B, T] or None.
     """
 
-    states: list[list[Array]]
+    states: list[list[StepStates]]
     masks: list[Array | None]
 
-    def of(self, part: Part, state: str) -> Array:
+    def of(self, part: Part, state: str) -> StepStates:
         """Return one state of a part, floating [B, T, W]."""
         return self.states[part.call][part.weights.first + (state == "cell")]
 
@@ -252,6 +252,6 @@ def _parts(one: Heard, number: int, call: int, taken: set[str]) -> Iterator[Part
         yield Part(path, LayerName(one.found.name), one.found.direction, cell, call)
 
 
-def _array(values: Any) -> Array:
+def _array(values: Any) -> StepStates:
     narrow = values.dtype not in (tf.float32, tf.float64)
     return np.asarray(tf.cast(values, tf.float32) if narrow else values)

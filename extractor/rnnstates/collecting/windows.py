@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array, valid_mask
+from ..arrays.axes import Array, Lengths, StepStates, valid_mask
 from ..errors import BadInput, DoesNotMatch, Stopped
 from ..extraction.agreement import Notes
 from ..extraction.request import Request
@@ -152,7 +151,7 @@ class _Window:
                 if spec.state == state:
                     self._put(spec, values, lengths, rows, part)
 
-    def _put(self, spec: DatasetSpec, values: Array, lengths: npt.NDArray[np.int64], rows: slice, part: Part) -> None:
+    def _put(self, spec: DatasetSpec, values: StepStates, lengths: Lengths, rows: slice, part: Part) -> None:
         if spec.pooling is not None:
             vectors = pool(spec.pooling, values, lengths, direction=part.direction)
             self._sink.put(spec, rows.start, self._cast(vectors, spec), self._number)
@@ -167,7 +166,7 @@ class _Window:
         self._overflowed += overflowed
         return cast
 
-    def _check(self, values: Array, lengths: npt.NDArray[np.int64], rows: slice, part: Part, state: str) -> None:
+    def _check(self, values: StepStates, lengths: Lengths, rows: slice, part: Part, state: str) -> None:
         if self._job.request.allow_nonfinite or np.isfinite(values).all():
             return
         row, step, unit = (int(place[0]) for place in np.nonzero(~np.isfinite(values)))
@@ -180,13 +179,13 @@ class _Window:
         )
 
 
-def _state(made: Batch, part: Part, state: str) -> Array:
+def _state(made: Batch, part: Part, state: str) -> StepStates:
     parts = DERIVED.get(state, (state,))
     found = [made.of(part, name) for name in parts if name == "hidden" or part.weights.cell == "lstm"]
     return found[0] if len(found) == 1 else np.concatenate(found, axis=2)
 
 
-def _to_front(values: Array, lengths: npt.NDArray[np.int64], padding: str) -> Array:
+def _to_front(values: StepStates, lengths: Lengths, padding: str) -> StepStates:
     """Bring the valid steps to the front, zero behind them: a new array [B, T, W]."""
     steps = values.shape[1]
     if padding == "pre":

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,7 @@ def of_tensorflow(tf: Any) -> dict[str, Any]:
     }
 
 
-def spread(*shape: int) -> npt.NDArray[np.float64]:
+def spread(*shape: int) -> Annotated[npt.NDArray[np.float64], "..."]:
     """Return fixed numbers between -1 and 1 (Knuth's multiplicative hashing): importing numpy.random takes too long."""
     whole = np.arange(1, 1 + math.prod(shape), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
     return (whole / 2**31 - 1).reshape(shape)

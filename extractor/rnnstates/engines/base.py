@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from ..arrays.axes import Array
+from ..arrays.axes import Floats, Inputs, Lengths
 from ..arrays.workspace import Workspace
 from ..network.model import LayerWeights
 
-__all__ = ["Engine", "Executor", "States", "Unroll"]
+__all__ = ["Engine", "Executor", "Starts", "States", "Unroll"]
 
-# The states and gates of one layer in one direction, by name: floating [B, T, W], zero past the length.
-States = dict[str, Array]
+# Of one layer in one direction, by name: states and gates of every step, zero past the length; where they start.
+States = dict[str, Annotated[Floats, "B T _"]]
+Starts = Mapping[str, Annotated[Floats, "B _"]]
 
 
 class Executor(NamedTuple):
@@ -51,9 +49,9 @@ class Unroll(Protocol):
 
     def __call__(
         self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None = None,
+        inputs: Inputs,
+        lengths: Lengths,
+        initial: Starts | None = None,
         workspace: Workspace | None = None,
     ) -> States:
         """Run the steps of a tile.

@@ -1,8 +1,6 @@
 """The engines by name, and the choice of the one that finishes a job first."""
 
-import numpy as np
-import numpy.typing as npt
-
+from ..arrays.axes import Lengths
 from ..network.model import Network
 from ..runtime.tensorflow_start import stop_diverting
 from .base import Engine
@@ -17,7 +15,7 @@ ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (CompiledE
 
 
 def choose_engine(
-    network: Network, lengths: npt.NDArray[np.int64], *, precision: str = "float32", preferred: str | None = None
+    network: Network, lengths: Lengths, *, precision: str = "float32", preferred: str | None = None
 ) -> str:
     """Pick the engine that finishes first, or the preferred one if it can run the network here.
 

@@ -12,21 +12,21 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Inputs, Lengths
 from ..arrays.workspace import Workspace
 from ..errors import EngineUnavailable
 from ..network.cells import lstm
 from ..network.model import LayerWeights
 from ..runtime.blas import one_thread
 from .arithmetic import machine, of_numpy, spread
-from .base import Executor
+from .base import Executor, Starts, States
 from .numpy_engine import NUMPY, NumpyUnroll, live_rows, start_states
 
 __all__ = ["CompiledEngine", "CompiledUnroll", "compiler", "digest", "is_built", "kinds"]
@@ -34,6 +34,11 @@ __all__ = ["CompiledEngine", "CompiledUnroll", "compiler", "digest", "is_built",
 BFLOAT16 = "bfloat16"
 # The order of gates in the kernel.
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
+
+
+Float32s = npt.NDArray[np.float32]
+# float32, or the bits of bfloat16.
+Panels = Annotated[npt.NDArray[np.float32 | np.uint16], "panels _ 4 {lanes} {pair}"]
 
 
 def _kernel() -> Any:
@@ -173,11 +178,11 @@ class CompiledUnroll:
 
     def __call__(
         self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None = None,
+        inputs: Inputs,
+        lengths: Lengths,
+        initial: Starts | None = None,
         workspace: Workspace | None = None,
-    ) -> dict[str, Array]:
+    ) -> States:
         """Run the tile in one call, without the interpreter lock; see ``base.Unroll``. All arrays are float32."""
         space = workspace or Workspace()
         rows, steps = inputs.shape[:2]
@@ -222,7 +227,7 @@ def digest(kind: str) -> str:
     return found.hexdigest()[:16]
 
 
-def _panels(columns: npt.NDArray[np.float32], lanes: int, pair: int) -> Array:
+def _panels(columns: Annotated[Float32s, "depth _"], lanes: int, pair: int) -> Panels:
     """Lay out weights [depth, 4 * H] as [panels, depth / pair, 4, lanes, pair], padded with zeros."""
     depth, units = columns.shape[0], columns.shape[1] // 4
     panels, whole = -(-units // lanes), -(-depth // pair)
@@ -234,7 +239,7 @@ def _panels(columns: npt.NDArray[np.float32], lanes: int, pair: int) -> Array:
     return laid
 
 
-def _to_bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+def _to_bfloat16(values: Annotated[Float32s, "*axes"]) -> Annotated[npt.NDArray[np.uint16], "*axes"]:
     """Round finite numbers to the nearest bfloat16 (ties to even), as its 16 bits."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16

@@ -1,8 +1,6 @@
 """Estimates how long an engine takes for a job, and chooses how many sequences a tile has."""
 
-import numpy as np
-import numpy.typing as npt
-
+from ..arrays.axes import Lengths
 from ..network.model import Network
 from .base import Engine
 
@@ -45,7 +43,7 @@ def seconds(engine: type[Engine], network: Network, *, steps: int, calls: int, p
     return total
 
 
-def tile_rows(engine: type[Engine], network: Network, lengths: npt.NDArray[np.int64]) -> int:
+def tile_rows(engine: type[Engine], network: Network, lengths: Lengths) -> int:
     """Choose the largest number of sequences in a tile.
 
     Parameters

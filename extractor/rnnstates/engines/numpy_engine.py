@@ -3,19 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array, clear_padding
+from ..arrays.axes import Floats, Inputs, Lengths, Rows, clear_padding
 from ..arrays.workspace import Workspace
 from ..errors import EngineUnavailable
 from ..network.cells import CELLS, state_width
 from ..network.model import LayerWeights
 from ..runtime.blas import one_thread
 from .arithmetic import machine, of_numpy
-from .base import Executor
+from .base import Executor, Starts, States
 
 __all__ = ["NUMPY", "NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
 
@@ -125,11 +124,11 @@ class NumpyUnroll:
 
     def __call__(
         self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None = None,
+        inputs: Inputs,
+        lengths: Lengths,
+        initial: Starts | None = None,
         workspace: Workspace | None = None,
-    ) -> dict[str, Array]:
+    ) -> States:
         """Run the tile; each step computes only the sequences that are still live. See ``base.Unroll``."""
         rows, steps = inputs.shape[:2]
         space = workspace or Workspace()
@@ -153,8 +152,8 @@ def start_states(
     rows: int,
     widths: Mapping[str, int],
     dtype: "np.dtype[Any]",
-    initial: Mapping[str, Array] | None,
-) -> dict[str, Array]:
+    initial: Starts | None,
+) -> dict[str, Annotated[Floats, "B _"]]:
     """Return the states before the first step, floating [B, W] by name: as given, else zero."""
     given = initial or {}
     return {
@@ -163,7 +162,7 @@ def start_states(
     }
 
 
-def live_rows(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.int64]:
+def live_rows(lengths: Lengths, steps: int) -> Rows:
     """Count, for each step, the sequences that are still live.
 
     Parameters
@@ -182,5 +181,5 @@ def live_rows(lengths: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.int6
     >>> live_rows(np.array([3, 1]), 3)
     array([2, 1, 1])
     """
-    counts: npt.NDArray[np.int64] = np.searchsorted(-lengths, -np.arange(1, steps + 1), side="right")
+    counts: Rows = np.searchsorted(-lengths, -np.arange(1, steps + 1), side="right")
     return counts

@@ -6,21 +6,23 @@ directions of the layer below, there is one sweep, ``whole``, and sequences cann
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array, reverse_valid
+from ..arrays.axes import Floats, Inputs, Lengths, reverse_valid
 from ..arrays.workspace import Workspace
 from ..network.cells import CELLS
 from ..network.model import DIRECTIONS, Direction, Network
-from .base import Engine, States, Unroll
+from .base import Engine, Starts, States, Unroll
 
 __all__ = ["WHOLE", "Initial", "Stack", "sweeps"]
 
 WHOLE = "whole"
+# What one direction gives to the next layer.
+Hidden = Annotated[Floats, "B T _"]
 # The initial states, by the part's path and the state's name: floating [B, W].
-Initial = Mapping[str, Mapping[str, Array]]
+Initial = Mapping[str, Starts]
 
 
 def sweeps(network: Network) -> dict[str, tuple[str, ...]]:
@@ -82,8 +84,8 @@ class Stack:
 
     def run(
         self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
+        inputs: Inputs,
+        lengths: Lengths,
         initial: Initial | None = None,
         *,
         sweep: str = WHOLE,
@@ -112,7 +114,7 @@ class Stack:
         """
         results: dict[str, States] = {}
         space = workspace or Workspace()
-        read: Mapping[Direction, Array] = dict.fromkeys(DIRECTIONS, inputs)
+        read: Mapping[Direction, Hidden] = dict.fromkeys(DIRECTIONS, inputs)
         for layer, all_paths in zip(self._network.layers, self._paths, strict=True):
             paths = {direction: path for direction, path in all_paths.items() if sweep in (WHOLE, direction)}
             if not paths:
@@ -132,9 +134,9 @@ class Stack:
         self,
         path: str,
         direction: Direction,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None,
+        inputs: Inputs,
+        lengths: Lengths,
+        initial: Starts | None,
         workspace: Workspace,
     ) -> States:
         unroll, space = self._unrolls[path], workspace.inside(path)
@@ -148,14 +150,14 @@ class Stack:
         }
 
 
-def _merge(hidden: Mapping[Direction, Array], merge: str) -> Mapping[Direction, Array]:
+def _merge(hidden: Mapping[Direction, Hidden], merge: str) -> Mapping[Direction, Hidden]:
     """Merge [B, T, W] of each direction into what each direction of the next layer reads, [B, T, width]."""
     if merge == "apart":
         return hidden
     return dict.fromkeys(DIRECTIONS, _merged(list(hidden.values()), merge))
 
 
-def _merged(hidden: list[Array], merge: str) -> Array:
+def _merged(hidden: list[Hidden], merge: str) -> Inputs:
     if len(hidden) == 1:
         return hidden[0]
     if merge == "concat":

@@ -7,9 +7,8 @@ sequences so short that each by itself would cost more than its bytes.
 import threading
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array, valid_mask
+from ..arrays.axes import Array, Lengths, Places, StepStates, Vectors, valid_mask
 from ..arrays.checksums import Sums
 from ..output.format import DatasetSpec
 from ..output.sink import Sink, to_dtype
@@ -45,11 +44,11 @@ class Band:
     def put_states(
         self,
         spec: DatasetSpec,
-        members: npt.NDArray[np.int64],
-        values: Array,
+        members: Places,
+        values: StepStates,
         *,
-        lengths: npt.NDArray[np.int64],
-        before: npt.NDArray[np.int64],
+        lengths: Lengths,
+        before: Lengths,
     ) -> None:
         """Store the states of a piece.
 
@@ -72,7 +71,7 @@ class Band:
             first = np.arange(len(places)) * values.shape[1]
             self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths, self._number)
 
-    def put_pooled(self, spec: DatasetSpec, members: npt.NDArray[np.int64], vectors: Array) -> None:
+    def put_pooled(self, spec: DatasetSpec, members: Places, vectors: Vectors) -> None:
         """Store the vectors floating [B, W] of some sequences."""
         self._held[spec.name][1][members] = self._cast(vectors, spec)
 

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from ..arrays.axes import Lengths, Places
 
 __all__ = ["Grid", "Widths", "Window", "make_grid", "memory_needed", "pieces", "tiles", "windows"]
-
-Rows = npt.NDArray[np.int64]
 
 # Bytes read at once, with what converting and checking them takes, and bytes kept a band. Large enough to sort by
 # length inside, small enough to have three of them.
@@ -155,7 +154,7 @@ def _window(shape: tuple[int, int], step_bytes: int, kept: int, *, tile_rows: in
 
 
 def windows(
-    lengths: Rows, steps: int, grid: Grid, *, padding: str = "post", sweeps: Sequence[str] = ("whole",)
+    lengths: Lengths, steps: int, grid: Grid, *, padding: str = "post", sweeps: Sequence[str] = ("whole",)
 ) -> Iterator[Window]:
     """Yield the windows, band by band; those of a cut band for all sweeps in turns.
 
@@ -183,7 +182,7 @@ def windows(
                 yield Window(number, rows, span, (sweep,), at == 0, at == len(spans) - 1)
 
 
-def tiles(lengths: Rows, grid: Grid) -> Iterator[Rows]:
+def tiles(lengths: Lengths, grid: Grid) -> Iterator[Places]:
     """Cut a band into tiles, the longest sequences first.
 
     Parameters
@@ -237,7 +236,7 @@ def _spans(steps: slice, most: int) -> Iterator[slice]:
     return (slice(at, min(at + most, steps.stop)) for at in range(steps.start, steps.stop, most))
 
 
-def memory_needed(lengths: Rows, grid: Grid, widths: Widths, *, windows_held: int, threads: int) -> int:
+def memory_needed(lengths: Lengths, grid: Grid, widths: Widths, *, windows_held: int, threads: int) -> int:
     """Bound the bytes a run holds at once, beside the libraries themselves.
 
     Parameters

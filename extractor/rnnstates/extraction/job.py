@@ -1,12 +1,13 @@
 """Everything known before the first state is computed: what is run, on what, by which engine, cut how."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays.axes import Array
 from ..engines.choice import ENGINES, choose_engine
 from ..engines.costs import tile_rows
 from ..engines.stack import WHOLE, sweeps
@@ -20,7 +21,10 @@ from .grid import Grid, make_grid, memory_needed
 from .memory import fit_memory, is_held, measure
 from .request import Request
 
-__all__ = ["Job", "plan"]
+__all__ = ["BandStarts", "Job", "plan"]
+
+# From part and name to the states that the rows of a band start from; numbers of any type.
+BandStarts = Mapping[str, Mapping[str, Annotated[npt.NDArray[np.number[Any]], "R _"]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,7 @@ class Job:
         """The datasets that are stored band by band: pooled vectors, and the states of short sequences."""
         return [spec for spec in self.specs if is_held(spec, self.shape)]
 
-    def initial_of(self, rows: slice) -> dict[str, dict[str, Array]]:
+    def initial_of(self, rows: slice) -> BandStarts:
         """Read the states from which some sequences start: those of the run, else those that the weights bring.
 
         Returns

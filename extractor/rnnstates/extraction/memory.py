@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Lengths
 from ..engines.choice import ENGINES
 from ..engines.costs import operations
 from ..errors import MemoryBudgetError
@@ -89,7 +89,7 @@ def _window_widths(source: Source, request: Request) -> tuple[int, int]:
     return features * (stored + converted), features
 
 
-def fit_memory(request: Request, lengths: Array, grid: Grid, widths: Widths) -> tuple[int, int, int]:
+def fit_memory(request: Request, lengths: Lengths, grid: Grid, widths: Widths) -> tuple[int, int, int]:
     """Choose the threads and windows that fit ``memory``; the results do not depend on them.
 
     Returns

@@ -1,23 +1,24 @@
 """One tile in one sweep over time: what it hands on from piece to piece, and what it pools."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Floats, Places, StepStates
 from ..engines.base import States
-from ..engines.stack import WHOLE
+from ..engines.stack import WHOLE, Initial
 from ..errors import BadInput
 from ..network.cells import DERIVED, carried, state_width
 from ..network.pooling import Accumulator
 from ..output.format import DatasetSpec
 from .bands import Band
-from .job import Job
+from .job import BandStarts, Job
 from .windows import Piece
 
 __all__ = ["Tile", "TileSweep"]
+
+Start = Annotated[Floats, "B _"]
 
 
 class Tile(NamedTuple):
@@ -34,8 +35,8 @@ class Tile(NamedTuple):
     """
 
     band: Band
-    members: npt.NDArray[np.int64]
-    starts: Mapping[str, Mapping[str, Array]]
+    members: Places
+    starts: BandStarts
 
 
 class TileSweep:
@@ -66,7 +67,7 @@ class TileSweep:
             if spec.pooling is not None
         }  # fmt: skip
 
-    def state_before(self, piece: Piece) -> dict[str, dict[str, Array]]:
+    def state_before(self, piece: Piece) -> Initial:
         """Give the states [k, W] from which a piece starts, by part and name."""
         live = len(piece.lengths)
         return {part: {name: values[:live] for name, values in states.items()} for part, states in self.carry.items()}
@@ -107,7 +108,7 @@ class TileSweep:
                 carry[: len(live)] = values[live, ends]
 
 
-def _state(states: Mapping[str, Array], name: str) -> Array:
+def _state(states: States, name: str) -> StepStates:
     if name not in DERIVED:
         return states[name]
     return np.concatenate([states[part] for part in DERIVED[name] if part in states], axis=-1)
@@ -115,12 +116,12 @@ def _state(states: Mapping[str, Array], name: str) -> Array:
 
 def _starts(
     parts: Mapping[str, object],
-    given: Mapping[str, Mapping[str, Array]],
-    members: npt.NDArray[np.int64],
+    given: BandStarts,
+    members: Places,
     computing: "np.dtype[np.generic]",
-) -> dict[str, dict[str, Array]]:
+) -> dict[str, dict[str, Start]]:
     """Give the states that each part starts from, [B, W]: those of the run, else those that its weights bring."""
-    starts: dict[str, dict[str, Array]] = {}
+    starts: dict[str, dict[str, Start]] = {}
     for part in parts:
         with np.errstate(over="ignore"):
             starts[part] = {

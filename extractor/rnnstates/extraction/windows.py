@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array, empty_window
+from ..arrays.axes import Embedding, Inputs, InputsOrIds, Lengths, Places, ReadIds, ReadInputs, Rows, empty_window
 from ..arrays.copying import copy_rows
 from ..arrays.workspace import Workspace
 from ..inputs.checking import check_finite, check_tokens
@@ -33,8 +33,8 @@ class Block(NamedTuple):
         Where each row of the window stands in ``values``; -1: not read.
     """
 
-    values: Array
-    places: npt.NDArray[np.int64]
+    values: ReadInputs | ReadIds
+    places: Annotated[npt.NDArray[np.int64], "_"]
 
 
 def read_window(job: Job, window: Window) -> Block:
@@ -54,7 +54,7 @@ def read_window(job: Job, window: Window) -> Block:
     return Block(_read_some(job, window, live, most=max(1, count // PARTS)), places)
 
 
-def _has_steps(job: Job, window: Window) -> npt.NDArray[np.bool_]:
+def _has_steps(job: Job, window: Window) -> Annotated[npt.NDArray[np.bool_], "R"]:
     lengths = job.shape.lengths[window.rows]
     has: npt.NDArray[np.bool_] = (
         lengths > window.steps.start if job.shape.padding == "post" else job.shape.steps - lengths < window.steps.stop
@@ -62,7 +62,7 @@ def _has_steps(job: Job, window: Window) -> npt.NDArray[np.bool_]:
     return has
 
 
-def _read_some(job: Job, window: Window, live: npt.NDArray[np.int64], *, most: int) -> Array:
+def _read_some(job: Job, window: Window, live: Rows, *, most: int) -> ReadInputs | ReadIds:
     """Read rows of a window, given by their numbers in it: those that follow one another together, up to ``most``."""
     steps = window.steps.stop - window.steps.start
     dtype = np.dtype(np.int64) if job.tokens else job.request.computing
@@ -76,7 +76,7 @@ def _read_some(job: Job, window: Window, live: npt.NDArray[np.int64], *, most: i
     return values
 
 
-def _read(job: Job, rows: slice, steps: slice) -> Array:
+def _read(job: Job, rows: slice, steps: slice) -> ReadInputs | ReadIds:
     """Read rows and check them: floating [R, T', I], or int64 [R, T'] token ids."""
     stored = job.source.read(rows, steps)
     lengths = job.shape.lengths[rows]
@@ -91,7 +91,7 @@ def _read(job: Job, rows: slice, steps: slice) -> Array:
         vocabulary = len(job.network.embedding) if job.network.embedding is not None else 0
         return check_tokens(stored, lengths, vocabulary=vocabulary, **place)
     with np.errstate(over="ignore"):
-        block: Array = np.asarray(stored, job.request.computing)
+        block: ReadInputs = np.asarray(stored, job.request.computing)
     if not job.request.allow_nonfinite:
         check_finite(block, lengths, original=stored, **place)
     return block
@@ -111,9 +111,9 @@ class Piece:
         Valid steps of each that lie before the piece.
     """
 
-    inputs: Array
-    lengths: npt.NDArray[np.int64]
-    before: npt.NDArray[np.int64]
+    inputs: Inputs
+    lengths: Lengths
+    before: Lengths
 
 
 def gather(
@@ -121,9 +121,9 @@ def gather(
     block: Block,
     window: Window,
     *,
-    members: npt.NDArray[np.int64],
+    members: Places,
     span: slice,
-    embedding: Array | None,
+    embedding: Embedding | None,
     workspace: Workspace,
 ) -> Piece:
     """Take a piece of a tile out of its window.
@@ -149,23 +149,22 @@ def gather(
     inside = np.minimum(span.stop, starts + lengths) - first
     live = int(np.count_nonzero(inside > 0))
     inside, first = inside[:live], first[:live]
-    inputs = _gathered(block.values, block.places[members[:live]], first - window.steps.start, inside, workspace)
-    if job.tokens and embedding is not None:
-        inputs = embedding[inputs]
+    read = _gathered(block.values, block.places[members[:live]], first - window.steps.start, inside, workspace)
+    inputs = embedding[read] if job.tokens and embedding is not None else cast("Inputs", read)
     return Piece(inputs, inside, first - starts[:live])
 
 
 def _gathered(
-    block: Array,
-    members: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
+    block: ReadInputs | ReadIds,
+    members: Places,
+    first: Places,
+    lengths: Lengths,
     workspace: Workspace,
-) -> Array:
+) -> InputsOrIds:
     width = int(lengths.max(initial=0))
     row_bytes = width * block[:1, :1].nbytes
     if row_bytes < SHORT_ROW and len(first) and (first == first[0]).all():
-        taken: Array = block[members, first[0] : first[0] + width]
+        taken: InputsOrIds = block[members, first[0] : first[0] + width]
         return taken
     # Zero for ids, which are looked up in the embedding before anything knows the lengths.
     make = workspace.zeros if block.ndim == 2 else workspace.array
@@ -175,11 +174,11 @@ def _gathered(
 
 
 def _copy(
-    block: Array,
-    members: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-    inputs: Array,
+    block: ReadInputs | ReadIds,
+    members: Places,
+    first: Places,
+    lengths: Lengths,
+    inputs: InputsOrIds,
 ) -> None:
     if block.flags.c_contiguous:
         numbers = math.prod(block.shape[2:])

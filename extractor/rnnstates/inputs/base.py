@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Stored
 from .axes import Axes, Doubt
 
 __all__ = ["Source"]
@@ -47,7 +47,7 @@ class Source(Protocol):
     axes: Axes
     doubt: Doubt | None
 
-    def read(self, rows: slice, steps: slice) -> Array:
+    def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...], in its own memory or read-only.
 
         Both slices have a start and a stop inside the shape and no step. Memory stays proportional to the result.

@@ -3,28 +3,32 @@
 Padding is never checked. A GPU's gather silently returns zeros for an id out of range, so ids are checked here.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, ReadIds, ReadLengths, ReadMask
 from ..arrays.integers import missing_integer
 from ..errors import BadInput
 
 __all__ = ["check_finite", "check_integers", "check_present", "check_tokens"]
 
+# As they are stored, or cast; token ids may be stored as floats.
+ReadNumbers = Annotated[Array, "R S I"]
+StoredIds = Annotated[npt.NDArray[Any], "R S"]
+
 
 def check_finite(
-    block: Array,
-    lengths: npt.NDArray[np.int64],
+    block: ReadNumbers,
+    lengths: ReadLengths,
     *,
     first_row: int,
     first_step: int,
     steps: int,
     padding: str,
     where: str,
-    original: Array | None = None,
+    original: ReadNumbers | None = None,
 ) -> None:
     """Refuse NaN and infinity in valid steps.
 
@@ -80,7 +84,9 @@ def check_finite(
     )
 
 
-def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: int, where: str, *, least: int) -> None:
+def _refuse_missing(
+    original: ReadNumbers, valid: ReadMask, first_row: int, first_step: int, where: str, *, least: int
+) -> None:
     """Refuse the integer that stands for a missing value."""
     if not original.size or original.min() != least:
         return
@@ -95,7 +101,7 @@ def _refuse_missing(original: Array, valid: Array, first_row: int, first_step: i
         )
 
 
-def check_present(block: Array, *, first_row: int, where: str) -> None:
+def check_present(block: Annotated[Array, "R ..."], *, first_row: int, where: str) -> None:
     """Refuse the integer that stands for a missing value anywhere in rows [R, ...].
 
     Raises
@@ -110,8 +116,8 @@ def check_present(block: Array, *, first_row: int, where: str) -> None:
 
 
 def check_integers(
-    block: Array,
-    lengths: npt.NDArray[np.int64],
+    block: StoredIds,
+    lengths: ReadLengths,
     *,
     dtype: np.dtype[Any],
     first_row: int,
@@ -145,16 +151,16 @@ def check_integers(
         )
 
 
-def _are_whole(values: npt.NDArray[Any], least: int, most: int) -> npt.NDArray[np.bool_]:
+def _are_whole(values: StoredIds, least: int, most: int) -> ReadMask:
     """Return which values are whole numbers within bounds: bool [...]."""
     if values.dtype.kind == "f":
         # The bounds may exceed float16.
         values = values.astype(np.promote_types(values.dtype, np.float64))
-    right: npt.NDArray[np.bool_] = (values >= least) & (values <= most)
+    right: ReadMask = (values >= least) & (values <= most)
     return right & (values == np.trunc(values)) if values.dtype.kind == "f" else right
 
 
-def _described(wrong: npt.NDArray[np.bool_], block: Array, first_row: int, first_step: int) -> tuple[str, Any, str]:
+def _described(wrong: ReadMask, block: StoredIds, first_row: int, first_step: int) -> tuple[str, Any, str]:
     """Return the place and value of the first wrong element of a block [R, S], and their number."""
     row, step = _first(wrong)
     extent = _extent(int(np.count_nonzero(wrong)), first_row, len(block))
@@ -162,8 +168,8 @@ def _described(wrong: npt.NDArray[np.bool_], block: Array, first_row: int, first
 
 
 def check_tokens(
-    block: Array,
-    lengths: npt.NDArray[np.int64],
+    block: StoredIds,
+    lengths: ReadLengths,
     *,
     vocabulary: int,
     first_row: int,
@@ -171,7 +177,7 @@ def check_tokens(
     steps: int,
     padding: str,
     where: str,
-) -> npt.NDArray[np.int64]:
+) -> ReadIds:
     """Refuse ids outside the vocabulary in valid steps; zero the padding.
 
     Parameters
@@ -205,17 +211,15 @@ def check_tokens(
     return np.where(valid, block, 0).astype(np.int64)
 
 
-def _valid(
-    width: int, lengths: npt.NDArray[np.int64], first_step: int, steps: int, padding: str
-) -> npt.NDArray[np.bool_]:
+def _valid(width: int, lengths: ReadLengths, first_step: int, steps: int, padding: str) -> ReadMask:
     """Return the mask of the valid steps of a block, bool [R, S]."""
     step = first_step + np.arange(width)
     bound = lengths[:, np.newaxis]
-    mask: npt.NDArray[np.bool_] = step < bound if padding == "post" else step >= steps - bound
+    mask: ReadMask = step < bound if padding == "post" else step >= steps - bound
     return mask
 
 
-def _first(wrong: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+def _first(wrong: Annotated[npt.NDArray[np.bool_], "..."]) -> tuple[int, ...]:
     return tuple(int(axis) for axis in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
 
 

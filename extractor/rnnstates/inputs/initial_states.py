@@ -2,19 +2,22 @@
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Rows
 from ..arrays.integers import missing_integer
 from ..errors import BadInput
 from .hdf5 import reading
 from .identity import check_unchanged, digest_array, sample_file
 
 __all__ = ["InitialStates", "check_usable"]
+
+# States of some sequences, as they are stored.
+Numbers = npt.NDArray[np.number[Any]]
 
 
 class InitialStates:
@@ -46,7 +49,7 @@ class InitialStates:
         # Of the file when it was opened.
         self._sample = None if file is None else sample_file(file)
 
-    def read(self, rows: npt.NDArray[np.int64]) -> dict[str, dict[str, Array]]:
+    def read(self, rows: Rows) -> dict[str, dict[str, Annotated[Numbers, "K _"]]]:
         """Return the states of some sequences.
 
         Returns
@@ -59,7 +62,7 @@ class InitialStates:
         BadInput
             One of them is NaN or infinite.
         """
-        read: dict[str, dict[str, Array]] = {}
+        read: dict[str, dict[str, Numbers]] = {}
         for (path, name), stored in self._found.items():
             with reading(f"{self.where}: '{name}'", BadInput):
                 values = _rows(stored, rows)
@@ -91,7 +94,7 @@ class InitialStates:
         self._closing.close()
 
 
-def check_usable(values: Array, stored: np.dtype[Any], rows: npt.NDArray[np.int64], where: str) -> None:
+def check_usable(values: Annotated[Numbers, "_ W"], stored: np.dtype[Any], rows: Rows, where: str) -> None:
     """Refuse NaN, infinity and R's missing integer in states [B, W] of sequences [B]; [1, W] is of the first one."""
     missing = missing_integer(stored)
     if missing is not None and (absent := np.argwhere(values == missing)).size:
@@ -106,14 +109,13 @@ def check_usable(values: Array, stored: np.dtype[Any], rows: npt.NDArray[np.int6
         )
 
 
-def _rows(stored: Any, rows: npt.NDArray[np.int64]) -> Array:
+def _rows(stored: Array | h5py.Dataset, rows: Rows) -> Annotated[Numbers, "K W"]:
     shape = np.shape(stored)
     if len(shape) == 1 or shape[0] == 1:
         with np.errstate(invalid="ignore"):  # NaN, which the caller refuses
-            one: Array = np.asarray(stored[()] if isinstance(stored, h5py.Dataset) else stored, np.float64).reshape(-1)
+            one = np.asarray(stored[()], np.float64).reshape(-1)
         return np.broadcast_to(one, (len(rows), len(one)))
     if not len(rows) or np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-        together: Array = np.asarray(stored[rows[0] : rows[0] + len(rows)] if len(rows) else stored[:0])
-        return together
+        return np.asarray(stored[rows[0] : rows[0] + len(rows)] if len(rows) else stored[:0])
     # One slice over all of them might span the whole file.
     return np.stack([np.asarray(stored[row]) for row in rows.tolist()])

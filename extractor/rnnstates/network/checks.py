@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Embedding
 from ..errors import BadWeights
 from ..errors.articles import with_article
 from .activations import ACTIVATIONS, is_activation
@@ -58,7 +58,7 @@ def check_values(name: str, array: Array, where: str) -> None:
         )
 
 
-def check_embedding(embedding: Array, lowest: "RecurrentLayer") -> None:
+def check_embedding(embedding: Embedding, lowest: "RecurrentLayer") -> None:
     """Check shape, dtype and values of the embedding table that feeds the lowest layer.
 
     Raises

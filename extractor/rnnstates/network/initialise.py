@@ -1,6 +1,7 @@
 """Random weights from a seed, initialised as Keras does before training."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ from ..runtime.blas import one_thread
 from .model import LayerWeights, Network, RecurrentLayer
 
 __all__ = ["random_network"]
+
+Drawn = Annotated[npt.NDArray[np.float64], "{rows} {columns}"]
 
 
 def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias: float | None = None) -> Network:
@@ -65,12 +68,12 @@ def random_network(features: int, *, units: int = 64, seed: int = 0, forget_bias
     return Network((RecurrentLayer("lstm", forward=weights),), origin={"random": about})
 
 
-def _glorot_uniform(random: np.random.RandomState, rows: int, columns: int) -> npt.NDArray[np.float64]:
+def _glorot_uniform(random: np.random.RandomState, rows: int, columns: int) -> Drawn:
     bound = np.sqrt(6 / (rows + columns))
     return random.uniform(-bound, bound, (rows, columns))
 
 
-def _orthogonal(random: np.random.RandomState, rows: int, columns: int) -> npt.NDArray[np.float64]:
+def _orthogonal(random: np.random.RandomState, rows: int, columns: int) -> Drawn:
     """Draw orthonormal rows; ``rows`` must not exceed ``columns``."""
     drawn = random.standard_normal((columns, rows))
     with one_thread():

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Bias, Embedding, Factors, Kernel, Peepholes, Projection, RecurrentKernel, Start
 from ..errors import BadWeights
 from .checks import check_embedding, check_weights
 from .fields import settle_layer, settle_network, settle_weights
@@ -86,25 +86,25 @@ class LayerWeights:
         A shape contradicts the others, or a value is NaN or infinite.
     """
 
-    kernel: Array = field(repr=False)
-    recurrent_kernel: Array = field(repr=False)
-    bias: Array = field(repr=False)
+    kernel: Kernel = field(repr=False)
+    recurrent_kernel: RecurrentKernel = field(repr=False)
+    bias: Bias = field(repr=False)
     forget_bias: float = 0.0
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
     cell: str = "lstm"
     where: str = "weights"
     output_activation: str | None = None
-    recurrent_bias: Array | None = field(default=None, repr=False)
+    recurrent_bias: Bias | None = field(default=None, repr=False)
     reset_after: bool = False
-    peepholes: Array | None = field(default=None, repr=False)
-    projection: Array | None = field(default=None, repr=False)
+    peepholes: Peepholes | None = field(default=None, repr=False)
+    projection: Projection | None = field(default=None, repr=False)
     cell_clip: float | None = None
     projection_clip: float | None = None
     preactivation_clip: float | None = None
     coupled: bool = False
-    factors: tuple[Array, Array] | None = field(default=None, repr=False)
-    initial: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    factors: Factors | None = field(default=None, repr=False)
+    initial: Mapping[str, Start] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         settle_weights(self)
@@ -222,7 +222,7 @@ class Network:
     """
 
     layers: tuple[RecurrentLayer, ...]
-    embedding: Array | None = None
+    embedding: Embedding | None = None
     origin: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     no_embedding: str = ""

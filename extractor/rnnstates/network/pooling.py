@@ -5,20 +5,19 @@ the running arrays, ``add`` updates them with a piece, ``finish`` turns them int
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array, valid_mask
+from ..arrays.axes import Lengths, State, StepStates, Vectors, valid_mask
 from .model import Direction
 from .names import FINAL
 
 __all__ = ["FINAL", "POOLINGS", "Accumulator", "Pooling", "pool"]
 
-Lengths = npt.NDArray[np.int64]
-Values = npt.NDArray[Any]
-Kept = tuple[Values, ...]
+# What is kept of a tile while its pieces come: sums, counts, or marks.
+Kept = tuple[Annotated[npt.NDArray[Any], "B W"], ...]
 
 
 class Pooling(NamedTuple):
@@ -36,24 +35,24 @@ class Pooling(NamedTuple):
     """
 
     begin: Callable[[tuple[int, ...], "np.dtype[np.generic]"], Kept]
-    add: Callable[[Kept, Values, Lengths, Direction], None]
-    finish: Callable[[Kept, Lengths], Array]
+    add: Callable[[Kept, StepStates, Lengths, Direction], None]
+    finish: Callable[[Kept, Lengths], Vectors]
 
 
 def _zero(shape: tuple[int, ...], _dtype: object) -> Kept:
     return (np.zeros(shape, np.float64),)
 
 
-def _add_sum(kept: Kept, values: Values, _lengths: Lengths, _direction: Direction) -> None:
+def _add_sum(kept: Kept, values: StepStates, _lengths: Lengths, _direction: Direction) -> None:
     # einsum converts and adds in one pass, twice as fast as sum(dtype=float64).
     np.add(kept[0], np.einsum("btw->bw", values, dtype=np.float64), out=kept[0])
 
 
-def _kept(kept: Kept, _lengths: Lengths) -> Array:
+def _kept(kept: Kept, _lengths: Lengths) -> Vectors:
     return kept[0]
 
 
-def _mean(kept: Kept, lengths: Lengths) -> Array:
+def _mean(kept: Kept, lengths: Lengths) -> Vectors:
     return np.divide(kept[0], lengths[:, np.newaxis])
 
 
@@ -62,7 +61,7 @@ def _begin_std(shape: tuple[int, ...], _dtype: object) -> Kept:
     return tuple(np.zeros(shape, np.float64) for _ in range(3))
 
 
-def _add_std(kept: Kept, values: Values, lengths: Lengths, _direction: Direction) -> None:
+def _add_std(kept: Kept, values: StepStates, lengths: Lengths, _direction: Direction) -> None:
     """Merge the mean and squares of the piece into the kept ones (Chan, Golub & LeVeque 1979, "Updating Formulae")."""
     count, mean, squares = kept
     new = np.broadcast_to(lengths[:, np.newaxis], mean.shape)
@@ -75,9 +74,9 @@ def _add_std(kept: Kept, values: Values, lengths: Lengths, _direction: Direction
     count += new
 
 
-def _std(kept: Kept, _lengths: Lengths) -> Array:
+def _std(kept: Kept, _lengths: Lengths) -> Vectors:
     """Compute the population standard deviation, divided by the length as is NumPy's default."""
-    spread: Array = np.sqrt(np.divide(kept[2], kept[0]))
+    spread: Vectors = np.sqrt(np.divide(kept[2], kept[0]))
     return spread
 
 
@@ -85,22 +84,22 @@ def _filled(value: float) -> Callable[[tuple[int, ...], "np.dtype[np.generic]"],
     return lambda shape, dtype: (np.full(shape, value, dtype),)
 
 
-def _add_max(kept: Kept, values: Array, lengths: Lengths, _direction: Direction) -> None:
+def _add_max(kept: Kept, values: StepStates, lengths: Lengths, _direction: Direction) -> None:
     mask = valid_mask(lengths, values.shape[1])[:, :, np.newaxis]
     np.maximum(kept[0], values.max(axis=1, where=mask, initial=-np.inf), out=kept[0])
 
 
-def _add_min(kept: Kept, values: Array, lengths: Lengths, _direction: Direction) -> None:
+def _add_min(kept: Kept, values: StepStates, lengths: Lengths, _direction: Direction) -> None:
     mask = valid_mask(lengths, values.shape[1])[:, :, np.newaxis]
     np.minimum(kept[0], values.min(axis=1, where=mask, initial=np.inf), out=kept[0])
 
 
-def _last_read(values: Array, lengths: Lengths, direction: Direction) -> Array:
+def _last_read(values: StepStates, lengths: Lengths, direction: Direction) -> Vectors:
     """Return the state after the last step read: at ``length - 1`` forward, at 0 backward."""
     return values[np.arange(len(lengths)), lengths - 1] if direction == "forward" else values[:, 0]
 
 
-def _add_last(kept: Kept, values: Array, lengths: Lengths, direction: Direction) -> None:
+def _add_last(kept: Kept, values: StepStates, lengths: Lengths, direction: Direction) -> None:
     kept[0][...] = _last_read(values, lengths, direction)
 
 
@@ -109,7 +108,7 @@ def _begin_first(shape: tuple[int, ...], dtype: "np.dtype[np.generic]") -> Kept:
     return np.zeros(shape, dtype), np.zeros(shape, bool)
 
 
-def _add_first(kept: Kept, values: Array, lengths: Lengths, direction: Direction) -> None:
+def _add_first(kept: Kept, values: StepStates, lengths: Lengths, direction: Direction) -> None:
     """Keep the state after the first step read: at 0 forward, at ``length - 1`` backward."""
     first = _last_read(values, lengths, "backward" if direction == "forward" else "forward")
     np.copyto(kept[0], first, where=~kept[1])
@@ -152,11 +151,11 @@ class Accumulator:
         self._lengths, self._shape = lengths, (len(lengths), width)
         self._kept = self._pooling.begin(self._shape, dtype)
 
-    def add(self, values: Array, lengths: Lengths) -> None:
+    def add(self, values: StepStates, lengths: Lengths) -> None:
         """Add a piece of the first k sequences: values [k, T, W], zero past the lengths [k], which are all positive."""
         self._pooling.add(tuple(array[: len(lengths)] for array in self._kept), values, lengths, self._direction)
 
-    def result(self, start: Array | None = None) -> Array:
+    def result(self, start: State | None = None) -> Vectors:
         """Return the vectors.
 
         Parameters
@@ -181,8 +180,8 @@ class Accumulator:
 
 
 def pool(
-    name: str, values: Array, lengths: Lengths, *, direction: Direction = "forward", start: Array | None = None
-) -> Array:
+    name: str, values: StepStates, lengths: Lengths, *, direction: Direction = "forward", start: State | None = None
+) -> Vectors:
     """Pool states over the valid steps of whole sequences.
 
     Parameters

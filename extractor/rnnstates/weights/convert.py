@@ -1,11 +1,11 @@
 """Converts stored arrays and their convention to the canonical form; one pure function."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Floats
 from ..errors import BadWeights
 from ..network.model import GATES, LayerWeights
 from .conventions import Convention
@@ -60,7 +60,8 @@ def to_layer_weights(
             _check_blocks(role, array, convention, where)
     if "peepholes" in arrays and (arrays["peepholes"].ndim != 2 or len(arrays["peepholes"]) != 3):
         raise BadWeights(f"{where}: peepholes has shape {arrays['peepholes'].shape}; expected (3, units).")
-    blocks = {role: _blocks(role, array, convention) for role, array in arrays.items()}
+    # LayerWeights refuses what is not floating.
+    blocks = {role: cast("Floats", _blocks(role, array, convention)) for role, array in arrays.items()}
     bias = blocks.get("bias")
     if bias is None:
         bias = np.zeros(blocks["recurrent_kernel"].shape[-1:], blocks["recurrent_kernel"].dtype)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from ..arrays.axes import Floats
 from ..errors import BadWeights, OptionError
 from ..errors.articles import with_article
 from ..network.model import Direction, LayerWeights, Network, RecurrentLayer
@@ -160,7 +161,7 @@ class StoredStack:
         if not self.layers:
             raise BadWeights("a stack without layers.")
         layers = tuple(layer.load(options) for layer in self.layers)
-        embedding = None if self.embedding is None else self.embedding.read()
+        embedding = None if self.embedding is None else cast("Floats", self.embedding.read())
         return Network(layers, embedding=embedding, notes=self.notes, no_embedding=self.no_embedding)
 
     def noting(self, *notes: str) -> "StoredStack":

@@ -11,17 +11,19 @@ In NumPy::
         state = made[:, -1]
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays.axes import Array, clear_padding
+from ...arrays.axes import Inputs, Lengths, State, clear_padding
 from ...arrays.workspace import Workspace
 from ...network.cells.lstm import LSTMState
 from ...network.model import LayerWeights
+from ..base import Starts, States
 from ..numpy_engine import start_states
-from .fused import FusedBlock
+from .fused import Block, FusedBlock
 
 __all__ = ["BlockUnroll"]
 
@@ -51,11 +53,11 @@ class BlockUnroll:
 
     def __call__(
         self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None = None,
+        inputs: Inputs,
+        lengths: Lengths,
+        initial: Starts | None = None,
         workspace: Workspace | None = None,
-    ) -> dict[str, Array]:
+    ) -> States:
         """Run the tile block by block; see ``base.Unroll``. All arrays are float32."""
         space, fields = workspace or Workspace(), LSTMState._fields
         shape = (*inputs.shape[:2], self._units)
@@ -73,7 +75,7 @@ class BlockUnroll:
             clear_padding(values, lengths)
         return collected
 
-    def _cuts(self, lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    def _cuts(self, lengths: Lengths) -> Iterator[tuple[int, int, int]]:
         """Yield the first step of each block, the one after its last, and the number of sequences live at the first."""
         start, longest = 0, int(lengths.max(initial=0))
         while start < longest:
@@ -84,7 +86,7 @@ class BlockUnroll:
             start = stop
 
 
-def _fill(block: Array, inputs: Array, lengths: npt.NDArray[np.int64], start: int) -> None:
+def _fill(block: Block, inputs: Inputs, lengths: Lengths, start: int) -> None:
     """Fill a block [S, R, I] with steps of the live rows; zero past the end of a sequence and in surplus rows."""
     live, stop = len(lengths), start + len(block)
     block[:, :live] = np.swapaxes(inputs[:, start:stop], 0, 1)
@@ -94,7 +96,7 @@ def _fill(block: Array, inputs: Array, lengths: npt.NDArray[np.int64], start: in
         block[lengths[row] - start :, row] = 0
 
 
-def _resized(values: Array, rows: int) -> Array:
+def _resized(values: State, rows: int) -> Annotated[npt.NDArray[np.floating[Any]], "{rows} W"]:
     """Cut states to [R, H], or pad them with zeros."""
     if len(values) >= rows:
         return values[:rows]

@@ -7,15 +7,19 @@ Tested against the packed loop and the NumPy engine. Not verified on a GPU.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ...arrays.axes import Array
 from ...network.cells.lstm import LSTMState
 from ...network.model import LayerWeights
 
-__all__ = ["FusedBlock"]
+__all__ = ["Block", "FusedBlock"]
+
+# Inputs or states of some steps, time first, and the state before them.
+Block = Annotated[npt.NDArray[np.float32], "S R _"]
+FirstState = Annotated[npt.NDArray[np.floating[Any]], "R H"]
 
 # Their names in the op.
 OUTPUTS = {
@@ -62,7 +66,7 @@ class FusedBlock:
         """Round up to an even number: with odd numbers the op makes copies and logs a warning."""
         return live + live % 2
 
-    def __call__(self, inputs: Array, state: Mapping[str, Array]) -> Mapping[str, Array]:
+    def __call__(self, inputs: Block, state: Mapping[str, FirstState]) -> Mapping[str, Block]:
         """Compute states and gates, float32 [S, R, H] by name, from inputs, float32 [S, R, I], and states [R, H]."""
         made = self._op(
             seq_len_max=len(inputs), x=inputs, cs_prev=state["cell"], h_prev=state["hidden"], **self._arguments

@@ -9,20 +9,24 @@ nothing, and there is no padding. In NumPy the loop is::
         collected.append(state); start += live[step]
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays.axes import Array, clear_padding
+from ...arrays.axes import Inputs, Lengths, clear_padding
 from ...arrays.workspace import Workspace
 from ...network.cells import CELLS, state_width
 from ...network.model import LayerWeights
+from ..base import Starts, States
 from ..numpy_engine import live_rows, start_states
 from .ops import TensorFlowOps
 
 __all__ = ["PackedUnroll"]
+
+# How many sequences have each step.
+Live = Annotated[npt.NDArray[np.int32], "T"]
 
 
 class PackedUnroll:
@@ -55,11 +59,11 @@ class PackedUnroll:
 
     def __call__(
         self,
-        inputs: Array,
-        lengths: npt.NDArray[np.int64],
-        initial: Mapping[str, Array] | None = None,
+        inputs: Inputs,
+        lengths: Lengths,
+        initial: Starts | None = None,
         workspace: Workspace | None = None,
-    ) -> dict[str, Array]:
+    ) -> States:
         """Pack the tile, run the loop, unpack what it collected; see ``base.Unroll``."""
         space, dtype = workspace or Workspace(), self._dtype
         rows, steps, features = inputs.shape
@@ -79,7 +83,7 @@ class PackedUnroll:
             clear_padding(array, lengths)
         return padded
 
-    def _start(self, live: npt.NDArray[np.int32], initial: Mapping[str, Array] | None) -> Any:
+    def _start(self, live: Live, initial: Starts | None) -> Any:
         """Return the states before the first step, of the rows that have a step; empty sequences come last."""
         rows, fields = int(live[0]), self._cell.state._fields
         given = {name: values[:rows] for name, values in (initial or {}).items()}
@@ -119,7 +123,7 @@ class PackedUnroll:
         return [array.concat() for array in collected]
 
 
-def _packed_steps(live: npt.NDArray[np.int32]) -> Iterator[tuple[int, int, slice]]:
+def _packed_steps(live: Live) -> Iterator[tuple[int, int, slice]]:
     """Yield each step, the number of sequences live at it, and the slice of its packed rows."""
     start = 0
     for step, count in enumerate(live.tolist()):
