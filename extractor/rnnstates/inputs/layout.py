@@ -119,7 +119,7 @@ def dtype_notes(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tup
     if not dtype.isnative:
         turned = np.dtype(dtype.name).str
         notes.append(
-            f"{where} is in the other byte order, {dtype.str}; every value is byte-swapped as it is read, so "
+            f"{where} is in the other byte order, {dtype.str}; every value is byte-swapped as it is read, "
             f"{turned} is faster."
         )
     if len(shape) == 3 and dtype.kind in "iu" and dtype.itemsize >= WIDE:
