@@ -153,6 +153,16 @@ def test_a_wrong_array_is_refused(case, checked):
         pool("mean", *WRONG[case])
 
 
+def test_a_wrong_field_is_refused(checked):
+    from rnnstates.extraction.windows import Block, Piece
+
+    Block(np.ones((2, 3, 4)), np.arange(5))
+    with pytest.raises(jaxtyping.TypeCheckError, match="values"):
+        Block(np.ones((2, 3, 4), int), np.arange(5))
+    with pytest.raises(jaxtyping.TypeCheckError, match="lengths"):
+        Piece(np.ones((2, 3, 4)), np.array([3]), np.array([0]))
+
+
 def test_a_wrong_result_is_refused(checked):
     from rnnstates.engines.numpy_engine import NumpyEngine
     from rnnstates.engines.stack import Stack

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import operator
+import pkgutil
 import sys
 import types
 from collections.abc import Mapping, Sequence
@@ -62,8 +63,8 @@ def as_checked(hint):
     beartype looks at one element of a container; those of arrays are looked at one by one.
     """
     origin, parts = get_origin(hint), get_args(hint)
-    if origin is Annotated and get_origin(parts[0]) is np.ndarray:
-        return _array(parts[0], parts[1])
+    if origin is Annotated and isinstance(parts[1], str):
+        return jaxtyping.Float[Any, parts[1]] if parts[0] is Any else _array(parts[0], parts[1])
     if origin in (Union, types.UnionType):
         inner = [as_checked(part) or part for part in parts]
         return functools.reduce(operator.or_, inner) if inner != list(parts) else None
@@ -133,11 +134,21 @@ def checked_library(patch):
     try:
         with jaxtyping.install_import_hook([f"rnnstates.{room}" for room in ROOMS], f"{__name__}.beartyped"):
             library, builders = map(importlib.import_module, ("rnnstates", BUILDERS))
+            for room in ROOMS:
+                _check_fields(importlib.import_module(f"rnnstates.{room}"))
             yield Checked(library, builders, DECLARED, CALLED, WITHOUT_AXES)
     finally:
         for name in [name for name in sys.modules if _is_ours(name)]:
             del sys.modules[name]
         sys.modules.update(kept)
+
+
+def _check_fields(package):
+    """Import all of a room and check the fields of its NamedTuples; jaxtyping does so with dataclasses only."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for one in vars(importlib.import_module(module.name)).values():
+            if isinstance(one, type) and hasattr(one, "_fields") and one.__module__ == module.name:
+                one.__new__ = jaxtyping.jaxtyped(one.__new__, typechecker=beartyped)
 
 
 def _is_ours(name):

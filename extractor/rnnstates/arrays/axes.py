@@ -23,16 +23,16 @@ input; reading and writing translate.
 
 import math
 import mmap
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("Array", "Bias", "Embedding", "Factors", "Flat", "Floats", "Ids", "Inputs", "InputsOrIds", "Kernel", "Lengths"),
-    *("Mask", "Peepholes", "Places", "Projection", "ReadIds", "ReadInputs", "ReadLengths", "ReadMask"),
-    *("RecurrentKernel", "Rows", "Start", "State", "StepStates", "Steps", "Stored", "Table", "Vectors"),
-    *("clear_padding", "empty_window", "reverse_valid", "valid_mask"),
+    *("Array", "Bias", "Embedding", "Factors", "Flat", "Floats", "Hidden", "Ids", "Inputs", "InputsOrIds", "Kernel"),
+    *("Lengths", "Mask", "OfUnits", "Peepholes", "Places", "Products", "Projection", "ReadIds", "ReadInputs"),
+    *("ReadLengths", "ReadMask", "RecurrentKernel", "Rows", "Start", "State", "StepInputs", "StepStates", "Steps"),
+    *("Stored", "Table", "Tensor", "Vectors", "clear_padding", "empty_window", "reverse_valid", "valid_mask"),
 ]
 
 # Any dtype, any axes.
@@ -67,6 +67,13 @@ Rows = Annotated[npt.NDArray[np.int64], "K"]
 # An array viewed as rows, and as a single row.
 Table = Annotated[Array, "_ C"]
 Flat = Annotated[Array, "_"]
+
+# One step of a cell, in the arrays of whichever library an engine computes with; these have no type in common.
+Tensor: TypeAlias = Any
+StepInputs = Annotated[Tensor, "B I"]
+Products = Annotated[Tensor, "B GH"]
+Hidden = Annotated[Tensor, "B W"]
+OfUnits = Annotated[Tensor, "B H"]
 
 # The weights of a layer.
 Kernel = Annotated[Floats, "I GH"]

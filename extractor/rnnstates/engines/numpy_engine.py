@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..arrays.axes import Floats, Inputs, Lengths, Rows, clear_padding
+from ..arrays.axes import Floats, Inputs, Lengths, Rows, State, clear_padding
 from ..arrays.workspace import Workspace
 from ..errors import EngineUnavailable
 from ..network.cells import CELLS, state_width
@@ -17,6 +17,8 @@ from .arithmetic import machine, of_numpy
 from .base import Executor, Starts, States
 
 __all__ = ["NUMPY", "NumpyEngine", "NumpyOps", "NumpyUnroll", "live_rows", "start_states"]
+
+AnyFloats = Annotated[Floats, "*axes"]
 
 
 class NumpyOps:
@@ -32,30 +34,32 @@ class NumpyOps:
     where = staticmethod(np.where)
 
     @staticmethod
-    def split(values: Any, parts: int) -> list[Any]:
+    def split(values: State, parts: int) -> list[Annotated[Floats, "B _"]]:
         """[B, parts * M] into ``parts`` views [B, M]; far cheaper than ``np.split`` in a loop over steps."""
         width = values.shape[1] // parts
         return [values[:, part * width : (part + 1) * width] for part in range(parts)]
 
     @staticmethod
-    def sigmoid(values: Any) -> Any:
+    def sigmoid(values: AnyFloats) -> AnyFloats:
         """1 / (1 + exp(-x)); where exp overflows, the quotient is 0 as it should be."""
         return 1 / (1 + np.exp(-values))
 
     @staticmethod
-    def erf(values: Any) -> Any:
+    def erf(values: AnyFloats) -> AnyFloats:
         """Error function, value by value: NumPy has none, and few activations need it."""
         return np.reshape([math.erf(value) for value in np.ravel(values)], np.shape(values)).astype(values.dtype)
 
     @staticmethod
-    def sum_units(values: Any) -> Any:
+    def sum_units(values: State) -> Annotated[Floats, "B 1"]:
         """[B, H] to the sums [B, 1]."""
-        return values.sum(axis=1, keepdims=True)
+        sums: Floats = values.sum(axis=1, keepdims=True)
+        return sums
 
     @staticmethod
-    def max_units(values: Any) -> Any:
+    def max_units(values: State) -> Annotated[Floats, "B 1"]:
         """[B, H] to the largest [B, 1]."""
-        return values.max(axis=1, keepdims=True)
+        largest: Floats = values.max(axis=1, keepdims=True)
+        return largest
 
 
 NUMPY = Executor("numpy", call=2.1e-5, rate=6.0e10, elementwise=3.1e-9)

@@ -13,52 +13,57 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-__all__ = ["ACTIVATIONS", "OTHER_NAMES", "Ops", "activation_function", "is_activation"]
+from ..arrays.axes import Tensor
+
+__all__ = ["ACTIVATIONS", "OTHER_NAMES", "Activation", "Ops", "activation_function", "is_activation"]
+
+# An activation function made ready for one array library.
+Activation = Callable[[Tensor], Tensor]
 
 
 class Ops(Protocol):
     """What a cell's equations need from an array library."""
 
-    def matmul(self, left: Any, right: Any) -> Any:
+    def matmul(self, left: Tensor, right: Tensor) -> Tensor:
         """[B, K] times [K, M]."""
 
-    def split(self, values: Any, parts: int) -> Any:
+    def split(self, values: Tensor, parts: int) -> Sequence[Tensor]:
         """[B, parts * M] into ``parts`` arrays [B, M]."""
 
-    def sigmoid(self, values: Any) -> Any:
+    def sigmoid(self, values: Tensor) -> Tensor:
         """1 / (1 + exp(-x))."""
 
-    def tanh(self, values: Any) -> Any:
+    def tanh(self, values: Tensor) -> Tensor:
         """Hyperbolic tangent."""
 
-    def exp(self, values: Any) -> Any:
+    def exp(self, values: Tensor) -> Tensor:
         """Exponential."""
 
-    def log1p(self, values: Any) -> Any:
+    def log1p(self, values: Tensor) -> Tensor:
         """ln(1 + x)."""
 
-    def sqrt(self, values: Any) -> Any:
+    def sqrt(self, values: Tensor) -> Tensor:
         """Square root."""
 
-    def erf(self, values: Any) -> Any:
+    def erf(self, values: Tensor) -> Tensor:
         """Error function."""
 
-    def maximum(self, values: Any, bound: Any) -> Any:
+    def maximum(self, values: Tensor, bound: float) -> Tensor:
         """Take the larger of x and a bound."""
 
-    def minimum(self, values: Any, bound: Any) -> Any:
+    def minimum(self, values: Tensor, bound: float) -> Tensor:
         """Take the smaller of x and a bound."""
 
-    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+    def where(self, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
         """Take ``yes`` where the condition holds, else ``no``."""
 
-    def sum_units(self, values: Any) -> Any:
+    def sum_units(self, values: Tensor) -> Tensor:
         """[B, H] to the sums [B, 1]."""
 
-    def max_units(self, values: Any) -> Any:
+    def max_units(self, values: Tensor) -> Tensor:
         """[B, H] to the largest [B, 1]."""
 
 
@@ -66,55 +71,55 @@ SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 
 
-def _elu(ops: Ops, x: Any, alpha: float = 1.0) -> Any:
+def _elu(ops: Ops, x: Tensor, alpha: float = 1.0) -> Tensor:
     # exp of a positive number is never needed, and could overflow.
     return ops.maximum(x, 0.0) + alpha * (ops.exp(ops.minimum(x, 0.0)) - 1)
 
 
-def _celu(ops: Ops, x: Any, alpha: float = 1.0) -> Any:
+def _celu(ops: Ops, x: Tensor, alpha: float = 1.0) -> Tensor:
     return ops.maximum(x, 0.0) + alpha * (ops.exp(ops.minimum(x, 0.0) / alpha) - 1)
 
 
-def _selu(ops: Ops, x: Any) -> Any:
+def _selu(ops: Ops, x: Tensor) -> Tensor:
     return SELU_SCALE * _elu(ops, x, SELU_ALPHA)
 
 
-def _magnitude(ops: Ops, x: Any) -> Any:
+def _magnitude(ops: Ops, x: Tensor) -> Tensor:
     return ops.maximum(x, 0.0) - ops.minimum(x, 0.0)
 
 
-def _softplus(ops: Ops, x: Any) -> Any:
+def _softplus(ops: Ops, x: Tensor) -> Tensor:
     # ln(1 + e^x) without overflow: max(x, 0) + ln(1 + e^-|x|).
     return ops.maximum(x, 0.0) + ops.log1p(ops.exp(-_magnitude(ops, x)))
 
 
-def _clip(ops: Ops, x: Any, low: float, high: float) -> Any:
+def _clip(ops: Ops, x: Tensor, low: float, high: float) -> Tensor:
     return ops.minimum(ops.maximum(x, low), high)
 
 
-def _hard_sigmoid(ops: Ops, x: Any, alpha: float = 1 / 6, beta: float = 0.5) -> Any:
+def _hard_sigmoid(ops: Ops, x: Tensor, alpha: float = 1 / 6, beta: float = 0.5) -> Tensor:
     return _clip(ops, alpha * x + beta, 0.0, 1.0)
 
 
-def _softmax(ops: Ops, x: Any) -> Any:
+def _softmax(ops: Ops, x: Tensor) -> Tensor:
     raised = ops.exp(x - ops.max_units(x))
     return raised / ops.sum_units(raised)
 
 
-def _soft_shrink(ops: Ops, x: Any, bound: float = 0.5) -> Any:
+def _soft_shrink(ops: Ops, x: Tensor, bound: float = 0.5) -> Tensor:
     return ops.maximum(x - bound, 0.0) + ops.minimum(x + bound, 0.0)
 
 
-def _hard_shrink(ops: Ops, x: Any, bound: float = 0.5) -> Any:
+def _hard_shrink(ops: Ops, x: Tensor, bound: float = 0.5) -> Tensor:
     return ops.where(_magnitude(ops, x) > bound, x, 0.0 * x)
 
 
-def _sparse_plus(ops: Ops, x: Any) -> Any:
+def _sparse_plus(ops: Ops, x: Tensor) -> Tensor:
     bent = (x + 1) * (x + 1) / 4
     return ops.where(x >= 1.0, x, ops.where(x <= -1.0, 0.0 * x, bent))
 
 
-ACTIVATIONS: dict[str, Callable[..., Any]] = {
+ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "affine": lambda _ops, x, alpha=1.0, beta=0.0: alpha * x + beta,
     "celu": _celu,
     "elu": _elu,
@@ -155,7 +160,7 @@ _WITH_NUMBERS = re.compile(r"(\w+)\(([^()]*)\)")
 
 
 @functools.lru_cache(256)
-def activation_function(name: "str | Callable[[Any], Any]") -> Callable[[Ops, Any], Any]:
+def activation_function(name: "str | Callable[[Tensor], Tensor]") -> Callable[[Ops, Tensor], Tensor]:
     """Return the function for a name in ``ACTIVATIONS``, which may be followed by numbers in parentheses.
 
     A layer of a live model may have any function of an array; it is used as given.
@@ -177,7 +182,7 @@ def activation_function(name: "str | Callable[[Any], Any]") -> Callable[[Ops, An
         return lambda _ops, x: name(x)
     found = _WITH_NUMBERS.fullmatch(name)
     if found is None:
-        plain: Callable[[Ops, Any], Any] = ACTIVATIONS[name]
+        plain: Callable[[Ops, Tensor], Tensor] = ACTIVATIONS[name]
         return plain
     function, numbers = ACTIVATIONS[found[1]], [float(number) for number in found[2].split(",")]
     taken = len(inspect.signature(function).parameters) - 2

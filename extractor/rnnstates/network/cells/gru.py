@@ -15,11 +15,12 @@ first version resets before the product, the later one after it. The update gate
 PyTorch and ONNX; Haiku's does the opposite, which is corrected when its weights are read.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from ..activations import Ops, activation_function
+from ...arrays.axes import Hidden, OfUnits, Products, StepInputs, Tensor
+from ..activations import Activation, Ops, activation_function
 from ..model import LayerWeights
 from .lstm import clipped
 
@@ -29,26 +30,26 @@ __all__ = ["GRUGates", "GRUParameters", "GRUState", "prepare", "recur", "step"]
 class GRUState(NamedTuple):
     """The state of a GRU: ``hidden`` floating [B, H]."""
 
-    hidden: Any
+    hidden: Hidden
 
 
 class GRUGates(NamedTuple):
     """The gates and the candidate of a step, after their activations: each floating [B, H]."""
 
-    update_gate: Any
-    reset_gate: Any
-    candidate: Any
+    update_gate: OfUnits
+    reset_gate: OfUnits
+    candidate: OfUnits
 
 
 class GRUParameters(NamedTuple):
     """The arrays that a step reads, in the computing precision, and its settings."""
 
-    kernel: Any
-    recurrent_gates: Any
-    recurrent_candidate: Any
-    recurrent_kernel: Any
-    bias: Any
-    recurrent_bias: Any
+    kernel: Annotated[Tensor, "I GH"]
+    recurrent_gates: Annotated[Tensor, "H _"]
+    recurrent_candidate: Annotated[Tensor, "H H"]
+    recurrent_kernel: Annotated[Tensor, "W GH"]
+    bias: Annotated[Tensor, "GH"]
+    recurrent_bias: Annotated[Tensor, "GH"]
     activation: str
     recurrent_activation: str
     preactivation_clip: float | None
@@ -82,7 +83,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> GRUParameters:
     )
 
 
-def step(ops: Ops, parameters: GRUParameters, inputs: Any, state: GRUState) -> tuple[GRUState, GRUGates]:
+def step(ops: Ops, parameters: GRUParameters, inputs: StepInputs, state: GRUState) -> tuple[GRUState, GRUGates]:
     """Compute one step.
 
     Parameters
@@ -99,7 +100,7 @@ def step(ops: Ops, parameters: GRUParameters, inputs: Any, state: GRUState) -> t
     return recur(ops, parameters, ops.matmul(inputs, parameters.kernel) + parameters.bias, state)
 
 
-def recur(ops: Ops, parameters: GRUParameters, projected: Any, state: GRUState) -> tuple[GRUState, GRUGates]:
+def recur(ops: Ops, parameters: GRUParameters, projected: Products, state: GRUState) -> tuple[GRUState, GRUGates]:
     """Compute one step, given its input product: ``projected = x @ kernel + bias``, floating [B, 3H]."""
     gate, squash = _activations(ops, parameters)
     input_u, input_r, input_c = ops.split(projected, 3)
@@ -116,7 +117,7 @@ def recur(ops: Ops, parameters: GRUParameters, projected: Any, state: GRUState) 
     return GRUState(hidden), GRUGates(update_gate, reset_gate, candidate)
 
 
-def _activations(ops: Ops, parameters: GRUParameters) -> tuple[Any, Any]:
+def _activations(ops: Ops, parameters: GRUParameters) -> tuple[Activation, Activation]:
     gate = activation_function(parameters.recurrent_activation)
     squash = activation_function(parameters.activation)
     bound = parameters.preactivation_clip

@@ -20,11 +20,12 @@ projection: Sak, Senior & Beaufays 2014, "Long Short-Term Memory Recurrent Neura
 Acoustic Modeling". Coupled gates and the clip before activations: ONNX' operator LSTM.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..activations import Ops, activation_function
+from ...arrays.axes import Hidden, OfUnits, Products, StepInputs, Tensor
+from ..activations import Activation, Ops, activation_function
 from ..model import LayerWeights
 
 __all__ = [
@@ -50,29 +51,29 @@ class LSTMState(NamedTuple):
         With a time axis, [B, T, …], once an unroll has collected them.
     """
 
-    hidden: Any
-    cell: Any
+    hidden: Hidden
+    cell: OfUnits
 
 
 class LSTMGates(NamedTuple):
     """The gates and the candidate of a step, after their activations: each floating [B, H]."""
 
-    input_gate: Any
-    forget_gate: Any
-    output_gate: Any
-    candidate: Any
+    input_gate: OfUnits
+    forget_gate: OfUnits
+    output_gate: OfUnits
+    candidate: OfUnits
 
 
 class LSTMParameters(NamedTuple):
     """The arrays that a step reads, in the computing precision, and its settings."""
 
-    kernel: Any
-    recurrent_kernel: Any
-    bias: Any
-    peephole_input: Any
-    peephole_forget: Any
-    peephole_output: Any
-    projection: Any
+    kernel: Annotated[Tensor, "I GH"]
+    recurrent_kernel: Annotated[Tensor, "W GH"]
+    bias: Annotated[Tensor, "GH"]
+    peephole_input: Annotated[Tensor, "H"] | None
+    peephole_forget: Annotated[Tensor, "H"] | None
+    peephole_output: Annotated[Tensor, "H"] | None
+    projection: Annotated[Tensor, "H W"] | None
     activation: str
     recurrent_activation: str
     output_activation: str
@@ -80,6 +81,10 @@ class LSTMParameters(NamedTuple):
     projection_clip: float | None
     preactivation_clip: float | None
     coupled: bool
+
+
+# LSTMParameters, or those of another cell that have the fields that ``gated_step`` reads.
+GatedParameters: TypeAlias = Any
 
 
 def is_plain(weights: LayerWeights) -> bool:
@@ -118,7 +123,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> LSTMParameters:
     )
 
 
-def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+def step(ops: Ops, parameters: LSTMParameters, inputs: StepInputs, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
     """Compute one step.
 
     Parameters
@@ -136,12 +141,12 @@ def step(ops: Ops, parameters: LSTMParameters, inputs: Any, state: LSTMState) ->
     return recur(ops, parameters, ops.matmul(inputs, parameters.kernel) + parameters.bias, state)
 
 
-def recur(ops: Ops, parameters: Any, projected: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+def recur(ops: Ops, parameters: GatedParameters, projected: Products, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
     """Compute one step, given its input product: ``projected = x @ kernel + bias``, floating [B, 4H]."""
     return gated_step(ops, parameters, projected + ops.matmul(state.hidden, parameters.recurrent_kernel), state)
 
 
-def gated_step(ops: Ops, parameters: Any, z: Any, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+def gated_step(ops: Ops, parameters: GatedParameters, z: Products, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
     """Finish a step from the preactivations ``z``, floating [B, 4H]."""
     gate, squash, out = _activations(ops, parameters)
     input_z, forget_z, candidate_z, output_z = ops.split(z, 4)
@@ -165,7 +170,7 @@ def clipped(ops: Ops, values: Any, bound: float | None) -> Any:
     return values if bound is None else ops.maximum(ops.minimum(values, bound), -bound)
 
 
-def _activations(ops: Ops, parameters: Any) -> tuple[Any, Any, Any]:
+def _activations(ops: Ops, parameters: GatedParameters) -> tuple[Activation, Activation, Activation]:
     """Return the activations of gates, candidate and cell; ONNX' clip comes before the first two."""
     gate = activation_function(parameters.recurrent_activation)
     squash = activation_function(parameters.activation)

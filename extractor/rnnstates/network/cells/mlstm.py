@@ -13,10 +13,11 @@ Krause, Murray, Renals & Lu 2017, "Multiplicative LSTM for sequence modelling"; 
 "Unified rational protein engineering with sequence-based deep representation learning".
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from ...arrays.axes import StepInputs, Tensor
 from ..activations import Ops
 from ..model import LayerWeights
 from . import lstm
@@ -27,11 +28,11 @@ __all__ = ["MLSTMParameters", "prepare", "step"]
 class MLSTMParameters(NamedTuple):
     """The arrays that a step reads, in the computing precision, and its settings."""
 
-    kernel: Any
-    recurrent_kernel: Any
-    bias: Any
-    first_factor: Any
-    second_factor: Any
+    kernel: Annotated[Tensor, "I GH"]
+    recurrent_kernel: Annotated[Tensor, "W GH"]
+    bias: Annotated[Tensor, "GH"]
+    first_factor: Annotated[Tensor, "I H"]
+    second_factor: Annotated[Tensor, "H H"]
     activation: str
     recurrent_activation: str
     output_activation: str
@@ -69,7 +70,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> MLSTMParameters:
 
 
 def step(
-    ops: Ops, parameters: MLSTMParameters, inputs: Any, state: lstm.LSTMState
+    ops: Ops, parameters: MLSTMParameters, inputs: StepInputs, state: lstm.LSTMState
 ) -> tuple[lstm.LSTMState, lstm.LSTMGates]:
     """Compute one step.
 

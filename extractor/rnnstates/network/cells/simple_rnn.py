@@ -5,10 +5,11 @@ References
 Elman 1990, "Finding Structure in Time".
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from ...arrays.axes import Hidden, Products, StepInputs, Tensor
 from ..activations import Ops, activation_function
 from ..model import LayerWeights
 from .lstm import clipped
@@ -19,7 +20,7 @@ __all__ = ["RNNGates", "RNNParameters", "RNNState", "prepare", "recur", "step"]
 class RNNState(NamedTuple):
     """The state of a simple RNN: ``hidden`` floating [B, H]."""
 
-    hidden: Any
+    hidden: Hidden
 
 
 class RNNGates(NamedTuple):
@@ -29,9 +30,9 @@ class RNNGates(NamedTuple):
 class RNNParameters(NamedTuple):
     """The arrays that a step reads, in the computing precision, and its settings."""
 
-    kernel: Any
-    recurrent_kernel: Any
-    bias: Any
+    kernel: Annotated[Tensor, "I GH"]
+    recurrent_kernel: Annotated[Tensor, "W GH"]
+    bias: Annotated[Tensor, "GH"]
     activation: str
     preactivation_clip: float | None
 
@@ -54,7 +55,7 @@ def prepare(weights: LayerWeights, dtype: "np.dtype[Any]") -> RNNParameters:
     )
 
 
-def step(ops: Ops, parameters: RNNParameters, inputs: Any, state: RNNState) -> tuple[RNNState, RNNGates]:
+def step(ops: Ops, parameters: RNNParameters, inputs: StepInputs, state: RNNState) -> tuple[RNNState, RNNGates]:
     """Compute one step.
 
     Parameters
@@ -71,7 +72,7 @@ def step(ops: Ops, parameters: RNNParameters, inputs: Any, state: RNNState) -> t
     return recur(ops, parameters, ops.matmul(inputs, parameters.kernel) + parameters.bias, state)
 
 
-def recur(ops: Ops, parameters: RNNParameters, projected: Any, state: RNNState) -> tuple[RNNState, RNNGates]:
+def recur(ops: Ops, parameters: RNNParameters, projected: Products, state: RNNState) -> tuple[RNNState, RNNGates]:
     """Compute one step, given its input product: ``projected = x @ kernel + bias``, floating [B, H]."""
     z = projected + ops.matmul(state.hidden, parameters.recurrent_kernel)
     squash = activation_function(parameters.activation)
