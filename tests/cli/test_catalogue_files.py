@@ -150,7 +150,7 @@ KINDS = {
         content("in.npy", b"\x00\x01\x02\x03"),
         FROM_NPY,
         DATA,
-        (r"in.npy: starts with b'\x00\x01\x02\x03', which is no kind known here; expected a .npy or HDF5 file",),
+        (r"in.npy: starts with b'\x00\x01\x02\x03', which is not a known kind of file; expected a .npy or HDF5 file",),
     ),
     "a text": Mistake(
         content("in.npy", b"1,2,3\n"),
@@ -171,13 +171,13 @@ KINDS = {
         content("x.h5", b"hello\n"),
         ["in.h5", "--weights", "x.h5"],
         DATA,
-        ("x.h5: text that starts with 'hello'; " + WEIGHTS, "It holds values and no model"),
+        ("x.h5: text that starts with 'hello'; " + WEIGHTS, "It holds values, not a model"),
     ),
     "weights that are a npy": Mistake(
         None,
         ["in.h5", "--weights", "in.npy"],
         DATA,
-        ("in.npy: one array of NumPy, a .npy file; " + WEIGHTS, "Weights need names"),
+        ("in.npy: a single NumPy array (.npy); " + WEIGHTS, "Weights need names"),
     ),
 }
 

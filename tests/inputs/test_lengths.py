@@ -234,7 +234,7 @@ def test_a_npy_file_of_something_else_is_refused(source, tmp_path, array, messag
         (b"", "empty, not one byte; expected a .npy file or text"),
         (b"PK\x03\x04abc", "a zip archive"),
         (b"\x80\x04abc", "a Python pickle, which is never loaded"),
-        (b"\x89HDF\r\n\x1a\nabc", "an HDF5 file; expected .* Copy the dataset into the file of the input"),
+        (b"\x89HDF\r\n\x1a\nabc", "an HDF5 file; expected .* Copy the dataset into the input file"),
         (b"\x93NUMPY\x01\x00", r"ends inside its \.npy header"),
     ],
 )

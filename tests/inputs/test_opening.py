@@ -104,7 +104,7 @@ def empty_zip():
         ("1,2\n".encode("utf-16"), "text in UTF-16"),
         (b"time,x,y\n1,2,3\n", "text that starts with 'time,x,y'; expected .* np.loadtxt"),
         ("Größe".encode() * 20, "text that starts with 'Größe"),
-        (b"\x00\x01\x02\x03rest", r"starts with b'\\x00\\x01\\x02\\x03rest', which is no kind known here"),
+        (b"\x00\x01\x02\x03rest", r"starts with b'\\x00\\x01\\x02\\x03rest', which is not a known kind of file"),
         (b"\n \n", "starts with"),
     ],
 )

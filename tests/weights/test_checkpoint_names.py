@@ -30,7 +30,7 @@ def test_a_folder_s_list_of_checkpoints_is_not_followed(tmp_path):
     path = write(elsewhere)
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{path}"\n')
     message = refusal(tmp_path / "checkpoint")
-    assert "lists the checkpoints of a folder; it may name any place, and is not followed" in message
+    assert "list of the checkpoints of a folder, which may name any place and is not followed" in message
     assert "Give a checkpoint by its prefix (model.ckpt-100)" in message
 
 

@@ -126,7 +126,7 @@ def test_the_command_ends_with_65(name, made, tmp_path, monkeypatch, capsys):
 
 # Of the advice for one place nothing may reach another.
 WAYS = {
-    "--lengths": "Save the list as text, one entry on each line, or as an array with np.save.",
+    "--lengths": "Save the list as text, one entry per line, or as an array with np.save.",
     "--initial-state": "Save the states by name: np.savez('states.npz', hidden=..., cell=...).",
     "--config": "Write the configuration where the model was made: open('model.json', 'w').write(model.to_json()).",
     "verify": "Give the file that extract wrote.",

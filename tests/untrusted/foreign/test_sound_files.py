@@ -94,19 +94,19 @@ def test_hdf5_behind_a_page_is_hdf5(tmp_path):
 
 def test_standard_input_is_named_by_all_that_has_arrived():
     page = io.BufferedReader(io.BytesIO(b"<!DOCTYPE html><html><body>404</body></html>"))
-    with pytest.raises(rnnstates.BadInput, match="standard input: an HTML page, saved instead of the file"):
+    with pytest.raises(rnnstates.BadInput, match="standard input: an HTML page, saved instead of the requested file"):
         rnnstates.extract(page, "full")
 
 
 @pytest.mark.parametrize(
     "text, advice",
     [
-        ("the cat sat\non the mat\n", "Words become token ids by the vocabulary of the weights"),
+        ("the cat sat\non the mat\n", "Map words to token ids by the vocabulary of the weights"),
         (
             "5\n3\n4\n",
-            r"One number on each line is what lengths= and ids= take. As one feature .*np\.loadtxt\(FILE\)",
+            r"One number per line is what lengths= and ids= take. As one feature .*np\.loadtxt\(FILE\)",
         ),
-        ("1 2\n3 4\n", r"Read it with np\.loadtxt\(FILE\), give it its shape with \.reshape\(N, T, I\)"),
+        ("1 2\n3 4\n", r"Read it with np\.loadtxt\(FILE\), shape it with \.reshape\(N, T, I\)"),
         ("a,b\n1,2\n3,4\n", r"Read it with np\.loadtxt\(FILE, delimiter=',', skiprows=1\)"),
         ("".join(f"w{n} {'0.5 ' * 20}\n" for n in range(3)), "It looks like a table of word vectors"),
     ],

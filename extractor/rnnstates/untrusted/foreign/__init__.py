@@ -1,8 +1,8 @@
 """Recognises files that cannot be used where they were given, and says what each is and what to do instead.
 
-One table for every place where a file is given (INPUT, --weights, --lengths, --ids, --initial-state, --model, --config,
-info, convert, verify, status). ``models`` and ``values`` say what each kind is and what to do; the other modules decide
-by content: first bytes, the names in an archive or folder, the keys of a JSON text. Nothing is unpacked, loaded or
+One table serves every place where a file can be given (inputs, weights, lengths, ids, initial states, models,
+configurations, outputs). ``models`` and ``values`` say what each kind is and what to do; the other modules decide by
+content: first bytes, the names in an archive or folder, the keys of a JSON text. Nothing is unpacked, loaded or
 executed.
 """
 

@@ -21,16 +21,16 @@ from .values import VALUES
 __all__ = ["FIRST_BYTES", "KINDS", "describe", "kind_of_bytes", "kind_of_path", "refuse_foreign", "unknown"]
 
 KINDS: dict[str, Kind] = MODELS | VALUES
-# Enough to know every kind, the keys of a JSON text among them.
+# Enough to recognise every kind, including by the keys of a JSON text.
 FIRST_BYTES = 2**14
 _LARGEST_NPY_HEADER, _LARGEST_SAFETENSORS_HEADER = 10_000, 100_000_000
 _HEADER = re.compile(rb"\{'descr': '[<>|=]?[a-zA-Z](\d+)', 'fortran_order': \w+, 'shape': \(([\d, ]*)\)")
 
 
 def kind_of_path(path: str | os.PathLike[str]) -> Kind | None:
-    """Find the kind of a file or folder; None where it is unknown, absent, or neither.
+    """Find the kind of a file or folder; None if it is unknown, absent, or neither.
 
-    Nothing but its first bytes, the names in it and, for a folder, one text in it is read.
+    Only its first bytes, the names in it and, for a folder, one text in it are read.
 
     Raises
     ------
@@ -58,13 +58,13 @@ def kind_of_path(path: str | os.PathLike[str]) -> Kind | None:
     if start.startswith(b"PK\x03\x04"):
         return kind_of_archive(zip_names(where) or ())
     if is_hdf5(where):
-        # Whatever stands in the user block before it.
+        # Whatever the user block before it contains.
         return KINDS["hdf5"]
     return kind_of_bytes(start) or KINDS.get(kind_of_sibling(where))
 
 
 def kind_of_bytes(start: bytes) -> Kind | None:
-    """Find the kind of file that starts with these bytes; None where it is unknown."""
+    """Find the kind of file that starts with these bytes; None if unknown."""
     if not start:
         return KINDS["empty"]
     if start.startswith(b"PK\x05\x06"):
@@ -77,7 +77,7 @@ def kind_of_bytes(start: bytes) -> Kind | None:
 
 
 def _name_of(start: bytes) -> str:
-    # First: its length may look like any short magic number.
+    # First, because its length may look like any short magic number.
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_SAFETENSORS_HEADER:
         return "safetensors"
     found = _is_equinox(start) or kind_of_start(start) or kind_of_pickle(start) or kind_of_message(start)
@@ -97,8 +97,8 @@ def describe(start: bytes, expected: str, wanted: Wanted = Wanted.INPUTS) -> str
 
 
 def unknown(start: bytes, expected: str) -> str:
-    """Say what a file of no known kind starts with."""
-    return f"starts with {start[:8]!r}, which is no kind known here; expected {expected}."
+    """Say what a file of unknown kind starts with."""
+    return f"starts with {start[:8]!r}, which is not a known kind of file; expected {expected}."
 
 
 def refuse_foreign(path: str | os.PathLike[str], expected: str, wanted: Wanted, error: type[BadData]) -> None:
@@ -107,7 +107,7 @@ def refuse_foreign(path: str | os.PathLike[str], expected: str, wanted: Wanted, 
     Raises
     ------
     error
-        Naming the kind and the way out.
+        Names the kind and what to do.
     OSError
         It may not be read.
     """
@@ -120,19 +120,19 @@ _TAKE_ONE = "Take one array out of it: np.save('inputs.npy', np.load('file.npz')
 
 
 def _is_equinox(start: bytes) -> str:
-    """Recognise a line of JSON with arrays behind it, as Equinox' tutorial saves a model and its sizes."""
+    """Recognise a line of JSON followed by arrays, as Equinox' tutorial saves a model and its sizes."""
     line, ends, rest = start.removeprefix(UTF8_MARK).partition(b"\n")
     return "equinox" if ends and line[:1] == b"{" and rest.startswith(NPY) else ""
 
 
 def _end_of_array(start: bytes) -> int:
-    """Compute where the first array of a .npy stream ends; 0 where its header is unusual."""
+    """Return the end of the first array of a .npy stream; 1 if its header is unusual."""
     wide = start[6:7] != b"\x01"
     size = int.from_bytes(start[8:12] if wide else start[8:10], "little")
     begin = 12 if wide else 10
     found = _HEADER.match(start[begin : begin + _LARGEST_NPY_HEADER])
     if found is None:
-        # There the array itself begins, which is no second one.
+        # The bytes there are part of the first array, not the start of a second one.
         return 1
     count = int(found[1])
     for axis in found[2].split(b","):

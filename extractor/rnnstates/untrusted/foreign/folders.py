@@ -11,7 +11,7 @@ from .texts import kind_of_mark_up
 
 __all__ = ["kind_of_folder", "kind_of_sibling"]
 
-# Names that are all there: what the folder is. The first that fits counts.
+# Patterns that all match some name: what the folder is. The first match counts.
 _ENTRIES: tuple[tuple[tuple[str, ...], str], ...] = (
     ((r"_CHECKPOINT_METADATA", r"(_METADATA|manifest\.ocdbt|checkpoint)"), "orbax"),
     ((r"manifest\.ocdbt",), "orbax"),
@@ -30,7 +30,7 @@ _MOST_ENTRIES, _HEAD = 2000, 2**14
 
 
 def kind_of_folder(path: str) -> str:
-    """Name the kind of a folder; empty where it is none known here."""
+    """Return the kind of a folder; empty if unknown."""
     with os.scandir(path) as entries:
         names = sorted(entry.name for entry in islice(entries, _MOST_ENTRIES))
     for patterns, kind in _ENTRIES:
@@ -45,7 +45,7 @@ def kind_of_folder(path: str) -> str:
 
 
 def kind_of_sibling(path: str) -> str:
-    """Name the kind of a file without marks of its own by the description that lies beside it."""
+    """Return the kind of a file without a mark of its own, from the description next to it."""
     if path.endswith(".data") and kind_of_message(_head(Path(path).with_suffix(""))) == "onnx":
         return "onnx data"
     if not path.endswith(".bin"):
@@ -58,7 +58,7 @@ def kind_of_sibling(path: str) -> str:
 
 
 def _is_checkpoint(folder: Path) -> bool:
-    """Return whether a folder of a folder, which is no link, is a checkpoint of Orbax."""
+    """Return whether a subfolder, which must not be a link, is an Orbax checkpoint."""
     try:
         return not folder.is_symlink() and (folder / "_CHECKPOINT_METADATA").is_file()
     except OSError:
@@ -66,7 +66,7 @@ def _is_checkpoint(folder: Path) -> bool:
 
 
 def _head(path: Path) -> bytes:
-    """Read the start of a regular file, which is no link; nothing where there is none."""
+    """Read the start of a regular file, not a link; empty if there is none."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return b""

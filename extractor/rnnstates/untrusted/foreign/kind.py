@@ -7,7 +7,7 @@ __all__ = ["Holds", "Kind", "Wanted"]
 
 
 class Holds(Enum):
-    """What a file of a kind has in it, as far as this package is concerned."""
+    """What a kind of file holds, as far as this package is concerned."""
 
     MODEL = "a model whose weights are not read from this kind"
     VALUES = "values that could be sequences, lengths or ids, but are not read from this kind"
@@ -21,7 +21,7 @@ class Holds(Enum):
 
 
 class Wanted(Enum):
-    """What the user gave the file as."""
+    """What the user gave the file for."""
 
     WEIGHTS = "weights"
     INPUTS = "sequences"
@@ -32,7 +32,7 @@ class Wanted(Enum):
     ANY = "whatever it is"
 
 
-# What is read where it is wanted is not foreign there.
+# What can be read in each place, and so is not foreign there.
 _READ = {
     Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH, Holds.TEXT),
     Wanted.INPUTS: (Holds.INPUTS, Holds.BOTH),
@@ -42,9 +42,9 @@ _READ = {
     Wanted.OUTPUT: (Holds.BOTH,),
     Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH, Holds.TEXT),
 }
-# Where neither sequences nor weights are wanted, the way out depends on the place and not on the kind.
+# Where neither sequences nor weights are wanted, the advice depends on the place and not on the kind.
 _WAYS = {
-    Wanted.LIST: "Save the list as text, one entry on each line, or as an array with np.save.",
+    Wanted.LIST: "Save the list as text, one entry per line, or as an array with np.save.",
     Wanted.STATES: "Save the states by name: np.savez('states.npz', hidden=..., cell=...).",
     Wanted.SETTINGS: (
         "Write the configuration where the model was made: open('model.json', 'w').write(model.to_json()). A whole "
@@ -62,10 +62,10 @@ class Kind(NamedTuple):
     found : str
         What it is, with its article.
     mend : str
-        The shortest way out, whole sentences.
+        What to do, in whole sentences.
     holds : Holds
     mend_of_inputs : str
-        A sentence behind it, where sequences are wanted.
+        A sentence added to it where sequences are wanted.
     """
 
     found: str
@@ -88,14 +88,14 @@ class Kind(NamedTuple):
         return f"{self.found}; expected {expected}. {self._way_out(wanted)}"
 
     def _way_out(self, wanted: Wanted) -> str:
-        # A list may lie in a file of arrays that are read elsewhere; its kind says how to take it out.
+        # A list may be inside a file of arrays that is read elsewhere; its kind says how to take it out.
         inside = wanted is Wanted.LIST and self.holds in (Holds.WEIGHTS, Holds.BOTH)
         if wanted in _WAYS and self.holds is not Holds.NEITHER and not inside:
             return _WAYS[wanted]
         if self.holds is Holds.VALUES and wanted is Wanted.WEIGHTS:
-            return "It holds values and no model; check the path."
+            return "It holds values, not a model; check the path."
         if wanted is not Wanted.INPUTS:
             return self.mend
         model = self.holds in (Holds.MODEL, Holds.SETTINGS)
-        first = "It is a model: sequences are wanted here, weights are passed with weights=FILE. " if model else ""
+        first = "It is a model: sequences are expected here, weights are passed with weights=FILE. " if model else ""
         return f"{first}{self.mend}{self.mend_of_inputs}"

@@ -7,10 +7,10 @@ import zlib
 __all__ = ["LEGACY_TORCH", "NPY", "kind_of_start"]
 
 NPY = b"\x93NUMPY"
-# What PyTorch before 1.6 wrote first: a pickled magic number.
+# The first bytes of files of PyTorch before 1.6: a pickled magic number.
 LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
-# Where in the file, and what stands there.
+# Offset in the file, and the bytes there.
 _FIXED: tuple[tuple[int, bytes, str], ...] = (
     (0, LEGACY_TORCH, "torch"),
     (0, NPY, "npy"),
@@ -87,20 +87,20 @@ _FIXED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xfe", "utf-16"),
     (0, b"\xfe\xff", "utf-16"),
 )
-# Version 0.1 or 0.2 of its format, and how many images were seen.
+# Version 0.1 or 0.2 of the format, followed by the number of images seen.
 _DARKNET = (struct.pack("<ii", 0, 1), struct.pack("<ii", 0, 2))
-# The key of an archive's first utterance, and that binary data follow.
+# The key of an archive's first utterance, and the mark of binary data.
 _KALDI_ARCHIVE = re.compile(rb"[!-~]{1,200} \0B[A-Z<]")
-# Its header has 256 letters and no end of line.
+# The header has 256 characters and no end of line.
 _EDF = re.compile(rb"0       [ -~]{248}")
-# A map, as Flax writes it, whose first key is a short text.
+# A map, as Flax writes it, whose first key is a short string.
 _MSGPACK = re.compile(rb"(?:[\x81-\x8f]|\xde..|\xdf....)[\xa1-\xbf][ -~]", re.DOTALL)
 _TORCH7 = re.compile(rb"\x04\0\0\0.{4}\x03\0\0\0V \d", re.DOTALL)
 _MOST_INFLATED = 512
 
 
 def kind_of_start(start: bytes) -> str:
-    """Name the kind by a file's first bytes; empty where none has them."""
+    """Return the kind of a file by its first bytes; empty if unknown."""
     for place, magic, kind in _FIXED:
         if start[place : place + len(magic)] == magic:
             return "arrow" if kind == "arrow stream" else kind
@@ -117,7 +117,7 @@ def kind_of_start(start: bytes) -> str:
 
 
 def _inflated(start: bytes, window: int) -> bytes:
-    """Unpack the first bytes of a stream; nothing where it is damaged."""
+    """Decompress the first bytes of a stream; empty if it is damaged."""
     try:
         return zlib.decompressobj(window).decompress(start, _MOST_INFLATED)
     except zlib.error:

@@ -6,7 +6,7 @@ from .kind import Holds, Kind
 
 __all__ = ["UTF8_MARK", "is_text", "json_keys", "kind_of_mark_up", "kind_of_prose"]
 
-# Editors of some systems put it before a text in UTF-8.
+# The byte order mark that some editors put before UTF-8 text.
 UTF8_MARK = b"\xef\xbb\xbf"
 
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
@@ -25,7 +25,7 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"7767517\s", "ncnn"),
     (rb"4\n1\n3\nV 1\n", "torch7"),
 )
-# Keys at the top of a JSON object, all of which are there: what it is.
+# Keys that are all at the top of a JSON object: what it is.
 _KEYS: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(keys.split()), kind)
     for keys, kind in (
@@ -49,16 +49,16 @@ _FOLLOWS = re.compile(r'\s*:\s*("([^"\\]{0,40})")?')
 
 
 def is_text(start: bytes) -> bool:
-    """Return whether bytes are the start of a text in UTF-8 with anything to see."""
+    """Return whether bytes are the start of a non-blank text in UTF-8."""
     start = start[:_LOOKED_AT]
     text = start.removeprefix(UTF8_MARK).decode("utf-8", "ignore")
-    # A letter may be cut at the end of what was read: up to three bytes fall away.
+    # The last character may be cut: up to three bytes are dropped.
     complete = len(text.encode()) + len(UTF8_MARK) * start.startswith(UTF8_MARK) + 3 >= len(start)
     return complete and bool(text.strip()) and text.translate(dict.fromkeys(map(ord, "\t\r\n"))).isprintable()
 
 
 def json_keys(text: str) -> dict[str, str]:
-    """List the keys at the top of a JSON object, which may be cut short; with their values where those are short texts.
+    """List the top keys of a JSON object, which may be cut short, with their values if those are short strings.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def json_keys(text: str) -> dict[str, str]:
 
 
 def kind_of_mark_up(start: bytes) -> str:
-    """Name the kind of a text that is made for programs; empty where it is none, or free text."""
+    """Return the kind of a machine-readable text; empty for any other text."""
     lines = start.removeprefix(UTF8_MARK).lstrip()
     for pattern, kind in _BEGINNINGS:
         if re.match(pattern, lines):
@@ -100,7 +100,7 @@ def _kind_of_json(text: str) -> str:
 
 
 def kind_of_prose(start: bytes) -> Kind:
-    """Describe a free text by what stands in it: numbers one on a line, a table of them, or words."""
+    """Describe free text by its content: one number per line, a table of numbers, or words."""
     text = start[:_LOOKED_AT].removeprefix(UTF8_MARK).decode("utf-8", "ignore")
     lines = [line for line in text.splitlines() if line.strip()]
     # The last line may be cut.
@@ -110,26 +110,26 @@ def kind_of_prose(start: bytes) -> Kind:
 
 
 def _advice(rows: list[list[str]], line: str) -> str:
-    """Say what to make of a text of these words on each line; a header may stand before the rest."""
+    """Say what to do with a text of these words on each line; the first line may be a header."""
     if not all(map(_are_numbers, rows[1:] or rows)):
         return _VECTORS if _are_vectors(rows) else _WORDS
     comma = next((f", delimiter={sign!r}" for sign in ",;" if sign in line), "")
     read = f"np.loadtxt(FILE{comma}{'' if _are_numbers(rows[0]) else ', skiprows=1'})"
     if max(map(len, rows)) == 1:
         return (
-            "One number on each line is what lengths= and ids= take. As one feature of (N, T, 1): "
+            "One number per line is what lengths= and ids= take. As one feature of (N, T, 1): "
             f"np.save('inputs.npy', {read}.reshape(N, T, 1))."
         )
-    return f"Read it with {read}, give it its shape with .reshape(N, T, I) and save it with np.save."
+    return f"Read it with {read}, shape it with .reshape(N, T, I) and save it with np.save."
 
 
 _WORDS = (
-    "Words become token ids by the vocabulary of the weights: np.save('ids.npy', an integer array (N, T), padded), "
-    "with weights that bring an embedding. Numbers are read with np.loadtxt, given their shape with .reshape and saved "
-    "with np.save."
+    "Map words to token ids by the vocabulary of the weights: np.save('ids.npy', an integer array (N, T), padded), "
+    "with weights that have an embedding. Read numbers with np.loadtxt, shape them with .reshape and save them with "
+    "np.save."
 )
 _VECTORS = (
-    "It looks like a table of word vectors: look the words of each sequence up in it and save the vectors as (N, T, I) "
+    "It looks like a table of word vectors: look up the words of each sequence in it and save the vectors as (N, T, I) "
     "with np.save."
 )
 
@@ -139,7 +139,7 @@ def _are_numbers(row: list[str]) -> bool:
 
 
 def _are_vectors(rows: list[list[str]]) -> bool:
-    """Return whether every line is a word and many numbers; a first line of two numbers may count them."""
+    """Return whether every line is a word and many numbers; a first line may give the counts."""
     lines = [row for row in rows if len(row) > 8]
     return len(lines) >= max(1, len(rows) - 1) and all(
         _are_numbers(row[1:]) and not _are_numbers(row[:1]) for row in lines

@@ -4,7 +4,7 @@ from .kind import Holds, Kind
 
 __all__ = ["VALUES"]
 
-_SHAPE = "give it the shape (N, T, I) with .reshape and save it with np.save"
+_SHAPE = "shape it as (N, T, I) with .reshape and save it with np.save"
 
 
 def _read(found: str, how: str) -> Kind:
@@ -17,32 +17,32 @@ def _compressed(found: str, how: str) -> Kind:
 
 
 def _archive(found: str, how: str) -> Kind:
-    return Kind(found, f"Unpack it ({how}) and give the file that is meant.", Holds.NEITHER)
+    return Kind(found, f"Unpack it ({how}) and give the file that you mean.", Holds.NEITHER)
 
 
 _AUDIO = "soundfile.read(FILE) or librosa.load(FILE)"
 _IMAGE = "np.asarray(PIL.Image.open(FILE))"
-_AGAIN = "Download the file itself: where the link of a page has /blob/, that of the file has /resolve/ or /raw/."
+_AGAIN = "Download the file itself: replace /blob/ in the link of its page by /resolve/ or /raw/."
 
 VALUES: dict[str, Kind] = {
     "empty": Kind("empty, not one byte", "Make it again.", Holds.NEITHER),
-    "html": Kind("an HTML page, saved instead of the file that was asked for", _AGAIN, Holds.NEITHER),
+    "html": Kind("an HTML page, saved instead of the requested file", _AGAIN, Holds.NEITHER),
     "error page": Kind(
-        "an error message of a server, saved instead of the file that was asked for",
-        "Download the file again, signed in where it is not public.",
+        "an error message of a server, saved instead of the requested file",
+        "Download the file again, signed in if it is not public.",
         Holds.NEITHER,
     ),
     "lfs": Kind(
-        "a Git LFS pointer, which stands for the file and does not hold it",
+        "a Git LFS pointer instead of the file itself",
         "Fetch the file itself: git lfs pull, or download it from the repository's page.",
         Holds.NEITHER,
     ),
     "annex": Kind(
-        "a git-annex pointer, which stands for the file and does not hold it",
+        "a git-annex pointer instead of the file itself",
         "Fetch the file itself: git annex get FILE.",
         Holds.NEITHER,
     ),
-    "dvc": Kind("a DVC pointer, which stands for the file and does not hold it", "Fetch it: dvc pull.", Holds.NEITHER),
+    "dvc": Kind("a DVC pointer instead of the file itself", "Fetch it: dvc pull.", Holds.NEITHER),
     "pickle": Kind(
         "a Python pickle, which is never loaded because it can run any code",
         "Load it where you trust it and save the arrays: np.save('inputs.npy', array) for sequences, safetensors or "
@@ -56,7 +56,7 @@ VALUES: dict[str, Kind] = {
         Holds.EITHER,
     ),
     "npy": Kind(
-        "one array of NumPy, a .npy file",
+        "a single NumPy array (.npy)",
         "Weights need names: np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and convention=NAME, "
         "or a folder of .npy files with UniRep's names. Sequences are the first argument of extract.",
         Holds.INPUTS,
@@ -72,7 +72,7 @@ VALUES: dict[str, Kind] = {
         "Take one array out of it: np.save('{file}.npy', np.load('file.npz')['{first}']).",
         Holds.WEIGHTS,
     ),
-    "hdf5": Kind("an HDF5 file", "Copy the dataset into the file of the input and give its name.", Holds.BOTH),
+    "hdf5": Kind("an HDF5 file", "Copy the dataset into the input file and give its name.", Holds.BOTH),
     "zip": _archive("a zip archive that holds {names}", "unzip FILE"),
     "empty zip": Kind("an empty zip archive", "Make the file again.", Holds.NEITHER),
     "damaged zip": Kind("a zip archive that is cut short or damaged", "Copy or download it again.", Holds.WEIGHTS),
@@ -94,7 +94,7 @@ VALUES: dict[str, Kind] = {
     "matlab 5": Kind(
         "a MATLAB file of version 5",
         "Save an array of it in Python: np.save('inputs.npy', scipy.io.loadmat(FILE)['NAME']); with names for weights: "
-        "np.savez('weights.npz', **arrays). MATLAB's own -v7.3 is HDF5, but has the axes in reverse order.",
+        "np.savez('weights.npz', **arrays). MATLAB's -v7.3 is HDF5, but with the axes in reverse order.",
         Holds.EITHER,
     ),
     "utf-16": Kind("text in UTF-16", "Save it as UTF-8.", Holds.NEITHER),
@@ -106,11 +106,13 @@ VALUES: dict[str, Kind] = {
     "orc": _read("an ORC file", "pandas.read_orc(FILE).to_numpy()"),
     "zarr": _read("a Zarr store", "zarr.open(FILE)['NAME'][:]"),
     "tfrecord": _read("a TFRecord file", "tf.data.TFRecordDataset and tf.io.parse_example"),
-    "events": Kind("a log of TensorBoard (events)", "It holds curves and no weights; check the path.", Holds.NEITHER),
+    "events": Kind("a TensorBoard log (events)", "It holds curves, not weights; check the path.", Holds.NEITHER),
     "excel": _read("an Excel workbook", "pandas.read_excel(FILE).to_numpy()"),
     "ole": _read("an old Office document (.xls, .doc)", "pandas.read_excel(FILE).to_numpy()"),
     "document": Kind(
-        "an Office document", "Save its numbers as CSV, and that with np.loadtxt and np.save.", Holds.VALUES
+        "an Office document",
+        "Save its numbers as CSV; read that with np.loadtxt and save it with np.save.",
+        Holds.VALUES,
     ),
     "r": Kind(
         "a file of R (.rds or .RData)",
@@ -138,20 +140,20 @@ VALUES: dict[str, Kind] = {
     "gif": _read("a GIF image", _IMAGE),
     "tiff": _read("a TIFF image", "tifffile.imread(FILE)"),
     "webp": _read("a WebP image", _IMAGE),
-    "pdf": Kind("a PDF document", "Check the path; papers come with their data elsewhere.", Holds.NEITHER),
+    "pdf": Kind("a PDF document", "Check the path; the data of a paper are elsewhere.", Holds.NEITHER),
     "executable": Kind("an executable program", "It is never run; check the path.", Holds.NEITHER),
-    "script": Kind("a script of a program", "It is never run; give the file that it writes.", Holds.NEITHER),
+    "script": Kind("a script", "It is never run; give the file that it writes.", Holds.NEITHER),
     "notebook": Kind("a Jupyter notebook", "It is never run; give the file that it writes.", Holds.NEITHER),
     "xml": Kind("an XML text", "Check the path; a page may have been saved instead of the file.", Holds.NEITHER),
     "json list": Kind(
         "a JSON list",
-        "An input is made of it by np.save('inputs.npy', np.array(json.load(open(FILE)), 'f4')); weights need names: "
+        "Make an input of it: np.save('inputs.npy', np.array(json.load(open(FILE)), 'f4')); weights need names: "
         "np.savez('weights.npz', kernel=..., recurrent_kernel=..., bias=...) and convention=NAME.",
         Holds.EITHER,
     ),
     "json": Kind(
         "a JSON text",
-        "An input is made of it by np.save('inputs.npy', np.array(json.load(open(FILE))['NAME'], 'f4')).",
+        "Make an input of it: np.save('inputs.npy', np.array(json.load(open(FILE))['NAME'], 'f4')).",
         Holds.TEXT,
     ),
 }
