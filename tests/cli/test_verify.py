@@ -58,7 +58,7 @@ def test_a_file_without_checksums_is_a_note_and_no_error(place):
     done = rnnstates("verify", "out.h5", cwd=place)
     assert done.returncode == 0
     assert text(done.stderr) == (
-        "note: out.h5: has no checksums, because it was made before files had them; its values alone were looked at.\n"
+        "note: out.h5: has no checksums, because it was made before files had them; only its values were checked.\n"
     )
     assert text(done.stdout).splitlines()[0].endswith(" steps; no checksums")
 

@@ -28,7 +28,9 @@ def flip_byte(name, offset):
 def test_a_flipped_byte_of_a_state_is_found_by_its_mean(place, layout):
     make(layout=layout, pool="mean")
     flip_byte("hidden", 4 * (5 * 2 + 3) + 3)
-    wrong(r"^out.h5: 'hidden_mean' is not the mean of 'hidden' in sequence 0 \(unit 3 is .*, of the states ", sample=0)
+    wrong(
+        r"^out.h5: 'hidden_mean' is not the mean of 'hidden' in sequence 0 \(unit 3 is .*, from the states ", sample=0
+    )
 
 
 @pytest.mark.parametrize("layout", rnnstates.LAYOUTS)
@@ -36,8 +38,8 @@ def test_a_flipped_byte_is_found_by_recomputing_where_nothing_is_pooled(place, l
     make(layout=layout, pool="none")
     flip_byte("cell", 4 * (5 * 2 + 3) + 3)
     wrong(
-        r"'cell' is not what float64 gives in sequence 0 \(step 2, unit 3 is .*, recomputed .*\); expected a "
-        r"difference of at most \d.\de-05 and the rounding of float32"
+        r"'cell' differs from the result in float64 in sequence 0 \(step 2, unit 3 is .*, recomputed .*\); expected a "
+        r"difference of at most \d.\de-05 plus the rounding of float32"
     )
 
 
@@ -54,7 +56,7 @@ def test_a_wrong_pooled_value_is_found(place, name):
 def test_a_wrong_pooled_value_is_found_by_recomputing_where_no_states_are_stored(place):
     make(states="none", pool="mean,final")
     edit("hidden_mean", (4, 2), 0.75)
-    wrong(r"'hidden_mean' is not what float64 gives in sequence 4 \(unit 2 is 0.75, recomputed ")
+    wrong(r"'hidden_mean' differs from the result in float64 in sequence 4 \(unit 2 is 0.75, recomputed ")
 
 
 @pytest.mark.parametrize("padding", rnnstates.PADDINGS)
@@ -107,7 +109,7 @@ def test_a_number_where_an_empty_sequence_has_none_is_found(place):
         (3, 9, r"dataset 'lengths' has 9 for sequence 3 \(1 such\); expected 0 to 8"),
         (3, -1, r"dataset 'lengths' has -1 for sequence 3"),
         (0, 7, "'hidden' is not zero past the length in sequence 0"),
-        (8, 1, r"'hidden_mean' is not the mean of 'hidden' in sequence 8 \(unit 0 is nan, of the states 0.0\)"),
+        (8, 1, r"'hidden_mean' is not the mean of 'hidden' in sequence 8 \(unit 0 is nan, from the states 0.0\)"),
     ],
 )
 def test_a_wrong_length_is_found(place, row, length, message):
@@ -157,13 +159,13 @@ STRUCTURE = {
     "no lengths": (lambda file: file.pop("lengths"), "lacks lengths; it is damaged"),
     "too few lengths": (
         lambda file: replace(file, "lengths", [1, 2]),
-        "its attributes do not say what the file holds .*2 lengths, but the input had 9 sequences",
+        "its attributes do not describe its content .*2 lengths, but the input had 9 sequences",
     ),
     "lengths that are not whole": (
         lambda file: replace(file, "lengths", np.ones(9)),
         "lengths cannot be what extract wrote",
     ),
-    "no cell type": (lambda file: file.attrs.pop("cell_type"), "its attributes do not say what the file holds"),
+    "no cell type": (lambda file: file.attrs.pop("cell_type"), "its attributes do not describe its content"),
     "an unknown cell": (lambda file: set_text(file, "cell_type", "elm"), "a cell 'elm' that runs 'forward'"),
     "an unknown layout": (lambda file: set_text(file, "layout", "heap"), "layout cannot be what extract wrote"),
     "no such group": (lambda file: file.attrs.create("layers", np.array([b"layer7"])), "no group 'layer7'"),
@@ -194,7 +196,9 @@ def test_everything_that_is_missing_is_told_at_once(place):
 def test_a_file_that_does_not_say_enough_is_refused(place):
     make()
     edit_provenance(dtype=None, ids=None)
-    wrong("its provenance lacks dtype, ids; expected all that this rnnstates records. It was made by an older one")
+    wrong(
+        "its provenance lacks dtype, ids; expected all that this version of rnnstates records. An older version made it"
+    )
 
 
 def test_an_unknown_pooling_state_or_precision_is_refused(place):
@@ -204,7 +208,7 @@ def test_an_unknown_pooling_state_or_precision_is_refused(place):
     edit_provenance(pool=["mean"], states=["mood"])
     wrong("state 'mood'")
     edit_provenance(states=["hidden"], precision="int8")
-    wrong("was computed in 'int8'; this rnnstates judges float64, float32, bfloat16. Update it")
+    wrong("was computed in 'int8'; this version checks float64, float32, bfloat16. Update rnnstates")
 
 
 def test_bfloat16_is_judged_at_a_loose_bound(place):
@@ -215,7 +219,7 @@ def test_bfloat16_is_judged_at_a_loose_bound(place):
     seal()
     assert 0.009 < right()["datasets"]["hidden"]["recomputed"] < 0.011
     edit("hidden", (0, 0, 0), 5.0)
-    wrong("'hidden' is not what float64 gives in sequence 0")
+    wrong("'hidden' differs from the result in float64 in sequence 0")
 
 
 @pytest.mark.parametrize("keep", [0, 1000, 4000])

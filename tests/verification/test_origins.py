@@ -31,7 +31,7 @@ def test_the_sample_has_the_longest_and_the_shortest_and_is_the_same_for_a_seed(
 def test_a_sample_of_none_looks_at_the_file_alone(place):
     make()
     found = rnnstates.verify("out.h5", sample=0)
-    assert (found["recomputed"], found["reason"]) == ([], "a sample of 0 was asked for")
+    assert (found["recomputed"], found["reason"]) == ([], "a sample of 0 was requested")
     assert found["datasets"]["hidden_last"] == {"recomputed": None, "pooled": 0.0}
 
 
@@ -46,7 +46,7 @@ def test_a_changed_input_is_refused_with_both_values(place):
     )
     np.save("in.npy", INPUTS)
     Path("in.npy").rename("in.h5")
-    wrong(r"^in.h5: .* The input that out.h5 was made from had \d+ bytes of hdf5; give it with inputs=FILE.", BadInput)
+    wrong(r"^in.h5: .* out.h5 was made from an input of \d+ bytes of hdf5; give that with inputs=FILE.", BadInput)
 
 
 def test_changed_weights_are_refused_with_both_digests(place):
@@ -110,7 +110,7 @@ def test_a_sample_for_which_the_disk_has_no_room_is_a_reason_and_no_fault(place,
 
     monkeypatch.setattr(recomputing, "extract", full)
     found = rnnstates.verify("out.h5")
-    assert found["reason"] == "there is no room for what is computed again (the disk is full)"
+    assert found["reason"] == "there is no room for the recomputed states (the disk is full)"
     assert found["recomputed"] == []
     monkeypatch.setattr(recomputing, "extract", real)
     assert rnnstates.verify("out.h5")["reason"] is None
@@ -187,7 +187,7 @@ def test_a_stream_is_refused_because_it_has_no_single_sequences(place):
 
 def test_other_weights_of_the_same_shape_are_found_wrong(place):
     make()
-    wrong("'hidden' is not what float64 gives in 8 sequences, the first 0 .*or input or weights are not those it was ",
+    wrong("'hidden' differs from the result in float64 in 8 sequences, the first 0 .*or the weights are not those",
           weights=one_layer(seed=1))  # fmt: skip
 
 

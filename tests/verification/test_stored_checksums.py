@@ -18,7 +18,7 @@ def test_a_file_made_before_there_were_checksums_passes_with_a_note(place):
     found = right()
     assert found["checksums"] == "absent"
     assert found["notes"] == [
-        "out.h5: has no checksums, because it was made before files had them; its values alone were looked at."
+        "out.h5: has no checksums, because it was made before files had them; only its values were checked."
     ]
     with h5py.File("out.h5", "r+") as file:
         file["cell_mean"][4, 2] += 1e-3
@@ -29,7 +29,7 @@ def test_a_damaged_name_of_the_checksums_is_found(place):
     make()
     content = Path("out.h5").read_bytes()
     Path("out.h5").write_bytes(content.replace(b"integrity\0", b"intagrity\0"))
-    wrong("^out.h5: has had checksums, but there is no group 'integrity' any more. The file was damaged or edited")
+    wrong("^out.h5: had checksums, but the group 'integrity' is gone. The file was damaged or edited")
 
 
 DAMAGES = {
@@ -40,7 +40,7 @@ DAMAGES = {
     "a group of sums": (lambda group: group.pop("sums") and group.create_group("sums"), "'integrity/sums' is missing"),
     "a short digest": (lambda group: replace(group, "rest", np.zeros(31, "u1")), r"'integrity/rest' has shape \(31,\)"),
     "no digest": (lambda group: group.pop("rest"), "dataset 'integrity/rest' is missing"),
-    "sums in chunks": (lambda group: replace(group, "sums", group["sums"][()], chunks=True), "not lie in the file in "),
+    "sums in chunks": (lambda group: replace(group, "sums", group["sums"][()], chunks=True), "is not contiguous in "),
     "sums elsewhere": (
         lambda group: replace(group, "sums", None, shape=group["sums"].shape, dtype="<u8", external=[("x", 0, 9999)]),
         r"'integrity/sums': its values lie in another file \(x\)"),
@@ -76,14 +76,14 @@ def test_a_group_that_is_none_is_told(place):
     with h5py.File("out.h5", "r+") as file:
         del file["integrity"]
         file["integrity"] = 3
-    wrong("^out.h5: has had checksums, but there is no group 'integrity' any more")
+    wrong("^out.h5: had checksums, but the group 'integrity' is gone")
 
 
 def test_states_that_were_stored_in_another_way_are_told(place):
     make()
     with h5py.File("out.h5", "r+") as file:
         replace(file, "cell", file["cell"][()], chunks=True, compression="gzip")
-    wrong("^out.h5: 'cell' does not lie in the file in one piece, as it was written; its checksums say nothing of it.")
+    wrong("^out.h5: 'cell' is not contiguous in the file, as it was when written; its checksums cannot be compared.")
     without_checksums()
     assert right()["checksums"] == "absent"
 
@@ -97,7 +97,7 @@ def test_a_quick_look_reads_the_sample_only(place):
     assert all(data["pooled"] is None for data in found["datasets"].values())
     with h5py.File("out.h5", "r+") as file:
         file["cell_mean"][2, 1] = 0.75
-    wrong("'cell_mean' is not what float64 gives in sequence 2 ", quick=True)
+    wrong("'cell_mean' differs from the result in float64 in sequence 2 ", quick=True)
     with h5py.File("out.h5", "r+") as file:
         file["lengths"][3] = 9
     wrong("dataset 'lengths' has 9 for sequence 3", quick=True)

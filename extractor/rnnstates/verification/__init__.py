@@ -1,1 +1,1 @@
-"""Whether a states file is what ``extract`` wrote: complete, consistent, and right where a sample is computed again."""
+"""Checks a states file: that it is complete, unchanged and consistent, and that a recomputed sample agrees with it."""

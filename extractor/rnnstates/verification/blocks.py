@@ -1,4 +1,4 @@
-"""The states of every step, read block by block whatever their layout: memory stays that of one block."""
+"""Reads the states of every step block by block, in either layout, so that memory holds only one block."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from ..output.states import States
 
 __all__ = ["Block", "blocks", "read", "steps_of"]
 
-# Values read at once, before they are widened to float64.
+# Values read at a time, before they are widened to float64.
 BLOCK_VALUES = 2**19
 
 
@@ -27,11 +27,11 @@ class Block(NamedTuple):
     counts : int64 [R]
         Valid steps of each in this block.
     first_step : int
-        The step of the sequence with which the block begins; above 0 only where R is 1.
+        The first step of the block within its sequence; above 0 only if R is 1.
     values : floating [sum(counts), W]
-        The valid steps, one sequence after the other.
+        The valid steps of all sequences, concatenated.
     stray : dict
-        From a sequence to (its first step past the end that is not zero, a value there); padded layout only.
+        By sequence: (its first step past the end that is not zero, a value there); padded layout only.
     """
 
     rows: slice
@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 
 def read(states: States, name: str, place: Any) -> Array:
-    """Read a part of a dataset.
+    """Read part of a dataset.
 
     Raises
     ------
@@ -55,12 +55,12 @@ def read(states: States, name: str, place: Any) -> Array:
 
 
 def blocks(states: States, name: str) -> Iterator[Block]:
-    """Yield a per-step dataset, all blocks of a sequence one after the other.
+    """Yield a per-step dataset in blocks; those of one sequence follow each other.
 
     Parameters
     ----------
     states : States
-        With lengths (and offsets) that were checked.
+        Its lengths (and offsets) must have been checked.
     name : str
     """
     at_once = max(1, BLOCK_VALUES // states[name].shape[-1])

@@ -1,4 +1,4 @@
-"""Recomputed sequences beside the stored ones: how far they are apart, and where too far."""
+"""Compares recomputed sequences with the stored ones: how far apart they are, and where the difference is too large."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ __all__ = ["compare_sample"]
 def compare_sample(
     states: States, promise: Promise, original: Original, rows: Rows, findings: Findings
 ) -> dict[str, float]:
-    """Recompute some sequences and hold every dataset against them.
+    """Recompute some sequences and compare every dataset with them.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def compare_sample(
     original : Original
     rows : int64 [R]
     findings : Findings
-        Takes what is too far away.
+        Receives the differences that are too large.
 
     Returns
     -------
     dict
-        The largest absolute difference by the name of the dataset.
+        The largest absolute difference by dataset name.
     """
     differences = dict.fromkeys((spec.name for spec in promise.specs), 0.0)
     for group in groups(states, promise, original, rows):
@@ -64,7 +64,7 @@ class _Comparison:
         )
 
     def run(self, findings: Findings) -> float:
-        """Compare all of it; gives the largest difference, and notes the first value that is too far away."""
+        """Compare all of it; return the largest difference, and note the first value that differs too much."""
         largest, reported = 0.0, False
         at_once = max(1, BLOCK_VALUES // self._spec.width)
         whole = self._spec.pooling is not None
@@ -94,8 +94,8 @@ class _Comparison:
         step, unit = (int(axis) for axis in where)
         place = f"unit {unit}" if first is None else f"step {first + step}, unit {unit}"
         findings.add(
-            f"'{self._spec.name}' is not what float64 gives",
+            f"'{self._spec.name}' differs from the result in float64",
             self._row,
             f"{place} is {stored[step, unit]}, recomputed {expected[step, unit]}",
-            expected=f"a difference of at most {self._bound:.1e} and the rounding of {stored.dtype}",
+            expected=f"a difference of at most {self._bound:.1e} plus the rounding of {stored.dtype}",
         )

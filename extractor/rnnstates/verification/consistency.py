@@ -1,4 +1,4 @@
-"""Whether the values of a states file go together: zero padding, finite states, poolings of the stored states."""
+"""Checks that the values of a states file are consistent: padding is zero, states finite, poolings match the states."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -22,10 +22,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class Running:
-    """The poolings of a few sequences so far, in float64.
+    """The running poolings of a few sequences, in float64.
 
-    The spread is gathered as Chan, Golub and LeVeque do: of each piece the squares about its own mean, put together
-    with the distance of the means. A sequence that has had no step has NaN.
+    The variance follows Chan, Golub and LeVeque: the squares of each piece about its own mean are merged using the
+    distance of the means. A sequence without any step so far has NaN.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Running:
         self.smallest: Floats = np.full((rows, width), np.inf)
 
     def add(self, block: Block) -> None:
-        """Take the next piece of the same sequences."""
+        """Add the next piece of the same sequences."""
         some = np.flatnonzero(block.counts)
         if not len(some):
             return
@@ -77,7 +77,7 @@ class Running:
         self.mean[some] += between * (here / (here + before))
 
     def pooled(self, name: str, direction: str) -> Floats:
-        """Give a pooling, floating [R, W]; NaN where there was no step."""
+        """Return a pooling, floating [R, W]; NaN where there was no step."""
         counts = np.maximum(self.counts, 1)[:, np.newaxis]
         ends = (self.first, self.last) if direction == "forward" else (self.last, self.first)
         found: dict[str, Floats] = {
@@ -93,7 +93,7 @@ class Running:
         return np.where(self.counts[:, np.newaxis] > 0, found[name], np.nan)
 
     def scale(self, name: str, pooled: Floats) -> Floats:
-        """Give the size of the values that the errors of a pooling are in proportion to, floating [R, W]."""
+        """Return the magnitude to which the errors of a pooling are proportional, floating [R, W]."""
         if name in ("sum", "mean"):
             return self.absolute / (1 if name == "sum" else np.maximum(self.counts, 1)[:, np.newaxis])
         if name == "std":
@@ -101,27 +101,27 @@ class Running:
         return np.abs(pooled)
 
 
-# Pooled rows read at once.
+# Pooled rows read at a time.
 ROWS_AT_ONCE = 4096
-FINITE = "finite numbers, unless the network overflows in the precision it was computed in"
+FINITE = "finite numbers, unless the network overflows in the precision of the computation"
 
 
 def check_values(states: States, promise: Promise, findings: Findings) -> dict[str, float]:
-    """Look at every value once.
+    """Check every value, in one pass.
 
     Parameters
     ----------
     states : States
     promise : Promise
-        Which the file keeps.
+        What the file should hold.
     findings : Findings
-        Takes what is wrong.
+        Receives what is wrong.
 
     Returns
     -------
     dict
-        By the name of each pooled dataset whose states are stored too: the largest absolute difference from the
-        pooling of those.
+        By name of each pooled dataset whose states are stored too: the largest absolute difference from the pooling
+        of those states.
     """
     directions = {part.path: part.direction for part in promise.parts}
     differences: dict[str, float] = {}
@@ -139,7 +139,7 @@ def check_values(states: States, promise: Promise, findings: Findings) -> dict[s
 
 
 class _Pair(NamedTuple):
-    """States of every step, and a pooling of them."""
+    """The states of every step, and a pooling of them."""
 
     states: States
     every: DatasetSpec
@@ -183,7 +183,7 @@ def _note_nonfinite(spec: DatasetSpec, block: Block, wrong: Array, findings: Fin
 
 
 def _wrong_values(states: States, spec: DatasetSpec) -> Callable[[Array], Array]:
-    """Tell what finds the values that should not be: NaN, and infinity where it does not stand for a large number."""
+    """Return the function that finds bad values: NaN, and infinity unless it stands for a large number."""
     if states.provenance["allow_nonfinite"]:
         return lambda values: np.zeros(values.shape, np.bool_)
     computed = 8 if states.provenance["precision"] == "float64" else 4
@@ -212,11 +212,11 @@ def _check_finite(states: States, spec: DatasetSpec, findings: Findings) -> None
 
 
 def _compare(pair: _Pair, running: Running, rows: slice, findings: Findings) -> float:
-    """Hold a pooled dataset against the states of some sequences; gives the largest difference."""
+    """Compare a pooled dataset with the states of some sequences; return the largest difference."""
     name: Any = pair.pooled.pooling
     stored = read(pair.states, pair.pooled.name, rows)
     expected = running.pooled(name, pair.direction)
-    # Where the states are not finite, they say nothing of the pooled value; that is reported by itself.
+    # States that are not finite say nothing about the pooled value; they are reported on their own.
     known = running.finite & (running.counts > 0)
     away = np.where(known[:, np.newaxis], difference(stored, expected), 0.0)
     scale, dtypes = running.scale(name, expected), (pair.states[pair.every.name].dtype, stored.dtype)
@@ -224,6 +224,6 @@ def _compare(pair: _Pair, running: Running, rows: slice, findings: Findings) -> 
     for row in np.flatnonzero((away > allowed).any(axis=1)):
         unit = int(np.argmax(away[row] > allowed[row]))
         what = f"'{pair.pooled.name}' is not the {name} of '{pair.every.name}'"
-        detail = f"unit {unit} is {stored[row, unit]}, of the states {expected[row, unit]}"
-        findings.add(what, rows.start + int(row), detail, expected="both to be the same to rounding")
+        detail = f"unit {unit} is {stored[row, unit]}, from the states {expected[row, unit]}"
+        findings.add(what, rows.start + int(row), detail, expected="both to be equal up to rounding")
     return float(away.max(initial=0.0))

@@ -1,6 +1,6 @@
-"""Whether the bytes of states are those that were written: each window of each dataset against its stored sums.
+"""Compares the bytes of states with the checksums stored for each window of each dataset.
 
-They are read as they lie in the file, past HDF5; holes are known without being read.
+The bytes are read directly from the file, bypassing HDF5; holes are recognised without being read.
 """
 
 import errno
@@ -33,7 +33,7 @@ __all__ = [
     "shape_of",
 ]  # fmt: skip
 
-# A hole shorter than this is read like data: to ask for the next one takes as long.
+# A shorter hole is read like data: asking for the next one takes as long (bytes).
 SHORT_HOLE = 2**16
 
 
@@ -57,7 +57,7 @@ class RawFile:
         return data
 
     def stretches(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
-        """Yield where there is data between two positions, as (first byte, one past the last); the rest is zero."""
+        """Yield the stretches of data between two positions, as (first byte, one past the last); the rest is zero."""
         start = stop = begin
         for first, last in self._extents(begin, end):
             if first - stop >= SHORT_HOLE:
@@ -74,7 +74,7 @@ class RawFile:
                 last = os.lseek(self._fd, first, os.SEEK_HOLE)
             except OSError as reason:
                 if reason.errno != errno.ENXIO:
-                    # The file system does not know: all of it may be data.
+                    # The file system does not know about holes: all of it may be data.
                     yield begin, end
                 return
             if first >= end:
@@ -85,7 +85,7 @@ class RawFile:
 
 @contextmanager
 def open_raw(path: str) -> Iterator[RawFile]:
-    """Open a file for reading, until the end of the ``with`` block."""
+    """Open a file for reading inside a ``with`` block."""
     fd = os.open(Path(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield RawFile(fd)
@@ -93,14 +93,14 @@ def open_raw(path: str) -> Iterator[RawFile]:
         os.close(fd)
 
 
-# From dataset name to the stretches of sequences that are wrong: (the first, the last).
+# By dataset name, the damaged stretches of sequences: (first, last).
 Damage = dict[str, list[tuple[int, int]]]
 
 ELSEWHERE = "something outside the states was changed (attributes, lengths, ids, …)"
 
 
 class Located(NamedTuple):
-    """A dataset, and the position of its first byte in the file."""
+    """A dataset and the position of its first byte in the file."""
 
     spec: DatasetSpec
     offset: int
@@ -114,18 +114,18 @@ class Grid(NamedTuple):
 
 
 def shape_of(states: States, promise: Promise) -> Shape:
-    """Give the shape of the job that a file is of."""
+    """Return the shape of the job that made a file."""
     return Shape(
         states.lengths.astype(np.int64), promise.steps, states.attributes["layout"], states.attributes["padding"]
     )
 
 
 def located(states: States, promise: Promise) -> list[Located] | str:
-    """Find each dataset of states in the file; gives the name of one that does not lie there in one piece."""
+    """Find each dataset of states in the file; return the name of one that is not contiguous there, if any."""
     found = []
     for promised in promise.specs:
         dataset = states[promised.name]
-        # The final states are as precise as they were computed.
+        # Final states have the precision of the computation.
         spec = replace(promised, dtype=dataset.dtype)
         offset = dataset.id.get_offset()
         if offset is None and spec.nbytes:
@@ -137,7 +137,7 @@ def located(states: States, promise: Promise) -> list[Located] | str:
 def damaged_windows(
     raw: RawFile, datasets: Sequence[Located], grid: Grid, windows: Sequence[int], written: Callable[[int, int], Sums]
 ) -> Damage:
-    """Find the windows whose bytes do not have the sums they were written with.
+    """Find the windows whose bytes do not match the sums recorded when they were written.
 
     Parameters
     ----------
@@ -145,14 +145,14 @@ def damaged_windows(
     datasets : sequence of Located
     grid : Grid
     windows : sequence of int
-        The numbers of those that are looked at, the least first.
+        Numbers of the windows to check, ascending.
     written : callable
-        Gives the sums of a window, by its number, of a dataset, by its place among them.
+        ``written(window, place)`` returns the recorded sums of a window of the dataset at that place in ``datasets``.
 
     Returns
     -------
     dict
-        By dataset, those with damage only.
+        By dataset; only those with damage.
     """
     damage: Damage = {}
     for place, dataset in enumerate(datasets):
@@ -165,7 +165,7 @@ def damaged_windows(
 
 
 def described(damage: Damage) -> list[str]:
-    """Say which sequences are damaged: a clause per dataset, at most five.
+    """Describe which sequences are damaged: one clause per dataset, at most five.
 
     Examples
     --------
@@ -177,7 +177,7 @@ written"]
 
 
 def _sums(raw: RawFile, dataset: Located, rows: tuple[int, int]) -> Sums:
-    """Sum up some rows; of those that lie in holes nothing needs to be read, zeros add nothing."""
+    """Compute the sums of some rows; holes need not be read, because zeros add nothing."""
     width = dataset.spec.width * dataset.spec.dtype.itemsize
     begin, end = (dataset.offset + row * width for row in rows)
     total: Sums = (0, 0)
@@ -190,7 +190,7 @@ def _sums(raw: RawFile, dataset: Located, rows: tuple[int, int]) -> Sums:
 
 
 def _note(stretches: list[tuple[int, int]], sequences: slice) -> None:
-    """Add a window, to the stretch before where it follows that."""
+    """Add a window, merging it with the previous stretch if adjacent."""
     first = sequences.start
     if stretches and stretches[-1][1] + 1 == first:
         first = stretches.pop()[0]

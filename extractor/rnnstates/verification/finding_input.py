@@ -1,4 +1,4 @@
-"""Finding again the sequences and the initial states that a states file was made from."""
+"""Finds the sequences and the initial states that a states file was made from."""
 
 import contextlib
 import os
@@ -22,19 +22,19 @@ __all__ = ["Given", "NotFound", "changes", "find_initial", "find_source", "is_re
 
 
 class NotFound(Exception):  # noqa: N818 - never seen outside; becomes the reason why nothing was recomputed
-    """Something the states were made from is not there; the text says what, and the option that names it."""
+    """Something that the states were made from is missing; the text says what, and which parameter names it."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the caller names in place of what provenance says; None for that.
+    """What the caller gives instead of what provenance names; None to use the latter.
 
     Parameters
     ----------
     inputs, weights, initial_state
-        As ``extract`` takes them.
+        As for ``extract``.
     options : mapping
-        What ``load_weights`` takes beside the path, in place of the recorded ones.
+        Arguments of ``load_weights`` other than the path, instead of the recorded ones.
     """
 
     inputs: Any = None
@@ -44,19 +44,19 @@ class Given:
 
 
 def places(recorded: str, path: str) -> Iterator[str]:
-    """Yield where a file of a recorded name may lie: there, or there seen from the states file."""
+    """Yield the possible paths of a recorded name: as recorded, and relative to the states file."""
     yield recorded
     if not Path(recorded).is_absolute():
         yield os.fspath(Path(path).parent / recorded)
 
 
 def is_readable(place: str) -> bool:
-    """Tell whether an ordinary file is there to be read; whatever else has the name might block or never end."""
+    """Return whether a regular file is there and readable; anything else might block or never end."""
     return Path(place).is_file() and os.access(place, os.R_OK)
 
 
 def changes(now: Mapping[str, Any], recorded: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """Name what differs between two identities, with both values; empty where nothing does.
+    """Describe how two identities differ, with both values; empty if they do not.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def changes(now: Mapping[str, Any], recorded: Mapping[str, Any], names: tuple[st
     )
 
 
-# What tells one input from another. The time of change does not: a copy has the same values.
+# What identifies an input. Not its modification time: a copy has the same values.
 IDENTITY = ("kind", "size", "shape", "dtype", "sample_sha256")
 SAMPLE = ("size", "sample_sha256")
 
@@ -84,14 +84,14 @@ def find_source(states: States, path: str, inputs: Any, notes: list[str]) -> Sou
     inputs : path, array or None
         None for the recorded path.
     notes : list of str
-        Takes what the user should know.
+        Receives what the user should know.
 
     Raises
     ------
     NotFound
         There is none at the recorded path, or no path is recorded.
     BadInput
-        What is there is another one, with both values.
+        A different input is there; the message gives both values.
     MissingInput
         ``inputs`` is not there.
     """
@@ -115,7 +115,7 @@ def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: boo
         source = open_source(place, dataset=recorded.get("dataset"), tokens=tokens, axes=_axes_of(recorded))
     except (OptionError, BadInput) as reason:
         raise BadInput(
-            f"{reason} The input that {path} was made from had {recorded['size']} bytes of {recorded['kind']}; give it "
+            f"{reason} {path} was made from an input of {recorded['size']} bytes of {recorded['kind']}; give that "
             "with inputs=FILE."
         ) from reason
     if not (found := changes(source.identity, recorded, IDENTITY)):

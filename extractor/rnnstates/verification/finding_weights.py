@@ -1,4 +1,4 @@
-"""Finding again, or making again, the network that a states file was made with."""
+"""Loads, or draws again from the seed, the network that a states file was made with."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ __all__ = ["find_network"]
 
 
 def find_network(states: States, promise: Promise, path: str, given: Given, notes: list[str]) -> Network:
-    """Load the weights, or draw the random ones again.
+    """Load the weights, or draw random ones again.
 
     Parameters
     ----------
@@ -29,16 +29,16 @@ def find_network(states: States, promise: Promise, path: str, given: Given, note
         Of the states file.
     given : Given
     notes : list of str
-        Takes what the user should know.
+        Receives what the user should know.
 
     Raises
     ------
     NotFound
-        The weights are not at the recorded path, or what reads them is not installed.
+        The weights are not at the recorded path, or their reader is not installed.
     BadWeights
-        They changed, with both digests, or are those of another network.
+        They have changed (the message gives both digests), or are those of a different network.
     MissingInput
-        Those that were given are not there.
+        The given weights do not exist.
     """
     network = _network(states.provenance["weights"], path, given, notes)
     parts = tuple(
@@ -97,7 +97,7 @@ def _located(recorded: Mapping[str, Any], path: str) -> str:
 
 
 def _located_config(recorded: Mapping[str, Any], path: str) -> str:
-    """Find the configuration that was read beside the weights, by its name and its digest."""
+    """Find the configuration that was read with the weights, by its name and its digest."""
     name, expected = recorded["options"]["config"], recorded.get("config_sha256")
     there = [place for place in places(str(name), path) if is_readable(place)]
     found = {place: digest(place) for place in there}
@@ -114,7 +114,7 @@ def _located_config(recorded: Mapping[str, Any], path: str) -> str:
 
 
 def _is_there(place: str) -> bool:
-    """Tell whether a file, or what a reader knows as weights in several files, is there."""
+    """Return whether a path exists as a file or as weights in several files that a reader knows."""
     try:
         return reader_of(place) is not None or is_readable(place)
     except MissingInput:
@@ -124,7 +124,7 @@ def _is_there(place: str) -> bool:
 def _given(
     weights: Any, recorded: Mapping[str, Any], options: Mapping[str, Any], notes: list[str], *, path: str
 ) -> Network:
-    """Load what was named; the recorded options hold for the same file only."""
+    """Load the given weights; the recorded options apply to the same file only."""
     if not is_path(weights):
         known = recorded.get("options", {}) if recorded.get("file") == WHERE else {}
         network = load_weights(weights, **{**known, **options})

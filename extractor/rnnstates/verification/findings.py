@@ -1,4 +1,4 @@
-"""What is wrong with a states file, gathered: by dataset and kind, with the first few places of each."""
+"""Collects what is wrong with a states file, by dataset and kind, with the first few places of each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class _Finding:
 
 
 class Findings:
-    """A list of what is wrong that stays short however much is wrong.
+    """A list of faults that stays short however many there are.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class Findings:
         self._found: dict[str, _Finding] = {}
 
     def add(self, what: str, sequence: int, detail: str, *, expected: str) -> None:
-        """Note a sequence in which something is wrong."""
+        """Record a sequence in which something is wrong."""
         finding = self._found.setdefault(what, _Finding(expected))
         finding.count += 1
         if len(finding.examples) < MOST_SHOWN:
@@ -44,12 +44,12 @@ class Findings:
         return bool(self._found)
 
     def sentences(self) -> str:
-        """Tell all of it, one sentence a kind, at most five."""
+        """Return a text with one sentence per kind of fault, at most five."""
         sentences = [_sentence(what, finding) for what, finding in self._found.items()]
         return " ".join(shortened(sentences, "And {} more."))
 
     def refuse(self, path: str, advice: str) -> None:
-        """Raise what was found, if anything.
+        """Raise an error if anything was found.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class Findings:
 
 
 def shortened(texts: Iterable[str], more: str = "and {} more") -> list[str]:
-    """Keep the first five, and say how many more there are."""
+    """Keep the first five and add how many more there are."""
     listed = list(texts)
     rest = len(listed) - MOST_SHOWN
     return listed if rest <= 0 else [*listed[:MOST_SHOWN], more.format(rest)]

@@ -1,6 +1,6 @@
-"""What a states file must hold by its own account, and whether it is there in the right shape.
+"""Reads from a states file's attributes which datasets it should hold, and checks that they exist in the right shape.
 
-The account is the root attributes (``layout``, ``padding``, ``layers``, ``provenance``) and those of each group.
+The attributes are those of the root (``layout``, ``padding``, ``layers``, ``provenance``) and of each group.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ __all__ = ["Part", "Promise", "read_promise"]
 ADVICE = "The file is damaged or was edited; make it again."
 PADDINGS = ("post", "pre")
 GROUP_ATTRIBUTES = ("cell_type", "direction", "units")
-# What provenance has said since there has been a verify.
+# The keys that provenance has had since ``verify`` exists.
 NEEDED = ("allow_nonfinite", "dtype", "hidden_widths", "ids", "initial_state_file", "precision")
 
 
@@ -50,17 +50,17 @@ class Part(NamedTuple):
 
     @property
     def carried(self) -> tuple[str, ...]:
-        """The states that it carries from step to step."""
+        """The states that it carries from one step to the next."""
         fields: tuple[str, ...] = CELLS[self.cell].state._fields
         return fields
 
     def width(self, state: str) -> int:
-        """Give the last axis of a state, in units."""
+        """Return the size of a state's last axis."""
         parts = [name for name in DERIVED.get(state, (state,)) if state not in DERIVED or name in self.carried]
         return sum(self.hidden if name == "hidden" else self.units for name in parts)
 
     def names(self, states: list[str], pool: list[str]) -> Iterator[tuple[str, str | None]]:
-        """Yield (state, pooling or None) of each dataset, in the order in which ``plan_datasets`` lists them."""
+        """Yield (state, pooling or None) of each dataset, in the order of ``plan_datasets``."""
         kept = [state for state in states if state in (*self.carried, *CELLS[self.cell].gates._fields, *DERIVED)]
         yield from ((state, None) for state in kept)
         yield from ((state, name) for state in (kept if states else self.carried) for name in pool if name != FINAL)
@@ -68,7 +68,7 @@ class Part(NamedTuple):
 
 
 class Promise(NamedTuple):
-    """All that a file promises.
+    """What a file should hold.
 
     Parameters
     ----------
@@ -84,25 +84,25 @@ class Promise(NamedTuple):
 
 
 def read_promise(states: States, file: h5py.File, path: str) -> Promise:
-    """Read the account and hold the datasets against it.
+    """Read the attributes and compare the datasets with them.
 
     Parameters
     ----------
     states : States
     file : h5py.File
-        The same file; its groups have attributes.
+        The same file, for the attributes of its groups.
     path : str
         For messages.
 
     Raises
     ------
     BadStates
-        The account is not readable, or a dataset is absent, of another shape or of another dtype; all of them at once.
+        The attributes are unreadable, or datasets are missing or have the wrong shape or dtype; all reported together.
     """
     if missing := [name for name in NEEDED if name not in states.provenance]:
         raise BadStates(
-            f"{path}: its provenance lacks {', '.join(missing)}; expected all that this rnnstates records. It was made "
-            "by an older one, or edited: make it again."
+            f"{path}: its provenance lacks {', '.join(missing)}; expected all that this version of rnnstates records. "
+            "An older version made it, or it was edited: make it again."
         )
     try:
         steps, parts = _steps(states), _parts(states, file)
@@ -110,7 +110,7 @@ def read_promise(states: States, file: h5py.File, path: str) -> Promise:
         specs = tuple(spec for part in parts for spec in _specs(states, part, steps, names))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:
         raise BadStates(
-            f"{path}: its attributes do not say what the file holds ({type(reason).__name__}: {reason}). {ADVICE}"
+            f"{path}: its attributes do not describe its content ({type(reason).__name__}: {reason}). {ADVICE}"
         ) from reason
     wrong = [*_wrong_small(states), *_wrong(states, specs), *_wrong_lengths(states, steps)]
     if wrong:
@@ -174,7 +174,7 @@ def _wrong(states: States, specs: tuple[DatasetSpec, ...]) -> Iterator[str]:
         dataset = states[spec.name]
         if dataset.shape != spec.shape:
             yield f"dataset '{spec.name}' has shape {dataset.shape}; expected {spec.shape}"
-        # The final states are as precise as they were computed.
+        # Final states have the precision of the computation.
         if dataset.dtype != spec.dtype and (spec.pooling != FINAL or dataset.dtype.kind != "f"):
             yield f"dataset '{spec.name}' has dtype {dataset.dtype}; expected {spec.dtype}"
 

@@ -1,4 +1,4 @@
-"""A sample of the sequences, computed once more in float64 by the NumPy engine."""
+"""Recomputes a sample of the sequences in float64 with the NumPy engine."""
 
 import math
 import tempfile
@@ -24,17 +24,17 @@ __all__ = ["Original", "Rows", "choose_rows", "groups", "magnitude", "products",
 
 Rows = npt.NDArray[np.int64]
 
-# Bytes of inputs and states computed at once, unless one sequence alone has more; and kept in memory: more goes
-# through a file that is thrown away.
+# Bytes of inputs and states computed at a time, unless a single sequence has more, and kept in memory: more goes
+# through a temporary file.
 GROUP_BYTES = 64 * 2**20
 ROWS_AT_ONCE = 64
-# Poolings that tell how large the states of a sequence are.
+# Poolings that bound the size of a sequence's states.
 LARGEST = ("_max", "_min")
 
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """What the states were made from, opened."""
+    """The opened input, network and initial states that the states were made from."""
 
     source: Source
     network: Network
@@ -42,13 +42,13 @@ class Original:
 
 
 def choose_rows(lengths: Array, sample: int, seed: int) -> Rows:
-    """Choose sequences: the longest, the shortest that is not empty, others at random.
+    """Choose sequences: the longest, the shortest that is not empty, and others at random.
 
     Parameters
     ----------
     lengths : int64 [N]
     sample : int
-        How many; all that are not empty, where there are fewer.
+        How many; if there are fewer, all that are not empty.
     seed : int
 
     Returns
@@ -70,9 +70,9 @@ def choose_rows(lengths: Array, sample: int, seed: int) -> Rows:
 
 @contextmanager
 def recomputed(states: States, promise: Promise, original: Original, rows: Rows) -> Iterator[States]:
-    """Give the states of some sequences, in the packed layout.
+    """Yield the states of some sequences, in the packed layout.
 
-    The dtype is float64; ``max`` and ``min`` are pooled beside what the file has. Row i is that of ``rows[i]``.
+    The dtype is float64; ``max`` and ``min`` are pooled in addition to what the file has. Row i is that of ``rows[i]``.
     """
     provenance, lengths = states.provenance, states.lengths[rows]
     with ExitStack() as closing:
@@ -100,7 +100,7 @@ def recomputed(states: States, promise: Promise, original: Original, rows: Rows)
 
 
 def groups(states: States, promise: Promise, original: Original, rows: Rows) -> Iterator[Rows]:
-    """Cut the sample into parts of about ``GROUP_BYTES``, padding included; sequences of similar length together."""
+    """Split the sample into groups of similar length and about ``GROUP_BYTES``, padding included."""
     step = _bytes(promise, 1) + 8 * original.network.features
     longest_first = rows[np.argsort(states.lengths[rows], kind="stable")[::-1]]
     start = 0
@@ -117,13 +117,13 @@ def _bytes(promise: Promise, steps: int) -> int:
 
 
 def _kept(states: States, promise: Promise) -> list[str]:
-    """Name what to keep: what the file has, and what the layers carry, because errors are in proportion to that."""
+    """List the states to keep: those in the file, and those that layers carry, to which errors are proportional."""
     carried = (name for part in promise.parts for name in part.carried)
     return list(dict.fromkeys([*states.provenance["states"], *carried]))
 
 
 def _inputs(states: States, source: Source, rows: Rows) -> Array:
-    """Read the sequences row by row, no longer than the longest of them: [B, S, ...]."""
+    """Read the sequences row by row, cut to the longest of them: [B, S, ...]."""
     longest, steps = int(states.lengths[rows].max()), source.shape[1]
     valid = slice(0, longest) if states.attributes["padding"] == "post" else slice(steps - longest, steps)
     inputs = np.zeros((len(rows), longest, *source.shape[2:]), source.dtype.newbyteorder("="))
@@ -133,7 +133,7 @@ def _inputs(states: States, source: Source, rows: Rows) -> Array:
 
 
 def _as_computed(inputs: Array, provenance: dict[str, Any]) -> Array:
-    """Round the inputs as the run did: that is where its computing begins."""
+    """Round the inputs as the run did before it computed anything."""
     narrower = inputs.dtype.kind == "f" and provenance["precision"] != "float64" and not provenance["tokens"]
     with np.errstate(over="ignore"):
         return inputs.astype(np.float32) if narrower else inputs
@@ -147,7 +147,7 @@ def _initial(initial: InitialStates | None, rows: Rows) -> dict[str, Array] | No
 
 
 def magnitude(exact: States, row: int) -> float:
-    """Give the largest finite absolute state of a recomputed sequence."""
+    """Return the largest finite absolute state of a recomputed sequence."""
     largest = max(float(np.max(np.abs(exact[name][row]))) for name in exact.keys() if name.endswith(LARGEST))
     if math.isfinite(largest):
         return largest
@@ -156,13 +156,13 @@ def magnitude(exact: States, row: int) -> float:
 
 
 def products(states: States, original: Original, row: int) -> float:
-    """Give at least the largest sum of the absolute products of a sequence's inputs with the first layer's weights."""
+    """Bound from above the sums of absolute products of a sequence's inputs and the first layer's weights."""
     inputs = _inputs(states, original.source, np.array([row]))[0]
     if original.network.embedding is not None and inputs.ndim == 1:
         inputs = np.asarray(original.network.embedding)[inputs.astype(np.int64)]
     peaks = np.max(np.abs(inputs), axis=0, where=np.isfinite(inputs), initial=0.0).astype(np.float64)
     first = original.network.layers[0].directions.values()
-    # On some processors OpenBLAS reports finite products as invalid; the largest of them is what counts.
+    # On some processors OpenBLAS reports finite products as invalid; only the largest of them matters.
     with np.errstate(invalid="ignore"):
         return max(float((peaks @ np.abs(weights.kernel)).max()) for weights in first)
 

@@ -1,4 +1,4 @@
-"""What ``verify`` says of an output that is not finished: how far it is, and whether what is there is right."""
+"""What ``verify`` reports about an unfinished output: how far it is, and whether its finished windows are undamaged."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -24,19 +24,19 @@ OVER = "Repeat the run; it starts over."
 
 
 def refuse_unfinished(where: str, *, quick: bool) -> None:
-    """Hold the finished windows of an unfinished output against the journal; a finished or absent one is left alone.
+    """Compare the finished windows of an unfinished output with the journal; ignore a finished or absent output.
 
     Parameters
     ----------
     where : str
         The output, or its ``.partial``.
     quick : bool
-        Tell how far it is, and read no states.
+        Report how far it is without reading any states.
 
     Raises
     ------
     BadStates
-        It is not finished; with what is damaged of it.
+        It is not finished; the message says what is damaged.
     MissingInput
         The journal cannot be read, or there is no such ``.partial``.
     """
@@ -77,7 +77,7 @@ def _refuse(names: Names, journal: Journal, *, quick: bool) -> NoReturn:
 
 
 def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
-    """Look at every byte that is known to be written; gives the damaged windows, and whether there is more."""
+    """Check every byte known to be written; return the damaged windows, and whether there is damage elsewhere."""
     where, header = str(names.partial), journal.header
     with reading(where, BadStates), open_raw(where) as raw:
         if not header.fits_rest(raw.read, raw.size):
@@ -92,7 +92,7 @@ def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
 
 
 def _fits(header: Header, datasets: list[Located], grid: Grid) -> bool:
-    """Tell whether a journal is about this file."""
+    """Return whether a journal belongs to this file."""
     windows = -(-grid.shape.sequences // grid.window_rows)
     found = [(spec.name, offset, spec.nbytes) for spec, offset in datasets]
     said = [(name, offset, size) for (name, offset), size in zip(header.offsets.items(), header.sizes, strict=True)]

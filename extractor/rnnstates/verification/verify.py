@@ -1,4 +1,4 @@
-"""verify(): the account is read, every byte and value looked at, a sample computed again."""
+"""``verify()``: reads what a file should hold, checks every byte and value, and recomputes a sample."""
 
 import os
 from collections.abc import Callable
@@ -26,8 +26,8 @@ from .whole_file import DAMAGED, check_bytes
 
 __all__ = ["verify"]
 
-WITHOUT = "{}: has no checksums, because it was made before files had them; its values alone were looked at."
-DIFFERENT = "The file was damaged or edited, or input or weights are not those it was made from; make it again."
+WITHOUT = "{}: has no checksums, because it was made before files had them; only its values were checked."
+DIFFERENT = "The file was damaged or edited, or the input or the weights are not those of the run; make it again."
 
 
 def verify(
@@ -49,53 +49,53 @@ def verify(
     embedding: str | None = None,
     config: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Check that a states file is complete and consistent, and compute a sample of it again in float64.
+    """Check that a states file is complete and consistent, and recompute a sample of it in float64.
 
-    Every byte is held against the checksums in the file, and every value looked at: padding must be zero, states
-    finite, pooled values those of the stored states. Then some sequences are computed again from the input and the
-    weights that the file names. What is not to be found is no fault of the file: the answer says why nothing was
-    recomputed. Memory is that of one block of states and of the longest sequence of the sample.
+    Every byte is compared with the checksums in the file, and every value is checked: padding must be zero, states
+    finite, and pooled values must match the stored states. Then some sequences are recomputed from the input and the
+    weights that the file names. If these cannot be found, the file is not at fault: the answer says why nothing was
+    recomputed. Memory holds one block of states and the longest sequence of the sample.
 
     Parameters
     ----------
     path : str or path
         What ``extract`` wrote.
     sample : int
-        How many sequences to recompute, the longest and the shortest that is not empty among them; 0 for none.
+        Number of sequences to recompute, among them the longest and the shortest that is not empty; 0 for none.
     seed : int
-        Which sequences the others are.
+        Seed for choosing the other sequences.
     quick : bool
-        Look at what the file holds, its lengths and the sample only; bytes and values that are damaged elsewhere are
-        not found.
+        Check only the structure of the file, its lengths and the sample; damaged bytes and values elsewhere are not
+        found.
     inputs : path, array or None
-        What the states were made from; None for the path in the file.
+        What the states were made from; None for the path stored in the file.
     weights : path, Network, anything that ``load_weights`` takes, or None
-        Likewise.
+        The weights of the run; None for those named in the file.
     initial_state : path, mapping or None
-        Likewise.
+        The initial states of the run; None for those named in the file.
     layer, convention, forget_bias, activation, recurrent_activation, cell_clip, projection_clip, embedding, config
-        How to read the weights, as ``load_weights`` takes them; None for what the file says.
+        How to read the weights, as for ``load_weights``; None for what the file says.
 
     Returns
     -------
     dict
         In JSON types: ``file``, ``sequences``, ``steps`` (valid ones), ``precision``, ``checksums`` (``right``;
-        ``absent`` in a file that was made before there were any; ``not looked at`` when quick), ``datasets`` (by name:
-        ``recomputed`` and ``pooled``, the largest absolute differences from the states recomputed and from the pooling
-        of the stored states, None where nothing was compared), ``recomputed`` (numbers of the sequences), ``reason``
+        ``absent`` in a file made before files had them; ``not looked at`` if ``quick``), ``datasets`` (by name:
+        ``recomputed`` and ``pooled``, the largest absolute differences from the recomputed states and from the pooling
+        of the stored states, None if nothing was compared), ``recomputed`` (numbers of the sequences), ``reason``
         (why there are none, else None), ``notes``.
 
     Raises
     ------
     BadStates
-        The file is incomplete, inconsistent or wrong; with the datasets and sequences. Or it is not finished; with how
-        far it is, and what is damaged of that.
+        The file is incomplete, inconsistent or wrong; the message names datasets and sequences. Or it is not finished;
+        the message says how far it is, and what is damaged.
     BadInput, BadWeights
-        What the file names is there, but is not what the states were made from.
+        What the file names exists, but is not what the states were made from.
     MissingInput
-        The file, or what was given in place of what it names, is absent or unreadable.
+        The file, or what was given instead of what it names, is absent or unreadable.
     OptionError
-        A number out of range, or an option that means nothing to these weights.
+        A number is out of range, or an option does not apply to these weights.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def verify(
 
 
 class _Sample(NamedTuple):
-    """What came of computing again; the reason stands where nothing was."""
+    """The result of recomputing; ``reason`` says why there is none."""
 
     differences: dict[str, float]
     rows: list[int]
@@ -148,7 +148,7 @@ def _open(where: str, closing: ExitStack) -> tuple[h5py.File, States, Promise]:
         promise = read_promise(states, file, where)
     if (precision := states.provenance["precision"]) not in PRECISIONS:
         raise BadStates(
-            f"{where}: was computed in '{precision}'; this rnnstates judges {', '.join(PRECISIONS)}. Update it."
+            f"{where}: was computed in '{precision}'; this version checks {', '.join(PRECISIONS)}. Update rnnstates."
         )
     return file, states, promise
 
@@ -162,7 +162,7 @@ def _consistent(where: str, states: States, promise: Promise) -> dict[str, float
 
 def _sample(where: str, states: States, promise: Promise, given: Given, *, rows: Rows) -> _Sample:
     if not len(rows):
-        reason = "a sample of 0 was asked for" if states.lengths.any() else "no sequence has any steps"
+        reason = "a sample of 0 was requested" if states.lengths.any() else "no sequence has any steps"
         return _Sample({}, [], reason, [])
     notes: list[str] = []
     if "model" in states.provenance["weights"]:
@@ -176,7 +176,7 @@ def _sample(where: str, states: States, promise: Promise, given: Given, *, rows:
         try:
             differences = compare_sample(states, promise, original, rows, findings)
         except OutputError as reason:
-            return _Sample({}, [], f"there is no room for what is computed again ({reason})", notes)
+            return _Sample({}, [], f"there is no room for the recomputed states ({reason})", notes)
         findings.refuse(where, DIFFERENT)
     return _Sample(differences, rows.tolist(), None, notes)
 
@@ -184,7 +184,7 @@ def _sample(where: str, states: States, promise: Promise, given: Given, *, rows:
 def _open_original(
     where: str, states: States, promise: Promise, given: Given, notes: list[str], closing: ExitStack
 ) -> Original:
-    """Find input, weights and initial states; all that is not there is told at once."""
+    """Find input, weights and initial states; everything missing is reported together."""
     missing: list[str] = []
 
     def found(find: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Whether every byte of a finished file is the one that was written, by the checksums that lie in it."""
+"""Compares every byte of a finished file with the checksums stored in it."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from .promised import Promise
 __all__ = ["DAMAGED", "check_bytes"]
 
 DAMAGED = "The file was damaged or edited after it was made; make it again."
-# How the datasets of checksums end: with them a group is known whose own name is damaged.
+# The ends of the checksum datasets' names, by which a group is recognised although its own name is damaged.
 LEAVES = tuple(path.removeprefix(INTEGRITY) for path in (SUMS, REST))
 
 
@@ -35,7 +35,7 @@ class _Stored(NamedTuple):
     rest : str
         Hexadecimal.
     places : list of (int, int)
-        First byte and length of both in the file.
+        First byte and length of both datasets in the file.
     """
 
     grid: Grid
@@ -45,17 +45,17 @@ class _Stored(NamedTuple):
 
 
 def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -> bool:
-    """Hold every byte of a file against its checksums.
+    """Compare every byte of a file with its checksums.
 
     Returns
     -------
     bool
-        False where it has none, because it was made before files had them.
+        False if it has none, because it was made before files had them.
 
     Raises
     ------
     BadStates
-        Bytes are not as they were written, with dataset and sequences; or the checksums themselves are damaged.
+        Bytes have changed (the message names dataset and sequences), or the checksums themselves are damaged.
     """
     with reading(where, BadStates), open_raw(where) as raw:
         found = located(states, promise)
@@ -64,8 +64,8 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
             return False
         if isinstance(found, str):
             raise BadStates(
-                f"{where}: '{found}' does not lie in the file in one piece, as it was written; its checksums say "
-                f"nothing of it. {DAMAGED}"
+                f"{where}: '{found}' is not contiguous in the file, as it was when written; its checksums cannot be "
+                f"compared. {DAMAGED}"
             )
         stored = _read(group, where, found, Grid(shape_of(states, promise), 1))
         wrong = _wrong(raw, found, stored)
@@ -90,14 +90,14 @@ def _places(datasets: list[Located]) -> list[tuple[int, int]]:
 
 
 def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Stored:
-    """Read the group, as far as it is what a run writes.
+    """Read the group if it is as a run writes it.
 
     Raises
     ------
     BadStates
     """
     if not isinstance(group, h5py.Group):
-        raise BadStates(f"{where}: has had checksums, but there is no group '{INTEGRITY}' any more. {DAMAGED}")
+        raise BadStates(f"{where}: had checksums, but the group '{INTEGRITY}' is gone. {DAMAGED}")
     parts: dict[str, Any] = {path: find(group, path.rpartition("/")[2], where, BadStates) for path in (SUMS, REST)}
     known: dict[str, Any] = {name: group.attrs[name] for name in fixed_attributes(group)}
     rows, names = known.get("window_rows"), np.atleast_1d(known.get("datasets", []))
@@ -131,4 +131,4 @@ def _misshapen(
         else:
             check_dataset(part, f"'{path}'", BadStates)
             if part.nbytes and part.id.get_offset() is None:
-                yield f"dataset '{path}' does not lie in the file in one piece"
+                yield f"dataset '{path}' is not contiguous in the file"
