@@ -12,46 +12,75 @@ import numpy as np
 import pytest
 
 import rnnstates as library
+from rnnstates.extraction import grid, schedule
 
 from ..builders import BUILT_ENGINES
+from .running import rnnstates
 
-EXTRACT = [sys.executable, "-m", "rnnstates_cli.main", "extract"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
+JOB = ["extract", "long.npy", "out.h5", "--lengths", "lengths.npy", "--units", "6", "--engine", "numpy",
+       "--no-timestamps", "--states", "cell", "--threads", "1"]  # fmt: skip
+WINDOWS, WINDOW_BYTES = 6, 16000
+SHAPE = (120, 10, 5)
 
-COMMAND = [*EXTRACT, "long.npy", "out.h5", "--lengths", "lengths.npy", "--units", "64", "--engine", "numpy",
-           "--no-timestamps", "--states", "cell"]  # fmt: skip
-WINDOWS = 6
+# Windows of some sequences, before which the run does what a test says: at the third, the first is finished.
+WINDOW_BY_WINDOW = f"""
+import os, signal, sys, time
+from pathlib import Path
+from rnnstates.extraction import grid, schedule
+from rnnstates_cli.main import main
+
+grid.WINDOW_BYTES = {WINDOW_BYTES}
+
+def before(window): ...
+
+def wait_for_the_signal(window):
+    if window.number == 2:
+        Path("waiting").touch()
+        time.sleep(60)
+
+def read(job, window, read=schedule.read_window):
+    before(window)
+    return read(job, window)
+
+schedule.read_window = read
+"""
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """An input of six windows that takes some seconds, and the bytes that come of it: (directory, bytes)."""
+    """An input of six windows, and the bytes that come of it: (directory, bytes)."""
     place = tmp_path_factory.mktemp("long")
-    np.save(place / "long.npy", np.random.default_rng(0).normal(size=(3000, 100, 200)).astype(np.float32))
-    # Not all of one length: their disk is not reserved, and shows how far a run is.
-    np.save(place / "lengths.npy", np.arange(3000) % 41 + 60)
-    return place, finish(COMMAND, place)[0]
+    np.save(place / "long.npy", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
+    np.save(place / "lengths.npy", np.arange(120) % 5 + 6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid, "WINDOW_BYTES", WINDOW_BYTES)
+        return place, finish(JOB, place)[0]
 
 
 @pytest.fixture
-def long_job(inputs, tmp_path):
+def long_job(inputs, tmp_path, monkeypatch):
     """The same in a directory of its own: (directory, bytes)."""
+    monkeypatch.setattr(grid, "WINDOW_BYTES", WINDOW_BYTES)
     for name in ("long.npy", "lengths.npy"):
         os.link(inputs[0] / name, tmp_path / name)
     return tmp_path, inputs[1]
 
 
-def half_done(place):
-    """Whether some windows have been written, and it is far from the end."""
-    partial = place / "out.h5.partial"
-    return partial.exists() and partial.stat().st_blocks * 512 > 25e6
-
-
-def start(command, place, heeded=SIGNALS, **environment):
+def start(place, script, job=JOB):
+    """Run a job, window by window, in a process of its own with some more lines before it."""
+    script = f"{WINDOW_BY_WINDOW}\n{script}\nsys.argv = ['rnnstates', *{job!r}]\nmain()\n"
     # Who runs the tests in the background ignores SIGINT or SIGHUP, and a child would inherit that.
-    heed = {"preexec_fn": lambda: [signal.signal(number, signal.SIG_DFL) for number in heeded]}
-    return subprocess.Popen(command, cwd=place, stderr=subprocess.PIPE, env={**os.environ, **environment}, **heed)
+    heed = {"preexec_fn": lambda: [signal.signal(number, signal.SIG_DFL) for number in SIGNALS]}
+    return subprocess.Popen([sys.executable, "-c", script], cwd=place, stderr=subprocess.PIPE, **heed)
+
+
+def start_and_wait(place, script="", job=JOB):
+    """Run a job until some of its windows are written."""
+    process = start(place, f"before = wait_for_the_signal\n{script}", job)
+    wait_for(lambda: (place / "waiting").exists())
+    return process
 
 
 def wait_for(condition, seconds=60):
@@ -65,9 +94,9 @@ def left(place):
     return sorted(name for name in os.listdir(place) if name.startswith("out"))
 
 
-def finish(command, place):
+def finish(job, place):
     """Run to the end; gives the output's bytes and what was told."""
-    done = subprocess.run(command, cwd=place, capture_output=True, timeout=120)
+    done = rnnstates(*job, cwd=place)
     assert done.returncode == 0, done.stderr
     assert left(place) == ["out.h5"]
     return (place / "out.h5").read_bytes(), done.stderr.decode()
@@ -76,8 +105,7 @@ def finish(command, place):
 @pytest.mark.parametrize("number", [*SIGNALS, signal.SIGKILL])
 def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(long_job, number):
     place, whole = long_job
-    process = start(COMMAND, place)
-    wait_for(lambda: half_done(place))
+    process = start_and_wait(place)
     assert not (place / "out.h5").exists()
     process.send_signal(number)
     began = time.monotonic()
@@ -86,7 +114,7 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(lo
     assert process.returncode == -number
     assert "Traceback" not in complaint
     with h5py.File(place / "out.h5.partial") as file:
-        assert file["cell"].shape == (3000, 100, 64)
+        assert file["cell"].shape == (*SHAPE[:2], 6)
     with pytest.raises(library.BadStates, match="unfinished output"):
         library.open(place / "out.h5.partial")
     kept = library.status(place / "out.h5")["windows"]
@@ -97,7 +125,7 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(lo
         assert kept > 0
         assert f"note: {kept} of {WINDOWS} windows are finished and kept beside out.h5" in complaint
         assert "To go on:\n  rnnstates extract long.npy out.h5 --lengths lengths.npy" in complaint
-    again, told = finish([*COMMAND, "--verify"], place)
+    again, told = finish([*JOB, "--verify"], place)
     assert f"note: out.h5.partial: {kept} of {WINDOWS} windows are finished; the run goes on" in told
     # The option that was added is not in the file: it says what began it.
     assert again == whole
@@ -106,19 +134,16 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(lo
 def test_a_second_signal_is_obeyed_at_once(long_job):
     place, whole = long_job
     # Finishing is made slow: what is to be written down waits for a disk that takes 20 seconds.
-    script = (
-        "import sys, time, rnnstates.output.recorder as r; r.Recorder._record = lambda *a, **b: time.sleep(20);"
-        f"sys.argv = ['rnnstates', *{COMMAND[3:]!r}]; from rnnstates_cli.main import main; main()"
+    process = start_and_wait(
+        place, "import rnnstates.output.recorder as r; r.Recorder._record = lambda *a, **b: time.sleep(20)"
     )
-    process = start([sys.executable, "-c", script], place)
-    wait_for(lambda: half_done(place))
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=5)
     assert process.returncode == -signal.SIGTERM
-    assert finish(COMMAND, place)[0] == whole
+    assert finish(JOB, place)[0] == whole
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -126,8 +151,6 @@ def test_a_signal_that_python_loses_ends_the_run_all_the_same(long_job, number):
     """What a handler raises while an object is freed is dropped."""
     place, whole = long_job
     script = f"""
-import os, sys, time
-from rnnstates_cli.main import main
 from rnnstates_cli.reporting import Reporter
 
 class Freed:
@@ -142,26 +165,22 @@ def update(self, done, total, shown=Reporter.update):
     shown(self, done, total)
 
 Reporter.update = update
-sys.argv = ["rnnstates", *{COMMAND[3:]!r}]
-main()
 """
-    process = start([sys.executable, "-c", script], place)
+    process = start(place, script)
     complaint = process.communicate(timeout=60)[1].decode()
     assert process.returncode == -number, complaint
     assert "before the output was finished" in complaint
     assert "Traceback" not in complaint
     assert "Exception ignored" not in complaint
     assert not (place / "out.h5").exists()
-    assert finish(COMMAND, place)[0] == whole
+    assert finish(JOB, place)[0] == whole
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_python_turns_into_another_error_is_a_signal_still(tmp_path, number):
     """As it does, before 3.12, while a class is made: an import may be in the middle of one."""
     script = f"""
-import os, sys, time
 import rnnstates
-from rnnstates_cli.main import main
 
 class Field:
     def __set_name__(self, owner, name):
@@ -169,10 +188,8 @@ class Field:
         time.sleep(5)
 
 rnnstates.extract = lambda *_, **__: type("Made", (), {{"field": Field()}})
-sys.argv = ["rnnstates", "extract", "in.npy", "out.h5"]
-main()
 """
-    process = start([sys.executable, "-c", script], tmp_path)
+    process = start(tmp_path, script, ["extract", "in.npy", "out.h5"])
     complaint = process.communicate(timeout=30)[1].decode()
     assert process.returncode == -number
     assert "Traceback" not in complaint
@@ -182,12 +199,15 @@ main()
 @pytest.mark.parametrize("engine", BUILT_ENGINES)
 def test_a_wide_layer_is_left_in_the_middle_of_its_sequences(tmp_path, engine):
     """Sequences of 5000 steps and 1024 units take a core minutes; nothing waits for the end of one."""
-    np.save(tmp_path / "wide.npy", np.zeros((64, 5000, 64), np.float32))
-    command = [*EXTRACT, "wide.npy", "out.h5", "--lengths", "full", "--units", "1024", "--states", "none",
-               "--engine", engine]  # fmt: skip
-    process = start(command, tmp_path)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (64, 5000, 64)}
+    with (tmp_path / "wide.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 4 * 64 * 5000 * 64)
+    job = ["extract", "wide.npy", "out.h5", "--lengths", "full", "--units", "1024", "--states", "none",
+           "--threads", "1", "--engine", engine]  # fmt: skip
+    process = start(tmp_path, "grid.WINDOW_BYTES = 16 * 2**20", job)
     wait_for(lambda: (tmp_path / "out.h5.partial").exists())
-    time.sleep(1)
+    time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     # It is a matter of tenths of a second; this is for a machine that does much else.
@@ -198,33 +218,33 @@ def test_a_wide_layer_is_left_in_the_middle_of_its_sequences(tmp_path, engine):
     assert os.listdir(tmp_path) == ["wide.npy"]
 
 
-def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(long_job):
+def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(long_job, monkeypatch):
     place, whole = long_job
     # The first run's command is the one that is recorded.
-    started = [*COMMAND, "--max-runtime", "1h"]
-    process = start(started, place)
-    wait_for(lambda: half_done(place))
+    process = start_and_wait(place, job=[*JOB, "--max-runtime", "1h"])
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    kept, runs = library.status(place / "out.h5")["windows"], 0
-    assert 0 < kept < WINDOWS
+    kept = [library.status(place / "out.h5")["windows"]]
+    assert 0 < kept[0] < WINDOWS
+    monkeypatch.setattr(schedule, "read_window", slowly)
     while not (place / "out.h5").exists():
-        command = [*COMMAND, "--max-runtime", "1s"]
-        done = subprocess.run(command, cwd=place, capture_output=True, timeout=60)
-        told, runs = done.stderr.decode(), runs + 1
+        done = rnnstates(*JOB, "--max-runtime", "1s", cwd=place)
+        told = done.stderr.decode()
         assert done.returncode in (0, 75)
-        assert runs <= 15
+        assert len(kept) <= 15
         if done.returncode == 75:
             # No window is begun after its time, but those begun are finished.
-            kept = library.status(place / "out.h5")["windows"]
-            assert f"out.h5: time limit reached; {kept} of {WINDOWS} windows are finished and kept" in told
+            kept.append(library.status(place / "out.h5")["windows"])
+            assert f"out.h5: time limit reached; {kept[-1]} of {WINDOWS} windows are finished and kept" in told
             assert "To go on:\n  rnnstates extract long.npy out.h5" in told
-    with h5py.File(place / "out.h5") as file, h5py.File(inputs_again(place, whole)) as expected:
+    assert len(set(kept)) > 1
+    (place / "expected.h5").write_bytes(whole)
+    with h5py.File(place / "out.h5") as file, h5py.File(place / "expected.h5") as expected:
         for name in ("cell", "cell_mean", "cell_last", "lengths", "integrity/sums"):
             assert (file[name][()] == expected[name][()]).all()
         assert json.loads(file.attrs["provenance"])["command"].endswith("--max-runtime 1h")
 
 
-def inputs_again(place, whole):
-    (place / "expected.h5").write_bytes(whole)
-    return place / "expected.h5"
+def slowly(job, window, read=schedule.read_window):
+    time.sleep(0.6)
+    return read(job, window)

@@ -2,9 +2,9 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +17,8 @@ import rnnstates
 from rnnstates.extraction import extract as running
 from rnnstates.output.system import Disk
 from rnnstates_cli.main import _run
+
+from .forking import run_each
 
 NOBODY = 65534
 
@@ -204,31 +206,46 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
     assert sorted(os.listdir()) == ["closed", "in.npy", "out.h5", "theirs"]
 
 
-@pytest.mark.parametrize("operation", ["size", "pread", "pwrite", "truncate", "fsync", "fdatasync"])
-@pytest.mark.parametrize("calls", [0, 1, 3, 8])
-def test_a_disk_that_fails_for_ever_ends_the_process_with_74(place, operation, calls):
-    """To its very end: HDF5 must have nothing left that it would try to write, or to read, when it is unloaded."""
-    script = f"""
-import errno, itertools, sys
+OPERATIONS = ["size", "pread", "pwrite", "truncate", "fsync", "fdatasync"]
+CALLS = [0, 1, 3, 8]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """Run a job on each disk that fails for ever; gives (place, how it ended) by operation and calls."""
+    places = {key: tmp_path_factory.mktemp("failing") for key in itertools.product(OPERATIONS, CALLS)}
+    for place in places.values():
+        np.save(place / "in.npy", np.ones((3, 4, 2), np.float32))
+    words = ["extract", "in.npy", "out.h5", "--lengths", "full", "--units", "2", "--engine", "numpy"]
+    runs = run_each([(place, words, failing(*key), {}) for key, place in places.items()])
+    return dict(zip(places, zip(places.values(), runs, strict=True), strict=True))
+
+
+def failing(operation, calls):
+    return f"""
+import errno, itertools
 from rnnstates.extraction import extract
 from rnnstates.output.system import Disk
-from rnnstates_cli.main import main
 
 class Failing(Disk):
     calls = itertools.count()
 
     def {operation}(self, *arguments):
         if next(self.calls) < {calls}:
-            return super().{operation}(*arguments)
+            return Disk.{operation}(self, *arguments)
         raise OSError(errno.EIO, "Input/output error")
 
 extract.SYSTEM = Failing()
-sys.argv = ["rnnstates", "extract", "in.npy", "out.h5", "--lengths", "full", "--units", "2", "--engine", "numpy"]
-main()
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, timeout=60)
-    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("calls", CALLS)
+def test_a_disk_that_fails_for_ever_ends_the_process_with_74(ended, operation, calls):
+    """To its very end: HDF5 must have nothing left that it would try to write, or to read, when it is unloaded."""
+    place, done = ended[operation, calls]
+    assert "Traceback" not in done.stderr
     # Few operations are made so often.
     assert done.returncode == (0 if (place / "out.h5").exists() else 74)
-    assert done.returncode == 0 or b"writing failed (Input/output error)" in done.stderr
+    assert done.returncode == 0 or "writing failed (Input/output error)" in done.stderr
     assert calls or done.returncode == 74
