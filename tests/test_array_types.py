@@ -26,6 +26,28 @@ CELLS = {
     "simple_rnn": ("simple_rnn", 3, 5, {"activation": "relu"}),
     "mlstm": ("mlstm", 3, 5, {}),
 }
+# Functions of arrays that may have any axes, by module.
+ANY_AXES = {
+    # Memory, and the numbers of an array whatever its shape.
+    "arrays.axes": ("empty_window",),
+    "arrays.checksums": ("sums",),
+    "arrays.workspace": ("Workspace.array", "Workspace.zeros"),
+    "inputs.identity": ("digest_array", "sample_array"),
+    "network.checks": ("_arrays", "check_values"),
+    "output.sink": ("_room",),
+    # As a file has them: chunks, axes in another order, and what is not known to fit yet.
+    "inputs.axes": ("Axes.turn",),
+    "inputs.belonging": ("check_ids",),
+    "inputs.hdf5_inflated": (
+        *("InflatedChunks._chunk", "InflatedChunks._converted", "InflatedChunks._unpacked", "InflatedChunks.read_into"),
+    ),
+    "inputs.ids": ("ids_of",),
+    "inputs.ids_shape": ("listed",),
+    "inputs.initial": ("_check",),
+    "inputs.initial_states": ("InitialStates.__init__", "_rows"),
+    "inputs.npy": ("NpySource._fill", "NpySource._read_box", "fill_at", "load_npy", "to_native"),
+    "inputs.stream": ("StreamSource._fill",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +155,12 @@ def test_long_sequences_that_are_cut_in_time(checked, monkeypatch):
     inputs, lengths = ragged(sequences=20, steps=50)
     weights = checked.builders.one_layer()
     checked.library.extract(inputs, lengths, weights=weights, engine="numpy", pool="mean")
+
+
+def test_every_function_of_these_rooms_says_the_axes_of_its_arrays(checked):
+    known = {f"rnnstates.{module}.{name}" for module, names in ANY_AXES.items() for name in names}
+    assert checked.without_axes == known
+    assert len(checked.declared) > 140
 
 
 WRONG = {

@@ -29,10 +29,11 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    *("Array", "Bias", "Embedding", "Factors", "Flat", "Floats", "Hidden", "Ids", "Inputs", "InputsOrIds", "Kernel"),
-    *("Lengths", "Mask", "OfUnits", "Peepholes", "Places", "Products", "Projection", "ReadIds", "ReadInputs"),
-    *("ReadLengths", "ReadMask", "RecurrentKernel", "Rows", "Start", "State", "StepInputs", "StepStates", "Steps"),
-    *("Stored", "Table", "Tensor", "Vectors", "clear_padding", "empty_window", "reverse_valid", "valid_mask"),
+    *("AllLengths", "Array", "Bias", "Embedding", "Factors", "Flat", "Floats", "Hidden", "Ids", "Inputs"),
+    *("InputsOrIds", "Kernel", "Lengths", "Mask", "Names", "OfUnits", "Peepholes", "Places", "Products", "Projection"),
+    *("ReadIds", "ReadInputs", "ReadLengths", "ReadMask", "RecurrentKernel", "Rows", "Start", "State", "StepInputs"),
+    *("StepStates", "Steps", "Stored", "Table", "Tensor", "Vectors", "clear_padding", "empty_window", "reverse_valid"),
+    *("valid_mask"),
 ]
 
 # Any dtype, any axes.
@@ -55,6 +56,9 @@ StepStates = Annotated[Floats, "B T W"]
 State = Annotated[Floats, "B W"]
 Vectors = Annotated[Floats, "B W"]
 
+# The whole input.
+AllLengths = Annotated[npt.NDArray[np.int64], "N"]
+
 # What is read at once: as stored, then in the computing precision.
 Stored = Annotated[Array, "R S *features"]
 ReadInputs = Annotated[Floats, "R S I"]
@@ -62,6 +66,8 @@ ReadIds = Annotated[npt.NDArray[np.int64], "R S"]
 ReadLengths = Annotated[npt.NDArray[np.int64], "R"]
 ReadMask = Annotated[npt.NDArray[np.bool_], "R S"]
 
+# Ids of sequences: int64 or bytes, while they are read also strings.
+Names = Annotated[Array, "K"]
 # Row numbers, or counts of rows.
 Rows = Annotated[npt.NDArray[np.int64], "K"]
 # An array viewed as rows, and as a single row.

@@ -1,7 +1,7 @@
 """Arrays that a thread reuses from tile to tile, because the system clears every page of fresh memory."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ class Workspace:
         return array
 
 
-def _aligned(size: int) -> npt.NDArray[np.uint8]:
+def _aligned(size: int) -> Annotated[npt.NDArray[np.uint8], "{size}"]:
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]

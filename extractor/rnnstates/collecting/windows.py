@@ -14,7 +14,7 @@ from ..network.cells import DERIVED
 from ..network.pooling import pool
 from ..output.format import DatasetSpec, Shape
 from ..output.layout import Ids
-from ..output.sink import Sink, to_dtype
+from ..output.sink import AnyFloats, Sink, to_dtype
 from .checking import check_alone
 from .feeding import Feed
 from .running import Batch, Part, Parts, Runner
@@ -161,7 +161,7 @@ class _Window:
         places = self._job.shape.first_rows[rows][some]
         self._sink.put_sequences(spec, places, flat, some * values.shape[1], lengths[some], self._number)
 
-    def _cast(self, values: Array, spec: DatasetSpec) -> Array:
+    def _cast(self, values: AnyFloats, spec: DatasetSpec) -> AnyFloats:
         cast, overflowed = to_dtype(values, spec.dtype)
         self._overflowed += overflowed
         return cast

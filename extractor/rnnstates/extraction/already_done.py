@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Names
 from ..errors import BadData, DoesNotMatch, MissingInput
 from ..output.finished import damage
 from ..output.format import Shape
@@ -146,6 +146,6 @@ class _StoredIds:
         self._dataset = dataset
         self.dtype: np.dtype[Any] = dataset.dtype
 
-    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+    def blocks(self, rows: int) -> Iterator[tuple[int, Names]]:
         for start in range(0, len(self._dataset), rows):
             yield start, np.asarray(self._dataset[start : start + rows])

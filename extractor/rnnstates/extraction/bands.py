@@ -8,10 +8,10 @@ import threading
 
 import numpy as np
 
-from ..arrays.axes import Array, Lengths, Places, StepStates, Vectors, valid_mask
+from ..arrays.axes import Lengths, Places, StepStates, Vectors, valid_mask
 from ..arrays.checksums import Sums
 from ..output.format import DatasetSpec
-from ..output.sink import Sink, to_dtype
+from ..output.sink import AnyFloats, Sink, to_dtype
 from .grid import Window
 from .job import Job
 
@@ -94,7 +94,7 @@ class Band:
         self._held.clear()
         self._sink.finish(self._number, self._overflowed, read)
 
-    def _cast(self, values: Array, spec: DatasetSpec) -> Array:
+    def _cast(self, values: AnyFloats, spec: DatasetSpec) -> AnyFloats:
         cast, overflowed = to_dtype(values, spec.dtype)
         if overflowed:
             with self._lock:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import h5py
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Names
 from ..errors import BadInput
 from .ids import ids_of
 
@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 65536
 class Named(Protocol):
     """The ids of a run, such as ``Ids``."""
 
-    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+    def blocks(self, rows: int) -> Iterator[tuple[int, Names]]:
         """Yield (start, ids)."""
 
 

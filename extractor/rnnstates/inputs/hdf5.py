@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..arrays.axes import Array, empty_window
+from ..arrays.axes import Stored, empty_window
 from ..errors import BadData, BadInput
 from ..untrusted.hdf5 import check_dataset, find, open_hdf5, reading
 from ..untrusted.hdf5_packing import packing_of, packing_of_tokens, reading_notes
@@ -106,7 +106,7 @@ class Hdf5Source:
             self.dtype = self._packing.dtype(dataset.dtype)
         return _with_cache(dataset)
 
-    def read(self, rows: slice, steps: slice) -> Array:
+    def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...] in native byte order, packed values decoded."""
         self._check_unchanged(sampled=False)
         place = self.axes.place(rows, steps)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Names
 from ..errors import BadInput
 from ..untrusted.foreign import Wanted
 from ..untrusted.given import as_array, plain
@@ -58,7 +58,7 @@ class Ids:
     read: Read
     ascii: bool = True
 
-    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+    def blocks(self, rows: int) -> Iterator[tuple[int, Names]]:
         """Yield (start, ids [at most ``rows``]) from the first sequence to the last."""
         for start in range(0, self.count, rows):
             yield start, self.read(start, min(start + rows, self.count))
@@ -131,7 +131,7 @@ def _from_dataset(dataset: h5py.Dataset, source: Owner) -> Ids:
 
     rows_of = listed(dataset, source.shape[0])
 
-    def read(start: int, stop: int) -> Array:
+    def read(start: int, stop: int) -> Names:
         with reading(where, BadInput):
             values = rows_of(start, stop)
         if packing is not None:
@@ -177,7 +177,7 @@ def _from_array(ids: Any, where: str, source: Owner) -> Ids:
     return _measured(lambda start, stop: values[start:stop], source.shape[0], where, BLOCK_ROWS)
 
 
-def _objects(ids: Any, where: str) -> Array:
+def _objects(ids: Any, where: str) -> Names:
     try:
         items = list(ids)
     except MemoryError:
@@ -192,7 +192,7 @@ def _objects(ids: Any, where: str) -> Array:
     return values
 
 
-def _typed(values: Array, where: str) -> Array:
+def _typed(values: Names, where: str) -> Names:
     """Convert Python objects [N] to int64 [N], or leave strings as they are."""
     items = values.tolist()
     if items and all(isinstance(item, Integral) and not isinstance(item, bool) for item in items):
@@ -228,7 +228,7 @@ def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
     return Ids(count, dtype, lambda start, stop: _encode(read(start, stop), start, where).astype(dtype), only_ascii)
 
 
-def _encode(values: Array, start: int, where: str) -> Array:
+def _encode(values: Names, start: int, where: str) -> Names:
     """Encode strings [R] as UTF-8 in bytes no wider than the longest."""
     _check_characters(values, start, where)
     items = enumerate(values.tolist(), start)
@@ -240,7 +240,7 @@ def _encode(values: Array, start: int, where: str) -> Array:
     return np.array(encoded, dtype=np.bytes_)
 
 
-def _check_characters(values: Array, start: int, where: str) -> None:
+def _check_characters(values: Names, start: int, where: str) -> None:
     """Refuse code points beyond Unicode, on which NumPy fails."""
     if values.dtype.kind != "U" or not values.size or not values.dtype.itemsize:
         return
@@ -259,7 +259,7 @@ def _to_utf8(text: str, row: int, where: str) -> bytes:
         raise BadInput(f"{where}: row {row} is {text!r}, which UTF-8 cannot hold; give it as bytes.") from reason
 
 
-def _check_range(values: Array, start: int, where: str) -> None:
+def _check_range(values: Names, start: int, where: str) -> None:
     largest = np.iinfo(np.int64).max
     if values.dtype == np.uint64 and bool((values > np.uint64(largest)).any()):
         row = start + int(np.argmax(values > np.uint64(largest)))

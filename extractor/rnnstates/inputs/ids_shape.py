@@ -6,12 +6,12 @@ from typing import Any, Protocol
 import h5py
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Names
 from ..errors import BadInput
 
 __all__ = ["Owner", "Read", "are_characters", "check_shape", "listed"]
 
-Read = Callable[[int, int], Array]
+Read = Callable[[int, int], Names]
 
 
 class Owner(Protocol):

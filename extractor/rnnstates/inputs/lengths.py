@@ -4,13 +4,13 @@ import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import AllLengths
 from ..errors import BadLengths
 from ..untrusted.foreign import Wanted
 from ..untrusted.given import as_array
@@ -32,9 +32,7 @@ EXPECTED = "a .npy file or text with one whole number per line"
 MASK = "If they are a mask, sum it along the steps."
 
 
-def read_lengths(
-    lengths: Any, source: Source, *, inputs_path: str | os.PathLike[str] | None = None
-) -> npt.NDArray[np.int64]:
+def read_lengths(lengths: Any, source: Source, *, inputs_path: str | os.PathLike[str] | None = None) -> AllLengths:
     """Read and check the lengths.
 
     Parameters
@@ -96,19 +94,19 @@ def _beside(source: Source, inputs_path: str | os.PathLike[str] | None) -> str:
     return ""
 
 
-def _from_dataset(dataset: h5py.Dataset, source: Source) -> npt.NDArray[np.int64]:
+def _from_dataset(dataset: h5py.Dataset, source: Source) -> AllLengths:
     check_open(dataset, "lengths=", BadLengths)
     where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
     with reading(where, BadLengths):
         _check_form(dataset.shape or (), dataset.dtype, describe_dtype(dataset), where, source)
         check_inflated(dataset, where, BadLengths)
-        values: Array = dataset[()]
+        values: npt.NDArray[Any] = dataset[()]
         if (packing := whole_numbers(dataset, where, BadLengths)) is not None:
             packing.check_present(values.reshape(-1), where, BadLengths)
     return _check_values(values, where, source)
 
 
-def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
+def _from_file(path: os.PathLike[str], source: Source) -> AllLengths:
     with open_list(path, EXPECTED, BadLengths) as file:
         start = first_of_list(file, path)
         if start.startswith(MAGIC):
@@ -123,13 +121,13 @@ def _from_file(path: os.PathLike[str], source: Source) -> npt.NDArray[np.int64]:
     return _check_values(values, str(path), source)
 
 
-def _from_npy(file: BinaryIO, where: str, source: Source) -> npt.NDArray[np.int64]:
+def _from_npy(file: BinaryIO, where: str, source: Source) -> AllLengths:
     header = read_header(file, where, BadLengths)
     _check_form(header.shape, header.dtype, str(header.dtype), where, source)
     return _check_values(load_npy(file, header, where, BadLengths), where, source)
 
 
-def _from_array(lengths: Any, source: Source) -> npt.NDArray[np.int64]:
+def _from_array(lengths: Any, source: Source) -> AllLengths:
     values = as_array(lengths, "lengths", BadLengths, "Give one whole number per sequence.")
     if values.dtype.kind != "b" and isinstance(lengths, list | tuple):
         _refuse_bools(lengths)
@@ -145,7 +143,7 @@ def _refuse_bools(lengths: Sequence[Any]) -> None:
             raise BadLengths(f"lengths: row {row} is {bool(length)}; expected whole numbers. {MASK}")
 
 
-def _parse(text: bytes, where: str, count: int) -> npt.NDArray[np.float64]:
+def _parse(text: bytes, where: str, count: int) -> Annotated[npt.NDArray[np.float64], "_"]:
     """Read one number per line; lines beyond the sequences are only counted."""
     lines = text.removeprefix(UTF8_MARK).splitlines()
     while lines and not lines[-1].strip():
@@ -184,7 +182,7 @@ def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where
         )
 
 
-def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.NDArray[np.int64]:
+def _check_values(values: Annotated[npt.NDArray[Any], "*one_axis"], where: str, source: Source) -> AllLengths:
     steps = source.shape[1]
     values = values.reshape(-1)
     if values.dtype.kind == "f":
@@ -203,7 +201,7 @@ def _check_values(values: npt.NDArray[Any], where: str, source: Source) -> npt.N
     return values.astype(np.int64)
 
 
-def _other_steps(values: npt.NDArray[Any], source: Source) -> str:
+def _other_steps(values: Annotated[npt.NDArray[Any], "N"], source: Source) -> str:
     """Suggest swapped axes if there are as many features as the longest sequence has steps."""
     longest = values.max(initial=0)
     return transposed(source, "T", int(longest)) if np.isfinite(longest) and longest > source.shape[1] else ""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..arrays.axes import Array
+from ..arrays.axes import Stored
 from ..errors import BadInput
 from ..untrusted.given import as_array
 from .axes import Axes
@@ -45,7 +45,7 @@ class MemorySource:
         self.notes = dtype_notes(self.shape, self.dtype, self.name)
         self.identity = identify("memory", self.shape, self.dtype, **sample_array(array), **self.axes.identity())
 
-    def read(self, rows: slice, steps: slice) -> Array:
+    def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as a read-only array [rows, steps, ...] in native byte order."""
         block = self._array[rows, steps]
         block = block.astype(block.dtype.newbyteorder("="), copy=False).view()

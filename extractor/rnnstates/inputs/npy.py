@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..arrays.axes import Array, empty_window
+from ..arrays.axes import Array, Stored, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
 from ..untrusted.missing import open_file
 from ..untrusted.npy import NpyHeader, check_size, parse_header
@@ -69,7 +69,7 @@ class NpySource:
         fortran = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
         self.notes: tuple[str, ...] = fortran + dtype_notes(self.shape, self.dtype, self.name)
 
-    def read(self, rows: slice, steps: slice) -> Array:
+    def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
         check_unchanged(self._file.fileno(), self.identity, self.name)
         place = self.axes.place(rows, steps)

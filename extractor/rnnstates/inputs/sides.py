@@ -2,12 +2,12 @@
 
 import contextlib
 import math
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import AllLengths
 from ..errors import BadInput
 from .base import Source
 from .memory import MemorySource
@@ -17,6 +17,9 @@ __all__ = ["seems_turned"]
 
 # Sequences that are examined, and the steps and bytes of each that are read at a time.
 MOST_ROWS, MOST_STEPS, MOST_BYTES = 8, 32, 2**20
+
+# Whether something is so of each feature.
+Features = Annotated[npt.NDArray[np.bool_], "I"]
 
 
 class Look(NamedTuple):
@@ -32,12 +35,12 @@ class Look(NamedTuple):
         The first and the last step of the stated padding; one step if they coincide.
     """
 
-    start: Array
-    behind: Array
-    called: Array
+    start: Annotated[npt.NDArray[Any], "_ I"]
+    behind: Annotated[npt.NDArray[Any], "I"]
+    called: Annotated[npt.NDArray[Any], "_ I"]
 
 
-def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -> bool:
+def seems_turned(source: Source, lengths: AllLengths, padding: str) -> bool:
     """Return whether sequences shorter than T look as if their padding were on the other side.
 
     Then the first ``T - length`` steps of each are all the same, the data begin right after them, and the stated
@@ -73,7 +76,7 @@ def seems_turned(source: Source, lengths: npt.NDArray[np.int64], padding: str) -
     return bool(looks) and _is_turned(looks, _still(looks))
 
 
-def _still(looks: list[Look]) -> npt.NDArray[np.bool_]:
+def _still(looks: list[Look]) -> Features:
     """Return which features are constant over all first steps of the sequences: [I]; none if several are not."""
     starts = np.concatenate([look.start for look in looks])
     same = np.asarray(_same(starts, starts[0]).all(axis=0))
@@ -81,7 +84,7 @@ def _still(looks: list[Look]) -> npt.NDArray[np.bool_]:
     return same if few_differ else np.zeros_like(same)
 
 
-def _is_turned(looks: list[Look], still: npt.NDArray[np.bool_]) -> bool:
+def _is_turned(looks: list[Look], still: Features) -> bool:
     padded = looks[0].start[0, still]
     called = np.concatenate([look.called[:, still] for look in looks])
     is_one_number = bool(still.all() and _same(padded, padded[0]).all())
@@ -100,7 +103,7 @@ def _look(source: Source, row: int, padded: int, padding: str) -> Look:
     step_bytes = math.prod(source.shape[2:]) * source.dtype.itemsize
     most = max(1, min(MOST_STEPS, MOST_BYTES // max(1, step_bytes)))
 
-    def read(start: int, stop: int) -> Array:
+    def read(start: int, stop: int) -> Annotated[npt.NDArray[Any], "_ I"]:
         """Read steps, counted from the side of the valid steps: [S, values]."""
         steps = slice(start, stop) if padding == "post" else slice(total - stop, total - start)
         block = np.asarray(source.read(slice(row, row + 1), steps)[0]).reshape(stop - start, -1)
@@ -111,7 +114,9 @@ def _look(source: Source, row: int, padded: int, padding: str) -> Look:
     return Look(start, read(padded, padded + 1)[0], called)
 
 
-def _same(values: Array, step: Array) -> npt.NDArray[np.bool_]:
+def _same(
+    values: Annotated[npt.NDArray[Any], "*steps I"], step: Annotated[npt.NDArray[Any], "I"]
+) -> Annotated[npt.NDArray[np.bool_], "*steps I"]:
     """Compare values [..., I] with a step [I]; NaN equals NaN."""
     same: npt.NDArray[np.bool_] = (values == step) | (np.isnan(values) & np.isnan(step))
     return same

@@ -5,9 +5,8 @@ import io
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array, empty_window
+from ..arrays.axes import Array, Stored, empty_window
 from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..untrusted.foreign import FIRST_BYTES, describe
 from ..untrusted.hdf5 import SIGNATURE
@@ -81,7 +80,7 @@ class StreamSource:
         if self.shape[0] == 0:
             self._check_end()
 
-    def read(self, rows: slice, steps: slice) -> Array:
+    def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...]; the rows must follow those read before."""
         total, step_bytes = self.shape[1], self._row_items // self.shape[1] * self.dtype.itemsize
         block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
@@ -95,7 +94,7 @@ class StreamSource:
             self._check_end()
         return to_native(block)
 
-    def first_rows(self, most: int) -> Array:
+    def first_rows(self, most: int) -> Stored:
         """Return the first rows, in at most so many bytes, before any is read; ``read`` returns them again."""
         row_bytes = self._row_items * self.dtype.itemsize
         content = b"" if self._position else self._stream.peek(min(self.shape[0], most // row_bytes) * row_bytes)
@@ -112,7 +111,7 @@ class StreamSource:
 
     def _fill(self, contiguous: Array, offset: int) -> None:
         self._skip_to(offset)
-        raw: npt.NDArray[np.uint8] = contiguous.reshape(-1).view(np.uint8)
+        raw = contiguous.reshape(-1).view(np.uint8)
         done = 0
         while done < raw.size:
             piece = self._take(min(PIECE, raw.size - done))

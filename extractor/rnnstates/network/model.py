@@ -7,7 +7,7 @@ an LSTM that of Keras, PyTorch and cuDNN (i, f, c, o), for a GRU that of Keras (
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,7 @@ class LayerWeights:
             raise BadWeights(f"{self.where}: unknown cell '{self.cell}'; known: {', '.join(GATES)}.")
         check_weights(self, len(GATES[self.cell]), CARRIED[self.cell])
 
-    def whole_bias(self) -> npt.NDArray[np.float64]:
+    def whole_bias(self) -> Annotated[npt.NDArray[np.float64], "GH"]:
         """Return the sum of the stored biases and the forget bias; float64 [G * H]."""
         total: npt.NDArray[np.float64] = self.bias.astype(np.float64)
         if self.recurrent_bias is not None:

@@ -21,11 +21,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays.axes import AllLengths
 from ..network.cells import available, carried, state_width
 from ..network.model import Direction
 from ..network.pooling import FINAL
@@ -91,7 +92,7 @@ class Shape:
         ``post`` or ``pre``: at which end of a row of the padded layout the valid steps stand.
     """
 
-    lengths: npt.NDArray[np.int64]
+    lengths: AllLengths
     steps: int
     layout: str = "padded"
     padding: str = "post"
@@ -107,12 +108,12 @@ class Shape:
         return int(self.lengths.sum())
 
     @cached_property
-    def offsets(self) -> npt.NDArray[np.int64]:
+    def offsets(self) -> Annotated[npt.NDArray[np.int64], "_"]:
         """Where each sequence starts in the packed layout: int64 [N + 1]."""
         return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
 
     @cached_property
-    def first_rows(self) -> npt.NDArray[np.int64]:
+    def first_rows(self) -> AllLengths:
         """For each sequence, its first row in a per-step dataset seen as [rows, width]: int64 [N]."""
         if self.layout == "packed":
             return self.offsets[:-1]

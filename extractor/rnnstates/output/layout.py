@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Names
 from ..runtime.signals import signals_wait
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, HasParts, Shape, group_name
 from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
@@ -40,7 +41,7 @@ class Ids(Protocol):
     def ascii(self) -> bool:
         """Whether every one is ASCII."""
 
-    def blocks(self, rows: int) -> Iterator[tuple[int, Array]]:
+    def blocks(self, rows: int) -> Iterator[tuple[int, Names]]:
         """Yield (first row, array of at most ``rows``) from the first to the last."""
 
 
@@ -170,7 +171,7 @@ def _type_of(ids: Ids) -> "np.dtype[Any]":
     return stored
 
 
-def _small(file: h5py.File, name: str, values: Array, dimension: str) -> None:
+def _small(file: h5py.File, name: str, values: Annotated[npt.NDArray[np.int64], "_"], dimension: str) -> None:
     dataset = file.create_dataset(name, data=values, dtype="<i8")
     _attach(file, dataset, (dimension,))
 

@@ -3,12 +3,11 @@
 import json
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Array, Floats, Names, Rows, Table
 from ..arrays.checksums import Sums
 from ..arrays.copying import copy_rows
 from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
@@ -16,9 +15,9 @@ from .journal import Window
 from .layout import encoded
 from .states import States
 
-Rows = npt.NDArray[np.int64]
+__all__ = ["AnyFloats", "MemorySink", "Sink", "to_dtype"]
 
-__all__ = ["MemorySink", "Sink", "to_dtype"]
+AnyFloats = Annotated[Floats, "*axes"]
 
 
 class Sink(Protocol):
@@ -34,14 +33,14 @@ class Sink(Protocol):
     def windows(self) -> Mapping[int, Window]:
         """See above."""
 
-    def put(self, spec: DatasetSpec, row: int, values: Array, window: int) -> None:
+    def put(self, spec: DatasetSpec, row: int, values: Table, window: int) -> None:
         """Store ``values`` [k, width], contiguous and of the dataset's dtype, at rows ``row`` to ``row + k``.
 
         The dataset is seen as [rows, width]; all rows are of sequences of one window.
         """
 
     def put_sequences(
-        self, spec: DatasetSpec, places: Rows, values: Array, first: Rows, counts: Rows, window: int
+        self, spec: DatasetSpec, places: Rows, values: Table, first: Rows, counts: Rows, window: int
     ) -> None:
         """Store several stretches of ``values`` [k, width] at once.
 
@@ -61,7 +60,7 @@ class Sink(Protocol):
         """
 
 
-def to_dtype(values: Array, dtype: "np.dtype[Any]") -> tuple[Array, int]:
+def to_dtype(values: AnyFloats, dtype: "np.dtype[Any]") -> tuple[AnyFloats, int]:
     """Cast states for storing.
 
     Parameters
@@ -96,7 +95,7 @@ class MemorySink:
     ids : array [N] or None
     """
 
-    def __init__(self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Array | None) -> None:
+    def __init__(self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Names | None) -> None:
         self._shape, self._lock = shape, threading.Lock()
         self.windows: dict[int, Window] = {}
         self.overflowed = 0
@@ -108,7 +107,7 @@ class MemorySink:
         if ids is not None:
             self.arrays["ids"] = ids
 
-    def put(self, spec: DatasetSpec, row: int, values: Array, window: int) -> None:  # noqa: ARG002
+    def put(self, spec: DatasetSpec, row: int, values: Table, window: int) -> None:  # noqa: ARG002
         """Store rows."""
         self._rows[spec.name][row : row + len(values)] = values
 
@@ -116,7 +115,7 @@ class MemorySink:
         self,
         spec: DatasetSpec,
         places: Rows,
-        values: Array,
+        values: Table,
         first: Rows,
         counts: Rows,
         window: int,  # noqa: ARG002

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
-from ..arrays.axes import Array
+from ..arrays.axes import Rows, Table
 from ..arrays.checksums import Sums, add, sums, sums_of_rows
 from ..errors import InputChanged
 from .destination import exists
@@ -32,8 +31,6 @@ from .recorder import PACE, Pace, Recorder
 from .system import Place, Writeback, translated, write_all
 
 __all__ = ["FileSink"]
-
-Rows = npt.NDArray[np.int64]
 
 
 def _nothing() -> None:
@@ -114,7 +111,7 @@ class FileSink:
         """Windows that are finished and on disk, those of earlier runs included."""
         return self._recorder.recorded
 
-    def put(self, spec: DatasetSpec, row: int, values: Array, window: int) -> None:
+    def put(self, spec: DatasetSpec, row: int, values: Table, window: int) -> None:
         """Write rows of a window at their place.
 
         Raises
@@ -129,7 +126,7 @@ class FileSink:
         self,
         spec: DatasetSpec,
         places: Rows,
-        values: Array,
+        values: Table,
         first: Rows,
         counts: Rows,
         window: int,
@@ -209,7 +206,7 @@ class FileSink:
         self._recorder = Recorder(self._place.system, self._partial, check, pace)
         self._writeback = Writeback(self._partial.fd)
 
-    def _write(self, spec: DatasetSpec, row: int, values: Array) -> None:
+    def _write(self, spec: DatasetSpec, row: int, values: Table) -> None:
         position = self._partial.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
         # Not ``_translated``: there is a call for each stretch of a tile, and entering a context costs as much.
         try:
