@@ -1,5 +1,6 @@
 """What of a machine and its libraries decides the bits of a result is seen and recorded."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from rnnstates.engines import arithmetic, compiled_engine
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 from ..builders import BUILT_ENGINES
+from .tensorflow_process import said
 
 
 @pytest.mark.parametrize("describe", [np.show_config, lambda mode: {}, lambda: None])
@@ -54,8 +57,8 @@ NO_AVX512 = " ".join(name for name in arithmetic.of_numpy()["vectors"].split() i
 X86 = os.uname().machine == "x86_64" and "glibc" in arithmetic.of_numpy()["libm"]
 NUMPY = "from rnnstates.engines.arithmetic import of_numpy; print(of_numpy()['digest'])"
 TENSORFLOW = (
-    "import tensorflow; from rnnstates.engines.arithmetic import of_tensorflow; "
-    "print(of_tensorflow(tensorflow)['digest'])"
+    "from rnnstates.engines.arithmetic import of_tensorflow; from rnnstates.runtime import tensorflow_start as start; "
+    "start.quiet_tensorflow(); print(of_tensorflow(start.import_tensorflow())['digest'])"
 )
 
 
@@ -81,22 +84,37 @@ def test_other_functions_of_the_c_library_are_seen_in_the_digest_of_numpy():
     not X86 or "X86_V3" not in arithmetic.of_numpy()["vectors"], reason="needs x86-64 with AVX2, and glibc"
 )
 def test_other_code_of_onednn_is_seen_in_the_digest_of_tensorflow():
-    usual = printed(TENSORFLOW)
-    assert usual == printed(TENSORFLOW)
+    usual = arithmetic.of_tensorflow(import_tensorflow())["digest"]
+    assert usual == said().digest
     assert usual != printed(TENSORFLOW, ONEDNN_MAX_CPU_ISA="SSE41")
 
 
+SUBNORMAL = """
+import json, sys
+import torch
+from rnnstates.engines import arithmetic, compiled_engine
+
+def digests():
+    return {kind: arithmetic.of_numpy()["digest"] if kind == "numpy" else compiled_engine.digest(kind)
+            for kind in json.loads(sys.argv[1])}
+
+usual, again = digests(), digests()
+assert torch.set_flush_denormal(True)
+taken_for_zeros = digests()
+print(json.dumps({kind: [usual[kind] == again[kind], usual[kind] == taken_for_zeros[kind]] for kind in usual}))
+"""
+KINDS = ("numpy", *(compiled_engine.kinds() if "compiled" in BUILT_ENGINES else ()))
+
+
+@pytest.fixture(scope="module")
+def with_subnormal():
+    """Of each kind of arithmetic whether its digest stays: asked again, and with subnormal numbers taken for zeros."""
+    command = [sys.executable, "-c", SUBNORMAL, json.dumps(KINDS)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+
+
 @pytest.mark.skipif(not X86, reason="needs x86-64, whose switch torch sets, and glibc")
-@pytest.mark.parametrize("kind", ["numpy", *(compiled_engine.kinds() if "compiled" in BUILT_ENGINES else ())])
-def test_subnormal_numbers_taken_for_zeros_are_seen_in_the_digest(kind):
-    script = (
-        "import torch\n"
-        "from rnnstates.engines import arithmetic, compiled_engine\n"
-        f"kind = {kind!r}\n"
-        "digest = lambda: arithmetic.of_numpy()['digest'] if kind == 'numpy' else compiled_engine.digest(kind)\n"
-        "usual, again = digest(), digest()\n"
-        "assert torch.set_flush_denormal(True)\n"
-        "print(usual == again, usual == digest(), sep='/')"
-    )
+@pytest.mark.parametrize("kind", KINDS)
+def test_subnormal_numbers_taken_for_zeros_are_seen_in_the_digest(kind, with_subnormal):
     # Products of bfloat16 take subnormal numbers for zeros by themselves.
-    assert printed(script) == ("True/True" if kind == "bfloat16" else "True/False")
+    assert with_subnormal[kind] == [True, kind == "bfloat16"]

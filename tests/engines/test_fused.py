@@ -1,8 +1,5 @@
 """TensorFlow's own op over many steps against NumPy, the packed loop and Keras; which layers it gets."""
 
-import subprocess
-import sys
-import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,6 +17,7 @@ from rnnstates.network.cells.lstm import LSTMGates
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 from ..builders import cell_weights, layer_weights
+from .tensorflow_process import said
 
 GATES = LSTMGates._fields
 LENGTHS = np.array([21, 21, 17, 9, 9, 8, 1, 0, 0])
@@ -191,28 +189,14 @@ def test_two_threads_give_the_bits_of_one():
             np.testing.assert_array_equal(one[name], two[name])
 
 
-def complaints(rows):
-    """What the op writes to standard error when it is given so many rows of odd width."""
-    script = f"""
-        import numpy as np
-        from rnnstates.engines.tensorflow.fused import FusedBlock
-        from rnnstates.runtime.tensorflow_start import import_tensorflow, quiet_tensorflow
-        from tests.builders import layer_weights
-        quiet_tensorflow()
-        block = FusedBlock(import_tensorflow(), layer_weights(3, 5), ())
-        state = np.zeros(({rows}, 5), "f4")
-        block(np.ones((2, {rows}, 3), "f4"), {{"hidden": state, "cell": state}})
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=True
-    )
-    return done.stderr
-
-
 def test_the_op_is_never_given_the_sizes_that_it_complains_of():
     assert all(FusedBlock.rows(None, live) % 2 == 0 for live in range(1, 9))
-    assert complaints(4) == ""
-    assert "inefficient" in complaints(3)
+    assert said().even_rows == ""
+    assert "inefficient" in said().odd_rows
+
+
+def test_no_warning_of_functions_made_often_reaches_the_user():
+    assert said().many_functions == ""
 
 
 def test_bfloat16_is_refused_with_what_to_use():
@@ -221,21 +205,3 @@ def test_bfloat16_is_refused_with_what_to_use():
         match=r'^precision="bfloat16": TensorFlow computes products .* use engine="compiled" or precision=',
     ):
         make_engine("tensorflow", "bfloat16")
-
-
-def test_no_warning_of_functions_made_often_reaches_the_user():
-    script = """
-        import numpy as np
-        from rnnstates import quiet_tensorflow
-        from rnnstates.engines.choice import make_engine
-        from tests.builders import cell_weights
-        quiet_tensorflow()
-        for _ in range(7):
-            unroll = make_engine("tensorflow", "float32").unroll(cell_weights("gru", 3, 5))
-            for rows in (2, 20):
-                unroll(np.ones((rows, 3, 3), "f4"), np.full(rows, 3))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=True
-    )
-    assert done.stderr == ""

@@ -80,10 +80,31 @@ def test_the_real_one_is_imported_silently_and_leaves_no_thread(tmp_path):
         tf = start.import_tensorflow()
         assert tf.constant(1) + 1 == 2
         assert threading.enumerate() == [threading.main_thread()]
+        # Keras takes as long again; it is there for whoever asks for it.
+        assert "keras" not in sys.modules
+        import keras
+        assert float(tf.reduce_sum(keras.ops.ones(3))) == float(tf.keras.ops.sum([1, 2]))
         """,
         tmp_path,
     )
     assert done.stderr == ""
+
+
+def test_in_somebody_elses_process_keras_comes_with_tensorflow_as_always(tmp_path):
+    stub = """
+        import importlib
+        try:
+            importlib.import_module("keras.src")
+        except ImportError as reason:
+            print(reason)
+        class config: list_physical_devices = staticmethod(list)
+    """
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").touch()
+    (tmp_path / "keras" / "src.py").write_text("print('keras')")
+    script = "start.import_tensorflow(); import keras.src"
+    assert run(script, tmp_path, stub, quiet=False).stdout == "keras\n"
+    assert run(script, tmp_path, stub).stdout == "keras.src is not imported with TensorFlow\nkeras\n"
 
 
 def test_what_the_program_writes_meanwhile_comes_through_at_once(tmp_path):

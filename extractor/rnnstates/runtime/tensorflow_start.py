@@ -5,7 +5,8 @@
 
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from ..errors import EngineUnavailable
@@ -148,8 +149,33 @@ def _finish() -> None:
                 _running = None
 
 
+class _NoKeras:
+    """As the first finder, it keeps the thread that made it from importing Keras; all see where Keras is."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> None:
+        """Refuse the modules inside Keras to that thread; leave all else to the finders behind."""
+        if name.startswith(("keras.", "tf_keras.")) and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{name} is not imported with TensorFlow", name=name)
+
+
+@contextmanager
+def _without_keras() -> Iterator[None]:
+    """Import TensorFlow as where Keras is not installed: it would import all of it, which takes as long again."""
+    finder: Any = _NoKeras()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
 def _import() -> None:
-    import tensorflow as tf
+    # Somebody else's process may expect that the one comes with the other.
+    with _without_keras() if _quiet else nullcontext():
+        import tensorflow as tf
 
     # TensorFlow logs again when it lists devices.
     tf.config.list_physical_devices()
