@@ -141,7 +141,7 @@ TENSORS = {
         DATA,
         (
             "m.npz: no recurrent layer found; the npz holds 'a/kernel', 'a/bias'.",
-            "or kernel, recurrent_kernel and bias. Give another file, or rename its arrays so.",
+            "or kernel, recurrent_kernel and bias. Give another file, or rename its arrays accordingly.",
         ),
     ),
     "an extra tensor": Mistake(

@@ -41,7 +41,7 @@ def wrapped_arrays():
 
 
 def npz():
-    """Arrays of plain names, PyTorch's, Haiku's and Equinox' in .npz."""
+    """Arrays of plain names, PyTorch's, Haiku's and Equinox's in .npz."""
     haiku = {"lstm/linear/w": values(FEATURES + UNITS, 4 * UNITS), "lstm/linear/b": values(4 * UNITS)}
     equinox = {
         ".weight_ih": values(4 * UNITS, FEATURES), ".weight_hh": values(4 * UNITS, UNITS), ".bias": values(4 * UNITS)
@@ -83,7 +83,7 @@ def elmo():
 
 
 def safetensors():
-    """Arrays of plain names, PyTorch's and Flax' in safetensors."""
+    """Arrays of plain names, PyTorch's and Flax's in safetensors."""
     return [_safetensors(arrays) for arrays in (plain_arrays(), torch_arrays(), _flax_flat(), wrapped_arrays())]
 
 
@@ -116,7 +116,7 @@ def json_arrays():
 
 
 def msgpack():
-    """Flax' own tree, and its array in chunks."""
+    """Flax's own tree, and its array in chunks."""
     import msgpack
 
     def leaf(array):

@@ -141,7 +141,7 @@ def test_the_weights_may_be_named_where_the_options_lie_beside_them(tmp_path):
 def test_weights_without_their_options_are_refused_with_the_reason(tmp_path):
     path = write(tmp_path / "elmo", asked("float32")[1])
     (path / "options.json").unlink()
-    with pytest.raises(BadWeights, match=r"in options\.json, which is not here; .* give the folder"):
+    with pytest.raises(BadWeights, match=r"in options\.json, which is missing; .* give the folder"):
         rnnstates.load_weights(path / "weights.hdf5")
 
 
@@ -158,9 +158,9 @@ def test_forward_alone_is_read_where_the_options_say_so(tmp_path):
     forward = {name: values for name, values in arrays.items() if name.startswith("RNN_0")}
     states = extracted(write(tmp_path / "elmo", forward, bidirectional=False), inputs)
     np.testing.assert_allclose(states["layer2/cell"], wanted["layer2/forward"]["cell"], atol=1e-12)
-    with pytest.raises(BadWeights, match="Cell0 is there forward; expected backward and forward, because"):
+    with pytest.raises(BadWeights, match="has Cell0 forward; expected backward and forward, because"):
         rnnstates.load_weights(write(tmp_path / "elmo", forward))
-    with pytest.raises(BadWeights, match="there backward and forward; expected forward, because"):
+    with pytest.raises(BadWeights, match="has Cell0 backward and forward; expected forward, because"):
         rnnstates.load_weights(write(tmp_path / "elmo", arrays, bidirectional=False))
 
 
@@ -204,7 +204,7 @@ def test_arrays_that_elmo_does_not_have_are_refused(name, message, tmp_path):
 
 @pytest.mark.parametrize(
     "leaf, message",
-    [("W_0", "has B, W_P_0 only"), ("B", "has W_0, W_P_0 only"), ("W_P_0", "has B, W_0 only; expected W_0, B and W_P")],
+    [("W_0", "has only B, W_P_0"), ("B", "has only W_0, W_P_0"), ("W_P_0", "has only B, W_0; expected W_0, B and W_P")],
 )
 def test_a_missing_array_is_told(leaf, message, tmp_path):
     arrays = random_arrays(LSTM)
@@ -218,7 +218,7 @@ def test_a_missing_array_is_told(leaf, message, tmp_path):
     [
         ({"dim": 6}, r"W has shape \(5, 20\); expected \(5, 24\), as options.json says"),
         ({"projection_dim": 1}, r"W_P has shape \(5, 2\); expected \(5, 1\), as options.json says"),
-        ({"projection_dim": 7}, r"W has shape \(5, 20\); expected more than 7 rows, by options.json"),
+        ({"projection_dim": 7}, r"W has shape \(5, 20\); expected more than 7 rows, as options.json says"),
         ({"n_layers": 2}, r"holds the layers \[0, 1, 2\], but options.json says n_layers 2"),
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""Equinox' cells, from .npz and safetensors: every state is the one Equinox computes."""
+"""Equinox's cells, from .npz and safetensors: every state is the one Equinox computes."""
 
 import functools
 
@@ -151,7 +151,7 @@ def test_a_pytorch_file_with_one_bias_is_not_taken_for_equinox(tmp_path):
 def test_arrays_that_no_cell_of_equinox_has_are_refused(tmp_path):
     arrays = {f"cell{name}": array for name, array in arrays_of(made("LSTMCell")[0]).items()}
     message = refusal(save_as(arrays | {"cell.norm.weight": np.ones(5, np.float32)}, tmp_path))
-    assert "has 'cell.norm.weight', which Equinox' LSTMCell and GRUCell do not have" in message
+    assert "has 'cell.norm.weight', which Equinox's LSTMCell and GRUCell do not have" in message
 
 
 @pytest.mark.parametrize("kind", CELLS)
@@ -161,7 +161,7 @@ def test_a_cell_with_the_biases_of_another_is_refused(kind, tmp_path):
         arrays[".bias_n"] = np.ones(5, np.float32)
     else:
         del arrays[".bias_n"]
-    assert f"an Equinox {kind} has other biases than" in refusal(save_as(arrays, tmp_path))
+    assert f"an Equinox {kind} has other biases" in refusal(save_as(arrays, tmp_path))
 
 
 def test_a_recurrent_matrix_of_no_cell_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Flax' cells of linen and nnx, from msgpack, .npz and safetensors: every state is the one Flax computes."""
+"""Flax's cells of linen and nnx, from msgpack, .npz and safetensors: every state is the one Flax computes."""
 
 import functools
 
@@ -255,7 +255,7 @@ def test_arrays_that_no_cell_of_flax_has_are_refused(tmp_path):
     params = linen_cell("LSTMCell", "float32")[0]["params"]
     tree = {"params": {"rnn": {**params, "norm": {"scale": np.ones(5, np.float32)}}}}
     message = refusal(save_as(tree, tmp_path, "msgpack"))
-    assert "has 'params/rnn/norm/scale', which Flax' own cells do not have" in message
+    assert "has 'params/rnn/norm/scale', which Flax's own cells do not have" in message
 
 
 def test_a_cell_with_a_missing_gate_is_refused(tmp_path):

@@ -115,7 +115,9 @@ def test_what_haiku_fixes_and_does_not_store_is_told(tmp_path):
     network = rnnstates.load_weights(save_as(made("VanillaRNN")[0], tmp_path))
     assert network.origin["layers"][0]["activation"] == "relu (format)"
     named = rnnstates.load_weights(save_as(made("LSTM of another name")[0], tmp_path))
-    assert any("is taken for a Haiku LSTM by its name and the shapes of its arrays" in note for note in named.notes)
+    assert any(
+        "is taken for a Haiku LSTM because of its name and the shapes of its arrays" in note for note in named.notes
+    )
 
 
 def test_an_embedding_that_fits_is_taken(tmp_path):

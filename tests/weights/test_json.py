@@ -97,8 +97,8 @@ def test_layers_without_arrays_in_front_are_named(tmp_path):
     path = write(tmp_path / "m.json", content)
     (note,) = rnnstates.load_weights(path, layer="layers.3").notes
     assert note == (
-        f"{path}: puts 'layers.0' (activation relu) and 'layers.1' (rescale) before 'layers.3', which is not run; "
-        "inputs must be what that gives."
+        f"{path}: has 'layers.0' (activation relu) and 'layers.1' (rescale) before 'layers.3', which is not run; "
+        "inputs must be its output."
     )
     assert "'layers.4' (activation tanh) before 'layers.5'" in rnnstates.load_weights(path, layer="layers.5").notes[0]
     content["layers"] = [layer, behind]
@@ -137,7 +137,7 @@ def test_nams_list_gives_what_pytorch_computes_from_the_stored_start(layers, tmp
         wanted = module(torch.from_numpy(given()), tuple(start.unsqueeze(2).repeat(1, 1, 3, 1)))[0].numpy()
     last = "hidden" if layers == 1 else f"layer{layers - 1}/hidden"
     np.testing.assert_allclose(states[last], wanted, atol=ATOL)
-    assert any("start from the states that the file stores" in note for note in network.notes)
+    assert any("start from the states stored with them" in note for note in network.notes)
 
 
 def test_the_stored_start_of_nam_is_left_out_where_zero_is_asked_for(tmp_path):
@@ -186,7 +186,7 @@ CONTRADICTIONS = {
     "cell": ({"model_data": described("GRU"), "state_dict": STATE}, r"model_data says GRU, but .* \(20, 5\);"),
     "a shape": (
         {"layers": [LAYER | {"weights": ARRAYS, "shape": [None, 6]}]},
-        "is said to have 6 units, but .* have 5",
+        "declares 6 units, but .* have 5",
     ),
     "an activation": (
         {"layers": [LAYER | {"weights": ARRAYS, "activation": "relu"}]},
@@ -195,7 +195,7 @@ CONTRADICTIONS = {
     "one array": ({"layers": [LAYER | {"weights": ARRAYS[:1]}]}, "has 1 arrays; expected a kernel, a recurrent kernel"),
     "NAM of another kind": (
         {"architecture": "WaveNet", "config": {}, "weights": [0.5]},
-        "is a WaveNet of NAM, which is not recurrent; expected an LSTM",
+        "is a NAM WaveNet, which is not recurrent; expected an LSTM",
     ),
     "NAM cut short": (
         {"architecture": "LSTM", "config": CONFIG, "weights": [0.5] * 60},
@@ -240,7 +240,7 @@ HOSTILE = {
     "many lists": ('{"a": [' + "[]," * 600_000 + "[]]}", "has 600003 lists .* It is refused"),
     "many arrays": ("{" + ",".join(f'"{n}": [1]' for n in range(20_001)) + "}", "has more than 20000 arrays"),
     "surrogates": (r'{"\ud800": [1]}', "characters that are none"),
-    "an escape in a name": (r'{"a\u001b[31m": [1]}', "expected letters that can be printed"),
+    "an escape in a name": (r'{"a\u001b[31m": [1]}', "expected printable characters"),
 }
 
 

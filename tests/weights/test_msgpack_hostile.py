@@ -1,4 +1,4 @@
-"""Flax' msgpack files that are damaged or made to attack: only BadWeights, and no more memory than is stored."""
+"""Flax's msgpack files that are damaged or made to attack: only BadWeights, and no more memory than is stored."""
 
 import builtins
 import importlib

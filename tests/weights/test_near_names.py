@@ -125,14 +125,14 @@ REFUSED = {
     "no convention": (
         LSTM,
         None,
-        r"holds 'W_ih' as kernel, .* by their names and shapes, but not in .*; pass convention=NAME, one of torch,",
+        r"holds 'W_ih' as kernel, .* names and shapes, but not the order of the gates; pass convention=NAME, one of torch,",
     ),
     "gates the other way": (
         LSTM,
         "keras",
-        r"'W_ih' has shape \(20, 3\) and 'W_hh' \(20, 5\), gates in rows, which is no cell of the convention 'keras'",
+        r"'W_ih' has shape \(20, 3\) and 'W_hh' \(20, 5\), gates in rows, which is not a cell of 'keras'",
     ),
-    "one bias of two": (GRU, "torch", r"has one bias, 'b', but a GRU of 'torch' adds one behind each of two products"),
+    "one bias of two": (GRU, "torch", r"has one bias, 'b', but a GRU of 'torch' adds one after each of two products"),
     "an array inside the cell": (LSTM | {"ln_gamma": np.ones(5)}, "torch", "has 'ln_gamma', which this layer does not"),
     "a layer missing": (
         {f"{name}_l{n}": array for name, array in LSTM.items() for n in (0, 2)},

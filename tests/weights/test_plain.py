@@ -95,7 +95,7 @@ def test_peepholes_and_a_projection_are_read(tmp_path):
 def test_without_a_convention_plain_names_are_refused_and_the_known_ones_listed(tmp_path):
     path = write("npz", tmp_path / "w", stored("keras", cell_weights("lstm", 3, 5)))
     with pytest.raises(
-        rnnstates.BadWeights, match="not in which order the gates stand; pass convention=NAME, one of keras, torch"
+        rnnstates.BadWeights, match="not the order of the gates; pass convention=NAME, one of keras, torch"
     ):
         rnnstates.load_weights(path)
     with pytest.raises(rnnstates.OptionError, match="convention='kears': unknown; known are keras"):
@@ -104,7 +104,7 @@ def test_without_a_convention_plain_names_are_refused_and_the_known_ones_listed(
 
 
 WRONG = {
-    "a cell the convention has not": ("unirep", {}, "which is no cell of the convention 'unirep'"),
+    "a cell the convention has not": ("unirep", {}, "which fits no cell of the convention 'unirep'"),
     "a kernel that is none": ("keras", {"recurrent_kernel": np.ones((5, 7))}, "recurrent kernel has shape (5, 7)"),
     "another array beside": (
         "keras",
@@ -156,5 +156,5 @@ def test_peepholes_that_are_none_and_names_that_cannot_be_printed_are_refused(tm
         rnnstates.load_weights(write("safetensors", tmp_path / "w", arrays), convention="onnx")
     for name in ("a\x1b[31m/kernel", "a\0/kernel", "a\u202eb/kernel", "a\u2066b/kernel", "a\u2028b/kernel"):
         path = write("safetensors", tmp_path / "w", {name: np.ones(3)})
-        with pytest.raises(rnnstates.BadWeights, match="expected letters that can be printed"):
+        with pytest.raises(rnnstates.BadWeights, match="expected printable characters"):
             rnnstates.load_weights(path)

@@ -40,7 +40,7 @@ def test_what_may_stand_before_the_layer_is_named_and_its_head_is_not(form, fron
     assert "'dense'" not in note
     assert "before 'reader" in note
     whole = "; rnnstates.collect(FILE, inputs) runs a whole model of Keras" if "Keras" in form else ""
-    assert note.endswith(f"its inputs must already have passed them{whole}.")
+    assert note.endswith(f"its inputs must already have passed through them{whole}.")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -58,7 +58,7 @@ def test_the_note_gives_shapes(tmp_path):
     path = save_torch([("Norm", "norm", 4, 4), ("Dense", "proj", 4, 3), READER], tmp_path)
     expected = (
         f"{path}: also in the file, and not run: 'norm' (weight 4, bias 4, running_mean 4, running_var 4), 'proj' "
-        "(weight 3 x 4, bias 3); if they stand before 'reader_lstm', its inputs must already have passed them."
+        "(weight 3 x 4, bias 3); if they stand before 'reader_lstm', its inputs must already have passed through them."
     )
     assert beside(path) == [expected]
 
@@ -119,7 +119,7 @@ def test_an_attention_decoder_is_told_its_linear_layer_between(tmp_path):
     torch.save(Decoder().state_dict(), tmp_path / "m.pt")
     network = rnnstates.load_weights(tmp_path / "m.pt")
     assert network.embedding is None
-    assert "with 'attn_combine' (weight 4 x 8, bias 4) perhaps between it and 'gru'" in network.no_embedding
+    assert "with 'attn_combine' (weight 4 x 8, bias 4) possibly between it and 'gru'" in network.no_embedding
     assert any("'attn_combine'" in note and "not run" in note for note in network.notes)
 
 

@@ -59,7 +59,7 @@ def test_a_table_of_the_other_side_is_not_taken(tmp_path):
     network = rnnstates.load_weights(path, layer="source.reader_lstm")
     assert network.embedding is None
     assert network.notes == ()
-    assert "nearer to 'target.reader' than to 'source.reader_lstm'" in network.no_embedding
+    assert "closer to 'target.reader' than to 'source.reader_lstm'" in network.no_embedding
     assert rnnstates.load_weights(path, layer="target.reader").embedding is not None
 
 
@@ -78,7 +78,7 @@ def test_a_table_of_positions_is_no_table_of_tokens_and_stands_between(tmp_path)
     path = save_torch([TABLE, ("Embedding", "position_embedding", 40, 3), READER], tmp_path)
     network = rnnstates.load_weights(path)
     assert network.embedding is None
-    assert "with 'position_embedding' (weight 40 x 3) perhaps between it and 'reader_lstm'" in network.no_embedding
+    assert "with 'position_embedding' (weight 40 x 3) possibly between it and 'reader_lstm'" in network.no_embedding
 
 
 def test_a_table_is_not_taken_for_a_stack_that_another_one_may_feed(tmp_path):
@@ -89,7 +89,7 @@ def test_a_table_is_not_taken_for_a_stack_that_another_one_may_feed(tmp_path):
     path = saved(parts, tmp_path)
     upper = rnnstates.load_weights(path, layer="rnns.1")
     assert upper.embedding is None
-    assert "which 'rnns.0' may read, and feed 'rnns.1' (embedding=NAME decides)" in upper.no_embedding
+    assert "which may feed 'rnns.1' through 'rnns.0' (embedding=NAME decides)" in upper.no_embedding
     assert rnnstates.load_weights(path, layer="rnns.0").embedding is not None
 
 
@@ -107,7 +107,7 @@ def test_a_table_is_not_taken_past_modules_that_may_stand_between(between, tmp_p
     network = rnnstates.load_weights(path)
     assert network.embedding is None
     assert f"'{between[1]}' (" in network.no_embedding
-    assert "perhaps between it and 'reader_lstm' (embedding=NAME decides)" in network.no_embedding
+    assert "possibly between it and 'reader_lstm' (embedding=NAME decides)" in network.no_embedding
     assert rnnstates.load_weights(path, embedding="embedding").embedding.shape == (7, 3)
 
 
@@ -119,7 +119,7 @@ def test_a_head_does_not_stand_between(tmp_path):
 def test_a_table_of_another_width_is_named_as_not_run(tmp_path):
     path = save_torch([("Embedding", "embedding", 7, 2), ("Dense", "proj", 2, 3), READER], tmp_path)
     network = rnnstates.load_weights(path)
-    assert "not 3 wide, as 'reader_lstm' reads" in network.no_embedding
+    assert "not of the width 3 that 'reader_lstm' reads" in network.no_embedding
     (note,) = network.notes
     assert "not run: 'embedding' (weight 7 x 2), 'proj' (weight 3 x 2, bias 3); if" in note
 
@@ -162,7 +162,7 @@ def test_a_name_that_is_none_or_of_another_width_is_refused(tmp_path):
     path = save_torch([TABLE, READER, ("Dense", "head", 5, 2)], tmp_path)
     with pytest.raises(
         rnnstates.OptionError,
-        match=rf"embedding='words': is no array of {path}; expected one of width 3: 'embedding.weight'",
+        match=rf"embedding='words': is not an array of {path}; expected one of width 3: 'embedding.weight'",
     ):
         rnnstates.load_weights(path, embedding="words")
     with pytest.raises(rnnstates.BadWeights, match=r"'head.weight' has shape \(2, 5\); expected \(vocabulary, 3\)"):
@@ -183,7 +183,7 @@ def test_the_error_for_ids_lists_the_tables_and_why_none_is_used(tmp_path):
     path = save_torch([TABLE, ("Conv", "cnn", 3, 3), READER], tmp_path)
     reason = (
         r"[Tt]oken ids need (weights with )?an embedding.*no embedding is used; found 'embedding.weight' \(7 x 3\), "
-        r"with 'cnn' \(weight 3 x 3 x 2, bias 3\) perhaps between it and 'reader_lstm' \(embedding=NAME decides\)\."
+        r"with 'cnn' \(weight 3 x 3 x 2, bias 3\) possibly between it and 'reader_lstm' \(embedding=NAME decides\)\."
     )
     with pytest.raises(rnnstates.BadInput, match=reason):
         rnnstates.extract(IDS, "full", weights=path)

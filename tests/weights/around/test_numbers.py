@@ -108,7 +108,7 @@ def test_a_number_between_an_embedding_and_the_layer_is_left_to_the_user(tmp_pat
     path = save(state, tmp_path / "m.pt")
     network = rnnstates.load_weights(path)
     assert network.embedding is None
-    assert "with 'gain' (1) perhaps between it and 'rnn' (embedding=NAME decides)" in network.no_embedding
+    assert "with 'gain' (1) possibly between it and 'rnn' (embedding=NAME decides)" in network.no_embedding
     named = rnnstates.load_weights(path, embedding="embedding.weight")
     assert named.embedding is not None
     assert "'gain' (1)" in named.notes[-1]

@@ -23,12 +23,12 @@ ASSUMED = {
     "TensorFlow 1": [
         "the checkpoint does not say how an LSTMCell is run; assumed: activation tanh (activation=), 1.0 added"
     ],
-    "Flax": ["Flax stores neither functions, directions nor which cell feeds which"],
+    "Flax": ["Flax stores neither activations, directions nor which cell feeds which"],
     "Haiku": [
         "Haiku does not store which core feeds which; it is read forward",
         "is taken for a Haiku LSTM by its name",
     ],
-    "Equinox": ["Equinox does not store what runs a cell; it is read forward"],
+    "Equinox": ["Equinox does not store how a cell is run; it is read forward"],
 }
 ASSUMED |= {f"Keras {number} legacy weights": ASSUMED["Keras 3 weights"] for number in (2, 3)}
 

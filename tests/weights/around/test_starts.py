@@ -137,7 +137,7 @@ def assert_named(path, *names, **options):
     network = rnnstates.load_weights(path, **options)
     (note,) = [note for note in network.notes if "may be trained initial states" in note]
     assert all(f"'{name}' (" in note for name in names)
-    assert "zero is taken (initial_state=FILE gives others)" in note
+    assert "zero is used (initial_state=FILE gives others)" in note
     assert not any(weights.initial for _, _, _, weights in network.parts())
 
 

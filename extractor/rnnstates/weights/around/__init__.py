@@ -1,1 +1,1 @@
-"""What a file holds around the layers that run: modules, embeddings, trained starts; one rule for every format."""
+"""Everything in a file around the layers that run (modules, embeddings, trained starts); one rule for all formats."""

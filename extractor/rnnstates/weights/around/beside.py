@@ -1,8 +1,8 @@
-"""What else a file holds and is not run: one rule for every format whose files do not say what feeds what.
+"""Finds the modules of a file that may stand before the layers that run, where the file does not say what feeds what.
 
-A module whose output can reach the inputs of the layers that run *may stand before* them. By their shapes most others
-cannot: heads read what the layers give. Where shapes leave both open, a name such as ``classifier`` decides, or the
-order in a PyTorch file, which is that of definition; what is still open is named.
+A module *may stand before* the layers if its output can reach their inputs. Shapes rule out most others: heads read
+what the layers produce. Where shapes allow both, a name such as ``classifier`` decides, or the order in a PyTorch file,
+which is the order of definition. Whatever remains open is named in a note.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,34 +13,34 @@ from .names import is_later, parts_of, words_of
 
 __all__ = ["Ends", "leading_to", "may_stand_before", "note_of"]
 
-# Modules and layers that a note names.
+# Most modules and layers named in a note.
 MOST_NAMED, MOST_LAYERS = 8, 4
-# What is called so reads states; of names such as ``fc`` and ``linear`` that is not certain.
+# Modules with these names read states; names such as ``fc`` and ``linear`` leave it open.
 _HEADS = {
     *("classifier", "classification", "crf", "decoder", "generator", "head", "heads", "logits", "out", "output"),
     "postnet",
 }
 _FRONTS = {"emb", "embed", "embedding", "frontend", "in", "inp", "input", "inputs", "pre", "prenet", "stem"}
-# Pooled states may stand side by side in front of a head: first and last, mean and maximum, both directions. A
-# normalisation of three or four times the units is one of the gates.
+# A head may read several pooled states side by side: first and last, mean and maximum, both directions. A
+# normalisation as wide as three or four times the units normalises gates.
 MOST_SIDES, MOST_SIDES_OF_VECTORS = 4, 2
 
 
 @dataclass(frozen=True)
 class Ends:
-    """Where the layers that run begin and end.
+    """The two ends of the layers that run.
 
     Parameters
     ----------
     names : tuple of str
-        Of layers whose inputs are not known to come from the layer below: the lowest, and those that are only taken
-        to follow others.
+        The layers whose inputs are not known to come from the layer below: the lowest, and those only assumed to
+        follow others.
     reads : frozenset of int
         The widths of their inputs.
     gives : frozenset of int
-        The widths of the states of all layers, those of other stacks too.
+        The widths of the states of all layers, including other stacks.
     first, last : int or None
-        Where their first and last array lie in the file, if its order is that of definition.
+        The positions of their first and last array in the file, if it keeps the order of definition.
     """
 
     names: tuple[str, ...]
@@ -50,17 +50,17 @@ class Ends:
     last: int | None = None
 
     def is_before(self, module: Module) -> bool:
-        """Tell whether a module is defined before the layers; an array that lies in no module always is."""
+        """Return whether a module is defined before the layers; parameters, which always come first, do not count."""
         return self.first is not None and module.place < self.first and not module.is_parameter
 
     def reads_states(self, module: Module) -> bool:
-        """Tell whether a module hardly stands between a table and the layers: by its order, or as it reads states."""
+        """Return whether order or input width make a module unlikely to stand between a table and the layers."""
         heads = not module.is_vectors and module.reads in self.gives and module.reads not in self.reads
         is_behind = self.is_behind(module) and not (_own_words(module.name, self.names[0]) & _FRONTS)
         return is_behind or (heads and not module.class_name)
 
     def is_behind(self, module: Module) -> bool:
-        """Tell whether a module is defined behind the layers."""
+        """Return whether a module is defined after the layers."""
         return self.last is not None and module.place > self.last
 
 
@@ -70,7 +70,7 @@ def may_stand_before(modules: Sequence[Module], ends: Ends) -> list[Module]:
     Parameters
     ----------
     modules : sequence of Module
-        Of all that is not run.
+        All modules that are not run.
     ends : Ends
     """
     reached = {id(module) for module in _reached(modules, ends)}
@@ -83,21 +83,21 @@ def may_stand_before(modules: Sequence[Module], ends: Ends) -> list[Module]:
 
 
 def leading_to(modules: Sequence[Module], ends: Ends) -> list[Module]:
-    """Find the modules that can give the inputs of the layers, or of such modules."""
+    """Find the modules that can produce the inputs of the layers, or of such modules."""
     candidates = [module for module in modules if not _is_head(module, ends)]
     parts = [module for module in candidates if _gives_part(module, ends)]
     return _closure(candidates, parts, ends.reads, lambda module: module.gives, lambda module: module.reads)
 
 
 def note_of(path: str, modules: Sequence[Module], ends: Ends, *, of_keras: bool = False) -> str:
-    """Say what is not run; empty where that is nothing.
+    """Name the modules that are not run; empty if there are none.
 
     Parameters
     ----------
     path : str
         The file.
     modules : sequence of Module
-        Those that may stand before.
+        Those that may stand before the layers.
     ends : Ends
     of_keras : bool
         Whether Keras wrote the file, so that its model can be run as a whole.
@@ -111,13 +111,13 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends, *, of_keras: bool 
     whole = "; rnnstates.collect(FILE, inputs) runs a whole model of Keras" if of_keras else ""
     return (
         f"{path}: also in the file, and not run: {named}{more}; if they stand {place}, its inputs must already have "
-        f"passed them{whole}."
+        f"passed through them{whole}."
     )
 
 
 def _gives_part(module: Module, ends: Ends) -> bool:
-    """Tell whether outputs can be a part of the inputs: another stack's states, or channels laid side by side."""
-    # Of two that are numbered the lower one feeds the other, wherever it is defined.
+    """Return whether the outputs can be part of the inputs: another stack's states, or channels side by side."""
+    # Of two numbered stacks the lower one feeds the other, wherever it is defined.
     if module.class_name and ends.is_behind(module) and not is_later(ends.names[0], module.name):
         return False
     if module.class_name:
@@ -137,7 +137,7 @@ def _reached(modules: Sequence[Module], ends: Ends) -> list[Module]:
 
 
 def _reached_in_order(modules: Sequence[Module], first: Sequence[Module]) -> list[Module]:
-    """Follow widths upwards in the order of definition: what is defined earlier reads nothing of what comes later."""
+    """Follow widths upwards in the order of definition: a module reads nothing that is defined after it."""
     start, widths = {id(module) for module in first}, set[int | None]()
     found = list(first)
     for module in sorted(modules, key=lambda module: module.place):
@@ -154,14 +154,14 @@ def _closure(
     near: Callable[[Module], int | None],
     far: Callable[[Module], int | None],
 ) -> list[Module]:
-    """Follow widths from module to module: those whose near side has one, then those that fit their far sides."""
+    """Follow widths from module to module: those whose near side matches, then those that match their far sides."""
     by_width: dict[int | None, list[Module]] = {}
     for module in modules:
         by_width.setdefault(near(module), []).append(module)
     found = {id(module): module for module in first}
     waiting = [*widths, *map(far, first)]
     while waiting:
-        # Each width is followed once. Of one number, which is no more than a score, nothing follows.
+        # Each width is followed once. Width 1 is a mere score and leads nowhere.
         width = waiting.pop()
         more = by_width.pop(width, []) if width not in (None, 1) or width in widths else []
         waiting += [far(module) for module in more]
@@ -170,7 +170,7 @@ def _closure(
 
 
 def _is_head(module: Module, ends: Ends) -> bool:
-    """Tell by name or order that a module reads states, where its shape may fit both ends."""
+    """Return whether name or order shows that a module reads states, where its shape may fit both ends."""
     if module.class_name or ends.is_before(module):
         return False
     if module.gives == 1 and module.reads in ends.gives:
@@ -184,7 +184,7 @@ def _is_head(module: Module, ends: Ends) -> bool:
 
 
 def _own_words(name: str, layer: str) -> set[str]:
-    """Give the words of the first part of a name that the layer's has not; places in a list say nothing."""
+    """Return the words of the first part of a name that the layer's name lacks; positions in a list say nothing."""
     theirs, ours = parts_of(name), parts_of(layer)
     depth = next((place for place, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]), None)
     own = [part for part in theirs[depth:] if not part.isdecimal()] if depth is not None else []
@@ -192,5 +192,5 @@ def _own_words(name: str, layer: str) -> set[str]:
 
 
 def _is_odd_head(module: Module, ends: Ends) -> bool:
-    """Tell by order that a module reads states, whose widths are not known or whose name says so."""
+    """Return whether order shows that a module of unknown width, or named like a head, reads states."""
     return ends.is_behind(module) and (module.reads is None or bool(_own_words(module.name, ends.names[0]) & _HEADS))

@@ -1,4 +1,4 @@
-"""Arrays that lie in a file more than once: tied weights, which many formats keep under each of their names."""
+"""Groups arrays that a file holds more than once: tied weights, which many formats store under each of their names."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -13,16 +13,16 @@ Item = TypeVar("Item")
 
 
 def is_copy(one: Tensor, other: Tensor) -> bool:
-    """Tell whether two arrays have the same values; one of them at a time is in memory."""
+    """Return whether two arrays have the same values; only one of them is in memory at a time."""
     if one.shape != other.shape:
         return False
     return one.name == other.name or (bool(found := _digest(one)) and found == _digest(other))
 
 
 def grouped(items: Sequence[Item], array_of: Callable[[Item], Tensor]) -> list[list[Item]]:
-    """Put those together whose arrays are copies of each other, in the order of the first of each group.
+    """Group items whose arrays are copies of each other, ordered by the first item of each group.
 
-    Nothing is read but arrays that have the shape of another one.
+    Only arrays that share their shape with another one are read.
     """
     shapes = [array_of(item).shape for item in items]
     groups: dict[object, list[Item]] = {}
@@ -33,13 +33,13 @@ def grouped(items: Sequence[Item], array_of: Callable[[Item], Tensor]) -> list[l
 
 
 def _digest(array: Tensor) -> bytes:
-    """Compute a digest of the values; nothing where they cannot be read."""
+    """Compute a digest of the values; empty if they cannot be read."""
     try:
         values = array.read()
     except BadWeights:
         return b""
     found = hashlib.sha256(values.dtype.str.encode())
-    # Block by block: an array that does not lie in one piece is copied for it.
+    # Block by block, because an array that is not contiguous is copied for it.
     rows = max(1, 2**24 // max(1, values[:1].nbytes))
     for start in range(0, len(values), rows):
         found.update(values[start : start + rows].tobytes())

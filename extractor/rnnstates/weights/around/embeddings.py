@@ -1,8 +1,7 @@
-"""Which table of a file turns token ids into the inputs of a stack, where the file does not say it.
+"""Chooses the table that turns token ids into the inputs of a stack, where the file does not name it.
 
-A table is taken only if there is one reading: it has the width, shares the most of its name with the stack, and no
-other stack of the file and no other module may stand between. Tied copies are one table. ``--embedding`` decides the
-rest.
+A table is used only if nothing else is possible: it has the right width, shares most of its name with the stack, and
+no other stack or module of the file may stand between. Tied copies count as one table. ``embedding=`` decides the rest.
 """
 
 import re
@@ -28,7 +27,7 @@ __all__ = [
     "named_table",
 ]
 
-# What ``embedding=`` takes for: no table.
+# The value of ``embedding=`` that means: no table.
 NONE = "none"
 MOST_NAMED, DECIDES = 5, "embedding=NAME decides"
 _COMPUTED = re.compile(r"emb\w*\.(weight_(orig|v)|parametrizations\.weight\.\w+)$", re.IGNORECASE)
@@ -36,7 +35,7 @@ _TOKENS = {"input", "sos", "start", "token"}
 
 
 class Table(NamedTuple):
-    """An array that may be an embedding: what to call it, its module, the array."""
+    """An array that may be an embedding: its label in messages, its module, the array."""
 
     label: str
     module: str
@@ -47,7 +46,7 @@ class Table(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A table; or why none is taken, naming those that were found (empty where there are none), and notes."""
+    """A table and notes, or the reason why none is used, which names the candidates (empty if there are none)."""
 
     array: Tensor | None = None
     notes: tuple[str, ...] = ()
@@ -55,28 +54,28 @@ class Choice(NamedTuple):
 
 
 def named_table(name: str, tensors: Mapping[str, Tensor], called: Mapping[str, str], width: int, path: str) -> Choice:
-    """Take the table that the caller named, by the name of its array or its module.
+    """Return the table that the caller named, by the name of its array or its module.
 
     Parameters
     ----------
     tensors : mapping
         The arrays of the file that belong to no layer.
     called : mapping
-        The module of arrays, where the format has names of its own.
+        The module of each array, if the format names modules itself.
 
     Raises
     ------
     OptionError
-        There is no such array, or several.
+        There is no such array, or more than one.
     BadWeights
-        It is no table of that width.
+        It is not a table of that width.
     """
     found = [array for array in tensors if name in (array, called.get(array), module_of(array))]
     found = [array for array in found if array == name or len(tensors[array].shape) == 2] or found
     if len(found) != 1:
         fitting = [array for array, tensor in tensors.items() if tensor.shape[1:] == (width,)]
         listed = ", ".join(f"'{array}'" for array in (found or fitting)[:MOST_NAMED]) or "none"
-        problem = "means several arrays" if found else f"is no array of {path}"
+        problem = "matches several arrays" if found else f"is not an array of {path}"
         raise OptionError(f"embedding={name!r}: {problem}; expected one of width {width}: {listed}.")
     table = tensors[found[0]]
     if len(table.shape) != 2 or table.shape[1] != width:
@@ -95,21 +94,21 @@ def choose_table(
     Parameters
     ----------
     tables : sequence of Table
-        Those that are embeddings by their names.
+        Those named like embeddings.
     width : int
-        What the lowest layer reads.
+        The input width of the lowest layer.
     stack : str
-        Its name.
+        The name of the stack.
     others : sequence of Module
         The other recurrent stacks of the file.
     between : sequence of Module
-        What may stand before the stack, other stacks among it and the tables not.
+        The modules that may stand before the stack, including other stacks but not the tables.
     """
     fitting = [table for table in tables if table.array.shape[1:] == (width,)]
     most = max((shared(table.module, stack) for table in fitting), default=0)
     nearest = [table for table in fitting if shared(table.module, stack) == most]
     if not nearest:
-        return _none(tables, f"not {width} wide, as '{stack}' reads; give vectors of that width", path)
+        return _none(tables, f"not of the width {width} that '{stack}' reads; give vectors of that width", path)
     copies = grouped(nearest, lambda table: table.array)
     nearest = [each[0] for each in copies]
     if len(nearest) > 1:
@@ -117,17 +116,17 @@ def choose_table(
     table = nearest[0]
     for other in others:
         if other.reads == width and all(shared(copy.module, other.name) > most for copy in copies[0]):
-            return _none(nearest, f"nearer to '{other.name}' than to '{stack}' ({DECIDES})", path)
+            return _none(nearest, f"closer to '{other.name}' than to '{stack}' ({DECIDES})", path)
     for module in between:
         if not module.class_name and _may_reshape(module, width):
-            return _none(nearest, f"with {module} perhaps between it and '{stack}' ({DECIDES})", path, noted=True)
+            return _none(nearest, f"with {module} possibly between it and '{stack}' ({DECIDES})", path, noted=True)
         if module.class_name and module.gives == width and shared(table.module, module.name) == most:
-            return _none(nearest, f"which '{module.name}' may read, and feed '{stack}' ({DECIDES})", path, noted=True)
+            return _none(nearest, f"which may feed '{stack}' through '{module.name}' ({DECIDES})", path, noted=True)
     return Choice(table.array, (f"{path}: embedding '{table.label}' is assumed to feed '{stack}'.",))
 
 
 def lone_matrices(tensors: Mapping[str, Tensor], used: Collection[str], width: int) -> list[Table]:
-    """Find matrices of a width without a bias beside them: tables, perhaps, that are called something else."""
+    """Find matrices of a given width that are alone in their module: possibly tables with an unusual name."""
     beside = Counter(map(module_of, tensors))
     return [
         Table(name, module_of(name), tensor)
@@ -137,7 +136,7 @@ def lone_matrices(tensors: Mapping[str, Tensor], used: Collection[str], width: i
 
 
 def computed_tables(tensors: Mapping[str, Tensor], width: int) -> list[Table]:
-    """Find the arrays of PyTorch from which the table of an embedding is computed, by weight norm or the like."""
+    """Find PyTorch arrays from which an embedding table is computed, by weight norm or the like."""
     return [
         Table(name, module_of(name), tensor)
         for name, tensor in tensors.items()
@@ -154,8 +153,8 @@ def _none(tables: Sequence[Table], why: str, path: str, *, noted: bool = False) 
 
 
 def _may_reshape(module: Module, width: int) -> bool:
-    """Tell whether a module may turn rows of a table into inputs of the same width."""
+    """Return whether a module may turn rows of a table into inputs of the same width."""
     if module.is_parameter and module.is_vectors:
-        # The row of one token, such as that which starts a sentence.
+        # The row of a single token, such as the one that starts a sentence.
         return not _TOKENS & set(words_of(module.name))
     return module.gives in (width, None) or module.is_convolution

@@ -1,4 +1,4 @@
-"""The modules of a file that are not run, and of each the widths that it reads and gives, as far as shapes tell."""
+"""Groups the arrays that are not run into modules, with the input and output width of each as far as shapes show."""
 
 import math
 import re
@@ -12,10 +12,10 @@ from .names import is_counter, is_setting, is_slot, leaf_of, module_of
 
 __all__ = ["Module", "modules_of"]
 
-# Arrays of a module that its description lists.
+# Most arrays listed in the description of a module.
 MOST_LISTED = 4
 Shapes = Mapping[str, tuple[int, ...]]
-# What has the shape of a weight that is computed, and what lies beside it then.
+# By the array that has the shape of a computed weight: the arrays stored with it.
 _STANDING = {
     "weight_orig": {"weight_mask", "weight_u", "weight_v"},
     "weight_v": {"weight_g"},
@@ -26,7 +26,7 @@ _STANDING = {
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """Arrays that lie together.
+    """Arrays that belong together.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ class Module:
     shapes : mapping
         The shape of each array by its name in the module.
     place : int
-        Where its first array lies among all arrays of the file.
+        The position of its first array among all arrays of the file.
     class_name : str
-        Of a recurrent layer.
+        The class of a recurrent layer; otherwise empty.
     reads, gives : int or None
-        The width of its inputs and outputs; None where shapes do not tell.
+        The width of its inputs and outputs; None where shapes do not show it.
     arrays : tuple of str
         The names of its arrays in the file.
     """
@@ -54,7 +54,7 @@ class Module:
     def __str__(self) -> str:
         if self.class_name:
             return f"'{self.name}' ({self.class_name} {self.reads} -> {self.gives})"
-        # Keras numbers the arrays of a layer; an array that lies in no module has the module's name.
+        # Keras numbers the arrays of a layer; an array outside any module has the module's name.
         sizes = [
             _size(shape) if leaf.isdecimal() or leaf == self.name else f"{leaf} {_size(shape)}"
             for leaf, shape in self.shapes.items()
@@ -64,36 +64,36 @@ class Module:
 
     @property
     def is_vectors(self) -> bool:
-        """Whether it has no matrix, as a normalisation."""
+        """Whether it has no matrix, like a normalisation."""
         return not self.class_name and all(len(shape) < 2 for shape in self.shapes.values())
 
     @property
     def is_convolution(self) -> bool:
-        """Whether its outputs may have more axes than one, so that they are laid side by side before a layer."""
+        """Whether its outputs may have more than one axis, which are then joined before a layer."""
         return any(len(shape) > 2 for shape in self.shapes.values())
 
     @property
     def is_parameter(self) -> bool:
-        """Whether it is one array that lies in no module."""
+        """Whether it is a single array outside any module."""
         return list(self.shapes) == [self.name]
 
 
 def modules_of(
     tensors: Mapping[str, Tensor], used: Names[str], called: Mapping[str, str] | None = None
 ) -> list[Module]:
-    """Group the arrays that are not used by module, in the order of the file.
+    """Group the unused arrays by module, in file order.
 
-    What serves training (slots of optimizers, counters, settings) is left out, and so are numbers beside arrays: what
-    these scale is named with them.
+    Arrays that only serve training (slots of optimizers, counters, settings) are left out, and so are single numbers
+    next to arrays: what they scale is named anyway.
 
     Parameters
     ----------
     tensors : mapping
         Every array of the file.
     used : container of str
-        Names of those that belong to something else.
+        Names of the arrays that belong to something else.
     called : mapping or None
-        The module of each array where the format says it; arrays that are missing there are left out.
+        The module of each array, if the format states it; arrays missing from it are left out.
     """
     groups: dict[str, dict[str, Tensor]] = {}
     places: dict[str, int] = {}
@@ -109,8 +109,8 @@ def modules_of(
 
 
 def _without_settings(group: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Leave out the numbers that scale nothing; all that are no arrays, where there are arrays."""
-    # What a quantised layer keeps beside its packed arrays scales those.
+    """Leave out the numbers that scale nothing; if there are arrays, all single numbers."""
+    # The numbers that a quantised layer keeps with its packed arrays scale those.
     if "zero_point" in group or any(math.prod(tensor.shape) > 1 for tensor in group.values()):
         return {leaf: tensor for leaf, tensor in group.items() if tensor.shape}
     return {leaf: tensor for leaf, tensor in group.items() if not is_setting(leaf) and is_floating(tensor)}
@@ -126,7 +126,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
-    """Tell the widths of what a module reads and gives: of one matrix or kernel, or of vectors alone."""
+    """Return the input and output width of a module with one matrix or kernel, or with vectors alone."""
     shapes = {leaf: _vector(leaf, shape) for leaf, shape in _computed(shapes).items()}
     matrices = {leaf: shape for leaf, shape in shapes.items() if len(shape) > 1}
     vectors = {shape[0] for shape in shapes.values() if len(shape) == 1}
@@ -136,11 +136,11 @@ def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
     if len(matrices) != 1:
         return None, None
     ((leaf, shape),) = matrices.items()
-    # PyTorch and Equinox call it ``weight`` and keep [outputs, inputs, …]; the others keep […, inputs, outputs].
+    # PyTorch and Equinox call it ``weight`` and store [outputs, inputs, …]; the others store […, inputs, outputs].
     outputs_first = leaf.startswith("weight") and leaf != "weights"
     reads, gives = (shape[1], shape[0]) if outputs_first else shape[-2:]
     if leaf == "in_proj_weight":
-        # Attention keeps queries, keys and values side by side.
+        # Attention stores queries, keys and values side by side.
         return shape[1], shape[1]
     if len(shape) == 2 and vectors and gives not in vectors and reads in vectors:
         reads, gives = gives, reads
@@ -148,13 +148,13 @@ def _widths(shapes: Shapes) -> tuple[int | None, int | None]:
 
 
 def _vector(leaf: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the shape of a row without its axes of one: means [1, 1, I] that inputs are scaled by, but no weights."""
+    """Drop the axes of length one of a row, such as means [1, 1, I] that scale inputs, but not of weights."""
     is_row = len(shape) > 1 and math.prod(shape) == shape[-1] > 1 and not re.search("weight|kernel|^w", leaf)
     return shape[-1:] if is_row else shape
 
 
 def _computed(shapes: Shapes) -> Shapes:
-    """Put the weight of a PyTorch module in the place of the arrays that it is computed from."""
+    """Replace the arrays from which a PyTorch weight is computed by that weight."""
     stands = next((leaf for leaf in _STANDING if leaf in shapes), "")
     if not stands or len(shapes[stands]) < 2 or "weight" in shapes:
         return shapes

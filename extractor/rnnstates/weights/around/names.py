@@ -1,4 +1,4 @@
-"""Names of arrays, whatever framework made them: the module that an array belongs to, and its place among others."""
+"""Parses the names of arrays from any framework: the module that an array belongs to, and its role and order."""
 
 import functools
 import re
@@ -17,37 +17,37 @@ __all__ = [
     "words_of",
 ]
 
-# What TensorFlow 2 and Keras put behind a name, and what only groups arrays.
+# Suffixes that TensorFlow 2 and Keras append to a name, and parts that only group arrays.
 _SUFFIX = re.compile(r"(/\.ATTRIBUTES/VARIABLE_VALUE|:0)$")
 _GROUPS = re.compile(r"^(params|model_weights|layers|_layer_checkpoint_dependencies)$")
 _PARTS = re.compile(r"[/.|]|\[['\"]?|['\"]?\]")
-# What Flax' nnx puts behind the name of a variable.
+# What Flax nnx appends to the name of a variable.
 _VALUES = {"value", "raw_value"}
-# What belongs to training: slots of an optimizer, its step sizes, averages of the weights, losses.
+# Arrays that only serve training: optimizer slots, step sizes, averages of the weights, losses.
 _TRAINING = re.compile(
     r"(^|[/.])(optimi[sz]ers?|opt(im(i[sz]er)?)?_(states?|weights|state_dict)|opt|lr_schedulers?|beta[12]_power|"
     r"criterion|loss|(max_)?exp_avg(_sq)?|momentum_buffer|square_avg)([/.]|$)|"
     r"(^|/)\d+/(acc_grads|e_g|e_x|mu|nu|nu_max|sum_of_squares|trace|v_col|v_row)/|(^|/)OPTIMIZER_SLOT|ExponentialMovingAverage"
 )
-# Of a conditional random field behind the states.
+# Including the transitions of a conditional random field after the states.
 _COUNTER = re.compile(
     r"(^|[/._])(num_batches_tracked|global_step|save_counter|iterations?|step|epoch|(start_|end_)?transitions)$|"
     r"seed_generator|(^|[/.])rngs([/.]|$)"
 )
-# Of one number that a program counts, trains or scores by, or that scales what is given out.
+# Words for a single number by which a program counts, trains or scores, or which scales its output.
 _SETTINGS = {
     *("acc", "accuracy", "best", "count", "counter", "decay", "dropout", "epoch", "epochs", "eps", "epsilon", "iter"),
     *("iters", "iteration", "iterations", "logit", "logits", "loss", "lr", "metric", "momentum", "rate", "score"),
     *("seed", "step", "steps", "temperature", "threshold", "version"),
 }
-# Below these lie the arrays that stand for those of a module of PyTorch.
+# PyTorch keeps the arrays that replace those of a module below these names.
 _STANDING = {"parametrizations", "_packed_params"}
 _DIRECTIONS = {"fw", "bw", "forward", "backward", "fwd", "bwd", "rev", "reverse", "left", "right", "l2r", "r2l"}
 
 
 @functools.lru_cache(maxsize=2**16)
 def parts_of(name: str) -> tuple[str, ...]:
-    """Take a name apart.
+    """Split a name into its parts.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=2**16)
 def words_of(name: str) -> tuple[str, ...]:
-    """Take a name apart to its words, in lower case.
+    """Split a name into its words, in lower case.
 
     Examples
     --------
@@ -73,12 +73,12 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def leaf_of(name: str) -> str:
-    """Give the last part of a name: what an array is in its module."""
+    """Return the last part of a name: the role of an array in its module."""
     return (parts_of(name) or (name,))[-1]
 
 
 def module_of(name: str) -> str:
-    """Name the module that an array belongs to; one that lies in none is a module of its own.
+    """Return the name of the module that an array belongs to; an array outside any module is its own.
 
     Examples
     --------
@@ -97,13 +97,13 @@ def module_of(name: str) -> str:
     while around and _GROUPS.match(around[0]):
         around = around[1:]
     around = around[:-1] if around[-1:] == ["vars"] else around
-    # Keras names a layer twice.
+    # Keras repeats the name of a layer.
     around = [part for place, part in enumerate(around) if not place or part != around[place - 1]]
     return "/".join(around) or leaf
 
 
 def shared(name: str, other: str) -> int:
-    """Count the words that two names begin with alike."""
+    """Count the leading words that two names share."""
     count = 0
     for ours, theirs in zip(words_of(name), words_of(other), strict=False):
         if ours != theirs:
@@ -113,12 +113,12 @@ def shared(name: str, other: str) -> int:
 
 
 def _path_of(name: str) -> str:
-    """Write a path of JAX or TensorFlow in one way; names with dots alone, as PyTorch's, stay as they are."""
+    """Write a JAX or TensorFlow path in one form; dotted names, as PyTorch's, stay as they are."""
     return "/".join(parts_of(name)) if "/" in name or "[" in name else name
 
 
 def is_slot(name: str, names: Names[str]) -> bool:
-    """Tell whether an array only serves training: by its name, or because it lies below another array.
+    """Return whether an array only serves training, by its name or because it lies below another array.
 
     Examples
     --------
@@ -130,13 +130,13 @@ def is_slot(name: str, names: Names[str]) -> bool:
     (False, True)
     """
     below = not name.startswith("/") and name.rpartition("/")[0] in names
-    # Elastic weight consolidation keeps numbers of each weight under its flattened name.
+    # Elastic weight consolidation stores statistics of each weight under its flattened name.
     flattened = "__" in name and name.rpartition("_")[0].replace("__", ".") in names
     return below or flattened or bool(_TRAINING.search(_path_of(name)))
 
 
 def is_counter(name: str) -> bool:
-    """Tell whether an array counts, keeps random numbers or weighs transitions between labels.
+    """Return whether an array counts, holds random state or scores transitions between labels.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def is_counter(name: str) -> bool:
 
 
 def is_setting(leaf: str) -> bool:
-    """Tell by its name whether a number does not change the inputs of a layer.
+    """Return whether, by its name, a number leaves the inputs of a layer unchanged.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def is_setting(leaf: str) -> bool:
 
 
 def is_later(other: str, name: str) -> bool:
-    """Tell whether two names differ by a number alone, and the other one's is greater.
+    """Return whether two names differ only in a number, and the other one's is greater.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def is_later(other: str, name: str) -> bool:
     >>> is_later("net/lstm_1", "net/lstm"), is_later("net/lstm", "net/lstm_1")
     (True, False)
     """
-    # Names that a framework numbers begin without one.
+    # The first name in a framework's numbering has no number.
     if re.fullmatch(rf"{re.escape(name)}_\d+", other):
         return True
     theirs, ours = (re.split(r"(\d+)", each) for each in (other, name))
@@ -178,7 +178,7 @@ def is_later(other: str, name: str) -> bool:
 
 
 def is_other_direction(other: str, name: str) -> bool:
-    """Tell whether two names differ by a direction alone.
+    """Return whether two names differ only in a direction.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Normalisation inside a cell, of modules that lie beside it: one for the gates' inputs, one for their states.
+"""Finds normalisations inside a cell that are stored as modules next to it: one for its inputs, one for its states.
 
 References
 ----------
@@ -13,18 +13,18 @@ from .names import words_of
 
 __all__ = ["gate_norms"]
 
-# Words by which the names of the two differ: input and hidden state.
+# Words that tell the two apart: input and hidden state.
 _INPUTS = {"ih", "x", "xh", "i", "i2h", "in", "input", "inputs", "wx", "wi"}
 _STATES = {"hh", "h", "h2h", "hidden", "rec", "recurrent", "state", "wh"}
 
 
 def gate_norms(modules: Sequence[Module], stack: StoredStack) -> list[Module]:
-    """Find pairs of modules with one value for each row of a layer's gates.
+    """Find pairs of modules with one value per row of a layer's gates.
 
     Parameters
     ----------
     modules : sequence of Module
-        Of what is not run.
+        Those that are not run.
     stack : StoredStack
     """
     rows = {

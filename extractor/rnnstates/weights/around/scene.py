@@ -1,4 +1,4 @@
-"""A stack among everything else in a file that does not say what feeds what."""
+"""Surveys what surrounds a stack in a file that does not say what feeds what."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -16,20 +16,20 @@ from .starts import Start, claims, find_starts
 
 __all__ = ["Scene", "look_around"]
 
-# Files of it keep the order in which a model defines its modules.
+# The kind of file that keeps the order in which a model defines its modules.
 IN_ORDER = "PyTorch file"
-# Words of parts of a model that read what others give, and of those that never do.
+# Words for the parts of a model that read the output of others, and for those that never do.
 _DECODERS, _ENCODERS = {"dec", "decoder", "target", "tgt"}, {"enc", "encoder", "source", "src"}
-# What a table is called where no framework says how it calls them.
+# Usual names of a table, for frameworks that do not define one.
 _CALLED = re.compile(r"emb|look_?up", re.IGNORECASE)
-# Words of tables that are not looked up by tokens.
+# Words for tables that are not looked up by tokens.
 _POSITIONS = {"pos", "position", "positional", "positions"}
-# What lies beside the matrix of a layer, and not beside a table.
+# Arrays found with the matrix of a layer, but not with a table.
 _BESIDE = {"b", "bias", "biases", "offset"}
 
 
 class Scene(NamedTuple):
-    """What a file holds beside a stack.
+    """What a file holds besides a stack.
 
     Parameters
     ----------
@@ -38,15 +38,15 @@ class Scene(NamedTuple):
     others : list of Module
         The other recurrent stacks.
     before : list of Module
-        What may stand before the stack, the other stacks among it and the tables not.
+        The modules that may stand before the stack, including other stacks but not the tables.
     tables : list of Table
-        The arrays that are embeddings by their names.
+        The arrays named like embeddings.
     starts : list of Start
-        What looks like trained initial states, and fits no one stack.
+        Apparent trained initial states that do not fit exactly one stack.
     recurrent : set of str
         The arrays of all stacks.
     norms : list of Module
-        Normalisations inside its cells.
+        Normalisations inside the cells of the stack.
     """
 
     ends: Ends
@@ -59,7 +59,7 @@ class Scene(NamedTuple):
 
 
 def look_around(container: Container, model: Model, stack: StoredStack, whole: Mapping[str, StoredStack]) -> Scene:
-    """Look at what lies beside a stack.
+    """Survey what a file holds besides a stack.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def look_around(container: Container, model: Model, stack: StoredStack, whole: M
     model : Model
     stack : StoredStack
     whole : mapping
-        Every stack of the file by the name of its highest layer.
+        Every stack of the file by the name of its top layer.
     """
     called, lowest = model.modules(), stack.layers[0].name
     places = {name: place for place, name in enumerate(container.tensors)}
@@ -89,13 +89,13 @@ def look_around(container: Container, model: Model, stack: StoredStack, whole: M
 
 
 def may_feed(other: str, lowest: str) -> bool:
-    """Tell by its name whether another stack can stand before one."""
+    """Return whether another stack can feed one, by their names."""
     decodes = bool(_DECODERS & set(words_of(other))) and bool(_ENCODERS & set(words_of(lowest)))
     return not decodes and not is_later(other, lowest) and not is_other_direction(other, lowest)
 
 
 def _tables(container: Container, model: Model, called: Mapping[str, str] | None) -> list[Table]:
-    """Find the tables of tokens: matrices that nothing else lies beside, as the bias of a layer of such a name."""
+    """Find the tables of tokens: matrices without a bias next to them, which would make them layers."""
     given = model.tables() or {
         name: array for name, array in container.tensors.items() if _CALLED.search(_call_of(name))
     }
@@ -114,12 +114,12 @@ def _tables(container: Container, model: Model, called: Mapping[str, str] | None
 
 
 def _call_of(name: str) -> str:
-    """Give the part of a name that says what an array is: its own, or its module's where it is called ``weight``."""
+    """Return the part of a name that says what an array is: its own, or its module's if it is called ``weight``."""
     return (parts_of(name)[-2:] or (name,))[0] if leaf_of(name) == "weight" else leaf_of(name)
 
 
 def _as_table(module: Module) -> Module:
-    """Read a table of positions as what adds to the inputs, not as a matrix."""
+    """Treat a table of positions as something added to the inputs, not as a matrix."""
     shapes = list(module.shapes.values())
     if len(shapes) == 1 and len(shapes[0]) == 2 and _POSITIONS & set(words_of(module.name)):
         return replace(module, reads=None, gives=shapes[0][1])
@@ -141,10 +141,10 @@ def _others(
 
 
 def _is_elsewhere(module: Module, lowest: str, parts: Collection[tuple[str, ...]], ends: Ends) -> bool:
-    """Tell whether a module lies beside another stack in a part of the model of its own, as a decoder's does.
+    """Return whether a module belongs with another stack to a separate part of the model, such as a decoder.
 
-    One that can give the inputs is named all the same, unless it is defined behind them or decodes. ``parts`` has the
-    first word of the name of each other stack.
+    One that can produce the inputs is named all the same, unless it is defined after the layers or decodes. ``parts``
+    has the first word of the name of each other stack.
     """
     scoped = len(words_of(lowest)) > 1 and not shared(module.name, lowest)
     if not scoped or words_of(module.name)[:1] not in parts:

@@ -1,4 +1,4 @@
-"""What trained initial states are called: ``h0``, ``init_c``, ``rnn_h_0``, ``initial_state_h`` and the like."""
+"""Recognises the names of trained initial states: ``h0``, ``init_c``, ``rnn_h_0``, ``initial_state_h`` and so on."""
 
 import functools
 import re
@@ -7,7 +7,7 @@ from .names import leaf_of, parts_of
 
 __all__ = ["STATE_WORDS", "is_bare_state", "is_start", "is_start_word", "names_a_start", "pieces_of"]
 
-# Which state a word means.
+# The state that a word means.
 STATE_WORDS = {"h": "hidden", "hx": "hidden", "hidden": "hidden", "c": "cell", "cx": "cell", "cell": "cell"}
 _FIRST = {
     *("0", "default", "first", "init", "initial", "learnable", "learned", "learnt", "prev", "previous", "start"),
@@ -15,13 +15,13 @@ _FIRST = {
 }
 _WHOLE = {"carry", "state", "states"}
 _WEIGHTS = {"b", "beta", "bias", "gamma", "kernel", "scale", "u", "v", "w", "weight", "weights"}
-# What may stand behind such a name, where the state is a module or a list.
+# Leaves that may follow such a name, if the state is a module or a list.
 _INSIDE = {*STATE_WORDS, "0", "1", "weight", "bias", "kernel"}
 
 
 @functools.lru_cache(maxsize=2**16)
 def pieces_of(part: str) -> frozenset[str]:
-    """Take a part of a name apart to letters and digits.
+    """Split a part of a name into words and digits.
 
     Examples
     --------
@@ -32,12 +32,12 @@ def pieces_of(part: str) -> frozenset[str]:
 
 
 def is_start_word(word: str) -> bool:
-    """Tell whether a word only says that something is an initial state."""
+    """Return whether a word says nothing but that something is an initial state."""
     return pieces_of(word) <= {*STATE_WORDS, *_FIRST, *_WHOLE}
 
 
 def names_a_start(part: str) -> bool:
-    """Tell whether a part of a name says which state it is, and that it is the first.
+    """Return whether a part of a name says which state it is, and that it is the first.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def names_a_start(part: str) -> bool:
 
 
 def is_start(name: str) -> bool:
-    """Tell whether an array is called like a state to start from, or lies in what is.
+    """Return whether an array, or what contains it, is named like an initial state.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def is_start(name: str) -> bool:
 
 
 def is_bare_state(name: str) -> bool:
-    """Tell whether an array is called like a state, of which nothing says that it is the first.
+    """Return whether an array is named like a state, without saying that it is the first.
 
     Examples
     --------

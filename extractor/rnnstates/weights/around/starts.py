@@ -1,7 +1,7 @@
-"""Trained initial states beside a layer, where a file is known by the names of its arrays.
+"""Finds the trained initial states of layers that are known by the names of their arrays.
 
-They are used when exactly one stack fits their place and shape, [layers * directions, (1,) H] in PyTorch's order, and
-has one for each of its states; others are named.
+They are used if exactly one stack fits their name and shape, [layers * directions, (1,) H] in PyTorch's order, and each
+of its states has one; others are named in a note.
 """
 
 import math
@@ -19,23 +19,23 @@ from .start_names import STATE_WORDS, is_bare_state, is_start, is_start_word, na
 
 __all__ = ["Start", "claims", "find_starts", "note_of_starts", "with_starts"]
 
-# Words of a name that say nothing about whose state it is.
+# Words of a name that do not say which stack a state belongs to.
 _PLAIN = {"gru", "lstm", "param", "params", "rnn", "value", "variable"}
 MOST_NAMED = 6
 
 
 class Start(NamedTuple):
-    """An array that is called like a trained start.
+    """An array named like a trained initial state.
 
     Parameters
     ----------
     array : Tensor
     state : str
-        Which state it is; empty where its name does not say.
+        Which state it is; empty if its name does not say.
     owner : tuple of str
-        The words of its name that say whose it is.
+        The words of its name that say which stack it belongs to.
     is_certain : bool
-        Whether the array itself is called so, and not something around it.
+        Whether the array itself has such a name, and not just something around it.
     """
 
     array: Tensor
@@ -44,7 +44,7 @@ class Start(NamedTuple):
     is_certain: bool
 
     def fits(self, stack: str, widths: Sequence[int]) -> bool:
-        """Tell whether it can be the start of a stack, given the width of the state in each layer and direction."""
+        """Return whether it can start a stack, given the width of the state in each layer and direction."""
         words = words_of(stack)
         shape = [size for size in self.array.shape if size != 1]
         wanted = [size for size in (len(widths), widths[0]) if size != 1]
@@ -52,7 +52,7 @@ class Start(NamedTuple):
 
 
 def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]) -> list[Start]:
-    """Find the arrays that are called like initial states, in the order of the file.
+    """Find the arrays named like initial states, in file order.
 
     Parameters
     ----------
@@ -77,18 +77,18 @@ def find_starts(tensors: Mapping[str, Tensor], stacks: Mapping[str, StoredStack]
 
 
 def _is_shaped_so(name: str, shape: Sequence[int], sizes: Collection[int]) -> bool:
-    """Tell by its shape, the width of a state or [layers * directions, 1, H], that what is called ``c`` is a state."""
+    """Return whether the shape, the width of a state or [layers * directions, 1, H], makes an array ``c`` a state."""
     is_column = len(shape) == 3 and shape[1] == 1
-    # What people call states ends in 0, whatever the letter.
+    # Names of initial states end in 0, whatever the letter.
     is_first = leaf_of(name).endswith("0") and shape[-1:] and shape[-1] in sizes
     is_column &= bool(is_first or pieces_of(leaf_of(name)) & set(STATE_WORDS))
     return is_column or (is_bare_state(name) and shape[-1] in sizes)
 
 
 def _nameless_rows(tensors: Mapping[str, Tensor], sizes: Collection[int]) -> set[str]:
-    """Find the arrays of modules of which only numbers tell them apart and that hold rows [1, H] of states alone.
+    """Find the arrays of modules that only number their arrays and hold nothing but rows [1, H] of states.
 
-    Keras numbers the arrays of a layer; none of its own layers has such rows and nothing else.
+    Keras numbers the arrays of a layer; none of its own layers has only such rows.
     """
     modules: dict[str, list[str]] = {}
     for name in tensors:
@@ -105,15 +105,15 @@ def _is_row(shape: Sequence[int], sizes: Collection[int]) -> bool:
 def claims(
     starts: Sequence[Start], stacks: Mapping[str, StoredStack], *, are_all: bool = True
 ) -> dict[str, dict[str, Start]]:
-    """Tell which stack starts from what: each start fits one stack, and each state of a stack has one start.
+    """Match starts to stacks: each start fits one stack, and each state of a stack has one start.
 
     Parameters
     ----------
     stacks : mapping
-        By the name of the highest layer.
+        By the name of the top layer.
     are_all : bool
-        Whether the file has no other stacks; with others, whose shapes are not known, a start that does not name its
-        stack may be theirs.
+        Whether these are all stacks of the file; otherwise a start that does not name its stack may belong to one of
+        the others, whose shapes are unknown.
     """
     certain = [start for start in starts if start.is_certain and (are_all or start.owner)]
     owners = {start.array.name: list(_owners(start, stacks)) for start in certain}
@@ -128,12 +128,12 @@ def claims(
 
 
 def with_starts(top: str, name: str, stack: StoredStack, taken: Mapping[str, Start], path: str) -> StoredStack:
-    """Let a whole stack start from trained states, with a note.
+    """Make a whole stack start from trained states, with a note.
 
     Parameters
     ----------
     top, name : str
-        The highest layer of the stack, and the one that is run.
+        The top layer of the stack, and the one that is run.
     """
     listed = " and ".join(f"'{start.array.name}'" for start in taken.values())
     note = f"{path}: '{name or top}' starts from {listed}, which fit it (initial_state=\"zero\" overrides)."
@@ -141,13 +141,13 @@ def with_starts(top: str, name: str, stack: StoredStack, taken: Mapping[str, Sta
 
 
 def note_of_starts(starts: Sequence[Start], path: str) -> str:
-    """Name what looks like trained starts and is not used; empty where that is nothing."""
+    """Name apparent trained starts that are not used; empty if there are none."""
     if not starts:
         return ""
     named = ", ".join(f"'{start.array.name}' ({_size(start.array.shape)})" for start in starts[:MOST_NAMED])
     return Note(
-        f"{path}: {named} may be trained initial states, but which stack starts from them, and that all of them are "
-        "there, is not certain; zero is taken (initial_state=FILE gives others).",
+        f"{path}: {named} may be trained initial states, but it is uncertain which stack starts from them and whether "
+        "all of them are present; zero is used (initial_state=FILE gives others).",
         ZERO_START,
     )
 
@@ -162,7 +162,7 @@ def _carried(stack: StoredStack) -> list[str]:
 
 
 def _widths(stack: StoredStack, state: str) -> list[int]:
-    """Give the width of a state in each layer and direction, forward first."""
+    """Return the width of a state in each layer and direction, forward first."""
     sizes = [cell.sizes() for layer in stack.layers for cell in layer.cells.values()]
     return [units if state == "cell" else width for _, units, width in sizes]
 

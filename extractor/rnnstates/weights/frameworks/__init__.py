@@ -1,8 +1,8 @@
-"""What the names in a file mean, a module or folder for each framework; ``INTERPRETERS`` names them.
+"""Turns the named arrays of a file into layers: one module or folder per framework, listed in ``INTERPRETERS``.
 
-Each has two functions: ``recognises(container)`` tells by the names of the arrays whether the framework wrote them,
-``interpret(container)`` makes a ``Model`` of them. The first that recognises a container interprets it. A module is
-imported for containers that have its mark.
+Each has two functions: ``recognises(container)`` detects from the names of the arrays whether the framework wrote them,
+``interpret(container)`` turns them into a ``Model``. The first one that recognises a container interprets it. A module
+is imported only for containers that have its mark.
 """
 
 import unicodedata
@@ -16,7 +16,7 @@ from ..stack import Model
 
 __all__ = ["INTERPRETERS", "Interpreter", "interpret", "interpret_with", "is_known"]
 
-# Marks that embed, override or isolate a direction (Unicode Standard Annex #9).
+# Characters that embed, override or isolate a text direction (Unicode Standard Annex #9).
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 Mark = Callable[[Container], bool]
@@ -28,20 +28,20 @@ class Interpreter(NamedTuple):
     Parameters
     ----------
     module : str
-        Beside this one.
+        Its name in this package.
     mark : callable
-        Whether a container may be of this framework, at a glance; ``recognises`` has the last word.
+        A cheap test whether a container may be of this framework; ``recognises`` has the last word.
     """
 
     module: str
     mark: Mark
 
     def recognises(self, container: Container) -> bool:
-        """Tell whether the framework wrote a container."""
+        """Return whether the framework wrote a container."""
         return self.mark(container) and bool(_module(self.module).recognises(container))
 
     def interpret(self, container: Container, *arguments: Any, **options: Any) -> Model:
-        """Make a model of it."""
+        """Turn a container into a model."""
         model: Model = _module(self.module).interpret(container, *arguments, **options)
         return model
 
@@ -51,7 +51,7 @@ def _module(name: str) -> Any:
 
 
 def _has(*words: str) -> Mark:
-    """Ask for one of some words in the name of an array."""
+    """Look for any of some words in the names of arrays."""
     return lambda container: any(word in name for name in container.tensors for word in words)
 
 
@@ -84,50 +84,50 @@ INTERPRETERS: dict[str, Interpreter] = {
     ),
 }
 
-# Names that several libraries use, which need a convention.
+# Names used by several libraries, which need a convention.
 PLAIN = Interpreter("plain", _has("recurrent_kernel"))
 NEAR_NAMES = Interpreter("near_names", lambda _container: True)
 
 
 def _fits_tensorflow1(container: Container) -> bool:
-    """Tell whether variables under names of their own may be those of a cell of TensorFlow 1."""
+    """Return whether variables with custom names may belong to a cell of TensorFlow 1."""
     return _TENSORFLOW1(container) and bool(_module("tensorflow1").fits(container))
 
 
 def is_known(container: Container) -> bool:
-    """Tell whether a container holds weights that are known here, by their names or as what a convention may be for."""
+    """Return whether a container holds weights that are known by their names or that a convention may explain."""
     known = (*INTERPRETERS.values(), PLAIN, NEAR_NAMES)
     return any(each.recognises(container) for each in known) or _fits_tensorflow1(container)
 
 
 def _check_names(container: Container) -> None:
-    """Refuse names that cannot be printed, or that would do something to a terminal."""
+    """Refuse names that cannot be printed, or that would control a terminal."""
     for name in container.tensors:
         if any(map(_is_unprintable, name)):
             raise BadWeights(
-                f"{container.path}: has an array called {ascii(name)[:200]}; expected letters that can be printed."
+                f"{container.path}: has an array called {ascii(name)[:200]}; expected printable characters."
             )
 
 
 def _is_unprintable(letter: str) -> bool:
-    """Tell what controls a terminal, ends a line, or turns the direction in which the rest of it reads."""
+    """Return whether a character controls a terminal, ends a line or changes the direction of the text after it."""
     turns = unicodedata.bidirectional(letter) in _TURNS
     return turns or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def interpret(container: Container, convention: str | None = None) -> Model:
-    """Make out the layers of a container.
+    """Identify the layers of a container.
 
     Parameters
     ----------
     container : Container
     convention : str or None
-        What plain names mean, a name in ``CONVENTIONS``; names that a framework gave need none.
+        A name in ``CONVENTIONS``: what plain names mean. Names that a framework gave need none.
 
     Raises
     ------
     BadWeights
-        The names are of no framework known here, or contradict themselves.
+        The names belong to no known framework, or contradict each other.
     """
     _check_names(container)
     tensorflow1 = INTERPRETERS["tensorflow1"]
@@ -145,13 +145,13 @@ def interpret(container: Container, convention: str | None = None) -> Model:
     raise BadWeights(
         f"{container.path}: no recurrent layer found; the {container.kind} holds {some}. Expected the names that a "
         "framework gives to LSTM, GRU or RNN weights, or kernel, recurrent_kernel and bias. Give another file, or "
-        "rename its arrays so."
+        "rename its arrays accordingly."
         f"{_module('tensorflow1').hint(container)}"
     )
 
 
 def interpret_with(container: Container, config: Mapping[str, Any], where: str) -> Model:
-    """Make out the layers of a container by a configuration that lies beside it; see ``keras.interpret_with``.
+    """Identify the layers of a container by a separate configuration; see ``keras.interpret_with``.
 
     Raises
     ------

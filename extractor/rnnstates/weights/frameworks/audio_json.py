@@ -1,8 +1,8 @@
-"""JSON of audio models: RTNeural's layers, state_dicts with a description beside them, and NAM's list of numbers.
+"""JSON of audio models: RTNeural's layers, state_dicts stored with a description, and NAM's list of numbers.
 
 RTNeural (jatinchowdhury18/RTNeural: python/model_utils.py) writes each Keras layer with its type and its arrays as
-Keras gives them. GuitarML, Proteus and NeuralSeed (Alec-Wright/CoreAudioML: networks.py, save_model) write PyTorch's
-state_dict and ``model_data``. The input that ``skip`` adds behind the last layer is no state. NAM
+Keras returns them. GuitarML, Proteus and NeuralSeed (Alec-Wright/CoreAudioML: networks.py, save_model) write PyTorch's
+state_dict and ``model_data``. The input that ``skip`` adds after the last layer is not part of a state. NAM
 (sdatkinson/neural-amp-modeler: nam/models/recurrent.py) flattens each layer: [W_ih, W_hh] side by side, the sum of both
 biases, the states that the layer starts from; then the head.
 """
@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import Any
 
 from ...errors import BadWeights
-from ...errors.articles import with_article
 from ...network.note import STORED_START, Note
 from ..conventions import CONVENTIONS
 from ..named import FoundStack, NamedModel
@@ -33,7 +32,7 @@ MOST_NAMED = 5
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a JSON text has RTNeural's layers, NAM's architecture, or a description beside a state_dict."""
+    """Return whether a JSON text has RTNeural's layers, NAM's architecture, or a description of a state_dict."""
     return any(is_it(container) for is_it, _ in FAMILIES)
 
 
@@ -43,7 +42,7 @@ def interpret(container: Container) -> Model:
     Raises
     ------
     BadWeights
-        What is said of the model and its arrays contradict each other.
+        The description of the model and its arrays contradict each other.
     """
     return next(read for is_it, read in FAMILIES if is_it(container))(container)
 
@@ -68,7 +67,7 @@ def _type(layer: Any) -> str:
 
 
 def _rtneural(container: Container) -> NamedModel:
-    """Make layers behind each other, of which none is of another kind, one stack."""
+    """Make each unbroken run of recurrent layers one stack."""
     found, numbered = [], list(enumerate(_layers(container)))
     for recurrent, group in groupby(numbered, lambda pair: _type(pair[1]) in CELLS):
         if recurrent:
@@ -80,7 +79,7 @@ def _rtneural(container: Container) -> NamedModel:
 
 
 def _without_arrays(layers: Sequence[tuple[int, Any]]) -> list[str]:
-    """Describe the layers of others that compute something; those with arrays are named as in every format."""
+    """Describe the other layers without arrays that compute something; those with arrays are named for every format."""
     found = [
         (number, f"{_type(layer)[:40]} {str(layer.get('activation') or '')[:40]}".rstrip())
         for number, layer in layers
@@ -96,8 +95,9 @@ def _chain(container: Container, layers: Sequence[tuple[int, Any]], before: Sequ
         stored = tuple(_of_keras(container, name, layer) for name, (_, layer) in zip(names, layers, strict=True))
     except BadWeights as reason:
         return FoundStack(classes, names, problem=str(reason))
-    note = f"{container.path}: puts {' and '.join(before)} before '{names[0]}', which is not run; inputs must be what "
-    return FoundStack(classes, names, stored, notes=(f"{note}that gives.",) if before else ())
+    found = " and ".join(before)
+    note = f"{container.path}: has {found} before '{names[0]}', which is not run; inputs must be its output."
+    return FoundStack(classes, names, stored, notes=(note,) if before else ())
 
 
 def _of_keras(container: Container, name: str, layer: Mapping[str, Any]) -> StoredLayer:
@@ -114,17 +114,17 @@ def _of_keras(container: Container, name: str, layer: Mapping[str, Any]) -> Stor
     roles = parted_bias(dict(zip(ROLES, arrays, strict=False)), cell)
     units, shape = (roles["recurrent_kernel"].shape or (0,))[0], layer.get("shape")
     if isinstance(shape, list) and shape and shape[-1] != units:
-        raise BadWeights(f"{where}: is said to have {str(shape[-1])[:20]} units, but its arrays have {units}.")
+        raise BadWeights(f"{where}: declares {str(shape[-1])[:20]} units, but its arrays have {units}.")
     settings = {"reset_after": "recurrent_bias" in roles} if cell == "gru" and "bias" in roles else {}
     stored = StoredCell(CONVENTIONS["keras"][cell], roles, where, settings, determined=ASSUMED)
     return StoredLayer(name, {"forward": stored})
 
 
 def _in_a_list(container: Container, name: str) -> list[Tensor]:
-    """Give the arrays of a list in their order; arrays of one shape were read as one of a rank more."""
+    """Return the arrays of a list in order; arrays of equal shape were read as one array with one more axis."""
     whole = container.tensors.get(name)
     if whole is not None:
-        # A kernel and a recurrent kernel of one shape, without a bias.
+        # A kernel and a recurrent kernel of equal shape, without a bias.
         return [reshaped(sliced(whole, place, place + 1), whole.shape[1:]) for place in range(whole.shape[0])]
     found = [container.tensors.get(f"{name}.{place}") for place in range(4)]
     return [tensor for tensor in found if tensor is not None]
@@ -136,7 +136,7 @@ def _is_described(container: Container) -> bool:
 
 
 def _described(container: Container) -> NamedModel:
-    """Read PyTorch's arrays, and hold what is said of them against them."""
+    """Read PyTorch's arrays, and compare their description with them."""
     model, said = torch.interpret(container), _document(container)["model_data"]
     arrays = {name.rpartition(".")[2]: tensor.shape for name, tensor in container.tensors.items()}
     kernel, recurrent = (arrays.get(f"weight_{part}_l0", ()) for part in ("ih", "hh"))
@@ -147,13 +147,13 @@ def _described(container: Container) -> NamedModel:
             if key in said and said[key] != size:
                 raise BadWeights(
                     f"{container.path}: model_data says {key} {str(said[key])[:40]}, but the arrays of state_dict have "
-                    f"{size}; the file is damaged or put together from two."
+                    f"{size}; the file is damaged or was combined from two."
                 )
         blocks = {"LSTM": 4, "GRU": 3, "RNN": 1}.get(str(said.get("unit_type")))
         if blocks is not None and recurrent[0] != blocks * recurrent[1]:
             raise BadWeights(
                 f"{container.path}: model_data says {said['unit_type']}, but weight_hh_l0 has shape {recurrent}; the "
-                "file is damaged or put together from two."
+                "file is damaged or was combined from two."
             )
     return model
 
@@ -167,9 +167,7 @@ def _nam(container: Container) -> NamedModel:
     document = _document(container)
     kind, config = document["architecture"], document["config"]
     if kind != "LSTM":
-        raise BadWeights(
-            f"{container.path}: is {with_article(kind[:40])} of NAM, which is not recurrent; expected an LSTM."
-        )
+        raise BadWeights(f"{container.path}: is a NAM {kind[:40]}, which is not recurrent; expected an LSTM.")
     sizes = [config.get(key) if isinstance(config, Mapping) else None
              for key in ("num_layers", "input_size", "hidden_size")]  # fmt: skip
     if not all(type(size) is int and 0 < size < 10_000 for size in sizes):
@@ -177,7 +175,7 @@ def _nam(container: Container) -> NamedModel:
     layers, features, units = (int(size) for size in sizes if size is not None)
     whole, names = container.tensors["weights"], tuple(f"lstm.l{n}" if layers > 1 else "lstm" for n in range(layers))
     each = [4 * units * ((features if n == 0 else units) + units) + 6 * units for n in range(layers)]
-    # Behind them the head: one output of every unit and a bias, or several.
+    # Then the head: for each output a weight per unit and a bias.
     rest = whole.shape[0] - sum(each)
     if len(whole.shape) != 1 or rest < 0 or rest % (units + 1):
         raise BadWeights(
@@ -189,7 +187,7 @@ def _nam(container: Container) -> NamedModel:
         read = features if number == 0 else units
         stored.append(_of_nam(whole, at, read, units, name=name, where=f"{container.path}: '{name}'"))
         at += each[number]
-    note = Note(f"{container.path}: its layers start from the states that the file stores with them.", STORED_START)
+    note = Note(f"{container.path}: its layers start from the states stored with them in the file.", STORED_START)
     return NamedModel("NAM (JSON)", [FoundStack("LSTM", names, tuple(stored), notes=(note,))], [])
 
 

@@ -1,9 +1,9 @@
-"""ELMo: ``RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0`` and the like, with the options that train and run it.
+"""ELMo's names, ``RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0`` and so on, with the settings in its options.json.
 
-``RNN_0`` reads forward and ``RNN_1`` backward, and they never meet: each layer of a direction reads the layer below it
-of the same direction. A cell is TensorFlow 0.x's: ``W_0``, ``W_1``, … are rows of one kernel, of the input first and of
-the hidden state behind it, ``B`` its bias, ``W_P_0``, … rows of the projection. What is held within bounds, and whether
-a layer adds what it reads to what it gives, is in options.json alone.
+``RNN_0`` reads forward and ``RNN_1`` backward, and they never mix: each layer reads the layer below it in the same
+direction. A cell is TensorFlow 0.x's: ``W_0``, ``W_1``, … are rows of one kernel, first those of the input, then those
+of the hidden state; ``B`` is its bias and ``W_P_0``, … are rows of the projection. Clips and residual connections are
+recorded only in options.json.
 
 References
 ----------
@@ -28,13 +28,13 @@ __all__ = ["interpret", "recognises"]
 OPTIONS = "options.json"
 _ARRAY = re.compile(r"^RNN_([01])/RNN/MultiRNNCell/Cell(0|[1-9][0-9]{0,3})/LSTMCell/(.+)$")
 _SHARD = re.compile(r"^(W|W_P)_(0|[1-9][0-9]{0,3})$")
-# Of the recurrent part, whether it is understood or not.
+# Names of the recurrent part, understood or not.
 _RECURRENT = re.compile(r"^RNN_\d")
-# Our names of what holds values within bounds, and theirs.
+# Our names of the clips, and ELMo's.
 CLIPS = {"cell_clip": "cell_clip", "projection_clip": "proj_clip"}
-# Larger sizes than these are nonsense, and products of them still small integers.
+# Larger sizes are nonsense; products of sizes up to this are still small integers.
 LARGEST = 2**24
-# No bound that is larger holds anything back in float32.
+# A larger clip has no effect in float32.
 LARGEST_CLIP = 1e30
 
 Roles = dict[str, Tensor]
@@ -42,7 +42,7 @@ Layers = dict[int, dict[Direction, Roles]]
 
 
 class _Settings(NamedTuple):
-    """What options.json says."""
+    """The settings in options.json."""
 
     units: int
     width: int
@@ -54,7 +54,7 @@ class _Settings(NamedTuple):
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether an array has one of ELMo's names."""
+    """Return whether an array has one of ELMo's names."""
     return any(_ARRAY.match(name) for name in container.tensors)
 
 
@@ -69,7 +69,7 @@ def interpret(container: Container) -> NamedModel:
     Returns
     -------
     NamedModel
-        One stack, or why it cannot be computed.
+        One stack, or the reason why it cannot be computed.
     """
     layers = _layers(container)
     others = [name for name in container.tensors if not _RECURRENT.match(name)]
@@ -86,7 +86,7 @@ def interpret(container: Container) -> NamedModel:
 
 
 def _layers(container: Container) -> Layers:
-    """Group what has a name of ELMo's: by layer, direction and the last part of the name."""
+    """Group the arrays with ELMo's names by layer, direction and the last part of the name."""
     layers: Layers = {}
     for name, tensor in container.tensors.items():
         if found := _ARRAY.match(name):
@@ -97,8 +97,8 @@ def _layers(container: Container) -> Layers:
 def _settings(container: Container) -> _Settings:
     if OPTIONS not in container.documents:
         raise BadWeights(
-            f"{container.path}: ELMo keeps what cells are held within, and whether layers add what they read, in "
-            f"{OPTIONS}, which is not here; put it beside the weights and give the folder."
+            f"{container.path}: ELMo keeps its clips and residual connections in {OPTIONS}, which is missing; put it "
+            "next to the weights and give the folder."
         )
     where = f"{container.path}: {OPTIONS}"
     options = container.documents[OPTIONS]
@@ -123,7 +123,7 @@ def _size(options: Mapping[str, Any], name: str, where: str) -> int:
 def _clip(value: Any, name: str, where: str) -> float | None:
     if value is None:
         return None
-    # NaN and infinity are JSON to Python; neither is within the bounds, nor is an integer of a thousand digits.
+    # Python's JSON accepts NaN and infinity; neither is within the bounds, nor is an integer of a thousand digits.
     if type(value) not in (int, float) or not 0 < value <= LARGEST_CLIP:
         raise BadWeights(f"{where}: '{name}' is {_short(value)}; expected a positive number, or null.")
     return float(value)
@@ -140,7 +140,7 @@ def _short(value: Any) -> str:
 
 
 def _check(container: Container, layers: Layers, settings: _Settings) -> None:
-    """Hold the names against the options."""
+    """Compare the names with the options."""
     foreign = [name for name in container.tensors if _RECURRENT.match(name) and not _ARRAY.match(name)]
     foreign += [
         tensor.name
@@ -160,7 +160,7 @@ def _check(container: Container, layers: Layers, settings: _Settings) -> None:
     for number, directions in layers.items():
         if set(directions) != expected:
             raise BadWeights(
-                f"{container.path}: Cell{number} is there {' and '.join(sorted(directions))}; expected "
+                f"{container.path}: has Cell{number} {' and '.join(sorted(directions))}; expected "
                 f"{' and '.join(sorted(expected))}, because {OPTIONS} says bidirectional {settings.bidirectional}."
             )
 
@@ -173,7 +173,7 @@ def _layer(
         for direction in DIRECTIONS
         if direction in directions
     }
-    # The lowest layer does not add the embedded words to what it gives.
+    # The lowest layer does not add the embedded words to its output.
     return StoredLayer(f"Cell{number}", cells, merge="apart", residual=settings.residual and number > 0)
 
 
@@ -181,13 +181,13 @@ def _cell(roles: Roles, settings: _Settings, where: str) -> StoredCell:
     kernel, projection = _whole(roles, "W", where), _whole(roles, "W_P", where)
     if kernel is None or "B" not in roles or (projection is None and settings.width < settings.units):
         raise BadWeights(
-            f"{where}: has {', '.join(sorted(roles))} only; expected W_0, B and W_P_0. Get the file again."
+            f"{where}: has only {', '.join(sorted(roles))}; expected W_0, B and W_P_0. Get the file again."
         )
     width = settings.units if projection is None else settings.width
     columns = 4 * settings.units
     rows = kernel.shape[0] if len(kernel.shape) == 2 else 0
     if rows <= width:
-        raise BadWeights(f"{where}: W has shape {kernel.shape}; expected more than {width} rows, by {OPTIONS}.")
+        raise BadWeights(f"{where}: W has shape {kernel.shape}; expected more than {width} rows, as {OPTIONS} says.")
     _fits(kernel, "W", (rows, columns), where)
     _fits(roles["B"], "B", (columns,), where)
     tensors = {
@@ -206,7 +206,7 @@ def _cell(roles: Roles, settings: _Settings, where: str) -> StoredCell:
 
 
 def _whole(roles: Roles, name: str, where: str) -> Tensor | None:
-    """Put the shards of an array together; TensorFlow cut them off by rows."""
+    """Join the shards of an array, which TensorFlow split by rows."""
     matches = {role: _SHARD.match(role) for role in roles}
     shards = {int(found[2]): roles[role] for role, found in matches.items() if found and found[1] == name}
     if sorted(shards) != list(range(len(shards))):
@@ -225,19 +225,19 @@ def _notes(container: Container, settings: _Settings, others: list[str]) -> tupl
     encoder = f" ({', '.join(others[:3])}, …)" if others else ""
     notes = [
         (
-            f"{container.path}: the inputs are what ELMo's encoder, which is not run{encoder}, gives for each word and "
-            "for the steps that begin and end a sentence; add these to the inputs."
+            f"{container.path}: the inputs must be the output of ELMo's encoder, which is not run{encoder}, for each "
+            "word and for the steps that begin and end a sentence."
         ),
         Note(
-            f"{container.path}: states start from zero, where the published programs start from those of the batch "
-            "before.",
+            f"{container.path}: states start from zero, whereas the published programs start from those of the "
+            "previous batch.",
             ZERO_START,
         ),
     ]
     if settings.residual and settings.layers > 1:
         notes.append(
-            f"{container.path}: 'hidden' is the recurrent state; what ELMo gives out above the lowest layer is that "
-            "plus what the layer reads, in each direction: layer1/forward/hidden + layer0/forward/hidden, and so on up."
+            f"{container.path}: 'hidden' is the recurrent state; above the lowest layer ELMo outputs that plus the "
+            "layer's inputs, in each direction: layer1/forward/hidden + layer0/forward/hidden, and so on."
         )
     missing = [theirs for ours, theirs in CLIPS.items() if ours not in settings.given]
     if missing:

@@ -1,6 +1,6 @@
-"""Equinox' names: ``cell.weight_ih``, ``cell.weight_hh``, ``cell.bias`` and, of a GRU, ``cell.bias_n``.
+"""Equinox's names: ``cell.weight_ih``, ``cell.weight_hh``, ``cell.bias`` and, for a GRU, ``cell.bias_n``.
 
-They are PyTorch's but for the bias, of which there is one. Without any bias the cells of both are the same.
+They are PyTorch's except for the single bias. Without any bias the cells of both are the same.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ CLASSES = {"lstm": "LSTMCell", "gru": "GRUCell", "": "unknown cell"}
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a cell has one bias, as Equinox' have, and nothing PyTorch's names."""
+    """Return whether a cell has one bias, as in Equinox, and no array has one of PyTorch's names."""
     names = [path_of(name)[-1:] for name in container.tensors]
     of_torch = any(last and last[0].startswith(("weight_hh_", "bias_hh")) for last in names)
     if of_torch or container.kind == "PyTorch file":
@@ -34,7 +34,7 @@ def interpret(container: Container) -> NamedModel:
     Returns
     -------
     NamedModel
-        A stack for each; which feeds which is not in the file.
+        A stack for each cell; which feeds which is not in the file.
     """
     cells = _cells(container)
     used = {tensor.name for roles in cells.values() for tensor in roles.values()}
@@ -63,9 +63,9 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], foreign
     convention = CONVENTIONS["equinox"][cell]
     tensors = dict(roles)
     if "recurrent_bias" in roles:
-        # The gates have no second bias; it is the part of the candidate that is reset.
+        # Only the candidate has a second bias, in the part that is reset.
         tensors["recurrent_bias"] = after_zeros(roles["recurrent_bias"], 2 * roles["recurrent_kernel"].shape[1])
-    note = f"{where}: Equinox does not store what runs a cell; it is read forward, as a stack of its own."
+    note = f"{where}: Equinox does not store how a cell is run; it is read forward, as a stack of its own."
     layer = StoredLayer(name, {"forward": StoredCell(convention, tensors, where)})
     return FoundStack(CLASSES[cell], (name,), (layer,), notes=(note,))
 
@@ -75,15 +75,15 @@ def _is_table(path: TreePath) -> bool:
 
 
 def _cell(roles: Mapping[str, Tensor], foreign: list[str], where: str) -> tuple[str, str]:
-    """Tell the cell, and why it cannot be computed; empty where it can."""
+    """Return the cell, and why it cannot be computed; empty if it can."""
     shape = roles["recurrent_kernel"].shape
     whole = len(shape) == 2 and shape[1] > 0 and shape[0] % shape[1] == 0
     cell = CELL_BY_BLOCKS.get(shape[0] // shape[1], "") if whole else ""
     if foreign:
-        return cell, refusal(where, foreign, "which Equinox' LSTMCell and GRUCell do not have")
+        return cell, refusal(where, foreign, "which Equinox's LSTMCell and GRUCell do not have")
     if not cell:
         return cell, f"{where}: weight_hh has shape {shape}; expected (4 or 3 times its columns, columns)."
     biases = {"bias", "recurrent_bias"} & set(roles)
     if biases and biases != ({"bias"} if cell == "lstm" else {"bias", "recurrent_bias"}):
-        return cell, f"{where}: an Equinox {CLASSES[cell]} has other biases than {', '.join(sorted(biases))}."
+        return cell, f"{where}: has {', '.join(sorted(biases))}; an Equinox {CLASSES[cell]} has other biases."
     return cell, ""

@@ -1,8 +1,8 @@
-"""Flax' names: ``params/OptimizedLSTMCell_0/hi/kernel`` and the like, of the cells of ``flax.linen`` and ``flax.nnx``.
+"""Flax's names: ``params/OptimizedLSTMCell_0/hi/kernel`` and so on, of the cells of ``flax.linen`` and ``flax.nnx``.
 
-Linen has a Dense for each gate, one to the input (``ii``, ``if``, …) and one to the hidden state (``hi``, ``hf``, …);
-nnx has the same with ``if_``, or all gates beside each other in ``dense_i`` and ``dense_h``. Separators may be those of
-``flatten_dict`` and of ``jax.tree_util.keystr``. Activations are code, and so is which cell feeds which.
+Linen has two Dense layers per gate, one for the input (``ii``, ``if``, …) and one for the hidden state (``hi``,
+``hf``, …); nnx has the same with ``if_``, or all gates side by side in ``dense_i`` and ``dense_h``. Separators may be
+those of ``flatten_dict`` or ``jax.tree_util.keystr``. Activations, and which cell feeds which, exist only in code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ __all__ = ["interpret", "recognises"]
 
 
 class Layout(NamedTuple):
-    """Which Dense has which part of a cell, gates in the convention's order."""
+    """The Dense layers that hold each part of a cell, gates in the convention's order."""
 
     cell: str
     kernel: tuple[str, ...]
@@ -31,7 +31,7 @@ class Layout(NamedTuple):
     recurrent_bias: tuple[str, ...] = ()
 
     def arrays(self) -> dict[str, list[str]]:
-        """Give the paths of the arrays of each role below the cell."""
+        """Return the paths below the cell of the arrays of each role."""
         kernels = {"kernel": self.kernel, "recurrent_kernel": self.recurrent_kernel}
         biases = {"bias": self.bias, "recurrent_bias": self.recurrent_bias}
         roles = {role: [f"{dense}/kernel" for dense in names] for role, names in kernels.items()}
@@ -48,14 +48,14 @@ _GRU = ("ir", "iz", "in")
 LAYOUTS = (
     Layout("lstm", ("ii", "if", "ig", "io"), _H, _H),
     Layout("lstm", ("ii", "if_", "ig", "io"), _H, _H),
-    # Of the hidden state's part only the candidate has a bias, because only there it is reset.
+    # For the hidden state only the candidate has a bias, because only there is it reset.
     Layout("gru", _GRU, ("hr", "hz", "hn"), _GRU, ("hn",)),
     Layout("simple_rnn", ("i",), ("h",), ("i",)),
     Layout("lstm", ("dense_i",), ("dense_h",), ("dense_h",)),
     Layout("gru", ("dense_i",), ("dense_h",), ("dense_i",)),
     Layout("simple_rnn", ("dense_i",), ("dense_h",), ("dense_i",)),
 )
-# Cells that are known by their names, but not computed.
+# Cells that are recognised by their names, but not computed.
 FOREIGN = {("hf", "hn", "if", "in"): "MGUCell", ("hh", "ih"): "ConvLSTMCell"}
 _OF_INPUT = {name for layout in LAYOUTS for name in layout.kernel} | {"ih"}
 _OF_HIDDEN = {name for layout in LAYOUTS for name in layout.recurrent_kernel} | {"hh"}
@@ -66,7 +66,7 @@ _ASSUMED = {"activation": "default", "recurrent_activation": "default"}
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a Dense to the input and one to the hidden state lie beside each other, by Flax' names."""
+    """Return whether a Dense of the input and one of the hidden state are found together under Flax's names."""
     return bool(_cells(container))
 
 
@@ -76,7 +76,7 @@ def interpret(container: Container) -> NamedModel:
     Returns
     -------
     NamedModel
-        A stack for each cell, or for the two of a ``Bidirectional`` where its names are kept.
+        A stack for each cell, or for the two cells of a ``Bidirectional`` if its names are kept.
     """
     cells = _cells(container)
     used = {tensor.name for arrays in cells.values() for tensor in arrays.values()}
@@ -97,7 +97,7 @@ def interpret(container: Container) -> NamedModel:
 
 
 def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:
-    """Give the arrays of each cell by their path in it, ``hi/kernel``."""
+    """Return the arrays of each cell by their path in it, such as ``hi/kernel``."""
     groups: dict[TreePath, dict[str, Tensor]] = {}
     for name, tensor in container.tensors.items():
         path = path_of(name)
@@ -112,7 +112,7 @@ def _both(denses: set[str]) -> bool:
 
 
 def _pairs(cells: Iterable[TreePath]) -> dict[TreePath, dict[Direction, TreePath]]:
-    """Put the two cells of a Bidirectional together, ``<path>/forward_rnn/cell`` and ``<path>/backward_rnn/cell``."""
+    """Pair the two cells of a Bidirectional, ``<path>/forward_rnn/cell`` and ``<path>/backward_rnn/cell``."""
     stacks: dict[TreePath, dict[Direction, TreePath]] = {}
     known = set(cells)
     for path in cells:
@@ -141,7 +141,7 @@ def _assumed(where: str, stored: Mapping[Direction, StoredCell]) -> str:
     residual = ", no residual" if "simple_rnn" in cells else ""
     reading = "" if len(stored) > 1 else ", reading forward"
     return (
-        f"{where}: Flax stores neither functions, directions nor which cell feeds which; "
+        f"{where}: Flax stores neither activations, directions nor which cell feeds which; "
         f"{functions}{residual}{reading} and a stack of its own are assumed."
     )
 
@@ -152,7 +152,7 @@ def _stored(cell: _Cell, where: str) -> StoredCell:
     Raises
     ------
     BadWeights
-        They are not those of one cell that is computed here.
+        They are not those of a single supported cell.
     """
     layout = _layout(cell, where)
     tensors = {
@@ -172,7 +172,7 @@ def _layout(cell: _Cell, where: str) -> Layout:
     if foreign is not None:
         raise BadWeights(refusal(where, names, f"which are those of {with_article(foreign)}"))
     if cell.strangers:
-        raise BadWeights(refusal(where, cell.strangers, "which Flax' own cells do not have"))
+        raise BadWeights(refusal(where, cell.strangers, "which Flax's own cells do not have"))
     for layout in LAYOUTS:
         if set(arrays) == {key for keys in layout.arrays().values() for key in keys} and _fits(layout, arrays):
             return layout
@@ -184,7 +184,7 @@ def _layout(cell: _Cell, where: str) -> Layout:
 
 
 def _fits(layout: Layout, arrays: Mapping[str, Tensor]) -> bool:
-    """Tell whether the recurrent kernels have the columns of that cell: nnx names those of GRU and RNN alike."""
+    """Return whether the recurrent kernels have the columns of that cell: nnx uses the same names for GRU and RNN."""
     blocks = BLOCKS[layout.cell] // len(layout.recurrent_kernel)
     shapes = [arrays[f"{dense}/kernel"].shape for dense in layout.recurrent_kernel]
     return all(len(shape) == 2 and shape[1] == blocks * shape[0] for shape in shapes)

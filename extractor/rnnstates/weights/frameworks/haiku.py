@@ -1,7 +1,7 @@
 """Haiku's names: ``lstm/linear/w``, ``gru/w_i``, ``vanilla_rnn/linear_1/b``, below the modules they belong to.
 
-An LSTM is a Linear of inputs and hidden state beside each other, ``w`` [I + H, 4 * H]. What keeps them as arrays may
-part module and parameter by another sign, as in ``lstm/linear|w``. All functions are fixed.
+An LSTM is one Linear of inputs and hidden state side by side, ``w`` [I + H, 4 * H]. Programs that store the arrays may
+separate module and parameter differently, as in ``lstm/linear|w``. All activations are fixed.
 """
 
 import re
@@ -19,14 +19,14 @@ __all__ = ["interpret", "recognises"]
 
 CONVOLUTIONAL = "convolutional"
 CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "VanillaRNN", CONVOLUTIONAL: "ConvLSTM"}
-# The arrays of each cell, by their path below it; a VanillaRNN may have one bias only.
+# The arrays of each cell, by their path below it; a VanillaRNN may have just one bias.
 ARRAYS = {
     "lstm": {"linear/w", "linear/b"},
     "gru": {"w_i", "w_h", "b"},
     "simple_rnn": {"linear/w", "linear/b", "linear_1/w", "linear_1/b"},
     CONVOLUTIONAL: {f"{linear}/{part}" for linear in ("input_to_hidden", "hidden_to_hidden") for part in "wb"},
 }
-# Modules are called after their classes, unless they are given a name.
+# Modules are named after their classes, unless they are given a name.
 _CALLED = {"lstm": re.compile(r"lstm(_\d+)?"), "simple_rnn": re.compile(r"vanilla_rnn(_\d+)?")}
 _SIMILAR = {"lstm": "lstm", "simple_rnn": "vanilla_rnn"}
 _LEAVES = {leaf for arrays in ARRAYS.values() for leaf in arrays}
@@ -39,7 +39,7 @@ class _Core(NamedTuple):
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a module has the arrays of one of Haiku's cores, and a name that goes with them."""
+    """Return whether a module has the arrays of one of Haiku's cores, and a matching name."""
     return bool(_cores(container))
 
 
@@ -49,7 +49,7 @@ def interpret(container: Container) -> NamedModel:
     Returns
     -------
     NamedModel
-        A stack for each; which feeds which is not in the file.
+        A stack for each core; which feeds which is not in the file.
     """
     cores = _cores(container)
     used = {tensor.name for core in cores.values() for tensor in core.arrays.values()}
@@ -78,7 +78,7 @@ def _cores(container: Container) -> dict[TreePath, _Core]:
 
 
 def _cell(name: str, arrays: Mapping[str, Tensor], strangers: list[str]) -> str:
-    """Tell a core by its arrays and its name, for a head is called ``linear``, too; empty for what is none."""
+    """Detect a core from its arrays and its name, because heads are called ``linear`` too; empty if it is not one."""
     for cell, wanted in ARRAYS.items():
         optional = {"linear_1/b"} if cell == "simple_rnn" else set()
         if not wanted - optional <= set(arrays) <= wanted:
@@ -105,19 +105,19 @@ def _found(container: Container, path: TreePath, core: _Core) -> FoundStack:
 def _assumed(cell: str, called: str, where: str) -> list[str]:
     notes = [f"{where}: Haiku does not store which core feeds which; it is read forward, as a stack of its own."]
     if cell in _CALLED and not _CALLED[cell].fullmatch(called):
-        notes.append(f"{where}: is taken for a Haiku {CLASSES[cell]} by its name and the shapes of its arrays.")
+        notes.append(f"{where}: is taken for a Haiku {CLASSES[cell]} because of its name and the shapes of its arrays.")
     return notes
 
 
 def _problem(core: _Core, where: str) -> str:
-    """Say why a core cannot be computed; empty where it can."""
+    """Say why a core cannot be computed; empty if it can."""
     if core.cell == CONVOLUTIONAL:
         return refusal(where, [tensor.name for tensor in core.arrays.values()], "which are those of a ConvLSTM")
     if core.strangers:
         return refusal(where, core.strangers, f"which a Haiku {CLASSES[core.cell]} does not have")
     odd = [f"'{key}' {array.shape}" for key, array in core.arrays.items() if len(array.shape) != 1 + _matrix(key)]
     if odd:
-        return f"{where}: has {', '.join(odd)}; expected the matrices and vectors of one core. Several may be stacked."
+        return f"{where}: has {', '.join(odd)}; expected the matrices and vectors of one core, not several stacked."
     if core.cell == "lstm" and not _units(core.arrays["linear/w"].shape):
         return f"{where}: 'linear/w' has shape {core.arrays['linear/w'].shape}; expected (features + units, 4 * units)."
     return ""
@@ -128,7 +128,7 @@ def _matrix(key: str) -> bool:
 
 
 def _units(shape: tuple[int, ...]) -> int:
-    """Tell the units of an LSTM from its one matrix; 0 where it is none."""
+    """Return the units of an LSTM from its one matrix; 0 if it is not one."""
     if len(shape) != 2 or shape[1] % 4 or shape[0] <= shape[1] // 4:
         return 0
     return shape[1] // 4

@@ -1,4 +1,4 @@
-"""What the libraries of JAX share: names of arrays as paths in a tree, whatever joined their parts."""
+"""Names of arrays as paths in a tree, however their parts are joined: shared by the JAX libraries."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,32 +17,32 @@ _OPTIMISER = re.compile(r"(^|/)(opt(im(i[sz]er)?)?(_states?)?|\d+/(mu|nu|trace))
 
 
 def path_of(name: str) -> TreePath:
-    """Take a name apart: ``params/cell/kernel`` and ``['params']['cell']['kernel'].value`` are alike."""
+    """Split a name: ``params/cell/kernel`` and ``['params']['cell']['kernel'].value`` give the same path."""
     return parts_of(name)
 
 
 def of_optimiser(path: TreePath) -> bool:
-    """Tell whether an array is a moment or the like, which has the names of the weights below its own."""
+    """Return whether an array belongs to an optimizer, which repeats the names of the weights below its own."""
     return _OPTIMISER.search("/".join(path)) is not None
 
 
 def names_of(paths: Iterable[TreePath]) -> dict[TreePath, str]:
-    """Call modules by their paths, without ``params`` where they stay apart; the top of a tree is ``cell``."""
+    """Name modules by their paths, without ``params`` if they stay distinct; the top of a tree is ``cell``."""
     full = {path: "/".join(path) or "/" for path in paths}
     short = {path: re.sub(r"^(params)?(/|$)", "", name) or "cell" for path, name in full.items()}
     return short if len(set(short.values())) == len(short) else full
 
 
 def after_zeros(tensor: Tensor, zeros: int) -> Tensor:
-    """Put zeros before a vector, for the gates that have no such bias."""
+    """Prepend zeros to a vector, for the gates that have no such bias."""
     shape = (zeros + sum(tensor.shape),)
     return Tensor(tensor.name, shape, lambda: np.pad(tensor.read(), ((zeros, 0),)))
 
 
 def strangers(container: Container, cells: Mapping[TreePath, Iterable[Tensor]]) -> dict[TreePath, list[str]]:
-    """Name the arrays below each cell that are none of its own; what keeps random numbers is not counted.
+    """Name the arrays below each cell that are not its own, except random state.
 
-    Of a cell at the top of a tree, what lies in other branches is not below it.
+    Other branches of the tree do not count as below a cell at its top.
     """
     own = {path: {tensor.name for tensor in tensors} for path, tensors in cells.items()}
     at_top = {path_of(name)[0] for name in own.get((), ())}

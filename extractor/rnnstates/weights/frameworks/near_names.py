@@ -1,7 +1,7 @@
-"""Names near to those of frameworks: ``enc_w_ih``, ``Wx``, ``lstm0_l0_h2h_weight``; ``convention=`` says the rest.
+"""Names close to those of frameworks, such as ``enc_w_ih``, ``Wx``, ``lstm0_l0_h2h_weight``, with ``convention=``.
 
-Which array is which is read off the names and the shapes, and a note says how; in which order the gates stand is not in
-them, so that nothing is read without ``--convention``.
+Names and shapes show which array is which, and a note says how they were read. They do not show the order of the gates,
+so nothing is read without ``convention=``.
 """
 
 import re
@@ -19,7 +19,7 @@ from .plain import ASSUMED, CELL_BY_BLOCKS, parted_bias
 
 __all__ = ["interpret", "recognises"]
 
-# Spellings of each role, in lower case; the first group of those below that fits decides.
+# Spellings of each role, in lower case.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "kernel": (
         "w_ih", "wih", "weight_ih", "weights_ih", "kernel_ih", "w_xh", "wxh", "weight_xh", "weights_xh", "w_x", "wx",
@@ -44,13 +44,13 @@ _NAME = re.compile(
     rf"(?:(?P<module>.*?)[._/])??(?P<leaf>{_LEAVES})(?:[._]?l(?P<layer>\d{{1,3}}))?(?P<back>_(?:reverse|backward|bw))?(?::0)?",
     re.IGNORECASE,
 )
-# MXNet's Gluon: lstm0_l0_i2h_weight, and r0 for the other direction.
+# MXNet's Gluon: lstm0_l0_i2h_weight, with r0 for the backward direction.
 _GLUON = re.compile(r"(?P<module>.*?)_?(?P<side>[lr])(?P<layer>\d{1,3})_(?P<leaf>[ih]2h_(?:weight|bias))")
-# Arrays behind the layers or before them, which need not be known.
+# Arrays before or after the layers, which need not be known.
 _HEAD = re.compile(
     r"(?i)(^|[._/])(w|weights?|b|bias)?_?(hy|out\w*|fc\d*|dense\w*|head\w*|lin\w*|y|\w*emb\w*)([._/]\w+)?$"
 )
-# What np.savez calls arrays that are given without names.
+# How np.savez names arrays that are given without names.
 _NUMBERED = re.compile(r"arr_\d+")
 
 Roles = dict[str, Tensor]
@@ -65,7 +65,7 @@ class _Part(NamedTuple):
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether arrays have such names and shapes that fit each other, or no names at all."""
+    """Return whether arrays have such names and matching shapes, or no names at all."""
     return bool(_modules(container)) or _without_names(container)
 
 
@@ -77,28 +77,28 @@ def interpret(container: Container, convention: str | None) -> NamedModel:
     BadWeights
         No convention was given, or the arrays have no names.
     OptionError
-        It is not known.
+        The convention is unknown.
     """
     modules = _modules(container)
     if not modules:
         raise BadWeights(
-            f"{container.path}: its arrays are called {', '.join(list(container.tensors)[:3])}, as np.savez does where "
-            "none is given a name; save them by name, np.savez(FILE, kernel=..., recurrent_kernel=..., bias=...), and "
+            f"{container.path}: its arrays are called {', '.join(list(container.tensors)[:3])}, as np.savez does for "
+            "arrays without names; save them by name, np.savez(FILE, kernel=..., recurrent_kernel=..., bias=...), and "
             "pass convention=NAME."
         )
     if convention is None:
         understood = "; ".join(_understood(layers) for layers in modules.values())
         fitting = dict.fromkeys(name for layers in modules.values() for name in _fitting(layers))
         raise BadWeights(
-            f"{container.path}: holds {understood[:600]}, by their names and shapes, but not in which order the gates "
-            f"stand; pass convention=NAME, one of {', '.join(fitting or CONVENTIONS)}."
+            f"{container.path}: holds {understood[:600]}, by their names and shapes, but not the order of the gates; "
+            f"pass convention=NAME, one of {', '.join(fitting or CONVENTIONS)}."
         )
     if convention not in CONVENTIONS:
         raise OptionError(f"convention={convention!r}: unknown; known are {', '.join(CONVENTIONS)}.")
     used = {id(tensor) for layers in modules.values() for roles in _cells(layers) for tensor in roles.values()}
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, module, layers, convention, others) for module, layers in modules.items()]
-    return NamedModel(f"arrays of near names ({container.kind})", found, others)
+    return NamedModel(f"arrays with similar names ({container.kind})", found, others)
 
 
 def _without_names(container: Container) -> bool:
@@ -116,13 +116,13 @@ def _part(name: str) -> _Part | None:
 
 
 def _modules(container: Container) -> dict[str, Layers]:
-    """Group the arrays; only modules whose every layer has kernels that fit each other."""
+    """Group the arrays by module, keeping those in which the kernels of every layer fit each other."""
     modules: dict[str, Layers] = {}
     for name, tensor in container.tensors.items():
         if (part := _part(name)) is not None:
             roles = modules.setdefault(part.module, {}).setdefault(part.layer, {}).setdefault(part.direction, {})
             if part.role in roles:
-                # Two spellings of one array: which is meant is not for us to say.
+                # Two spellings of one array: which is meant is unknown.
                 modules[part.module].setdefault(-1, {})
             roles[part.role] = tensor
     return {module: layers for module, layers in modules.items() if all(_orientations(cell) for cell in _cells(layers))
@@ -134,7 +134,7 @@ def _cells(layers: Layers) -> list[Roles]:
 
 
 def _orientations(roles: Mapping[str, Tensor]) -> dict[bool, str]:
-    """Give the cell by whether its blocks are rows; both where the kernels are square."""
+    """Return the cell by whether its blocks are rows; both if the kernels are square."""
     kernel, recurrent = (roles[role].shape if role in roles else () for role in ("kernel", "recurrent_kernel"))
     if len(kernel) != 2 or len(recurrent) != 2:
         return {}
@@ -149,7 +149,7 @@ def _orientations(roles: Mapping[str, Tensor]) -> dict[bool, str]:
 
 
 def _fitting(layers: Layers) -> Iterator[str]:
-    """Name the conventions under which the matrices of the first layer lie as they do."""
+    """Name the conventions that match the orientation of the first layer's matrices."""
     cells = _orientations(_cells(layers)[0])
     for framework, rows in CONVENTIONS.items():
         if any(cell in rows and rows[cell].transposed == transposed for transposed, cell in cells.items()):
@@ -187,7 +187,7 @@ def _found(container: Container, module: str, layers: Layers, framework: str, ot
 
 
 def _is_beside(name: str, module: str) -> bool:
-    """Tell whether an array lies where a module's own do, and is no head or table by its name."""
+    """Return whether an array lies among a module's own, and is not named like a head or table."""
     inside = re.match(rf"{re.escape(module)}[._/]", name) if module else not re.search(r"[./]", name)
     return bool(inside) and not _HEAD.search(name) and not is_start(name)
 
@@ -197,10 +197,10 @@ def _check(layers: Layers, framework: str, beside: list[str], where: str) -> Non
         raise BadWeights(refusal(where, beside, "which this layer does not have"))
     if sorted(layers) != list(range(len(layers))) or len({tuple(sorted(cells)) for cells in layers.values()}) != 1:
         raise BadWeights(
-            f"{where}: holds the layers {sorted(layers)[:10]}, or both directions of some only; some are missing."
+            f"{where}: holds the layers {sorted(layers)[:10]}, or both directions of only some; some are missing."
         )
     if "forward" not in layers[0]:
-        raise BadWeights(f"{where}: holds the backward direction alone; save the forward one beside it.")
+        raise BadWeights(f"{where}: holds only the backward direction; save the forward one with it.")
     for roles in _cells(layers):
         _check_cell(roles, framework, where)
 
@@ -214,12 +214,12 @@ def _check_cell(roles: Mapping[str, Tensor], framework: str, where: str) -> None
         lie = "rows" if True in cells else "columns"
         raise BadWeights(
             f"{where}: '{kernel.name}' has shape {kernel.shape} and '{recurrent.name}' {recurrent.shape}, gates in "
-            f"{lie}, which is no cell of the convention '{framework}'; say one that has them so, or transpose both."
+            f"{lie}, which is not a cell of '{framework}'; name a convention that stores them so, or transpose both."
         )
     convention = CONVENTIONS[framework][fitting[0]]
     if fitting[0] == "gru" and convention.reset_after and len(_biases(roles)) == 1 and framework != "keras":
         raise BadWeights(
-            f"{where}: has one bias, '{_biases(roles)[0].name}', but a GRU of '{framework}' adds one behind each of "
+            f"{where}: has one bias, '{_biases(roles)[0].name}', but a GRU of '{framework}' adds one after each of "
             "two products; save both, as bias and recurrent_bias."
         )
 
@@ -232,7 +232,7 @@ def _stored(roles: Roles, framework: str, where: str) -> StoredCell:
     transposed = next(iter(CONVENTIONS[framework].values())).transposed
     cell = _orientations(roles)[transposed]
     if "bias" not in roles and "recurrent_bias" in roles:
-        # Where there is one bias only, it is often called after the state: bh.
+        # A single bias is often named after the state: bh.
         roles = {**roles, "bias": roles["recurrent_bias"]}
         del roles["recurrent_bias"]
     parted = parted_bias(roles, cell)

@@ -1,7 +1,7 @@
-"""Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, of any origin; ``convention=`` says what they mean.
+"""Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, from any program; ``convention=`` says what they mean.
 
-Before the names may stand a layer's name: ``encoder/kernel``. A cell is known by its shapes, four blocks of columns for
-an LSTM, three for a GRU, one for a simple RNN, and blocks are in the convention's order and lie its way.
+The names may have a layer's name before them: ``encoder/kernel``. Shapes determine the cell: four blocks of columns for
+an LSTM, three for a GRU, one for a simple RNN. The convention determines the order and orientation of the blocks.
 """
 
 import re
@@ -21,7 +21,7 @@ CELL_BY_BLOCKS = {4: "lstm", 3: "gru", 1: "simple_rnn"}
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether there is a kernel and a recurrent kernel beside each other."""
+    """Return whether a kernel and a recurrent kernel are found together."""
     return any("recurrent_kernel" in roles for roles in _groups(container).values())
 
 
@@ -33,12 +33,12 @@ def interpret(container: Container, convention: str | None) -> NamedModel:
     BadWeights
         No convention was given.
     OptionError
-        It is not known.
+        The convention is unknown.
     """
     if convention is None:
         raise BadWeights(
-            f"{container.path}: holds plain kernel, recurrent_kernel and bias, but not in which order the gates stand; "
-            f"pass convention=NAME, one of {', '.join(CONVENTIONS)}."
+            f"{container.path}: holds plain kernel, recurrent_kernel and bias, but not the order of the gates; pass "
+            f"convention=NAME, one of {', '.join(CONVENTIONS)}."
         )
     if convention not in CONVENTIONS:
         raise OptionError(f"convention={convention!r}: unknown; known are {', '.join(CONVENTIONS)}.")
@@ -68,7 +68,7 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
         rows = roles["projection"].shape[1 if transposed else 0]
     cell = CELL_BY_BLOCKS.get(columns // rows if rows and columns % rows == 0 else 0, "")
     if framework == "unirep" or cell not in CONVENTIONS[framework] or "kernel" not in roles:
-        problem = f"{where}: recurrent kernel has shape {shape}, which is no cell of the convention '{framework}'."
+        problem = f"{where}: recurrent kernel has shape {shape}, which fits no cell of the convention '{framework}'."
         return FoundStack("?", (called,), problem=problem)
     beside = [other for other in container.tensors if _is_beside(other, name) and not is_start(other)]
     if others := set(beside) - {tensor.name for tensor in roles.values()}:
@@ -79,7 +79,7 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
     )
     settings: dict[str, object] = {}
     if cell == "gru" and framework == "keras" and "bias" in parted:
-        # Two biases are needed, and only used, behind the product.
+        # Two biases are needed, and only used, to reset after the product.
         settings["reset_after"] = "recurrent_bias" in parted
     elif cell == "gru" and framework in ("keras", "onnx"):
         place = "after" if CONVENTIONS[framework][cell].reset_after else "before"
@@ -89,7 +89,7 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
 
 
 def _is_beside(other: str, name: str) -> bool:
-    """Tell whether an array lies where a layer's own do; at the root, whether it has no layer's name before it."""
+    """Return whether an array lies among a layer's own; at the root, whether its name has no layer's before it."""
     return other.startswith((f"{name}/", f"{name}.")) if name else not re.search(r"[/.]", other)
 
 
@@ -97,7 +97,7 @@ ASSUMED = {"activation": "default", "recurrent_activation": "default"}
 
 
 def parted_bias(roles: Mapping[str, Tensor], cell: str) -> dict[str, Tensor]:
-    """Part Keras' two biases of a GRU, which are the rows of one array."""
+    """Split Keras' two biases of a GRU, which are the rows of one array."""
     bias = roles.get("bias")
     if cell != "gru" or bias is None or len(bias.shape) != 2 or bias.shape[0] != 2:
         return dict(roles)

@@ -1,8 +1,8 @@
 """UniRep's multiplicative LSTM: ``rnn_mlstm_mlstm_wx:0``, stacks of it, and the names of its JAX edition.
 
-Each matrix is stored as a direction and a length of each column (weight normalisation): what is multiplied with is
-``w / sqrt(max(sum(w ** 2, axis=0), 1e-12)) * g``. That is computed in float64 and stays float64, so that the only
-rounding is the one to the precision of the run, whichever that is.
+Each matrix is stored as a direction and a length per column (weight normalisation); the effective matrix is
+``w / sqrt(max(sum(w ** 2, axis=0), 1e-12)) * g``. It is computed in float64 and stays float64, so that it is rounded
+only once, to the precision of the run.
 
 References
 ----------
@@ -26,7 +26,7 @@ from ..stack import StoredCell, StoredLayer
 
 __all__ = ["interpret", "recognises"]
 
-# The array, the array of its columns' lengths, and what it is to the cell.
+# By array: the array of its columns' lengths, and its role in the cell.
 MATRICES = {
     "wx": ("gx", "kernel"),
     "wh": ("gh", "recurrent_kernel"),
@@ -42,21 +42,21 @@ _NAMES = (
     re.compile(r"^rnn_(?P<stack>mlstm)_mlstm_(?P<leaf>[a-z]+)(?::0)?$"),
     re.compile(rf"^rnn_(?P<stack>mlstm_stack)_mlstm_stack{_NUMBER}_mlstm_stack(?P=layer)_(?P<leaf>[a-z]+)(?::0)?$"),
     re.compile(rf"^(?P<stack>mlstm)\.{_NUMBER}\.(?P<leaf>[a-z]+)$"),
-    # The list of a model's layers, flattened: the table first, other kinds of layers in between.
+    # The flattened list of a model's layers: the table first, other kinds of layers in between.
     re.compile(rf"^(?P<list>(?:.*[./])?){_NUMBER}[./](?P<leaf>[a-z]+)(?::0)?$"),
 )
 LIST = "layers"
 # Beginnings of names that belong to the recurrent part, understood or not.
 _RECURRENT = ("rnn_mlstm", "mlstm.")
 EMBEDDINGS = ("embed_matrix:0", "embed_matrix", "embedding")
-# TensorFlow's l2_normalize: no column is divided by less than the root of it.
+# TensorFlow's l2_normalize never divides a column by less than the root of this.
 EPSILON = 1e-12
 
 Layers = dict[int, dict[str, Tensor]]
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether an array has the name of a factor of UniRep's."""
+    """Return whether an array has the name of one of UniRep's matrices."""
     return any(part is not None and part[2] == "wmh" for part in map(_part, container.tensors))
 
 
@@ -70,12 +70,12 @@ def interpret(container: Container) -> NamedModel:
     Returns
     -------
     NamedModel
-        Usually one stack, or why it cannot be computed.
+        Usually one stack, or the reason why it cannot be computed.
 
     Raises
     ------
     BadWeights
-        Two arrays are the same by their names.
+        Two names mean the same array.
     """
     stacks: dict[str, Layers] = {}
     for name, tensor in container.tensors.items():
@@ -98,7 +98,7 @@ def interpret(container: Container) -> NamedModel:
 
 
 def _renumbered(container: Container, stacks: dict[str, Layers], stack: str) -> tuple[str, ...]:
-    """Count the layers of a list from 0, without those of other kinds; a note says so."""
+    """Renumber the layers of a list from 0, without those of other kinds; a note says so."""
     kept = {number: arrays for number, arrays in sorted(stacks[stack].items()) if "wmh" in arrays}
     stacks[stack] = dict(enumerate(kept.values()))
     if not kept:
@@ -108,7 +108,7 @@ def _renumbered(container: Container, stacks: dict[str, Layers], stack: str) -> 
 
 
 def _part(name: str) -> tuple[str, int, str] | None:
-    """Take a name apart: (stack, number of the layer, array)."""
+    """Split a name: (stack, number of the layer, array)."""
     for pattern in _NAMES:
         if (found := pattern.match(name)) and found["leaf"] in LEAVES:
             parts = found.groupdict()
@@ -144,12 +144,12 @@ def _check(container: Container, layers: Layers, others: list[str]) -> None:
     for number, arrays in layers.items():
         missing = sorted({*MATRICES, BIAS} - set(arrays))
         lengths = GAINS & set(arrays)
-        # Without any, the matrices may be meant as they are; with some, a file is lost.
+        # Without any, the matrices may be meant as they are; with some, a file is missing.
         if missing or (lengths and lengths != GAINS):
             missing += sorted(GAINS - lengths) if lengths else []
             raise BadWeights(f"{container.path}: layer {number} has no {', '.join(missing)}; get the files again.")
     if len({bool(GAINS & set(arrays)) for arrays in layers.values()}) != 1:
-        raise BadWeights(f"{container.path}: some layers have gx, gh, gmx and gmh, some not; get the files again.")
+        raise BadWeights(f"{container.path}: only some layers have gx, gh, gmx and gmh; get the files again.")
 
 
 def _layer(name: str, arrays: Mapping[str, Tensor], where: str) -> StoredLayer:
@@ -161,7 +161,7 @@ def _layer(name: str, arrays: Mapping[str, Tensor], where: str) -> StoredLayer:
 
 
 def _normalised(matrix: Tensor, lengths: Tensor, where: str) -> Tensor:
-    """Give each column its length: a matrix [rows, columns] and lengths [columns]."""
+    """Scale each column to its length: a matrix [rows, columns] and lengths [columns]."""
     if len(matrix.shape) != 2 or lengths.shape != matrix.shape[1:]:
         raise BadWeights(
             f"{where}: '{matrix.name}' has shape {matrix.shape} and '{lengths.name}' {lengths.shape}; expected a "
@@ -169,13 +169,13 @@ def _normalised(matrix: Tensor, lengths: Tensor, where: str) -> Tensor:
         )
 
     def read() -> Array:
-        # NaN and what overflows are refused below.
+        # NaN and overflow are refused below.
         with np.errstate(over="ignore", invalid="ignore"):
             values, wanted = matrix.read().astype(np.float64), lengths.read().astype(np.float64)
             squares = np.sum(values * values, axis=0)
         if not (np.isfinite(squares).all() and np.isfinite(wanted).all()):
             raise BadWeights(f"{where}: '{matrix.name}' has values that are NaN, infinite or too large to be squared.")
-        # In this order nothing can overflow: no column is longer than 1 in between.
+        # Nothing overflows in this order: no column is longer than 1 in between.
         values /= np.sqrt(np.maximum(squares, EPSILON))
         values *= wanted
         return values
@@ -201,8 +201,8 @@ def _table(container: Container, lowest: StoredLayer) -> Tensor | None:
 def _notes(container: Container, layers: Layers) -> tuple[str, ...]:
     notes = [
         (
-            f"{container.path}: UniRep begins each sequence with the token 24 (start) and leaves the token 25 (stop) "
-            "out; put it there, and give lengths, so that none runs on into its padding."
+            f"{container.path}: UniRep begins each sequence with the token 24 (start) and omits the token 25 (stop); "
+            "do the same, and give lengths, so that no sequence runs on into its padding."
         )
     ]
     if not GAINS & set(layers[0]):
