@@ -234,7 +234,7 @@ VARIANTS = {
         KERAS,
         DATA,
         (
-            "m.keras: layer 'a': activation is 'Mine', a class or function of its own; expected one of Keras'",
+            "m.keras: layer 'a': activation is 'Mine', a custom class or function; expected one of Keras'",
             "never run",
         ),
     ),

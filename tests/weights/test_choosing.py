@@ -128,7 +128,7 @@ def test_an_activation_that_is_code_is_refused(keras, path):
         return keras.ops.sin(x)
 
     sequential(keras, keras.layers.LSTM(4, activation=wave)).save(path)
-    with pytest.raises(rnnstates.BadWeights, match=r"activation is '.*wave', a class or function of its own; expected"):
+    with pytest.raises(rnnstates.BadWeights, match=r"activation is '.*wave', a custom class or function; expected"):
         rnnstates.load_weights(path)
 
 
@@ -152,7 +152,7 @@ def test_layers_that_change_nothing_do_not_part_a_stack(keras, path):
     model.save(path)
     network = rnnstates.load_weights(path)
     assert [layer.name for layer in network.layers] == ["low", "high"]
-    assert network.notes == ("layer 'mask' masks steps of one value in the model; here the lengths alone decide.",)
+    assert network.notes == ("layer 'mask' masks steps of one value in the model; here only the lengths count.",)
 
 
 @pytest.mark.parametrize("between", ["BatchNormalization", "Activation"])
@@ -166,7 +166,7 @@ def test_a_layer_that_computes_something_parts_a_stack(keras, path, between):
     network = rnnstates.load_weights(path, layer="high")
     assert [layer.name for layer in network.layers] == ["high"]
     assert network.notes == (
-        f"the model puts 'm' ({between}) before 'high', which is not run; inputs must be what that gives.",
+        f"the model has 'm' ({between}) before 'high', which is not run; inputs must be its output.",
     )
 
 

@@ -29,7 +29,7 @@ def test_code_in_a_lambda_layer_is_not_run(members, tmp_path):
     assert any("'evil' (Lambda) before 'enc', which is not run" in note for note in network.notes)
     config["config"]["layers"][-1]["config"]["activation"] = code
     zipped(path, members | {"config.json": json.dumps(config).encode()})
-    assert "activation is '__lambda__', a class or function of its own" in refusal(path)
+    assert "activation is '__lambda__', a custom class or function" in refusal(path)
     assert not bait.exists()
 
 

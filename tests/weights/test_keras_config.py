@@ -50,7 +50,7 @@ def test_states_are_those_of_the_model(model, kind, tmp_path):
     states = rnnstates.extract(INPUTS, "full", weights=weights, config=config, layer="top")
     np.testing.assert_allclose(states["layer2/hidden"][:, ::-1], np.array(model(INPUTS)[0]), rtol=0, atol=1e-6)
     network = rnnstates.load_weights(weights, config=config, layer="beside")
-    assert any("the model puts 'narrow' (Dense) before 'beside'" in note for note in network.notes)
+    assert any("the model has 'narrow' (Dense) before 'beside'" in note for note in network.notes)
     assert not any("holds no configuration" in note for note in network.notes)
 
 
@@ -104,8 +104,8 @@ def one(generation, layer="LSTM", units=5, name="enc", **settings):
     [
         ({"units": 6}, "expected \\(6, 24\\), because the configuration says 6 units"),
         ({"use_bias": False}, "has a bias, but the configuration says use_bias=False"),
-        ({"layer": "GRU"}, r"no arrays of its layer 'gru'|recurrent kernel has shape \(5, 20\); expected"),
-        ({"name": "dec"}, "no layer 'enc', of which there are arrays|calls a layer 'dec' where the weights call it"),
+        ({"layer": "GRU"}, r"no arrays for its layer 'gru'|recurrent kernel has shape \(5, 20\); expected"),
+        ({"name": "dec"}, "no layer 'enc', for which there are arrays|calls a layer 'dec' and the weights call it"),
     ],
 )
 def test_the_configuration_of_another_model_is_refused_with_what_differs(other, said, kind, tmp_path):
@@ -121,7 +121,7 @@ def test_a_configuration_with_fewer_layers_is_refused(kind, tmp_path):
     layers = [keras.layers.LSTM(5, name="enc", **ALL), keras.layers.LSTM(4, name="more")]
     weights, _ = write(keras.Sequential([keras.Input((None, 3)), *layers]), tmp_path, kind)
     (tmp_path / "other.json").write_text(one(3).to_json())
-    with pytest.raises(BadWeights, match=r"it has no layer '(more|lstm_1)', of which there are arrays"):
+    with pytest.raises(BadWeights, match=r"it has no layer '(more|lstm_1)', for which there are arrays"):
         rnnstates.load_weights(weights, config=tmp_path / "other.json")
 
 
@@ -137,8 +137,8 @@ def chain(generation, *layers):
 @pytest.mark.parametrize(
     "other, said",
     [
-        ([("Dense", 6, "low"), ("GRU", 4, "top")], r"reads inputs of width 5, but 'low' \(Dense\) before it gives 6"),
-        ([("GRU", 4, "top"), ("Dense", 5, "low")], r"width 5, but '.*' \(InputLayer\).* gives 3|in this order"),
+        ([("Dense", 6, "low"), ("GRU", 4, "top")], r"reads inputs of width 5, but 'low' \(Dense\) before it outputs 6"),
+        ([("GRU", 4, "top"), ("Dense", 5, "low")], r"width 5, but '.*' \(InputLayer\).* outputs 3|in this order"),
     ],
 )
 def test_a_configuration_with_other_widths_or_another_order_is_refused(other, said, generation, kind, tmp_path):
@@ -164,14 +164,14 @@ def test_the_order_of_layers_that_are_alike_is_that_of_the_file(generation, tmp_
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
 def test_a_file_with_a_configuration_of_its_own_takes_none(kind, tmp_path):
     weights, config = write(one(3), tmp_path, kind)
-    with pytest.raises(OptionError, match=r"config='.*': .* has a configuration of its own; leave this one out"):
+    with pytest.raises(OptionError, match=r"config='.*': .* has its own configuration; leave this one out"):
         rnnstates.load_weights(weights, config=config)
 
 
 def test_files_of_other_frameworks_take_none(tmp_path):
     _, config = write(one(3), tmp_path)
     np.savez(tmp_path / "w.npz", kernel=np.ones((3, 20)), recurrent_kernel=np.ones((5, 20)), bias=np.ones(20))
-    with pytest.raises(OptionError, match="only files of weights alone that Keras saved"):
+    with pytest.raises(OptionError, match="only weights-only files saved by Keras"):
         rnnstates.load_weights(tmp_path / "w.npz", config=config)
     with pytest.raises(OptionError, match="leave one of them out"):
         rnnstates.load_weights(tmp_path / "w.npz", config=config, convention="keras")
@@ -182,8 +182,8 @@ def test_files_of_other_frameworks_take_none(tmp_path):
     [
         (b"[]", "a JSON list; expected a JSON file as model.to_json"),
         (b" 3", "text that starts with ' 3'; expected a JSON file"),
-        (b"{}", "tells no layers"),
-        (b'{"class_name": "Mine", "config": {"layers": []}}', "tells no layers"),
+        (b"{}", "lists no layers"),
+        (b'{"class_name": "Mine", "config": {"layers": []}}', "lists no layers"),
         (b"\x80\x04N.", "a Python pickle, which is never loaded"),
         (b'{"a":' * 100_000, "is nested too deeply|is not JSON"),
         (b'{"class_name": "Sequential", "config": {"layers": [{"class_name": 3}]}}', "has no class or name"),

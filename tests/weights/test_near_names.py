@@ -125,7 +125,7 @@ REFUSED = {
     "no convention": (
         LSTM,
         None,
-        r"holds 'W_ih' as kernel, .* names and shapes, but not the order of the gates; pass convention=NAME, one of torch,",
+        r"holds 'W_ih' as kernel, .* by their names .* the order of the gates; pass convention=NAME, one of torch,",
     ),
     "gates the other way": (
         LSTM,

@@ -103,7 +103,7 @@ def test_what_drops_at_random_whenever_a_model_runs_is_noted(generation, kind, t
     low = layers.Dropout(0.5, name="often")(layers.Dropout(0.5, name="usual")(low), training=True)
     model = keras.Model(inputs, layers.GRU(2, name="top")(low, training=True))
     save(model, tmp_path / "file", kind)
-    notes = [note for note in rnnstates.load_weights(tmp_path / "file").notes if "drops at random" in note]
+    notes = [note for note in rnnstates.load_weights(tmp_path / "file").notes if "applies dropout" in note]
     assert [note.split("'")[1] for note in notes] == ["low", "often"]
 
 
@@ -131,7 +131,7 @@ def test_what_is_given_is_not_said_to_be_a_default(tmp_path):
         del config["config"]["layers"][-1]["config"]["recurrent_activation"]
         file.attrs["model_config"] = json.dumps(config)
     (assumed,) = rnnstates.load_weights(tmp_path / "m.h5").notes
-    assert "does not say its recurrent activation; sigmoid is taken" in assumed
+    assert "does not state its recurrent activation; sigmoid is used" in assumed
     given = rnnstates.load_weights(tmp_path / "m.h5", recurrent_activation="relu")
     assert given.notes == ("recurrent activation is relu, as given.",)
 

@@ -86,13 +86,13 @@ def test_a_mask_given_by_hand_is_noted_and_one_of_keras_own_making_once(tmp_path
     inputs, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
     keras.Model([inputs, mask], layers.LSTM(5, name="enc")(inputs, mask=mask)).save(tmp_path / "m.keras")
     assert rnnstates.load_weights(tmp_path / "m.keras").notes == (
-        "layer 'enc' is given a mask by the model; here the lengths alone decide.",
+        "layer 'enc' is given a mask by the model; here only the lengths count.",
     )
     tokens = keras.Input((None,), dtype="int32")
     words = layers.Embedding(11, 3, mask_zero=True, name="words")(tokens)
     keras.Model(tokens, layers.LSTM(5, name="enc")(words)).save(tmp_path / "m.keras")
     assert rnnstates.load_weights(tmp_path / "m.keras").notes == (
-        "layer 'words' masks steps with id 0 in the model; here the lengths alone decide.",
+        "layer 'words' masks steps with id 0 in the model; here only the lengths count.",
     )
 
 
@@ -146,7 +146,7 @@ def test_a_cell_of_ones_own_in_a_list_is_not_passed_over(tmp_path):
     cells = [keras.layers.LSTMCell(5), My(5), keras.layers.LSTMCell(5)]
     model = keras.Sequential([keras.Input((None, 5)), keras.layers.RNN(cells)])
     model.save_weights(tmp_path / "m.weights.h5")
-    with pytest.raises(rnnstates.BadWeights, match="has arrays of several cells in one another"):
+    with pytest.raises(rnnstates.BadWeights, match="has arrays of nested cells"):
         rnnstates.load_weights(tmp_path / "m.weights.h5")
 
 
@@ -158,5 +158,5 @@ def test_a_function_of_the_users_that_is_called_swish_is_not_keras_own(tmp_path)
 
     layer = keras.layers.LSTM(4, activation=swish)
     keras.Sequential([keras.Input((None, 3)), layer]).save(tmp_path / "m.keras")
-    with pytest.raises(rnnstates.BadWeights, match="activation is 'swish', a class or function of its own"):
+    with pytest.raises(rnnstates.BadWeights, match="activation is 'swish', a custom class or function"):
         rnnstates.load_weights(tmp_path / "m.keras")

@@ -121,7 +121,7 @@ def edited(path, edit):
         ({"forget_bias": "1"}, "has forget_bias '1'; expected a finite number"),
         ({"forget_bias": float("inf")}, "forget_bias"),
         ({"cell_clip": 0}, "has cell_clip 0; expected a positive number"),
-        ({"units": 4}, "kernel has shape \\(3, 20\\); expected \\(features, 16\\), as the configuration says"),
+        ({"units": 4}, "kernel has shape \\(3, 20\\); expected \\(features, 16\\), by the configuration"),
         ({"activation": {"class_name": "function", "config": "mine"}}, "Code in a file is never run"),
     ],
 )

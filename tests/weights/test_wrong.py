@@ -41,7 +41,7 @@ def test_wrong_arrays_are_named_with_what_was_expected(weights, make, message):
 def test_an_array_that_an_lstm_does_not_have_is_not_overlooked(weights):
     with h5py.File(weights, "r+") as file:
         file["layers/lstm/cell/norm/vars/0"] = np.ones(5, "f4")
-    assert "has 'layers/lstm/cell/norm/vars/0', which such a layer does not have beside kernels" in refusal(weights)
+    assert "has 'layers/lstm/cell/norm/vars/0', which such a layer does not have besides kernels" in refusal(weights)
 
 
 def test_a_configuration_and_arrays_that_disagree_are_refused(members, tmp_path):
@@ -59,7 +59,7 @@ def test_a_configuration_and_arrays_that_disagree_are_refused(members, tmp_path)
 def test_a_name_that_differs_between_configuration_and_arrays_is_refused(members, tmp_path):
     config = members["config.json"].replace(b'"enc"', b'"other"')
     path = zipped(tmp_path / "m.keras", members | {"config.json": config})
-    assert "the configuration calls a layer 'other' where the weights call it 'enc'" in refusal(path)
+    assert "the configuration calls a layer 'other' and the weights call it 'enc'" in refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
-"""Keras files of every generation that Keras 3 and Keras 2 write, read as data: Keras itself is never asked.
+"""Keras files of all generations that Keras 2 and Keras 3 write, read as data, without importing Keras.
 
-``interpret`` tells the two layouts apart (Keras 3's numbered groups, the legacy layout's named ones) and whether a
-configuration lies with the arrays. With one, ``graph`` reads the layers and what feeds them, ``configured`` finds the
-stacks, ``settings`` reads how each layer is run and ``counters`` or ``legacy`` where its
-arrays lie. Without one, ``finding`` and
-``guessed`` make of the arrays what can be made of them.
+``interpret`` detects the layout (Keras 3's numbered groups or the legacy layout's named ones) and whether the file has
+a configuration. With one, ``graph`` reads the layers and what feeds them, ``configured`` finds the stacks, ``settings``
+reads how each layer is run, and ``counters`` or ``legacy`` find its arrays. Without one, ``finding`` and ``guessed``
+infer the layers from the arrays.
 """
 
 from collections.abc import Mapping
@@ -26,23 +25,23 @@ from .legacy import LegacyNames
 
 __all__ = ["interpret", "interpret_with", "recognises"]
 
-# Where a whole model keeps its arrays in the legacy layout; a file of weights alone has the same at its root.
+# Where a whole model stores its arrays in the legacy layout; a file of weights alone stores them at its root.
 WHOLE_MODEL = "model_weights"
 CONFIG, METADATA = "config.json", "metadata.json"
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a container holds what Keras writes, whichever version."""
+    """Return whether any version of Keras wrote a container."""
     return CONFIG in container.documents or _legacy_root(container) is not None or _has_numbered(container)
 
 
 def interpret(container: Container) -> Model:
-    """Make out the layers of a Keras file.
+    """Identify the layers of a Keras file.
 
     Raises
     ------
     BadWeights
-        It is no Keras file, or contradicts itself.
+        It is not a Keras file, or contradicts itself.
     """
     root = _legacy_root(container)
     if root is not None:
@@ -61,22 +60,22 @@ def interpret(container: Container) -> Model:
 
 
 def interpret_with(container: Container, config: Mapping[str, Any], where: str) -> Model:
-    """Make out the layers of a file of weights by a configuration that lies beside it.
+    """Identify the layers of a weights-only file by a separate configuration.
 
     Parameters
     ----------
     container : Container
     config : mapping
-        What ``model.to_json()`` gave.
+        The output of ``model.to_json()``.
     where : str
-        Its file.
+        The file of the configuration.
 
     Raises
     ------
     OptionError
-        The file is none of Keras' that hold weights alone.
+        The container is not a weights-only file of Keras.
     BadWeights
-        The configuration is damaged, or that of another model.
+        The configuration is damaged, or belongs to another model.
     """
     root = _legacy_root(container)
     own = CONFIG in container.documents or "model_config" in container.attributes("")

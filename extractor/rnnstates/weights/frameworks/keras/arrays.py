@@ -1,8 +1,8 @@
-"""From the arrays of one cell, in the order in which Keras stores them, to arrays by role.
+"""Assigns roles to the arrays of one cell, which Keras stores in a fixed order.
 
-Keras 1 stored each gate's arrays apart. CuDNNLSTM and CuDNNGRU (Keras 2.2 and TensorFlow 1.9 to 1.15) keep the two
-biases of cuDNN and its order of the elements of a kernel; what they mean is what Keras 2 made of them when it loaded
-them into LSTM and GRU (``tensorflow/python/keras/saving/hdf5_format.py``: ``_convert_rnn_weights``,
+Keras 1 stored the arrays of each gate separately. CuDNNLSTM and CuDNNGRU (Keras 2.2 and TensorFlow 1.9 to 1.15) have
+cuDNN's two biases and its order of the elements of a kernel; they are converted as Keras 2 does when it loads them into
+LSTM and GRU (``tensorflow/python/keras/saving/hdf5_format.py``: ``_convert_rnn_weights``,
 ``preprocess_weights_for_loading``).
 """
 
@@ -18,12 +18,12 @@ from .vocabulary import BLOCKS, ROLES
 
 __all__ = ["arrays_by_role", "is_reset_after", "recurrent_shape"]
 
-# Keras 1: three arrays (W, U, b) for each gate, in this order; where our blocks stand in it.
+# Keras 1 stores three arrays (W, U, b) per gate; the positions of our blocks in its order of the gates.
 KERAS_1 = {"lstm": (0, 2, 1, 3), "gru": (0, 1, 2)}
 
 
 def arrays_by_role(tensors: list[Tensor], cell: str, where: str) -> dict[str, Tensor]:
-    """Name the arrays of a cell.
+    """Assign roles to the arrays of a cell.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def arrays_by_role(tensors: list[Tensor], cell: str, where: str) -> dict[str, Te
     Raises
     ------
     BadWeights
-        There are others, or they have the shapes of another cell.
+        Their number or shapes are those of another cell.
     """
     if cell in KERAS_1 and len(tensors) == 3 * BLOCKS[cell]:
         tensors = _keras_1(tensors, KERAS_1[cell], where)
@@ -63,9 +63,9 @@ def arrays_by_role(tensors: list[Tensor], cell: str, where: str) -> dict[str, Te
     )
 
 
-def is_reset_after(roles: dict[str, Tensor], told: bool) -> bool:
-    """Tell where a GRU resets: behind the product two biases are needed; without any bias the file must say it."""
-    return "recurrent_bias" in roles if "bias" in roles else told
+def is_reset_after(roles: dict[str, Tensor], stated: bool) -> bool:
+    """Return whether a GRU resets after the product, which takes two biases; without any, as the file states."""
+    return "recurrent_bias" in roles if "bias" in roles else stated
 
 
 def recurrent_shape(roles: dict[str, Tensor], cell: str, where: str) -> tuple[int, int]:

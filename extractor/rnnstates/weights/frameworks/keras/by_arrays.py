@@ -1,4 +1,4 @@
-"""What the arrays of a cell alone tell: its class, and how it is run where defaults hold."""
+"""Infers from the arrays of a cell alone its class and, assuming defaults, how it is run."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from .vocabulary import BLOCKS
 
 __all__ = ["blocks_of", "class_by_arrays", "guessed_cell"]
 
-# Columns of a recurrent kernel for each of its rows.
+# The class by the columns of a recurrent kernel per row.
 CLASS_BY_GATES = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
 
 
 def blocks_of(tensors: Sequence[Tensor]) -> int:
-    """Count the blocks of columns in a recurrent kernel; 0 where it is no matrix of such blocks."""
+    """Count the blocks of columns in a recurrent kernel; 0 if it is not a matrix of such blocks."""
     if len(tensors) in (9, 12):
         return len(tensors) // 3
     shape = tensors[1].shape
@@ -34,7 +34,7 @@ def class_by_arrays(tensors: Sequence[Tensor]) -> str:
 def guessed_cell(
     tensors: Sequence[Tensor], cell: str, where: str, recurrent_activation: str, reset_after: bool
 ) -> StoredCell:
-    """Put a cell together whose settings are Keras' defaults, as far as its arrays do not tell them."""
+    """Make a cell whose settings are Keras' defaults where its arrays do not determine them."""
     roles = arrays_by_role(list(tensors), cell, where)
     settings: dict[str, object] = {"activation": "tanh"}
     determined = {"activation": "default", "recurrent_activation": "default", "reset_after": "default"}

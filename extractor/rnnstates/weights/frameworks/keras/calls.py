@@ -1,4 +1,4 @@
-"""What a layer of a Functional model is called on: ``inbound_nodes`` of Keras 2 and of Keras 3.
+"""Reads what each layer of a Functional model is called on: ``inbound_nodes`` of Keras 2 and Keras 3.
 
 Keras 3 writes ``{"args": [tensor, ...], "kwargs": {...}}`` with ``{"class_name": "__keras_tensor__", "config":
 {"keras_history": [layer, node, index]}}`` for a tensor; Keras 2 writes ``[[layer, node, index, kwargs], ...]``.
@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["Call", "Reference", "calls", "references"]
 
-# Arguments by which a layer gets something other than its inputs.
+# Arguments by which a layer receives something other than its inputs.
 BESIDE = {"mask", "lengths", "initial_state", "training", "attention_mask"}
 
 
@@ -24,9 +24,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class Call:
-    """One use of a layer: what it reads, whether it is given an initial state, which tensors mask its steps.
+    """One call of a layer: what it reads, whether it is given an initial state, which tensors mask its steps.
 
-    ``training`` says that it always does what others do in training only, as dropout at random.
+    ``training`` says that it always runs in training mode, such as dropout.
     """
 
     inputs: tuple[Reference, ...]
@@ -36,13 +36,13 @@ class Call:
 
 
 def calls(inbound_nodes: Any) -> list[Call]:
-    """Read every use of a layer from its ``inbound_nodes``."""
+    """Read every call of a layer from its ``inbound_nodes``."""
     nodes = inbound_nodes if isinstance(inbound_nodes, list) else []
     return [_keras3(node) if isinstance(node, Mapping) and "args" in node else _keras2(node) for node in nodes]
 
 
 def references(value: Any) -> list[Reference]:
-    """Find every tensor in nested JSON, whichever Keras wrote it."""
+    """Find every tensor in nested JSON of either Keras."""
     return list(_walk(value))
 
 
@@ -88,7 +88,7 @@ def _lists(node: Any) -> list[list[Any]]:
 
 
 def _is_reference(value: Any) -> bool:
-    """Tell ``[layer, node, index]``, perhaps with Keras 2's keyword arguments behind."""
+    """Detect ``[layer, node, index]``, possibly followed by Keras 2's keyword arguments."""
     return (
         isinstance(value, list)
         and len(value) in (3, 4)

@@ -1,4 +1,4 @@
-"""A Keras model whose configuration is known: which recurrent layers feed which, and how each is run."""
+"""Builds stacks from a Keras model with a configuration: which recurrent layers feed which, and how each is run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,15 +21,15 @@ __all__ = ["ConfiguredModel"]
 
 @dataclass
 class _Below:
-    """What a layer reads, seen through layers that change nothing."""
+    """The inputs of a layer, looking through layers that change nothing."""
 
     layers: list[Layer] = field(default_factory=list)
     masks: list[Layer] = field(default_factory=list)
-    # Those that it is seen through.
+    # The layers looked through.
     passed: list[Layer] = field(default_factory=list)
-    # Reads a final state rather than the sequence.
+    # Whether it reads a final state rather than the sequence.
     state: bool = False
-    # Is called on its own output too.
+    # Whether it is also called on its own output.
     itself: bool = False
 
 
@@ -39,17 +39,17 @@ class ConfiguredModel:
     Parameters
     ----------
     kind : str
-        The sort of file.
+        The kind of file.
     version : str or None
         The ``keras_version`` that wrote it.
     graph : Graph
     names : TensorNames
     rules : str or None
-        The version whose names and defaults hold where the file does not say which wrote it.
+        The version whose names and defaults apply if the file does not say which one wrote it.
     generation : str
-        What a name that the user gives is taken to mean, likewise (``activation_names``).
+        Likewise, the generation by which activation names given by the user are read (``activation_names``).
     notes : tuple of str
-        What is to be said of every stack.
+        Notes on every stack.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ConfiguredModel:
         self._recurrent = {layer.name: layer for layer in graph.layers.values() if _is_recurrent(layer)}
 
     def recurrent(self) -> dict[str, str]:
-        """Give the class of each recurrent layer by its name."""
+        """Return the class of each recurrent layer by its name."""
         return {name: layer.class_name for name, layer in self._recurrent.items()}
 
     def present(self) -> list[str]:
@@ -83,7 +83,7 @@ class ConfiguredModel:
         return [f"{layer.name} ({layer.class_name})" for layer in self._graph.layers.values()]
 
     def tables(self) -> dict[str, Tensor]:
-        """Give the tables of the embeddings by the names of their layers."""
+        """Return the tables of the embeddings by the names of their layers."""
         embeddings = [layer for layer in self._graph.layers.values() if layer.class_name == "Embedding"]
         found = {layer.name: self._table(layer) for layer in embeddings if not layer.custom}
         return {name: table for name, table in found.items() if table is not None}
@@ -92,25 +92,25 @@ class ConfiguredModel:
         try:
             return self._names.embedding(layer)
         except BadWeights:
-            # Of several arrays, or none: nothing that ids can be looked up in.
+            # It has several arrays or none, so there is no table to look ids up in.
             return None
 
     def modules(self) -> None:
-        """Give none: the configuration says what stands before a layer."""
+        """Return None: the configuration says what stands before a layer."""
 
     def tops(self) -> list[str]:
-        """Name the recurrent layers that feed no other one."""
+        """Return the names of the recurrent layers that feed no other one."""
         feeders = [self._feeder(layer) for layer in self._recurrent.values()]
         below = {feeder.name for feeder in feeders if feeder is not None}
         return [name for name in self._recurrent if name not in below]
 
     def stack(self, top: str) -> StoredStack:
-        """Give the stack that ends with a layer.
+        """Return the stack that ends with a layer.
 
         Raises
         ------
         BadWeights
-            A layer of it is of a class, or set in a way, that is not computed here.
+            One of its layers has an unsupported class or setting.
         """
         chain = self._chain(self._recurrent[top])
         layers: list[StoredLayer] = []
@@ -128,7 +128,7 @@ class ConfiguredModel:
         return StoredStack(tuple(layers), embedding, (*self._said, *more, *notes), generation=self._generation)
 
     def _chain(self, top: Layer) -> list[Layer]:
-        """Follow a layer down through the recurrent layers that feed it every step; lowest first."""
+        """Collect a layer and the recurrent layers below it that feed it every step; lowest first."""
         chain = {top.path: top}
         here = top
         while (below := self._feeder(here)) is not None and below.path not in chain:
@@ -172,8 +172,8 @@ class ConfiguredModel:
         if layer.custom:
             raise BadWeights(
                 f"{where}: its class is not Keras' own ('{layer.registered}'), so what it computes is unknown; "
-                "expected Keras' LSTM, GRU or another of its layers. If it computes the same as one of these, set its "
-                "weights there and save that."
+                "expected Keras' LSTM, GRU or another of its layers. If it computes the same as one of these, copy its "
+                "weights into that layer and save it."
             )
         return layer_settings(layer.class_name, layer.config, self._rules, where)
 
@@ -182,12 +182,12 @@ class ConfiguredModel:
             raise BadWeights(f"{self._where(layer)}: does not merge its directions, yet another layer reads it.")
         if settings.bidirectional and flipped:
             raise BadWeights(
-                f"{self._where(layer)}: reads a layer that goes backwards, so that its directions change places; that "
-                "is not computed here. Choose a layer below it with layer=NAME."
+                f"{self._where(layer)}: reads a layer that goes backwards, which swaps its directions; this is not "
+                "supported. Choose a layer below it with layer=NAME."
             )
 
     def _stored(self, layer: Layer, settings: LayerSettings, *, flipped: bool) -> list[StoredLayer]:
-        """Find a layer's arrays; the cells of an RNN of several become layers, whose directions never meet."""
+        """Find a layer's arrays; if it has several cells, they become layers whose directions never mix."""
         found = self._names.cells(layer, settings)
         count = len(settings.cells["forward"])
         stored, masked = [], is_masked(self._graph, layer, self._rules)
@@ -213,33 +213,33 @@ class ConfiguredModel:
                 ZERO_START,
             )
         if self._graph.masked_by_hand(layer):
-            yield f"layer '{layer.name}' is given a mask by the model; here the lengths alone decide."
+            yield f"layer '{layer.name}' is given a mask by the model; here only the lengths count."
         yield from (
-            f"layer '{each.name}' drops at random whenever the model runs (training=True); here nothing is dropped."
+            f"layer '{each.name}' applies dropout whenever the model runs (training=True); here nothing is dropped."
             for each in (layer, *self._below(layer).passed)
             if _drops(each) and any(call.training for call in self._graph.uses(each))
         )
         yield from (
-            f"layer '{mask.name}' masks steps of one value in the model; here the lengths alone decide."
+            f"layer '{mask.name}' masks steps of one value in the model; here only the lengths count."
             for mask in self._below(layer).masks
         )
 
     def _below_stack(self, lowest: Layer) -> tuple[Tensor | None, list[str]]:
-        """Find what the lowest layer reads: an embedding, or something that is not run."""
+        """Find what feeds the lowest layer: an embedding, or something that is not run."""
         below = self._below(lowest)
         if len(below.layers) != 1 or below.layers[0].class_name != "Embedding" or below.layers[0].custom:
             return None, self._not_run(below, lowest)
         embedding = below.layers[0]
         notes = self._not_run(self._below(embedding), embedding)
         if embedding.config.get("mask_zero"):
-            notes.append(f"layer '{embedding.name}' masks steps with id 0 in the model; here the lengths alone decide.")
+            notes.append(f"layer '{embedding.name}' masks steps with id 0 in the model; here only the lengths count.")
         return self._names.embedding(embedding), notes
 
     def _not_run(self, below: _Below, above: Layer) -> list[str]:
         if all(layer.class_name == "InputLayer" for layer in below.layers):
             return []
         found = " and ".join(f"'{layer.name}' ({layer.class_name})" for layer in below.layers[:5])
-        return [f"the model puts {found} before '{above.name}', which is not run; inputs must be what that gives."]
+        return [f"the model has {found} before '{above.name}', which is not run; inputs must be its output."]
 
     def _where(self, layer: Layer) -> str:
         return f"{self._graph.where}: layer '{layer.name}'"

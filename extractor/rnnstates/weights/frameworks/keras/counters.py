@@ -1,4 +1,4 @@
-"""Where arrays lie in Keras 3's layout: by the class of their layer and its number among those of the class."""
+"""Finds the arrays of a layer in Keras 3's layout, by its class and its number among the layers of that class."""
 
 import re
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ from .vocabulary import snake_case
 
 __all__ = ["LAYER_GROUPS", "CounterNames", "check_nothing_else", "numbered"]
 
-# Keras 3, and Keras 2.12 and 2.13, call a model's layers so.
+# Names for a model's layers in Keras 3, and in Keras 2.12 and 2.13.
 LAYER_GROUPS = ("layers", "_layer_checkpoint_dependencies")
 
 
 class CounterNames:
     """Keras 3: ``layers/lstm_1/cell/vars/0`` is the kernel of the second LSTM (``saving_lib._save_container_state``).
 
-    The k-th layer of a class in the configuration has the number k - 1. Keras 2.13 counts each layer twice,
-    so that there it is the k-th group of that class; where the group also stores the layer's name, it must agree.
+    The k-th layer of a class in the configuration has the number k - 1. Keras 2.13 counts each layer twice, so there it
+    is the k-th group of that class. If the group also stores the layer's name, it must agree.
     """
 
     def __init__(self, container: Container) -> None:
@@ -64,7 +64,7 @@ class CounterNames:
         stored = self._container.attributes(f"{place}/vars").get("name")
         if isinstance(stored, str) and stored != layer.path[-1]:
             raise BadWeights(
-                f"{self._container.path}: the configuration calls a layer '{layer.name}' where the weights call it "
+                f"{self._container.path}: the configuration calls a layer '{layer.name}' and the weights call it "
                 f"'{stored}'; they do not belong together, save the model again."
             )
         return place
@@ -75,7 +75,7 @@ class CounterNames:
             kind = snake_case(class_name)
             found = sorted(self._groups.get((prefix, kind), ()), key=_counter)
             if groups == "layers":
-                # Layers without arrays may leave no group, but they are counted.
+                # Layers without arrays may have no group, but are counted.
                 found = [group for group in found if group == (f"{kind}_{number}" if number else kind)]
                 number = 0
             if number < len(found):
@@ -101,7 +101,7 @@ class CounterNames:
 
 
 def _places(place: str, cells: tuple[CellSettings, ...], stacked: bool) -> list[str]:
-    """Name the groups of the cells' arrays: ``cell/vars``, or ``cell/cells/lstm_cell_1/vars`` of a list."""
+    """Return the groups of the cells' arrays: ``cell/vars``, or ``cell/cells/lstm_cell_1/vars`` in a list."""
     if not stacked:
         return [f"{place}/cell/vars"]
     counts: dict[str, int] = {}
@@ -120,7 +120,7 @@ def numbered(container: Container) -> dict[str, list[Tensor]]:
     Raises
     ------
     BadWeights
-        A number is left out, so that the others cannot be told apart.
+        A number is missing, so that the arrays cannot be told apart.
     """
     groups: dict[str, dict[int, Tensor]] = {}
     for name, tensor in container.tensors.items():
@@ -138,19 +138,19 @@ def numbered(container: Container) -> dict[str, list[Tensor]]:
 
 
 def check_nothing_else(container: Container, place: str, found: Iterable[Tensor], where: str) -> None:
-    """Refuse a layer with arrays that its cells do not have, such as those of a normalisation inside them.
+    """Refuse a layer with arrays that its cells do not have, such as a normalisation inside them.
 
     Raises
     ------
     BadWeights
-        Naming them.
+        It names them.
     """
     known = {tensor.name for tensor in found}
-    # The state of the random numbers of dropout says nothing about the layer.
+    # Dropout's random state says nothing about the layer.
     inside = (name for name in container.tensors if name.startswith(f"{place}/") and "seed_generator" not in name)
     others = [name for name in inside if name not in known]
     if others:
-        raise BadWeights(refusal(where, others, "which such a layer does not have beside kernels and bias"))
+        raise BadWeights(refusal(where, others, "which such a layer does not have besides kernels and bias"))
 
 
 def _counter(group: str) -> int:

@@ -1,4 +1,4 @@
-"""Layers whose settings are known though the model does not say which feeds which: those of a live subclassed model."""
+"""Layers of a live subclassed model: their settings are known, but not which layer feeds which."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ Entry = Mapping[str, Any]
 
 
 def feeds_steps(entry: Entry | None) -> bool:
-    """Tell whether a layer may give every step to the next one; one that is not described may."""
+    """Return whether a layer may pass every step to the next one; one without a description may."""
     if entry is None or is_ours(entry):
         return True
     config = entry["config"]
@@ -28,7 +28,7 @@ def feeds_steps(entry: Entry | None) -> bool:
 
 
 def joins_directions(entry: Entry | None) -> bool:
-    """Tell whether both directions stand side by side in what a layer gives."""
+    """Return whether the output of a layer has both directions side by side."""
     mode = None if entry is None else entry["config"].get("merge_mode")
     return not isinstance(mode, str) or MERGE_MODES.get(mode) == "concat"
 
@@ -39,7 +39,7 @@ def described_settings(entry: Entry, version: str | None, where: str) -> LayerSe
     Raises
     ------
     BadWeights
-        It is of a class of the user's own, or set in a way that is not computed here.
+        Its class is the user's own, or a setting is not supported.
     """
     if not is_own(entry):
         name = ">".join(part for part in class_of(entry) if part)
@@ -53,7 +53,7 @@ def described_settings(entry: Entry, version: str | None, where: str) -> LayerSe
 def described_layer(
     name: str, halves: Mapping[Direction, Sequence[Tensor]], settings: LayerSettings, *, turned: bool, where: str
 ) -> StoredLayer:
-    """Put a layer together; ``turned`` lets a plain one read from the end."""
+    """Make a layer; ``turned`` makes a plain one read from the end."""
     cells: dict[Direction, StoredCell] = {}
     for half in sorted(halves, key=DIRECTIONS.index):
         direction: Direction = "backward" if half == "backward" or turned else "forward"

@@ -1,4 +1,4 @@
-"""Find what looks like layers among the arrays of a file without a configuration."""
+"""Finds apparent layers among the arrays of a file without a configuration."""
 
 import itertools
 import re
@@ -37,7 +37,7 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     Returns
     -------
     list of FoundLayer
-        Those of one class and model in their order; the ``family`` is class and model.
+        Layers of one class and model are in order; their ``family`` is class and model.
     """
     cells: dict[str, Cells] = {}
     others: dict[str, list[Tensor]] = {}
@@ -63,19 +63,19 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
     layers = {place: _at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)}
     layers |= {place: _at_place(container, place, {}, tensors) for place, tensors in others.items()}
     names = [layer.name for layer in layers.values()]
-    # Layers of the same name are told apart by their places.
+    # Layers with the same name are distinguished by their paths.
     return [layer if names.count(layer.name) == 1 else replace(layer, name=place) for place, layer in layers.items()]
 
 
 def _is_beside(place: str) -> bool:
-    """Tell what trains or measures a model, or draws random numbers for it, from its layers."""
+    """Return whether a group is no layer, but trains or measures the model or draws its random numbers."""
     return place.split("/")[0] in ("optimizer", "metrics") or "seed_generator" in place
 
 
 def generation_by_counters(container: Container) -> str:
-    """Tell which Keras wrote a file of weights in this layout: versions of Keras 3 also store what layers are called.
+    """Return which Keras wrote a weights file in this layout: recent versions of Keras 3 also store layer names.
 
-    Keras 2.12 and 2.13 have a layout of their own; later ones of Keras 2 write what early ones of Keras 3 wrote.
+    Keras 2.12 and 2.13 have their own layout; later versions of Keras 2 write the same as early ones of Keras 3.
     """
     places = {place.rpartition("/")[0] for place in container.tensors}
     if any(isinstance(container.attributes(place).get("name"), str) for place in places):
@@ -85,15 +85,15 @@ def generation_by_counters(container: Container) -> str:
 
 
 def _refuse_other_cells(container: Container, inside: list[str], cells: Mapping[str, Cells]) -> None:
-    """Refuse arrays inside an RNN that are none of a known cell alone or in a list: lists in lists, one's own cells."""
+    """Refuse arrays inside an RNN that belong neither to a known cell nor to a list of them."""
     for place in inside:
         owner = place[: place.index("/cell/") if "/cell/" in place else len(place)]
         matrices = [tensor.shape for tensor in numbered(container)[f"{place}/vars"] if len(tensor.shape) == 2]
         like_a_cell = any(rows and columns in (rows, 3 * rows, 4 * rows) for rows, columns in matrices[1:])
         if like_a_cell or any(other.startswith(f"{owner}/cell/") for other in cells):
             raise BadWeights(
-                f"{container.path}: '{owner}' has arrays of several cells in one another ('{place}'), which a file "
-                "without a configuration does not tell apart. Save the whole model (model.save('model.keras'))."
+                f"{container.path}: '{owner}' has arrays of nested cells ('{place}'), which only a configuration can "
+                "tell apart. Save the whole model (model.save('model.keras'))."
             )
 
 
@@ -112,10 +112,10 @@ def find_in_legacy(container: Container, root: str) -> list[FoundLayer]:
 
 
 def _join_halves(by_owner: dict[str, dict[Direction, list[str]]], group: str) -> None:
-    """Mend what names alone do not tell.
+    """Correct the halves that names alone get wrong.
 
-    Keras 3 leaves the name of an explicit backward layer as it is: beside a group's own LSTM the only other one is
-    that. And a layer is no backward half because it is called ``backward_lstm``.
+    Keras 3 does not rename an explicit backward layer: it is the only other one in the group of an LSTM. And a layer
+    named ``backward_lstm`` is not a backward half for that reason alone.
     """
     if len(by_owner) == 2 and group in by_owner:
         (rest,) = by_owner.keys() - {group}
@@ -139,7 +139,7 @@ def _in_order(item: tuple[str, Cells]) -> tuple[str, int]:
 def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tensor]) -> FoundLayer:
     model, _, last = place.rpartition("/")
     name = _name_of(container, place)
-    # A model that is written as a class calls its groups after its attributes; Keras names layers after their classes.
+    # A model written as a class names its groups after its attributes; Keras names layers after their classes.
     called = {COUNTER.sub("", part) for part in (last, name.split("/")[-1])}
     is_table = "embedding" in called and tensors and len(tensors[0].shape) == 2
     arrays = tuple(tensor.name for tensor in tensors or itertools.chain(*cells.values()))
@@ -147,7 +147,7 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
     entry = next((live[array] for array in arrays if array in live), None)
     table = tensors[0] if is_table and (entry is None or is_own(entry)) else None
     if table is not None and len(tensors) > 1:
-        # Scales of a quantised table, or LoRA's factors: not the table that the model looks things up in.
+        # Scales of a quantised table, or LoRA's factors: not the table that the model uses.
         table = _unreadable(table, f"{container.path}: '{place}' has {len(tensors)} arrays; expected one table.")
     return FoundLayer(
         name=name,
@@ -160,15 +160,15 @@ def _at_place(container: Container, place: str, cells: Cells, tensors: list[Tens
     )
 
 
-def _unreadable(table: Tensor, told: str) -> Tensor:
+def _unreadable(table: Tensor, problem: str) -> Tensor:
     def refuse() -> Array:
-        raise BadWeights(f"{told} Quantised and LoRA embeddings are not read; save the model without them.")
+        raise BadWeights(f"{problem} Quantised and LoRA embeddings are not read; save the model without them.")
 
     return Tensor(table.name, table.shape, refuse)
 
 
 def _name_of(container: Container, place: str) -> str:
-    """Name a layer as its model does, where the file says so, behind the names of the models around it."""
+    """Return a layer's name in its model, if the file has it, after the names of the models around it."""
     parts = place.split("/")
     names = []
     for depth, part in enumerate(parts):
@@ -179,7 +179,7 @@ def _name_of(container: Container, place: str) -> str:
 
 
 def _owner(group: str, name: str) -> tuple[str, Direction]:
-    """Tell the layer an array of a legacy group belongs to, and its half, by the parts of its name."""
+    """Return the layer and half that an array of a legacy group belongs to, by the parts of its name."""
     parts = name.split("/")[:-1]
     if parts and CELL.fullmatch(parts[-1]):
         parts = parts[:-1]
@@ -212,7 +212,7 @@ def _in_group(container: Container, place: str, owner: str, halves: dict[Directi
         elif any(leaf.startswith("recurrent_kernel") for leaf in leaves):
             raise BadWeights(
                 f"{container.path}: layer '{owner}' has {len(names)} arrays; expected kernel, recurrent kernel and "
-                "bias. Several cells in one layer are told apart by a configuration: save the whole model."
+                "bias. Several cells in one layer need a configuration: save the whole model."
             )
         elif leaves == ["embeddings"] and len(tensors[0].shape) == 2:
             table = tensors[0]

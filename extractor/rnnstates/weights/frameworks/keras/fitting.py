@@ -1,4 +1,4 @@
-"""The arrays of a cell held against the configuration: which they are, and whether they are those of such a layer."""
+"""Assigns roles to the arrays of a cell and checks them against its configuration."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from .vocabulary import BLOCKS
 
 __all__ = ["check_width", "stored_cell"]
 
-# What says the width of a layer's outputs, by its class.
+# By class, the setting that gives the width of a layer's outputs.
 WIDTHS = {"Dense": "units", "Embedding": "output_dim"}
-# The whole shape of an input, in Keras 3 and Keras 2.
+# The setting that gives the whole shape of an input, in Keras 3 and Keras 2.
 SHAPES = ("batch_shape", "batch_input_shape")
 
 
 def stored_cell(cell: CellSettings, tensors: list[Tensor], where: str) -> StoredCell:
-    """Name the arrays of a cell, and say how it is run.
+    """Assign roles to the arrays of a cell, and add how it is run.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def stored_cell(cell: CellSettings, tensors: list[Tensor], where: str) -> Stored
     Raises
     ------
     BadWeights
-        They are those of another cell.
+        They belong to another cell.
     """
     if cell.extras is None:
         roles = arrays_by_role(tensors, cell.cell, where)
@@ -53,24 +53,24 @@ def stored_cell(cell: CellSettings, tensors: list[Tensor], where: str) -> Stored
 
 
 def check_width(features: int, below: Sequence[Layer], where: str) -> None:
-    """Refuse a layer whose kernel has not the width that the configuration puts before it.
+    """Refuse a layer whose kernel does not have the width of the layer before it in the configuration.
 
     Raises
     ------
     BadWeights
-        The arrays are those of another model.
+        The arrays belong to another model.
     """
     for layer in below:
         width = None if layer.custom else _width_of(layer)
         if width not in (None, features):
             raise BadWeights(
                 f"{where}: its kernel reads inputs of width {features}, but '{layer.name}' ({layer.class_name}) before "
-                f"it gives {width}; the configuration is that of another model."
+                f"it outputs {width}; the configuration belongs to another model."
             )
 
 
 def _width_of(layer: Layer) -> int | None:
-    """Tell the width of what a layer gives, where its configuration says it."""
+    """Return the output width of a layer, if its configuration states it."""
     if layer.class_name == "InputLayer":
         shapes = (layer.config.get(name) for name in SHAPES)
         width = next((shape[-1] for shape in shapes if isinstance(shape, list) and shape), None)
@@ -80,7 +80,7 @@ def _width_of(layer: Layer) -> int | None:
 
 
 def _check_arrays(roles: dict[str, Tensor], cell: CellSettings, where: str) -> None:
-    """Hold the arrays against the configuration; their own consistency is checked when they are read."""
+    """Compare the arrays with the configuration; their own consistency is checked when they are read."""
     columns = BLOCKS[cell.cell] * cell.units
     recurrent_kernel = roles["recurrent_kernel"].shape
     if recurrent_kernel != (cell.units, columns):

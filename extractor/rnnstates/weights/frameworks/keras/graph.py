@@ -1,7 +1,7 @@
-"""The layers of a model and what feeds them, from its configuration; models inside models are laid flat.
+"""Reads a model's layers and what feeds them from its configuration; nested models are flattened.
 
-A shared layer, called more than once, is one layer here, fed by all that any of its calls reads. What matters to a
-recurrent network is which layer reads which.
+A shared layer, called more than once, is a single layer here, fed by everything that any of its calls reads: all that
+matters is which layer reads which.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ __all__ = ["Graph", "Layer", "Producer", "is_own", "read_graph"]
 
 DEEPEST = 50
 MOST_LAYERS = 20_000
-# Steps from layer to layer in all; bounds the time that a configuration made to waste it can take.
+# Most steps from layer to layer in all; bounds the time that a hostile configuration can take.
 MOST_STEPS = 1_000_000
-# What Keras 3 itself puts into a model where an Embedding or a Masking masks steps, and our layers for lengths.
+# Layers that Keras 3 itself inserts if an Embedding or a Masking masks steps, and ours for lengths.
 OWN_MASKS = {"NotEqual", "Any", "StepsMask"}
 
 
@@ -30,18 +30,18 @@ class Layer:
     Parameters
     ----------
     path : tuple of str
-        Its name behind the names of the models around it.
+        The names of the models around it, then its own.
     class_name : str
     config : mapping
-        What Keras stores of it.
+        Its settings as Keras stores them.
     custom : bool
         Whether its class is not Keras' own.
     number : int
-        How many layers of the same class stand before it in its model.
+        How many layers of the same class precede it in its model.
     outer : tuple of (str, int)
-        Class and such a number of each model around it.
+        The class and such a number of each model around it.
     registered : str
-        The class with the package that it was registered in before it: ``Custom>LSTM``.
+        The class after the package in which it was registered: ``Custom>LSTM``.
     """
 
     path: tuple[str, ...]
@@ -60,19 +60,19 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Producer:
-    """What a layer reads: an output of a layer. The first output of a recurrent layer is its hidden states."""
+    """What a layer reads: an output of another one. The first output of a recurrent layer is its hidden states."""
 
     layer: Layer
     index: int
 
 
-# Stands for the inputs of a whole model without an InputLayer.
+# The inputs of a whole model without an InputLayer.
 INPUTS = Layer(("inputs",), "InputLayer", {}, False, 0, ())
 
 
 @dataclass(eq=False)
 class _Model:
-    """A model's own names: its layers, its models, how they are called, what goes in and out."""
+    """One model's own names: its layers, its inner models, their calls, its inputs and outputs."""
 
     sequential: bool
     parent: "tuple[_Model, str] | None"
@@ -100,7 +100,7 @@ class Graph:
         self._steps = 0
 
     def add(self, layer: Layer, model: _Model) -> None:
-        """Take up a layer of a model."""
+        """Add a layer of a model."""
         if layer.path in self.layers:
             raise BadWeights(f"{self.where}: has two layers called '{layer.name}'; the configuration is damaged.")
         if len(self.layers) >= MOST_LAYERS:
@@ -109,13 +109,13 @@ class Graph:
         self._models[layer.path] = model
 
     def producers(self, layer: Layer, *, first: bool = False) -> list[Producer]:
-        """Name what feeds a layer, each once; an InputLayer or ``INPUTS`` where a call reads the model's inputs.
+        """Return what feeds a layer, each once; an InputLayer or ``INPUTS`` if a call reads the model's inputs.
 
         Parameters
         ----------
         layer : Layer
         first : bool
-            Only the first tensor of each call counts: Keras 2 passes a recurrent layer its initial state behind it.
+            Use only the first tensor of each call: Keras 2 passes the initial state of a recurrent layer after it.
         """
         model = self._models[layer.path]
         found: dict[tuple[tuple[str, ...], int], Producer] = {}
@@ -140,11 +140,11 @@ class Graph:
         return list(found.values())
 
     def uses(self, layer: Layer) -> list[Call]:
-        """Give every use of a layer in its model."""
+        """Return every call of a layer in its model."""
         return self._models[layer.path].calls[layer.path[-1]]
 
     def masked_by_hand(self, layer: Layer) -> bool:
-        """Tell whether a call gives a layer a mask that is not of Keras' own making."""
+        """Return whether a call passes a layer a mask that Keras did not make itself."""
         model = self._models[layer.path]
         makers = [model.layers.get(mask.layer) for call in self.uses(layer) for mask in call.masks]
         return any(maker is None or maker.class_name not in OWN_MASKS for maker in makers)
@@ -155,7 +155,7 @@ class Graph:
             raise BadWeights(f"{self.where}: its layers are connected in more ways than any model's; it is refused.")
 
     def _follow(self, model: _Model, reference: Reference) -> list[tuple[_Model, Reference]]:
-        """Follow a tensor into the model that makes it, or out of this one through its inputs."""
+        """Follow a tensor into the inner model that makes it, or out of this one through its inputs."""
         name = reference.layer
         if name in model.models:
             inner = model.models[name]
@@ -190,7 +190,7 @@ def read_graph(config: Mapping[str, Any], where: str) -> Graph | None:
     Returns
     -------
     Graph or None
-        None where it tells no layers: a model whose layers are written in Python code only.
+        None if it lists no layers: a model whose layers exist only in Python code.
 
     Raises
     ------
@@ -233,7 +233,7 @@ def _read_model(
 
 
 def _read_ends(entry: Mapping[str, Any], model: _Model, last: str | None, where: str) -> None:
-    """Find what goes in and out of a model."""
+    """Find the inputs and outputs of a model."""
     if model.sequential:
         model.inputs = [*model.inputs, _OUTSIDE]
         model.outputs = [] if last is None else [Reference(last, 0)]
@@ -243,15 +243,15 @@ def _read_ends(entry: Mapping[str, Any], model: _Model, last: str | None, where:
         isinstance(config.get(end), Mapping) for end in ("input_layers", "output_layers")
     ):
         raise BadWeights(
-            f"{where}: model '{model.parent[1]}' inside takes or gives its tensors by name, which is not read here; "
-            "save it alone."
+            f"{where}: the inner model '{model.parent[1]}' has named inputs or outputs, which are not read; save it "
+            "alone."
         )
     ordered = [reference.layer for reference in references(config.get("input_layers"))]
     model.inputs = [name for name in ordered if name in model.inputs] or model.inputs
     model.outputs = references(config.get("output_layers"))
 
 
-# What the first layer of a Sequential model without an InputLayer reads; no layer can be called this.
+# What the first layer of a Sequential model without an InputLayer reads; no layer can have this name.
 _OUTSIDE = "\0outside"
 
 
@@ -260,7 +260,7 @@ def _sequential_call(previous: str | None) -> list[Call]:
 
 
 def _entries(entry: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
-    """List a model's layers; None where the entry is no model. Keras up to 2.2 wrote Sequential's as a bare list."""
+    """List a model's layers; None if the entry is not a model. Keras up to 2.2 wrote Sequential's as a bare list."""
     config = entry.get("config")
     layers = config.get("layers") if isinstance(config, Mapping) else config
     if not isinstance(layers, list) or not all(isinstance(layer, Mapping) for layer in layers):
@@ -276,9 +276,9 @@ def _is_sequential(entry: Mapping[str, Any]) -> bool:
 
 
 def is_own(entry: Mapping[str, Any]) -> bool:
-    """Tell whether a class is Keras' own: its registered name has no package before it, its module is Keras'.
+    """Return whether a class is Keras' own: its registered name has no package, its module is Keras'.
 
-    Those of ``rnnstates.keras`` count as such: what they compute is known.
+    Classes of ``rnnstates.keras`` count as well: what they compute is known.
     """
     if is_ours(entry):
         return True

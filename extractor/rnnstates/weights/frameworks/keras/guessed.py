@@ -1,8 +1,8 @@
-"""A Keras file that holds arrays but no configuration: what can be told from names and shapes, each guess noted.
+"""Infers a Keras model without a configuration from the names and shapes of its arrays, noting each guess.
 
-Such a file does not say which layer feeds which, nor the activations. Layers are taken to follow each other where the
-widths fit; in Keras 3's layout the numbers in the group names order the layers of one class only, so that a mixture
-of classes is accepted where exactly one order fits.
+Such a file records neither which layer feeds which nor the activations. Layers are assumed to follow each other if
+their widths fit. In Keras 3's layout the numbers in the group names order only layers of one class, so a mixture of
+classes is accepted only if exactly one order fits.
 """
 
 import itertools
@@ -24,31 +24,31 @@ from .vocabulary import BLOCKS, activation_name, default_recurrent_activation, d
 __all__ = ["FoundLayer", "GuessedModel"]
 
 CELL_BY_BLOCKS = {blocks: cell for cell, blocks in BLOCKS.items()}
-# What Keras calls our LSTM, and its own or what may be around it, unless they are given a name.
+# Keras' default names of our LSTM, and of its own or what may be around it.
 OUR_LSTM, KERAS_LSTMS = "state_lstm", {"lstm", "lstm_cell", "bidirectional", "rnn"}
-# Orders of the layers of several classes grow like a factorial.
+# The number of possible orders grows like a factorial.
 MOST_MIXED = 8
 
 
 @dataclass(frozen=True, eq=False)
 class FoundLayer:
-    """Arrays that look like one layer.
+    """Arrays that seem to form one layer.
 
     Parameters
     ----------
     name : str
     cells : mapping
-        Arrays by half, in Keras' order; empty for an embedding or any other layer.
+        Arrays by half, in Keras' order; empty for layers that are not recurrent.
     table : Tensor or None
-        Of an embedding.
+        The table of an embedding.
     model : str
-        The model it lies in; layers of different models do not feed each other here.
+        The model it belongs to; layers of different models are assumed not to feed each other.
     family : str
-        Layers of one family stand in their order; nothing orders families.
+        Layers of one family are in order; the order of families is unknown.
     arrays : tuple of str
         The names of all its arrays in the file.
     entry : mapping or None
-        The layer as Keras describes it, of a live model.
+        The description by Keras of a live model's layer.
     """
 
     name: str
@@ -61,18 +61,18 @@ class FoundLayer:
 
     @property
     def gates(self) -> int:
-        """Blocks of columns in the recurrent kernel; 0 where halves differ, or it is no matrix of such blocks."""
+        """Blocks of columns in the recurrent kernel; 0 if halves differ, or it is not a matrix of such blocks."""
         gates = {blocks_of(half) for half in self.cells.values()}
         return gates.pop() if len(gates) == 1 else 0
 
     @property
     def keras_1(self) -> bool:
-        """Whether its arrays are those that Keras 1 stored, which had other defaults."""
+        """Whether Keras 1, which had other defaults, stored its arrays."""
         return any(len(half) in (9, 12) for half in self.cells.values())
 
     @property
     def class_name(self) -> str:
-        """Keras' class that such arrays belong to."""
+        """The Keras class with such arrays."""
         if self.entry is not None:
             return str(self.entry["class_name"]).rpartition(">")[2]
         if not self.cells:
@@ -82,13 +82,13 @@ class FoundLayer:
 
     @property
     def reads(self) -> int:
-        """The width of its inputs; -1 where the kernel is no matrix."""
+        """The width of its inputs; -1 if the kernel is not a matrix."""
         shape = next(iter(self.cells.values()))[0].shape
         return int(shape[0]) if len(shape) == 2 else -1
 
     @property
     def gives(self) -> int:
-        """The width of what it gives to the next layer, mostly both directions side by side."""
+        """The width of its output, usually both directions side by side."""
         widths = [sum(half[1].shape[:1]) for half in self.cells.values()]
         return sum(widths) if joins_directions(self.entry) else widths[0]
 
@@ -96,7 +96,7 @@ class FoundLayer:
     def may_be_ours(self) -> bool:
         """Whether it may be a ``StateLSTM``: Keras names layers, and their groups in the file, after their classes.
 
-        The legacy layout has no such groups; there a layer is taken for Keras' own unless its name says otherwise.
+        The legacy layout has no such groups; there a layer is assumed to be Keras' own unless its name says otherwise.
         """
         *around, group = self.family.split("/")
         classes = {re.sub(r"_\d+$", "", self.name.split("/")[-1]), *([group] if around[-1:] == ["layers"] else [])}
@@ -104,24 +104,24 @@ class FoundLayer:
         return self.gates == 4 and (OUR_LSTM in classes or not is_other)
 
     def feeds(self, above: "FoundLayer") -> bool:
-        """Tell whether another layer may read it."""
+        """Return whether another layer may read it."""
         return self.gives == above.reads and feeds_steps(self.entry)
 
 
 class GuessedModel:
-    """A model made out from the arrays alone.
+    """A model inferred from arrays alone.
 
     Parameters
     ----------
     kind : str
-        The sort of file.
+        The kind of file.
     version : str or None
         The ``keras_version`` that wrote it.
     found : list of FoundLayer
     where : str
         The file.
     generation : str
-        Which Keras wrote it, as far as the file tells: a name in ``activation_names``.
+        Which Keras wrote it, as far as the file shows: a name in ``activation_names``.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class GuessedModel:
         self._recurrent = {layer.name: layer for layer in found if layer.cells}
 
     def recurrent(self) -> dict[str, str]:
-        """Give the class of each recurrent layer by its name."""
+        """Return the class of each recurrent layer by its name."""
         return {name: layer.class_name for name, layer in self._recurrent.items()}
 
     def present(self) -> list[str]:
@@ -144,20 +144,20 @@ class GuessedModel:
         return [f"{layer.name} ({layer.class_name})" for layer in self._found]
 
     def modules(self) -> dict[str, str]:
-        """Name the layer of each array by the array's name in the file; optimizers, metrics and the like stay out."""
+        """Return the layer of each array by the array's name in the file, without optimizers, metrics and the like."""
         return {array: layer.name for layer in self._found for array in layer.arrays}
 
     def tops(self) -> list[str]:
-        """Name the recurrent layers that feed no other one."""
+        """Return the names of the recurrent layers that feed no other one."""
         return [chain[-1].name for chain in self._chains()]
 
     def stack(self, top: str) -> StoredStack:
-        """Give the stack that ends with a layer.
+        """Return the stack that ends with a layer.
 
         Raises
         ------
         BadWeights
-            It is not of LSTM layers, or its order cannot be told.
+            A layer is of an unknown kind, or their order is ambiguous.
         """
         chain = next(chain for chain in self._chains() if self._recurrent[top] in chain)
         chain = chain[: chain.index(self._recurrent[top]) + 1]
@@ -170,7 +170,7 @@ class GuessedModel:
         return StoredStack(tuple(layers), notes=notes, generation=self._generation, loose=loose)
 
     def tables(self) -> dict[str, Tensor]:
-        """Give the tables of the embeddings by the names of their layers."""
+        """Return the tables of the embeddings by the names of their layers."""
         return {layer.name: layer.table for layer in self._found if layer.table is not None}
 
     def _chains(self) -> list[list[FoundLayer]]:
@@ -190,7 +190,7 @@ class GuessedModel:
 
     def _one_family(self, layers: list[FoundLayer]) -> list[list[FoundLayer]]:
         chains: list[list[FoundLayer]] = []
-        # Another layer with weights between two recurrent ones parts them where the order is known.
+        # Where the order is known, another layer with weights between two recurrent ones separates them.
         previous: FoundLayer | None = None
         for layer in layers:
             if layer.cells and previous is not None and previous.cells and previous.feeds(layer):
@@ -201,7 +201,7 @@ class GuessedModel:
         return chains
 
     def _mixed(self, families: list[list[FoundLayer]]) -> list[list[FoundLayer]]:
-        """Find the one order in which the widths of all layers fit; where none does, families stand alone."""
+        """Find the one order in which the widths of all layers fit; if there is none, keep families apart."""
         layers = [layer for family in families for layer in family]
         orders: list[tuple[FoundLayer, ...]] = []
         if len(layers) <= MOST_MIXED:
@@ -217,13 +217,13 @@ class GuessedModel:
         return [list(orders[0])]
 
     def _stored(self, layer: FoundLayer, *, flipped: bool) -> tuple[StoredLayer, bool]:
-        """Put a layer together; tells too whether what it gives stands in the opposite order of the inputs."""
+        """Make a layer, and return whether its output is in the reverse order of the model's inputs."""
         where = f"{self._where}: layer '{layer.name}'"
         if layer.entry is None:
             return self._guessed(layer, where), flipped
         settings = described_settings(layer.entry, self.version, where)
         if settings.bidirectional and flipped:
-            raise BadWeights(f"{where}: reads a layer that goes backwards, so that its directions change places.")
+            raise BadWeights(f"{where}: reads a layer that goes backwards, which swaps its directions; not supported.")
         turned = flipped ^ settings.backwards
         stored = described_layer(layer.name, layer.cells, settings, turned=turned, where=where)
         return stored, flipped if settings.aligned else turned
@@ -233,7 +233,7 @@ class GuessedModel:
             shapes = " and ".join(dict.fromkeys(str(half[1].shape) for half in layer.cells.values()))
             raise BadWeights(
                 f"{where}: looks like {layer.class_name}, its recurrent kernel has shape {shapes}; expected (units, "
-                "4 * units) of an LSTM, 3 * units of a GRU or units of a SimpleRNN. Other cells are not run."
+                "4 * units) for an LSTM, 3 * units for a GRU or units for a SimpleRNN. Other cells are not run."
             )
         if layer.reads < 0:
             shape = next(iter(layer.cells.values()))[0].shape
@@ -267,7 +267,7 @@ class GuessedModel:
         if len(settings) < len(chain):
             yield (
                 f"{self._where}: what the model does before '{chain[0].name}' is code, which is not run; inputs must "
-                "be what that layer reads."
+                "be those of that layer."
             )
         if len(chain) > 1:
             order = " -> ".join(layer.name for layer in chain)
@@ -282,7 +282,7 @@ class GuessedModel:
             yield from (prefixed(f"layer '{layer.name}'", note) for note in notes)
         elif self._generation == KERAS_3 and layer.may_be_ours:
             yield Note(
-                f"{where} may be a StateLSTM, whose forget_bias and clips the file does not say; none is assumed "
+                f"{where} may be a StateLSTM, whose forget_bias and clips are not in the file; none is assumed "
                 "(forget_bias=, cell_clip=, projection_clip= give them).",
                 *("forget_bias", "cell_clip", "projection_clip"),
             )

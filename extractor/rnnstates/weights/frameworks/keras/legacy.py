@@ -1,4 +1,4 @@
-"""Where arrays lie in the legacy layout: in a group for each layer, in the order that the group lists."""
+"""Finds the arrays of a layer in the legacy layout: in its group, in the order that the group lists."""
 
 import itertools
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class LegacyNames:
         return check_table(self._tensor(layer, names[0]), f"{self._container.path}: layer '{layer.name}'")
 
     def _names(self, layer: Layer) -> list[str]:
-        """List the layer's arrays; those of a layer in an inner model stand among its model's."""
+        """List the layer's arrays; those of a layer in an inner model are among its model's."""
         group = f"{self._root}/{layer.path[0]}"
         names = list_attribute(self._container.attributes(group), "weight_names")
         if len(layer.path) == 1:
@@ -55,13 +55,13 @@ class LegacyNames:
     def _by_cell(
         self, layer: Layer, names: list[str], cells: tuple[CellSettings, ...], where: str
     ) -> list[list[Tensor]]:
-        """Part the arrays of a layer among its cells: one after the other, what is trained before what is frozen."""
+        """Split the arrays of a layer among its cells, which are stored one after the other, trained before frozen."""
         if len(cells) == 1:
             _check_order(names, where)
             return [[self._tensor(layer, name) for name in names]]
         expected = sum(cell.arrays for cell in cells)
         if len(names) != expected:
-            raise BadWeights(f"{where}: has {len(names)} arrays; expected {expected}, those of {len(cells)} cells.")
+            raise BadWeights(f"{where}: has {len(names)} arrays; expected {expected} for {len(cells)} cells.")
         rest, parts = iter(names), {}
         for number in sorted(range(len(cells)), key=lambda number: not cells[number].trainable):
             own = list(itertools.islice(rest, cells[number].arrays))
@@ -78,7 +78,7 @@ class LegacyNames:
 
 
 def _check_order(names: list[str], where: str) -> None:
-    """Refuse names that contradict the order; those of Keras 1 (``lstm_1_W_i``) say something else."""
+    """Refuse names that contradict the order, except those of Keras 1 (``lstm_1_W_i``)."""
     if len(names) not in (2, 3):
         return
     for role, name in zip(ROLES, names, strict=False):
@@ -88,16 +88,16 @@ def _check_order(names: list[str], where: str) -> None:
 
 
 def _check_cell(cell: str, own: list[str], names: list[str], where: str) -> None:
-    """Refuse arrays that are called after another cell than the one they would be taken for."""
+    """Refuse arrays named after a different cell from the one they would be used for."""
     called = [name for name in names if cell in name.split("/")]
     if called and set(called) != set(own):
         raise BadWeights(f"{where}: has '{own[0]}' where the arrays of its cell '{cell}' were expected; save it again.")
 
 
 def by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:
-    """Part the arrays of a Bidirectional: by the prefix of their names, else the forward half comes first.
+    """Split the arrays of a Bidirectional by the prefix of their names; otherwise the forward half comes first.
 
-    The order alone does not tell, because Keras lists what is trained before what is frozen.
+    Order alone is not enough, because Keras lists trained arrays before frozen ones.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:
     """
     if len(names) % 2:
         raise BadWeights(f"{where}: has {len(names)} arrays; expected as many forward as backward ones.")
-    # The layer's own name, which stands before all of them, may begin with either prefix too.
+    # The layer's own name, which precedes all of them, may begin with either prefix too.
     common = _common_parts(names)
     halves: dict[Direction, list[str]] = {"forward": [], "backward": []}
     for name in names:
@@ -117,25 +117,25 @@ def by_direction(names: list[str], where: str) -> dict[Direction, list[str]]:
     middle = len(names) // 2
     if not halves["forward"] and not halves["backward"]:
         return {"forward": names[:middle], "backward": names[middle:]}
-    # Keras 3 leaves the name of an explicit backward layer as it is.
+    # Keras 3 does not rename an explicit backward layer.
     for half, other in (("forward", "backward"), ("backward", "forward")):
         if not halves[other]:  # type: ignore[index]
             halves[other] = [name for name in names if name not in halves[half]]  # type: ignore[index]
     if len(halves["forward"]) != middle or set(halves["forward"]) & set(halves["backward"]):
         raise BadWeights(
-            f"{where}: its arrays {', '.join(names[:8])} are not of two like halves; save the model again."
+            f"{where}: its arrays {', '.join(names[:8])} do not form two equal halves; save the model again."
         )
     return halves
 
 
 def _common_parts(names: list[str]) -> int:
-    """Count the parts with which all names begin."""
+    """Count the leading parts that all names share."""
     columns = zip(*(name.split("/") for name in names), strict=False)
     return sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def list_attribute(attributes: Mapping[str, Any], name: str) -> list[str]:
-    """Read a list of names, put together again where it was split."""
+    """Read a list of names, joined again if it was split."""
     if name in attributes:
         parts = [attributes[name]]
     else:
@@ -145,6 +145,6 @@ def list_attribute(attributes: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _goes_through(name: str, path: tuple[str, ...]) -> bool:
-    """Tell whether the parts of a name hold those of a path, in their order."""
+    """Return whether the parts of a name contain those of a path, in order."""
     parts = iter(name.split("/"))
     return all(step in parts for step in path)

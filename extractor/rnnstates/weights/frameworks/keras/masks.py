@@ -1,4 +1,4 @@
-"""Whether a model's own mask keeps padding from a recurrent layer."""
+"""Determines whether a model itself masks padding for a recurrent layer."""
 
 from collections.abc import Iterable
 
@@ -7,27 +7,27 @@ from .vocabulary import NO_OPERATION, OURS, RECURRENT, version_number
 
 __all__ = ["is_masked"]
 
-# Layers that hand on the mask they are given (``supports_masking`` in Keras), beside recurrent and transparent ones.
+# Layers that pass on their mask (``supports_masking`` in Keras), besides recurrent and transparent ones.
 PASSING = {
     *("Activation", "BatchNormalization", "Dense", "ELU", "LayerNormalization", "LeakyReLU", "PReLU", "ReLU"),
     *("Softmax", "ThresholdedReLU", "TimeDistributed", "UnitNormalization"),
 }
-# Those of several inputs. Where only some have a mask, Keras 2 takes it, and later versions of Keras 3 mask nothing.
+# Layers with several inputs. If only some have a mask, Keras 2 uses it, and later versions of Keras 3 mask nothing.
 MERGING = {"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"}
 MERGING_NOTHING = (3, 6)
-# Those that no version of Keras hands a mask on through, and what Keras 2 makes of operations of TensorFlow.
+# Layers that pass on no mask in any version, and those that Keras 2 makes of TensorFlow operations.
 DROPPING = {
     *("AveragePooling1D", "Conv1D", "Conv1DTranspose", "Conv2D", "Cropping1D", "DepthwiseConv1D", "Dot"),
     *("EinsumDense", "Flatten", "MaxPooling1D", "Permute", "RepeatVector", "Reshape", "SeparableConv1D"),
     *("UpSampling1D", "ZeroPadding1D", "SlicingOpLambda", "TFOpLambda", "TensorFlowOpLayer"),
 }
 
-# Whether a tensor has a mask; None where that cannot be seen.
+# Whether a tensor has a mask; None if that is unknown.
 Masked = bool | None
 
 
 def is_masked(graph: Graph, layer: Layer, version: str | None) -> Masked:
-    """Tell whether a layer is given a mask when the model runs.
+    """Return whether a layer is given a mask when the model runs.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def is_masked(graph: Graph, layer: Layer, version: str | None) -> Masked:
     layer : Layer
         A recurrent one.
     version : str or None
-        Of Keras.
+        The ``keras_version``.
 
     Returns
     -------
     bool or None
-        None where it cannot be seen: layers of rnnstates, which take lengths, layers of unknown classes, and those of
-        which Keras' versions differ in whether they hand a mask on. False also for a mask that masks nothing.
+        None if that is unknown: for layers of rnnstates, which take lengths, layers of unknown classes, and layers
+        that pass on a mask only in some versions of Keras. False also for a mask that masks nothing.
     """
     if layer.class_name in OURS:
         return None
@@ -49,13 +49,13 @@ def is_masked(graph: Graph, layer: Layer, version: str | None) -> Masked:
     below = _below(graph, layer)
     known = _outputs(graph, below, number)
     started = [number >= (3, 0) and call.initial_state for call in graph.uses(layer)]
-    # Keras 3 looks for a mask only where the sequences are the one tensor that a layer is called on.
+    # Keras 3 looks for a mask only if the sequences are the only tensor that a layer is called on.
     found = [*(known[each.path] for each in below if not all(started)), *([False] if any(started) else [])]
     return _as_named(graph, layer, _alike(found))
 
 
 def _outputs(graph: Graph, ends: Iterable[Layer], number: tuple[int, int]) -> dict[tuple[str, ...], Masked]:
-    """Tell of some layers, and of all that they depend on, whether their outputs have a mask."""
+    """Return whether the outputs of some layers, and of all that they depend on, have a mask."""
     known: dict[tuple[str, ...], Masked] = {}
     waiting = list(ends)
     reads: dict[tuple[str, ...], list[Layer]] = {}
@@ -66,7 +66,7 @@ def _outputs(graph: Graph, ends: Iterable[Layer], number: tuple[int, int]) -> di
             waiting += [each for each in reads[here.path] if each.path not in reads]
         else:
             waiting.pop()
-            # What a circle leads back to is not known yet.
+            # In a cycle, what it leads back to is not known yet.
             below = [known.get(each.path) for each in reads[here.path]]
             known.setdefault(here.path, _output(graph, here, below, number))
     return known
@@ -77,7 +77,7 @@ def _below(graph: Graph, layer: Layer) -> list[Layer]:
 
 
 def _says_itself(layer: Layer) -> bool:
-    """Tell whether it does not matter for a layer's mask what it reads."""
+    """Return whether a layer's mask is independent of its inputs."""
     return layer.class_name in {"InputLayer", *DROPPING} or _is_unknown(layer) or _makes_mask(layer)
 
 
@@ -98,7 +98,7 @@ def _output(graph: Graph, layer: Layer, below: list[Masked], number: tuple[int, 
 def _merged(layer: Layer, below: list[Masked], number: tuple[int, int]) -> Masked:
     if number < (3, 0) and True in below:
         return True
-    # Side by side at every step; sequences behind each other each keep their own.
+    # Joined along the steps, each sequence keeps its own mask.
     joins_steps = layer.class_name == "Concatenate" and layer.config.get("axis", -1) not in (-1, 2)
     if number >= MERGING_NOTHING and False in below and not joins_steps:
         return False
@@ -106,7 +106,7 @@ def _merged(layer: Layer, below: list[Masked], number: tuple[int, int]) -> Maske
 
 
 def _alike(masked: list[Masked]) -> Masked:
-    """Give what all of them have in common; of none, that there is no mask."""
+    """Return the value that all agree on; False if there are none."""
     found = set(masked) or {False}
     return found.pop() if len(found) == 1 else None
 
@@ -120,11 +120,11 @@ def _makes_mask(layer: Layer) -> bool:
 
 
 def _as_named(graph: Graph, layer: Layer, masked: Masked) -> Masked:
-    """Follow a mask that calls of a layer name; one that Keras has put there counts where nothing else tells."""
+    """Use a mask that calls of a layer name; one inserted by Keras counts only if nothing else is known."""
     named = any(call.masks for call in graph.uses(layer))
     return True if named and (masked is None or graph.masked_by_hand(layer)) else masked
 
 
 def _is_operation(layer: Layer) -> bool:
-    """Tell a function of ``keras.ops`` from the layer that is called like it: it has no settings of a layer."""
+    """Return whether it is a function of ``keras.ops`` and not a layer of that name: it lacks a layer's settings."""
     return layer.class_name not in {*NO_OPERATION, *RECURRENT, "Embedding"} and "trainable" not in layer.config

@@ -1,4 +1,4 @@
-"""Where the arrays of a layer lie, whatever the layout of the file; ``counters`` and ``legacy`` find them."""
+"""The interface for finding the arrays of a layer, which ``counters`` and ``legacy`` implement."""
 
 from typing import Protocol
 
@@ -15,19 +15,19 @@ class TensorNames(Protocol):
     """Finds the arrays of a layer."""
 
     def cells(self, layer: Layer, settings: LayerSettings) -> dict[Direction, list[list[Tensor]]]:
-        """Give the arrays of a recurrent layer by its half and cell, in the order in which Keras stores them."""
+        """Return the arrays of a recurrent layer by half and cell, in the order in which Keras stores them."""
 
     def embedding(self, layer: Layer) -> Tensor:
-        """Give the table of an Embedding."""
+        """Return the table of an Embedding."""
 
 
 def check_table(table: Tensor, where: str) -> Tensor:
-    """Refuse what is no table of an embedding.
+    """Refuse an array that cannot be an embedding table.
 
     Raises
     ------
     BadWeights
-        It has not two axes.
+        It does not have two axes.
     """
     if len(table.shape) != 2:
         raise BadWeights(f"{where}: its table has shape {table.shape}; expected (vocabulary, width).")

@@ -1,4 +1,4 @@
-"""The layers of ``rnnstates.keras`` in a Keras file: what their configuration adds, and their arrays by role."""
+"""Reads the layers of ``rnnstates.keras`` in a Keras file: their extra settings, and their arrays by role."""
 
 import math
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from .vocabulary import BLOCKS, OURS, ROLES
 __all__ = ["class_of", "extras_of", "is_ours", "role_tensors"]
 
 PACKAGE = "rnnstates"
-# What a node of ours in a functional model is that is no layer.
+# Nodes of ours in a functional model that are not layers.
 NODES = {"StepsMask"}
 
 
 def class_of(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """Give the package and the class of a layer: ``("Custom", "LSTM")``; the package of Keras' own is empty.
+    """Return the package and class of a layer, such as ``("Custom", "LSTM")``; for Keras' own the package is empty.
 
-    A ``.keras`` file has the class and beside it the registered name ``Custom>LSTM``; legacy files and SavedModels have
-    the registered name in the place of the class.
+    A ``.keras`` file has both the class and the registered name ``Custom>LSTM``; legacy files and SavedModels have the
+    registered name in place of the class.
     """
     class_name, registered = entry.get("class_name"), entry.get("registered_name")
     name = class_name if isinstance(class_name, str) else ""
@@ -31,16 +31,16 @@ def class_of(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def is_ours(entry: Mapping[str, Any]) -> bool:
-    """Tell whether a class is one of ``rnnstates.keras``, as it registers them with Keras."""
+    """Return whether a class is one of ``rnnstates.keras``, as registered with Keras."""
     package, class_name = class_of(entry)
-    # Where the class itself stands behind its package, no module is named.
+    # If the class contains its package, no module is named.
     module = entry.get("module", PACKAGE if ">" in str(entry.get("class_name")) else None)
     own = isinstance(module, str) and module.split(".")[0] == PACKAGE
     return package == PACKAGE and own and (class_name in OURS or class_name in NODES)
 
 
 def extras_of(class_name: str, config: Mapping[str, Any], where: str) -> dict[str, Any] | None:
-    """Read what a ``StateLSTM`` has beside Keras' own settings; None for Keras' own layers.
+    """Read the settings of a ``StateLSTM`` beyond Keras' own; None for Keras' own layers.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def extras_of(class_name: str, config: Mapping[str, Any], where: str) -> dict[st
     Raises
     ------
     BadWeights
-        A value is of the wrong kind or out of range.
+        A value has the wrong type or is out of range.
     """
     if class_name not in OURS:
         return None
@@ -86,7 +86,7 @@ def _is_right(name: str, value: Any) -> bool:
 
 
 def role_tensors(tensors: list[Tensor], cell: Any, where: str) -> dict[str, Tensor]:
-    """Name the arrays of one of our cells, which stand in the order of Keras' own and behind them what we add.
+    """Assign roles to the arrays of one of our cells: Keras' own in its order, then those that we add.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def role_tensors(tensors: list[Tensor], cell: Any, where: str) -> dict[str, Tens
     Raises
     ------
     BadWeights
-        There are more or fewer than the configuration says, or one has another shape.
+        Their number or the shape of one contradicts the configuration.
     """
     extras = cell.extras
     width = extras["projection"] or cell.units
@@ -125,7 +125,7 @@ def _check(role: str, tensor: Tensor, expected: tuple[int, ...], where: str) -> 
         wanted in (-1, found) for wanted, found in zip(expected, tensor.shape, strict=True)
     )
     if not fits:
-        told = ", ".join("features" if size < 0 else str(size) for size in expected)
+        sizes = ", ".join("features" if size < 0 else str(size) for size in expected)
         raise BadWeights(
-            f"{where}: {role.replace('_', ' ')} has shape {tensor.shape}; expected ({told}), as the configuration says."
+            f"{where}: {role.replace('_', ' ')} has shape {tensor.shape}; expected ({sizes}), by the configuration."
         )

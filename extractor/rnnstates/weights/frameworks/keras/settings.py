@@ -1,4 +1,4 @@
-"""From the configuration of a recurrent layer, or of a Bidirectional around one, to how it is run."""
+"""Reads how a recurrent layer, or a Bidirectional around one, is run from its configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ MOST_CELLS = 1000
 
 @dataclass(frozen=True)
 class CellSettings:
-    """How one cell is run: its kind and size, canonical names of its activations, what to note."""
+    """How one cell is run: its kind and size, canonical names of its activations, notes."""
 
     cell: str
     class_name: str
@@ -45,12 +45,12 @@ class CellSettings:
     reset_after: bool
     notes: tuple[str, ...]
     determined: Mapping[str, str]
-    # Of our own layers: what they have beside Keras' settings.
+    # Settings that only our own layers have.
     extras: Mapping[str, Any] | None = None
 
     @property
     def arrays(self) -> int:
-        """How many arrays Keras stores of it."""
+        """How many arrays Keras stores for it."""
         return 3 if self.use_bias else 2
 
 
@@ -61,19 +61,19 @@ class LayerSettings:
     Parameters
     ----------
     cells : mapping
-        Settings by the half of the layer, ``forward`` alone for a plain one; several cells of an RNN feed each other.
+        Settings by half, only ``forward`` for a plain layer; several cells of an RNN feed each other.
     backwards : bool
-        A plain layer reads from the end (``go_backwards``), and gives its states in that order.
+        A plain layer reads from the end (``go_backwards``), and outputs its states in that order.
     merge : str
     apart : bool
-        The two directions are not merged, so that no single sequence comes out.
+        The two directions are not merged, so there is no single output sequence.
     return_sequences : bool
-        Whether it gives every step to the next layer.
+        Whether it passes every step to the next layer.
     bidirectional : bool
     stacked : bool
-        Its cells stand in a list (``StackedRNNCells``).
+        Its cells are in a list (``StackedRNNCells``).
     aligned : bool
-        Its states stand where their inputs stand, also when it reads backwards.
+        Its states are in the order of its inputs even if it reads backwards.
     """
 
     cells: Mapping[Direction, tuple[CellSettings, ...]]
@@ -87,9 +87,9 @@ class LayerSettings:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the model does with the layer that is not done here."""
+        """What the model does with the layer that rnnstates does not."""
         notes = dict.fromkeys(note for cells in self.cells.values() for cell in cells for note in cell.notes)
-        turned = "goes backwards; its states stand at the input's steps, not in reading order."
+        turned = "goes backwards; its states are in the order of the inputs, not in reading order."
         return (*notes, *([turned] if self.backwards and not self.aligned else []))
 
 
@@ -109,7 +109,7 @@ def layer_settings(class_name: str, config: Mapping[str, Any], version: str | No
     Raises
     ------
     BadWeights
-        It is of another class, or set in a way that is not computed here.
+        Its class or one of its settings is not supported.
     """
     if class_name == "Bidirectional":
         return _bidirectional(config, version, where)
@@ -122,7 +122,7 @@ def layer_settings(class_name: str, config: Mapping[str, Any], version: str | No
 
 
 def wrapped(config: Mapping[str, Any], key: str = "layer") -> tuple[str, Mapping[str, Any]]:
-    """Give class and configuration of the layer inside a wrapper; ``("nothing", {})`` where there is none."""
+    """Return class and configuration of the layer inside a wrapper; ``("nothing", {})`` if there is none."""
     inner = config.get(key)
     if not isinstance(inner, Mapping) or not isinstance(inner.get("config"), Mapping):
         return "nothing", {}
@@ -150,7 +150,7 @@ def _bidirectional(config: Mapping[str, Any], version: str | None, where: str) -
         "backward": _cells(backward_class, backward, version, where),
     }
     if len(cells["forward"]) != len(cells["backward"]):
-        raise BadWeights(f"{where}: its two directions have different numbers of cells; expected as many.")
+        raise BadWeights(f"{where}: its two directions have different numbers of cells; expected equal numbers.")
     sequences, stacked = bool(forward.get("return_sequences")), _is_stacked(forward)
     return LayerSettings(cells, False, MERGE_MODES[merge], merge is None, sequences, True, stacked)
 
@@ -160,7 +160,7 @@ def _is_stacked(config: Mapping[str, Any]) -> bool:
 
 
 def _cells(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> tuple[CellSettings, ...]:
-    """Read the cells of a layer, lowest first: one, unless it is an RNN of a list."""
+    """Read the cells of a layer, lowest first: one, unless it is an RNN with a list of cells."""
     if class_name in LAYERS:
         return (_cell(class_name, config, version, where),)
     if class_name != "RNN":
@@ -177,8 +177,8 @@ def _cells(class_name: str, config: Mapping[str, Any], version: str | None, wher
         name, settings = wrapped({"cell": entry}, "cell")
         if name not in CELLS:
             raise BadWeights(f"{where}: is an RNN of {name}; {READ_SO_FAR}.")
-        # What the layer is told stands in its own configuration: dtype, stateful, ….
-        cells.append(_cell(name, {**settings, **{told: config.get(told) for told in _NOTES}}, version, where))
+        # Settings of the layer, such as stateful, are in its own configuration.
+        cells.append(_cell(name, {**settings, **{setting: config.get(setting) for setting in _NOTES}}, version, where))
     return tuple(cells)
 
 
@@ -188,13 +188,13 @@ def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where
     if not isinstance(units, int) or isinstance(units, bool) or units < 1:
         raise BadWeights(f"{where}: has units {units!r}; expected a positive whole number.")
     cell = LAYERS.get(class_name) or CELLS[class_name]
-    notes = [sentence for told, sentence in _NOTES.items() if config.get(told)]
+    notes = [sentence for setting, sentence in _NOTES.items() if config.get(setting)]
     assumed = "sigmoid" if class_name in CUDNN else default_recurrent_activation(version)
     recurrent = config.get("recurrent_activation", config.get("inner_activation", assumed))
     determined = {"activation": "file", "recurrent_activation": "file", "reset_after": "file"}
     gated = class_name not in CUDNN and cell != "simple_rnn"
     if gated and not {"recurrent_activation", "inner_activation"} & config.keys():
-        default = f"does not say its recurrent activation; {assumed} is taken, the default of Keras {version}."
+        default = f"does not state its recurrent activation; {assumed} is used, the default of Keras {version}."
         notes.append(Note(default, "recurrent_activation"))
         determined["recurrent_activation"] = "default"
     if "reset_after" not in config and class_name not in CUDNN:
@@ -217,7 +217,7 @@ def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where
     )
 
 
-# What a model may do that is not done here, by its setting.
+# By setting, what a model may do that rnnstates does not.
 _NOTES = {
     "stateful": Note("is stateful in the model; here every sequence starts from zero states.", ZERO_START),
     "time_major": "reads (time, batch, features) in the model; here inputs are (N, T, I).",
@@ -229,10 +229,10 @@ def _activation(stored: Any, version: str | None, where: str) -> str:
         return "linear"
     known = activation_name(stored, version) if isinstance(stored, str) else None
     if isinstance(stored, Mapping) and stored.get("class_name") == "function" and isinstance(stored.get("config"), str):
-        # Keras finds such a function by its very name: a user's swish is none of its own.
+        # Keras finds such a function by its exact name: a user's swish is not Keras' own.
         known = activation_name(stored["config"], version, aliases=False)
     if known is None:
-        found = stored if isinstance(stored, str) else _told(stored)
+        found = stored if isinstance(stored, str) else _described(stored)
         raise BadWeights(
             f"{where} is {found}; expected one of Keras' element-wise activations (sigmoid, tanh, relu, "
             "hard_sigmoid, …). Code in a file is never run."
@@ -240,14 +240,14 @@ def _activation(stored: Any, version: str | None, where: str) -> str:
     return known
 
 
-def _told(stored: Any) -> str:
+def _described(stored: Any) -> str:
     if not isinstance(stored, Mapping):
         return f"{stored!r}"[:80]
     name = stored.get("config") if stored.get("class_name") == "function" else stored.get("class_name")
-    return f"'{name}', a class or function of its own"[:200]
+    return f"'{name}', a custom class or function"[:200]
 
 
 def _policy(stored: Any) -> str:
-    """Name a dtype policy, which Keras 3 stores as an object and earlier ones as an object or a string."""
+    """Return the name of a dtype policy, which Keras 3 stores as an object, earlier versions also as a string."""
     inside = stored.get("config") if isinstance(stored, Mapping) else stored
     return str(inside.get("name", "")) if isinstance(inside, Mapping) else str(inside or "")

@@ -1,4 +1,4 @@
-"""What Keras calls things, as data: classes, activations and what each version took for granted."""
+"""Tables of Keras' names and defaults: classes, activations, and what each version assumes."""
 
 import re
 
@@ -24,14 +24,14 @@ __all__ = [
     "version_number",
 ]
 
-# The arrays of a cell in the order in which Keras stores them.
+# The roles of a cell's arrays in the order in which Keras stores them.
 ROLES = ("kernel", "recurrent_kernel", "bias")
 
 # Blocks of columns in a kernel, by cell.
 BLOCKS = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
-# What computes one step, by class: layers, and the cells inside RNN.
-# The layers of ``rnnstates.keras``: every state, of every step; a backward one gives it where its input stands.
+# Cells by class: of layers, and of what RNN runs. The layers of ``rnnstates.keras`` output all states of all steps,
+# backward ones in the order of the inputs.
 OURS = {"StateLSTM": "lstm", "StateGRU": "gru", "StateRNN": "simple_rnn"}
 LAYERS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru", **OURS}
 CELLS = {"LSTMCell": "lstm", "GRUCell": "gru", "SimpleRNNCell": "simple_rnn"}
@@ -39,10 +39,10 @@ CUDNN = {"CuDNNLSTM", "CuDNNGRU"}
 
 MODELS = {"Sequential", "Functional", "Model"}
 
-# Layers that keep a state over time; those that are no LAYERS, RNN or Bidirectional are refused by name.
+# Layers with a state over time; those that are not in LAYERS, RNN or Bidirectional are refused by name.
 RECURRENT = {*LAYERS, "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
 
-# Layers that change nothing when a model is used rather than trained, or only say which steps count.
+# Layers that change nothing outside training, or only say which steps count.
 NO_OPERATION = {
     "ActivityRegularization",
     "AlphaDropout",
@@ -54,7 +54,7 @@ NO_OPERATION = {
     "SpatialDropout1D",
 }
 
-# Bidirectional's merge_mode: how the next layer sees both directions. None leaves them apart.
+# Bidirectional's merge_mode: how the next layer sees both directions. None keeps them apart.
 MERGE_MODES = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "ave", None: "concat"}
 
 # The names of Bidirectional's halves, in Keras 3's paths and in the names of legacy files.
@@ -69,7 +69,7 @@ ACTIVATIONS = {
 
 
 def version_number(version: str | None) -> tuple[int, int] | None:
-    """Read (major, minor) from a ``keras_version``; None where there is none.
+    """Read (major, minor) from a ``keras_version``; None if there is none.
 
     Examples
     --------
@@ -81,10 +81,10 @@ def version_number(version: str | None) -> tuple[int, int] | None:
 
 
 def activation_name(name: str, version: str | None, *, aliases: bool = True) -> str | None:
-    """Give our name of an activation; None where it is not known.
+    """Return our name of an activation; None if it is unknown.
 
-    ``hard_sigmoid`` was clip(x / 5 + 1 / 2) until Keras 2 (``tensorflow/python/keras/backend.py``) and is
-    relu6(x + 3) / 6 since Keras 3 (``keras/src/backend/tensorflow/nn.py``), under one name.
+    ``hard_sigmoid`` was clip(x / 5 + 1 / 2) up to Keras 2 (``tensorflow/python/keras/backend.py``) and is
+    relu6(x + 3) / 6 since Keras 3 (``keras/src/backend/tensorflow/nn.py``), under the same name.
 
     Examples
     --------
@@ -99,10 +99,10 @@ def activation_name(name: str, version: str | None, *, aliases: bool = True) -> 
 
 
 def default_recurrent_activation(version: str | None) -> str:
-    """Give the recurrent activation of a layer for which none is stored.
+    """Return the recurrent activation of a layer for which none is stored.
 
-    Keras up to 2.2 took ``hard_sigmoid`` (``keras/layers/recurrent.py``), later ones ``sigmoid``. ``2.2.4-tf`` is
-    what both TensorFlow 1.15 and 2.0 call themselves; it counts as the later one.
+    Keras up to 2.2 used ``hard_sigmoid`` (``keras/layers/recurrent.py``), later versions ``sigmoid``. Both TensorFlow
+    1.15 and 2.0 call themselves ``2.2.4-tf``, which counts as the later one.
     """
     number = version_number(version)
     old = number is not None and number < (2, 3) and version != "2.2.4-tf"
@@ -110,7 +110,7 @@ def default_recurrent_activation(version: str | None) -> str:
 
 
 def default_reset_after(version: str | None) -> bool:
-    """Tell whether a GRU for which nothing is stored resets behind the product: since TensorFlow 2.0 and Keras 3."""
+    """Return whether a GRU resets after the product by default: since TensorFlow 2.0 and Keras 3."""
     number = version_number(version)
     return number is None or number >= (2, 3)
 
