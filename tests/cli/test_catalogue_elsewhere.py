@@ -71,13 +71,13 @@ ELSEWHERE = {
         declared(inputs={"shape": (4, 5, 3), "dtype": "f4", "external": [("taken.h5", 0, 240)]}),
         FROM_HDF5,
         DATA,
-        ("dataset 'inputs': its values lie in another file (taken.h5); external storage is refused", "h5repack"),
+        ("dataset 'inputs': its values are in another file (taken.h5); external storage is refused", "h5repack"),
     ),
     "a virtual dataset without its source": Mistake(
         virtual,
         FROM_HDF5,
         DATA,
-        ("dataset 'inputs': a virtual dataset whose source 'x' in 'part.h5' is missing", "Bring the source back"),
+        ("dataset 'inputs': a virtual dataset whose source 'x' in 'part.h5' is missing", "Restore the source"),
     ),
     "a virtual dataset whose source has none": Mistake(
         nested,
@@ -96,7 +96,7 @@ ELSEWHERE = {
         FROM_HDF5,
         DATA,
         (
-            "source 'x' in 'part.h5' has shape (3, 5, 3), which does not fit the part that is taken of it",
+            "source 'x' in 'part.h5' has shape (3, 5, 3), which does not fit the part that is used of it",
             "Make the file",
         ),
     ),

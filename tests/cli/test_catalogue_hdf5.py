@@ -103,7 +103,7 @@ DAMAGED = {
         unclosed,
         FROM_HDF5,
         DATA,
-        ("in.h5: HDF5 cannot open it (", "consistency flags", "or died before it closed it: wait"),
+        ("in.h5: HDF5 cannot open it (", "consistency flags", "or died before closing it: wait"),
     ),
     **{
         f"an HDF5 where locks fail with {number}": Mistake(

@@ -96,7 +96,7 @@ def test_attributes_that_change_the_values_are_not_passed_over(live, attributes)
 
 @pytest.mark.parametrize("taker", TAKERS)
 def test_they_are_looked_at_wherever_an_array_is_taken(taker):
-    with pytest.raises(rnnstates.BadData, match=r"'scale_factor'.*other numbers are meant"):
+    with pytest.raises(rnnstates.BadData, match=r"'scale_factor'.*numbers are packed"):
         TAKERS[taker](lambda values: in_xarray(values, scale_factor=0.5))
 
 

@@ -240,7 +240,7 @@ FOUND = {
     a_direction_that_is_a_signalling_nan: ("npz", "kernel has 24 values that are NaN or infinite"),
     a_name_that_is_no_utf8: ("hdf5", "which its group lists"),
     an_attribute_of_varying_length_that_is_neither_text_nor_list: ("hdf5", ""),
-    a_name_of_lone_surrogates: ("safetensors", "characters that are none (lone surrogates)"),
+    a_name_of_lone_surrogates: ("safetensors", "invalid characters (lone surrogates)"),
     a_folder_with_an_index_of_nothing: ("saved-model", "/.index: its 0 bytes are no whole table of contents"),
     a_folder_called_like_a_table_of_contents: ("saved-model", "of another kind"),
     inputs_below_a_damaged_group: ("info", "bad symbol table node signature"),

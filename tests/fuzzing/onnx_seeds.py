@@ -88,7 +88,7 @@ def _onnx_function():
 
 
 def onnx_in_files():
-    """A model whose values lie in another file."""
+    """A model whose values are in another file."""
     model, data = _onnx_of_one("GRU", 3), b""
     for tensor in model.graph.initializer:
         for key, value in {"location": "m.data", "offset": len(data), "length": len(tensor.raw_data)}.items():

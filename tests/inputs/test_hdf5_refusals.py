@@ -56,7 +56,7 @@ def test_external_storage_is_refused(path, tmp_path):
     secret.write_bytes(bytes(1000))
     with h5py.File(path, "w") as file:
         file.create_dataset("inputs", shape=(2, 3, 4), dtype="f4", external=[(str(secret), 0, 96)])
-    with pytest.raises(BadInput, match="dataset 'inputs': its values lie in another file"):
+    with pytest.raises(BadInput, match="dataset 'inputs': its values are in another file"):
         open_source(path)
 
 
@@ -248,5 +248,5 @@ def test_a_file_whose_writer_died_names_the_flags(path):
         "import h5py, os, sys; f = h5py.File(sys.argv[1], 'w', libver='latest'); f['x'] = [1]; f.flush(); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
-    with pytest.raises(BadInput, match=r"x\.h5: HDF5 cannot open it .*consistency flags.* still runs, or died"):
+    with pytest.raises(BadInput, match=r"x\.h5: HDF5 cannot open it .*consistency flags.* still running, or died"):
         open_source(path)

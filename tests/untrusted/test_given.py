@@ -75,8 +75,8 @@ def nested(layout):
 
 
 REFUSED = {
-    "tf.data": (lambda: tensorflow().data.Dataset.from_tensor_slices(VALUES), "Collect what it yields"),
-    "a DataLoader": (loader, "Collect what it yields"),
+    "tf.data": (lambda: tensorflow().data.Dataset.from_tensor_slices(VALUES), "Collect its items"),
+    "a DataLoader": (loader, "Collect its items"),
     "a Dataset of torch": (lambda: torch.utils.data.TensorDataset(torch.ones(2)), "Collect its items"),
     "a generator": (lambda: (row for row in VALUES), "is a generator; expected an array or a path"),
     "a RaggedTensor": (lambda: tensorflow().ragged.constant([[1.0], [1.0, 2.0]]), "Pad it"),

@@ -174,7 +174,7 @@ STRUCTURE = {
     "a later version": (lambda file: file.attrs.modify("format_version", 2), "format version 2; this rnnstates reads"),
     "values elsewhere": (
         lambda file: file.pop("cell") and file.create_dataset("cell", (9, 8, 5), "<f4", external=[("x", 0, 1440)]),
-        r"'cell': its values lie in another file \(x\)",
+        r"'cell': its values are in another file \(x\)",
     ),
 }  # fmt: skip
 

@@ -43,7 +43,7 @@ DAMAGES = {
     "sums in chunks": (lambda group: replace(group, "sums", group["sums"][()], chunks=True), "is not contiguous in "),
     "sums elsewhere": (
         lambda group: replace(group, "sums", None, shape=group["sums"].shape, dtype="<u8", external=[("x", 0, 9999)]),
-        r"'integrity/sums': its values lie in another file \(x\)"),
+        r"'integrity/sums': its values are in another file \(x\)"),
     "no window": (lambda group: group.attrs.create("window_rows", np.int64(0)), "window_rows is 0; expected 1 or more"),
     "no number": (lambda group: group.attrs.create("window_rows", np.bytes_(b"many")), "many.*; expected"),
     "no rows": (lambda group: group.attrs.pop("window_rows"), "window_rows is None; expected"),

@@ -257,7 +257,7 @@ ATTACKS = {
     a_pt_with_a_member_twice: "a member twice",
     an_object_array_in_npz: "holds pickled Python objects (dtype object), which are never loaded",
     an_npz_that_declares_64_gib: "cut short; shape (4294967296, 4) of float32 takes 68719476864 bytes",
-    an_npz_that_is_a_bomb: "weights do not shrink so",
+    an_npz_that_is_a_bomb: "weights do not compress so well",
     an_npz_with_a_header_of_code: "its .npy header is damaged",
     safetensors_beyond_the_file: "its arrays end at 68719476736, but it has 0 bytes",
     safetensors_that_overlap: "starts at 8; expected 16",

@@ -108,7 +108,7 @@ def test_a_pickled_array_is_not_unpickled(arrays, tmp_path):
         (header("<f4", (4, 16))[:30], "ends inside its .npy header"),
         (b"\x93NUMPY\x09\x00" + bytes(300), ".npy version 9.0; known: 1.0, 2.0, 3.0"),
         (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + bytes(300), "its .npy header claims 2147483647 bytes"),
-        (b"\x92NUMPY" + bytes(300), "does not begin as NumPy saves an array"),
+        (b"\x92NUMPY" + bytes(300), "does not begin like a .npy file"),
         (b"", "ends inside its .npy header"),
     ],
     ids=range(18),

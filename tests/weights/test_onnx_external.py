@@ -89,7 +89,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, location):
         secret.write_bytes(arrays_of("LSTM", 1)["W"].tobytes())
     stated = refusal(outside(tmp_path / "in" / "m.onnx", location))
     assert (
-        f"tensor 'W': its values lie in another file ({location[:80]!r}); expected a plain name in the folder" in stated
+        f"tensor 'W': its values are in another file ({location[:80]!r}); expected a plain name in the folder" in stated
     )
     assert "torch.onnx.export(..., external_data=False)" in stated
 
@@ -122,7 +122,9 @@ def test_what_is_no_file_is_not_opened(path, tmp_path):
 
 
 def test_a_missing_file_is_named(path):
-    with pytest.raises(MissingInput, match=r"m\.onnx: tensor 'W': its values lie in 'other\.bin', which is not beside"):
+    with pytest.raises(
+        MissingInput, match=r"m\.onnx: tensor 'W': its values are in 'other\.bin', which is not next to"
+    ):
         rnnstates.load_weights(outside(path, "other.bin"))
 
 

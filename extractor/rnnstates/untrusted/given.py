@@ -12,40 +12,40 @@ from ..errors.articles import with_article
 
 __all__ = ["as_array", "parts", "plain"]
 
-# Lists in lists that are looked into, as deep as NumPy makes arrays of them, and what lies in them as plain values.
+# Depth of nested lists that are searched, the most that NumPy supports, and the types of their plain values.
 DEEPEST = 64
 SINGLE = (bool, int, float, complex, str, bytes, np.generic)
 
-# What an object has that is no array, and what makes one of it; the first that fits.
+# An attribute of objects that are not arrays, and how to convert them; the first match counts.
 ADVICE = (
     ("to_tensor", "Pad it (.to_tensor(0)) and give its .row_lengths() as lengths."),
     ("batch_sizes", "Unpack it: pad_packed_sequence(values, batch_first=True) gives the array and the lengths."),
     ("dense_shape", "Make it dense: tf.sparse.to_dense(values)."),
     ("toarray", "Make it dense: values.toarray()."),
     ("keys", "Give one of its arrays."),
-    ("__iter__", "Collect what it yields into one array, padded to one length, and give the lengths."),
+    ("__iter__", "Collect its items into one array, padded to one length, and give the lengths."),
     ("__getitem__", "Collect its items into one array, padded to one length, and give the lengths."),
 )
 
 
 def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Array:
-    """Return what a caller has as an array of any shape and dtype, without a copy where NumPy needs none.
+    """Return a caller's values as an array of any shape and dtype, without copying unless NumPy has to.
 
     Parameters
     ----------
     values : array, tensor of any framework, number, or nested lists of them
     name : str
-        What messages call it: the parameter, and perhaps a row or key of it.
+        Its name in messages: the parameter, perhaps with a row or key.
     error : type
         What to raise.
     mend : str
-        What to do about rows of several lengths and values that are no numbers.
+        What to do about ragged rows and non-numeric values.
 
     Raises
     ------
     error
-        It is nothing of these, or has no values: a symbolic tensor, one on torch's meta device. Its attributes say that
-        other numbers are meant than it holds.
+        It is none of these, or has no values: a symbolic tensor, one on torch's meta device. Its attributes change the
+        meaning of its values.
     """
     given, found = values, list(parts(values))
     values = _plain(values, found, name, error)
@@ -53,28 +53,28 @@ def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Ar
         array = np.asarray(values)
         for _, part in found:
             if hasattr(part, "attrs"):
-                # Here, so that plain arrays need no h5py.
+                # Imported here, so that plain arrays do not need h5py.
                 from .meanings import check_meaning
 
                 check_meaning(part, array if part is given else None, name, error)
-        # bfloat16 and float8 of TensorFlow and JAX, which NumPy takes for raw bytes.
+        # bfloat16 and float8 of TensorFlow and JAX, which NumPy treats as raw bytes.
         if array.dtype.type.__module__ == "ml_dtypes" and np.can_cast(array.dtype, np.float32):
             array = array.astype(np.float32)
         return array
     except (MemoryError, RnnstatesError):
         raise
-    # The object's own __array__ may raise anything.
+    # The object's __array__ may raise anything.
     except Exception as reason:
         raise error(f"{name}: not a rectangular array ({reason}). {mend}".rstrip()) from reason
 
 
 def plain(values: Any, name: str, error: type[RnnstatesError], expected: str = "an array or a path") -> Any:
-    """Return what ``np.asarray`` reads right; tensors of PyTorch without their gradients.
+    """Return values that ``np.asarray`` reads correctly; PyTorch tensors without their gradients.
 
     Raises
     ------
     error
-        It is bytes, an iterator, a mapping, a set, a masked or sparse array, a list of masked ones, or no array at all.
+        It is bytes, an iterator, a mapping, a set, a masked or sparse array, a list of masked ones, or not an array.
     """
     return _plain(values, list(parts(values)), name, error, expected)
 
@@ -98,7 +98,7 @@ def _plain(
 
 
 def parts(values: Any, depth: int = 0) -> Iterator[tuple[int, Any]]:
-    """Yield the arrays in lists in lists, each with the number of lists around it: of an array, 0 and itself."""
+    """Yield the arrays in nested lists, each with its depth; an array yields itself with depth 0."""
     if not isinstance(values, list | tuple):
         yield depth, values
     elif depth < DEEPEST and not all(issubclass(kind, SINGLE) for kind in set(map(type, values))):
@@ -107,7 +107,7 @@ def parts(values: Any, depth: int = 0) -> Iterator[tuple[int, Any]]:
 
 
 def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -> Any:
-    """Take a tensor's values to where NumPy sees them."""
+    """Detach a tensor and move it to where NumPy can read it."""
     if torch.nn.parameter.is_lazy(tensor):
         raise error(f"{name}: a lazy parameter, which has no values yet; run the module once, then give it.")
     if tensor.is_nested:
@@ -123,7 +123,7 @@ def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -
 
 
 def _is_array(values: Any) -> bool:
-    """Return whether a value has numbers in it that NumPy can see; sparse arrays have a shape and no rows."""
+    """Return whether NumPy can read numbers from a value; a packed sequence has none."""
     if hasattr(values, "batch_sizes"):
         return False
     return hasattr(values, "__array__") or isinstance(values, list | tuple) or np.isscalar(values)

@@ -2,7 +2,7 @@
 
 An HDF5 file may name other files (external links, external raw storage, virtual datasets), loop back on itself and
 declare far more data than it stores. Everything that reads a user's HDF5 file goes through here; each refusal says
-what was found. The threats are those of CVE-2026-1669 and CVE-2026-0897.
+what was found. See CVE-2026-1669 and CVE-2026-0897 for the threats.
 """
 
 import contextlib
@@ -32,16 +32,16 @@ __all__ = [
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-# No filter of HDF5 shrinks data more than gzip's theoretical 1032 to 1; beyond twice that the declaration is a lie.
+# No HDF5 filter compresses better than gzip's theoretical 1032 to 1; beyond twice that the declared size is false.
 MOST_COMPRESSION = 2048
-# Nothing this small needs the check above: chunks that were never written are ordinary there.
+# Datasets this small skip the check above: unwritten chunks are common in them.
 SMALL = 64 * 2**20
 # More objects than any honest input or weights file has; bounds the walk.
 MOST_OBJECTS = 100_000
-# And deeper nesting and longer paths; names of nested groups add up.
+# Bounds of nesting and path length; names of nested groups add up.
 DEEPEST = 64
 LONGEST_PATH = 4096
-# What h5py raises when the inside of a file is damaged.
+# What h5py raises for a damaged file.
 DAMAGED = (
     OSError,
     RuntimeError,
@@ -55,7 +55,7 @@ DAMAGED = (
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file starts as HDF5 does (also behind a user block of 512, 1024, … bytes)."""
+    """Return whether a file starts like HDF5, possibly after a user block of 512, 1024, … bytes."""
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         offset = 0
@@ -79,7 +79,7 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
     """
     with missing_reported(path, "an HDF5 file"):
         mode = Path(path).stat().st_mode
-        # To open a pipe, or to read a terminal, is to wait for somebody who writes into it.
+        # Opening a pipe, or reading a terminal, waits for a writer.
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise error(f"{path}: a pipe or device; expected an HDF5 file, which must seek. Save it to a file.")
         found = is_hdf5(path)
@@ -88,7 +88,7 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
             f"{path}: not an HDF5 file; it starts with {_first_bytes(path)}. Check the path, or make the file again."
         )
     try:
-        # As Path takes names everywhere else: with a slash behind it, HDF5 would look for a folder.
+        # Path drops a trailing slash, with which HDF5 would look for a folder.
         return h5py.File(Path(path), "r", locking="best-effort")
     except DAMAGED as reason:
         if "lock file" in str(reason):
@@ -101,7 +101,7 @@ def open_hdf5(path: str | os.PathLike[str], error: type[BadData]) -> h5py.File:
 
 @contextlib.contextmanager
 def reading(where: str, error: type[BadData]) -> Iterator[None]:
-    """Turn what h5py raises over a damaged file into an error of ours.
+    """Translate h5py's exceptions for damaged files into our error.
 
     Raises
     ------
@@ -127,20 +127,20 @@ def _mend() -> str:
 def _advice(reason: str) -> str:
     if "consistency flags" in reason:
         return (
-            "the program that writes it still runs, or died before it closed it: wait for it, or make the file again."
+            "the program writing it is still running, or died before closing it: wait for it, or make the file again."
         )
     return "it is damaged or cut short, make it again."
 
 
 def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py.Dataset | h5py.Group | None:
-    """Get the object at a path, each step of it a hard link; None when there is none.
+    """Return the object at a path of hard links; None if there is none.
 
-    A dimension of netCDF without values is none; a variable of its name is found.
+    A netCDF dimension without values does not count, but a variable of its name does.
 
     Raises
     ------
     error
-        A step is a soft or external link, so that the data would come from elsewhere.
+        A step is a soft or external link, so the data would come from elsewhere.
     """
     found: h5py.Dataset | h5py.Group | None = group
     for step in [step for step in path.split("/") if step]:
@@ -154,7 +154,7 @@ def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py
 def datasets(
     group: h5py.Group, where: str, error: type[BadData], *, refuse_links: bool = False
 ) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yield every (path, dataset) reached by hard links, each object once; no dimensions of netCDF without values.
+    """Yield every (path, dataset) reached by hard links, each object once, except netCDF dimensions without values.
 
     Parameters
     ----------
@@ -162,9 +162,9 @@ def datasets(
     where : str
         The file, for messages.
     error : type
-        The kind of error to raise.
+        What to raise.
     refuse_links : bool
-        Whether links elsewhere are refused or passed over.
+        Whether links are refused or skipped.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def datasets(
     seen, names = {h5py.h5o.get_info(group.id).addr}, 0
     while waiting:
         prefix, here = waiting.pop(0)
-        # Before any of them is opened, which takes a tenth of a millisecond.
+        # Before any of them is opened, which takes 0.1 ms each.
         names += len(here)
         if names > MOST_OBJECTS:
             raise error(f"{where}: has {names} objects or more; expected at most {MOST_OBJECTS}. It is refused.")
@@ -200,22 +200,22 @@ def datasets(
 def check_dataset(
     dataset: h5py.Dataset, where: str, error: type[BadData], *, within: tuple[tuple[str, str], ...] = ()
 ) -> None:
-    """Refuse a dataset whose values do not all lie in its own file, or in those its virtual layout names.
+    """Refuse a dataset whose values are not all in its own file, or in those that its virtual layout names.
 
     Parameters
     ----------
     within : tuple of (str, str)
-        File and name of the virtual datasets it is a source of.
+        File and name of the virtual datasets that it is a source of.
 
     Raises
     ------
     error
-        External raw storage; a virtual dataset with a source that is missing, too small, or itself; a chunk outside of
+        External raw storage; a virtual dataset with a source that is missing, too small, or itself; a chunk outside
         the file; far more declared than stored.
     """
     if dataset.external:
         raise error(
-            f"{where}: its values lie in another file ({dataset.external[0][0]}); external storage is refused, "
+            f"{where}: its values are in another file ({dataset.external[0][0]}); external storage is refused, "
             "copy the values into one file (h5repack)."
         )
     if dataset.is_virtual:
@@ -233,11 +233,11 @@ def check_dataset(
 def _check_virtual(
     dataset: h5py.Dataset, where: str, error: type[BadData], within: tuple[tuple[str, str], ...]
 ) -> None:
-    """Check every source, those of virtual sources too: HDF5 takes the fill value where there is none."""
+    """Check every source, also those of virtual sources: HDF5 uses the fill value for a missing one."""
     name = dataset.name.strip("/")
     here = (os.path.realpath(dataset.file.filename), name)
     if here in within:
-        # HDF5 would go round until the stack overflows.
+        # HDF5 would recurse until the stack overflows.
         raise error(f"{where}: a virtual dataset made of itself ('{name}'); copy the values into one dataset.")
     for mapping in dataset.virtual_sources():
         called = f"'{mapping.dset_name}' in '{mapping.file_name}'"
@@ -245,13 +245,13 @@ def _check_virtual(
         with _source(path, mapping.dset_name, f"{where}: source {called}", error) as source:
             if source is None:
                 raise error(
-                    f"{where}: a virtual dataset whose source {called} is missing; HDF5 would fill the gap with zeros "
-                    "without a word. Bring the source back."
+                    f"{where}: a virtual dataset whose source {called} is missing; HDF5 would silently fill the gap "
+                    "with zeros. Restore the source."
                 )
             if not _fits(source.shape or (), mapping):
                 raise error(
                     f"{where}: a virtual dataset whose source {called} has shape {source.shape}, which does not fit "
-                    "the part that is taken of it; HDF5 would fill the gap with zeros. Make the file again."
+                    "the part that is used of it; HDF5 would fill the gap with zeros. Make the file again."
                 )
             check_dataset(source, f"{where}: source {called}", error, within=(*within, here))
 
@@ -268,14 +268,14 @@ def _source(path: str, name: str, where: str, error: type[BadData]) -> Iterator[
 
 
 def _fits(shape: tuple[int, ...], mapping: Any) -> bool:
-    """Return whether a source of this shape holds all that a virtual dataset takes of it."""
+    """Return whether a source of this shape holds all that a virtual dataset uses of it."""
     taken = mapping.src_space
     if taken.get_select_type() == h5py.h5s.SEL_ALL:
         return bool(mapping.vspace.get_select_npoints() == math.prod(shape))
     try:
         last = taken.get_select_bounds()[1]
     except ValueError:
-        # Without a bound: as much as there is.
+        # Unlimited: as much as there is.
         return True
     return len(last) == len(shape) and all(end < axis for end, axis in zip(last, shape, strict=True))
 

@@ -1,8 +1,8 @@
 """Checks the global heaps of an HDF5 file, which hold its variable-length strings, before HDF5 walks through them.
 
-HDF5 (1.14.6, 2.0.0) follows a heap's objects by the sizes that they declare; where one is zero, or so large that
-adding it comes round to where it was, it goes on for ever, and nothing in the process can stop it. A string may also
-declare up to 4 GiB, which HDF5 makes room for.
+HDF5 (1.14.6, 2.0.0) walks through a heap's objects by their declared sizes; if one is zero, or so large that the sum
+wraps around, it loops forever, and nothing in the process can stop it. A string may also declare up to 4 GiB, which
+HDF5 allocates.
 
 References
 ----------
@@ -28,11 +28,11 @@ SIGNATURE = b"GCOL"
 START = SIGNATURE + b"\x01\x00\x00\x00"
 HEADER = 16
 PIECE = 2**20
-# A larger file is not searched for what may be left unread: a second for each GiB.
+# Larger files are not searched for the sake of optional attributes: it takes a second per GiB.
 MOST_SEARCHED = 2**30
-# A heap that HDF5 begins takes 64 KiB at most, of objects of 32 bytes or more, and grows for a longer object alone.
+# A new heap takes at most 64 KiB, with objects of 32 bytes or more, and is larger only for a single longer object.
 MOST_OBJECTS = 2**16
-# What a dataset keeps of a string of varying length: its length, the place of its heap, its number there.
+# What a dataset stores for a variable-length string: its length, the offset of its heap, its index there.
 REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 
 
@@ -48,22 +48,22 @@ def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
     Raises
     ------
     error
-        HDF5 would walk through one of them for ever.
+        HDF5 would walk through one of them forever.
     """
     _check(file, _places(file), where, error)
 
 
 def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
-    """Check every heap of an open file, before text or references among its attributes are read.
+    """Check every heap of an open file, before strings or references among its attributes are read.
 
-    One that is read from memory has been checked by who had its bytes.
+    A file read from memory has been checked by whoever had its bytes.
 
     Raises
     ------
     error
-        HDF5 would walk through one of them for ever.
+        HDF5 would walk through one of them forever.
     """
-    # What lies in memory was made by the caller.
+    # A file in memory was made or checked by the caller.
     if file.driver not in ("core", "fileobj"):
         with Path(file.filename).open("rb") as raw:
             check_heaps(raw, where, error)
@@ -71,20 +71,20 @@ def check_own_heaps(file: h5py.File, where: str, error: type[BadData]) -> None:
 
 @contextlib.contextmanager
 def heaps_checked(path: Path) -> Iterator[h5py.File]:
-    """Open a file a second time, to read attributes: each heap is checked as HDF5 comes to it, and no other one.
+    """Open a file a second time, to read attributes: only the heaps that HDF5 reads are checked, as it reads them.
 
-    A heap without an end cannot be read; HDF5 says that it is none.
+    An endless heap is hidden, so HDF5 fails to find it.
     """
     with _CheckedHeaps(path) as raw, h5py.File(raw, "r") as file:
         yield file
 
 
 class _CheckedHeaps(io.FileIO):
-    """A file in which heaps without an end have no signature."""
+    """A file in which endless heaps have no signature."""
 
     def readinto(self, buffer: Any, /) -> int:
         place, count = self.tell(), super().readinto(buffer) or 0
-        # A signature may be read in two parts.
+        # A signature may be split between two reads.
         first = max(0, place - len(SIGNATURE) + 1)
         self.seek(first)
         seen, size = self.read(place + count + len(SIGNATURE) - 1 - first), self.seek(0, 2)
@@ -100,12 +100,12 @@ class _CheckedHeaps(io.FileIO):
 
 
 def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
-    """Check the heaps that hold a dataset's strings of varying length.
+    """Check the heaps that hold a dataset's variable-length strings.
 
     Raises
     ------
     error
-        HDF5 would walk through one of them for ever, or a string declares more than the file has.
+        HDF5 would walk through one of them forever, or a string declares more bytes than the file has.
     """
     base = dataset.file.userblock_size
     with Path(dataset.file.filename).open("rb") as file:
@@ -126,7 +126,7 @@ def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
 
 
 def _references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[bytes | None]:
-    """Read what a dataset keeps of its strings, piece by piece; None where it cannot be known."""
+    """Read a dataset's references to its strings, piece by piece; None if they cannot be located."""
     offset, total = dataset.id.get_offset(), dataset.size * REFERENCE.itemsize
     if dataset.chunks:
         yield from (content for _, content in unpacked_chunks(dataset))
@@ -139,7 +139,7 @@ def _references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[bytes | None]
 
 
 def _places(file: BinaryIO) -> Iterator[int]:
-    """Find what looks like the start of a heap; the file may be moved meanwhile."""
+    """Yield the offsets that look like the start of a heap; the file may be moved meanwhile."""
     before, place = b"", 0
     while True:
         file.seek(place)
@@ -157,7 +157,7 @@ def _places(file: BinaryIO) -> Iterator[int]:
 
 def _check(file: BinaryIO, places: Iterator[int], where: str, error: type[BadData]) -> None:
     size = file.seek(0, 2)
-    # Heaps do not overlap, so that all their objects find room in the file.
+    # Heaps do not overlap, so all their objects together fit into the file.
     left = size // HEADER + 1
     for place in places:
         left -= _steps(file, place, size, left)
@@ -166,9 +166,9 @@ def _check(file: BinaryIO, places: Iterator[int], where: str, error: type[BadDat
 
 
 def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
-    """Count the objects of a heap in a file of that size as HDF5 walks through them; at most so many.
+    """Count the objects of a heap in a file of that size as HDF5 walks through them, up to ``most``.
 
-    So many, too, if one is longer than the heap.
+    Returns ``most`` too if an object is longer than the heap.
     """
     file.seek(place)
     header = file.read(HEADER)
@@ -183,7 +183,7 @@ def _steps(file: BinaryIO, place: int, size: int, most: int) -> int:
         stored = file.read(HEADER)
         length = int.from_bytes(stored[8:], "little")
         if length > end - place:
-            # HDF5 adds it to a place in memory, which may begin again at the start.
+            # HDF5 adds it to a memory address, which may wrap around.
             return most
         # The free space, number 0, counts its own header.
         place += HEADER + -(-length // 8) * 8 if stored[:2] != b"\0\0" else length

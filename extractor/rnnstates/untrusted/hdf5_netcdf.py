@@ -6,19 +6,19 @@ from .hdf5_attributes import is_scale, text_of
 
 __all__ = ["names_of", "variable"]
 
-# How the scale of a dimension is called that has a size and no values; what it holds are fill values.
+# The NAME of the scale of a dimension with a size but no values; it holds only fill values.
 BARE = b"This is a netCDF dimension but not a netCDF variable"
-# How the stored name of a variable begins that has the name of a dimension whose values it does not hold.
+# Prefix of the stored name of a variable that shares the name of a dimension without being its coordinates.
 NOT_A_COORDINATE = "_nc4_non_coord_"
 
 
 def names_of(group: h5py.Group) -> list[str]:
-    """Name what a group holds, stored names of netCDF last: ``variable`` gives what they stand for before."""
+    """List the names in a group, netCDF's prefixed ones last: ``variable`` already finds those by their plain names."""
     return sorted(group.keys(), key=lambda name: name.startswith(NOT_A_COORDINATE))
 
 
 def variable(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
-    """Open what a hard link names, else None; of a dimension without values, the variable of its name, or None."""
+    """Open the target of a hard link, else None; for a dimension without values, the variable of its name, or None."""
     found = _linked(group, name)
     if found is not None and is_scale(found) and text_of(found, "NAME").startswith(BARE):
         return _linked(group, NOT_A_COORDINATE + name)

@@ -7,15 +7,15 @@ from ..errors import BadWeights
 
 __all__ = ["LARGEST_JSON", "has_lone_surrogates", "parse_json"]
 
-# The configuration of a model of ten thousand layers has some tens of megabytes.
+# The configuration of a model with ten thousand layers has some tens of megabytes.
 LARGEST_JSON = 64 * 2**20
-# One of a thousand layers has some thirty thousand objects and lists and a hundred thousand values; a vocabulary in it
-# brings some hundred thousand more. An empty object is two letters of a file and sixty bytes of memory.
+# One with a thousand layers has some thirty thousand objects and lists and a hundred thousand values; a vocabulary adds
+# some hundred thousand. An empty object takes two characters in a file and sixty bytes of memory.
 MOST_OBJECTS, MOST_VALUES = 500_000, 2_000_000
 
 
 def has_lone_surrogates(parsed: Any, text: bytes | str) -> bool:
-    """Return whether a string in it could not be printed; only an escape can bring that about."""
+    """Return whether a string in it cannot be encoded; only an escape can cause that."""
     escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
     if escape not in text.lower():  # type: ignore[operator]
         return False
@@ -32,7 +32,7 @@ def parse_json(text: bytes | str, where: str) -> dict[str, Any]:
     Raises
     ------
     BadWeights
-        It is too large, too deep, of more objects or values than a model's, not JSON, or not an object.
+        It is too large, too deep, has more objects or values than any model's, is not JSON, or not an object.
     """
     if len(text) > LARGEST_JSON:
         raise BadWeights(f"{where}: has {len(text)} characters; expected at most {LARGEST_JSON}. It is refused.")
@@ -44,14 +44,14 @@ def parse_json(text: bytes | str, where: str) -> dict[str, Any]:
     except (ValueError, UnicodeDecodeError) as reason:
         raise BadWeights(f"{where}: is not JSON ({reason}); the file is damaged, save the model again.") from reason
     if has_lone_surrogates(parsed, text):
-        raise BadWeights(f"{where}: has characters that are none (lone surrogates); the file is damaged.")
+        raise BadWeights(f"{where}: has invalid characters (lone surrogates); the file is damaged.")
     if not isinstance(parsed, dict):
         raise BadWeights(f"{where}: holds a JSON {type(parsed).__name__}; expected an object.")
     return parsed
 
 
 def _check_counts(text: bytes | str, where: str) -> None:
-    """Refuse very many objects before they are made; what stands in strings counts too, which is little."""
+    """Refuse too many objects before they are created; brackets inside strings count too, but are few."""
     if isinstance(text, bytes):
         objects, values = text.count(b"{") + text.count(b"["), text.count(b",")
     else:
@@ -59,6 +59,6 @@ def _check_counts(text: bytes | str, where: str) -> None:
     if objects > MOST_OBJECTS or values > MOST_VALUES:
         raise BadWeights(
             f"{where}: has {objects:,} objects and lists and {values:,} values; expected at most "
-            f"{MOST_OBJECTS:,} and {MOST_VALUES:,} of a model's description. Save the recurrent layers as a model of "
-            "their own."
+            f"{MOST_OBJECTS:,} and {MOST_VALUES:,} of a model's description. Save the recurrent layers as a separate "
+            "model."
         )

@@ -18,7 +18,7 @@ MEND = "Give the path of its file, which is decoded, or the decoded numbers as a
 
 
 def attributes_of(values: Any) -> Mapping[str, Any]:
-    """Return the attributes that an array carries; none where its library has none."""
+    """Return the attributes of an array; empty if its library has none."""
     found = getattr(values, "attrs", None)
     return found if isinstance(found, Mapping) else {}
 
@@ -29,9 +29,9 @@ def check_meaning(values: Any, array: Array | None, where: str, error: type[BadD
     Parameters
     ----------
     values : object
-        As the caller has it.
+        As the caller gave it.
     array : array or None
-        What NumPy makes of it; None where that is yet to be made.
+        The same as a NumPy array; None if it is not converted yet.
     where : str
     error : type
 
@@ -48,7 +48,7 @@ def check_meaning(values: Any, array: Array | None, where: str, error: type[BadD
         return
     named = ", ".join(f"'{name}'" for name in packing.found) or "the fill value of netCDF"
     if packing.is_scaled or packing.unsigned is not None:
-        raise error(f"{where}: its attributes ({named}) say that other numbers are meant than it holds. {MEND}")
+        raise error(f"{where}: its attributes ({named}) say that its numbers are packed. {MEND}")
     missing = packing.missing_in(array)
     if missing.any():
         raise error(f"{where}: holds {array[missing][0]}, which stands for a missing value ({named}). {MEND}")
@@ -59,12 +59,12 @@ def _packing(values: Any, array: Array, where: str, error: type[BadData]) -> Pac
         with reading(where, error):
             return packing_of(values, where, error)
     attributes = attributes_of(values)
-    # Once xarray has decoded values, their limits are still those of what is stored.
+    # xarray keeps the limits of the stored values even after decoding.
     is_decoded = not {"scale_factor", "add_offset"}.isdisjoint(getattr(values, "encoding", ()))
     found = [name for name in CHANGING if name in attributes and not (is_decoded and name.startswith("valid_"))]
     if not found:
         return None
-    # As a file would hold them, so that there is one set of rules.
+    # Put into a file, so that there is one set of rules.
     with h5py.File(io.BytesIO(), "w") as file, reading(where, error):
         stored = file.create_dataset("values", (), array.dtype)
         for name in found:

@@ -11,21 +11,21 @@ from ..errors import MissingInput
 
 __all__ = ["is_no_name", "missing_reported", "names_folder", "open_file", "read_at_most", "shown"]
 
-# What is no file: a device may have no end, and to open one may already do something.
+# Not files: a device may have no end, and opening one may have effects.
 DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 PIECE = 2**20
-# No more of a name is shown.
+# Longer names are cut in messages.
 LONGEST_NAME = 1000
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """Return a path for a message, cut where it is so long that nothing else could be read."""
+    """Return a path for a message, cut if it is so long that it would drown the rest."""
     name = os.fspath(path)
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def is_no_name(path: str | os.PathLike[str]) -> bool:
-    """Return whether no file can have this name: a null byte, or a letter that the system has no bytes for."""
+    """Return whether no file can have this name: it has a null byte, or a character that the system cannot encode."""
     try:
         return b"\0" in os.fsencode(path)
     except UnicodeEncodeError:
@@ -33,19 +33,19 @@ def is_no_name(path: str | os.PathLike[str]) -> bool:
 
 
 def names_folder(path: str | os.PathLike[str]) -> bool:
-    """Return whether a name ends as that of a folder does, which ``Path`` forgets: in a slash, perhaps with a dot."""
-    return os.path.basename(os.fspath(path)) in ("", ".")  # noqa: PTH119 - Path forgets it
+    """Return whether a name ends like a folder's, in a slash or slash and dot, which ``Path`` drops."""
+    return os.path.basename(os.fspath(path)) in ("", ".")  # noqa: PTH119 - Path drops it
 
 
 @contextlib.contextmanager
 def missing_reported(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
-    """Turn what Python raises over a file that cannot be opened into an error of ours.
+    """Translate Python's exceptions for a file that cannot be opened into our error.
 
     Parameters
     ----------
     path : str or path
     expected : str
-        What sort of file, e.g. ``"a .npy or HDF5 file"``.
+        The kind of file, e.g. ``"a .npy or HDF5 file"``.
 
     Raises
     ------
@@ -72,14 +72,14 @@ def open_file(path: str | os.PathLike[str], expected: str, *, pipes: bool = Fals
     ----------
     path : str or path
     expected : str
-        What sort of file.
+        The kind of file.
     pipes : bool
         Whether it may be a pipe, as the shell makes for ``<(...)``.
 
     Raises
     ------
     MissingInput
-        It is absent, unreadable, a directory, a device or a socket, or a pipe where that is not meant.
+        It is absent, unreadable, a directory, a device or a socket, or a pipe without ``pipes``.
     """
     with missing_reported(path, expected):
         mode = Path(path).stat().st_mode
@@ -90,7 +90,7 @@ def open_file(path: str | os.PathLike[str], expected: str, *, pipes: bool = Fals
 
 
 def read_at_most(file: BinaryIO, most: int, where: str) -> bytes | None:
-    """Read the rest of a file or pipe; None where it is longer than ``most`` bytes.
+    """Read the rest of a file or pipe; None if it is longer than ``most`` bytes.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def read_at_most(file: BinaryIO, most: int, where: str) -> bytes | None:
         Reading fails.
     """
     pieces, left = [], most
-    with missing_reported(where, "what can be read to its end"):
+    with missing_reported(where, "a file that can be read to its end"):
         while piece := file.read(min(PIECE, left + 1)):
             pieces.append(piece)
             left -= len(piece)

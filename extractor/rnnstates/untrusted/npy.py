@@ -23,9 +23,9 @@ MAGIC = b"\x93NUMPY"
 
 # Version: bytes of the length field, encoding of the dict.
 VERSIONS = {(1, 0): (2, "latin-1"), (2, 0): (4, "latin-1"), (3, 0): (4, "utf-8")}
-# Only structured dtypes, which are refused, need more than some hundred bytes; a bound keeps the parser safe.
+# Only structured dtypes, which are refused, need more than a few hundred bytes; the bound keeps the parser safe.
 MOST_HEADER = 2**16
-# NumPy cannot make an array of more, not even where another axis is 0.
+# NumPy cannot make a larger array, not even if another axis is 0.
 MOST_VALUES = 2**56
 # A plain dtype such as '<f4'; lists (structured) and subarrays do not match.
 PLAIN_DESCR = re.compile(r"[<>|=]?[?a-zA-Z][0-9]{0,9}(\[\w{1,8}\])?")
@@ -34,7 +34,7 @@ LONG = re.compile(r"(?<=[0-9])L\b")
 
 
 class Readable(Protocol):
-    """Anything bytes can be read from."""
+    """Anything that bytes can be read from."""
 
     def read(self, size: int, /) -> bytes | None:
         """Return up to ``size`` bytes; nothing at the end."""
@@ -42,7 +42,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """What a .npy header says.
+    """The content of a .npy header.
 
     Parameters
     ----------
@@ -72,11 +72,11 @@ def parse_header(file: Readable, where: str, error: type[BadData]) -> NpyHeader:
     Raises
     ------
     error
-        It is cut short, too long, of an unknown version, not a header, or announces pickled objects.
+        It is truncated, too long, of an unknown version, not a header, or declares pickled objects.
     """
     start = _take(file, 8, where, error)
     if not start.startswith(MAGIC):
-        raise error(f"{where}: does not begin as NumPy saves an array; expected .npy. Save it again with np.save.")
+        raise error(f"{where}: does not begin like a .npy file; expected one. Save it again with np.save.")
     version = tuple(start[6:])
     if version not in VERSIONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in VERSIONS)
@@ -95,7 +95,7 @@ def parse_header(file: Readable, where: str, error: type[BadData]) -> NpyHeader:
 
 
 def check_size(header: NpyHeader, size: int, where: str, error: type[BadData]) -> None:
-    """Compare what the header announces with the size of the file.
+    """Compare the size that the header declares with that of the file.
 
     Raises
     ------

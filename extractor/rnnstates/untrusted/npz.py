@@ -17,7 +17,7 @@ from .zip import check_member, open_zip, read_member, zip_members
 __all__ = ["NpzArray", "npy_array", "npy_header", "npz_arrays"]
 
 LARGEST_MEMBER = 4 * 2**30
-# Kinds of NumPy's dtypes; of two bytes each, bfloat16 is saved as one without a meaning (V).
+# Kinds of NumPy dtypes; NumPy saves bfloat16 as raw two-byte values (V).
 NUMBERS, TEXTS = "fiubcV", "US"
 
 
@@ -29,7 +29,7 @@ class NpzArray(NamedTuple):
     shape : tuple of int
     dtype : dtype
     read : callable
-        Gives it; the archive must be open.
+        Returns it; the archive must be open.
     """
 
     shape: tuple[int, ...]
@@ -53,7 +53,7 @@ def npz_arrays(
     Raises
     ------
     error
-        It is damaged, or holds something else than arrays of numbers.
+        It is damaged, or holds anything but numeric arrays.
     """
     with open_zip(path, error) as archive:
         infos = zip_members(archive, path, error)
@@ -62,7 +62,7 @@ def npz_arrays(
                 archive, info, path, error, kinds=NUMBERS + TEXTS * (name.removesuffix(".npy") in texts)
             )
             for name, info in infos.items()
-            # A member may have no name at all, on which is_dir() of Python 3.11 fails.
+            # Not is_dir(), which fails in Python 3.11 for a member without a name.
             if not name.endswith("/")
         }
 
@@ -82,12 +82,12 @@ def _describe(
 
 
 def npy_array(content: bytes, where: str, error: type[BadData], *, kinds: str = NUMBERS) -> Array:
-    """Make an array of the content of a .npy file.
+    """Return the array in the content of a .npy file.
 
     Raises
     ------
     error
-        It is none, holds Python objects, or declares another size than it has.
+        It is not a .npy file, holds Python objects, or declares a wrong size.
     """
     header = npy_header(io.BytesIO(content), len(content), where, error, kinds=kinds)
     order: Literal["F", "C"] = "F" if header.fortran_order else "C"
@@ -103,16 +103,16 @@ def npy_header(file: Readable, size: int, where: str, error: type[BadData], *, k
     file : Readable
         At its start.
     size : int
-        Bytes of the whole file; what the header declares must be as large.
+        Bytes of the whole file, which the header must agree with.
     where : str
     error : type
     kinds : str
-        Of NumPy's dtypes: those that are taken.
+        The accepted kinds of NumPy dtypes.
 
     Raises
     ------
     error
-        It is no such file, declares another size, or an array of another kind.
+        It is not a .npy file, or declares a wrong size or an array of another kind.
     """
     header = parse_header(file, where, error)
     if header.dtype.kind not in kinds:

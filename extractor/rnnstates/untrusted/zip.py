@@ -17,26 +17,26 @@ from ..errors import BadData, MissingInput
 
 __all__ = ["check_member", "is_zip", "open_zip", "read_member", "zip_members", "zip_names"]
 
-# Weights barely shrink; a bomb does by a thousand.
+# Weights barely compress; a zip bomb compresses a thousandfold.
 MOST_COMPRESSION = 100
-# Anything may shrink as far as it likes while it is no larger than this: a page of zeros is honest.
+# Up to this size any compression is accepted: a page of zeros is honest.
 SMALL = 2**20
 MOST_MEMBERS = 10_000
-# Of the directory, for as many members with names of hundreds of letters; zipfile makes an object for each entry.
+# Of the directory: enough for as many members with names of hundreds of characters; zipfile makes an object per entry.
 LARGEST_DIRECTORY = 8 * 2**20
 LONGEST_REASON = 200
-# What zipfile raises for them; NotImplementedError for a compression or version it does not know.
+# What zipfile raises for damaged archives; NotImplementedError for an unknown compression or version.
 DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, zlib.error, lzma.LZMAError, ValueError)
 
 
 def is_zip(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file starts as a zip archive does."""
+    """Return whether a file starts like a zip archive."""
     with Path(path).open("rb") as file:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def zip_names(path: str | os.PathLike[str]) -> list[str] | None:
-    """Name the members of an archive; None where the file is none, empty where its directory is damaged.
+    """List the members of an archive; None if the file is not one, empty if its directory is damaged.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def zip_names(path: str | os.PathLike[str]) -> list[str] | None:
 
 @contextlib.contextmanager
 def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zipfile.ZipFile]:
-    """Open an archive; what is damaged inside is told while it is open, too.
+    """Open an archive; damage inside it is reported while it is open too.
 
     Raises
     ------
@@ -74,25 +74,25 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
         ) from reason
     except DAMAGED as reason:
         _check_disk(path, reason)
-        # The reason may quote what the archive calls a name: up to 64 KiB.
+        # The reason may quote a member's name: up to 64 KiB.
         shown = str(reason)[:LONGEST_REASON]
         raise error(f"{path}: a zip archive that cannot be read ({shown}); save it again.") from reason
 
 
 def _check_disk(path: str | os.PathLike[str], reason: BaseException) -> None:
-    """Refuse a file whose disk fails, which is no damage; ``zipfile`` takes some of that for damage."""
+    """Report a failing disk as such; ``zipfile`` reports some of its errors as damage."""
     for known in (reason, reason.__context__):
-        # It seeks before the start of what is damaged.
+        # EINVAL: in a damaged file zipfile seeks before the start.
         if isinstance(known, OSError) and known.errno not in (None, errno.EINVAL):
             raise MissingInput(f"{path}: cannot be read ({known.strerror}). Check the file and its disk.") from reason
 
 
 class _TooLargeError(zipfile.BadZipFile):
-    """A directory is larger than any honest archive's."""
+    """A directory larger than any honest archive's."""
 
 
 class _File(io.BufferedReader):
-    """A file of which ``zipfile`` reads no more at once than a directory may have, until it has read that."""
+    """A file that limits the size of ``zipfile``'s reads until it has read the directory."""
 
     has_directory = False
 
@@ -117,7 +117,7 @@ def zip_members(
     Raises
     ------
     error
-        A name is there twice, there are more than any honest archive has, or one ends behind the archive.
+        A name is there twice, there are more than any honest archive has, or one extends beyond the archive.
     """
     infos = archive.infolist()
     names = [info.filename for info in infos]
@@ -125,7 +125,7 @@ def zip_members(
         raise error(f"{path}: a zip archive with a member twice, or more than {MOST_MEMBERS}; it is refused.")
     size = Path(path).stat().st_size
     for info in infos:
-        # zipfile asks for the memory of all that is declared before it reads.
+        # zipfile allocates the declared size before it reads.
         if info.header_offset + info.compress_size > size:
             raise error(
                 f"{path}: member {info.filename}: {info.compress_size} bytes at byte {info.header_offset}; expected "
@@ -135,7 +135,7 @@ def zip_members(
 
 
 def check_member(info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, most: int) -> None:
-    """Check what the directory says of a member; nothing is unpacked.
+    """Check what the directory says about a member; nothing is unpacked.
 
     Parameters
     ----------
@@ -153,20 +153,21 @@ def check_member(info: zipfile.ZipInfo, path: str | os.PathLike[str], error: typ
     """
     where = f"{path}: member {info.filename}"
     if info.flag_bits & 1:
-        raise error(f"{where}: is encrypted; expected a file as it was saved.")
+        raise error(f"{where}: is encrypted; expected an unencrypted file. Save it again.")
     if info.file_size > SMALL and info.file_size > MOST_COMPRESSION * max(info.compress_size, 1):
         raise error(
-            f"{where}: unpacks {info.compress_size} bytes to {info.file_size}; weights do not shrink so; it is refused."
+            f"{where}: unpacks {info.compress_size} bytes to {info.file_size}; weights do not compress so well; it is "
+            "refused."
         )
     if info.file_size > most:
-        raise error(f"{where}: has {info.file_size} bytes; expected at most {most}; take it out and give it.")
+        raise error(f"{where}: has {info.file_size} bytes; expected at most {most}. Extract it and give that file.")
 
 
 def read_member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | os.PathLike[str], error: type[BadData], *, most: int
 ) -> bytes:
-    """Read a member whole, after ``check_member``."""
+    """Read a whole member, after ``check_member``."""
     check_member(info, path, error, most=most)
     with archive.open(info) as file:
-        # zipfile gives no more than the directory declares; one byte more shows that it ends there.
+        # zipfile returns no more than the directory declares; one byte more checks that it ends there.
         return file.read(info.file_size + 1)

@@ -1,7 +1,7 @@
 """Attributes that change the meaning of a dataset's values, as netCDF and R write them.
 
 The rules are those of the NetCDF Users Guide, appendix A ("Attribute Conventions"), which netCDF4-python and xarray
-follow: a value that is a fill value, or outside of the valid range, is missing; any other is
+follow: a value that is a fill value, or outside the valid range, is missing; any other means
 ``value * scale_factor + add_offset``.
 """
 

@@ -33,24 +33,24 @@ RANGE = ("valid_min", "valid_max", "valid_range")
 UNSIGNED, R_NA = "_Unsigned", "rhdf5-NA.OK"
 CHANGING = (SCALE, OFFSET, *FILLS, *RANGE, UNSIGNED, R_NA)
 NETCDF_MARKS = ("_Netcdf4Dimid", "_Netcdf4Coordinates")
-# What other conventions (NWB, ODIM, HDF-EOS, ocean colour) call a scale, an offset or a fill value, without case and
-# underscores; with the value that changes nothing.
+# Names of scales, offsets and fill values in other conventions (NWB, ODIM, HDF-EOS, ocean colour), in lower case
+# without underscores, each with the value that changes nothing.
 OTHERS = {
     **dict.fromkeys(("conversion", "gain", "scalefactor", "slope"), 1.0),
     **dict.fromkeys(("offset", "addoffset", "intercept"), 0.0),
     **dict.fromkeys(("fillvalue", "missingvalue", "nodata", "undetect"), math.nan),
 }
-# The most values of one attribute that are looked at.
+# The most values of one attribute that are read.
 MOST_VALUES = 64
 
 
 def read_numbers(dataset: h5py.Dataset, where: str, error: type[BadData]) -> dict[str, Array]:
-    """Read the attributes that count, each as a small array [k].
+    """Read the attributes in ``CHANGING``, each as a small array [k].
 
     Raises
     ------
     error
-        One of them is not what it should be.
+        One of them is invalid.
     """
     found = {}
     for name in CHANGING:
@@ -75,23 +75,23 @@ def read_numbers(dataset: h5py.Dataset, where: str, error: type[BadData]) -> dic
 
 
 def _expected(name: str) -> str:
-    said = {"valid_range": "two numbers", UNSIGNED: "'true' or 'false'", SCALE: "one finite number but 0"}
-    return said.get(name, "one finite number")
+    known = {"valid_range": "two numbers", UNSIGNED: "'true' or 'false'", SCALE: "one finite number other than 0"}
+    return known.get(name, "one finite number")
 
 
 def read_texts(dataset: h5py.Dataset, names: Iterable[str], where: str, error: type[BadData]) -> dict[str, str]:
-    """Read those of some attributes that are texts; several in one are joined.
+    """Read those of some attributes that are strings; several in one attribute are joined.
 
     Raises
     ------
     error
-        HDF5 would walk through the heap of one of them for ever.
+        HDF5 would walk through the heap of one of them forever.
     """
     texts = [name for name in names if name in dataset.attrs and _is_text(dataset.attrs.get_id(name))]
     if not all(is_fixed(dataset, name) for name in texts):
         check_own_heaps(dataset.file, where, error)
-    said = {name: plain(np.atleast_1d(np.asarray(dataset.attrs[name])).reshape(-1)) for name in texts}
-    return {name: text if isinstance(text, str) else " ".join(map(str, text)) for name, text in said.items()}
+    read = {name: plain(np.atleast_1d(np.asarray(dataset.attrs[name])).reshape(-1)) for name in texts}
+    return {name: text if isinstance(text, str) else " ".join(map(str, text)) for name, text in read.items()}
 
 
 def _is_text(kept: h5py.h5a.AttrID) -> bool:
@@ -100,12 +100,12 @@ def _is_text(kept: h5py.h5a.AttrID) -> bool:
 
 
 def is_other_scale(name: str) -> bool:
-    """Return whether an attribute has a name that another convention than netCDF's gives to a scale or a fill value."""
+    """Return whether a name is that of a scale or fill value in a convention other than netCDF's."""
     return name not in CHANGING and _plain_name(name) in OTHERS
 
 
 def other_scales(dataset: h5py.Dataset) -> dict[str, Any]:
-    """Return the scales and fill values of other conventions, but for those that change nothing."""
+    """Return the scales and fill values of other conventions, except those that change nothing."""
     found = {}
     for name in [name for name in fixed_attributes(dataset) if is_other_scale(name)]:
         kept = dataset.attrs.get_id(name)
@@ -129,11 +129,11 @@ def _is_idle(value: Any, idle: float) -> bool:
 
 
 def is_netcdf(dataset: h5py.Dataset) -> bool:
-    """Return whether a library of netCDF wrote the file; those before 2016 marked their datasets alone."""
+    """Return whether a netCDF library wrote the file; those before 2016 marked only their datasets."""
     return "_NCProperties" in dataset.file.attrs or any(name in dataset.attrs for name in NETCDF_MARKS)
 
 
 def plain(values: Array) -> Any:
-    """Return the values [k] of an attribute in JSON types, a single one by itself."""
+    """Return the values [k] of an attribute in JSON types, a single value without a list."""
     listed = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values.tolist()]
     return listed[0] if len(listed) == 1 else listed

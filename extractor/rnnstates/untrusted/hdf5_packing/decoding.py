@@ -25,12 +25,12 @@ class Packing:
     found : mapping
         The attributes, by name, in JSON types.
     missing : mapping
-        From stored values that stand for none to what says so.
+        From stored values that mean missing to what says so.
     least, largest : number or None
-        Stored values outside of these stand for none, too.
+        Stored values outside these bounds mean missing too.
     scale, offset : float
     unsigned : dtype or None
-        The dtype that the stored bits are to be read as.
+        The dtype to read the stored bits as.
     """
 
     found: Mapping[str, Any]
@@ -43,15 +43,15 @@ class Packing:
 
     @property
     def is_scaled(self) -> bool:
-        """Whether a value is another number than it is stored as."""
+        """Whether values differ from the stored numbers."""
         return self.scale != 1 or self.offset != 0
 
     def dtype(self, stored: np.dtype[Any]) -> np.dtype[Any]:
-        """Return what ``decode`` gives for values of a dtype."""
+        """Return the dtype that ``decode`` returns for values of a dtype."""
         return stored if stored.kind == "f" and not self.is_scaled else np.dtype(np.float64)
 
     def missing_in(self, stored: Array) -> Array:
-        """Return which values [...] stand for none: bool [...]."""
+        """Return which values [...] are missing: bool [...]."""
         missing = np.zeros(stored.shape, bool)
         for value in self.missing:
             missing |= stored == value
@@ -62,7 +62,7 @@ class Packing:
         return missing
 
     def decode(self, stored: Array) -> Array:
-        """Return the numbers that values [...] stand for, NaN for none: a new floating array [...]."""
+        """Return the numbers that stored values [...] mean, NaN for missing ones: a new floating array [...]."""
         if self.unsigned is not None:
             stored = stored.view(self.unsigned)
         missing = self.missing_in(stored)
@@ -73,7 +73,7 @@ class Packing:
         return values
 
     def decode_ids(self, stored: Array) -> Array:
-        """Return token ids [...] as int64, -1 for those that are missing; floating ones stay floating, with NaN."""
+        """Return token ids [...] as int64, -1 for missing ones; floating ids stay floating, with NaN."""
         missing = self.missing_in(stored)
         whole = stored.dtype.kind in "iu"
         ids = stored.astype(np.int64) if whole else stored.copy()
@@ -86,26 +86,26 @@ class Packing:
         Raises
         ------
         error
-            Naming the first row.
+            Names the first row.
         """
         stored = np.atleast_1d(stored)
         missing = self.missing_in(stored)
         if missing.any():
             row, value = first + int(np.nonzero(missing)[0][0]), stored[missing][0]
             bounds = ", ".join(name for name in RANGE if name in self.found)
-            why = next((said for one, said in self.missing.items() if one == value), bounds)
+            why = next((source for one, source in self.missing.items() if one == value), bounds)
             raise error(
                 f"{where}: row {row} holds {value}, which stands for a missing value ({why}; {int(missing.sum())} "
                 "such values in all). Give every value."
             )
 
     def check_dataset(self, dataset: Any, where: str, error: type[BadData]) -> None:
-        """Refuse missing values in a dataset [N, ...], some rows of which are read at a time.
+        """Refuse missing values in a dataset [N, ...], read some rows at a time.
 
         Raises
         ------
         error
-            Naming the first row.
+            Names the first row.
         """
         rows = max(1, BLOCK_BYTES // max(1, dataset.nbytes // max(1, len(dataset) if dataset.ndim else 1)))
         for start in range(0, len(dataset) if dataset.ndim else 1, rows):
@@ -113,10 +113,10 @@ class Packing:
             self.check_present(block, where, error, first=start)
 
     def note(self, where: str) -> str:
-        """Say what is done; nothing where only unwritten values would be missing."""
+        """Say how values are decoded; empty if only unwritten values would be missing."""
         if not self.found:
             return ""
         named = ", ".join(f"{name} {value}" for name, value in self.found.items())
         if self.is_scaled or self.unsigned:
-            return f"{where}: has {named}; what is stored is decoded to the numbers that it means."
-        return f"{where}: has {named}; values that stand for none are NaN."
+            return f"{where}: has {named}; stored values are decoded accordingly."
+        return f"{where}: has {named}; missing values are read as NaN."

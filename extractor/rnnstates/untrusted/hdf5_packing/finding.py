@@ -16,50 +16,50 @@ __all__ = ["packing_of", "packing_of_tokens", "reading_notes", "whole_numbers"]
 
 
 def packing_of(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Packing | None:
-    """Find out what the values of features mean other than they are stored; None for nothing.
+    """Find how the values of features are packed; None if they are plain.
 
     Raises
     ------
     error
-        An attribute is not what it should be, or the values are no numbers.
+        An attribute is invalid, or the values are not numbers.
     """
-    # Every byte may be meant: netCDF's own fill values of them are in images.
+    # For single bytes every value may be data: images contain netCDF's default fill values.
     is_missing = dataset.dtype.kind == "f" or dataset.dtype.itemsize > 1
     return _packing(dataset, where, error, fill=fill_value(dataset) if is_missing else None, truths=True)
 
 
 def packing_of_tokens(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Packing | None:
-    """Find out which token ids are missing; a fill value of theirs is none of these, as it may be that of padding.
+    """Find which token ids are missing; an integer fill value does not count, because it may mean padding.
 
     Raises
     ------
     error
-        They are packed, or no numbers.
+        They are packed, or not numbers.
     """
     return _whole(dataset, where, error, fill=fill_value(dataset) if dataset.dtype.kind == "f" else None)
 
 
 def whole_numbers(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Packing | None:
-    """Refuse values that are stored as other numbers than they are; give what is missing among them, if anything.
+    """Refuse packed values, and find which of them are missing, if any.
 
     Raises
     ------
     error
-        Lengths, ids, states or weights are packed, or no numbers.
+        Lengths, ids, states or weights are packed, or not numbers.
     """
-    # A fill value of integers is an ordinary one of them unless something was left out.
+    # An integer fill value is an ordinary number unless parts were never written.
     is_missing = dataset.dtype.kind == "f" or has_unwritten_parts(dataset)
     return _whole(dataset, where, error, fill=fill_value(dataset) if is_missing else None)
 
 
 def reading_notes(dataset: h5py.Dataset, packing: Packing | None, where: str) -> tuple[str, ...]:
-    """Say how the values of an input are understood, one sentence each."""
+    """Say how the values of an input are interpreted, one sentence each."""
     notes = [packing.note(where)] if packing is not None else []
     fill = fill_value(dataset)
     if fill is not None and (packing is None or fill not in packing.missing) and has_unwritten_parts(dataset):
-        notes.append(f"{where}: parts of it were never written; they hold {FILL_VALUE} {fill}, taken as it is.")
-    if others := other_scales(dataset):
-        named = ", ".join(f"{name} {printable(str(value), most=40)}" for name, value in others.items())
+        notes.append(f"{where}: parts of it were never written; they hold {FILL_VALUE} {fill}, used as it is.")
+    if ignored := other_scales(dataset):
+        named = ", ".join(f"{name} {printable(str(value), most=40)}" for name, value in ignored.items())
         notes.append(f"{where}: has {named}; values are read as they are stored, without these. Apply what is meant.")
     return tuple(note for note in notes if note)
 
@@ -69,8 +69,8 @@ def _whole(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: Any
     if packing is not None and (packing.is_scaled or packing.unsigned is not None):
         named = ", ".join(name for name in packing.found if name in (SCALE, OFFSET, UNSIGNED))
         raise error(
-            f"{where}: its attribute {named} says that other numbers are meant than are stored; expected them stored "
-            "as they are. Save the decoded numbers."
+            f"{where}: its attribute {named} says that its numbers are packed; expected plain numbers. "
+            "Save the decoded numbers."
         )
     return packing
 
@@ -83,21 +83,21 @@ def _packing(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: A
     unsigned = _sign(found.get(UNSIGNED), stored, where, error)
     meant = Meant(stored, stored if unsigned is None else unsigned)
     missing = missing_values(found, meant, fill=fill, netcdf=netcdf)
-    said = {name: plain(values) for name, values in found.items()}
+    shown = {name: plain(values) for name, values in found.items()}
     if FILL_VALUE in missing.values():
-        said[FILL_VALUE] = fill.item()
+        shown[FILL_VALUE] = fill.item()
     least, largest = bounds(found, meant)
     scale, offset = float(found.get(SCALE, (1,))[0]), float(found.get(OFFSET, (0,))[0])
-    packing = Packing(said, missing, least, largest, scale, offset, unsigned)
+    packing = Packing(shown, missing, least, largest, scale, offset, unsigned)
     changes = missing or least is not None or largest is not None
     return packing if changes or packing.is_scaled or unsigned is not None else None
 
 
-def _sign(said: Any, stored: np.dtype[Any], where: str, error: type[BadData]) -> np.dtype[Any] | None:
-    """Return the native dtype that ``_Unsigned`` turns a stored one into; None where it changes nothing."""
-    if said is None or stored.kind not in "iu":
+def _sign(values: Any, stored: np.dtype[Any], where: str, error: type[BadData]) -> np.dtype[Any] | None:
+    """Return the native dtype that ``_Unsigned`` gives to a stored one; None if it changes nothing."""
+    if values is None or stored.kind not in "iu":
         return None
-    text = str(plain(said)).lower()
+    text = str(plain(values)).lower()
     if text not in ("true", "1", "false", "0"):
         raise error(f"{where}: its attribute '{UNSIGNED}' is {text[:40]!r}; expected 'true' or 'false'. Mend it.")
     kind = "u" if text in ("true", "1") else "i"

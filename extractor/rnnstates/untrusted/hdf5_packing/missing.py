@@ -14,37 +14,37 @@ from .attributes import FILLS, OFFSET, R_NA, SCALE
 __all__ = ["FILL_VALUE", "Meant", "bounds", "fill_value", "has_unwritten_parts", "missing_values"]
 
 FILL_VALUE = "HDF5's fill value"
-# What netCDF's libraries fill a variable with where it has no ``_FillValue`` (netcdf.h: NC_FILL_SHORT, …). Of bytes
-# every value may be meant.
+# netCDF's default fill values for variables without ``_FillValue`` (netcdf.h: NC_FILL_SHORT, …); none for bytes, where
+# every value may be data.
 NETCDF_FILLS: dict[str, float] = {
     "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295, "i8": -9223372036854775806,
     "u8": 18446744073709551614, "f4": 9.9692099683868690e36, "f8": 9.9692099683868690e36,
 }  # fmt: skip
-# How far a bound that is computed from scale_factor and add_offset may lie beside the stored value that it means.
+# How far a bound computed from scale_factor and add_offset may be from the stored value that it means.
 SLACK, SLACK_OF_WHOLE = 1e-6, 1e-3
 
 
 class Meant(NamedTuple):
-    """The dtype of stored values, and the one that ``_Unsigned`` says is meant by them."""
+    """The dtype of stored values, and the one that ``_Unsigned`` gives them."""
 
     stored: np.dtype[Any]
     dtype: np.dtype[Any]
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is one of integers."""
+        """Whether it is an integer dtype."""
         return self.dtype.kind in "iu"
 
 
 def fill_value(dataset: h5py.Dataset) -> Any:
-    """Return the value that the writer of a dataset set for what is never written; None for none, zero or NaN."""
+    """Return the fill value that the writer of a dataset set; None if it is undefined, zero or NaN."""
     defined = dataset.id.get_create_plist().fill_value_defined()
     value = dataset.fillvalue if defined == h5py.h5d.FILL_VALUE_USER_DEFINED else 0
     return value if value and np.isfinite(value) else None
 
 
 def has_unwritten_parts(dataset: h5py.Dataset) -> bool:
-    """Return whether HDF5 gives the fill value for chunks, or the whole of a dataset, because none was ever written."""
+    """Return whether some chunks, or the whole dataset, were never written, so that HDF5 returns the fill value."""
     if not dataset.chunks:
         return bool(dataset.size) and not dataset.is_virtual and dataset.id.get_storage_size() == 0
     counts = [-(-axis // chunk) for axis, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
@@ -52,7 +52,7 @@ def has_unwritten_parts(dataset: h5py.Dataset) -> bool:
 
 
 def missing_values(found: Mapping[str, Array], meant: Meant, *, fill: Any, netcdf: bool) -> dict[Any, str]:
-    """List the stored values that stand for none, as what is stored can be compared with, and what says so.
+    """Return the stored values that mean missing, in a comparable dtype, each with what says so.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def missing_values(found: Mapping[str, Array], meant: Meant, *, fill: Any, netcd
         Attributes, by name.
     meant : Meant
     fill : number or None
-        The fill value, where it stands for none.
+        The fill value, if it means missing.
     netcdf : bool
-        Whether a library of netCDF wrote the file.
+        Whether a netCDF library wrote the file.
     """
     named = [(value, name) for name in FILLS for value in found.get(name, ())]
     if R_NA in found and meant.dtype.kind == "i":
@@ -74,14 +74,14 @@ def missing_values(found: Mapping[str, Array], meant: Meant, *, fill: Any, netcd
         named.append((default, "the fill value of netCDF"))
     named.append((fill, FILL_VALUE))
     missing: dict[Any, str] = {}
-    for value, said in named:
+    for value, source in named:
         if (one := _as(meant, value)) is not None:
-            missing.setdefault(one, said)
+            missing.setdefault(one, source)
     return missing
 
 
 def _as(meant: Meant, value: Any) -> Any:
-    """Return a number as what is stored can be compared with; None where no stored value is like it."""
+    """Return a number as a stored value can be compared with it; None if no stored value can equal it."""
     if value is None or not np.isfinite(value):
         return None
     if not meant.is_whole:
@@ -97,7 +97,7 @@ def _as(meant: Meant, value: Any) -> Any:
 
 
 def _whole(number: int, meant: Meant) -> Any:
-    """Return an integer of the dtype that is meant, perhaps written as the stored one; None where it has none such."""
+    """Return an integer in the meant dtype, even if written in the stored one; None if it does not fit."""
     if meant.stored != meant.dtype and _holds(meant.stored, number):
         number = _turned(number, meant.dtype)
     return meant.dtype.type(number) if _holds(meant.dtype, number) else None
@@ -108,15 +108,15 @@ def _holds(dtype: np.dtype[Any], number: int) -> bool:
 
 
 def _turned(number: int, dtype: np.dtype[Any]) -> int:
-    """Read the bits of an integer as one of a dtype."""
+    """Reinterpret the bits of an integer as another dtype."""
     limits = np.iinfo(dtype)
     return int(limits.min) + (number - int(limits.min)) % (int(limits.max) - int(limits.min) + 1)
 
 
 def bounds(found: Mapping[str, Array], meant: Meant) -> tuple[Any, Any]:
-    """Return the least and the largest of the stored values that are valid, None for no bound.
+    """Return the least and the largest valid stored value, None for no bound.
 
-    Of bounds of the numbers that the values mean, rather than of the values, those of the values are computed.
+    Bounds that are stated for the unpacked numbers are converted to bounds of the stored values.
     """
     limits = found.get("valid_range", (None, None))
     scale, offset = (found[name][0] if name in found else None for name in (SCALE, OFFSET))
@@ -139,8 +139,8 @@ def bounds(found: Mapping[str, Array], meant: Meant) -> tuple[Any, Any]:
 def _is_unpacked(value: Any, scaling: list[Any], meant: Meant) -> bool:
     """Return whether a bound has the type of ``scale_factor`` and ``add_offset``, wider than that of the values.
 
-    Then it is one of the numbers that are meant (NetCDF Users Guide, ``valid_range``). A floating-point number that
-    is none of these would fit no integer either.
+    Then it bounds the unpacked numbers (NetCDF Users Guide, ``valid_range``). Any other floating-point bound could not
+    be compared with integers either.
     """
     if not scaling:
         return False
@@ -154,7 +154,7 @@ def _width(dtype: np.dtype[Any]) -> tuple[bool, int]:
 
 
 def _bound(value: Any, meant: Meant) -> Any:
-    """Return a bound of the stored values; one between two whole numbers, or beyond all of them, stays as it is."""
+    """Return a bound of the stored values; fractions, and numbers beyond the dtype, stay as they are."""
     if not meant.is_whole:
         return _as(meant, value)
     if value != int(value):

@@ -82,7 +82,7 @@ def _parse(text: bytes, path: str) -> dict[str, Any]:
     except ValueError as reason:
         raise BadWeights(f"{path}: is not JSON ({reason}); it is damaged or cut short, save it again.") from reason
     if has_lone_surrogates(content, text):
-        raise BadWeights(f"{path}: has characters that are none (lone surrogates); the file is damaged.")
+        raise BadWeights(f"{path}: has invalid characters (lone surrogates); the file is damaged.")
     if not isinstance(content, dict):
         raise BadWeights(f"{path}: holds a JSON {type(content).__name__}; expected an object.")
     return content

@@ -100,7 +100,7 @@ def _parse(text: bytes, path: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as reason:
         raise BadWeights(f"{path}: its header is no JSON ({reason}); the file is damaged.") from reason
     if has_lone_surrogates(header, text):
-        raise BadWeights(f"{path}: its header has characters that are none (lone surrogates); the file is damaged.")
+        raise BadWeights(f"{path}: its header has invalid characters (lone surrogates); the file is damaged.")
     if not isinstance(header, dict):
         raise BadWeights(f"{path}: its header is a JSON {type(header).__name__}; expected an object.")
     return header

@@ -17,7 +17,7 @@ __all__ = ["Beside", "Outside", "outside"]
 
 # How many times the bytes of a file may be declared: layers may share a tensor, and each tensor may be read.
 TIMES = 4
-LONGEST_NAME, LONGEST_TOLD = 255, 80
+LONGEST_NAME, LONGEST_SHOWN = 255, 80
 _NUMBER = re.compile(r"[0-9]{1,19}")
 REMEDY = "save the model as one file (torch.onnx.export(..., external_data=False))"
 
@@ -48,18 +48,18 @@ def outside(entries: Iterable[tuple[str, str]], where: str) -> Outside:
     said: dict[str, str] = {}
     for key, value in entries:
         if key in said:
-            raise BadWeights(f"{where}: says twice what its '{key[:LONGEST_TOLD]}' is; the file is damaged.")
+            raise BadWeights(f"{where}: says twice what its '{key[:LONGEST_SHOWN]}' is; the file is damaged.")
         said[key] = value
     location = said.get("location", "")
     plain = location not in ("", ".", "..") and not set(location) & set("/\\\0") and len(location) <= LONGEST_NAME
     if not plain:
         raise BadWeights(
-            f"{where}: its values lie in another file ({location[:LONGEST_TOLD]!r}); expected a plain name in the "
+            f"{where}: its values are in another file ({location[:LONGEST_SHOWN]!r}); expected a plain name in the "
             f"folder of the model. Put it there, or {REMEDY}."
         )
     for key in ("offset", "length"):
         if key in said and not _NUMBER.fullmatch(said[key]):
-            found = f"{where}: its {key} in '{location}' is {said[key][:LONGEST_TOLD]!r}"
+            found = f"{where}: its {key} in '{location}' is {said[key][:LONGEST_SHOWN]!r}"
             raise BadWeights(f"{found}; expected a whole number that is not negative. Export the model again.")
     return Outside(location, int(said.get("offset", 0)), int(said["length"]) if "length" in said else None)
 
@@ -127,7 +127,7 @@ class Beside:
                     self.sizes[location] = size_of(file, path)
             except MissingInput as reason:
                 raise MissingInput(
-                    f"{where}: its values lie in '{location}', which is not beside the model or may not be read; copy "
+                    f"{where}: its values are in '{location}', which is not next to the model or may not be read; copy "
                     f"both files, or {REMEDY}."
                 ) from reason
         return self.sizes[location]
