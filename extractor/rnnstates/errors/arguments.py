@@ -22,15 +22,15 @@ class Kind(NamedTuple):
     optional: bool = True
 
 
-def _is_flag(value: Any) -> bool:
+def _is_flag(value: object) -> bool:
     return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not _is_flag(value) and abs(int(value)) <= 2**63
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     if not isinstance(value, Real) or _is_flag(value):
         return False
     try:
@@ -40,13 +40,13 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _are_names(value: Any) -> bool:
+def _are_names(value: object) -> bool:
     return isinstance(value, str) or (
         isinstance(value, list | tuple | set | frozenset) and all(isinstance(name, str) for name in value)
     )
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
 
 
@@ -115,7 +115,7 @@ def check_arguments(given: Mapping[str, Any], required: Collection[str] = ()) ->
         raise OptionError(f"{name}=: {found}; expected {expected}.")
 
 
-def _is_short(value: Any) -> bool:
+def _is_short(value: object) -> bool:
     """Whether a value is short enough to quote and says more than its type: a number, an empty str, a list of these."""
     if isinstance(value, list | tuple):
         return len(value) <= 4 and all(_is_short(one) or (isinstance(one, str) and len(one) <= 20) for one in value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import CannotCreate, DoesNotMatch
 from ..output.journal_file import read_journal
@@ -42,7 +42,7 @@ def begun_at(names: Names) -> Begun:
     return Begun(_text(identity, "engine"), _text(identity, "arithmetic", "kernel", "kind"))
 
 
-def _text(about: Any, *path: str) -> str | None:
+def _text(about: object, *path: str) -> str | None:
     """Follow names into what a file says, which may be anything."""
     for name in path:
         about = about.get(name) if isinstance(about, Mapping) else None

@@ -3,7 +3,6 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..engines.choice import begin
 from ..errors import BadInput
@@ -27,7 +26,7 @@ __all__ = ["prepare"]
 
 
 def prepare(
-    inputs: Any, lengths: Any, options: Options, *, begun: Begun = NOTHING, start_engine: bool = False
+    inputs: object, lengths: object, options: Options, *, begun: Begun = NOTHING, start_engine: bool = False
 ) -> Job:  # fmt: skip
     """Check and plan what ``extract`` was asked for.
 
@@ -58,12 +57,12 @@ def prepare(
         raise
 
 
-def _exists(given: Any) -> bool:
+def _exists(given: object) -> bool:
     """Whether a path names something; what is no path exists. The commonest mistake is reported at once."""
     return not isinstance(given, str | os.PathLike) or Path(given).exists()
 
 
-def _choose(inputs: Any, options: Options) -> Network | None:
+def _choose(inputs: object, options: Options) -> Network | None:
     """Choose the network; where that fails, report what is wrong with a file of inputs as well."""
     problems, network = Problems(), None
     with problems.gathered():
@@ -76,7 +75,7 @@ def _choose(inputs: Any, options: Options) -> Network | None:
     return network
 
 
-def _open(inputs: Any, options: Options, network: Network | None) -> Source:
+def _open(inputs: object, options: Options, network: Network | None) -> Source:
     """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
     try:
         tokens = network is not None and network.embedding is not None
@@ -87,7 +86,7 @@ def _open(inputs: Any, options: Options, network: Network | None) -> Source:
         raise BadInput(f"{reason.found} Token ids need an embedding. {network.no_embedding}") from reason
 
 
-def _plan(source: Source, lengths: Any, options: Options, request: Request, chosen: Network | None) -> Job:
+def _plan(source: Source, lengths: object, options: Options, request: Request, chosen: Network | None) -> Job:
     """Read what belongs to the sequences, see whether all of it goes together, and plan the run."""
     notes = Notes()
     for note in source.notes:
@@ -113,7 +112,7 @@ def _plan(source: Source, lengths: Any, options: Options, request: Request, chos
     return replace(job, initial=_open_start(options.start, job)) if starts else job
 
 
-def _open_start(start: Any, job: Job) -> InitialStates:
+def _open_start(start: object, job: Job) -> InitialStates:
     """Open the states that sequences start from."""
     wanted = {
         (part, name): state_width(weights, name)

@@ -157,7 +157,7 @@ def _libraries(engine: str) -> dict[str, str | None]:
     return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 
 
-def _shortened(command: Any) -> Any:
+def _shortened(command: object) -> Any:
     if isinstance(command, str) and len(command) > LONGEST_COMMAND:
         return command[:LONGEST_COMMAND] + " …"
     return command

@@ -90,7 +90,7 @@ def _call(function: Callable[..., Any], *args: Any) -> None:
         raise _OfCallerError(error) from None
 
 
-def _as_text(given: Any) -> Any:
+def _as_text(given: object) -> Any:
     """Give a path of bytes, such as an entry of ``os.scandir(b".")``, as one of text; anything else as it is."""
     if not isinstance(given, os.PathLike):
         return given

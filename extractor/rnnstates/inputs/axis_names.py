@@ -94,7 +94,7 @@ def names_in(dataset: h5py.Dataset, where: str) -> list[str]:
         return _names(file[dataset.name])
 
 
-def names_of(values: Any) -> Iterator[list[str]]:
+def names_of(values: object) -> Iterator[list[str]]:
     """Yield the axis names of in-memory arrays, with empty names for lists around them; each combination once."""
     seen = set()
     for depth, part in parts(values):
@@ -127,7 +127,7 @@ def _texts(node: h5py.HLObject, name: str) -> list[str]:
     return _as_texts(node.attrs[name])
 
 
-def _as_texts(value: Any) -> list[str]:
+def _as_texts(value: object) -> list[str]:
     listed = np.atleast_1d(np.asarray(value)).reshape(-1)[: MOST_NAMES + 1].tolist()
     return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in listed]
 

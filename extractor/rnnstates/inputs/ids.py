@@ -64,7 +64,7 @@ class Ids:
             yield start, self.read(start, min(start + rows, self.count))
 
 
-def open_ids(ids: Any, source: Source) -> Ids | None:
+def open_ids(ids: object, source: Source) -> Ids | None:
     """Find the ids.
 
     Parameters
@@ -166,7 +166,7 @@ def _from_npy(file: BinaryIO, where: str, source: Owner) -> Ids:
     return _from_array(load_npy(file, header, where, BadInput), where, source)
 
 
-def _from_array(ids: Any, where: str, source: Owner) -> Ids:
+def _from_array(ids: object, where: str, source: Owner) -> Ids:
     values = as_array(ids, where, BadInput) if hasattr(ids, "dtype") else _objects(ids, where)
     check_shape(values.shape, values.dtype, where, source)
     values = listed(values, source.shape[0])(0, source.shape[0])

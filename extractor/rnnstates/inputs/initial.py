@@ -91,7 +91,7 @@ def open_initial(
         return InitialStates(found, where, opening.pop_all(), file, _provenance(initial, stored))
 
 
-def _given(initial: Any) -> dict[str, Any]:
+def _given(initial: object) -> dict[str, Any]:
     """Return arrays by name; from ``States``, only the final ones, which are initial states."""
     if isinstance(initial, type) or not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
         raise OptionError(
@@ -113,7 +113,7 @@ def _given(initial: Any) -> dict[str, Any]:
     return _of_states(stored, "initial_state") if hasattr(initial, "provenance") else stored
 
 
-def _provenance(initial: Any, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+def _provenance(initial: object, stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the provenance of an output; empty if it cannot be read."""
     provenance = getattr(initial, "provenance", None)
     file = next((values.file for values in stored.values() if isinstance(values, h5py.Dataset)), None)

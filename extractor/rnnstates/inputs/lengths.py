@@ -32,7 +32,7 @@ EXPECTED = "a .npy file or text with one whole number per line"
 MASK = "If they are a mask, sum it along the steps."
 
 
-def read_lengths(lengths: Any, source: Source, *, inputs_path: str | os.PathLike[str] | None = None) -> AllLengths:
+def read_lengths(lengths: object, source: Source, *, inputs_path: str | os.PathLike[str] | None = None) -> AllLengths:
     """Read and check the lengths.
 
     Parameters
@@ -127,7 +127,7 @@ def _from_npy(file: BinaryIO, where: str, source: Source) -> AllLengths:
     return _check_values(load_npy(file, header, where, BadLengths), where, source)
 
 
-def _from_array(lengths: Any, source: Source) -> AllLengths:
+def _from_array(lengths: object, source: Source) -> AllLengths:
     values = as_array(lengths, "lengths", BadLengths, "Give one whole number per sequence.")
     if values.dtype.kind != "b" and isinstance(lengths, list | tuple):
         _refuse_bools(lengths)

@@ -1,7 +1,5 @@
 """``Source`` for an in-memory array; nothing is copied."""
 
-from typing import Any
-
 from ..arrays.axes import Stored
 from ..errors import BadInput
 from ..untrusted.given import as_array
@@ -33,7 +31,7 @@ class MemorySource:
         It is ragged, masked, or not a numeric array of this shape.
     """
 
-    def __init__(self, inputs: Any, *, tokens: bool = False, axes: str | None = None) -> None:
+    def __init__(self, inputs: object, *, tokens: bool = False, axes: str | None = None) -> None:
         self.name = "inputs"
         array = as_array(inputs, "inputs", BadInput, "Pad the sequences to one length and give the lengths.")
         self.axes = Axes(axes, array.shape, self.name)

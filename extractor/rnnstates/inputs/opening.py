@@ -3,7 +3,7 @@
 import io
 import os
 import stat
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from ..errors import BadInput, OptionError
 from ..untrusted.foreign import Wanted, refuse_foreign
@@ -40,7 +40,7 @@ OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
 EXPECTED = "a .npy or HDF5 file"
 
 
-def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False, axes: str | None = None) -> Source:
+def open_source(inputs: object, *, dataset: str | None = None, tokens: bool = False, axes: str | None = None) -> Source:
     """Open the input sequences.
 
     Parameters
@@ -72,8 +72,9 @@ def open_source(inputs: Any, *, dataset: str | None = None, tokens: bool = False
         )
     if isinstance(inputs, io.TextIOBase):
         raise BadInput("inputs=: is a text stream; expected a binary one. Open the file with open(path, 'rb').")
-    kind = StreamSource if hasattr(inputs, "read") else MemorySource
-    return kind(inputs, tokens=tokens, axes=axes)
+    if hasattr(inputs, "read"):
+        return StreamSource(cast("BinaryIO", inputs), tokens=tokens, axes=axes)
+    return MemorySource(inputs, tokens=tokens, axes=axes)
 
 
 def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, axes: str | None) -> Source:

@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class StreamSource:
 
     def __init__(
         self,
-        stream: Any,
+        stream: BinaryIO,
         *,
         name: str = "standard input",
         tokens: bool = False,
@@ -149,7 +149,7 @@ class StreamSource:
 class _Prefixed:
     """A stream whose first bytes can be inspected before they are read; failures become our errors."""
 
-    def __init__(self, stream: Any, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str) -> None:
         if isinstance(stream, io.TextIOBase):
             raise BadInput(f"{name}: opened as text; expected bytes. Pass its .buffer, or open it in mode 'rb'.")
         self._stream, self._name = stream, name

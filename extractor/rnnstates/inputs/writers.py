@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -60,7 +59,7 @@ def doubt_in(dataset: h5py.Dataset, usual: str, where: str) -> Doubt | None:
     return _named_otherwise(named, usual, where)
 
 
-def doubt_of(values: Any, usual: str, where: str) -> Doubt | None:
+def doubt_of(values: object, usual: str, where: str) -> Doubt | None:
     """Say the same about in-memory arrays with attributes or axis names, or lists of them."""
     named_of = list(names_of(values))
     if any(order_from_names(named, usual) == usual for named in named_of):
@@ -153,7 +152,7 @@ def _is_relevant(name: str) -> bool:
     return name in CHANGING or is_other_scale(name) or name.startswith(tuple(ATTRIBUTES))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     listed = np.atleast_1d(np.asarray(value)).reshape(-1)[:4].tolist()
     texts = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in listed]
     return ", ".join(texts)[:60]

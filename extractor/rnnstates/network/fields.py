@@ -88,7 +88,7 @@ def settle_network(network: "Network", layer: type) -> None:
     _put(network, "notes", (network.notes,) if isinstance(network.notes, str) else tuple(network.notes))
 
 
-def _array(value: Any, where: str) -> Any:
+def _array(value: object, where: str) -> Any:
     if value is None or isinstance(value, str | bytes | Mapping):
         raise BadWeights(f"{where}: {_kind(value)}; expected an array of floating-point numbers.")
     return as_array(value, where, BadWeights, "Expected floating-point numbers.")

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def fingerprint(network: Network) -> str:
     return digest.hexdigest()
 
 
-def _parts(value: Any) -> Iterator[bytes | memoryview]:
+def _parts(value: object) -> Iterator[bytes | memoryview]:
     """Yield the parts of a value, each preceded by its type."""
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):

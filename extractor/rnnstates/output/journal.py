@@ -261,7 +261,7 @@ def _take(journal: Journal, record: dict[str, Any]) -> bool:
     return True
 
 
-def _take_back(journal: Journal, number: Any) -> bool:
+def _take_back(journal: Journal, number: object) -> bool:
     # A list, say, is no number of a window, and no key of a dict either.
     if not _is_count(number) or number not in journal.windows:
         return False
@@ -290,9 +290,9 @@ def _window(record: dict[str, Any], header: Header) -> Window | None:
     return Window(**record | {"sums": tuple(map(tuple, sums)), "read": None if read is None else tuple(read)})
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def _is_sums(value: Any) -> bool:
+def _is_sums(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(type(v) is int and 0 <= v < MODULUS for v in value)

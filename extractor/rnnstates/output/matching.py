@@ -57,7 +57,7 @@ def unrecorded(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     )
 
 
-def _has(recorded: Any, path: tuple[str, ...]) -> bool:
+def _has(recorded: object, path: tuple[str, ...]) -> bool:
     for name in path:
         if not isinstance(recorded, Mapping) or name not in recorded:
             return False
@@ -84,7 +84,7 @@ def _last(text: str) -> int:
     return sum(text.startswith(start) for start in DERIVED)
 
 
-def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
+def _differences(before: object, now: object, path: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before.keys() | now.keys()):
             yield from _differences(before.get(name), now.get(name), f"{path}.{name}".strip("."))
@@ -92,7 +92,7 @@ def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
         yield f"{path} was {_shown(path, before)}, is {_shown(path, now)}"
 
 
-def _shown(path: str, value: Any) -> str:
+def _shown(path: str, value: object) -> str:
     if path.endswith("mtime_ns") and type(value) is int:
         with suppress(ValueError, OverflowError, OSError):
             return datetime.fromtimestamp(value / 1e9, timezone.utc).isoformat()

@@ -120,7 +120,7 @@ def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -
         raise BadStates(f"{where}: {', '.join(wrong)} cannot be what extract wrote; it is damaged, make it again.")
 
 
-def _is_group(name: Any) -> bool:
+def _is_group(name: object) -> bool:
     """Tell whether this is the name of a group of states: ``/``, or a path inside of the file without detours."""
     return isinstance(name, str) and (name == "/" or not {"", ".", ".."} & set(name.split("/")))
 
@@ -132,7 +132,7 @@ def _read_attributes(file: h5py.File, names: Iterable[str]) -> dict[str, Any]:
     return decoded
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: object) -> Any:
     if isinstance(value, np.ndarray):
         return [_decode(element) for element in value]
     return value.decode("utf-8") if isinstance(value, bytes) else getattr(value, "item", lambda: value)()

@@ -134,7 +134,7 @@ class States:
         """Give the datasets with their names."""
         return self._opened().items()
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Give a dataset, or something else where there is none of that name."""
         return self._dataset(name) if name in self else default
 

@@ -19,7 +19,7 @@ __all__ = ["read_sequences"]
 EXPECTED = "expected a list of arrays, one per sequence, or a padded array"
 
 
-def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -> Sequences:  # noqa: N803
+def read_sequences(X: object, lengths: object, padding: Padding, expected: Expected) -> Sequences:  # noqa: N803
     """Tell a list of sequences from a padded array, and look at it.
 
     Parameters
@@ -49,7 +49,7 @@ def read_sequences(X: Any, lengths: Any, padding: Padding, expected: Expected) -
     return read_padded(array, lengths, padding, expected)
 
 
-def _of_list(rows: Sequence[Any], lengths: Any, expected: Expected) -> Sequences:
+def _of_list(rows: Sequence[Any], lengths: object, expected: Expected) -> Sequences:
     if not len(rows):
         raise BadInput("X: has no sequences; expected at least one. Check what selects them.")
     return _agreeing(read_ragged(rows, expected), lengths)
@@ -64,7 +64,7 @@ def _objects(array: "np.ndarray[Any, Any]") -> Sequence[Any]:
     )
 
 
-def _refuse(X: Any) -> None:  # noqa: N803
+def _refuse(X: object) -> None:  # noqa: N803
     kind = type(X).__name__
     if hasattr(X, "iloc") or hasattr(X, "columns"):
         raise BadInput(
@@ -77,7 +77,7 @@ def _refuse(X: Any) -> None:  # noqa: N803
         raise BadInput(f"X: {with_article(kind)}; {EXPECTED}. Files are read by rnnstates.extract.")
 
 
-def _agreeing(sequences: Sequences, lengths: Any) -> Sequences:
+def _agreeing(sequences: Sequences, lengths: object) -> Sequences:
     """Refuse lengths that contradict those of the arrays."""
     if lengths is None or (isinstance(lengths, str) and lengths == "full"):
         return sequences

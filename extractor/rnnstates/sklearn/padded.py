@@ -1,7 +1,6 @@
 """Reads a padded array; its lengths are given, or found from the padding value."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from .expected import Expected, Lengths, Padding, Sequences
 __all__ = ["lengths_told", "read_padded", "steps_before_padding"]
 
 
-def read_padded(array: Array, lengths: Any, padding: Padding, expected: Expected) -> Sequences:
+def read_padded(array: Array, lengths: object, padding: Padding, expected: Expected) -> Sequences:
     """Look at an array; of its values only for those that tell padding.
 
     Parameters
@@ -43,7 +42,7 @@ def read_padded(array: Array, lengths: Any, padding: Padding, expected: Expected
     return Sequences(source, _lengths(array, lengths, padding, source), padding.side)
 
 
-def lengths_told(lengths: Any, source: Source) -> Lengths:
+def lengths_told(lengths: object, source: Source) -> Lengths:
     """Read lengths that are given, as ``extract`` reads them, but from no file."""
     if isinstance(lengths, str) and lengths != "full":
         raise BadLengths(f'lengths: {lengths!r}; expected whole numbers, one per sequence, or "full".')
@@ -82,7 +81,7 @@ def _counted(row: Array, value: float, side: str) -> int:
     return int(counts[-1]) + 1 if side == "post" else len(row) - int(counts[0])
 
 
-def _lengths(array: Array, lengths: Any, padding: Padding, source: Source) -> Lengths:
+def _lengths(array: Array, lengths: object, padding: Padding, source: Source) -> Lengths:
     if lengths is not None:
         return lengths_told(lengths, source)
     if padding.value is not None:

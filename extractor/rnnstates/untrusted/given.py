@@ -28,7 +28,7 @@ ADVICE = (
 )
 
 
-def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Array:
+def as_array(values: object, name: str, error: type[BadData], mend: str = "") -> Array:
     """Return a caller's values as an array of any shape and dtype, without copying unless NumPy has to.
 
     Parameters
@@ -68,7 +68,7 @@ def as_array(values: Any, name: str, error: type[BadData], mend: str = "") -> Ar
         raise error(f"{name}: not a rectangular array ({reason}). {mend}".rstrip()) from reason
 
 
-def plain(values: Any, name: str, error: type[RnnstatesError], expected: str = "an array or a path") -> Any:
+def plain(values: object, name: str, error: type[RnnstatesError], expected: str = "an array or a path") -> Any:
     """Return values that ``np.asarray`` reads correctly; PyTorch tensors without their gradients.
 
     Raises
@@ -97,7 +97,7 @@ def _plain(
     return values
 
 
-def parts(values: Any, depth: int = 0) -> Iterator[tuple[int, Any]]:
+def parts(values: object, depth: int = 0) -> Iterator[tuple[int, Any]]:
     """Yield the arrays in nested lists, each with its depth; an array yields itself with depth 0."""
     if not isinstance(values, list | tuple):
         yield depth, values
@@ -122,7 +122,7 @@ def _detached(tensor: Any, name: str, error: type[RnnstatesError], torch: Any) -
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
-def _is_array(values: Any) -> bool:
+def _is_array(values: object) -> bool:
     """Return whether NumPy can read numbers from a value; a packed sequence has none."""
     if hasattr(values, "batch_sizes"):
         return False

@@ -14,7 +14,7 @@ LARGEST_JSON = 64 * 2**20
 MOST_OBJECTS, MOST_VALUES = 500_000, 2_000_000
 
 
-def has_lone_surrogates(parsed: Any, text: bytes | str) -> bool:
+def has_lone_surrogates(parsed: object, text: bytes | str) -> bool:
     """Return whether a string in it cannot be encoded; only an escape can cause that."""
     escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
     if escape not in text.lower():  # type: ignore[operator]

@@ -17,13 +17,13 @@ __all__ = ["attributes_of", "check_meaning"]
 MEND = "Give the path of its file, which is decoded, or the decoded numbers as a plain array."
 
 
-def attributes_of(values: Any) -> Mapping[str, Any]:
+def attributes_of(values: object) -> Mapping[str, Any]:
     """Return the attributes of an array; empty if its library has none."""
     found = getattr(values, "attrs", None)
     return found if isinstance(found, Mapping) else {}
 
 
-def check_meaning(values: Any, array: Array | None, where: str, error: type[BadData]) -> None:
+def check_meaning(values: object, array: Array | None, where: str, error: type[BadData]) -> None:
     """Refuse an array whose attributes say that its values mean something else.
 
     Parameters
@@ -54,7 +54,7 @@ def check_meaning(values: Any, array: Array | None, where: str, error: type[BadD
         raise error(f"{where}: holds {array[missing][0]}, which stands for a missing value ({named}). {MEND}")
 
 
-def _packing(values: Any, array: Array, where: str, error: type[BadData]) -> Packing | None:
+def _packing(values: object, array: Array, where: str, error: type[BadData]) -> Packing | None:
     if isinstance(values, h5py.Dataset):
         with reading(where, error):
             return packing_of(values, where, error)

@@ -41,7 +41,7 @@ class Block(NamedTuple):
     stray: dict[int, tuple[int, float]]
 
 
-def read(states: States, name: str, place: Any) -> Array:
+def read(states: States, name: str, place: object) -> Array:
     """Read part of a dataset.
 
     Raises

@@ -73,7 +73,7 @@ IDENTITY = ("kind", "size", "shape", "dtype", "sample_sha256")
 SAMPLE = ("size", "sample_sha256")
 
 
-def find_source(states: States, path: str, inputs: Any, notes: list[str]) -> Source:
+def find_source(states: States, path: str, inputs: object, notes: list[str]) -> Source:
     """Open the input.
 
     Parameters
@@ -127,7 +127,7 @@ def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: boo
     )
 
 
-def _given(inputs: Any, recorded: Mapping[str, Any], path: str, *, tokens: bool, notes: list[str]) -> Source:
+def _given(inputs: object, recorded: Mapping[str, Any], path: str, *, tokens: bool, notes: list[str]) -> Source:
     source = _open(inputs, recorded.get("dataset"), tokens=tokens, axes=_axes_of(recorded))
     try:
         _check(source, recorded, path)
@@ -139,7 +139,7 @@ def _given(inputs: Any, recorded: Mapping[str, Any], path: str, *, tokens: bool,
     return source
 
 
-def _open(inputs: Any, dataset: str | None, *, tokens: bool, axes: str) -> Source:
+def _open(inputs: object, dataset: str | None, *, tokens: bool, axes: str) -> Source:
     """Open what was named: the dataset of the recorded name, else what ``extract`` would take."""
     if dataset is not None and isinstance(inputs, str | os.PathLike):
         try:
@@ -165,7 +165,7 @@ def _check(source: Source, recorded: Mapping[str, Any], path: str) -> None:
         )
 
 
-def find_initial(states: States, promise: Promise, path: str, initial: Any) -> InitialStates | None:
+def find_initial(states: States, promise: Promise, path: str, initial: object) -> InitialStates | None:
     """Open the initial states; None where the run had none.
 
     Raises

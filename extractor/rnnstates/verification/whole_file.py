@@ -89,7 +89,7 @@ def _places(datasets: list[Located]) -> list[tuple[int, int]]:
     return [(offset, spec.nbytes) for spec, offset in datasets]
 
 
-def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Stored:
+def _read(group: object, where: str, datasets: list[Located], grid: Grid) -> _Stored:
     """Read the group if it is as a run writes it.
 
     Raises
@@ -112,7 +112,7 @@ def _read(group: Any, where: str, datasets: list[Located], grid: Grid) -> _Store
 
 
 def _misshapen(
-    parts: dict[str, Any], rows: Any, called: list[str], datasets: list[Located], grid: Grid
+    parts: dict[str, Any], rows: object, called: list[str], datasets: list[Located], grid: Grid
 ) -> Iterator[str]:
     names = [spec.name for spec, _ in datasets]
     if called != names:

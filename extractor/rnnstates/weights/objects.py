@@ -29,7 +29,7 @@ EXPECTED = "a path, a mapping from name to array (a state_dict), a torch module,
 DEEPEST = 32
 
 
-def is_path(weights: Any) -> bool:
+def is_path(weights: object) -> bool:
     """Return whether weights are given as a file."""
     return isinstance(weights, str | os.PathLike)
 
@@ -112,7 +112,7 @@ def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
     return Container(WHERE, kind, tensors)
 
 
-def _tensor(name: str, value: Any) -> Tensor | None:
+def _tensor(name: str, value: object) -> Tensor | None:
     """Return an array without copying it; None for what is beside the arrays of a checkpoint, as in a file.
 
     What is an array and no weight, as random keys are, is refused when it is used.
@@ -132,7 +132,7 @@ def _tensor(name: str, value: Any) -> Tensor | None:
     return None if is_text else Tensor(name, values.shape, partial(as_floating, values, where))
 
 
-def _shape_of(value: Any, reason: BadWeights) -> tuple[int, ...]:
+def _shape_of(value: object, reason: BadWeights) -> tuple[int, ...]:
     from .readers.torch.beside import shape_of
 
     try:

@@ -20,7 +20,7 @@ GIVE_ARRAYS = "Give the arrays: dict(module.named_parameters())."
 _PASSES = re.compile(r"dropout|loss$|^(identity|flatten|unflatten|sequential|modulelist|moduledict)$", re.IGNORECASE)
 
 
-def is_a(value: Any, package: str, name: str) -> bool:
+def is_a(value: object, package: str, name: str) -> bool:
     """Return whether a value is of a class of a package, if that is imported at all."""
     kind: Any = sys.modules.get(package)
     for part in name.split("."):
@@ -111,7 +111,7 @@ def _evaluated(chain: Any, name: str) -> Any:
             part.training = training
 
 
-def _are_equal(given: Any, own: Any, name: str) -> bool:
+def _are_equal(given: object, own: object, name: str) -> bool:
     one, other = (as_array(values, f"weights: '{name}'", BadWeights) for values in (given, own))
     return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
 
@@ -142,7 +142,7 @@ def own_code(weights: Any, used: Collection[str]) -> tuple[str, ...]:
     return (*notes, *(note for place in around for note in _skipped(modules, place, owners)))
 
 
-def looked_up(weights: Any, table: Tensor | None) -> Tensor | None:
+def looked_up(weights: object, table: Tensor | None) -> Tensor | None:
     """Return the rows of an embedding as a torch module looks them up: none longer than its ``max_norm``."""
     if table is None or not is_a(weights, "torch", "nn.Module"):
         return table
@@ -192,11 +192,11 @@ def _is_unseen(module: Any) -> bool:
     return not has_arrays and not all(_PASSES.search(_class_of(part)) for part in module.modules())
 
 
-def _class_of(module: Any) -> str:
+def _class_of(module: object) -> str:
     return str(getattr(module, "original_name", type(module).__name__))
 
 
-def _code_of(module: Any) -> Iterator[str]:
+def _code_of(module: object) -> Iterator[str]:
     yield from (f"the {hook}" for hook in _hooks(module, ""))
     own = vars(module).get("forward")
     if own is not None and not _is_torch(own):
@@ -212,17 +212,17 @@ def _code_of(module: Any) -> Iterator[str]:
     )
 
 
-def _hooks(owner: Any, prefix: str) -> Iterator[str]:
+def _hooks(owner: object, prefix: str) -> Iterator[str]:
     for kind in ("_forward_pre_hooks", "_forward_hooks"):
         yield from (f"hook {_called(hook)}" for hook in getattr(owner, prefix + kind).values() if not _is_torch(hook))
 
 
-def _is_torch(function: Any) -> bool:
+def _is_torch(function: object) -> bool:
     function = getattr(function, "__func__", function)
     # A wrapper may have taken over the module of what it wraps, but not its globals.
     homes = getattr(function, "__module__", ""), getattr(function, "__globals__", {}).get("__name__", "torch.")
     return all(str(home).startswith("torch.") for home in homes)
 
 
-def _called(function: Any) -> str:
+def _called(function: object) -> str:
     return str(getattr(function, "__name__", type(function).__name__))

@@ -64,7 +64,7 @@ def reading_notes(dataset: h5py.Dataset, packing: Packing | None, where: str) ->
     return tuple(note for note in notes if note)
 
 
-def _whole(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: Any) -> Packing | None:
+def _whole(dataset: h5py.Dataset, where: str, error: type[BadData], *, fill: object) -> Packing | None:
     packing = _packing(dataset, where, error, fill=fill, truths=False)
     if packing is not None and (packing.is_scaled or packing.unsigned is not None):
         named = ", ".join(name for name in packing.found if name in (SCALE, OFFSET, UNSIGNED))

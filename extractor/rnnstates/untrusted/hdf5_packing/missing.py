@@ -51,7 +51,7 @@ def has_unwritten_parts(dataset: h5py.Dataset) -> bool:
     return bool(dataset.id.get_num_chunks() < math.prod(counts))
 
 
-def missing_values(found: Mapping[str, Array], meant: Meant, *, fill: Any, netcdf: bool) -> dict[Any, str]:
+def missing_values(found: Mapping[str, Array], meant: Meant, *, fill: object, netcdf: bool) -> dict[Any, str]:
     """Return the stored values that mean missing, in a comparable dtype, each with what says so.
 
     Parameters

@@ -61,7 +61,7 @@ def _is_rtneural(container: Container) -> bool:
     return any(_type(layer) in CELLS and "weights" in layer for layer in _layers(container))
 
 
-def _type(layer: Any) -> str:
+def _type(layer: object) -> str:
     found = layer.get("type") if isinstance(layer, Mapping) else None
     return found.lower() if isinstance(found, str) else ""
 

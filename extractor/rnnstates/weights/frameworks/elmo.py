@@ -129,13 +129,13 @@ def _clip(value: Any, name: str, where: str) -> float | None:
     return float(value)
 
 
-def _truth(value: Any, name: str, where: str) -> bool:
+def _truth(value: object, name: str, where: str) -> bool:
     if not isinstance(value, bool):
         raise BadWeights(f"{where}: '{name}' is {_short(value)}; expected true or false.")
     return value
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return "missing" if value is None else repr(value)[:40]
 
 

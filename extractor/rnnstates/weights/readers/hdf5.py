@@ -124,7 +124,7 @@ def _plain_attributes(attached: h5py.Group | h5py.Dataset, where: str) -> dict[s
     return {name: _plain(attached.attrs[name]) for name in names}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Turn HDF5's strings and numbers into Python's."""
     if isinstance(value, np.ndarray):
         return [_plain(element) for element in value.ravel().tolist()]

@@ -99,7 +99,7 @@ def _arrays(content: dict[str, Any], path: str) -> Iterator[tuple[str, list[Any]
         yield name, values, shape
 
 
-def _walk(value: Any, name: str, depth: int, path: str) -> Iterator[tuple[str, list[Any], tuple[int, ...]]]:
+def _walk(value: object, name: str, depth: int, path: str) -> Iterator[tuple[str, list[Any], tuple[int, ...]]]:
     if depth > DEEPEST or len(name) > LONGEST_NAME:
         raise BadWeights(f"{path}: is nested too deeply for a model, below '{name[:80]}'; it is refused.")
     if isinstance(value, list):
@@ -140,7 +140,7 @@ def _shape(values: list[Any], name: str, path: str) -> tuple[int, ...] | None:
     return tuple(shape) if level and all(map(_is_number, level)) else None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return type(value) in (int, float)
 
 

@@ -211,7 +211,7 @@ def _chunked(msgpack: Any, leaf: Mapping[str, Any], name: str, where: str) -> Te
     return Tensor(name, tuple(shape), lambda: _values(pieces, tuple(shape), where))
 
 
-def _in_order(parts: Any) -> list[Any] | None:
+def _in_order(parts: object) -> list[Any] | None:
     """Turn ``{"0": a, "1": b}`` into a list; None where it is something else."""
     if not isinstance(parts, dict) or set(parts) != {str(place) for place in range(len(parts))}:
         return None

@@ -112,7 +112,7 @@ def _once(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _entry(name: str, value: Any, path: str) -> _Entry:
+def _entry(name: str, value: object, path: str) -> _Entry:
     fields = value if isinstance(value, dict) else {}
     dtype, offsets = fields.get("dtype"), fields.get("data_offsets")
     shape = fields["shape"] if isinstance(fields.get("shape"), list) else None

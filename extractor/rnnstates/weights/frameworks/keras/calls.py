@@ -35,13 +35,13 @@ class Call:
     training: bool = False
 
 
-def calls(inbound_nodes: Any) -> list[Call]:
+def calls(inbound_nodes: object) -> list[Call]:
     """Read every call of a layer from its ``inbound_nodes``."""
     nodes = inbound_nodes if isinstance(inbound_nodes, list) else []
     return [_keras3(node) if isinstance(node, Mapping) and "args" in node else _keras2(node) for node in nodes]
 
 
-def references(value: Any) -> list[Reference]:
+def references(value: object) -> list[Reference]:
     """Find every tensor in nested JSON of either Keras."""
     return list(_walk(value))
 
@@ -58,7 +58,7 @@ def _keras3(node: Mapping[str, Any]) -> Call:
     return Call(tuple(inputs), has_start, tuple(masks), kwargs.get("training") is True)
 
 
-def _keras2(node: Any) -> Call:
+def _keras2(node: object) -> Call:
     kwargs = [part[3] for part in _lists(node) if len(part) > 3 and isinstance(part[3], Mapping)]
     masks = references([given.get("mask") for given in kwargs])
     has_start = any(given.get("initial_state") is not None for given in kwargs)
@@ -87,7 +87,7 @@ def _lists(node: Any) -> list[list[Any]]:
     return [part for part in node if _is_reference(part)] if isinstance(node, list) else []
 
 
-def _is_reference(value: Any) -> bool:
+def _is_reference(value: object) -> bool:
     """Detect ``[layer, node, index]``, possibly followed by Keras 2's keyword arguments."""
     return (
         isinstance(value, list)

@@ -74,7 +74,7 @@ _EXPECTED = {
 }
 
 
-def _is_right(name: str, value: Any) -> bool:
+def _is_right(name: str, value: object) -> bool:
     if name == "peepholes":
         return isinstance(value, bool)
     if isinstance(value, bool):

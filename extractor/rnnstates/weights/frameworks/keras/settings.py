@@ -224,7 +224,7 @@ _NOTES = {
 }
 
 
-def _activation(stored: Any, version: str | None, where: str) -> str:
+def _activation(stored: object, version: str | None, where: str) -> str:
     if stored is None:
         return "linear"
     known = activation_name(stored, version) if isinstance(stored, str) else None
@@ -240,14 +240,14 @@ def _activation(stored: Any, version: str | None, where: str) -> str:
     return known
 
 
-def _described(stored: Any) -> str:
+def _described(stored: object) -> str:
     if not isinstance(stored, Mapping):
         return f"{stored!r}"[:80]
     name = stored.get("config") if stored.get("class_name") == "function" else stored.get("class_name")
     return f"'{name}', a custom class or function"[:200]
 
 
-def _policy(stored: Any) -> str:
+def _policy(stored: object) -> str:
     """Return the name of a dtype policy, which Keras 3 stores as an object, earlier versions also as a string."""
     inside = stored.get("config") if isinstance(stored, Mapping) else stored
     return str(inside.get("name", "")) if isinstance(inside, Mapping) else str(inside or "")

@@ -3,7 +3,6 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Graph:
         None where there is none beside the checkpoint: then nothing is found in it.
     """
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: object) -> None:
         flat = Flat() if graph is None else flattened(graph)
         self._operations, self._aliases = flat.operations, flat.aliases
         self._readers: dict[str, list[Operation]] = defaultdict(list)

@@ -31,7 +31,7 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return () if getattr(value, "is_nested", False) else tuple(value.shape)
 
 
-def is_one(first: Any, second: Any) -> bool:
+def is_one(first: object, second: object) -> bool:
     """Return whether two arrays are the same, or lie at the same place in memory."""
     return first is second or (_memory(first) is not None and _memory(first) == _memory(second))
 
@@ -58,7 +58,7 @@ def widths_of(states: Iterable[Mapping[str, Any]]) -> Widths:
     return Widths(frozenset(inputs), frozenset(outputs))
 
 
-def is_kept(names: tuple[str, ...], value: Any, widths: Widths, *, is_part: bool) -> bool:
+def is_kept(names: tuple[str, ...], value: object, widths: Widths, *, is_part: bool) -> bool:
     """Return whether an array beside a state_dict may belong to the model.
 
     Parameters

@@ -45,7 +45,7 @@ class Inert:
         made.arguments, made.state = arguments, None
         return made
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
 
@@ -215,5 +215,5 @@ def array_of(stored: NumpyArray) -> Array | None:
     return values.reshape(shape, order="F" if by_columns else "C")
 
 
-def _is_shape(shape: Any) -> bool:
+def _is_shape(shape: object) -> bool:
     return isinstance(shape, tuple) and len(shape) <= 8 and all(type(axis) is int and axis >= 0 for axis in shape)

@@ -64,7 +64,7 @@ class Holder(NamedTuple):
         return any(RECURRENT.search(name) for name in self.arrays)
 
 
-def found_tensors(content: Any, is_array: Callable[[Any], bool], path: str) -> dict[str, Any]:
+def found_tensors(content: object, is_array: Callable[[Any], bool], path: str) -> dict[str, Any]:
     """Find the arrays of a checkpoint, by names.
 
     Parameters
@@ -153,7 +153,7 @@ def _is_part(path: Path, own: Mapping[Path, set[str]]) -> bool:
     return any(len(keys) > len(keys.intersection(key)) for keys, key in nexts)
 
 
-def _holders(content: Any, is_array: Callable[[Any], bool], path: str) -> Iterator[Holder]:
+def _holders(content: object, is_array: Callable[[Any], bool], path: str) -> Iterator[Holder]:
     """Walk through mappings and lists, those near the top first; none inside itself."""
     waiting: deque[tuple[tuple[str | int, ...], Any, tuple[int, ...]]] = deque([((), content, ())])
     seen: set[int] = set()
@@ -189,12 +189,12 @@ def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int,
     return ((key, _opened(value)) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
 
 
-def _opened(value: Any) -> Any:
+def _opened(value: object) -> Any:
     """Return the attributes of what stands for an object, as options of a program are one."""
     return value.state if type(value) is Inert and isinstance(value.state, Mapping) else value
 
 
-def _is_searched(keys: tuple[str | int, ...], key: str | int, value: Any) -> bool:
+def _is_searched(keys: tuple[str | int, ...], key: str | int, value: object) -> bool:
     if not isinstance(value, Mapping | list | tuple) or len(keys) >= DEEPEST:
         return False
     is_training = isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
@@ -207,7 +207,7 @@ def _once(holders: list[Holder]) -> list[Holder]:
     return [holder for holder in holders if usual.get(holder.identity, holder.path) == holder.path]
 
 
-def _at_home(content: Any, holders: list[Holder]) -> list[Holder]:
+def _at_home(content: object, holders: list[Holder]) -> list[Holder]:
     """Choose where no name is PyTorch's: what lies behind nothing but usual keys, or else everything."""
     keys: Path = ()
     while isinstance(content, Mapping):
@@ -242,7 +242,7 @@ def _two_of_one_name(path: str, first: str, second: str, name: str) -> str:
     )
 
 
-def _refuse(content: Any, path: str) -> dict[str, Any]:
+def _refuse(content: object, path: str) -> dict[str, Any]:
     keys = [str(key) for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
     kind = "an object" if isinstance(content, Inert) else type(content).__name__
     found = f"keys {', '.join(ascii(key)[1:-1][:80] for key in keys[:8])}" if keys else kind
