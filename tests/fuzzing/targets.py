@@ -29,7 +29,7 @@ from rnnstates.untrusted.missing import missing_reported
 from rnnstates.untrusted.npy import check_size, parse_header
 from rnnstates.verification.verify import verify
 from rnnstates.weights.frameworks import interpret, interpret_with, plain
-from rnnstates.weights.options import Options
+from rnnstates.weights.options import WeightOptions
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.readers.model_json import read_model_json
 
@@ -128,7 +128,7 @@ def load(path, reader):
             convention = "keras" if plain.recognises(container) else "tensorflow1"
             model = interpret(container, convention)
             for top in model.tops()[:MOST_STACKS]:
-                model.stack(top).load(Options())
+                model.stack(top).load(WeightOptions())
 
 
 def weights(reader):
@@ -179,7 +179,7 @@ def config(content):
         with READERS["HDF5"].open(str(sound_weights())) as container:
             model = interpret_with(container, document, "model.json")
             for top in model.tops()[:MOST_STACKS]:
-                model.stack(top).load(Options())
+                model.stack(top).load(WeightOptions())
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OptionError
 from ..network.activations import OTHER_NAMES
-from .options import Options
+from .options import WeightOptions
 from .stack import StoredStack
 
 __all__ = ["KERAS_2", "KERAS_3", "UNKNOWN_KERAS", "keras_generation", "meant"]
@@ -75,19 +75,19 @@ def keras_generation(version: str | None) -> str:
     return KERAS_3 if major.isdecimal() and int(major) >= 3 else KERAS_2
 
 
-def meant(options: Options, stack: StoredStack) -> tuple[Options, list[str]]:
+def meant(options: WeightOptions, stack: StoredStack) -> tuple[WeightOptions, list[str]]:
     """Put our names of the functions in the place of those that were given, and say what was taken.
 
     Parameters
     ----------
-    options : Options
+    options : WeightOptions
         As the user gave them.
     stack : StoredStack
         What they are for.
 
     Returns
     -------
-    Options
+    WeightOptions
         With names in ``ACTIVATIONS`` that mean one function.
     list of str
         A note for each activation that was given.

@@ -23,7 +23,7 @@ from .around.scene import Scene, look_around
 from .around.starts import claims, find_starts, note_of_starts, with_starts
 from .choice import whole_stacks
 from .named import refusal
-from .options import ZERO, Options
+from .options import ZERO, WeightOptions
 from .readers import Container, Tensor
 from .stack import Model, StoredStack
 
@@ -34,7 +34,7 @@ def assemble(
     container: Container,
     model: Model,
     names: Sequence[str],
-    options: Options,
+    options: WeightOptions,
     whole: Mapping[str, StoredStack] | None = None,
 ) -> StoredStack:
     """Put together what is run.
@@ -46,7 +46,7 @@ def assemble(
         What its framework makes of it.
     names : sequence of str
         Layers that stacks end with; several feed each other.
-    options : Options
+    options : WeightOptions
         Of which the embedding and the initial state count here.
     whole : mapping or None
         What ``whole_stacks`` gives, where that is known.

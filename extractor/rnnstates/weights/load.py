@@ -15,7 +15,7 @@ from .choice import choose, whole_stacks
 from .frameworks import interpret, interpret_with
 from .keras_object import own_call
 from .objects import WHERE, is_path, opened
-from .options import Options, check_options
+from .options import WeightOptions, check_options
 from .readers import READERS, Container, digest, open_container, reader_of, unread
 from .stack import Model, StoredStack
 from .torch_module import looked_up, nonlinearity_of, own_code
@@ -89,7 +89,7 @@ def load_weights(
     """
     check_arguments({name: value for name, value in locals().items() if name != "path"})
     where = os.fspath(path) if is_path(path) else WHERE
-    options = Options(
+    options = WeightOptions(
         convention=convention, forget_bias=forget_bias, activation=activation,
         recurrent_activation=recurrent_activation, cell_clip=cell_clip, projection_clip=projection_clip,
         embedding=embedding, initial_state=initial_state, config=None if config is None else os.fspath(config),
@@ -186,11 +186,11 @@ def _describe_stack(container: Container, model: Model, top: str, whole: Mapping
                 f"'{top}' were not looked for; expected at most {MOST_DESCRIBED}. layer={top!r} looks for them."
             )
         else:
-            stack = assemble(container, model, (top,), Options(), whole)
+            stack = assemble(container, model, (top,), WeightOptions(), whole)
     except BadWeights as reason:
         return {"layer": top, "class": model.recurrent()[top], "problem": str(reason)}
     layers = [
-        {"name": layer.name, "direction": direction, **cell.describe(Options())}
+        {"name": layer.name, "direction": direction, **cell.describe(WeightOptions())}
         for layer in stack.layers
         for direction, cell in layer.cells.items()
     ]
@@ -199,7 +199,7 @@ def _describe_stack(container: Container, model: Model, top: str, whole: Mapping
     return {"layer": top, "layers": layers, "embedding": embedding, "notes": list(stack.notes)}
 
 
-def _notes_of(options: Options) -> list[str]:
+def _notes_of(options: WeightOptions) -> list[str]:
     """Say what was taken from the options instead of the file, but for the activations."""
     given = options.settings()
     added = given.pop("forget_bias", None)
@@ -209,7 +209,13 @@ def _notes_of(options: Options) -> list[str]:
 
 
 def _origin(
-    where: str | None, model: Model, stack: StoredStack, network: Network, *, given: dict[str, Any], resolved: Options
+    where: str | None,
+    model: Model,
+    stack: StoredStack,
+    network: Network,
+    *,
+    given: dict[str, Any],
+    resolved: WeightOptions,
 ) -> dict[str, Any]:
     stored = [cell for layer in stack.layers for cell in layer.cells.values()]
     loaded = [weights for _, _, _, weights in network.parts()]

@@ -1,4 +1,4 @@
-"""``Options``: what a caller states about a weights file because the file does not."""
+"""``WeightOptions``: what a caller states about a weights file because the file does not."""
 
 import math
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from ..errors import OptionError
 from ..network.activations import ACTIVATIONS, OTHER_NAMES, is_activation
 from .conventions import CONVENTIONS
 
-__all__ = ["ZERO", "Options", "check_options"]
+__all__ = ["ZERO", "WeightOptions", "check_options"]
 
 # What ``--initial-state`` takes for: no trained start.
 ZERO = "zero"
 
 
 @dataclass(frozen=True)
-class Options:
+class WeightOptions:
     """What a caller says of the weights because the file does not; None for what the file or the format says.
 
     Parameters
@@ -50,7 +50,7 @@ class Options:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
-def check_options(options: Options) -> None:
+def check_options(options: WeightOptions) -> None:
     """Refuse an option that is out of range or unknown.
 
     Raises

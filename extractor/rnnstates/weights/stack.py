@@ -11,7 +11,7 @@ from ..network.model import Direction, LayerWeights, Network, RecurrentLayer
 from ..network.note import STORED_START, undecided
 from .conventions import Convention
 from .convert import sizes, to_layer_weights
-from .options import Options
+from .options import WeightOptions
 from .readers import Tensor
 
 __all__ = ["Model", "StoredCell", "StoredLayer", "StoredStack"]
@@ -57,7 +57,7 @@ class StoredCell:
         features, units, width = sizes({role: tensor.shape for role, tensor in self.tensors.items()}, self.convention)
         return features, units, width
 
-    def load(self, options: Options) -> LayerWeights:
+    def load(self, options: WeightOptions) -> LayerWeights:
         """Read the arrays into the canonical form."""
         for name in options.settings():
             if self.convention.cell not in _MEANT_FOR.get(name, (self.convention.cell,)):
@@ -65,7 +65,7 @@ class StoredCell:
         arrays = {role: tensor.read() for role, tensor in self.tensors.items()}
         return to_layer_weights(arrays, self.convention, where=self.where, **{**self.settings, **options.settings()})
 
-    def describe(self, options: Options) -> dict[str, Any]:
+    def describe(self, options: WeightOptions) -> dict[str, Any]:
         """Say in JSON types what is known of it without reading arrays."""
         features, units, width = self.sizes()
         given = options.settings()
@@ -124,7 +124,7 @@ class StoredLayer:
         }
         return replace(self, cells=cells)
 
-    def load(self, options: Options) -> RecurrentLayer:
+    def load(self, options: WeightOptions) -> RecurrentLayer:
         """Read all its arrays."""
         loaded = {direction: cell.load(options) for direction, cell in self.cells.items()}
         both = loaded.get("forward"), loaded.get("backward")
@@ -156,7 +156,7 @@ class StoredStack:
     loose: frozenset[str] = frozenset()
     generation: str = ""
 
-    def load(self, options: Options) -> Network:
+    def load(self, options: WeightOptions) -> Network:
         """Read everything; the network has no origin yet."""
         if not self.layers:
             raise BadWeights("a stack without layers.")
