@@ -123,7 +123,7 @@ def test_what_keras_itself_refuses_is_told_in_one_sentence(place, tmp_path):
 
 
 def test_files_without_a_safe_mode_are_refused(place, tmp_path):
-    with pytest.raises(BadWeights, match=r"no \.keras file; expected a \.keras file"):
+    with pytest.raises(BadWeights, match=r"not a \.keras file; expected a \.keras file"):
         load_model(place / "model.h5")
     with pytest.raises(MissingInput):
         load_model(tmp_path / "nothing.keras")

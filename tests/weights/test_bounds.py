@@ -104,8 +104,8 @@ def test_beside_which_of_very_many_stacks_an_embedding_lies_is_left_to_loading(t
     stacks = {stack["layer"]: stack for stack in rnnstates.describe(many)["stacks"]}
     assert len(stacks) == 101
     assert (stacks["m7.lstm"]["layers"][0]["units"], stacks["m0.lstm"]["embedding"]) == (2, None)
-    assert "has 101 stacks, so embedding, initial states" in stacks["m7.lstm"]["notes"][-1]
-    assert "layer='m7.lstm' looks for them." in stacks["m7.lstm"]["notes"][-1]
+    assert "has 101 stacks, so the embedding, initial states" in stacks["m7.lstm"]["notes"][-1]
+    assert "layer='m7.lstm' examines them." in stacks["m7.lstm"]["notes"][-1]
     assert rnnstates.load_weights(many, layer="m0.lstm").embedding.shape == (5, 3)
 
 

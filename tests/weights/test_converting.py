@@ -137,7 +137,9 @@ def test_what_the_target_cannot_express_is_refused_with_the_reason(case, target,
     if target not in refusing:
         rnnstates.save_weights(network, path)
         return
-    with pytest.raises(rnnstates.OptionError, match=f"{reason}.*; a {path.suffixes[-1]}|{reason}.* file cannot say it"):
+    with pytest.raises(
+        rnnstates.OptionError, match=f"{reason}.*; a {path.suffixes[-1]}|{reason}.* file cannot express that"
+    ):
         rnnstates.save_weights(network, path)
     assert not list(tmp_path.iterdir())
 

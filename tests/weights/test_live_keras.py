@@ -51,7 +51,7 @@ OTHER_FUNCTIONS = {
 def test_a_function_that_is_called_as_one_of_keras_and_is_not_is_refused(name):
     layer = OTHER_FUNCTIONS[name]()
     layer.build((None, None, 3))
-    told = "activation is a function called '(hard_sigmoid|tanh)' that gives other values than Keras'"
+    told = "activation is a function called '(hard_sigmoid|tanh)' that returns other values than Keras'"
     with pytest.raises(BadWeights, match=rf"layer '.*': .*{told}.*rnnstates\.collect"):
         rnnstates.load_weights(layer)
 
@@ -78,7 +78,7 @@ def test_a_call_that_was_replaced_is_named():
         each.call = lambda inputs, own=own, **options: own(inputs, **options)
         (note,) = rnnstates.load_weights(model).notes
         assert note.startswith(
-            f"weights: the call of '{each.name}' is replaced by one of its own, which is not run; check"
+            f"weights: the call of '{each.name}' is replaced by a custom one, which is not run; check"
         )
         del each.call
 
@@ -160,7 +160,7 @@ def test_a_backward_layer_of_a_subclassed_model_reads_backwards_and_says_so():
     model = chain(KL.LSTM(4, go_backwards=True, return_sequences=True))
     made = rnnstates.extract(INPUTS, "full", weights=model)
     np.testing.assert_allclose(made["hidden"][:, ::-1], np.asarray(model(INPUTS)), atol=1e-6)
-    assert any("goes backwards; its states stand at the input's steps" in note for note in made.provenance["notes"])
+    assert any("goes backwards; its states are in the order of the inputs" in note for note in made.provenance["notes"])
 
 
 def test_a_layer_that_gives_its_last_state_feeds_no_stack():
@@ -193,7 +193,7 @@ def test_classes_of_ones_own_in_a_subclassed_model_are_not_taken_for_keras_own()
 def test_layers_of_the_same_values_that_are_set_differently_are_refused():
     model = chain(KL.LSTM(3, return_sequences=True), KL.LSTM(3, activation="relu", return_sequences=True))
     model.chain[1].set_weights(model.chain[0].get_weights())
-    with pytest.raises(BadWeights, match="two layers have the same values and are set differently"):
+    with pytest.raises(BadWeights, match="two layers have the same values but different settings"):
         rnnstates.load_weights(model)
     model = chain(KL.LSTM(3, return_sequences=True), KL.LSTM(3, return_sequences=True))
     model.chain[1].set_weights(model.chain[0].get_weights())

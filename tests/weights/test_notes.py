@@ -87,7 +87,7 @@ def test_a_forget_bias_for_a_file_is_added_at_run_time_and_noted(keras, path):
     randomise(lstm(keras)).save(path)
     network = rnnstates.load_weights(path, forget_bias=1.5)
     assert network.layers[0].forward.forget_bias == 1.5
-    assert network.notes == ("1.5 is added to every forget gate at run time, beside the stored bias.",)
+    assert network.notes == ("1.5 is added to every forget gate at run time, on top of the stored bias.",)
     assert network.origin["forget_bias"] == "in the stored bias; 1.5 is added at run time"
     with pytest.raises(rnnstates.errors.OptionError, match="forget_bias=nan: expected a finite number"):
         rnnstates.load_weights(path, forget_bias=float("nan"))
@@ -154,16 +154,16 @@ MISNAMED = {"gru": ("GRU", torch.nn.LSTM, "an LSTM"), "enc_lstm": ("LSTM", torch
 def test_a_layer_that_is_called_like_another_cell_is_noted(name):
     called, make, cell = MISNAMED[name]
     notes = rnnstates.load_weights(torch.nn.ModuleDict({name: make(3, 4)})).notes
-    assert f"is called {called}, but its arrays are those of {cell}, which is run." in str(notes)
+    assert f"is named {called}, but its arrays are those of {cell}, which is run." in str(notes)
 
 
 def test_a_cell_of_jax_that_is_called_like_another_one_is_noted():
     arrays = {"w_i": np.ones((3, 12)), "w_h": np.ones((4, 12)), "b": np.ones(12)}
     notes = rnnstates.load_weights({f"net/lstm/{name}": array for name, array in arrays.items()}).notes
-    assert "is called LSTM, but its arrays are those of a GRU" in notes[-1]
+    assert "is named LSTM, but its arrays are those of a GRU" in notes[-1]
     dense = {"dense_i/kernel": np.ones((3, 16)), "dense_h/kernel": np.ones((4, 16)), "dense_h/bias": np.ones(16)}
     notes = rnnstates.load_weights({f"gru_cell/{name}": array for name, array in dense.items()}).notes
-    assert "is called GRU, but its arrays are those of an LSTM" in notes[-1]
+    assert "is named GRU, but its arrays are those of an LSTM" in notes[-1]
 
 
 @pytest.mark.parametrize("name, make", [("bigru", "GRU"), ("congruent", "LSTM"), ("gru_encoder.lstm", "LSTM")])

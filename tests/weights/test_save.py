@@ -100,7 +100,7 @@ def layer_with(**options):
     ids=["backward", "merge", "activation", "recurrent activation"],
 )
 def test_what_the_file_cannot_say_is_refused(layer, problem, tmp_path):
-    with pytest.raises(OptionError, match=rf"layer 'odd' {problem}.* file cannot say it, keep the file"):
+    with pytest.raises(OptionError, match=rf"layer 'odd' {problem}.* file cannot express that. Keep the file"):
         rnnstates.save_weights(Network((layer,)), tmp_path / "n.weights.h5")
     assert not list(tmp_path.iterdir())
 

@@ -212,7 +212,7 @@ def test_a_scope_with_more_than_a_cell_s_variables_is_refused(case, tmp_path):
 @pytest.mark.parametrize("name", ["ugrnn_cell", "nas_rnn", "layer_norm_basic_lstm_cell", "phased_lstm_cell_1"])
 def test_other_cells_of_tensorflow_1_stay_refused(name, tmp_path):
     write(tmp_path / SUFFIX, renamed("lstm", ("rnn/lstm_cell", f"rnn/{name}")))
-    with pytest.raises(BadWeights, match=r"of an unknown cell\. A cell of another kind"):
+    with pytest.raises(BadWeights, match=r"of an unknown cell\. This kind of cell"):
         rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN)
 
 

@@ -21,12 +21,12 @@ from .stack import StoredStack
 __all__ = ["KERAS_2", "KERAS_3", "UNKNOWN_KERAS", "keras_generation", "meant"]
 
 KERAS_2, KERAS_3 = "Keras 2", "Keras 3"
-# Keras 2 or 3: the file does not say which of them wrote it.
+# Keras 2 or 3: the file does not say which one wrote it.
 UNKNOWN_KERAS = "Keras of an unknown version"
 
 
 class Meaning(NamedTuple):
-    """Our name of a function, and how a note writes it out."""
+    """Our name of a function, and its formula for notes."""
 
     name: str
     formula: str
@@ -37,7 +37,7 @@ _SIXTH = {"hard_sigmoid": Meaning("hard_sigmoid", "relu6(x + 3) / 6")}
 _STEEP = {"leaky_relu": Meaning("leaky_relu", "max(x, 0.2 * x)")}
 _FLAT = {"leaky_relu": Meaning("leaky_relu(0.01)", "max(x, 0.01 * x)")}
 
-# Names that do not mean the same everywhere, by where a file comes from.
+# Names that are ambiguous, by the origin of the file.
 MEANINGS: dict[str, Mapping[str, Meaning]] = {
     KERAS_2: {**_FIFTH, **_STEEP},
     KERAS_3: {**_SIXTH, **_STEEP},
@@ -47,7 +47,7 @@ MEANINGS: dict[str, Mapping[str, Meaning]] = {
     "ONNX": {**_FIFTH, **_FLAT},
 }
 
-# Where names come from, by the framework of a convention; arrays with plain names tell no generation of Keras.
+# The origin of names, by the framework of a convention; arrays with plain names do not reveal the generation of Keras.
 _BY_FRAMEWORK = {
     **dict.fromkeys(("tensorflow1", "cudnn", "elmo", "unirep"), "TensorFlow 1"),
     **dict.fromkeys(("flax", "haiku", "equinox"), "JAX"),
@@ -56,7 +56,7 @@ _BY_FRAMEWORK = {
     "keras": KERAS_3,
 }
 
-# What Keras 3 brought: a model of Keras 2 may have functions of its own that are called so.
+# New in Keras 3: a model of Keras 2 may have custom functions of these names.
 _NEW_IN_KERAS_3 = {
     *("celu", "hard_shrink", "hard_silu", "hard_tanh", "log_sigmoid", "soft_shrink", "sparse_plus", "sparse_sigmoid"),
     *("squareplus", "tanh_shrink"),
@@ -76,26 +76,26 @@ def keras_generation(version: str | None) -> str:
 
 
 def meant(options: WeightOptions, stack: StoredStack) -> tuple[WeightOptions, list[str]]:
-    """Put our names of the functions in the place of those that were given, and say what was taken.
+    """Replace the given activation names by our own, and note what was chosen.
 
     Parameters
     ----------
     options : WeightOptions
         As the user gave them.
     stack : StoredStack
-        What they are for.
+        The stack that they apply to.
 
     Returns
     -------
     WeightOptions
-        With names in ``ACTIVATIONS`` that mean one function.
+        With names in ``ACTIVATIONS``, which are unambiguous.
     list of str
         A note for each activation that was given.
 
     Raises
     ------
     OptionError
-        A name means several functions, and the file does not say which of them.
+        A name means several functions, and the file does not say which one.
     """
     generation = stack.generation or _of_convention(stack)
     resolved: dict[str, Any] = {}
@@ -103,8 +103,8 @@ def meant(options: WeightOptions, stack: StoredStack) -> tuple[WeightOptions, li
     for option in ("activation", "recurrent_activation"):
         given = getattr(options, option)
         if given is not None:
-            resolved[option], said = _meaning(given, generation, option)
-            notes.append(f"{option.replace('_', ' ')} is {said}.")
+            resolved[option], described = _meaning(given, generation, option)
+            notes.append(f"{option.replace('_', ' ')} is {described}.")
     return replace(options, **resolved), notes
 
 
@@ -122,7 +122,7 @@ def _meaning(given: str, generation: str, option: str) -> tuple[str, str]:
     if meaning is not None:
         return meaning.name, f"{given} of {generation}, {meaning.formula}, as given"
     if generation == KERAS_2 and given in _NEW_IN_KERAS_3:
-        return given, f"{given}, as given; {generation} has none, that of {KERAS_3} is taken"
+        return given, f"{given}, as given; {generation} has none, that of {KERAS_3} is used"
     return given, f"{given}, as given"
 
 
@@ -132,6 +132,6 @@ def _check_clear(given: str, option: str) -> None:
     if older != newer and older is not None and newer is not None:
         raise OptionError(
             f"{option}={given!r}: is {older.formula} in {KERAS_2} and {newer.formula} in {KERAS_3}, and the file "
-            f"does not say which of them wrote it; give {older.name} for {KERAS_2}, or "
+            f"does not say which one wrote it; give {older.name} for {KERAS_2}, or "
             f"'hard_sigmoid(0.16666666666666666, 0.5)' for {KERAS_3}."
         )

@@ -37,32 +37,31 @@ def assemble(
     options: WeightOptions,
     whole: Mapping[str, StoredStack] | None = None,
 ) -> StoredStack:
-    """Put together what is run.
+    """Assemble the stack to run.
 
     Parameters
     ----------
     container : Container
     model : Model
-        What its framework makes of it.
+        The container as interpreted by its framework.
     names : sequence of str
-        Layers that stacks end with; several feed each other.
+        The last layer of each stack; several stacks feed each other.
     options : WeightOptions
-        Of which the embedding and the initial state count here.
+        Only the embedding and the initial state matter here.
     whole : mapping or None
-        What ``whole_stacks`` gives, where that is known.
+        The result of ``whole_stacks``, if known.
 
     Raises
     ------
     BadWeights
         It cannot be computed here, or the stacks do not fit each other.
     OptionError
-        The table is not there.
+        There is no such embedding.
     """
     if model.connected and len(names) > 1:
         listed = ", ".join(f"'{name}'" for name in names)
         raise BadWeights(
-            f"{container.path}: says itself which layer feeds which, and {listed} are no chain in it. Choose one with "
-            "layer=NAME."
+            f"{container.path}: its own connections do not make {listed} a chain. Choose one of them with layer=NAME."
         )
     stack, embedding = _joined([model.stack(name) for name in names], container.path), options.embedding
     stack = stack.from_zero() if options.initial_state == ZERO else stack
@@ -89,28 +88,28 @@ def assemble(
 
 
 def _joined(parts: Sequence[StoredStack], path: str) -> StoredStack:
-    """Put stacks on top of each other, the first one lowest."""
+    """Join stacks into one, the first one lowest."""
     if len(parts) == 1:
         return parts[0]
     for below, above in itertools.pairwise(parts):
         lower, upper = below.layers[-1], above.layers[0]
         if lower.width != upper.features:
             raise BadWeights(
-                f"{path}: '{upper.name}' reads inputs of width {upper.features}, but '{lower.name}' gives "
-                f"{lower.width}; they are no chain. Choose one of them with layer=NAME."
+                f"{path}: '{upper.name}' reads inputs of width {upper.features}, but '{lower.name}' outputs "
+                f"{lower.width}; they cannot be a chain. Choose one of them with layer=NAME."
             )
     order = " -> ".join(f"'{part.layers[-1].name}'" for part in parts)
     notes = dict.fromkeys([note for part in parts for note in part.notes])
     layers = tuple(layer for part in parts for layer in part.layers)
     loose = frozenset(name for part in parts for name in (part.layers[0].name, *part.loose))
-    said = (*notes, f"{path}: {order} run as one chain, as given.")
-    return replace(parts[0], layers=layers, notes=said, loose=loose)
+    notes_of_chain = (*notes, f"{path}: {order} run as one chain, as given.")
+    return replace(parts[0], layers=layers, notes=notes_of_chain, loose=loose)
 
 
 def _started(
     container: Container, model: Model, names: Sequence[str], stack: StoredStack, whole: Mapping[str, StoredStack]
 ) -> StoredStack:
-    """Let each part of a stack start where its trained states are; those lie for all layers of it together."""
+    """Give each part of a stack its trained initial states, which are stored for all its layers together."""
     claimed = claims(find_starts(container.tensors, whole), whole, are_all=len(whole) == len(model.tops()))
     for top, taken in claimed.items():
         run = [name for name in names if name in [layer.name for layer in whole[top].layers]]
@@ -132,7 +131,7 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
     if computed := computed_tables(container.tensors, lowest.features):
         named = ", ".join(map(str, computed[:MOST_NAMED]))
         return Choice(
-            why=f"{path}: its embedding is computed from {named}, which is not done here; put the plain weight back by "
+            why=f"{path}: its embedding is computed from {named}, which is not supported; restore the plain weight by "
             "remove_parametrizations, remove_weight_norm or prune.remove of torch.nn.utils, and save it again."
         )
     if not lone:
@@ -144,7 +143,7 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
 def _given(
     container: Container, model: Model, stack: StoredStack, embedding: str, recurrent: Collection[str]
 ) -> Choice:
-    """Take the embedding that the caller named; no array of a recurrent layer is one."""
+    """Return the embedding that the caller named; arrays of recurrent layers do not qualify."""
     if embedding == NONE:
         return Choice(why=f'{container.path}: embedding="none" leaves it out.')
     called = {**(model.modules() or {}), **{table.name: label for label, table in model.tables().items()}}
@@ -158,8 +157,8 @@ def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:
 
 
 def _notes(container: Container, scene: Scene, choice: Choice, width: int, *, of_keras: bool) -> list[str]:
-    """Say what else the file holds."""
-    # A table of another width can feed the stack only through something else.
+    """Describe what else the file holds."""
+    # A table of another width can feed the stack only through another module.
     odd = [Module(t.module, {leaf_of(t.array.name): t.array.shape}) for t in scene.tables if t.array.shape[1] != width]
     before = [module for module in (*odd, *scene.before) if not _is_taken(module, choice.array, container)]
     beside = note_of(container.path, before, scene.ends, of_keras=of_keras)
@@ -168,7 +167,7 @@ def _notes(container: Container, scene: Scene, choice: Choice, width: int, *, of
 
 
 def _is_taken(module: Module, table: Tensor | None, container: Container) -> bool:
-    """Return whether a module is that of the embedding, or tied to it, as a head may be."""
+    """Return whether a module is the embedding's, or tied to it, as an output head may be."""
     if table is None:
         return False
     arrays = [container.tensors[name] for name in module.arrays]

@@ -10,18 +10,18 @@ from .stack import Model, StoredStack
 __all__ = ["choose", "whole_stacks"]
 
 MOST_NAMED = 20
-# Looking for a name that was meant takes time for each name and letter.
+# Finding a similar name takes time for each name and character.
 MOST_GUESSED, LONGEST_GUESSED = 1000, 200
 
 
 def choose(model: Model, layer: str | None, where: str) -> tuple[str, ...]:
-    """Name the layers that the stacks to run end with: one, or several that feed each other in their order.
+    """Return the last layer of each stack to run: one, or several that feed each other in this order.
 
     Parameters
     ----------
     model : Model
     layer : str or None
-        A layer of the model; ``rnns.*`` is all that are called ``rnns.`` and a number, the lowest number first.
+        A layer of the model; ``rnns.*`` means all named ``rnns.`` and a number, the lowest number first.
     where : str
         The file.
 
@@ -78,17 +78,17 @@ def _named(layer: str, names: list[str], tops: list[str], where: str) -> str:
 
 
 def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple[str, ...]:
-    """Find the stacks that a pattern with one ``*`` for a number names, in the order of the numbers."""
+    """Find the stacks that match a pattern with one ``*`` for a number, in the order of the numbers."""
     if pattern.count("*") != 1:
         raise OptionError(f"layer={pattern!r}: has several *; expected one, which stands for a number.")
     start, end = map(re.escape, pattern.split("*"))
-    # Behind it may stand the layer of a module that has several: rnns.0.l1.
+    # A layer of a module with several may follow: rnns.0.l1.
     matches = {top: re.fullmatch(rf"{start}_?(\d{{1,9}}){end}(?:[./].+)?", top) for top in tops}
     found: dict[int, list[str]] = {}
     for top, match in matches.items():
         if match:
             found.setdefault(int(match[1]), []).append(top)
-    # Names that a framework numbers begin without one: lstm, lstm_1.
+    # Frameworks number names from the second one on: lstm, lstm_1.
     plain = pattern.replace("*", "").rstrip("_")
     if plain in tops and 0 not in found:
         found[0] = [plain]
@@ -100,16 +100,16 @@ def _chain(pattern: str, names: list[str], tops: list[str], where: str) -> tuple
 
 
 def _as_chain(model: Model) -> str:
-    """Offer the chain of numbered stacks, where there is one whose widths fit, and the file does not deny it."""
+    """Suggest the chain of numbered stacks, if the widths of one fit and the file does not rule it out."""
     if model.connected:
         return ""
     whole, chains = whole_stacks(model), dict[str, dict[int, StoredStack]]()
     for top, stack in whole.items():
-        # Any one of the numbers in a name may be the one that counts.
+        # Any of the numbers in a name may be the relevant one.
         for number in re.finditer(r"\d{1,9}", top):
             chains.setdefault(f"{top[: number.start()]}*{top[number.end() :]}", {})[int(number[0])] = stack
     for pattern, numbered in chains.items():
-        # Names that a framework numbers begin without one: lstm, lstm_1.
+        # Frameworks number names from the second one on: lstm, lstm_1.
         plain = pattern.removesuffix("_*")
         stacks = [whole[plain]] if plain in whole else []
         stacks += [numbered[number] for number in sorted(numbered)]

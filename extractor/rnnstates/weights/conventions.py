@@ -1,7 +1,7 @@
 """Table of how frameworks store each cell: gate order, matrix orientation, what is added at run time.
 
-A container says how arrays are stored; a convention says what they mean. ``convert`` applies one to the other. Every
-row is held against the framework itself by a parity test (``tests/weights/test_census.py`` counts them).
+A container says how arrays are stored; a convention says what they mean. ``convert`` applies one to the other. A parity
+test compares every row with the framework itself (``tests/weights/test_census.py`` counts them).
 """
 
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ class Convention:
     Parameters
     ----------
     framework : str
-        The name that ``--convention`` takes.
+        A value of the option ``convention``.
     cell : str
         A name in ``GATES``.
     gates : tuple of str
         The order of the blocks; a permutation of ``GATES[cell]``.
     peepholes : tuple of str
-        The order of the peepholes where they are one array.
+        The order of the peepholes if they are one array.
     transposed : bool
         Blocks are rows: kernel [G * H, I], recurrent kernel [G * H, W], projection [P, H].
     forget_bias : float
-        What the framework adds to the forget gate at run time, beside the stored bias.
+        What the framework adds to the forget gate at run time, on top of the stored bias.
     negated : tuple of str
-        Gates that mean the opposite of ours: 1 - gate. The logistic function of -x is 1 - that of x.
+        Gates that are the complement of ours: 1 - gate. The logistic function of -x is 1 minus that of x.
     reset_after : bool
-        Whether a GRU resets the product; files that can say so themselves overrule this.
+        Whether a GRU resets the product; files that state it themselves override this.
     source : str
-        Where it is written down.
+        Where it is documented.
     """
 
     framework: str
@@ -52,7 +52,7 @@ class Convention:
 
     @property
     def name(self) -> str:
-        """What to call it, e.g. ``torch gru``."""
+        """Its display name, e.g. ``torch gru``."""
         return f"{self.framework} {self.cell}"
 
 
@@ -66,7 +66,7 @@ _EQUINOX = "equinox/nn/_rnn.py: LSTMCell, GRUCell"
 _HAIKU = "haiku/_src/recurrent.py: LSTM, GRU, VanillaRNN"
 
 _ROWS = (
-    # unit_forget_bias only shapes the initial bias, so nothing is added at run time.
+    # unit_forget_bias only affects the initial bias, so nothing is added at run time.
     Convention("keras", "lstm", (I, F, C, O), _KERAS),
     Convention("keras", "gru", (Z, R, C), _KERAS, reset_after=True),
     Convention("keras", "simple_rnn", (C,), _KERAS),

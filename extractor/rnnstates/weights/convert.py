@@ -12,7 +12,7 @@ from .conventions import Convention
 
 __all__ = ["ROLES", "sizes", "to_layer_weights"]
 
-# What an array may be of a cell; blocks in the convention's order.
+# The roles of a cell's arrays; blocks are in the convention's order.
 ROLES = (
     "kernel",
     "recurrent_kernel",
@@ -30,20 +30,20 @@ ROLES = (
 def to_layer_weights(
     arrays: Mapping[str, Array], convention: Convention, *, where: str = "weights", **settings: Any
 ) -> LayerWeights:
-    """Put stored arrays into the canonical form.
+    """Convert stored arrays to the canonical form.
 
     Parameters
     ----------
     arrays : mapping
-        By role, a name in ``ROLES``: at least ``kernel`` [I, G * H] and ``recurrent_kernel`` [W, G * H], blocks in
-        the convention's order and lying its way; perhaps ``bias`` and ``recurrent_bias`` [G * H], ``peepholes``
+        By role, a name in ``ROLES``: at least ``kernel`` [I, G * H] and ``recurrent_kernel`` [W, G * H], with the
+        convention's block order and orientation; perhaps ``bias`` and ``recurrent_bias`` [G * H], ``peepholes``
         [3, H], ``projection`` [H, P], ``first_factor`` [I, H] and ``second_factor`` [H, H], ``initial_hidden`` [W]
         and ``initial_cell`` [H].
     convention : Convention
     where : str
         For messages.
     **settings
-        What else ``LayerWeights`` takes: activations, clips, ``forget_bias`` in place of the convention's, ….
+        Other arguments of ``LayerWeights``: activations, clips, ``forget_bias`` in place of the convention's, ….
 
     Returns
     -------
@@ -80,7 +80,7 @@ def to_layer_weights(
 
 
 def sizes(shapes: Mapping[str, tuple[int, ...]], convention: Convention) -> tuple[int, int, int]:
-    """Tell (features, units, width of the hidden state) from shapes by role; 0 for what they do not tell."""
+    """Return (features, units, width of the hidden state) from shapes by role; 0 for what they do not determine."""
     kernel, recurrent = (shapes[role] for role in ("kernel", "recurrent_kernel"))
     if len(kernel) != 2 or len(recurrent) != 2:
         return 0, 0, 0
@@ -100,7 +100,7 @@ def _check_blocks(role: str, array: Array, convention: Convention, where: str) -
 
 
 def _blocks(role: str, array: Array, convention: Convention) -> Array:
-    """Turn one array our way: columns, our order, our sense of each gate."""
+    """Convert one array to our orientation, block order and sign of each gate."""
     if role == "peepholes":
         return _chosen(array, convention.peepholes, ("input_gate", "forget_gate", "output_gate"), axis=0)
     if convention.transposed and role in ("kernel", "recurrent_kernel", "projection"):

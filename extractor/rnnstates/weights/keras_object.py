@@ -17,20 +17,19 @@ from .torch_module import is_a
 __all__ = ["LIVE", "of_keras", "own_call"]
 
 WHERE = "weights"
-# The document that holds the layers of a live model by the arrays of their kernels; no file has one.
+# The document that maps kernel arrays to the layers of a live model; no file has one.
 LIVE = "live layers"
 CELLS = ("LSTMCell", "GRUCell", "SimpleRNNCell")
 
 
 @contextlib.contextmanager
 def of_keras(layer: Any) -> Iterator[Container]:
-    """Save a model as ``.keras`` and read that: Keras' own words for what it holds.
+    """Save a model as ``.keras`` and read that, which describes it in Keras' own terms.
 
     Raises
     ------
     BadWeights
-        It has no weights yet, an activation of its own that bears the name of one of Keras', or a part that Keras
-        cannot save.
+        It has no weights yet, a custom activation with the name of one of Keras', or a part that Keras cannot save.
     """
     if not layer.built:
         raise BadWeights(f"{WHERE}: '{layer.name}' has no weights yet; call it once on data.")
@@ -53,24 +52,24 @@ def _save(model: Any, path: Path) -> None:
         model.save(path)
     except (MemoryError, OSError):
         raise
-    # A class without get_config; a config of anybody's may raise anything.
+    # A class may lack get_config, and a custom one may raise anything.
     except Exception as reason:
-        # Keras' own text goes on with an example of code.
-        said = " ".join(str(reason).split()).partition(". ")[0][:300]
+        # Keras' own text continues with a code example.
+        sentence = " ".join(str(reason).split()).partition(". ")[0][:300]
         raise BadWeights(
-            f"{WHERE}: Keras cannot save '{model.name}' ({type(reason).__name__}: {said}), so what stands before its "
-            "recurrent layers is not known; expected a model that can be saved. Give the layer alone, "
+            f"{WHERE}: Keras cannot save '{model.name}' ({type(reason).__name__}: {sentence}), so what precedes its "
+            "recurrent layers is unknown; expected a model that can be saved. Give only the layer, "
             "model.get_layer(NAME), and inputs that have passed the layers before it; or use "
             "rnnstates.collect(model, inputs), which runs the whole model."
         ) from reason
 
 
 def own_call(weights: Any) -> tuple[str, ...]:
-    """Name the layers of a Keras model whose ``call`` was replaced: what replaces it is not run here."""
+    """Return notes on the layers of a Keras model whose ``call`` was replaced: the replacement is not run here."""
     if not is_a(weights, "keras", "Layer"):
         return ()
     return tuple(
-        f"{WHERE}: the call of '{layer.name}' is replaced by one of its own, which is not run; check that it leaves "
+        f"{WHERE}: the call of '{layer.name}' is replaced by a custom one, which is not run; check that it leaves "
         "the states as they are."
         for layer in weights._flatten_layers()
         if "call" in vars(layer) and (_cells(layer) or any(_is(layer, name) for name in ("Bidirectional", "Embedding")))
@@ -78,11 +77,11 @@ def own_call(weights: Any) -> tuple[str, ...]:
 
 
 def _alone(layer: Any) -> Any:
-    """Put a layer, or a cell, into a model of its own; it is the same one."""
+    """Put the layer or cell itself, not a copy, into a model of its own."""
     keras: Any = sys.modules["keras"]
     kernels = [weight for weight in layer.weights if len(weight.shape) == 2]
     if not kernels:
-        raise BadWeights(f"{WHERE}: '{layer.name}' ({type(layer).__name__}) is no recurrent layer; expected one.")
+        raise BadWeights(f"{WHERE}: '{layer.name}' ({type(layer).__name__}) is not a recurrent layer; expected one.")
     inside = keras.layers.RNN(layer, name=layer.name) if any(_is(layer, name) for name in CELLS) else layer
     return keras.Sequential([keras.Input((None, kernels[0].shape[0])), inside])
 
@@ -100,7 +99,7 @@ def _cells(layer: Any) -> list[Any]:
 
 
 def _check_activations(model: Any) -> None:
-    """Refuse a function that is called as one of Keras' and computes something else: a file has its name alone."""
+    """Refuse a function named like one of Keras' that computes something else: a file stores only the name."""
     for layer in model._flatten_layers():
         for cell in _cells(layer):
             _check(layer.name, "activation", cell)
@@ -113,13 +112,13 @@ def _check(layer: str, name: str, cell: Any) -> None:
     function, called = getattr(cell, name, None), cell.get_config().get(name)
     if isinstance(called, str) and not _agree(function, called):
         raise BadWeights(
-            f"{WHERE}: layer '{layer}': {name.replace('_', ' ')} is a function called '{called}' that gives other "
+            f"{WHERE}: layer '{layer}': {name.replace('_', ' ')} is a function called '{called}' that returns other "
             f"values than Keras' {called}; expected one of Keras' own. rnnstates.collect runs the model as it is."
         )
 
 
 def _agree(function: Any, called: str) -> bool:
-    """Return whether a function is Keras' own of its name, or gives the same: ``tf.nn.relu``."""
+    """Return whether a function is Keras' own of that name, or computes the same, such as ``tf.nn.relu``."""
     keras: Any = sys.modules["keras"]
     known = keras.activations.get(called)
     if function is known:
@@ -134,7 +133,7 @@ def _agree(function: Any, called: str) -> bool:
 
 
 def _by_array(model: Any, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
-    """Return the configuration of each recurrent layer and embedding by the stored array that is its kernel."""
+    """Map the stored kernel arrays to the configuration of their recurrent layer or embedding."""
     stored = {name: tensor for name, tensor in tensors.items() if name.endswith("vars/0") and len(tensor.shape) == 2}
     found: dict[str, dict[str, Any]] = {}
     for entry, kernel in _layers(model):
@@ -144,7 +143,7 @@ def _by_array(model: Any, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, 
                 continue
             if name in found and _settings(found[name]) != _settings(entry):
                 raise BadWeights(
-                    f"{WHERE}: two layers have the same values and are set differently, so that '{name}' may be of "
+                    f"{WHERE}: two layers have the same values but different settings, so '{name}' may belong to "
                     "either; expected trained weights."
                 )
             found[name] = entry
@@ -156,7 +155,7 @@ def _settings(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layers(model: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Return each recurrent layer, as Keras describes it, and its kernel; the cells of a list one by one."""
+    """Yield Keras' description of each recurrent layer, and its kernel; stacked cells one by one."""
     layers = list(model._flatten_layers())
     inside = {id(cell) for layer in layers for cell in _cells(layer) if cell is not layer}
     inside |= {id(half) for layer in layers if _is(layer, "Bidirectional") for half in _halves(layer)}
@@ -188,7 +187,7 @@ def _entry(layer: Any) -> dict[str, Any]:
     keras: Any = sys.modules["keras"]
     try:
         return dict(keras.saving.serialize_keras_object(layer))
-    # A class of the user's need not have a configuration; nothing of it would be used.
+    # A custom class may have no configuration, which would not be used anyway.
     except Exception:
         kind = type(layer)
         return {"module": kind.__module__, "class_name": kind.__name__, "registered_name": None, "config": {}}

@@ -22,9 +22,9 @@ from .torch_module import looked_up, nonlinearity_of, own_code
 
 __all__ = ["describe_weights", "load_weights", "open_keras_model"]
 
-# To look around each stack of a file takes time for each array of it.
+# Examining what surrounds a stack takes time for each array of the file.
 MOST_DESCRIBED = 100
-KERAS_FILE = "a .keras file, as model.save('model.keras') makes it (Keras has no safe mode for other kinds)"
+KERAS_FILE = "a .keras file, as model.save('model.keras') writes it (Keras has no safe mode for other formats)"
 
 
 def load_weights(
@@ -47,30 +47,28 @@ def load_weights(
     ----------
     path : path, mapping, torch module, or Keras model or layer
         A mapping from name to array (a state_dict, a checkpoint, a tree of parameters), or a live model, of which no
-        layer is run; or whatever ``rnnstates.weights.readers``
-        knows, recognised by content: files of Keras, PyTorch, safetensors,
-        ONNX, TensorFlow, Flax, .npz, HDF5.
+        layer is run; or any file that ``rnnstates.weights.readers`` supports, recognised by content: Keras, PyTorch,
+        safetensors, ONNX, TensorFlow, Flax, .npz, HDF5.
     layer : str or None
-        A recurrent layer of it, which the stack is to end with; a layer ``lstm`` in a model ``encoder`` is
-        ``encoder/lstm``, or ``lstm`` where that is clear. None where there is only one stack. ``rnns.*`` runs all that
-        are called ``rnns.`` and a number as one chain.
+        The recurrent layer that the stack ends with; a layer ``lstm`` in a model ``encoder`` is ``encoder/lstm``, or
+        ``lstm`` if that is unambiguous. None if there is only one stack. ``rnns.*`` runs all layers named ``rnns.`` and
+        a number as one chain.
     convention : str or None
-        What plain names (``kernel``, ``recurrent_kernel``, ``bias``) mean: a name in ``CONVENTIONS``.
+        The meaning of plain names (``kernel``, ``recurrent_kernel``, ``bias``): a name in ``CONVENTIONS``.
     forget_bias : float or None
         Added to the forget gate at run time, on top of the stored bias, in place of the format's own (Keras, PyTorch:
         0; TensorFlow 1: 1).
     activation, recurrent_activation : str or None
         Of candidate and cell, and of the gates, in place of the file's or the format's own.
     cell_clip, projection_clip : float or None
-        The same for what the cell state and the projected hidden state are held within.
+        The bounds of the cell state and of the projected hidden state, likewise.
     embedding : str or None
-        The array, or its module, that token ids are looked up in; ``"none"`` for none. None takes the one that the file
-        says, or the one that can be meant.
+        The array, or its module, that token ids are looked up in; ``"none"`` for none. None uses the one that the file
+        states, or the only candidate.
     initial_state : str or None
-        ``"zero"`` leaves out the states to start from that were trained with the weights.
+        ``"zero"`` ignores initial states that were trained with the weights.
     config : path or None
-        The configuration of the model, as ``model.to_json()`` of Keras gives it, for a file of Keras that holds weights
-        alone.
+        The model's configuration, as Keras' ``model.to_json()`` writes it, for a Keras file with weights only.
 
     Returns
     -------
@@ -82,10 +80,9 @@ def load_weights(
     MissingInput
         The file is absent or unreadable.
     BadWeights
-        It is no weights file, damaged, made to attack, or holds no network that is computed here; several stacks and
-        no ``layer``.
+        It is not a weights file, damaged, malicious, or holds no supported network; several stacks and no ``layer``.
     OptionError
-        An option that is out of range, unknown, or means nothing to the cells in the file.
+        An option that is out of range, unknown, or does not apply to the cells in the file.
     """
     check_arguments({name: value for name, value in locals().items() if name != "path"})
     where = os.fspath(path) if is_path(path) else WHERE
@@ -102,23 +99,23 @@ def load_weights(
         model, config_digest = _interpret(container, options.convention, options.config)
         stack = assemble(container, model, choose(model, layer, where), options)
         resolved, _ = meant(options, stack)
-        # What the module itself says needs no note.
+        # Settings read from the module itself need no note.
         _, noted = meant(given, stack)
         stack = stack.knowing(resolved.settings())
         stack = stack.noting(*_notes_of(resolved), *noted, *own_code(path, stack.sources()), *own_call(path))
         network = replace(stack, embedding=looked_up(path, stack.embedding)).load(resolved)
-    # What to call ``load_weights`` with, to get the same network again.
+    # The arguments of ``load_weights`` that give the same network again.
     call = {name: value for name, value in {"layer": layer, **asdict(options)}.items() if value is not None}
     origin = _origin(where if is_path(path) else None, model, stack, network, given=call, resolved=resolved)
     return replace(network, origin=origin | ({"config_sha256": config_digest} if config_digest else {}))
 
 
 def _interpret(container: Container, convention: str | None, config: str | None) -> tuple[Model, str]:
-    """Make out the layers of a container; gives the SHA-256 of a configuration beside it too."""
+    """Interpret the layers of a container; also returns the SHA-256 of a separate configuration."""
     if config is None:
         return interpret(container, convention), ""
     if convention is not None:
-        raise OptionError(f"config={config!r}: says more than convention={convention!r} could; leave one of them out.")
+        raise OptionError(f"config={config!r}: makes convention={convention!r} redundant; leave one of them out.")
     from .readers.model_json import read_model_json
 
     document, config_digest = read_model_json(config)
@@ -128,16 +125,16 @@ def _interpret(container: Container, convention: str | None, config: str | None)
 def describe_weights(
     path: str | os.PathLike[str], *, convention: str | None = None, config: str | os.PathLike[str] | None = None
 ) -> dict[str, Any]:
-    """Say what a weights file holds, in JSON types; no array is read, but to know copies of an embedding.
+    """Describe a weights file in JSON types; arrays are read only to recognise copies of an embedding.
 
     Returns
     -------
     dict
-        ``format``, ``version`` (of the framework, where the file says it), ``stacks`` (a list; each with the ``layer``
-        that ``load_weights`` takes, its ``layers`` with cells, sizes and how each setting is known, ``embedding``,
-        ``notes``, or the ``problem`` that keeps it from being read; of more than 100 stacks what lies beside each is
-        left out, and a note says so), ``selected``, the one that is taken without a ``layer``, and ``present``, all
-        layers and other arrays.
+        ``format``, ``version`` (of the framework, if the file states it), ``stacks`` (a list; each with the ``layer``
+        that ``load_weights`` takes, its ``layers`` with cells, sizes and the source of each setting, ``embedding``,
+        ``notes``, or the ``problem`` that prevents reading it; with more than 100 stacks what surrounds each is left
+        out, and a note says so), ``selected``, the one that is used without a ``layer``, and ``present``, all layers
+        and other arrays.
 
     Raises
     ------
@@ -158,22 +155,22 @@ def describe_weights(
 
 
 def open_keras_model(path: str | os.PathLike[str]) -> Any:
-    """Check a ``.keras`` file, archive and HDF5 part, as it is checked when weights are read; gives its configuration.
+    """Check a ``.keras`` file, archive and HDF5 part, as when weights are read; returns its configuration.
 
     Raises
     ------
     MissingInput
         It is absent or unreadable.
     BadWeights
-        It is damaged, or no such file.
+        It is damaged, or not a ``.keras`` file.
     """
     where = os.fspath(path)
-    # Whether it is there at all comes first.
+    # First of all, this checks that the file exists.
     reader = reader_of(where)
     if reader is None:
         raise unread(where, KERAS_FILE)
     if not READERS["Keras zip"].recognise(where):
-        raise BadWeights(f"{where}: no .keras file; expected {KERAS_FILE}.")
+        raise BadWeights(f"{where}: not a .keras file; expected {KERAS_FILE}.")
     with reader.open(where) as container:
         return container.documents["config.json"]
 
@@ -182,8 +179,8 @@ def _describe_stack(container: Container, model: Model, top: str, whole: Mapping
     try:
         if len(whole) > MOST_DESCRIBED and not model.connected:
             stack = model.stack(top).noting(
-                f"{container.path}: has {len(whole):,} stacks, so embedding, initial states and what else lies beside "
-                f"'{top}' were not looked for; expected at most {MOST_DESCRIBED}. layer={top!r} looks for them."
+                f"{container.path}: has {len(whole):,} stacks, so the embedding, initial states and other surroundings "
+                f"of '{top}' were not examined; expected at most {MOST_DESCRIBED}. layer={top!r} examines them."
             )
         else:
             stack = assemble(container, model, (top,), WeightOptions(), whole)
@@ -200,10 +197,10 @@ def _describe_stack(container: Container, model: Model, top: str, whole: Mapping
 
 
 def _notes_of(options: WeightOptions) -> list[str]:
-    """Say what was taken from the options instead of the file, but for the activations."""
+    """Return notes on settings taken from the options instead of the file, except activations."""
     given = options.settings()
     added = given.pop("forget_bias", None)
-    notes = [] if added is None else [f"{added} is added to every forget gate at run time, beside the stored bias."]
+    notes = [] if added is None else [f"{added} is added to every forget gate at run time, on top of the stored bias."]
     clips = {name: value for name, value in given.items() if name.endswith("_clip")}
     return notes + [f"{name.replace('_', ' ')} is {value}, as given." for name, value in clips.items()]
 
@@ -220,7 +217,7 @@ def _origin(
     stored = [cell for layer in stack.layers for cell in layer.cells.values()]
     loaded = [weights for _, _, _, weights in network.parts()]
     return {
-        # What has no file is told from others by its values.
+        # Without a file, the values identify the weights.
         "file": WHERE if where is None else where,
         "sha256": fingerprint(network) if where is None else digest(where),
         "source_format": model.kind,

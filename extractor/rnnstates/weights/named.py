@@ -11,7 +11,7 @@ from .stack import StoredLayer, StoredStack
 
 __all__ = ["FoundStack", "NamedModel", "refusal"]
 
-# Cells that a name says, but for words that only begin or end like one.
+# Cells in a name, except in words that only begin or end like one.
 _CELL = re.compile(r"lstm|gru(?=s?(?:cell|[^a-z]|$))")
 CLASSES = {"lstm": "LSTM", "mlstm": "mLSTM", "gru": "GRU", "simple_rnn": "RNN"}
 # Names of other arrays that a message lists.
@@ -25,16 +25,16 @@ class FoundStack:
     Parameters
     ----------
     class_name : str
-        What the framework calls it, e.g. ``LSTM``.
+        The framework's class, e.g. ``LSTM``.
     names : tuple of str
         Of its layers, lowest first; the last one names the stack.
     layers : tuple of StoredLayer
-        As many, or none where there is a problem.
+        One per name; none if there is a problem.
     embedding : Tensor or None
     notes : tuple of str
         What was assumed.
     problem : str
-        Why it cannot be computed; empty where it can.
+        Why it cannot be computed; empty if it can.
     """
 
     class_name: str
@@ -51,30 +51,30 @@ class NamedModel:
     Parameters
     ----------
     kind : str
-        The sort of file.
+        The kind of file.
     found : sequence of FoundStack
-    others : iterable of str
-        Names of the arrays, or of what else there is, that belong to no stack.
+    unclaimed : iterable of str
+        Names of the arrays, or other parts, that belong to no stack.
     version : str or None
-        Of the framework, where the file says so.
+        Of the framework, if the file states it.
     tables : iterable of Tensor
-        The arrays that are embeddings by their names.
+        The arrays that are embeddings by name.
     connected : bool
-        Whether the file, or its format, says what feeds what.
+        Whether the file, or its format, states what feeds what.
     """
 
     def __init__(
         self,
         kind: str,
         found: Sequence[FoundStack],
-        others: Iterable[str] = (),
+        unclaimed: Iterable[str] = (),
         version: str | None = None,
         *,
         tables: Iterable[Tensor] = (),
         connected: bool = False,
     ) -> None:
         self.kind, self.version, self.connected = kind, version, connected
-        self._found, self._others, self._tables = list(found), list(others), list(tables)
+        self._found, self._unclaimed, self._tables = list(found), list(unclaimed), list(tables)
 
     def recurrent(self) -> Mapping[str, str]:
         """Return the class of each recurrent layer by its name."""
@@ -82,17 +82,17 @@ class NamedModel:
 
     def present(self) -> list[str]:
         """List the layers as ``name (Class)``, and the other arrays."""
-        return [f"{name} ({class_name})" for name, class_name in self.recurrent().items()] + self._others
+        return [f"{name} ({class_name})" for name, class_name in self.recurrent().items()] + self._unclaimed
 
     def tables(self) -> Mapping[str, Tensor]:
-        """Return the arrays that are embeddings by their names."""
+        """Return the arrays that are embeddings, by name."""
         return {table.name: table for table in self._tables}
 
     def modules(self) -> None:
-        """Tell that names alone say which arrays lie together."""
+        """Return None: only names say which arrays belong together."""
 
     def tops(self) -> list[str]:
-        """Name the stacks."""
+        """List the stacks by their last layers."""
         return [stack.names[-1] for stack in self._found]
 
     def stack(self, top: str) -> StoredStack:
@@ -111,19 +111,19 @@ class NamedModel:
 
 
 def _misnamed(layers: Sequence[StoredLayer]) -> Iterator[str]:
-    """Say which layers are called like another cell than the one that their arrays are of."""
+    """Yield a note for each layer that is named like a cell other than that of its arrays."""
     for layer in layers:
         cell = next(iter(layer.cells.values()))
         called = _CELL.findall(layer.name.lower())[-1:]
         if called and called[0] not in cell.convention.cell:
             yield (
-                f"{cell.where}: is called {called[0].upper()}, but its arrays are those of "
+                f"{cell.where}: is named {called[0].upper()}, but its arrays are those of "
                 f"{with_article(CLASSES.get(cell.convention.cell, cell.convention.cell))}, which is run."
             )
 
 
 def refusal(where: str, names: Iterable[str], reason: str) -> str:
-    """Say that arrays belong to a variant that is not computed here, and name them.
+    """Return the message that arrays belong to a variant that is not computed here, with their names.
 
     Parameters
     ----------
@@ -137,4 +137,4 @@ def refusal(where: str, names: Iterable[str], reason: str) -> str:
     listed = sorted(names)
     some = ", ".join(f"'{name}'" for name in listed[:MOST_NAMED])
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
-    return f"{where}: has {some}{more}, {reason}. A cell of another kind is not run."
+    return f"{where}: has {some}{more}, {reason}. This kind of cell is not supported."

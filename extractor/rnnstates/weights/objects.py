@@ -1,6 +1,6 @@
 """Opens weights given as live objects as the container that the same model's file would give.
 
-Neither PyTorch nor Keras is imported here: whoever has an object of theirs has imported it.
+Neither PyTorch nor Keras is imported here: whoever has one of their objects has imported it.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ from .torch_module import arrays_of, is_a
 
 __all__ = ["WHERE", "is_path", "opened"]
 
-# What messages call weights that have no file.
+# The name of weights without a file in messages.
 WHERE = "weights"
 EXPECTED = "a path, a mapping from name to array (a state_dict), a torch module, or a built Keras model or layer"
-# Of mappings in mappings; beyond this one may hold itself.
+# Depth of nested mappings; beyond this one may contain itself.
 DEEPEST = 32
 
 
@@ -41,7 +41,7 @@ def opened(weights: Any) -> Iterator[Container]:
     Raises
     ------
     OptionError
-        It is nothing that can hold weights.
+        It cannot hold weights.
     MissingInput, BadWeights
         As ``open_container``.
     """
@@ -64,12 +64,12 @@ def opened(weights: Any) -> Iterator[Container]:
 
 
 def _entries(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Read a mapping once, which may be a file: each look into a .npz unpacks it."""
+    """Read a mapping once: it may be an open file, and each access to a .npz decompresses it."""
     try:
         return dict(arrays)
     except (MemoryError, RnnstatesError):
         raise
-    # A file that is closed raises what it happens to meet first.
+    # A closed file may raise anything.
     except Exception as reason:
         raise BadWeights(
             f"{WHERE}: {with_article(type(arrays).__name__)} that cannot be read ({reason}); expected arrays by name. "
@@ -78,7 +78,7 @@ def _entries(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _flat(arrays: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Take a checkpoint of PyTorch or a tree of parameters apart: names as their files give them."""
+    """Flatten a PyTorch checkpoint or a tree of parameters, with the names that its file would give."""
     if not any(isinstance(value, Mapping) for value in arrays.values()):
         return arrays
     leaves = dict(_leaves(arrays))
@@ -113,14 +113,14 @@ def _of_mapping(arrays: Mapping[Any, Any], kind: str) -> Container:
 
 
 def _tensor(name: str, value: object) -> Tensor | None:
-    """Return an array without copying it; None for what is beside the arrays of a checkpoint, as in a file.
+    """Return an array without copying it; None for non-arrays in a checkpoint, as in a file.
 
-    What is an array and no weight, as random keys are, is refused when it is used.
+    An array that is not a weight, such as a random key, is refused when it is used.
     """
     where = f"{WHERE}: '{name}'"
     if is_a(value, "h5py", "Dataset") and not value:
         raise BadWeights(f"{where}: is a dataset of a closed HDF5 file; expected an open one. Open the file again.")
-    # To ask a nested tensor for its shape is an error.
+    # A nested tensor raises when asked for its shape.
     if not isinstance(value, list | tuple) and not is_a(value, "torch", "Tensor") and not hasattr(value, "shape"):
         return None
     try:

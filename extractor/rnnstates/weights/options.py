@@ -10,28 +10,28 @@ from .conventions import CONVENTIONS
 
 __all__ = ["ZERO", "WeightOptions", "check_options"]
 
-# What ``--initial-state`` takes for: no trained start.
+# The value of ``initial_state`` that ignores trained initial states.
 ZERO = "zero"
 
 
 @dataclass(frozen=True)
 class WeightOptions:
-    """What a caller says of the weights because the file does not; None for what the file or the format says.
+    """What a caller states about the weights because the file does not; None for what the file or the format says.
 
     Parameters
     ----------
     convention : str or None
-        A name in ``CONVENTIONS``: what the names in a file mean.
+        A name in ``CONVENTIONS``: the meaning of the names in a file.
     embedding : str or None
         The array or module that token ids are looked up in; ``"none"`` for none.
     initial_state : str or None
-        ``"zero"`` where trained starts are not to be used.
+        ``"zero"`` to ignore trained initial states.
     forget_bias : float or None
-        Added to the forget gate at run time, beside the stored bias.
+        Added to the forget gate at run time, on top of the stored bias.
     activation, recurrent_activation : str or None
     cell_clip, projection_clip : float or None
     config : str or None
-        The path of a configuration of Keras beside a file of weights alone.
+        The path of a Keras configuration, for a file with weights only.
     """
 
     convention: str | None = None
@@ -45,7 +45,7 @@ class WeightOptions:
     config: str | None = None
 
     def settings(self) -> dict[str, Any]:
-        """Return what was said, by the names of ``LayerWeights``."""
+        """Return the settings that are not None, by the names of ``LayerWeights``."""
         names = ("forget_bias", "activation", "recurrent_activation", "cell_clip", "projection_clip")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 

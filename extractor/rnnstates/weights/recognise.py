@@ -10,7 +10,7 @@ __all__ = ["is_weights_file"]
 
 
 def is_weights_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file holds weights of a kind known here, by its content.
+    """Return whether a file holds weights in a supported format, by its content.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def is_weights_file(path: str | os.PathLike[str]) -> bool:
         with reader.open(where) as container:
             return not reader.holds_inputs_too or is_known(container)
     except BadWeights:
-        # HDF5 holds inputs too, and those may have links.
+        # HDF5 may hold inputs instead, which may have links.
         if reader.holds_inputs_too:
             return False
         raise

@@ -18,13 +18,13 @@ __all__ = ["check_kept", "keep_weights", "save_weights"]
 
 
 def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | None = None) -> None:
-    """Write a network's weights for Keras or PyTorch, complete or not at all.
+    """Write a network's weights for Keras or PyTorch, completely or not at all.
 
-    ``.weights.h5``: ``keras.Sequential`` of the same layers reads it by ``load_weights(path)``: ``Embedding`` where
+    ``.weights.h5``: a ``keras.Sequential`` of the same layers reads it with ``load_weights(path)``: ``Embedding`` if
     there is one, then ``LSTM``, ``GRU`` or ``SimpleRNN``, or ``Bidirectional`` around one, for each layer.
-    ``.safetensors``: ``safetensors.torch.load_file`` gives the arrays of one ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``
-    under ``rnn.``, of an ``nn.Embedding`` under ``embedding.``. What is added to the forget gate at run time goes into
-    the bias.
+    ``.safetensors``: ``safetensors.torch.load_file`` returns the arrays of one ``nn.LSTM``, ``nn.GRU`` or ``nn.RNN``
+    under ``rnn.``, and of an ``nn.Embedding`` under ``embedding.``. What is added to the forget gate at run time is
+    included in the bias.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
     path : str or path
         Ends in ``.weights.h5`` or ``.safetensors``; must not exist.
     to : str or None
-        ``keras`` or ``torch``; None for what the ending says.
+        ``keras`` or ``torch``; None to go by the ending.
 
     Raises
     ------
     OptionError
-        Another ending, or a network that such a file cannot tell: it holds arrays only.
+        Another ending, or a network that such a file cannot express: it holds arrays only.
     CannotCreate, PermissionDenied, WriteFailed
-        The file exists, or cannot be made.
+        The file exists, or cannot be written.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
     problem = writer.problem(network)
     if problem:
         raise OptionError(
-            f"{path}: {problem}; a {writer.suffix} file cannot say it, keep the file that the weights came from."
+            f"{path}: {problem}; a {writer.suffix} file cannot express that. Keep the file that the weights came from."
         )
     with _errors_translated(path), _unnamed_beside(target) as unfinished:
         unfinished.write_bytes(writer.content(network))
@@ -68,18 +68,18 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
 
 
 def check_kept(path: str | os.PathLike[str]) -> None:
-    """Check the name of a file of weights before anything is computed; whether it is taken, ``keep_weights`` sees.
+    """Check the ending of a weights file before anything is computed; ``keep_weights`` checks whether it exists.
 
     Raises
     ------
     OptionError
-        Its ending is of no format that is written.
+        No format that can be written has this ending.
     """
     _writer(path, None)
 
 
 def keep_weights(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network's weights unless the file holds just that already, as it does when a run is resumed.
+    """Write a network's weights unless the file already holds exactly them, as when a run is resumed.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def _writer(path: str | os.PathLike[str], to: str | None) -> Writer:
 
 @contextlib.contextmanager
 def _unnamed_beside(target: Path) -> Iterator[Path]:
-    """Make an empty file beside the target and remove it in the end, whatever became of it."""
-    # By chance, not by process: in another container one that writes here may have the same number.
+    """Create an empty file next to the target, and remove it in the end in any case."""
+    # Random rather than the process id: a process in another container may have the same one.
     unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     try:

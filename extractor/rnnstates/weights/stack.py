@@ -17,10 +17,10 @@ from .readers import Tensor
 __all__ = ["Model", "StoredCell", "StoredLayer", "StoredStack"]
 
 
-# Roles of the arrays that a sequence starts from.
+# Roles of trained initial states.
 STARTS = ("initial_hidden", "initial_cell")
 
-# Which cells a setting means something to; an option for another cell is refused rather than passed over.
+# The cells that a setting applies to; an option for any other cell is refused rather than ignored.
 _MEANT_FOR = {
     "forget_bias": ("lstm", "mlstm"),
     "recurrent_activation": ("lstm", "mlstm", "gru"),
@@ -41,9 +41,9 @@ class StoredCell:
     where : str
         The file and the layer, for messages.
     settings : mapping
-        What else ``LayerWeights`` takes: activations, clips, ``reset_after``, ….
+        Other arguments of ``LayerWeights``: activations, clips, ``reset_after``, ….
     determined : mapping
-        Where each of those is known from: ``file``, or ``default`` for what the file does not say.
+        The source of each setting: ``file``, or ``default`` if the file does not state it.
     """
 
     convention: Convention
@@ -53,12 +53,12 @@ class StoredCell:
     determined: Mapping[str, str] = field(default_factory=dict)
 
     def sizes(self) -> tuple[int, int, int]:
-        """Return (features, units, width of the hidden state); 0 for what shapes do not tell."""
+        """Return (features, units, width of the hidden state); 0 for what shapes do not determine."""
         features, units, width = sizes({role: tensor.shape for role, tensor in self.tensors.items()}, self.convention)
         return features, units, width
 
     def load(self, options: WeightOptions) -> LayerWeights:
-        """Read the arrays into the canonical form."""
+        """Read the arrays, and convert them to the canonical form."""
         for name in options.settings():
             if self.convention.cell not in _MEANT_FOR.get(name, (self.convention.cell,)):
                 raise OptionError(f"{name}=: {self.where} is {with_article(self.convention.cell)}, which has none.")
@@ -66,7 +66,7 @@ class StoredCell:
         return to_layer_weights(arrays, self.convention, where=self.where, **{**self.settings, **options.settings()})
 
     def describe(self, options: WeightOptions) -> dict[str, Any]:
-        """Say in JSON types what is known of it without reading arrays."""
+        """Describe it in JSON types without reading arrays."""
         features, units, width = self.sizes()
         given = options.settings()
         settings = {"activation": "tanh", **self._gates(), **self.settings, **given}
@@ -96,7 +96,7 @@ class StoredCell:
 class StoredLayer:
     """One layer of a stack; its cells by the direction in which they read the input.
 
-    ``masked`` says whether the model itself keeps padding from it; None where the file does not say.
+    ``masked`` says whether the model itself masks its padding; None if the file does not say.
     """
 
     name: str
@@ -107,17 +107,17 @@ class StoredLayer:
 
     @property
     def features(self) -> int:
-        """I, the width of its inputs; 0 where shapes do not tell."""
+        """I, the width of its inputs; 0 if shapes do not determine it."""
         return next(iter(self.cells.values())).sizes()[0]
 
     @property
     def width(self) -> int:
-        """The width of the states that the next layer reads; 0 where shapes do not tell."""
+        """The width of the states that the next layer reads; 0 if shapes do not determine it."""
         widths = [cell.sizes()[2] for cell in self.cells.values()]
         return sum(widths) if self.merge == "concat" else widths[0]
 
     def from_zero(self) -> "StoredLayer":
-        """Leave out the starts that were trained with it."""
+        """Return the layer without its trained initial states."""
         cells = {
             direction: replace(cell, tensors={role: t for role, t in cell.tensors.items() if role not in STARTS})
             for direction, cell in self.cells.items()
@@ -133,7 +133,7 @@ class StoredLayer:
 
 @dataclass(frozen=True)
 class StoredStack:
-    """Layers that feed each other, lowest first, and what was noticed about them.
+    """Layers that feed each other, lowest first, and notes about them.
 
     Parameters
     ----------
@@ -141,11 +141,11 @@ class StoredStack:
     embedding : Tensor or None
     notes : tuple of str
     no_embedding : str
-        Why there is no embedding, where the file has arrays that may be one.
+        Why there is no embedding, if the file has arrays that may be one.
     loose : frozenset of str
-        Layers that are only taken to follow the one before them.
+        Layers that are only assumed to follow the one before them.
     generation : str
-        Whose names of activations an option means (``activation_names``), where that does not follow from the cells'
+        The origin of activation names in options (``activation_names``), if it does not follow from the cells'
         convention.
     """
 
@@ -165,11 +165,11 @@ class StoredStack:
         return Network(layers, embedding=embedding, notes=self.notes, no_embedding=self.no_embedding)
 
     def noting(self, *notes: str) -> "StoredStack":
-        """Add notes."""
+        """Return the stack with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
     def from_zero(self) -> "StoredStack":
-        """Leave out the starts that were trained with it."""
+        """Return the stack without its trained initial states."""
         return replace(self, layers=tuple(layer.from_zero() for layer in self.layers)).knowing({STORED_START})
 
     def knowing(self, decided: Iterable[str]) -> "StoredStack":

@@ -99,7 +99,7 @@ def test_a_normalisation_inside_a_cell_is_refused_by_name(save, tmp_path):
     path = save(tmp_path)
     with pytest.raises(rnnstates.BadWeights, match=r"norm|gamma") as error:
         rnnstates.load_weights(path)
-    assert "A cell of another kind is not run" in str(error.value)
+    assert "This kind of cell is not supported" in str(error.value)
 
 
 def test_a_normalisation_behind_an_lstm_at_the_root_is_none_of_it(tmp_path):

@@ -18,7 +18,7 @@ _CELL = re.compile(r"(^|[./])weight_(ih|hh)$")
 PYTORCH, OLDER = "pytorch", "onnx::"
 LOOPS = ("Loop", "Scan")
 MOST_NAMED = 8
-QUANTISED, ANOTHER = "Quantize", "A cell of another kind is not run"
+QUANTISED, ANOTHER = "Quantize", "This kind of cell is not supported"
 # Products with one and the same matrix: so many are steps written out.
 WRITTEN_OUT = 3
 ORIGINAL = (

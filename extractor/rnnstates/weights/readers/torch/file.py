@@ -140,7 +140,7 @@ def _numpy_tensor(name: str, value: Any, where: str) -> Tensor:
 def _problem(torch: Any, value: Any) -> str:
     """Say why the values of a tensor are unavailable; empty where they are. Other tensors beside an RNN may be so."""
     if value.is_quantized or value.is_nested or value.layout != torch.strided:
-        return "is quantised, nested or sparse; expected a plain array. A cell of another kind is not run."
+        return "is quantised, nested or sparse; expected a plain array. This kind of cell is not supported."
     if value.is_meta:
         return "has no values (it is on the device 'meta'); save the model after it was loaded."
     stored = value.untyped_storage().nbytes()
