@@ -52,7 +52,7 @@ def test_messages_are_escaped_but_the_lines_of_several_problems_stay():
         for text in ("a\x1b", "b\n"):
             with problems.gathered():
                 raise rnnstates.BadInput(text)
-        problems.tell()
+        problems.raise_all()
     assert str(caught.value) == "2 problems:\n- a\\x1b\n- b\\n"
 
 

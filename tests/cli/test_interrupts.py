@@ -126,7 +126,7 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(lo
         assert f"note: {kept} of {WINDOWS} windows are finished and kept beside out.h5" in complaint
         assert "To go on:\n  rnnstates extract long.npy out.h5 --lengths lengths.npy" in complaint
     again, told = finish([*JOB, "--verify"], place)
-    assert f"note: out.h5.partial: {kept} of {WINDOWS} windows are finished; the run goes on" in told
+    assert f"note: out.h5.partial: {kept} of {WINDOWS} windows are finished; the run continues" in told
     # The option that was added is not in the file: it says what began it.
     assert again == whole
 

@@ -93,7 +93,7 @@ def test_a_file_system_that_is_read_only_is_told(place, extract, monkeypatch):
     monkeypatch.setattr(running, "SYSTEM", ReadOnly())
     code, told = extract("out.h5")
     assert code == 77
-    assert "out.h5.lock: may not be written here (Read-only file system)" in told
+    assert "out.h5.lock: cannot be written there (Read-only file system)" in told
     assert not any(name.startswith("out") for name in os.listdir())
 
 
@@ -199,7 +199,7 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
     monkeypatch.setattr("rnnstates.extraction.schedule.read_window", lambda *_: computed.append(None))
     code, told = extract("out.h5")
     assert code == 0
-    assert "1 of 1 windows are finished; the run goes on" in told
+    assert "1 of 1 windows are finished; the run continues" in told
     assert not computed
     with rnnstates.open("out.h5") as states:
         assert states["cell"].shape == (3, 4, 2)

@@ -250,11 +250,11 @@ def test_a_journal_that_power_loss_cut_short_is_removed(run, start):
 def test_a_pipe_beside_an_output_is_not_waited_for(run, end):
     os.mkfifo(f"out.h5.{end}")
     code, _, err = run("clean", "out.h5")
-    assert (code, f"out.h5.{end}: no ordinary file" in err) == (73, True)
+    assert (code, f"out.h5.{end}: not a regular file" in err) == (73, True)
     if end in ("journal", "lock"):
         code, _, err = run("status", "out.h5")
-        assert (code, f"out.h5.{end}: no regular file, so no run left it; remove it by hand" in err) == (73, True)
-    with pytest.raises(rnnstates.CannotCreate, match=rf"out\.h5\.{re.escape(end)}: no regular file"):
+        assert (code, f"out.h5.{end}: not a regular file, so no run left it; remove it by hand" in err) == (73, True)
+    with pytest.raises(rnnstates.CannotCreate, match=rf"out\.h5\.{re.escape(end)}: not a regular file"):
         rnnstates.extract(INPUTS[:1], [3], output="out.h5", engine="numpy")
     assert os.listdir() == [f"out.h5.{end}"]
 
@@ -266,7 +266,7 @@ def test_a_pipe_in_the_place_of_half_a_run_is_not_waited_for(run, end):
     os.mkfifo(f"out.h5.{end}")
     for command in ("status", "verify", "clean"):
         assert run(command, "out.h5")[0] in (0, 66, 73)
-    with pytest.raises(rnnstates.CannotCreate, match=rf"out\.h5\.{end}: no regular file"):
+    with pytest.raises(rnnstates.CannotCreate, match=rf"out\.h5\.{end}: not a regular file"):
         extract()
 
 

@@ -125,12 +125,12 @@ def test_a_finished_output_of_the_same_model_and_inputs_is_skipped_and_of_others
         patched.setattr("rnnstates.collecting.windows.collect_windows", pytest.fail)
         with run(model, FEATURES, tmp_path / "out.h5", if_exists="skip") as states:
             assert states.skipped
-    with pytest.raises(DoesNotMatch, match=r"was made by another job: input\.sample_sha256 was"):
+    with pytest.raises(DoesNotMatch, match=r"was made by a different job: input\.sample_sha256 was"):
         run(model, FEATURES + (FEATURES.max() == FEATURES), tmp_path / "out.h5", if_exists="skip")
-    with pytest.raises(DoesNotMatch, match=r"was made by another job: .*weights_sha256 was"):
+    with pytest.raises(DoesNotMatch, match=r"was made by a different job: .*weights_sha256 was"):
         run(randomise(models.convolutional(), 1), FEATURES, tmp_path / "out.h5", if_exists="skip")
     model.layers[0].activation = keras.activations.gelu
-    with pytest.raises(DoesNotMatch, match=r"was made by another job: .*architecture_sha256 was"):
+    with pytest.raises(DoesNotMatch, match=r"was made by a different job: .*architecture_sha256 was"):
         run(model, FEATURES, tmp_path / "out.h5", if_exists="skip")
 
 

@@ -75,7 +75,7 @@ def stored(given, container, folder):
 def test_a_state_that_is_not_given_starts_at_zero_and_is_named():
     inputs, lengths = ragged()
     states = extract(network("lstm"), inputs, lengths, initial_state={"hidden": np.ones(5)})
-    assert "no initial state is given for cell; zero is taken." in states.provenance["notes"]
+    assert "no initial state is given for cell; zero is used." in states.provenance["notes"]
 
 
 WRONG = {

@@ -152,7 +152,7 @@ def test_another_build_of_the_kernel_that_computes_other_bits_is_refused(monkeyp
 def test_a_finished_output_that_was_not_tidied_up_after_is_known_on_another_processor(monkeypatch):
     with monkeypatch.context() as patch:
         only(patch, "plain")
-        patch.setattr(writer, "tidy", lambda system, names: None)
+        patch.setattr(writer, "tidy", lambda place: None)
         whole = finish()
     assert "out.h5.journal" in os.listdir()
     assert finish(force=True) == whole

@@ -216,5 +216,5 @@ def test_notes_do_not_depend_on_the_number_of_threads(monkeypatch):
     monkeypatch.setattr(agreement, "MUCH", 1)
     inputs, lengths = ragged(70, 40)
     notes = [rnnstates.preview(inputs, lengths, weights=bidirectional_stack(), threads=n)["notes"] for n in (1, 8)]
-    assert any("GiB a thread for the longest, of 40 steps" in note for note in notes[0])
+    assert any("GiB per thread for the longest, of 40 steps" in note for note in notes[0])
     assert notes[0] == notes[1]

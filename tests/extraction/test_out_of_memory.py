@@ -47,7 +47,7 @@ def test_no_more_memory_is_told_with_what_would_do_and_the_run_goes_on_later(tmp
     again = [sys.executable, "-m", "rnnstates_cli.main", *command]
     done = subprocess.run(again, cwd=tmp_path, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "windows are finished; the run goes on" in done.stderr.decode()
+    assert "windows are finished; the run continues" in done.stderr.decode()
     assert sorted(os.listdir(tmp_path)) == ["in.npy", "out.h5"]
 
 
@@ -86,9 +86,9 @@ def test_the_advice_names_the_least_memory_that_the_job_can_do_with(monkeypatch)
     monkeypatch.setattr("rnnstates.extraction.schedule.read_window", run_out)
     with pytest.raises(rnnstates.MemoryBudgetError) as told:
         rnnstates.extract(inputs, lengths, threads=4, **options)
-    assert 'memory="1M" makes it hold the least it can' in str(told.value)
+    assert 'memory="1M" makes it hold as little as possible' in str(told.value)
     with pytest.raises(rnnstates.MemoryBudgetError) as refused:
         rnnstates.extract(inputs, lengths, memory=1, **options)
     least = int(re.search(r"holds at least (\d+) bytes", str(refused.value))[1])
-    with pytest.raises(rnnstates.MemoryBudgetError, match="which is the least it can; keep fewer with states="):
+    with pytest.raises(rnnstates.MemoryBudgetError, match="which is the least possible; keep fewer with states="):
         rnnstates.extract(inputs, lengths, memory=least, **options)

@@ -14,7 +14,7 @@ def told(*errors):
             raise error
     assert problems
     with pytest.raises(rnnstates.RnnstatesError) as reason:
-        problems.tell()
+        problems.raise_all()
     return reason
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_told_of_a_job_without_problems():
     with problems.gathered():
         pass
     assert not problems
-    problems.tell()
+    problems.raise_all()
 
 
 def test_one_problem_is_told_as_it_is():

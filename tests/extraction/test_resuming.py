@@ -91,7 +91,7 @@ def test_another_job_is_refused_with_both_values_and_nothing_is_touched(name, wh
     interrupted()
     before = contents()
     options, told = OTHERS[name]
-    with pytest.raises(rnnstates.DoesNotMatch, match=rf"out\.h5\.partial: was begun by another job: .*{told}"):
+    with pytest.raises(rnnstates.DoesNotMatch, match=rf"out\.h5\.partial: was begun by a different job: .*{told}"):
         extract(**options)
     assert contents() == before
     assert extract() == whole
@@ -190,6 +190,6 @@ def test_a_run_without_output_stops_without_a_trace():
 
 
 def test_a_run_whose_time_is_over_before_a_window_is_finished_keeps_nothing():
-    with pytest.raises(rnnstates.Stopped, match="before one window of sequences was finished, so nothing is kept"):
+    with pytest.raises(rnnstates.Stopped, match="before one window of sequences was finished, so nothing was saved"):
         extract(max_runtime=1e-9)
     assert sorted(os.listdir()) == ["in.npy", "lengths.npy"]

@@ -118,7 +118,7 @@ def test_without_its_journal_a_run_starts_over_with_a_word(small, fresh, four, c
     place = fresh(four["holes"])
     (place / "out.h5.journal").unlink()
     finish(small, place, "holes", "journal lost")
-    assert "its journal is missing or damaged, so that nothing of it is known to be finished" in caplog.text
+    assert "its journal is missing or damaged, so nothing in it is known to be finished" in caplog.text
 
 
 def test_a_journal_without_its_file_is_thrown_away(small, fresh, four):
@@ -133,7 +133,7 @@ def test_another_jobs_journal_is_refused_and_nothing_touched(small, fresh, four)
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     outcome = small.run(place, "holes", weights=one_layer(units=2, seed=1))
     assert isinstance(outcome.error, DoesNotMatch)
-    assert "was begun by another job: weights.fingerprint was" in str(outcome.error)
+    assert "was begun by a different job: weights.fingerprint was" in str(outcome.error)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
     finish(small, place, "holes", "journal foreign")
 
@@ -146,7 +146,7 @@ def test_a_journal_of_another_version_is_refused_and_nothing_touched(small, fres
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     outcome = small.run(place, "holes")
     assert isinstance(outcome.error, DoesNotMatch)
-    assert "is a journal of version 2; expected 1. Continue with the rnnstates that began it" in str(outcome.error)
+    assert "is a journal of version 2; expected 1. Resume with the rnnstates that began it" in str(outcome.error)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
     outcome = small.run(place, "holes", restart=True)
     assert outcome.error is None

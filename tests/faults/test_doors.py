@@ -162,7 +162,7 @@ def test_the_name_of_a_folder_that_is_not_there_is_no_output(name, there, tmp_pa
         rnnstates.extract(INPUTS, "full", units=2, output="new").close()
     before = [path.read_bytes() for path in tmp_path.iterdir()]
     for call in (rnnstates.extract, rnnstates.preview):
-        with pytest.raises(CannotCreate, match=r"folder, which is not there; expected a file\. Give new, or make"):
+        with pytest.raises(CannotCreate, match=r"folder, which does not exist; expected a file\. Give new, or make"):
             call(INPUTS, "full", units=2, output=name, force=True)
     with pytest.raises(OptionError, match="expected a name that ends in"):
         rnnstates.save_weights(rnnstates.random_network(2, units=1), f"new.weights.h5{name.lstrip('./new')}/")

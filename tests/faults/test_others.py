@@ -81,7 +81,7 @@ def test_an_input_changed_between_runs_is_refused_and_the_work_is_kept(own, fres
     assert isinstance(outcome.error, rnnstates.DoesNotMatch | rnnstates.BadInput | rnnstates.BadLengths)
     if change in (replaced, written_over, written_through_a_map):
         assert isinstance(outcome.error, rnnstates.DoesNotMatch)
-        assert "was begun by another job: input." in str(outcome.error)
+        assert "was begun by a different job: input." in str(outcome.error)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
     (own.inputs / "in.npy").write_bytes(whole)
     os.utime(own.inputs / "in.npy", ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -171,7 +171,7 @@ def test_the_width_does_not_tell_sequences_from_steps(tmp_path):
 def test_the_width_settles_which_axis_has_the_features_and_the_note_says_so(tmp_path):
     path = made(tmp_path / "x.h5", labels, ("feature", "time", "batch"))
     notes = rnnstates.extract(path, "full", weights=random_network(2, units=3, seed=0)).provenance["notes"]
-    assert any('Read as axes="NTI", the one in which a step has 2 features.' in note for note in notes)
+    assert any('Read as axes="NTI", the order in which a step has 2 features.' in note for note in notes)
     with pytest.raises(BadInput, match='axes="ITN" follows the names'):
         rnnstates.extract(path, "full", weights=random_network(4, units=3, seed=0))
 

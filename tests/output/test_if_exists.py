@@ -122,7 +122,9 @@ OTHER = {
 def test_another_job_is_refused_with_both_values_and_replaces_nothing(given, told, computed):
     rnnstates.extract(**BASE, output="out.h5").close()
     before = content()
-    with pytest.raises(rnnstates.DoesNotMatch, match=f'out.h5: was made by another job: .*{told}.*if_exists="replace"'):
+    with pytest.raises(
+        rnnstates.DoesNotMatch, match=f'^out.h5: was made by a different job: .*{told}.*if_exists="replace"'
+    ):
         rnnstates.extract(**{**BASE, **given}, output="out.h5", if_exists="skip")
     assert content() == before
     assert len(computed) == 1
@@ -145,7 +147,7 @@ def test_one_value_of_a_large_array_in_memory_makes_another_job(name):
     inputs, start, other, other_start = BETWEEN_SAMPLES[name]
     run(inputs, start)
     run(inputs, start, if_exists="skip")
-    with pytest.raises(rnnstates.DoesNotMatch, match=r"made by another job: (inputs|initial_state\.hidden\.\w+) was"):
+    with pytest.raises(rnnstates.DoesNotMatch, match=r"by a different job: (inputs|initial_state\.hidden\.\w+) was"):
         run(other, other_start, if_exists="skip")
 
 
@@ -205,10 +207,10 @@ def text(path):
 
 NOT_DONE = {
     "a byte of states": (damaged_states, "'cell' is not as it was written"),
-    "a byte of attributes": (damaged_elsewhere, "is not as it was written|was made by another job"),
+    "a byte of attributes": (damaged_elsewhere, "is not as it was written|was made by a different job"),
     "cut short": (cut, "HDF5 cannot open it"),
     "no checksums": (without_sums, "there are no checksums"),
-    "made by 0.1": (as_older, "that did not record all that the states depend on"),
+    "made by 0.1": (as_older, "that did not record everything that the states depend on"),
     "another HDF5 file": (foreign, "not a states file"),
     "no HDF5": (text, "It is not the finished output of this job"),
 }

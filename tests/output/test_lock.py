@@ -92,7 +92,7 @@ def test_a_file_that_no_run_can_have_written_is_left_alone(names, text):
 def test_a_pipe_in_the_lock_s_place_is_not_waited_for(names):
     os.mkfifo(names.lock)
     for look in (is_held, holder_of, lambda path: RunLock(Place(names))):
-        with pytest.raises(CannotCreate, match=r"out\.h5\.lock: no regular file, so no run left it; remove it"):
+        with pytest.raises(CannotCreate, match=r"out\.h5\.lock: not a regular file, so no run left it; remove it"):
             look(names.lock)
     assert names.lock.is_fifo()
 

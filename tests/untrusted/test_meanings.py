@@ -290,4 +290,4 @@ def test_axes_of_netcdf_are_no_states_to_start_from(tmp_path):
     # The units are numbered: what is called as a state is an axis all the same.
     numbered = netcdf(tmp_path / "n.nc", cell=(dims, start), hidden=(("hidden",), [5.0, 6.0]))
     states = rnnstates.extract(array, "full", units=2, engine="numpy", initial_state=numbered)
-    assert "no initial state is given for hidden; zero is taken." in states.provenance["notes"]
+    assert "no initial state is given for hidden; zero is used." in states.provenance["notes"]

@@ -103,7 +103,7 @@ def test_a_journal_that_is_missing_or_damaged_is_told(windows, monkeypatch, jour
     left = leave(monkeypatch)
     left.unlink() if journal is None else left.write_bytes(journal)
     wrong(
-        "^out.h5: not finished: out.h5.partial is there, but its journal is missing or damaged, so that nothing of it "
+        "^out.h5: not finished: out.h5.partial is there, but its journal is missing or damaged, so nothing in it "
         "is known to be finished. Repeat the run; it starts over.$"
     )
 

@@ -1,1 +1,1 @@
-"""A run from its options to its output: checked, planned in windows and tiles, computed, resumed, described."""
+"""One run, from options to output: checks, the plan of windows and tiles, the threads that compute tiles, resuming."""

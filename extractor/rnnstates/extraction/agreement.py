@@ -1,4 +1,4 @@
-"""Whether input, weights and options go together, and what the user should know of them."""
+"""Checks that input, weights and options fit together, and collects the notices about them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ logger = logging.getLogger("rnnstates")
 
 
 class Notes(list[str]):
-    """What the user should know of a run; each is logged as it is found, and stored in the output."""
+    """Notices about a run; each is logged when it is found, and stored in the output."""
 
     def say(self, text: str) -> None:
         """Add a notice."""
@@ -38,7 +38,7 @@ class Notes(list[str]):
 
 
 def check_features(source: Source, network: Network, notes: Notes, *, given: bool = True) -> bool:
-    """Check the input's width; tell whether it holds token ids.
+    """Check the input's width; return whether it holds token ids.
 
     Parameters
     ----------
@@ -46,18 +46,18 @@ def check_features(source: Source, network: Network, notes: Notes, *, given: boo
     network : Network
     notes : Notes
     given : bool
-        Whether the weights were given, so that their width says something of the input.
+        Whether the weights were given, so that their width says something about the input.
 
     Raises
     ------
     BadInput
-        The width is another one, or nothing says in which order the axes are stored.
+        The width is wrong, or nothing tells in which order the axes are stored.
     """
     if source.doubt is not None:
         order = source.axes.letters
         if not given or not source.doubt.is_settled(order, source.shape, network.features):
             raise BadInput(f"{source.doubt} Say which it is.")
-        notes.warn(f'{source.doubt} Read as axes="{order}", the one in which a step has {network.features} features.')
+        notes.warn(f'{source.doubt} Read as axes="{order}", the order in which a step has {network.features} features.')
     if len(source.shape) == 2:
         return True
     if source.shape[2] != network.features:
@@ -68,12 +68,12 @@ def check_features(source: Source, network: Network, notes: Notes, *, given: boo
             + transposed(source, "I", network.features)
         )
     if network.embedding is not None:
-        notes.say(f"{source.name}: is already of the embedding's width; the embedding is not used.")
+        notes.say(f"{source.name}: already has the embedding's width; the embedding is not used.")
     return False
 
 
 def check_states(network: Network, request: Request, notes: Notes) -> None:
-    """Refuse a state that no layer has; what only some layers lack is left out there, and said.
+    """Refuse a state that no layer has; a state that some layers lack is omitted there, with a notice.
 
     Raises
     ------
@@ -92,11 +92,11 @@ def check_states(network: Network, request: Request, notes: Notes) -> None:
             raise OptionError(
                 f"states={state!r}: no layer has it; layer '{name}' is {with_article(cell)}. Available: {had}."
             )
-        notes.say(f"layer '{name}' is {with_article(cell)}, which has no state '{state}'; it is left out there.")
+        notes.say(f"layer '{name}' is {with_article(cell)}, which has no state '{state}'; it is omitted there.")
 
 
 def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
-    """Warn where the model itself reads padding before the steps that count, because it masks nothing there."""
+    """Warn if the model itself reads padding before the valid steps, because it does not mask them."""
     first_met = "backward" if shape.padding == "post" else "forward"
     reading = [
         layer.name for _, layer, direction, _ in network.parts() if layer.masked is False and direction == first_met
@@ -104,13 +104,13 @@ def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
     if reading and (shape.lengths < shape.steps).any():
         named = ", ".join(f"'{name}'" for name in dict.fromkeys(reading))
         notes.warn(
-            f"the model masks no steps for {named}, so its own {first_met} direction reads padding before the steps "
-            'that count; here the lengths decide, and no padding is read. lengths="full" gives what the model computes.'
+            f"the model masks no steps for {named}, so its own {first_met} direction reads padding before the valid "
+            'steps; here the lengths decide, and no padding is read. lengths="full" gives what the model computes.'
         )
 
 
 def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:
-    """Say what is unusual about the sequences."""
+    """Add notices about what is unusual in the sequences."""
     if shape.sequences == 0:
         notes.warn(f"{source.name}: has no sequences; the output is valid and empty.")
     if not tokens and source.dtype.kind == "f" and source.dtype.itemsize > request.computing.itemsize:
@@ -122,8 +122,8 @@ def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, t
     if seems_turned(source, shape.lengths, shape.padding):
         other = "pre" if shape.padding == "post" else "post"
         notes.warn(
-            f"{source.name}: the shorter sequences begin with one value for as many steps as they are padded, and what "
-            f'is called padding is not constant; is it on the other side? padding="{other}" reads it so.'
+            f"{source.name}: the shorter sequences begin with one constant value for as many steps as they are padded, "
+            f'and their padding is not constant; is it on the other side? padding="{other}" reads it so.'
         )
     empty = int(np.count_nonzero(shape.lengths == 0))
     if empty:
@@ -133,14 +133,14 @@ def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, t
 
 
 def note_start(opened: InitialStates, network: Network, wanted: Sequence[str], notes: Notes) -> None:
-    """Say which states start at zero or as trained, and whether those that are given are of other weights.
+    """Add notices: which states start at zero or as trained, and whether the given ones belong to other weights.
 
     Parameters
     ----------
     opened : InitialStates
     network : Network
     wanted : sequence of str
-        The names of all states that the network carries.
+        Names of all states that the network carries.
     notes : Notes
     """
     missing = sorted(set(wanted) - set(opened.named()))
@@ -150,19 +150,19 @@ def note_start(opened: InitialStates, network: Network, wanted: Sequence[str], n
         ("the trained one", [name for name in missing if name in learned]),
     ):
         if names:
-            notes.say(f"no initial state is given for {', '.join(names)}; {taken} is taken.")
+            notes.say(f"no initial state is given for {', '.join(names)}; {taken} is used.")
     then, now = (_called(origin) for origin in (opened.provenance.get("weights"), network.origin))
     known = opened.provenance.get("identity")
     same = isinstance(known, dict) and known.get("weights") == fingerprint(network)
     if then and now and then[1] != now[1] and not same:
         notes.warn(
-            f"{opened.where}: has the states of other weights ({then[0]}) than those of this run ({now[0]}), which is "
-            "right only if both are the same network."
+            f"{opened.where}: has states of other weights ({then[0]}) than those of this run ({now[0]}); this is right "
+            "only if both are the same network."
         )
 
 
 def _called(origin: object) -> tuple[str, object] | None:
-    """Name weights, and give what tells them from others; None where nothing does."""
+    """Return a name for weights and what identifies them; None if nothing does."""
     found = origin if isinstance(origin, Mapping) else {}
     if "sha256" in found:
         return f"{found.get('file')}, SHA-256 {str(found['sha256'])[:12]}…", found["sha256"]
@@ -173,10 +173,10 @@ def _called(origin: object) -> tuple[str, object] | None:
 
 
 def note_whole(source: Source, least: int, longest: int, notes: Notes) -> None:
-    """Say how many bytes it takes to hold the longest sequence whole, where that is much."""
-    # Of one thread: notes are stored, and nothing that is stored may depend on how many there are.
+    """Add a notice of the bytes needed to hold the longest sequence whole, if they are many."""
+    # For one thread: notes are stored, and nothing stored may depend on the number of threads.
     if least > MUCH:
         notes.say(
-            f"{source.name}: layers read both directions of the layer below, so that each sequence is held whole: "
-            f"about {least / 2**30:.1f} GiB a thread for the longest, of {longest} steps."
+            f"{source.name}: layers read both directions of the layer below, so each sequence is held whole: "
+            f"about {least / 2**30:.1f} GiB per thread for the longest, of {longest} steps."
         )

@@ -1,4 +1,4 @@
-"""An output that is finished already: opened where the same job made it, refused where that cannot be shown."""
+"""Opens an already finished output if the same job made it, and refuses it if that cannot be shown."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -28,30 +28,31 @@ __all__ = ["already_done"]
 
 logger = logging.getLogger("rnnstates")
 
-# What an output says of where it was made; another machine would have made the same job's states, to float rounding.
+# Provenance about the machine: any machine makes the same job's states, up to rounding.
 WHERE = ("arithmetic", "device", "executors")
 MEND = 'Choose another output, or replace it with if_exists="replace".'
 UNREADABLE = (BadData, MissingInput, OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
 
 
 def already_done(place: Place, contents: Contents) -> States | None:
-    """Open the output if the job is done; nothing is computed, and the output is only read.
+    """Open the output if the job is done; nothing is computed or written.
 
     Parameters
     ----------
     place : Place
     contents : Contents
-        What the job would write; of its provenance all counts but ``WHERE``.
+        What the job would write; all of its provenance counts except ``WHERE``.
 
     Returns
     -------
     States or None
-        None where there is no output, or where a run is at work on it.
+        None if there is no output, or if a run is at work on it.
 
     Raises
     ------
     DoesNotMatch
-        The output was made by another job, with both values; or it is damaged, no output, or does not record enough.
+        The output was made by a different job (the message gives both values), is damaged or not an output, or does
+        not record enough.
     """
     names = place.names
     if not names.output.exists() or is_held(names.lock):
@@ -78,13 +79,13 @@ def _compare(output: Path, states: States, contents: Contents) -> None:
     recorded = about.get("identity") if isinstance(about, Mapping) else None
     if not isinstance(recorded, Mapping):
         raise DoesNotMatch(
-            f"{output}: was made by a version of rnnstates that did not record all that the states depend on, so it "
-            f"cannot be shown that this job made it. {MEND}"
+            f"{output}: was made by a version of rnnstates that did not record everything that the states depend on, "
+            f"so it cannot be shown that this job made it. {MEND}"
         )
     if expected["inputs"] is None and now["input"]["mtime_ns"] is None:
         raise DoesNotMatch(
-            f"{output}: exists, and a stream of inputs can be read only once, so it cannot be compared with what the "
-            f'output was made from. Give the inputs as a file, or replace the output with if_exists="replace".'
+            f"{output}: exists, and a stream of inputs can be read only once, so it cannot be compared with the inputs "
+            f'of the output. Give the inputs as a file, or replace the output with if_exists="replace".'
         )
     before = _identity_of_file(output, states) | {"inputs": recorded.get("inputs")}
     after = identity_of(contents.provenance, contents.shape, contents.ids) | {"inputs": expected["inputs"]}
@@ -94,7 +95,7 @@ def _compare(output: Path, states: States, contents: Contents) -> None:
             f"this job made it. {MEND}"
         )
     if found := differences(_job(before), _job(after)):
-        raise DoesNotMatch(f"{output}: was made by another job: {found}. {MEND}")
+        raise DoesNotMatch(f"{output}: was made by a different job: {found}. {MEND}")
 
 
 def _identity_of_file(output: Path, states: States) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _check_bytes(output: Path, contents: Contents) -> None:
 
 
 def _tidy(place: Place) -> None:
-    """Take away what a run left beside the output that was ended just after naming it."""
+    """Remove what a run left next to the output when it ended just after renaming it into place."""
     names = place.names
     if not names.journal.exists():
         return
@@ -138,7 +139,7 @@ def _tidy(place: Place) -> None:
 
 
 class _StoredIds:
-    """The ids of an output, block by block as ``Ids`` gives them."""
+    """The ids of an output, in blocks like those of ``Ids``."""
 
     ascii = True
 

@@ -1,4 +1,4 @@
-"""Bytes and seconds as people write them."""
+"""Parses sizes and durations as people write them (``512M``, ``1h30m``)."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from ..errors import OptionError
 __all__ = ["end_of", "parse_duration", "parse_size"]
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-# From a hundred years on a time is no limit; waiting so long, Python's own limits are near.
+# A hundred years or more is no limit; Python could not wait much longer.
 ENDLESS = 100 * 365 * 86400
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -19,7 +19,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     OptionError
-        It is not a number with K, M, G or T behind it.
+        It is not a number, optionally followed by K, M, G or T.
 
     Examples
     --------
@@ -33,12 +33,12 @@ def parse_size(text: str) -> int:
 
 
 def end_of(max_runtime: float | str | None) -> float | None:
-    """Tell when a run that begins now is to stop, by ``time.monotonic``; None for never.
+    """Return when a run that begins now must stop, by ``time.monotonic``; None for never.
 
     Raises
     ------
     OptionError
-        It is no duration, or not above 0.
+        It is not a duration, or not positive.
     """
     if max_runtime is None:
         return None
@@ -54,7 +54,7 @@ def parse_duration(text: str) -> float:
     Raises
     ------
     OptionError
-        It is not a number with s, m, h or d behind it, nor several of those, nor hours:minutes:seconds.
+        It is none of these: a number, optionally with s, m, h or d; several of those; hours:minutes:seconds.
 
     Examples
     --------

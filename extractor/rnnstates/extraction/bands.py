@@ -1,7 +1,7 @@
-"""What tiles leave in the output: the states of their steps, and vectors that wait until their band is finished.
+"""A band (the rows of one window): passes its tiles' states to the sink, and holds their pooled vectors to the end.
 
-The rows of a band stand side by side in the output, so its pooled vectors are stored at once; so are the states of
-sequences so short that each by itself would cost more than its bytes.
+``tiles`` pools; a band only stores. The rows of a band are consecutive in the output, so its pooled vectors are written
+in one go; so are the states of sequences so short that writing them one by one would cost more than their bytes.
 """
 
 import threading
@@ -19,16 +19,16 @@ __all__ = ["Band"]
 
 
 class Band:
-    """Consecutive rows on their way to the sink; used by several threads, each for rows of its own.
+    """Consecutive rows on their way to the sink; used by several threads, each for its own rows.
 
     Parameters
     ----------
     job : Job
     sink : Sink
     window : Window
-        The first of the band.
+        The first window of the band.
     parties : int
-        How many times ``finished`` will be called before everything is stored.
+        How many times ``finished`` is called until everything is stored.
     """
 
     def __init__(self, job: Job, sink: Sink, window: Window, parties: int) -> None:
@@ -59,7 +59,7 @@ class Band:
             Rows inside the band.
         values : floating [k, T, W]
         lengths, before : int64 [k]
-            Valid steps of the piece, and before it.
+            Valid steps in the piece, and before it.
         """
         cast = self._cast(values, spec)
         places = self._first_rows[members] + before
@@ -72,16 +72,16 @@ class Band:
             self._sink.put_sequences(spec, places, cast.reshape(-1, spec.width), first, lengths, self._number)
 
     def put_pooled(self, spec: DatasetSpec, members: Places, vectors: Vectors) -> None:
-        """Store the vectors floating [B, W] of some sequences."""
+        """Store the pooled vectors, floating [B, W], of some sequences."""
         self._held[spec.name][1][members] = self._cast(vectors, spec)
 
     def finished(self, read: Sums | None) -> None:
-        """Tell that one party has stored all it has; the last one hands what was held to the sink.
+        """Report that one party has stored everything; the last call passes what was held to the sink.
 
         Parameters
         ----------
         read : (int, int) or None
-            Sums of all that was read of the band, where they are to be recorded.
+            Checksums of everything read for the band, if they are to be recorded.
         """
         with self._lock:
             self._left -= 1

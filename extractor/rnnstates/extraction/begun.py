@@ -1,4 +1,4 @@
-"""How an unfinished run of an output computes, so that it is resumed alike wherever that is possible."""
+"""Reads from its journal which engine and kernel an unfinished run used, so that it is resumed with the same ones."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,14 +12,14 @@ __all__ = ["NOTHING", "Begun", "begun_at"]
 
 
 class Begun(NamedTuple):
-    """What an unfinished run recorded of its choices; None for what it did not record, or where there is none.
+    """The choices that an unfinished run recorded; None for what it did not record, or if there is no such run.
 
     Parameters
     ----------
     engine : str or None
-        The engine that was chosen, or asked for.
+        The engine that was chosen or requested.
     kernel : str or None
-        The kind of kernel that the compiled engine uses.
+        The kind of kernel that the compiled engine used.
     """
 
     engine: str | None = None
@@ -30,9 +30,9 @@ NOTHING = Begun()
 
 
 def begun_at(names: Names) -> Begun:
-    """Look at the journal beside an output; whether it belongs to the same job is seen later, under the lock."""
+    """Read the journal next to an output; whether it belongs to the same job is checked later, under the lock."""
     journal = None
-    # Whoever opens the unfinished file says what is wrong with it or with its journal.
+    # Opening the unfinished file will report what is wrong with it or its journal.
     with suppress(OSError, CannotCreate, DoesNotMatch):
         if names.partial.exists() or names.output.exists():
             journal = read_journal(names.journal)
@@ -43,7 +43,7 @@ def begun_at(names: Names) -> Begun:
 
 
 def _text(about: object, *path: str) -> str | None:
-    """Follow names into what a file says, which may be anything."""
+    """Follow names into data from a file, which may be anything; None unless they lead to a str."""
     for name in path:
         about = about.get(name) if isinstance(about, Mapping) else None
     return about if isinstance(about, str) else None

@@ -1,4 +1,4 @@
-"""The words that each parameter takes, for whoever lists them before any work is done. Needs no NumPy."""
+"""``rnnstates.CHOICES``: for each parameter the words it accepts, gathered from all rooms. Needs no NumPy."""
 
 from ..errors.choices import DTYPES, ENGINE_NAMES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
 from ..network.names import POOLING_NAMES, STATES

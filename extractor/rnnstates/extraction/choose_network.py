@@ -1,4 +1,4 @@
-"""The network that a run takes: a Network as it is, one that is loaded from a file, or a random one."""
+"""Chooses the network of a run: a Network as given, one loaded from a file, or a random one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ DEFAULT_UNITS = 64
 
 
 def choose_network(options: Options) -> Network | None:
-    """Load the weights that were asked for; None for random ones, whose width is that of the input.
+    """Load the given weights; None for random ones, whose width is that of the input.
 
     Raises
     ------
     OptionError
-        Options of a weights file and of random weights together.
+        Options for a weights file are combined with options for random weights.
     MissingInput, BadWeights
     """
     how = options.of_weights()
@@ -32,16 +32,16 @@ def choose_network(options: Options) -> Network | None:
     random = {"units": options.units, "seed": options.seed}
     _refuse(random, "applies only to random weights, but weights= gives trained ones; leave one out")
     if isinstance(options.weights, Network):
-        _refuse(how, "says how a weights file is read, but a Network is given; pass it to load_weights")
+        _refuse(how, "applies to reading a weights file, but a Network was given; pass it to load_weights")
         return options.weights.from_zero() if options.starts_at_zero else options.weights
-    # Here, so that a run with random weights imports no reader.
+    # Imported here, so that a run with random weights imports no reader.
     from ..weights.load import load_weights
 
     return load_weights(options.weights, **how, initial_state=ZERO if options.starts_at_zero else None)
 
 
 def make_random(options: Options, source: Source, notes: Notes) -> Network:
-    """Make the random network of the input's width."""
+    """Make a random network of the input's width."""
     units = DEFAULT_UNITS if options.units is None else options.units
     seed = options.seed or 0
     notes.say(f"no weights given: a random LSTM of {units} units, seed {seed}; weights=FILE uses trained ones.")

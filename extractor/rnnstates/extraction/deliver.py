@@ -1,4 +1,4 @@
-"""Where the states of a job go: to a file that gets its name when it is whole, or to memory."""
+"""Delivers the states of a job: to a file that is renamed into place once complete, or to memory."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -22,50 +22,50 @@ from .request import Request
 
 __all__ = ["Compute", "to_file", "to_memory"]
 
-# Computes what a sink does not have.
+# Computes what a sink lacks.
 Compute = Callable[[Sink], None]
 
 logger = logging.getLogger("rnnstates")
 
 
 class Delivered(Protocol):
-    """A ``Job``, or what else has states to deliver."""
+    """A ``Job``, or anything else that has states to deliver."""
 
     @property
     def request(self) -> Request:
-        """What was asked for."""
+        """The options of the run."""
 
     @property
     def network(self) -> HasParts:
-        """Whose parts have states."""
+        """The network, whose parts have states."""
 
     @property
     def specs(self) -> tuple[DatasetSpec, ...]:
-        """The datasets."""
+        """The datasets to deliver."""
 
     @property
     def shape(self) -> Shape:
-        """Of the whole."""
+        """The shape of the whole job."""
 
     @property
     def ids(self) -> Ids | None:
-        """The sequences' names."""
+        """The names of the sequences."""
 
     @property
     def notes(self) -> Notes:
-        """What the user should know."""
+        """The notices for the user."""
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where a file that is read while states are computed changed meanwhile."""
+        """Raise ``InputChanged`` if a file that is read during the run has changed."""
 
 
 def to_file(job: Delivered, compute: Compute, place: Place, wanted: Wanted, *, force: bool, pace: Pace) -> States:
-    """Make the output, or go on with an unfinished one; gives it opened.
+    """Make the output, or resume an unfinished one; return it opened.
 
     Raises
     ------
     Stopped
-        It is not finished; with how far it is.
+        It is not finished; the message says how far it is.
     OutputUnread
         It is complete, but cannot be opened.
     RnnstatesError
@@ -76,7 +76,7 @@ def to_file(job: Delivered, compute: Compute, place: Place, wanted: Wanted, *, f
     try:
         with sink:
             if sink.committed:
-                logger.info("%s: was finished already; what was left beside it is gone.", names.given)
+                logger.info("%s: was finished already; leftovers next to it were removed.", names.given)
             else:
                 compute(sink)
                 _warn_of_overflow(job, sink.overflowed)
@@ -94,12 +94,12 @@ def to_file(job: Delivered, compute: Compute, place: Place, wanted: Wanted, *, f
 
 def _stopped(recorded: int, windows: int) -> str:
     if not recorded:
-        return "time limit reached before one window of sequences was finished, so nothing is kept; give it more time."
-    return f"time limit reached; {recorded} of {windows} windows are finished and kept; the same call continues."
+        return "time limit reached before one window of sequences was finished, so nothing was saved; allow more time."
+    return f"time limit reached; {recorded} of {windows} windows are finished and kept; the same call resumes."
 
 
 def to_memory(job: Delivered, compute: Compute, *, about: Mapping[str, Any]) -> States:
-    """Compute all states and give them; ``about`` is their provenance."""
+    """Compute and return all states; ``about`` is their provenance."""
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
     sink = MemorySink(job.specs, job.shape, ids)
     compute(sink)

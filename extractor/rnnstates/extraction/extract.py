@@ -1,4 +1,4 @@
-"""The order of things: check, plan, start the engine, lay out the file, compute and write, give it its name."""
+"""``extract()``: the order of a run: check, plan, start the engine, lay out the file, compute and write, rename it."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ from .target import Target, find_target
 
 __all__ = ["extract"]
 
-# What files are written with, and how often what is finished is recorded; tests put a failing and a quick one here.
+# How files are written, and how often finished work is recorded; tests replace them with a failing and a quick one.
 SYSTEM: System = DISK
 PACE = Pace()
 
@@ -75,80 +75,81 @@ def extract(
     progress: Progress | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> States:
-    """Run an LSTM over padded sequences and give every state of every step.
+    """Run an LSTM over padded sequences and return every state of every step.
 
     Parameters
     ----------
     inputs : array [N, T, I], token ids [N, T], path of a .npy or HDF5 file, or binary stream of a .npy
         Token ids need weights with an embedding.
     lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence. None takes the dataset ``lengths`` beside an HDF5 input.
+        Valid steps of each sequence. None uses the dataset ``lengths`` next to an HDF5 input.
     output : path or None
         The HDF5 file to make; None keeps the states in memory.
     weights : path, Network, mapping of arrays, torch module, Keras model or layer, or None
-        As ``load_weights`` takes them; None for random ones (glorot-uniform kernel, orthogonal recurrent kernel, forget
+        As for ``load_weights``; None for random weights (Glorot-uniform kernel, orthogonal recurrent kernel, forget
         bias 1).
     layer : str or None
         Which recurrent layer of the weights file; the layers below it in its stack run too.
     units, seed : int or None
-        Of random weights: 64 and 0.
+        Of random weights; None means 64 and 0.
     forget_bias : float or None
-        Of random weights; for a file, what to add to the forget gate at run time on top of the stored bias.
+        Of random weights; for a file, what is added to the forget gate at run time in addition to the stored bias.
     convention, activation, recurrent_activation, cell_clip, projection_clip, config
-        What a weights file does not say, as ``load_weights`` takes them.
+        What a weights file does not say, as for ``load_weights``.
     embedding : str or None
-        The array of a weights file that token ids are looked up in, or its module; ``"none"`` for none. None takes the
-        one that the file says, or the one that can be meant.
+        The array in a weights file (or its module) in which token ids are looked up; ``"none"`` for no embedding. None
+        uses the one that the file names, or the only possible one.
     initial_state : path, mapping, ``"zero"`` or None
-        The states to start from, by the names they have in an output file: [W] for all sequences or [N, W], in a
-        .npz, an HDF5 file or arrays. An output with ``pool="final"`` is continued so. None for what the weights
-        bring, else zero; ``"zero"`` for zero in any case.
+        The states to start from, by their names in an output file: [W] for all sequences or [N, W], in a .npz, an HDF5
+        file or arrays. An output with ``pool="final"`` is continued this way. None for those trained with the weights,
+        else zero; ``"zero"`` for zero in any case.
     states : names
         What to keep for every step: ``hidden``, ``cell``, ``state`` (both, concatenated as [cell, hidden]), gates
         (``input_gate``, ``forget_gate``, ``output_gate``, ``candidate``; of a GRU ``update_gate``, ``reset_gate``,
-        ``candidate``). ``("hidden", "cell")`` gives what the cell has of them.
+        ``candidate``). ``("hidden", "cell")`` keeps those of the two that the cell has.
     pool : names
         What to keep for every sequence: names in ``rnnstates.POOLINGS``.
     layout : str
         ``padded`` [N, T, H] or ``packed`` [sum(lengths), H].
     padding : str
-        Where the input's padding stands: ``post`` (behind the valid steps) or ``pre``.
+        Where the input's padding is: ``post`` (after the valid steps) or ``pre`` (before them).
     dataset : str or None
-        Name of the inputs in an HDF5 file; None takes ``inputs``, or the only one that fits.
+        Name of the inputs in an HDF5 file; None uses ``inputs``, or the only dataset that fits.
     axes : str or None
         The order in which the axes of the inputs are stored: the letters N (sequences), T (steps) and I (features),
-        such as ``"TNI"`` for time first or ``"ITN"`` as MATLAB and R write; of token ids ``"NT"`` or ``"TN"``. None for
-        ``"NTI"`` and ``"NT"``.
+        e.g. ``"TNI"`` for time first or ``"ITN"`` as written by MATLAB and R; for token ids ``"NT"`` or ``"TN"``. None
+        means ``"NTI"`` and ``"NT"``.
     ids : sequence, name of a dataset, path or None
-        Names of the sequences, copied into the output; None takes the dataset ``ids`` where there is one.
+        Names of the sequences, copied into the output; None uses the dataset ``ids``, if there is one.
     engine : str
         ``auto``, ``compiled``, ``tensorflow`` or ``numpy``. ``auto`` keeps the engine of an unfinished run.
     precision : str
-        ``float32``, ``float64``, or ``bfloat16`` (for products; the rest is float32): what is computed in.
+        The precision of the computation: ``float32``, ``float64``, or ``bfloat16`` (for products; the rest is float32).
     dtype : str or None
-        ``float32``, ``float16`` or ``float64``: what is stored; None for the precision (float32 with bfloat16).
+        The type of the stored states: ``float32``, ``float16`` or ``float64``; None for the precision (float32 with
+        bfloat16).
     threads : int or None
-        Tiles computed at once; None for one a core. The results do not depend on it.
+        Number of tiles computed in parallel; None for one per core. The results do not depend on it.
     memory : int, str or None
-        Bytes (or ``"512M"``) of inputs and states held at once. The results do not depend on it.
+        Most memory for inputs and states, in bytes (or ``"512M"``). The results do not depend on it.
     allow_nonfinite : bool
-        Whether NaN and infinity in a valid step pass.
+        Whether NaN and infinity are accepted in valid steps.
     save_weights : path or None
-        Where to keep the weights that were used, as a Keras ``.weights.h5``.
+        Where to save the weights that were used, as a Keras ``.weights.h5``.
     if_exists : str or None
-        What to do where ``output`` exists: ``fail`` (the default), ``replace`` it, or ``skip``: where the same job made
-        it (the same inputs, lengths, ids, weights, options and versions) and every byte is as it was written, it is
-        opened and nothing is computed; anything else is refused.
+        What to do if ``output`` exists: ``fail`` (the default), ``replace`` it, or ``skip``: if the same job made it
+        (the same inputs, lengths, ids, weights, options and versions) and no byte has changed, it is opened and nothing
+        is computed; anything else is refused.
     force : bool
-        The short form of ``if_exists="replace"``.
+        Short for ``if_exists="replace"``.
     restart : bool
-        Whether to throw away what an unfinished run of ``output`` left. By default the same call resumes it, with the
-        kind of kernel that it was begun with, to the bytes of an uninterrupted run. Where this machine cannot compute
-        the same bits, it raises ``DoesNotMatch``.
+        Whether to discard what an unfinished run of ``output`` left. By default the same call resumes it, with the same
+        kind of kernel, and gives the bytes of an uninterrupted run. If this machine cannot compute the same bits, it
+        raises ``DoesNotMatch``.
     verify : bool
-        Whether what it finished is held against its checksums first; what is wrong is computed again.
+        Whether to compare what an unfinished run left with its checksums first; damaged windows are recomputed.
     max_runtime : float, str or None
-        Seconds (or ``"45m"``) after which to stop; what is finished by then is kept in ``output`` + ``.partial``.
+        Seconds (or ``"45m"``) after which to stop; what is finished by then is saved in ``output`` + ``.partial``.
     progress : callable or None
         ``progress(steps_done, steps_in_all)``, called after each tile.
     provenance : mapping or None
@@ -157,14 +158,14 @@ def extract(
     Returns
     -------
     States
-        A read-only sequence of N sequences; by name its arrays, ``states["hidden"]`` and ``states["cell"]`` [N, T, H],
-        ``states["hidden_mean"]`` [N, H], … with the names they have in the file; with ``output``, the opened file.
+        A read-only sequence of N sequences, and its arrays by their names in the file: ``states["hidden"]`` and
+        ``states["cell"]`` [N, T, H], ``states["hidden_mean"]`` [N, H], …; with ``output``, the opened file.
 
     Raises
     ------
     RnnstatesError
-        One of its kinds, see ``rnnstates.errors``. Windows of sequences that are finished are kept beside ``output``
-        (``status`` tells how many, ``clean`` removes them); without any, nothing is left behind.
+        Or an error derived from it, see ``rnnstates.errors``. Finished windows of sequences are saved next to
+        ``output`` (``status`` says how many, ``clean`` removes them); without any, nothing is left behind.
 
     Examples
     --------
@@ -185,7 +186,7 @@ def extract(
 
 
 def _done(job: Job, target: Target, options: Options, known: Recorded | None) -> States | None:
-    """Open the output where the same job made it and that is enough; nothing is computed then."""
+    """Open the output if the same job made it and it may be skipped; nothing is computed then."""
     if target.place is None or not target.skips:
         return None
     about = provenance_of(job, NOT_STARTED, options.provenance, known)
@@ -196,7 +197,7 @@ def _done(job: Job, target: Target, options: Options, known: Recorded | None) ->
 
 
 def _computed(job: Job, target: Target, options: Options, known: Recorded | None, until: float | None) -> States:
-    """Start the engine, and compute what is not there yet."""
+    """Start the engine and compute what is missing."""
     place = target.place
     if place is not None and not options.restart:
         check_space(place.names, job.bytes_to_write)
@@ -222,7 +223,7 @@ def _contents(job: Job, about: Mapping[str, Any]) -> Contents:
 
 @contextmanager
 def _abandoning() -> Iterator[None]:
-    """Where a run ends early, let what was begun in the background hold back no line of standard error any more."""
+    """Stop filtering standard error for a background start if the run ends early."""
     try:
         yield
     except BaseException:
@@ -232,7 +233,7 @@ def _abandoning() -> Iterator[None]:
 
 @contextmanager
 def _advising(job: Job) -> Iterator[None]:
-    """Where memory runs out, say what would take less."""
+    """If memory runs out, raise an error that says what would need less."""
     try:
         yield
     except MemoryError as reason:

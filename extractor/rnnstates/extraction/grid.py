@@ -1,11 +1,11 @@
-"""From lengths to windows, from a window to tiles of similar length, from a tile to pieces of time. Pure.
+"""Cuts an input into windows, a window into tiles of similar length, a tile into pieces of time. Pure.
 
-A window is what is read at once: consecutive rows (a band), and of long sequences a stretch of time. A tile is what one
-thread runs: sequences of the band of similar length. A piece is what it runs in one go; where time is cut, the states
-are handed on from piece to piece.
+A window is what is read at a time: consecutive rows (a band), and for long sequences a stretch of time. A tile is what
+one thread runs: sequences of the band with similar lengths. A piece is what it runs in one go; where time is cut, the
+states are carried from piece to piece.
 
-The grid depends on the lengths, the widths, the network and the engine only, never on the number of threads or on
-``memory``, so that the same command on the same input gives the same bits wherever the arithmetic is the same
+The grid depends only on the lengths, the widths, the network and the engine, never on the number of threads or on
+``memory``, so that the same command on the same input gives the same bits wherever the arithmetic is equal
 (``engines.arithmetic``). ``Grid`` is recorded in the output.
 """
 
@@ -18,38 +18,38 @@ from ..arrays.axes import Lengths, Places
 
 __all__ = ["Grid", "Widths", "Window", "make_grid", "memory_needed", "pieces", "tiles", "windows"]
 
-# Bytes read at once, with what converting and checking them takes, and bytes kept a band. Large enough to sort by
-# length inside, small enough to have three of them.
+# Bytes read at a time, including those for converting and checking, and bytes kept per band: large enough to sort by
+# length within, small enough to have three of them.
 WINDOW_BYTES = 16 * 2**20
-# Bytes of inputs and states a piece may take.
+# Bytes of inputs and states that a piece may use.
 TILE_BYTES = 16 * 2**20
-# Floating-point operations of a piece: some tenths of a second, after which an interruption is noticed.
+# Floating-point operations of a piece: some tenths of a second, after which an interrupt is noticed.
 PIECE_OPERATIONS = 2e10
-# Tiles in a band whose sequences are too long for one window, so that as many threads have work.
+# Tiles in a band whose sequences are too long for one window, so that this many threads have work.
 TILES_TOGETHER = 8
-# The sweep that reads from the end (engines.stack.sweeps).
+# The sweep that begins at the end (engines.stack.sweeps).
 BACKWARD = "backward"
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Bytes of one step, but for what says otherwise.
+    """Bytes per step, unless stated otherwise.
 
     Parameters
     ----------
     window : int
-        Of a window that is held: as it is stored, and as it is converted where that is something else.
+        In a held window: as stored, plus as converted if that differs.
     computed : int
-        As the first layer reads it: features in the computing precision.
+        As the first layer reads it: features in the precision of the computation.
     states : int
-        All states of all layers in the computing precision, with what pooling them takes.
+        All states of all layers in the precision of the computation, including what pooling needs.
     kept : int
-        Bytes of one sequence that are held until its band is finished: pooled vectors, the states of short sequences,
-        the states it starts from.
+        Bytes per sequence that are held until its band is finished: pooled vectors, the states of short sequences, the
+        initial states.
     checked : int
-        While a window is checked, beside what is held of it.
+        While a window is checked, in addition to what is held.
     operations : int
-        Floating-point operations of one step.
+        Floating-point operations per step.
     """
 
     window: int
@@ -67,13 +67,13 @@ class Grid:
     Parameters
     ----------
     window_rows, window_steps : int
-        Rows and steps read at once.
+        Rows and steps read at a time.
     tile_rows : int
-        The most sequences of a tile.
+        The most sequences in a tile.
     tile_steps : int
-        The most steps (sequences times steps) of a piece, unless one step of all its sequences is more.
+        The most steps (sequences times steps) in a piece, unless one step of all its sequences is more.
     cut : bool
-        Whether sequences may be cut in time. If not, tiles of long sequences have less of them instead.
+        Whether sequences may be cut in time. If not, tiles of long sequences have fewer of them.
     """
 
     window_rows: int
@@ -83,7 +83,7 @@ class Grid:
     cut: bool = False
 
     def as_dict(self) -> dict[str, int]:
-        """Give the grid in JSON types."""
+        """Return the grid in JSON types."""
         return asdict(self)
 
 
@@ -94,11 +94,11 @@ class Window:
     Parameters
     ----------
     number : int
-        Of its band, from 0: what an output calls a window.
+        Number of its band, from 0: what an output calls a window.
     rows, steps : slice
         Positions in the input.
     sweeps : tuple of str
-        Which sweeps over time read it: all, or one where time is cut.
+        The sweeps over time that read it: all, or one if time is cut.
     first, last : bool
         Whether it is the first and the last of its band for these sweeps.
     """
@@ -114,7 +114,7 @@ class Window:
 def make_grid(
     shape: tuple[int, int], widths: Widths, *, tile_rows: int, cut: bool = False, together: tuple[int, int] = (1, 1)
 ) -> Grid:
-    """Choose the cut for an input.
+    """Choose the grid for an input.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def make_grid(
     cut : bool
         Whether sequences may be cut in time.
     together : (int, int)
-        Rows and steps best read at once (a chunk's); window edges fall on multiples of the rows where a window is that
-        large, and on multiples of the steps always.
+        Rows and steps best read together (those of a chunk); window edges fall on multiples of the steps, and of the
+        rows if a window has that many.
     """
     step_bytes = widths.window + widths.checked
     window_rows, window_steps = _window(shape, step_bytes, widths.kept, tile_rows=tile_rows, cut=cut)
@@ -143,7 +143,7 @@ def make_grid(
 
 
 def _window(shape: tuple[int, int], step_bytes: int, kept: int, *, tile_rows: int, cut: bool) -> tuple[int, int]:
-    """Choose the rows and steps of a window by their bytes: whole rows, unless enough for all threads are too many."""
+    """Choose the rows and steps of a window by bytes: whole rows, unless enough rows for all threads are too large."""
     sequences, steps = shape
     kept_rows = WINDOW_BYTES // max(1, kept)
     rows = max(1, min(WINDOW_BYTES // (steps * step_bytes), kept_rows))
@@ -156,7 +156,7 @@ def _window(shape: tuple[int, int], step_bytes: int, kept: int, *, tile_rows: in
 def windows(
     lengths: Lengths, steps: int, grid: Grid, *, padding: str = "post", sweeps: Sequence[str] = ("whole",)
 ) -> Iterator[Window]:
-    """Yield the windows, band by band; those of a cut band for all sweeps in turns.
+    """Yield the windows, band by band; the sweeps of a cut band take turns.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def windows(
     padding : str
         ``post``: the valid steps come first. ``pre``: last.
     sweeps : sequence of str
-        What goes over each band; ``backward`` begins at the end.
+        The sweeps over each band; ``backward`` begins at the end.
     """
     for number, start in enumerate(range(0, len(lengths), grid.window_rows)):
         rows = slice(start, min(start + grid.window_rows, len(lengths)))
@@ -183,17 +183,17 @@ def windows(
 
 
 def tiles(lengths: Lengths, grid: Grid) -> Iterator[Places]:
-    """Cut a band into tiles, the longest sequences first.
+    """Split a band into tiles, the longest sequences first.
 
     Parameters
     ----------
     lengths : int64 [R]
-        Of the band's rows.
+        Lengths of the band's rows.
 
     Yields
     ------
     int64 [B]
-        Numbers of rows inside the band, longest first; equal lengths keep the rows' order.
+        Row numbers within the band, longest first; rows of equal length keep their order.
 
     Examples
     --------
@@ -211,14 +211,14 @@ def tiles(lengths: Lengths, grid: Grid) -> Iterator[Places]:
 
 
 def pieces(rows: int, steps: slice, grid: Grid, sweep: str) -> list[slice]:
-    """Cut a window's steps for a tile, in the order in which a sweep reads them.
+    """Split a window's steps into the pieces of a tile, in the order in which a sweep reads them.
 
     Parameters
     ----------
     rows : int
         B, the sequences of the tile.
     steps : slice
-        Of the window.
+        Steps of the window.
     sweep : str
 
     Examples
@@ -237,7 +237,7 @@ def _spans(steps: slice, most: int) -> Iterator[slice]:
 
 
 def memory_needed(lengths: Lengths, grid: Grid, widths: Widths, *, windows_held: int, threads: int) -> int:
-    """Bound the bytes a run holds at once, beside the libraries themselves.
+    """Bound the bytes that a run holds at once, in addition to the libraries themselves.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def memory_needed(lengths: Lengths, grid: Grid, widths: Widths, *, windows_held:
     windows_held : int
         Windows read but not yet finished.
     threads : int
-        Tiles computed at once.
+        Tiles computed in parallel.
     """
     if not len(lengths):
         return 0
@@ -259,6 +259,6 @@ def memory_needed(lengths: Lengths, grid: Grid, widths: Widths, *, windows_held:
     else:
         tile_steps = max(longest, min(grid.tile_steps, tile_rows * longest))
     held = window_steps * (windows_held * widths.window + widths.checked)
-    # One band more than windows may have unfinished sequences.
+    # One more band than windows held may have unfinished sequences.
     kept = (windows_held + 1) * int(rows.max()) * widths.kept
     return held + kept + threads * tile_steps * (widths.computed + widths.states)

@@ -1,4 +1,4 @@
-"""All that the bytes of an output depend on, so that an unfinished one is never resumed by a different job."""
+"""Describes everything that the bytes of an output depend on, so that a different job never resumes it."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ from .job import Job
 
 __all__ = ["Recorded", "identity_of", "recorded"]
 
-# What provenance says that another run of the same job may say differently.
+# Provenance that may differ between runs of the same job.
 ANY = ("command", "started", "notes", "identity")
-# What of weights, initial states and inputs tells them from others, in JSON types.
+# What identifies weights, initial states and inputs, in JSON types.
 Recorded = Mapping[str, Any]
 
 ROWS_AT_ONCE = 65536
@@ -25,13 +25,13 @@ BYTES_AT_ONCE = 2**25
 
 
 def recorded(job: Job) -> Recorded:
-    """Describe what a file of states cannot tell from its own contents, in JSON types.
+    """Describe what cannot be derived from the contents of a states file, in JSON types.
 
     Returns
     -------
     dict
-        ``weights`` and ``initial_state``: what tells them from others; ``inputs``: sums of an array in memory, None for
-        files, which have a time of change, and for streams, which are read once.
+        ``weights`` and ``initial_state``: what identifies them; ``inputs``: checksums of an array in memory, None for
+        files, which have a modification time, and for streams, which are read once.
     """
     initial = None if job.initial is None else job.initial.identity
     return {"weights": fingerprint(job.network), "initial_state": initial, "inputs": _sums_of(job)}
@@ -50,12 +50,12 @@ def _sums_of(job: Job) -> list[int] | None:
 
 
 def identity_of(provenance: Mapping[str, Any], shape: Shape, ids: Ids | None) -> dict[str, Any]:
-    """Describe all that an output depends on.
+    """Describe everything that an output depends on.
 
     Parameters
     ----------
     provenance : mapping
-        What the output says of how it is made, with ``identity`` as ``recorded`` gives it.
+        What the output says about how it is made, with ``identity`` from ``recorded``.
     shape : Shape
     ids : Ids or None
 
@@ -65,11 +65,11 @@ def identity_of(provenance: Mapping[str, Any], shape: Shape, ids: Ids | None) ->
         In JSON types: input, lengths, ids, weights, initial states, options, plan, engine, arithmetic, versions.
     """
     known: dict[str, Any] = {name: value for name, value in provenance.items() if name not in ANY}
-    # The same file by another path is the same input.
+    # The same file under a different path is the same input.
     known["input"] = {name: value for name, value in known["input"].items() if name != "path"}
     weights = {name: value for name, value in known["weights"].items() if name not in ("file", "model_file")}
     if "config" in weights.get("options", {}):
-        # Its SHA-256 says which it is, wherever it lies.
+        # Its SHA-256 identifies it, wherever it is.
         weights["options"] = {name: value for name, value in weights["options"].items() if name != "config"}
     known["weights"] = {**weights, "fingerprint": provenance["identity"]["weights"]}
     known["lengths"] = _digest(np.ascontiguousarray(shape.lengths).data)
@@ -77,7 +77,7 @@ def identity_of(provenance: Mapping[str, Any], shape: Shape, ids: Ids | None) ->
     known["initial_state"] = provenance["identity"]["initial_state"]
     known["layout"], known["padding"] = shape.layout, shape.padding
     known.pop("initial_state_file")
-    # As a journal gives it back.
+    # As a journal returns it.
     return dict(json.loads(json.dumps(known, sort_keys=True, default=str)))
 
 

@@ -1,4 +1,4 @@
-"""Everything known before the first state is computed: what is run, on what, by which engine, cut how."""
+"""A planned run: network, input, engine, datasets, grid and memory, fixed before the first state is computed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ BandStarts = Mapping[str, Mapping[str, Annotated[npt.NDArray[np.number[Any]], "R
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything known before the first state is computed."""
+    """A planned run: everything known before the first state is computed."""
 
     request: Request
     source: Source
@@ -49,7 +49,7 @@ class Job:
 
     @cached_property
     def sweeps(self) -> dict[str, tuple[str, ...]]:
-        """How the network goes over time: parts by sweep."""
+        """The sweeps over time: the network's parts by sweep."""
         return sweeps(self.network)
 
     @property
@@ -58,17 +58,17 @@ class Job:
         return [spec for spec in self.specs if is_held(spec, self.shape)]
 
     def initial_of(self, rows: slice) -> BandStarts:
-        """Read the states from which some sequences start: those of the run, else those that the weights bring.
+        """Read the initial states of some sequences: those of the run, else those trained with the weights.
 
         Returns
         -------
         dict
-            From part to name to floating [R, W]; zero is meant where there is none.
+            By part and name, floating [R, W]; zero if absent.
 
         Raises
         ------
         BadInput
-            One of them is NaN or infinite.
+            A value is NaN or infinite.
         """
         numbers = np.arange(rows.start, rows.stop)
         given = {} if self.initial is None else self.initial.read(numbers)
@@ -82,19 +82,19 @@ class Job:
         }
 
     def advice(self) -> str:
-        """Say what would take less memory."""
+        """Say what would need less memory."""
         if self.least < self.memory:
             return (
                 f"this job holds about {self.memory} bytes at once with {self.threads} threads; "
-                f'memory="{-(-self.least // 2**20)}M" makes it hold the least it can.'
+                f'memory="{-(-self.least // 2**20)}M" makes it hold as little as possible.'
             )
         return (
-            f"this job holds about {self.memory} bytes at once, which is the least it can; keep fewer with states=, "
-            "write to a file instead of memory, or give it a machine with more."
+            f"this job holds about {self.memory} bytes at once, which is the least possible; keep fewer with states=, "
+            "write to a file instead of memory, or use a machine with more."
         )
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where the inputs or initial states are not what they were when they were opened."""
+        """Raise ``InputChanged`` if the inputs or initial states have changed since they were opened."""
         self.source.check_unchanged()
         if self.initial is not None:
             self.initial.check_unchanged()
@@ -107,7 +107,7 @@ class Job:
 
     @property
     def bytes_to_write(self) -> int:
-        """Bytes that will take disk: of states the valid steps, not the holes between them; short ones leave none."""
+        """Bytes on disk: the valid steps of states without the holes between them; short sequences leave no holes."""
         whole = [is_held(spec, self.shape) for spec in self.specs]
         return sum(
             spec.nbytes if held else spec.width * spec.dtype.itemsize * self.shape.valid_steps
@@ -119,7 +119,7 @@ def plan(
     source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes,
     continued: bool,
 ) -> Job:  # fmt: skip
-    """Plan a run whose parts are known: datasets, engine, how the input is cut, memory.
+    """Plan a run from its parts: datasets, engine, grid, memory.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def plan(
     Raises
     ------
     MemoryBudgetError
-        It does not fit the memory it may use.
+        It does not fit the memory that it may use.
     """
     specs = plan_datasets(
         network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing

@@ -1,4 +1,4 @@
-"""What takes how many bytes, and how many threads and windows fit into what a run may hold."""
+"""Counts the bytes that a run needs, and chooses how many threads and windows fit ``memory``."""
 
 from itertools import product
 
@@ -19,15 +19,15 @@ __all__ = ["MUCH", "fit_memory", "is_held", "measure"]
 
 # One window is computed while the next is read.
 WINDOWS_HELD = 2
-# The states of a sequence that take no more than this in a dataset are stored with those beside it: a page, below
-# which a hole in the file saves nothing.
+# Sequences whose states need at most this much in a dataset are stored together with their neighbours: a page (bytes),
+# below which a hole in the file saves nothing.
 SHORT = 4096
-# Bytes that a user should know of beforehand, where nothing can be done about them.
+# From this many bytes on the user is told beforehand, if nothing can be done about them.
 MUCH = 2**30
 
 
 def is_held(spec: DatasetSpec, shape: Shape) -> bool:
-    """Tell whether a dataset is stored band by band rather than sequence by sequence."""
+    """Return whether a dataset is stored band by band rather than sequence by sequence."""
     return spec.pooling is not None or shape.steps * spec.width * spec.dtype.itemsize <= SHORT
 
 
@@ -49,24 +49,24 @@ def measure(
     network : Network
     request : Request
     engine : str
-        The one that was chosen.
+        The chosen engine.
     held : list of DatasetSpec
         The datasets that are stored band by band.
     steps : int
         T, the padded length.
     continued : bool
-        Whether the run is given states to start from.
+        Whether the run has initial states.
     """
     item = request.computing.itemsize
     states = pooled = 0
     for _, _, _, weights in network.parts():
         kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
-        # Each layer's states, once more reversed or packed, and one state in float64 while it is pooled.
+        # The states of each layer, a second copy reversed or packed, and one state in float64 while it is pooled.
         copies = ENGINES[engine].executor_of(weights, request.precision).copies
         states += sum(copies * state_width(weights, state) * item for state in kept)
         pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
     window, checked = _window_widths(source, request)
-    # A vector as it is stored and three times in float64 while it is added up.
+    # A vector as stored, and three in float64 while summing.
     of_sequence = sum(
         spec.width * (spec.dtype.itemsize * steps if spec.pooling is None else spec.dtype.itemsize + 24)
         for spec in held
@@ -79,10 +79,10 @@ def measure(
 
 
 def _window_widths(source: Source, request: Request) -> tuple[int, int]:
-    """Tell how many bytes a step of a window takes while it is held, and while it is checked (``checking``)."""
+    """Return the bytes per step of a window while it is held, and while it is checked (``checking``)."""
     stored = source.dtype.itemsize
     if len(source.shape) == 2:
-        # Ids are held as int64; checked as float64 where they are floats, with masks and a copy.
+        # Ids are held as int64; if they are floats, they are checked as float64, with masks and a copy.
         return stored + 8, 28
     features = source.shape[2]
     converted = 0 if source.dtype == request.computing else request.computing.itemsize
@@ -95,12 +95,12 @@ def fit_memory(request: Request, lengths: Lengths, grid: Grid, widths: Widths) -
     Returns
     -------
     (int, int, int)
-        Threads, windows held, and the bytes that they take.
+        Threads, windows held, and the bytes that they need.
 
     Raises
     ------
     MemoryBudgetError
-        One of each does not fit; with the least that would.
+        One thread and one window do not fit; the message gives the least memory that would do.
     """
     for windows_held, threads in product(range(WINDOWS_HELD, 0, -1), range(request.threads, 0, -1)):
         needed = memory_needed(

@@ -1,4 +1,4 @@
-"""What a run is about to do, in words, for whoever listens to the logger at level DEBUG."""
+"""Logs what a run is about to do, at level DEBUG."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ logger = logging.getLogger("rnnstates")
 
 
 def log_plan(job: Job, executors: Mapping[str, str]) -> None:
-    """Say how much is computed, in what pieces, and by what."""
+    """Log how much is computed, in which pieces, and by what."""
     shape, grid = job.shape, job.grid
     logger.debug(
         "planned %d sequences, %d valid steps of %d, in windows of %d and tiles of up to %d sequences; %d bytes",

@@ -1,4 +1,4 @@
-"""From options to a job: options, then weights, then inputs, each as soon as it can be refused. Nothing is computed."""
+"""Turns options into a job: checks options, then weights, then inputs, each as early as possible. Computes nothing."""
 
 import os
 from dataclasses import replace
@@ -28,17 +28,17 @@ __all__ = ["prepare"]
 def prepare(
     inputs: object, lengths: object, options: Options, *, begun: Begun = NOTHING, start_engine: bool = False
 ) -> Job:  # fmt: skip
-    """Check and plan what ``extract`` was asked for.
+    """Check and plan a call of ``extract``.
 
     Parameters
     ----------
     inputs, lengths
-        As ``extract`` takes them.
+        As for ``extract``.
     options : Options
     begun : Begun
-        How an unfinished run of the output computes.
+        The choices of an unfinished run of the output.
     start_engine : bool
-        Whether to start what takes long of the engine in the background meanwhile, if inputs and weights exist.
+        Whether to start the slow part of the engine in the background meanwhile, if inputs and weights exist.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def prepare(
     """
     request = make_request(options, begun.engine)
     if start_engine and _exists(inputs) and _exists(options.weights):
-        # Options that are wrong have been refused by now; what follows reads files, and takes its time.
+        # Wrong options have been refused by now; what follows reads files, which takes time.
         begin(request.engine, request.precision)
     network = _choose(inputs, options)
     source = _open(inputs, options, network)
@@ -58,25 +58,25 @@ def prepare(
 
 
 def _exists(given: object) -> bool:
-    """Whether a path names something; what is no path exists. The commonest mistake is reported at once."""
+    """Whether a path exists, or what is given is not a path: the commonest mistake is reported at once."""
     return not isinstance(given, str | os.PathLike) or Path(given).exists()
 
 
 def _choose(inputs: object, options: Options) -> Network | None:
-    """Choose the network; where that fails, report what is wrong with a file of inputs as well."""
+    """Choose the network; if that fails, also report what is wrong with an input file."""
     problems, network = Problems(), None
     with problems.gathered():
         network = choose_network(options)
-    # What is no file can be read only once, by a run that goes on.
+    # A stream can be read only once, by the run itself.
     if problems and isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
         with problems.gathered():
             open_source(inputs, dataset=options.dataset, tokens=True, axes=options.axes).close()
-    problems.tell()
+    problems.raise_all()
     return network
 
 
 def _open(inputs: object, options: Options, network: Network | None) -> Source:
-    """Open the input; where it holds token ids, say which tables the weights have and why none is used."""
+    """Open the input; if it holds token ids, say which tables the weights have and why none is used."""
     try:
         tokens = network is not None and network.embedding is not None
         return open_source(inputs, dataset=options.dataset, tokens=tokens, axes=options.axes)
@@ -87,7 +87,7 @@ def _open(inputs: object, options: Options, network: Network | None) -> Source:
 
 
 def _plan(source: Source, lengths: object, options: Options, request: Request, chosen: Network | None) -> Job:
-    """Read what belongs to the sequences, see whether all of it goes together, and plan the run."""
+    """Read lengths and ids, check that everything fits together, and plan the run."""
     notes = Notes()
     for note in source.notes:
         notes.say(note)
@@ -103,7 +103,7 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
         ids = open_ids(options.ids, source)
     with problems.gathered():
         check_states(network, request, notes)
-    problems.tell()
+    problems.raise_all()
     shape = Shape(counted, source.shape[1], request.layout, request.padding)
     note_data(source, shape, request, notes, tokens=tokens)
     note_padding(network, shape, notes)
@@ -113,7 +113,7 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
 
 
 def _open_start(start: object, job: Job) -> InitialStates:
-    """Open the states that sequences start from."""
+    """Open the initial states."""
     wanted = {
         (part, name): state_width(weights, name)
         for part, _, _, weights in job.network.parts()

@@ -1,4 +1,4 @@
-"""What ``extract`` would do: its checks and its plan, without computing or writing anything."""
+"""``preview()``: the checks and the plan of ``extract``, without computing or writing anything."""
 
 import inspect
 from collections.abc import Callable
@@ -31,7 +31,7 @@ R = TypeVar("R")
 
 
 def _takes_arguments_of(other: Callable[P, Any]) -> Callable[[Callable[[inspect.BoundArguments], R]], Callable[P, R]]:
-    """Give a function the parameters of another one, with their defaults and types."""
+    """Give a function the parameters of another, with their defaults and types."""
     signature = inspect.signature(other)
 
     def decorated(function: Callable[[inspect.BoundArguments], R]) -> Callable[P, R]:
@@ -53,15 +53,15 @@ def _takes_arguments_of(other: Callable[P, Any]) -> Callable[[Callable[[inspect.
 
 @_takes_arguments_of(extract)
 def preview(bound: inspect.BoundArguments) -> dict[str, Any]:
-    """Say what ``extract`` would do with the same arguments; nothing is computed or written.
+    """Return what ``extract`` would do with the same arguments; nothing is computed or written.
 
-    The engine is started, which takes TensorFlow some seconds: whether it can run the job is seen then.
+    The engine is started, to see whether it can run the job; TensorFlow needs some seconds for that.
 
     Returns
     -------
     dict
         In JSON types: ``sequences``, ``steps`` (valid ones), ``padded_steps``, ``layers``, ``datasets`` (name, shape,
-        dtype, bytes), ``bytes_to_write``, ``bytes_free`` (of the output's place, else None), ``engine``, ``threads``,
+        dtype, bytes), ``bytes_to_write``, ``bytes_free`` (where the output goes, else None), ``engine``, ``threads``,
         ``memory`` (bytes held at once), ``plan``, ``notes``.
 
     Raises
@@ -87,7 +87,7 @@ def preview(bound: inspect.BoundArguments) -> dict[str, Any]:
 
 
 def _identity(job: Job, engine: Engine, stack: Stack) -> dict[str, Any]:
-    """Describe a job as a run of it does."""
+    """Describe a job in the same way as its run."""
     about = provenance_of(job, Computing.by(engine, stack), identity=recorded(job))
     return identity_of(about, job.shape, job.ids)
 

@@ -1,4 +1,4 @@
-"""Several problems of one job, gathered so that they are reported together."""
+"""Collects several problems of one job so that they are reported together."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,33 +13,33 @@ MOST_LISTED = 5
 class Problems:
     """Errors found so far.
 
-    Equivalent to raising the first at once, but that what does not depend on it is checked, too::
+    Equivalent to raising the first at once, except that whatever does not depend on it is checked too::
 
         problems = Problems()
         with problems.gathered():
             lengths = read_lengths(...)
         with problems.gathered():
             ids = open_ids(...)
-        problems.tell()
+        problems.raise_all()
     """
 
     def __init__(self) -> None:
         self._found: list[RnnstatesError] = []
 
     def __bool__(self) -> bool:
-        """Tell whether there are any."""
+        """Return whether there are any."""
         return bool(self._found)
 
     @contextlib.contextmanager
     def gathered(self) -> Iterator[None]:
-        """Keep an error for later and go on behind the block."""
+        """Keep an error for later and continue after the block."""
         try:
             yield
         except RnnstatesError as reason:
             self._found.append(reason)
 
-    def tell(self) -> None:
-        """Raise what was found: one as it is, several as one of the first's kind, sorted, at most five written out.
+    def raise_all(self) -> None:
+        """Raise what was found: one error as it is, several as one error of the first's class, sorted, at most five.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a states file says about how it was made."""
+"""Makes the provenance of a states file: how, from what and by what it was made."""
 
 import platform
 from collections.abc import Mapping
@@ -21,27 +21,27 @@ __all__ = ["NOT_STARTED", "Computing", "provenance_of"]
 
 
 class Described(Protocol):
-    """A ``Job``, or what else makes an output; the properties are those of ``Job``."""
+    """A ``Job``, or anything else that makes an output; the properties are those of ``Job``."""
 
     @property
     def request(self) -> Request:
-        """What was asked for."""
+        """The options of the run."""
 
     @property
     def source(self) -> Any:
-        """Whose ``identity`` is recorded."""
+        """The input, whose ``identity`` is recorded."""
 
     @property
     def network(self) -> Any:
-        """Whose ``origin`` and parts are recorded."""
+        """The network, whose ``origin`` and parts are recorded."""
 
     @property
     def ids(self) -> Any:
-        """The sequences' names, or None."""
+        """The names of the sequences, or None."""
 
     @property
     def engine(self) -> str:
-        """What computes."""
+        """The engine that computes."""
 
     @property
     def tokens(self) -> bool:
@@ -49,18 +49,18 @@ class Described(Protocol):
 
     @property
     def initial(self) -> InitialStates | None:
-        """The initial states that were given."""
+        """The given initial states."""
 
     @property
     def grid(self) -> Any:
-        """How the input is cut; ``as_dict`` is recorded."""
+        """The grid, whose ``as_dict`` is recorded."""
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know."""
+        """The notices for the user."""
 
 
-# HDF5 keeps an attribute below 64 KiB; a command line is the only part that can be that long.
+# HDF5 limits an attribute to 64 KiB; only a command line can be that long.
 LONGEST_COMMAND = 16384
 
 
@@ -70,11 +70,11 @@ class Computing(NamedTuple):
     Parameters
     ----------
     device : str
-        What the engine runs on.
+        The device that the engine runs on.
     executors : mapping
-        What computes each part of the network, by its path.
+        What computes each part of the network, by path.
     arithmetic : mapping
-        What of machine and libraries decides the bits, in JSON types; see ``engines.arithmetic``.
+        What decides the bits in machine and libraries, in JSON types; see ``engines.arithmetic``.
     """
 
     device: str
@@ -87,7 +87,7 @@ class Computing(NamedTuple):
         return cls(engine.device, stack.executors, engine.arithmetic)
 
 
-# Of a job whose engine has not been started.
+# For a job whose engine has not been started.
 NOT_STARTED = Computing("", {}, {})
 
 
@@ -97,21 +97,21 @@ def provenance_of(
     extra: Mapping[str, Any] | None = None,
     identity: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe a job.
+    """Make the provenance of a job.
 
     Parameters
     ----------
     job : Described
     computing : Computing
     extra : mapping or None
-        ``command`` and ``started`` of the caller; ``started`` None leaves the time away.
+        ``command`` and ``started`` of the caller; ``started=None`` omits the time.
     identity : mapping or None
-        What tells weights, initial states and inputs from others, for a file.
+        What identifies weights, initial states and inputs, for a file.
 
     Returns
     -------
     dict
-        What ``output.layout`` writes as JSON.
+        Written as JSON by ``output.layout``.
     """
     request, extra = job.request, extra or {}
     return {
@@ -143,7 +143,7 @@ def provenance_of(
 
 
 def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
-    """Tell the file of the initial states from another one; None for states that came in memory."""
+    """Identify the file of the initial states; None for states in memory."""
     if initial is None or not Path(initial.where).is_file():
         return None
     with Path(initial.where).open("rb") as file:
@@ -152,7 +152,7 @@ def _initial_file(initial: InitialStates | None) -> dict[str, Any] | None:
 
 
 def _libraries(engine: str) -> dict[str, str | None]:
-    """Give the versions of what computes and writes: as the libraries say, for importlib.metadata takes 15 ms."""
+    """Return the versions of what computes and writes, from the libraries: importlib.metadata takes 15 ms."""
     tensorflow = version_of_tensorflow() if engine in ("tensorflow", "keras") else None
     return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 

@@ -1,4 +1,4 @@
-"""What the caller asked for, checked word by word before any file is opened."""
+"""Options of a run with their defaults, and their checks, one by one, before any file is opened."""
 
 import difflib
 import os
@@ -31,12 +31,12 @@ from .problems import Problems
 
 __all__ = ["DEFAULTS", "DEFAULT_STATES", "Options", "Progress", "Request", "make_request"]
 
-# Called with the steps done and the steps in all.
+# Called with the steps done and the total steps.
 Progress = Callable[[int, int], None]
 
-# What is kept if nothing is said: a cell that has no cell state gives the hidden one.
+# The default of ``states``; a cell without a cell state gives its hidden state only.
 DEFAULT_STATES = ("hidden", "cell")
-# The options that say how a weights file is read, whatever sequences start from.
+# The options that say how a weights file is read, except for initial states.
 OF_WEIGHTS = (
     *("layer", "convention", "forget_bias", "activation", "recurrent_activation"),
     *("cell_clip", "projection_clip", "embedding", "config"),
@@ -45,10 +45,10 @@ OF_WEIGHTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a run is asked for, as ``extract`` takes it. Each default stands here, and nowhere else.
+    """The options of a run, as for ``extract``. Each default is defined here and nowhere else.
 
-    Public functions build one of their arguments (``Options.of``); what follows takes the whole. Their docstrings say
-    what each option means.
+    Public functions build it from their arguments (``Options.of``) and pass it on as a whole. Their docstrings explain
+    each option.
     """
 
     output: str | os.PathLike[str] | None = None
@@ -89,33 +89,33 @@ class Options:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Options":
-        """Take the arguments of a public function by parameter; those that are no options of a run are left out.
+        """Build options from the arguments of a public function, ignoring those that are not options of a run.
 
         Raises
         ------
         OptionError
-            One is of no type that its parameter may have.
+            An argument has a type that its parameter does not accept.
         """
         check_arguments(arguments)
         return cls(**{field.name: arguments[field.name] for field in fields(cls) if field.name in arguments})
 
     def of_weights(self) -> dict[str, Any]:
-        """Give what ``load_weights`` takes, but for the states to start from."""
+        """Return the arguments for ``load_weights``, except those about initial states."""
         return {name: getattr(self, name) for name in OF_WEIGHTS}
 
     @property
     def command(self) -> str:
-        """The command line that is recorded, for people; "" in Python."""
+        """The command line to record, for people; "" in Python."""
         return str((self.provenance or {}).get("command") or "")
 
     @property
     def starts_at_zero(self) -> bool:
-        """Whether trained states to start from are left out."""
+        """Whether trained initial states are ignored."""
         return isinstance(self.initial_state, str) and self.initial_state == ZERO
 
     @property
     def start(self) -> Any:
-        """What says the states to start from: a path or arrays; None where there are none, or zero."""
+        """The given initial states: a path or arrays; None if there are none, or if they are zero."""
         return None if self.starts_at_zero else self.initial_state
 
 
@@ -124,22 +124,22 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Request:
-    """The options that say what is computed and how, each one valid by itself.
+    """The options that say what is computed and how, each checked on its own.
 
     Parameters
     ----------
     states, pool : tuple of str
     layout, padding, engine, precision : str
     dtype : dtype
-        Of the stored states.
+        Dtype of the stored states.
     threads : int
-        Tiles computed at once.
+        Tiles computed in parallel.
     memory : int or None
-        Bytes of windows and tiles the run may hold; None for no bound but the grid's own.
+        Bytes of windows and tiles that the run may hold; None for no bound except the grid's.
     allow_nonfinite : bool
-        Whether NaN and infinity in a valid step pass.
+        Whether NaN and infinity are accepted in valid steps.
     preferred_engine : str or None
-        Which to take where ``engine`` is ``auto``, if it can run the job: the one of an unfinished run.
+        The engine to use if ``engine`` is ``auto`` and it can run the job: that of an unfinished run.
     """
 
     states: tuple[str, ...]
@@ -156,7 +156,7 @@ class Request:
 
     @property
     def computing(self) -> np.dtype[Any]:
-        """The dtype of inputs and states while they are computed; in bfloat16 products alone are rounded to it."""
+        """The dtype of inputs and states during the computation; with bfloat16 only products are rounded to it."""
         return _computing(self.precision)
 
 
@@ -165,12 +165,12 @@ def _computing(precision: str) -> np.dtype[Any]:
 
 
 def make_request(options: Options, preferred_engine: str | None = None) -> Request:
-    """Check each option by itself.
+    """Check each option on its own.
 
     Raises
     ------
     OptionError
-        Unknown words, each with the nearest known one; numbers out of range; all of them at once. Nothing to compute.
+        Unknown words (with the nearest known one) and numbers out of range, all reported together; nothing to compute.
     """
     checks: dict[str, Callable[[Any], Any]] = {
         "states": lambda given: _names("states", given, STATES),
@@ -188,7 +188,7 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
     for name, check in checks.items():
         with problems.gathered():
             checked[name] = check(getattr(options, name))
-    problems.tell()
+    problems.raise_all()
     checked["dtype"] = np.dtype(checked["dtype"] or _computing(options.precision).name)
     request = Request(**checked, allow_nonfinite=options.allow_nonfinite, preferred_engine=preferred_engine)
     if not request.states and not request.pool:

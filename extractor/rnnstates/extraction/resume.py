@@ -1,7 +1,7 @@
-"""Going past what an earlier run finished; where its input may be another one, it is read again and compared.
+"""Skips the windows that an earlier run finished; if the input might be different, they are read again and compared.
 
-A file's time of change tells whether it is still what it was. An array in memory or a stream has none, so the sums of
-all that is read of it are recorded with each finished window.
+A file's modification time shows whether it has changed. An array in memory or a stream has none, so the checksums of
+everything read from it are recorded with each finished window.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ __all__ = ["PassOver", "sums_read"]
 
 
 def sums_read(job: Job, window: Window, block: Block, before: Sums | None) -> Sums | None:
-    """Add what was read of a window to the sums of its band; None where they are not needed.
+    """Add what was read for a window to the checksums of its band; None if they are not needed.
 
     Parameters
     ----------
@@ -25,22 +25,22 @@ def sums_read(job: Job, window: Window, block: Block, before: Sums | None) -> Su
     window : Window
     block : Block
     before : (int, int) or None
-        The sums of the band's windows before; None at the first.
+        The sums of the band's earlier windows; None at the first.
     """
-    # Each step is read once a sweep; one of them counts.
+    # Each sweep reads each step; one of them counts.
     if job.source.identity["mtime_ns"] is not None or window.sweeps[0] != next(iter(job.sweeps)):
         return before
     return add(before or (0, 0), sums(block.values, window.steps.start))
 
 
 class PassOver:
-    """Tells which windows were finished by an earlier run.
+    """Decides which windows an earlier run has finished.
 
     Parameters
     ----------
     job : Job
     finished : mapping
-        From a window's number to what was recorded of it.
+        What was recorded about each window, by its number.
     """
 
     def __init__(self, job: Job, finished: Mapping[int, Finished]) -> None:
@@ -48,12 +48,12 @@ class PassOver:
         self._read: Sums | None = None
 
     def over(self, window: Window) -> bool:
-        """Tell whether a window need not be computed.
+        """Return whether a window need not be computed.
 
         Raises
         ------
         DoesNotMatch
-            What is read now is not what was read then.
+            The input differs from what the earlier run read.
         """
         found = self._finished.get(window.number)
         if found is None:
@@ -71,5 +71,5 @@ class PassOver:
             rows = window.rows
             raise DoesNotMatch(
                 f"{self._job.source.name}: sequences {rows.start} to {rows.stop - 1} are not those that the unfinished "
-                "output was made from. Give the same input, or throw the unfinished work away with restart=True."
+                "output was made from. Give the same input, or discard the unfinished work with restart=True."
             )

@@ -1,8 +1,8 @@
-"""Running a planned job: read a window, compute its tiles side by side, hand every state to the sink.
+"""Runs a planned job: reads windows, owns the threads that compute their tiles, and passes every state to the sink.
 
-One thread a tile. While the tiles of a window are computed the next window is read; two windows are held at most.
-Where time is cut, a tile's task in one window waits for its task in the window before. Nothing polls: the reading
-thread waits for the oldest window's tiles.
+Each tile is computed by one thread. While the tiles of a window are computed, the calling thread reads the next window;
+at most two windows are held. Where time is cut, a tile's task in one window waits for its task in the previous window.
+Nothing polls: the calling thread waits for the oldest window's tiles.
 """
 
 import threading
@@ -30,7 +30,7 @@ from .windows import Block, gather, read_window
 
 __all__ = ["make_stack", "run"]
 
-# Seconds in which the windows that were begun before the time was over may be finished.
+# Time allowed for finishing the windows begun before the time limit (seconds).
 GRACE = 10.0
 
 
@@ -48,31 +48,31 @@ def make_stack(job: Job, engine: Engine) -> Stack:
 def run(
     job: Job, engine: Engine, stack: Stack, sink: Sink, progress: Progress | None = None, until: float | None = None
 ) -> None:
-    """Compute every state of a job that the sink does not have.
+    """Compute every state of a job that the sink lacks.
 
     Parameters
     ----------
     job : Job
     engine : Engine
     stack : Stack
-        The job's, of this engine.
+        Made from the job by this engine.
     sink : Sink
-        Gets each row of each dataset once, from several threads.
+        Receives each row of each dataset once, from several threads.
     progress : callable or None
         Called from the calling thread after each tile.
     until : float or None
-        When to stop, by ``time.monotonic``: no window is begun after that, and those begun get ``GRACE`` seconds.
+        When to stop, by ``time.monotonic``: no window is begun after that, and those begun have ``GRACE`` seconds.
 
     Raises
     ------
     BadInput
-        A valid step holds something that is not allowed there; earlier rows have been given to the sink.
+        A valid step holds something not allowed there; earlier rows have been passed to the sink.
     DoesNotMatch
-        What an earlier run read, and finished, was something else.
+        An earlier run read, and finished, a different input.
     WriteFailed
-        The sink's.
+        The sink failed.
     Stopped
-        It is time.
+        The time limit was reached.
     """
     worker = _Worker(job, stack)
     with engine.running():
@@ -102,20 +102,20 @@ def _run_windows(job: Job, sink: Sink, worker: "_Worker", tally: "_Tally") -> No
 
 
 class _Held:
-    """A window's values, let go by the last tile that uses them.
+    """A window's values, released by the last tile that uses them.
 
-    An executor keeps a task's arguments a little longer than the task's result is awaited; were they the values
-    themselves, a third window would be read while the first is still in memory.
+    An executor keeps a task's arguments slightly beyond its result; if they were the values themselves, a third window
+    would be read while the first is still in memory.
     """
 
     def __init__(self, values: Block, read: Sums | None, uses: int) -> None:
         self.values: Block | None = values
-        # Of the band, up to here.
+        # Checksums of the band so far.
         self.read = read
         self._left, self._lock = uses, threading.Lock()
 
     def done(self) -> None:
-        """Tell that one tile needs it no longer."""
+        """Report that one tile no longer needs it."""
         with self._lock:
             self._left -= 1
             if self._left == 0:
@@ -123,14 +123,14 @@ class _Held:
 
 
 class _Tasks:
-    """Makes the tasks of each window; used by the reading thread alone."""
+    """Creates the tasks of each window; used only by the calling thread."""
 
     def __init__(self, job: Job, sink: Sink, worker: "_Worker", threads: ThreadPoolExecutor) -> None:
         self._job, self._sink, self._worker, self._threads = job, sink, worker, threads
         self._number = -1
         self._read: Sums | None = None
         self._tiles: list[Tile] = []
-        # By tile and sweep: what it carries, and its task in the window before.
+        # By tile and sweep: what it carries, and its task in the previous window.
         self._sweeps: dict[tuple[int, str], tuple[TileSweep, Future[int] | None]] = {}
 
     def submit(self, window: Window, values: Block) -> "list[Future[int]]":
@@ -163,11 +163,11 @@ class _Tasks:
 
 
 class _StoppedError(Exception):
-    """The run is being ended; nobody waits for the task any more."""
+    """The run is stopping; nobody waits for the task any more."""
 
 
 class _Worker:
-    """Computes one tile after another; shared by the threads."""
+    """Computes tiles; shared by all threads, each with its own workspace."""
 
     def __init__(self, job: Job, stack: Stack) -> None:
         self._job, self._stack = job, stack
@@ -177,7 +177,7 @@ class _Worker:
         self.stop = threading.Event()
 
     def whole_tile(self, tile: Tile, block: _Held, window: Window) -> int:
-        """Run a tile whose sequences lie in the window from end to end; gives the steps done."""
+        """Run a tile whose sequences lie completely in the window; return the steps done."""
         steps = 0
         for name in window.sweeps:
             sweep = TileSweep(self._job, tile, name)
@@ -189,9 +189,9 @@ class _Worker:
         return steps
 
     def part_of_tile(self, sweep: TileSweep, block: _Held, window: Window, before: "Future[int] | None") -> int:
-        """Run a tile's steps in the window, after those in the window before; gives the steps done."""
+        """Run a tile's steps in the window, after those in the previous window; return the steps done."""
         if before is not None:
-            # Submitted earlier, so it runs already or has been run: threads take tasks in this order.
+            # It was submitted earlier, so it is running or done: threads take tasks in order.
             before.result()
         steps = self._run_pieces(sweep, block, window)
         block.done()
@@ -201,7 +201,7 @@ class _Worker:
         return steps
 
     def _run_pieces(self, sweep: TileSweep, block: _Held, window: Window) -> int:
-        # Every sweep reads every step; one of them counts.
+        # Each sweep reads each step; one of them counts.
         counts = sweep.name == next(reversed(self._job.sweeps))
         steps, members = 0, sweep.tile.members
         assert block.values is not None
@@ -231,19 +231,19 @@ class _Worker:
 
 
 class _Tally:
-    """Adds up what the tasks report, and looks at the time; only the calling thread touches it."""
+    """Sums up what the tasks report, and checks the time; used only by the calling thread."""
 
     def __init__(self, job: Job, sink: Sink, progress: Progress | None, until: float | None) -> None:
         self._all, self._progress, self._until = job.shape.valid_steps, progress, until
         self._steps = sum(window.steps for window in sink.windows.values())
 
     def check_time(self) -> None:
-        """Raise ``Stopped`` if it is time."""
+        """Raise ``Stopped`` if the time limit was reached."""
         if self._until is not None and time.monotonic() >= self._until:
             raise Stopped
 
     def wait_for(self, tasks: "list[Future[int]]") -> None:
-        """Wait for a window's tasks; raises what one of them raised."""
+        """Wait for a window's tasks; re-raise the first error among them."""
         left = None if self._until is None else max(0.0, self._until + GRACE - time.monotonic())
         try:
             for future in as_completed(tasks, left):

@@ -1,7 +1,7 @@
-"""The last place where a failing call of the operating system becomes an error of ours.
+"""Wraps public functions: turns errors of the operating system that nobody handled into errors of ours.
 
-Where more is known of a file, an error is raised there; this is for every other call on a path that the caller gave:
-any of them may fail on a failing disk or an unreachable server. What the caller's own function raises stays as it is.
+Code that knows more about a file raises its own errors; this handles every other call on a path given by the caller:
+any of them may fail on a failing disk or an unreachable server. What the caller's own function raises is unchanged.
 """
 
 import errno
@@ -26,33 +26,33 @@ __all__ = ["documented", "says_why"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Parameters that may be a path, those first that most of the work is done on; and what is none there.
+# Parameters that may be paths, the most important first; and the words among their values that are not paths.
 PATHS = (
     *("inputs", "path", "model", "output", "weights", "lengths", "ids", "initial_state"),
     *("config", "save_weights"),
 )
 NO_PATHS = ("full", "zero")
-# How Python says it.
+# Python's message.
 NO_THREAD = "can't start new thread"
-# What the operating system, and Python on its behalf, raise.
+# Raised by the operating system, and by Python on its behalf.
 FAILURES = (OSError, ValueError, RuntimeError)
 
 
 class _OfCallerError(BaseException):
-    """Carries what the caller's function raised past everything that handles errors of ours."""
+    """Carries an error of the caller's function past all handlers of our errors."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
 
 def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
-    """Let a public function raise errors of ours where the operating system fails.
+    """Make a public function raise errors of ours where the operating system fails.
 
     Parameters
     ----------
     function : callable
     name : str
-        What it is called in ``rnnstates``, where pickle finds it; its own name if empty.
+        Its name in ``rnnstates``, where pickle finds it; its own name if empty.
     """
 
     @functools.wraps(function)
@@ -62,7 +62,7 @@ def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
             named: Any = {name: _as_text(one) for name, one in kwargs.items()}
             if callable(progress := named.get("progress")):
                 named["progress"] = functools.partial(_call, progress)
-            # NumPy's own settings: a caller who has errors raised (numpy.seterr) means arithmetic of his own.
+            # A caller who makes NumPy raise errors (numpy.seterr) means their own arithmetic.
             with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
                 return function(*texts, **named)
         except _OfCallerError as carried:
@@ -91,7 +91,7 @@ def _call(function: Callable[..., Any], *args: Any) -> None:
 
 
 def _as_text(given: object) -> Any:
-    """Give a path of bytes, such as an entry of ``os.scandir(b".")``, as one of text; anything else as it is."""
+    """Decode a path of bytes, such as an entry of ``os.scandir(b".")``; return anything else unchanged."""
     if not isinstance(given, os.PathLike):
         return given
     try:
@@ -104,7 +104,7 @@ def _as_text(given: object) -> Any:
 
 
 def _paths(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose those of the arguments that may be paths."""
+    """Select the arguments that may be paths."""
     return {
         name: given[name]
         for name in PATHS
@@ -113,7 +113,7 @@ def _paths(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _name_as_given(error: RnnstatesError, output: Any) -> None:
-    """Let a message call an output, and what stands beside it, as the caller does: both are used by absolute names."""
+    """Make a message name an output, and files next to it, as the caller did: internally both have absolute names."""
     if output is None:
         return
     with suppress(OSError, ValueError, RuntimeError, TypeError):
@@ -123,15 +123,15 @@ def _name_as_given(error: RnnstatesError, output: Any) -> None:
 
 
 def _error_of_ours(reason: Exception, given: Mapping[str, Any], written: object) -> RnnstatesError | None:
-    """Give the error that a failing call amounts to; None where it is no call on a file."""
+    """Return the error of ours for a failed call; None if it was not a call on a file."""
     paths = tuple(given.values())
     if isinstance(reason, OSError):
-        # A closed pipe is that of the caller: notes that are printed.
+        # A closed pipe belongs to the caller, who prints notices.
         return None if reason.errno == errno.EPIPE else says_why(reason, given=paths, written=written)
     if isinstance(reason, ValueError):
         wrong = [os.fspath(path) for path in paths if is_no_name(path)]
         return MissingInput(f"{wrong[0]!r}: no file can have that name ({reason}). Check the path.") if wrong else None
-    # What pathlib makes of an error of the system.
+    # How pathlib reports an error of the system.
     if isinstance(looped := reason.__context__, OSError) and looped.errno == errno.ELOOP:
         return says_why(looped, given=paths)
     if str(reason) == NO_THREAD:
@@ -139,7 +139,7 @@ def _error_of_ours(reason: Exception, given: Mapping[str, Any], written: object)
             "the system starts no more threads for this user or job (ulimit -u, or the limit of the container); "
             "threads=1 needs the fewest, with OPENBLAS_NUM_THREADS=1 in the environment."
         )
-    # What h5py raises where HDF5 cannot close a file.
+    # Raised by h5py when HDF5 cannot close a file.
     if isinstance(reason, RuntimeError) and _is_of_hdf5(reason):
         return MissingInput(f"{_first(paths)}: HDF5 fails ({reason}). Check the disk.")
     return None
@@ -153,15 +153,15 @@ def _is_of_hdf5(reason: RuntimeError) -> bool:
 
 
 def says_why(reason: OSError, *, given: tuple[Any, ...] = (), written: object = None) -> RnnstatesError:
-    """Give the error of ours for a call that failed.
+    """Return the error of ours for a failed call.
 
     Parameters
     ----------
     reason : OSError
     given : tuple
-        The paths that the caller gave; the first is named where the system names none.
+        The caller's paths; the first is named if the system names none.
     written : path or None
-        What was to be made.
+        The output to be made.
     """
     path = reason.filename if isinstance(reason.filename, str | bytes | os.PathLike) else None
     where = os.fsdecode(path) if path else _first(given)
@@ -179,7 +179,7 @@ def _first(given: tuple[Any, ...]) -> str:
 
 
 def _output_of(where: str) -> Path:
-    # The call that failed may be the one that looks for a link.
+    # The failed call may be the one that resolves links.
     try:
         return names_of(where).output
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the states of a run go, and what is there already."""
+"""The target of one run: its output, what already exists there, and the unfinished run to resume."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -13,16 +13,16 @@ __all__ = ["Target", "find_target"]
 
 
 class Target(NamedTuple):
-    """Where the states go.
+    """Where the states of a run go, and what is there already.
 
     Parameters
     ----------
     place : Place or None
-        Of the output; None for memory.
+        The output; None for memory.
     begun : Begun
-        How an unfinished run of it computes.
+        The choices of an unfinished run of it.
     existing : str
-        What to do where the output exists: a name in ``IF_EXISTS``.
+        What to do if the output exists: a name in ``IF_EXISTS``.
     """
 
     place: Place | None
@@ -31,28 +31,28 @@ class Target(NamedTuple):
 
     @property
     def replaces(self) -> bool:
-        """Whether an output that exists is replaced."""
+        """Whether an existing output is replaced."""
         return self.existing == REPLACE
 
     @property
     def skips(self) -> bool:
-        """Whether an output that the same job made is enough."""
+        """Whether an existing output by the same job is accepted."""
         return self.existing == SKIP
 
     @property
     def may_be_done(self) -> bool:
-        """Whether there is an output that counts as done where the same job made it."""
+        """Whether an output exists that is accepted if the same job made it."""
         return self.skips and self.place is not None and self.place.names.output.exists()
 
 
 def find_target(options: Options, sources: Iterable[Any], system: System = DISK) -> Target:
-    """Look at the place of the output before anything else is opened.
+    """Check the place of the output before anything else is opened.
 
     Parameters
     ----------
     options : Options
     sources : iterable
-        What the run reads beside the files of its options; none of them may be the output.
+        What the run reads in addition to the files of its options; none of them may be the output.
     system : System
 
     Raises

@@ -1,4 +1,4 @@
-"""One tile in one sweep over time: what it hands on from piece to piece, and what it pools."""
+"""A tile in a sweep over time: carries states from piece to piece, pools them, and stores both in the tile's band."""
 
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
@@ -29,9 +29,9 @@ class Tile(NamedTuple):
     band : Band
         Where their states go.
     members : int64 [B]
-        Their rows inside the band, longest first.
+        Their rows within the band, longest first.
     starts : mapping
-        From part and name to the states [R, W] that the rows of the band start from; zero for what is not named.
+        By part and name, the initial states [R, W] of the band's rows; zero for the others.
     """
 
     band: Band
@@ -40,7 +40,7 @@ class Tile(NamedTuple):
 
 
 class TileSweep:
-    """The memory of a tile in a sweep; one thread at a time uses it. ``name`` is that of the sweep.
+    """What a tile carries in a sweep, whose name is ``name``; used by one thread at a time.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class TileSweep:
         }  # fmt: skip
 
     def state_before(self, piece: Piece) -> Initial:
-        """Give the states [k, W] from which a piece starts, by part and name."""
+        """Return the states [k, W] before a piece, by part and name."""
         live = len(piece.lengths)
         return {part: {name: values[:live] for name, values in states.items()} for part, states in self.carry.items()}
 
     def take(self, piece: Piece, results: Mapping[str, States]) -> None:
-        """Store and pool the states of a piece, and keep where it ended."""
+        """Store and pool the states of a piece, and keep its last states."""
         for spec in self._specs(pooled=False):
             self.tile.band.put_states(
                 spec, self.tile.members[: len(piece.lengths)], _state(results[spec.part], spec.state),
@@ -120,7 +120,7 @@ def _starts(
     members: Places,
     computing: "np.dtype[np.generic]",
 ) -> dict[str, dict[str, Start]]:
-    """Give the states that each part starts from, [B, W]: those of the run, else those that its weights bring."""
+    """Return the initial states of each part, [B, W]: those of the run, else those trained with its weights."""
     starts: dict[str, dict[str, Start]] = {}
     for part in parts:
         with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""The versions of all that decides what is computed and how fast, for a report."""
+"""``versions()``: the versions of everything that decides what is computed and how fast, for a bug report."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -12,20 +12,20 @@ from ..version import __version__
 
 __all__ = ["EXTRAS", "versions"]
 
-# What each extra installs, by the name of its package.
+# The package that each extra installs.
 EXTRAS = {"flax": "msgpack", "onnx": "onnx", "sklearn": "scikit-learn", "torch": "torch"}
 
 
 def versions() -> dict[str, Any]:
-    """Give the versions of rnnstates and of what it uses, in JSON types; neither TensorFlow nor an extra is imported.
+    """Return the versions of rnnstates and its libraries, in JSON types; imports neither TensorFlow nor an extra.
 
     Returns
     -------
     dict
         ``rnnstates``, ``python``, ``platform``, ``numpy``, ``blas`` (that NumPy was built with), ``h5py``, ``hdf5``,
         ``tensorflow``, ``extras`` (the version of each extra's package) and ``kernel``: ``compiler``, ``runs`` (the
-        kinds that this processor runs, the widest last) and ``used`` (the one that float32 takes). None stands for what
-        is not installed, or not built.
+        kinds that this processor runs, widest last) and ``used`` (the one used for float32). None for what is not
+        installed or not built.
     """
     return {
         "rnnstates": __version__,

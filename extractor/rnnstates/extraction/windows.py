@@ -1,4 +1,4 @@
-"""Getting inputs: a window is read and checked, a piece of a tile is gathered from it."""
+"""Reads and checks a window of the input, and gathers the pieces of tiles from it."""
 
 import math
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from .job import Job
 
 __all__ = ["Block", "Piece", "gather", "read_window"]
 
-# Rows with fewer bytes than this are gathered all at once; of longer ones each is copied by itself.
+# Rows with fewer bytes than this are gathered in one go; longer ones are copied one by one.
 SHORT_ROW = 2048
-# Of a window of which not all rows are wanted, this part is read at once: it is held beside the window meanwhile.
+# If only some rows of a window are needed, this many bytes are read at a time, held in addition to the window.
 PARTS = 16
 
 
 class Block(NamedTuple):
-    """What was read of a window.
+    """The values read for a window.
 
     Parameters
     ----------
     values : floating [K, T', I] in the computing precision, or int64 [K, T'] token ids
-        The rows that have steps in the window, perhaps others too.
+        The rows that have steps in the window, possibly others too.
     places : int64 [R]
-        Where each row of the window stands in ``values``; -1: not read.
+        Index of each row of the window in ``values``; -1 if not read.
     """
 
     values: ReadInputs | ReadIds
@@ -38,12 +38,12 @@ class Block(NamedTuple):
 
 
 def read_window(job: Job, window: Window) -> Block:
-    """Read and check one window; of a stretch of time only the sequences that have steps in it.
+    """Read and check one window; for a stretch of time, only the sequences that have steps in it.
 
     Raises
     ------
     BadInput
-        A valid step holds something that is not allowed there.
+        A valid step holds something not allowed there.
     """
     count = window.rows.stop - window.rows.start
     live = np.flatnonzero(_has_steps(job, window))
@@ -63,7 +63,7 @@ def _has_steps(job: Job, window: Window) -> Annotated[npt.NDArray[np.bool_], "R"
 
 
 def _read_some(job: Job, window: Window, live: Rows, *, most: int) -> ReadInputs | ReadIds:
-    """Read rows of a window, given by their numbers in it: those that follow one another together, up to ``most``."""
+    """Read some rows of a window by number: consecutive ones together, up to ``most``."""
     steps = window.steps.stop - window.steps.start
     dtype = np.dtype(np.int64) if job.tokens else job.request.computing
     values = empty_window((len(live), steps, *job.source.shape[2:]), dtype)
@@ -104,11 +104,11 @@ class Piece:
     Parameters
     ----------
     inputs : floating [k, T, I]
-        The valid steps come first, whatever the input's padding; what follows them is arbitrary.
+        The valid steps come first, whatever the input's padding; the rest is arbitrary.
     lengths : int64 [k]
-        Valid steps of each, never increasing, all above zero.
+        Valid steps of each, never increasing, all positive.
     before : int64 [k]
-        Valid steps of each that lie before the piece.
+        Valid steps of each before the piece.
     """
 
     inputs: Inputs
@@ -126,22 +126,22 @@ def gather(
     embedding: Embedding | None,
     workspace: Workspace,
 ) -> Piece:
-    """Take a piece of a tile out of its window.
+    """Gather a piece of a tile from its window.
 
     Parameters
     ----------
     job : Job
     block : Block
-        What ``read_window`` gave.
+        The result of ``read_window``.
     window : Window
     members : int64 [B]
-        The tile's rows inside the window, longest first.
+        The tile's rows within the window, longest first.
     span : slice
-        Steps of the input, inside the window's.
+        Steps of the input, within those of the window.
     embedding : floating [vocabulary, I] or None
         For token ids.
     workspace : Workspace
-        Where the inputs may lie.
+        Memory for the inputs.
     """
     lengths = job.shape.lengths[window.rows][members]
     starts = np.zeros_like(lengths) if job.shape.padding == "post" else job.shape.steps - lengths
@@ -166,7 +166,7 @@ def _gathered(
     if row_bytes < SHORT_ROW and len(first) and (first == first[0]).all():
         taken: InputsOrIds = block[members, first[0] : first[0] + width]
         return taken
-    # Zero for ids, which are looked up in the embedding before anything knows the lengths.
+    # Zero for ids, because they are looked up in the embedding before the lengths are applied.
     make = workspace.zeros if block.ndim == 2 else workspace.array
     inputs = make("inputs", (len(members), width, *block.shape[2:]), block.dtype)
     _copy(block, members, first, lengths, inputs)
@@ -186,7 +186,7 @@ def _copy(
         starts = members * block.shape[1] + first
         copy_rows(block.reshape(-1, numbers), starts, inputs.reshape(-1, numbers), places, lengths)
         return
-    # A part of somebody's array, or one in Fortran order: making it contiguous would take as much memory again.
+    # Part of somebody's array, or one in Fortran order: making it contiguous would need as much memory again.
     rows = zip(members.tolist(), first.tolist(), lengths.tolist(), strict=True)
     for place, (member, start, length) in enumerate(rows):
         inputs[place, :length] = block[member, start : start + length]

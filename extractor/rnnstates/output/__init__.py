@@ -1,1 +1,1 @@
-"""What rnnstates writes: the file format, the sinks that fill it, and the reader that gives it back."""
+"""The output: its file format, writing it so that nothing finished is lost, resuming and reading it."""

@@ -1,4 +1,4 @@
-"""Whether a place can take the output, asked before anything is computed."""
+"""Checks that the output can be written at its path (name, directory, free space), before anything is computed."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ __all__ = ["check_destination", "check_regular", "check_space", "exists", "free_
 
 
 def check_destination(output: str | os.PathLike[str], *, force: bool, sources: Iterable[object]) -> Names:
-    """Check the output's name and directory; nothing is made.
+    """Check the output's name and directory; nothing is created.
 
     Parameters
     ----------
@@ -25,39 +25,39 @@ def check_destination(output: str | os.PathLike[str], *, force: bool, sources: I
     force : bool
         Whether an existing file may be replaced.
     sources : iterable
-        What the run reads; none of the files among it may be the output, or have a name that is needed beside it.
+        What the run reads; none of these files may be the output, or have a name that is needed next to it.
 
     Returns
     -------
     Names
-        The file to make (the target, when the name is a symbolic link) and what stands beside it meanwhile.
+        The file to make (the target, if the name is a symbolic link) and the temporary files next to it.
 
     Raises
     ------
     OptionError
         The output is ``-``, or its name promises another format.
     CannotCreate
-        It exists, is an input or a directory, would take an input's name while it is made, or its directory is missing.
+        It exists, is an input or a directory, needs an input's name while it is made, or its directory is missing.
     PermissionDenied
-        Its directory may not be written.
+        There is no permission to write to its directory.
     """
     if str(output) == "-":
         raise OptionError("-: HDF5 cannot be written to a pipe, because it must seek; name a file instead.")
     if is_no_name(output):
         raise CannotCreate(
-            f"{os.fspath(output)!r}: no file can have that name (a null byte, or a letter that the system has no bytes "
-            "for); choose another output."
+            f"{os.fspath(output)!r}: no file can have that name (a null byte, or a character that the system cannot "
+            "encode); choose another output."
         )
     if names_folder(output) and not Path(output).is_dir():
         raise CannotCreate(
-            f"{output}: names a folder, which is not there; expected a file. Give {Path(output)}, or make the folder "
+            f"{output}: names a folder, which does not exist; expected a file. Give {Path(output)}, or make the folder "
             "and name a file in it."
         )
     try:
         return _checked(Path(output), output, force=force, sources=sources)
     except OSError as reason:
         raise translated(reason, Path(output)) from reason
-    # Links that lead in a circle.
+    # Symbolic links that form a circle.
     except RuntimeError as reason:
         raise CannotCreate(f"{output!r}: no file can have that name ({reason}); choose another output.") from reason
 
@@ -71,22 +71,22 @@ def _checked(path: Path, output: object, *, force: bool, sources: Iterable[objec
     _check_directory(names.given.parent, output)
     _check_length(names)
     check_regular(names.output, output)
-    # With something left beside it, it may be what this run is to make, named but not tidied up after.
+    # If something was left next to it, it may be this job's finished output, renamed but not tidied up after.
     if names.output.exists() and not force and not (names.journal.exists() or names.lock.exists()):
         raise exists(output)
     return names
 
 
 def exists(output: object) -> CannotCreate:
-    """Give the error of an output that is there already."""
+    """Return the error for an output that exists already."""
     return CannotCreate(
         f"{output}: exists; replace it with force=True, or choose another output. If the same job may have made it, "
-        'if_exists="skip" compares, and computes nothing where it did.'
+        'if_exists="skip" compares, and computes nothing if it did.'
     )
 
 
 def check_regular(path: Path, output: object) -> None:
-    """Refuse what is there and no ordinary file: renaming onto a device or a pipe would take its place.
+    """Refuse anything but a regular file: renaming onto a device or a pipe would replace it.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def check_regular(path: Path, output: object) -> None:
 
 
 def free_space(path: Path) -> int:
-    """Give the bytes free where a file would be made.
+    """Return the free bytes where a file would be made.
 
     Raises
     ------
@@ -114,12 +114,12 @@ def free_space(path: Path) -> int:
 
 
 def check_space(names: Names, needed: int) -> None:
-    """Refuse a job that cannot fit; what an unfinished run of it holds already is not needed again.
+    """Refuse a job that cannot fit; the space of its unfinished run counts as available.
 
     Raises
     ------
     WriteFailed
-        With the bytes needed and free.
+        The message says how many bytes are needed and free.
     """
     with suppress(OSError):
         needed -= min(needed, names.partial.stat().st_blocks * 512)
@@ -128,7 +128,7 @@ def check_space(names: Names, needed: int) -> None:
 
 
 def no_room(path: Path, needed: int, why: str = "") -> WriteFailed:
-    """Give the error of a job that does not fit, with the bytes needed and free."""
+    """Return the error for a job that does not fit, with the bytes needed and free."""
     return WriteFailed(
         f"{path}: {why}needs {needed} bytes, but {free_space(path)} are free there. Free some space, keep less "
         '(states=, dtype="float16"), or choose another place.'
@@ -141,23 +141,23 @@ def _check_directory(directory: Path, output: object) -> None:
     if not directory.is_dir():
         raise CannotCreate(f"{output}: {directory} is not a directory; choose another output.")
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise PermissionDenied(f"{output}: the directory {directory} may not be written; choose another place.")
+        raise PermissionDenied(f"{output}: no permission to write to {directory}; choose another place.")
 
 
 def _check_length(names: Names) -> None:
-    """Refuse a name that leaves no room for what stands beside the output meanwhile."""
+    """Refuse a name too long for the temporary files next to the output."""
     most = os.pathconf(names.output.parent, "PC_NAME_MAX")
     longest = max(len(os.fsencode(path.name)) for path in names)
     if longest > most:
         over = longest - most
         raise CannotCreate(
-            f"{names.output}: its name is {over} bytes too long for this file system, which allows {most} for a name; "
+            f"{names.output}: its name is {over} bytes too long for this file system, which allows {most} per name; "
             f"'{PARTIAL}.new' is added to it while it is made. Shorten it."
         )
 
 
 def _paths_in(sources: Iterable[object]) -> Iterator[str | os.PathLike[str]]:
-    """Yield the paths among what is read, those in lists and dicts and those of mapped arrays and datasets too."""
+    """Yield the paths among what is read, including those in lists and dicts, of mapped arrays and of datasets."""
     for source in sources:
         if isinstance(source, str | os.PathLike):
             yield source
@@ -172,7 +172,7 @@ def _paths_in(sources: Iterable[object]) -> Iterator[str | os.PathLike[str]]:
 
 
 def _check_apart(names: Names, source: str | os.PathLike[str], output: object) -> None:
-    """Refuse an output whose making would write over, or take away, what the run reads."""
+    """Refuse an output whose making would overwrite or remove what the run reads."""
     for path in names:
         if not _is_same_file(path, source):
             continue

@@ -1,4 +1,4 @@
-"""Whether every byte of a finished output is as the job that made it wrote it."""
+"""Checks every byte of a finished output against its checksums, for ``if_exists="skip"``."""
 
 import os
 from functools import partial as fixed
@@ -19,7 +19,7 @@ __all__ = ["damage"]
 
 
 def damage(file: h5py.File, contents: Contents) -> list[str]:
-    """Hold every byte of a finished file against its checksums.
+    """Compare every byte of a finished file with its checksums.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def damage(file: h5py.File, contents: Contents) -> list[str]:
     Returns
     -------
     list of str
-        What is missing, of another form, or not as it was written; empty for a file that is whole.
+        What is missing, has the wrong form, or has changed since it was written; empty for an intact file.
     """
     where = file.filename
     group = find(file, INTEGRITY, where, BadStates)
@@ -43,9 +43,9 @@ def damage(file: h5py.File, contents: Contents) -> list[str]:
     names = [*(spec.name for spec in contents.specs), SUMS, REST]
     found = [*datasets, sums, rest]
     if missing := [name for name, dataset in zip(names, found, strict=True) if dataset is None]:
-        return [f"dataset '{name}' is missing or of another form" for name in missing]
+        return [f"dataset '{name}' is missing or has the wrong form" for name in missing]
     if "window_rows" not in fixed_attributes(group) or group.attrs["window_rows"] != contents.window_rows:
-        return ["its checksums are of other windows"]
+        return ["its checksums are of different windows"]
     places = [(dataset.id.get_offset() or 0, dataset.nbytes) for dataset in found]
     with Path(where).open("rb") as raw:
         read = fixed(_read, raw.fileno())
@@ -55,12 +55,12 @@ def damage(file: h5py.File, contents: Contents) -> list[str]:
             if not _as_written(read, offset, spec, contents, sums[:, number])
         ]
         if digest_rest(read, os.fstat(raw.fileno()).st_size, places) != rest[()].tobytes().hex():
-            wrong.append("something beside the states is not as it was written")
+            wrong.append("something outside the states is not as it was written")
     return wrong
 
 
 def _dataset(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Any:
-    """Find a dataset that lies in the file in one piece; None where there is none of this shape and dtype."""
+    """Find a contiguous dataset of this shape and dtype; None if there is none."""
     found = find(group, name, group.file.filename, BadStates)
     if not isinstance(found, h5py.Dataset) or found.shape != shape or found.dtype != dtype:
         return None

@@ -1,4 +1,4 @@
-"""Format version 1: which datasets a run makes, with which shapes, types and dimensions. Pure.
+"""Format version 1: the datasets of a states file, with shapes, types and dimensions. Pure.
 
 A file holds, for a network of one layer and one direction, at the root:
 
@@ -13,8 +13,8 @@ A file holds, for a network of one layer and one direction, at the root:
 ``integrity/rest``            [32]                 SHA-256 of all other bytes of the file
 ============================  ===================  =========================================================
 
-Other networks write the same set once a part, in the groups ``layer0``, ``layer0/forward``, …; the root attribute
-``layers`` lists the groups (``/`` for the plain case), so one loop reads every file.
+Other networks have the same set once per part, in the groups ``layer0``, ``layer0/forward``, …; the root attribute
+``layers`` lists the groups (``/`` for the plain case), so that one loop reads every file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class DatasetSpec:
     name : str
         Its path in the file, without a leading slash.
     part : str
-        The network part it belongs to, as ``Network.parts`` names it.
+        The network part that it belongs to, as named by ``Network.parts``.
     state : str
         ``hidden``, ``cell``, ``state``, ….
     pooling : str or None
@@ -68,12 +68,12 @@ class DatasetSpec:
 
     @property
     def width(self) -> int:
-        """The last axis; the file is seen as rows of this many values."""
+        """The size of the last axis; the dataset is seen as rows of this many values."""
         return self.shape[-1]
 
     @property
     def nbytes(self) -> int:
-        """Bytes as declared; the holes of a padded layout included."""
+        """Bytes as declared, including the holes of a padded layout."""
         return prod(self.shape) * self.dtype.itemsize
 
 
@@ -89,7 +89,7 @@ class Shape:
     layout : str
         ``padded`` or ``packed``.
     padding : str
-        ``post`` or ``pre``: at which end of a row of the padded layout the valid steps stand.
+        ``post`` or ``pre``: at which end of a row of the padded layout the padding is.
     """
 
     lengths: AllLengths
@@ -121,25 +121,25 @@ class Shape:
         return starts if self.padding == "post" else starts + self.steps - self.lengths
 
     def extent(self, sequences: slice) -> tuple[int, int]:
-        """Give the rows that some sequences take in such a dataset, padding included: the first, and one past them."""
+        """Return the rows of some sequences in such a dataset, including padding: the first, and one past the last."""
         if self.layout == "packed":
             return int(self.offsets[sequences.start]), int(self.offsets[sequences.stop])
         return sequences.start * self.steps, sequences.stop * self.steps
 
     def rows_of(self, spec: DatasetSpec, sequences: slice) -> tuple[int, int]:
-        """Give the rows that some sequences take in any dataset, seen as [rows, width]."""
+        """Return the rows of some sequences in any dataset, seen as [rows, width]."""
         return self.extent(sequences) if spec.pooling is None else (sequences.start, sequences.stop)
 
 
 class HasParts(Protocol):
-    """A ``Network``, or what else has parts whose states are stored."""
+    """A ``Network``, or anything else that has parts whose states are stored."""
 
     def parts(self) -> Iterator[tuple[str, Any, Direction, Any]]:
-        """Yield (path, layer, direction, weights): of the layer its ``name`` is read, of the weights cell and sizes."""
+        """Yield (path, layer, direction, weights); used are the layer's ``name`` and the cell and sizes of weights."""
 
 
 def group_name(part: str) -> str:
-    """Name a part's group as the attribute ``layers`` lists it."""
+    """Return the name of a part's group as listed in the attribute ``layers``."""
     return part or "/"
 
 
@@ -159,14 +159,14 @@ def plan_datasets(
     network : HasParts
     shape : Shape
     states : sequence of str
-        States to keep for every step, of those cells that have them. The pooled ones are of the same states; of every
-        state the cell carries when there are none.
+        States to keep for every step, for the cells that have them. The same states are pooled; if there are none,
+        every state that the cell carries.
     pool : sequence of str
         Names in ``POOLINGS``.
     dtype : dtype
-        Of what is stored.
+        Dtype of the stored states.
     precision : dtype
-        Of what is computed; the final states are stored in it, so that another run can go on from them.
+        Dtype of the computation, in which the final states are stored, so that another run can continue from them.
     """
     return tuple(
         spec

@@ -1,7 +1,7 @@
-"""What guards the bytes of a states file: sums of each window of each dataset, and a digest of all the rest.
+"""The checksums of a states file: sums of each window of each dataset, and a digest of all the rest.
 
-Both lie in the file, in the group ``integrity``. Between them no byte is left out: ``sums`` covers the datasets of
-states, padding included, window by window; ``rest`` covers everything but those datasets and ``integrity`` itself.
+Both are stored in the file, in the group ``integrity``, and together cover every byte: ``sums`` the datasets of states,
+including padding, window by window; ``rest`` everything except those datasets and ``integrity`` itself.
 """
 
 import hashlib
@@ -35,29 +35,29 @@ MEANING = (
     "place in the whole dataset, from 0. rest = SHA-256 of all bytes of the file outside the datasets listed, sums and "
     "rest, in their order."
 )
-# Bytes read at once.
+# Bytes read at a time.
 AT_ONCE = 2**22
 
-# Reads (count, position); gives fewer bytes at the end of the file.
+# Called with (count, position); returns fewer bytes at the end of the file.
 Read = Callable[[int, int], bytes]
 
 
 def window_slice(shape: Shape, window: int, window_rows: int) -> slice:
-    """Give the sequences of a window."""
+    """Return the sequences of a window."""
     return slice(window * window_rows, min((window + 1) * window_rows, shape.sequences))
 
 
 def window_sums(read: Read, offset: int, spec: DatasetSpec, rows: tuple[int, int]) -> Sums:
-    """Sum up some rows of a dataset as they lie in the file.
+    """Compute the sums of some rows of a dataset from the bytes of the file.
 
     Parameters
     ----------
     read : callable
     offset : int
-        Where the dataset begins.
+        Position of the dataset's first byte.
     spec : DatasetSpec
     rows : (int, int)
-        The first, and one past the last, of the dataset seen as [rows, width].
+        The first and one past the last, in the dataset seen as [rows, width].
     """
     item = spec.dtype.itemsize
     total: Sums = (0, 0)
@@ -70,7 +70,7 @@ def window_sums(read: Read, offset: int, spec: DatasetSpec, rows: tuple[int, int
 
 
 def digest_rest(read: Read, size: int, stretches: Iterable[tuple[int, int]]) -> str:
-    """Digest a file but for some stretches.
+    """Digest a file except for some stretches.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def digest_rest(read: Read, size: int, stretches: Iterable[tuple[int, int]]) -> 
     size : int
         Bytes of the file.
     stretches : iterable of (int, int)
-        First byte and length of what is left out, in any order; they do not overlap.
+        First byte and length of each omitted stretch, in any order; they do not overlap.
     """
     digest = hashlib.sha256()
     for start, stop in _outside(size, stretches):
@@ -88,7 +88,7 @@ def digest_rest(read: Read, size: int, stretches: Iterable[tuple[int, int]]) -> 
 
 
 def _outside(size: int, stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield what lies in a file beside some stretches: (first byte, one past the last)."""
+    """Yield what is in a file outside some stretches: (first byte, one past the last)."""
     at = 0
     for start, length in sorted((start, length) for start, length in stretches if length):
         if start > at:

@@ -1,15 +1,15 @@
-"""What a journal says: one line a record, each behind its own checksum. Pure.
+"""The journal's format: encodes and parses its records, one per line, each preceded by its checksum. Pure.
 
 ::
 
     1f0e2c9a {"journal": 1, ...}                                     the header: which job this is
-    7b81d0c4 {"session": "host:pid since ...", ...}                  a run began, or went on
+    7b81d0c4 {"session": "host:pid since ...", ...}                  a run began or was resumed
     90aa3e55 {"window": 12, "sums": [[...], ...], ...}               window 12 is on disk
-    08c4d9f1 {"undone": 12}                                          it was found damaged and is made again
-    c2b7f1d3 {"complete": true}                                      all of them are
+    08c4d9f1 {"undone": 12}                                          it was found damaged and is recomputed
+    c2b7f1d3 {"complete": true}                                      all windows are on disk
 
-The checksum is the CRC-32 of the JSON text in eight hexadecimal digits. Reading stops at the first line that is not
-whole: a crash tears the last one, and what follows a damaged one is not trusted.
+The checksum is the CRC-32 of the JSON text, as eight hexadecimal digits. Reading stops at the first incomplete line: a
+crash truncates the last line, and what follows a damaged one is not trusted.
 """
 
 import json
@@ -24,9 +24,9 @@ from .integrity import REST_BYTES, Read, digest_rest
 __all__ = ["VERSION", "Header", "Journal", "Window", "encode", "foreign_version", "parse"]
 
 VERSION = 1
-# A header holds what provenance holds, which HDF5 keeps below 64 KiB, and the offsets of the datasets.
+# A header holds the provenance, which HDF5 limits to 64 KiB, and the offsets of the datasets.
 LONGEST_LINE = 2**20
-# Seconds; some thirty thousand years.
+# Some thirty thousand years (seconds).
 LONGEST_TIME = 1e12
 
 
@@ -40,13 +40,13 @@ class Window(NamedTuple):
     steps : int
         Valid steps in it.
     overflowed : int
-        Values in it that were too large for the dtype they are stored in.
+        Values in it that were too large for the stored dtype.
     elapsed : float
         Seconds since its session began.
     sums : tuple of (int, int)
-        Of each dataset, in the header's order.
+        Sums of each dataset, in the header's order.
     read : (int, int) or None
-        Sums of what was read, where the input cannot be distinguished from another one otherwise.
+        Sums of what was read, if nothing else identifies the input.
     """
 
     window: int
@@ -58,27 +58,27 @@ class Window(NamedTuple):
 
 
 class Header(NamedTuple):
-    """Which job a journal belongs to, and where its datasets lie.
+    """The job that a journal belongs to, and the positions of its datasets.
 
     Parameters
     ----------
     identity : mapping
-        All that the result depends on, in JSON types.
+        Everything that the result depends on, in JSON types.
     offsets : mapping
-        From dataset name to the position of its first byte in the file, in the order of their sums; 0 for one that
-        has no bytes.
+        Position of each dataset's first byte in the file by name, in the order of their sums; 0 for a dataset without
+        bytes.
     sizes : list of int
         Bytes of each dataset, in the same order.
     sums_at, rest_at : int
-        Where the sums of all windows and the digest of the rest stand in the file.
+        Positions in the file of the sums of all windows and of the digest of the rest.
     size : int
         Bytes of the file.
     rest : str
-        SHA-256 of all bytes of the file but the states and their sums, hexadecimal.
+        SHA-256 of all bytes of the file except the states and their sums, hexadecimal.
     windows, window_rows, steps : int
-        How many windows there are, how many rows each has, how many valid steps all have.
+        Number of windows, rows in each, and valid steps in all.
     command : str
-        Which made it, for people; may be empty.
+        The command that began it, for people; may be empty.
     """
 
     identity: Mapping[str, Any]
@@ -95,13 +95,13 @@ class Header(NamedTuple):
 
     @property
     def apart(self) -> list[tuple[int, int]]:
-        """The stretches of the file that its digest leaves out: (first byte, length)."""
+        """The stretches of the file that its digest omits: (first byte, length)."""
         sums = self.windows * len(self.sizes) * 16
         states = list(zip(self.offsets.values(), self.sizes, strict=True))
         return [*states, (self.sums_at, sums), (self.rest_at, REST_BYTES)]
 
     def fits_rest(self, read: Read, size: int) -> bool:
-        """Tell whether a file of so many bytes is, but for states and sums, the one that was laid out."""
+        """Return whether a file of ``size`` bytes is, except for states and sums, the one that was laid out."""
         if size != self.size:
             return False
         stored = read(REST_BYTES, self.rest_at).hex()
@@ -110,24 +110,24 @@ class Header(NamedTuple):
 
 @dataclass
 class Journal:
-    """What could be read of a journal.
+    """What could be read from a journal.
 
     Parameters
     ----------
     header : Header
     windows : dict
-        The finished ones by number.
+        The finished windows by number.
     sessions : list of str
-        Who was at work, the last one last.
+        The processes that were at work, the most recent last.
     last : list of Window
-        What the last session finished.
+        The windows that the last session finished.
     complete : bool
     valid : int
-        Bytes up to the end of the last whole line.
+        Bytes up to the end of the last complete line.
     torn : bool
-        Whether there is more behind them.
+        Whether more bytes follow them.
     undone : set of int
-        Windows that were found damaged and have not been finished since.
+        Windows that were found damaged and have not been recomputed since.
     """
 
     header: Header
@@ -141,7 +141,7 @@ class Journal:
 
 
 def encode(record: "Header | Window | str | int | None") -> bytes:
-    r"""Write a line: a header, a finished window, who begins a session, a window undone, or None for the end of all.
+    r"""Encode a line: a header, a finished window, a session (str), an undone window (int), or None for completion.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def _as_dict(record: "Header | Window | str | int | None") -> dict[str, Any]:
 
 
 def parse(data: bytes) -> Journal | None:
-    """Read a journal as far as it is whole.
+    """Parse a journal as far as it is intact.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def parse(data: bytes) -> Journal | None:
     Returns
     -------
     Journal or None
-        None where not even the header is whole, or it is of another version.
+        None if not even the header is intact, or if it has a different version.
     """
     lines = _lines(data)
     first = next(lines, None)
@@ -190,14 +190,14 @@ def parse(data: bytes) -> Journal | None:
 
 
 def foreign_version(data: bytes) -> int | None:
-    """Give the version of a journal that another version of rnnstates wrote; None for anything else."""
+    """Return the version of a journal written by a different version of rnnstates; None for anything else."""
     first, _ = next(_lines(data), ({}, 0))
     version = first.get("journal")
     return version if _is_count(version) and version != VERSION else None
 
 
 def _lines(data: bytes) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield each record with the position behind its line, as long as checksums are right."""
+    """Yield each record with the position after its line, as long as checksums are right."""
     start = 0
     while True:
         end = data.find(b"\n", start, start + LONGEST_LINE)
@@ -242,7 +242,7 @@ def _header(record: dict[str, Any]) -> Header | None:
 
 
 def _take(journal: Journal, record: dict[str, Any]) -> bool:
-    """Add a record to what is known; False if it is none that may stand there."""
+    """Add a record to the journal; False if it is not allowed there."""
     if record.keys() == {"session"} and isinstance(record["session"], str):
         journal.sessions.append(record["session"])
         journal.last = []
@@ -262,7 +262,7 @@ def _take(journal: Journal, record: dict[str, Any]) -> bool:
 
 
 def _take_back(journal: Journal, number: object) -> bool:
-    # A list, say, is no number of a window, and no key of a dict either.
+    # E.g. a list: neither a window's number nor a possible key of a dict.
     if not _is_count(number) or number not in journal.windows:
         return False
     del journal.windows[number]

@@ -1,4 +1,4 @@
-"""The journal's file: read at the start of a run, lengthened while it goes on."""
+"""Reads the journal's file at the start of a run, and appends to it during the run."""
 
 import os
 import time
@@ -11,33 +11,33 @@ from .system import System, write_all
 
 __all__ = ["JournalFile", "read_journal"]
 
-# Some millions of windows; what is beyond is taken for torn.
+# Enough for some millions of windows; anything beyond is treated as torn (bytes).
 MOST = 2**30
 
 
 def read_journal(path: Path) -> Journal | None:
-    """Read a journal; None where there is none, or not even its first line is whole.
+    """Read a journal; None if there is none, or if not even its first line is intact.
 
     Raises
     ------
     OSError
-        It is there and cannot be read.
+        It exists and cannot be read.
     CannotCreate
-        It is no regular file.
+        It is not a regular file.
     DoesNotMatch
-        It is there and whole, and another version of rnnstates wrote it.
+        It is intact and was written by a different version of rnnstates.
     """
     try:
         fd = open_regular(path)
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:
-        # As much as there is: reading makes room for all that is asked for.
+        # No more than its size: reading allocates everything requested.
         data = file.read(min(MOST, os.fstat(fd).st_size))
     if (version := foreign_version(data)) is not None:
         raise DoesNotMatch(
-            f"{path}: is a journal of version {version}; expected {VERSION}. Continue with the rnnstates that began "
-            "it, throw its work away with restart=True, or choose another output."
+            f"{path}: is a journal of version {version}; expected {VERSION}. Resume with the rnnstates that began it, "
+            "discard its work with restart=True, or choose another output."
         )
     return parse(data)
 
@@ -60,7 +60,7 @@ class JournalFile:
 
     @classmethod
     def create(cls, system: System, path: Path, header: Header, session: str) -> "JournalFile":
-        """Make a new one, in place of any other; not yet on disk."""
+        """Create a new journal, replacing any other; not yet on disk."""
         fd = system.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR)
         journal = cls(system, fd, 0)
         try:
@@ -72,7 +72,7 @@ class JournalFile:
 
     @classmethod
     def go_on(cls, system: System, path: Path, known: Journal, session: str) -> "JournalFile":
-        """Open one that was read, without what stands behind its last whole line."""
+        """Open a journal that was read, dropping what follows its last complete line."""
         fd = system.open(path, os.O_RDWR)
         journal = cls(system, fd, known.valid)
         try:
@@ -86,7 +86,7 @@ class JournalFile:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since this session began, whatever the clock says."""
+        """Seconds since this session began, independent of changes to the clock."""
         return round(time.monotonic() - self._began, 3)
 
     def append(self, *records: "Header | Window | str | int | None") -> None:
@@ -96,7 +96,7 @@ class JournalFile:
         self._position += len(text)
 
     def sync(self) -> None:
-        """Wait until they are on disk. What fails is not tried again: the system may have forgotten the lines."""
+        """Wait until they are on disk. A failed sync is not retried: the system may have dropped the lines."""
         self._system.fdatasync(self._fd)
 
     def close(self) -> None:

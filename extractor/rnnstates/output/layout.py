@@ -1,7 +1,7 @@
-"""Laying out a states file: every dataset, dimension and attribute at once, and where each dataset's bytes begin.
+"""Lays out a states file: creates every dataset, dimension and attribute, and returns where each dataset's bytes begin.
 
-All shapes are known before the first state is computed, so HDF5's metadata is written once and never again: the
-datasets are contiguous, allocated early and never filled. Holes of a sparse file read as zero and take no disk.
+All shapes are known before the first state is computed, so HDF5's metadata is written exactly once: the datasets are
+contiguous, allocated early and never filled. Holes in a sparse file read as zero and use no disk.
 """
 
 import json
@@ -23,15 +23,15 @@ from .system import System
 
 __all__ = ["Contents", "Ids", "encoded", "lay_out"]
 
-# What netCDF writes as the name of a dimension that has no values of its own.
+# What netCDF writes as the name of a dimension without values of its own.
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:>9d}"
-# Dimensions of the whole file; units belong to a layer, and what the checksums have to their own group.
+# Dimensions of the whole file; those of units belong to a layer, those of checksums to their own group.
 SHARED = ("sequence", "time", "step", "boundary")
 ROWS_AT_ONCE = 65536
 
 
 class Ids(Protocol):
-    """The sequences' names, wherever they come from: int64 or fixed-width UTF-8 bytes."""
+    """The names of the sequences, from any source: int64 or fixed-width UTF-8 bytes."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -39,7 +39,7 @@ class Ids(Protocol):
 
     @property
     def ascii(self) -> bool:
-        """Whether every one is ASCII."""
+        """Whether all are ASCII."""
 
     def blocks(self, rows: int) -> Iterator[tuple[int, Names]]:
         """Yield (first row, array of at most ``rows``) from the first to the last."""
@@ -47,7 +47,7 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """All that a states file holds beside the states.
+    """Everything that a states file holds besides the states.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ class Contents:
     network : HasParts
     ids : Ids or None
     provenance : mapping
-        How it was made, in JSON types or what ``str`` makes of others.
+        How it was made, in JSON types; other types are converted by ``str``.
     window_rows : int
-        Sequences of a window, by which the sums stand.
+        Number of sequences in a window, the unit of the sums.
     """
 
     specs: tuple[DatasetSpec, ...]
@@ -70,24 +70,24 @@ class Contents:
 
     @property
     def windows(self) -> int:
-        """How many windows there are."""
+        """The number of windows."""
         return -(-self.shape.sequences // self.window_rows)
 
 
 def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, int]:
-    """Write everything but states and sums into an empty file.
+    """Write everything except states and sums into an empty file.
 
     Parameters
     ----------
     system : System
     descriptor : int
-        Of an empty file of our own making, open for reading and writing.
+        Of an empty file that we made, open for reading and writing.
     contents : Contents
 
     Returns
     -------
     dict
-        From dataset name, those of the sums included, to the position of its first byte; 0 for one without bytes.
+        Position of each dataset's first byte by name, including those of the checksums; 0 for one without bytes.
 
     Raises
     ------
@@ -99,14 +99,14 @@ def lay_out(system: System, descriptor: int, contents: Contents) -> dict[str, in
         with signals_wait():
             return _lay_out(disk, contents)
     finally:
-        # What went wrong first is raised, not what HDF5 made of it.
+        # Raise what went wrong first, not HDF5's consequent error.
         disk.leave()
 
 
 def encoded(provenance: Mapping[str, Any]) -> str:
-    """Write an account as one JSON object."""
+    """Encode provenance as one JSON object."""
     text = json.dumps(provenance, sort_keys=True, ensure_ascii=False, default=str)
-    # A file name that is no UTF-8: Python keeps its bytes as lone surrogates, which UTF-8 has not.
+    # A file name that is not UTF-8: Python keeps its bytes as lone surrogates, which UTF-8 cannot encode.
     return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
@@ -121,7 +121,7 @@ def _lay_out(disk: PatientFile, contents: Contents) -> dict[str, int]:
 
 
 def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Dataset]:
-    """Make room for the sums of each window and for the digest of all the rest."""
+    """Create the datasets for the sums of each window and the digest of all the rest."""
     group = file.create_group(INTEGRITY)
     group.attrs.create("window_rows", contents.window_rows, dtype="<i8")
     _text(group, "meaning", MEANING)
@@ -159,12 +159,12 @@ def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
     dataset = file.create_dataset("ids", (contents.shape.sequences,), stored)
     _attach(file, dataset, ("sequence",))
     for start, block in contents.ids.blocks(ROWS_AT_ONCE):
-        # With the type's own character set: HDF5 does not convert between ASCII and UTF-8 by itself.
+        # With the type's own character set: HDF5 does not convert between ASCII and UTF-8.
         dataset[start : start + len(block)] = block.astype(stored)
 
 
 def _type_of(ids: Ids) -> "np.dtype[Any]":
-    """Choose the type of stored ids: ASCII where they are, because GNU Octave reads no other strings."""
+    """Choose the type of stored ids: ASCII if possible, because GNU Octave reads no other strings."""
     if ids.dtype.kind != "S":
         return ids.dtype.newbyteorder("<")
     stored: np.dtype[Any] = h5py.string_dtype("ascii" if ids.ascii else "utf-8", ids.dtype.itemsize)
@@ -185,7 +185,7 @@ def _create(file: h5py.File, spec: DatasetSpec) -> h5py.Dataset:
 
 
 def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> h5py.Dataset:
-    """Make a dataset that has its place in the file at once, and is not filled."""
+    """Create a dataset that is allocated at once and not filled."""
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_layout(h5py.h5d.CONTIGUOUS)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -197,7 +197,7 @@ def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np
 
 
 def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
-    """Name the axes: those of the whole file stand at the root, all others in their group."""
+    """Name the axes: dimensions of the whole file are at the root, all others in their group."""
     _text(dataset, "axes", " ".join(dimensions))
     for axis, (name, size) in enumerate(zip(dimensions, dataset.shape, strict=True)):
         owner = group.file if name in SHARED else group
@@ -212,7 +212,7 @@ def _text(target: h5py.Group, name: str, value: str) -> None:
 
 
 def _texts(target: h5py.Group, name: str, value: "str | list[str]") -> None:
-    """Write fixed-length UTF-8, the only kind of string that every reader of HDF5 understands."""
+    """Write fixed-length UTF-8, the only kind of string that all readers of HDF5 understand."""
     encoded = np.array([text.encode() for text in ([value] if isinstance(value, str) else value)])
     data = encoded[0] if isinstance(value, str) else encoded
     target.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))

@@ -1,8 +1,8 @@
-"""One run at a time on one output.
+"""Locks an output, so that only one run at a time writes it.
 
-``OUTPUT.lock`` is made exclusively and says who made it. The file is locked too (``flock``), which ends with its
-process: of a lock that is left behind on this machine, the one who gets the file's lock knows that its maker is dead.
-Of one that another machine made nobody here can know; it is left alone.
+``OUTPUT.lock`` is created exclusively and names its maker. The file is also locked (``flock``), which ends with the
+process: if a lock was left behind on this machine, whoever gets the file's lock knows that its maker is dead. About a
+lock from a different machine nothing can be known; it is left alone.
 """
 
 import errno
@@ -20,11 +20,11 @@ from .system import Place, translated, write_all
 
 __all__ = ["Holder", "RunLock", "holder_of", "is_held"]
 
-# A lock's text is about a hundred bytes; more of it is not read.
+# A lock's text is about a hundred bytes; no more is read.
 MOST = 4096
-# A name that is made and taken away again as often as this between two looks.
+# Attempts, when the name is created and removed again between two looks each time.
 TRIES = 100
-# File systems without flock: the exclusive making of the file has to do.
+# Errors of file systems without flock: there the exclusive creation of the file must suffice.
 NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -35,10 +35,10 @@ class Holder(NamedTuple):
     ----------
     host : str
     boot : str
-        What the kernel calls its start; two machines, or one after a restart, differ in it.
+        The kernel's boot id, different for two machines, or for one machine after a restart.
     pid : int
     began : int
-        When the process began, in ticks of the machine since its start, so that a number used again is told apart.
+        When the process began, in clock ticks since boot, so that a reused process number is recognised.
     since : str
         UTC, for people.
     """
@@ -59,12 +59,12 @@ class Holder(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        """Whether the process runs, as far as can be seen from here without the file's lock."""
+        """Whether the process is running, as far as can be seen without the file's lock."""
         return not self.is_here or (self.boot == _boot() and _began(self.pid) == self.began)
 
 
 class RunLock:
-    """The lock of one output; a context manager that lets it go.
+    """The lock of one output; a context manager that releases it.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ class RunLock:
     Raises
     ------
     OutputBusy
-        Somebody else holds it, with host, process and since when.
+        Somebody else holds it; the message says host, process and since when.
     CannotCreate
-        What is there is no lock of ours.
+        The existing file is not a lock of ours.
     OutputError
-        It cannot be made there.
+        It cannot be created there.
     """
 
     def __init__(self, place: Place) -> None:
@@ -91,7 +91,7 @@ class RunLock:
             raise translated(reason, self._path) from reason
 
     def release(self) -> None:
-        """Take the lock's name away if it still is this lock's, then let others have it; safe to call twice."""
+        """Remove the lock's file if it is still this lock's, then release it; safe to call twice."""
         if self._fd < 0:
             return
         fd, self._fd = self._fd, -1
@@ -116,7 +116,7 @@ class RunLock:
                 if ours:
                     return self._sign(fd)
             except BaseException:
-                # What was made here but could not be locked may be another's by now; it takes a dead one over.
+                # If we created it but could not lock it, another run may have it by now: it takes over dead locks.
                 self._drop(fd, ours=ours or (made and self._locked))
                 raise
             self._drop(fd, ours=False)
@@ -124,20 +124,20 @@ class RunLock:
 
     @property
     def holder(self) -> Holder:
-        """Who holds it: this process."""
+        """The holder: this process."""
         return self._me
 
     def _open(self) -> tuple[int, bool]:
-        """Make the file, or open the one that is there; tells whether it was made."""
+        """Create the file, or open the existing one; also return whether it was created."""
         while True:
             with suppress(FileExistsError):
                 return self._system.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR), True
-            # Gone again meanwhile: whoever had it has finished.
+            # It is gone again: whoever had it has finished.
             with suppress(FileNotFoundError):
                 return self._system.open(self._path, os.O_RDWR | os.O_NONBLOCK), False
 
     def _is_ours(self, fd: int, *, made: bool) -> bool:
-        """Lock the open file and see that it still has its name; False if it was taken away meanwhile."""
+        """Lock the open file and check that it still has its name; False if it was removed meanwhile."""
         if not made:
             check_regular(fd, self._path)
         flocked = self._flock(fd)
@@ -148,7 +148,7 @@ class RunLock:
         text = self._system.pread(fd, MOST, 0)
         check_lock(text, self._path)
         holder = _holder(text)
-        # With the file's lock in hand, whoever made it on this machine is gone.
+        # We hold the file's lock, so its maker on this machine is gone.
         if not flocked and (holder is None or holder.lives):
             raise self._busy(holder)
         if holder is not None and not holder.is_here:
@@ -156,7 +156,7 @@ class RunLock:
         return True
 
     def _flock(self, fd: int) -> bool:
-        """Lock the open file; False where the file system cannot."""
+        """Lock the open file; False if the file system cannot."""
         try:
             self._system.lock(fd)
         except OSError as reason:
@@ -169,7 +169,7 @@ class RunLock:
         return True
 
     def _drop(self, fd: int, *, ours: bool) -> None:
-        """Leave nothing of a lock that could not be had; somebody who took it meanwhile keeps it."""
+        """Clean up after a lock that could not be acquired, unless somebody else has taken it meanwhile."""
         if ours:
             self._take_name_away(fd)
         with suppress(OSError):
@@ -197,7 +197,7 @@ class RunLock:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Read who made a lock; None where there is none, or its text cannot be read.
+    """Read who made a lock; None if there is none, or if its text cannot be parsed.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def holder_of(path: Path) -> Holder | None:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether the maker of a lock is at work; of one that another machine made that is assumed.
+    """Return whether the maker of a lock is at work; assumed for a lock from a different machine.
 
     Raises
     ------
@@ -256,9 +256,9 @@ def _boot() -> str:
 
 
 def _began(pid: int) -> int:
-    """Give when a process began, in ticks since the machine's start; 0 where there is none."""
+    """Return when a process began, in clock ticks since boot; 0 if there is none."""
     try:
-        # The second field is the name in brackets, which may hold anything.
+        # The second field is the name in parentheses, which may contain anything.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return int(fields[19])
     except (OSError, ValueError, IndexError):

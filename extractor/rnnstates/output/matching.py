@@ -1,4 +1,4 @@
-"""Whether two jobs are the same, and in what they differ. Pure."""
+"""Compares the descriptions of two jobs, and explains why one cannot resume the other. Pure."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,9 +13,9 @@ DERIVED = (
     "plan.", "hidden_widths ", "executors.", "weights.fingerprint ", "weights.layers ", "weights.gate_order ",
     "arithmetic.", "arithmetic.kernel.digest ",
 )  # fmt: skip
-# What belongs to the machine and to what is installed on it, not to the job.
+# Parts that describe the machine and its installation, not the job.
 SURROUNDINGS = ("arithmetic", "device", "libraries", "python", "rnnstates")
-# What earlier versions did not record: its place, that of what they did record of such a job, and what it is.
+# What earlier versions did not record: its path, the path of what they recorded for such a job, and its description.
 LATER = (
     (("arithmetic",), (), "the kernel and the libraries that computed it"),
     (("weights", "architecture_sha256"), ("weights", "weights_sha256"), "the architecture of the model"),
@@ -23,19 +23,19 @@ LATER = (
 
 
 def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say why an unfinished run cannot be resumed by this one, and what to do; nothing where it can.
+    """Explain why this run cannot resume an unfinished one, and what to do; empty if it can.
 
     Parameters
     ----------
     before, now : mapping
-        All that the results depend on, in JSON types, as the unfinished run recorded it and as it would be now.
+        Everything that the results depend on, in JSON types, as the unfinished run recorded it and as it is now.
     """
     if not (found := differences(before, now)):
         return ""
     if missing := unrecorded(before, now):
         version = _shown("rnnstates", before.get("rnnstates"))
         return (
-            f"was begun by rnnstates {version}, which did not record {missing}, so the same bytes cannot be promised. "
+            f"was begun by rnnstates {version}, which did not record {missing}, so identical bytes cannot be promised. "
             "Finish it with that version where it was begun, start over with restart=True, or choose another output."
         )
     if all(before.get(name) == now.get(name) for name in (before.keys() | now.keys()) - set(SURROUNDINGS)):
@@ -44,13 +44,13 @@ def mismatch(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             "where it was begun, start over with restart=True, or choose another output."
         )
     return (
-        f"was begun by another job: {found}. Run that one again, throw its work away with restart=True, or choose "
+        f"was begun by a different job: {found}. Run that one again, discard its work with restart=True, or choose "
         "another output."
     )
 
 
 def unrecorded(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say what this version records and the one that began did not; nothing where it recorded as much."""
+    """List what this version records and the earlier one did not; empty if nothing."""
     return next(
         (why for path, known, why in LATER if _has(now, path) and _has(before, known) and not _has(before, path)),
         "",
@@ -66,21 +66,21 @@ def _has(recorded: object, path: tuple[str, ...]) -> bool:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say what differs between two descriptions in JSON types, with both values; nothing where they are the same.
+    """Describe how two descriptions in JSON types differ, with both values; empty if they are equal.
 
     Examples
     --------
     >>> differences({"dtype": "float32", "input": {"size": 8}}, {"dtype": "float32", "input": {"size": 9}})
     'input.size was 8, is 9'
     """
-    # What follows from the others comes last.
+    # Consequences of other differences come last.
     found = sorted(_differences(dict(before), dict(now), ""), key=_last)
     more = len(found) - MOST_SHOWN
     return "; ".join(found[:MOST_SHOWN] + ([f"and {more} more"] if more > 0 else []))
 
 
 def _last(text: str) -> int:
-    """Rank what follows from the others behind them."""
+    """Rank consequences after what they follow from."""
     return sum(text.startswith(start) for start in DERIVED)
 
 

@@ -1,7 +1,7 @@
-"""The name of an output: what stands beside it while it is made, what it may end in, and what to do where it is taken.
+"""The names of an output: its file, the temporary files next to it, the endings it may have, what to do if it exists.
 
-``OUTPUT.partial`` is the file in the making, ``OUTPUT.journal`` says which of its windows are finished, ``OUTPUT.lock``
-who is at work. ``OUTPUT.partial.new`` is being laid out and becomes ``OUTPUT.partial`` when it can be opened.
+``OUTPUT.partial`` is the unfinished file, ``OUTPUT.journal`` says which of its windows are finished, ``OUTPUT.lock``
+which process is at work. ``OUTPUT.partial.new`` is being laid out and becomes ``OUTPUT.partial`` once it can be opened.
 """
 
 import os
@@ -16,14 +16,14 @@ __all__ = [
     "names_of",
 ]  # fmt: skip
 
-# What is unfinished has this behind its name, and no other name.
+# The ending of an unfinished file.
 PARTIAL = ".partial"
 
 
 class Names(NamedTuple):
-    """The names that belong to an output, absolute: neither a link that is turned nor ``os.chdir`` changes them.
+    """The names that belong to an output, absolute, so that neither changed links nor ``os.chdir`` affect them.
 
-    ``given`` is the output as messages call it.
+    ``given`` is the output's name in messages.
     """
 
     output: Path
@@ -35,30 +35,30 @@ class Names(NamedTuple):
 
     @property
     def beside(self) -> tuple[Path, ...]:
-        """All but the output and the lock: what an unfinished run leaves."""
+        """All names except the output and the lock: what an unfinished run leaves."""
         return self.partial, self.fresh, self.journal
 
     def shown(self, path: Path) -> str:
-        """Give one of these names as messages call it."""
+        """Return one of these names for a message."""
         return str(self.given) + path.name.removeprefix(self.output.name)
 
 
 def names_of(output: str | os.PathLike[str]) -> Names:
-    """Give the names; of its target where the output is a symbolic link."""
+    """Return the names; if the output is a symbolic link, those of its target."""
     given = Path(output)
     if given.is_symlink():
         given = given.resolve()
     path = given.parent.resolve() / given.name
     ends = (PARTIAL, PARTIAL + ".new", ".journal", ".lock")
-    # A folder such as "/" has no name, and is refused by whoever looks at it.
+    # A folder such as "/" has no name, and is refused when it is checked.
     partial, fresh, journal, lock = (path.parent / (path.name + end) for end in ends)
     return Names(path, partial, fresh, journal, lock, given)
 
 
 ARCHIVE, PICTURE, SHEET, STATISTICS = "an archive", "a picture", "a spreadsheet", "a data set of a statistics program"
 TENSORFLOW, TORCH, PICKLE = "a file of TensorFlow", "a file of PyTorch", "a pickle"
-BESIDE = "what an unfinished run leaves beside its output"
-# What each ending promises, in lower case.
+BESIDE = "what an unfinished run leaves next to its output"
+# The format that each ending promises, in lower case.
 PROMISES = {
     **dict.fromkeys((".csv", ".tsv"), "a table of text"),
     **dict.fromkeys((".txt", ".log", ".md", ".html", ".xml"), "text"),
@@ -87,7 +87,7 @@ PROMISES = {
 
 
 def check_suffix(output: str | os.PathLike[str]) -> None:
-    """Refuse a name that promises another format.
+    """Refuse a name whose ending promises a different format.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def check_suffix(output: str | os.PathLike[str]) -> None:
     name = PurePath(output).name
     for ending, promise in PROMISES.items():
         stem = name[: -len(ending)]
-        # A name that is nothing but an ending (.csv) promises nothing; what ends in ours would be taken for ours.
+        # A name that is only an ending (.csv) promises nothing; but one of our own endings would be mistaken for ours.
         if (stem or promise == BESIDE) and name.lower().endswith(ending):
             raise OptionError(
                 f"{output}: the ending {ending} promises {promise}, but an output is HDF5; expected .h5, .hdf5, .nc or "
@@ -110,7 +110,7 @@ def check_suffix(output: str | os.PathLike[str]) -> None:
 
 
 def _plain(stem: str) -> str:
-    """Give a name that ends in .h5."""
+    """Return a name that ends in .h5."""
     stem = stem or "out"
     return stem if stem.lower().endswith((".h5", ".hdf5", ".nc")) else f"{stem}.h5"
 
@@ -119,7 +119,7 @@ FAIL, SKIP, REPLACE = IF_EXISTS
 
 
 def choose_existing(if_exists: str | None, *, force: bool) -> str:
-    """Decide between the word and its short form.
+    """Combine ``if_exists`` and its short form ``force``.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def choose_existing(if_exists: str | None, *, force: bool) -> str:
     Raises
     ------
     OptionError
-        It is none of them, or the two contradict each other.
+        It is not one of them, or the two contradict each other.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Names a finished output, never over somebody else's file, and removes what runs leave beside it."""
+"""Renames ``OUTPUT.partial`` to the output once it is complete, and removes the temporary files next to it."""
 
 from contextlib import suppress
 
@@ -12,7 +12,7 @@ __all__ = ["discard", "name_output", "take_back", "tidy"]
 
 
 def name_output(place: Place, fd: int, *, force: bool) -> None:
-    """Give ``OUTPUT.partial``, which is on disk, the name of the output; that is on disk afterwards.
+    """Rename ``OUTPUT.partial``, which is on disk, to the output; the new name is on disk afterwards.
 
     Parameters
     ----------
@@ -20,14 +20,14 @@ def name_output(place: Place, fd: int, *, force: bool) -> None:
     fd : int
         The finished file, open.
     force : bool
-        Whether to take the place of an existing file.
+        Whether to replace an existing file.
 
     Raises
     ------
     CannotCreate
-        The name was taken meanwhile; the finished work stays under ``.partial``.
+        The name was taken meanwhile; the finished work stays in ``.partial``.
     WriteFailed
-        What is called ``.partial`` is not the file that was written.
+        ``.partial`` is not the file that was written.
     OSError
         The disk is failing.
     """
@@ -42,9 +42,9 @@ def name_output(place: Place, fd: int, *, force: bool) -> None:
 
 
 def tidy(place: Place) -> None:
-    """Take away what runs have left beside a named output; what cannot be taken away does not make it worse.
+    """Remove what runs have left next to a finished output; what cannot be removed does no harm.
 
-    An output is tidied up after without the checks that a run begins with, so somebody else's file may be there.
+    This happens without the checks at the start of a run, so somebody else's files may be there.
     """
     names, system = place
     with suppress(OSError):
@@ -53,7 +53,7 @@ def tidy(place: Place) -> None:
 
 
 def discard(place: Place) -> None:
-    """Take away what an unfinished run left, but for the lock."""
+    """Remove what an unfinished run left, except the lock."""
     names, system = place
     for path in names.beside:
         with suppress(FileNotFoundError):
@@ -61,7 +61,7 @@ def discard(place: Place) -> None:
 
 
 def take_back(place: Place, fd: int) -> None:
-    """Take the file in the making away where it still has its name, and the journal of it in any case."""
+    """Remove the unfinished file if it still has its name, and its journal in any case."""
     names, system = place
     if has_name(fd, names.partial):
         system.unlink(names.partial)
@@ -79,8 +79,8 @@ def _name_free(place: Place) -> None:
 
 def _replaced(names: Names) -> WriteFailed:
     return WriteFailed(
-        f"{names.partial}: was moved, removed or replaced while this run was computing, so that it need not hold the "
-        f"states that were written; {names.output} is not made. Keep other programs (synchronisation, backups) away "
+        f"{names.partial}: was moved, removed or replaced while this run was computing, so it may not hold the states "
+        f"that were written; {names.output} is not made. Keep other programs (synchronisation, backups) away "
         "from it and repeat the run."
     )
 

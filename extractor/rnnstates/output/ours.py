@@ -1,4 +1,4 @@
-"""Which files beside an output a run can have left: what is anybody else's is refused, and never removed."""
+"""Recognises the files that a run leaves next to an output; anybody else's files are refused and never removed."""
 
 import os
 import re
@@ -22,24 +22,24 @@ __all__ = [
     "open_regular",
 ]
 
-# A journal begins with a checksum and the header's first key, a lock with its first field.
+# The start of a journal (a checksum and the header's first key) and of a lock (its first field).
 _JOURNAL, _ANY_JOURNAL = re.compile(rb'[0-9a-f]{8} \{"journal"'), b'00000000 {"journal"'
 _LOCK = b'{"host": "'
-# Bytes of a file that are looked at.
+# Bytes of a file that are examined.
 START = 32
 
 
 def open_regular(path: Path) -> int:
-    """Open a file for reading that neither blocks, nor has no end, nor is a link.
+    """Open a regular file for reading: not a link, and nothing that blocks or never ends.
 
     Raises
     ------
     CannotCreate
-        It is no regular file, so that no run can have left it.
+        It is not a regular file, so no run can have left it.
     OSError
         It is absent, a link, or cannot be opened.
     """
-    # Asked before opening too: to open a device may already do something.
+    # Checked before opening too: merely opening a device may have an effect.
     mode = path.lstat().st_mode
     if not stat.S_ISLNK(mode):
         _check(mode, path)
@@ -53,7 +53,7 @@ def open_regular(path: Path) -> int:
 
 
 def check_regular(fd: int, path: Path) -> None:
-    """Refuse an open file that is no regular one.
+    """Refuse an open file that is not a regular file.
 
     Raises
     ------
@@ -63,9 +63,9 @@ def check_regular(fd: int, path: Path) -> None:
 
 
 def check_beside(names: Names) -> None:
-    """Refuse an unfinished file, a journal, or a file being laid out, that no run can have left.
+    """Refuse an unfinished file, a journal or a file being laid out that no run can have left.
 
-    A damaged journal is taken for a run's where a ``.partial`` of ours is beside it.
+    A damaged journal counts as ours if a ``.partial`` of ours is next to it.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def check_beside(names: Names) -> None:
         raise _foreign(names.fresh, start, "the start of an HDF5 file of rnnstates")
     unfinished = is_unfinished(names)
     if not unfinished and os.path.lexists(names.partial):
-        _start_of(names.partial)  # which says so where it is no regular file
+        _start_of(names.partial)  # raises if it is not a regular file
         raise CannotCreate(
             f"{names.partial}: is not an unfinished output of rnnstates, so no run left it. Move it away, or choose "
             "another output."
@@ -89,14 +89,14 @@ def check_beside(names: Names) -> None:
 
 
 def is_unfinished(names: Names) -> bool:
-    """Tell whether a run can have left what has the unfinished name: other programs call their files so, too.
+    """Return whether a run can have left the ``.partial``: other programs use this ending too.
 
-    It calls itself a file of states, or is one that was damaged or cut short since: its journal knows how long it was.
+    It is a states file, or one that has been damaged or truncated since: its journal knows its original size.
 
     Raises
     ------
     CannotCreate
-        It is no regular file by now.
+        It is no longer a regular file.
     OSError
         It cannot be read.
     """
@@ -110,13 +110,13 @@ def is_unfinished(names: Names) -> bool:
 
 
 def left_by_a_run(names: Names) -> list[Path]:
-    """List what a run left beside an output that has its name: the other name of that same file, and the journal."""
+    """List what a run left next to a finished output: the file's other name, and the journal."""
     found = [names.partial] if _is_same_file(names.partial, names.output) else []
     return [*found, names.journal] if is_journal(names.journal) else found
 
 
 def is_journal(path: Path) -> bool:
-    """Tell whether a file is there that begins as our journals do, as far as it was written."""
+    """Return whether a file is there that begins like our journals, as far as it was written."""
     try:
         return path.is_file() and _begins_journal(_start_of(path))
     except (CannotCreate, OSError):
@@ -124,7 +124,7 @@ def is_journal(path: Path) -> bool:
 
 
 def has_name(fd: int, path: Path) -> bool:
-    """Tell whether an open file still has its name.
+    """Return whether an open file still has its name.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def check_lock(start: bytes, path: Path) -> None:
     Parameters
     ----------
     start : bytes
-        What it begins with.
+        Its first bytes.
     path : Path
 
     Raises
@@ -156,11 +156,13 @@ def check_lock(start: bytes, path: Path) -> None:
 
 def _check(mode: int, path: Path) -> None:
     if not stat.S_ISREG(mode):
-        raise CannotCreate(f"{path}: no regular file, so no run left it; remove it by hand, or choose another output.")
+        raise CannotCreate(
+            f"{path}: not a regular file, so no run left it; remove it by hand, or choose another output."
+        )
 
 
 def _start_of(path: Path) -> bytes:
-    """Read what a file begins with; nothing where there is none."""
+    """Read the first bytes of a file; empty if there is none."""
     try:
         fd = open_regular(path)
     except FileNotFoundError:
@@ -172,12 +174,12 @@ def _start_of(path: Path) -> bytes:
 
 
 def _begins_journal(start: bytes) -> bool:
-    """Tell whether a journal begins so; one that was cut short is completed before it is compared."""
+    """Return whether a journal can begin like this; a truncated start is completed before it is compared."""
     return bool(_JOURNAL.match(start + _ANY_JOURNAL[len(start) :])) or start.startswith(b"\0")
 
 
 def _is_states(path: Path) -> bool | None:
-    """Tell whether a file calls itself one of states; None where HDF5 cannot read it, or there is none."""
+    """Return whether a file is a states file; None if HDF5 cannot read it, or if there is none."""
     try:
         with open_hdf5(path, BadStates) as file:
             return is_states_file(file)
@@ -186,7 +188,7 @@ def _is_states(path: Path) -> bool | None:
 
 
 def _recorded_size(journal: Path) -> int | None:
-    """Give the bytes of the file that a journal is about; None where it does not say."""
+    """Return the size that a journal records for its file; None if it does not."""
     try:
         fd = open_regular(journal)
     except (CannotCreate, OSError):
@@ -204,7 +206,7 @@ def _is_same_file(path: Path, other: Path) -> bool:
 
 
 def _is_torn(start: bytes, whole: bytes) -> bool:
-    """Tell whether a file begins as its kind does, as far as it was written: power loss leaves nothing, or zeros."""
+    """Return whether a file begins like its kind, as far as it was written: power loss leaves nothing, or zeros."""
     return whole.startswith(start[: len(whole)]) or start.startswith(b"\0")
 
 

@@ -1,7 +1,7 @@
-"""The file in the making: laid out, or found again as an earlier run left it.
+"""Opens the unfinished file: lays out a new one, or resumes what an earlier run of the same job left.
 
-``OUTPUT.partial`` has its name from the moment on at which it can be opened, and its journal before that; so whatever
-ends a run, the one is never there without being whole and never without the other, unless somebody took one away.
+``OUTPUT.partial`` gets its name once it can be opened, and its journal exists before that; so however a run ends,
+``.partial`` is always readable and never without its journal, unless somebody removed it.
 """
 
 import errno
@@ -32,21 +32,21 @@ logger = logging.getLogger("rnnstates")
 
 
 class Wanted(NamedTuple):
-    """What a run is to make, and how it takes what it finds.
+    """What a run is to make, and what it does with existing work.
 
     Parameters
     ----------
     contents : Contents
     identity : mapping
-        All that the result depends on, in JSON types.
+        Everything that the result depends on, in JSON types.
     command : str
-        For people.
+        The command, for people.
     session : str
-        Who is at work, likewise.
+        The process at work, for people.
     restart : bool
-        Throw away what an earlier run left.
+        Discard what an earlier run left.
     verify : bool
-        Hold its finished windows against their sums before they are trusted.
+        Compare its finished windows with their sums before trusting them.
     """
 
     contents: Contents
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """An open file in the making, with its journal.
+    """An open unfinished file, with its journal.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Partial(NamedTuple):
     header : Header
     journal : JournalFile
     windows : dict
-        Those that are finished already, by number.
+        The windows already finished, by number.
     """
 
     fd: int
@@ -76,7 +76,7 @@ class Partial(NamedTuple):
 
 
 def open_partial(place: Place, wanted: Wanted) -> Partial:
-    """Go on with what an earlier run of the same job left, or begin.
+    """Resume what an earlier run of the same job left, or begin.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def open_partial(place: Place, wanted: Wanted) -> Partial:
     if not os.path.lexists(names.partial):
         return _begin(place, wanted)
     if known is None:
-        logger.warning("%s: its journal is missing or damaged, so that nothing of it is known to be finished; the run "
+        logger.warning("%s: its journal is missing or damaged, so nothing in it is known to be finished; the run "
                        "starts over.", names.shown(names.partial))  # fmt: skip
         return _begin(place, wanted)
     check_same_job(names, known, wanted.identity)
@@ -103,7 +103,7 @@ def open_partial(place: Place, wanted: Wanted) -> Partial:
 
 
 def check_same_job(names: Names, known: Journal, identity: Mapping[str, Any]) -> None:
-    """Refuse to resume what another job began.
+    """Refuse to resume what a different job began.
 
     Raises
     ------
@@ -114,13 +114,13 @@ def check_same_job(names: Names, known: Journal, identity: Mapping[str, Any]) ->
 
 
 def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) -> None:
-    """Look at what an earlier run left, as a run would find it; nothing is changed.
+    """Check what an earlier run left, as a run would; nothing is changed.
 
     Parameters
     ----------
     names : Names
     identity : callable
-        Describes the job; called only where there is something to compare it with.
+        Describes the job; called only if there is something to compare it with.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) ->
 
 
 def is_output_of(place: Place, known: Journal) -> bool:
-    """Tell whether the output is the file that a complete journal is about: it was named, but not tidied up after."""
+    """Return whether the output is the file of a complete journal: renamed, but not tidied up after."""
     names, system = place
     if not known.complete or not names.output.is_file():
         return False
@@ -177,13 +177,13 @@ def _begin(place: Place, wanted: Wanted) -> Partial:
 
 
 def _discard_quietly(place: Place) -> None:
-    """Leave nothing of a run that could not begin; the error says why."""
+    """Remove everything of a run that could not begin; its error says why."""
     with suppress(OSError):
         discard(place)
 
 
 def _make(place: Place, fd: int, wanted: Wanted) -> Header:
-    """Lay the file out, reserve its disk, and put it there."""
+    """Lay out the file, reserve disk space, and rename it to ``.partial``."""
     system = place.system
     contents = wanted.contents
     offsets = lay_out(system, fd, contents)
@@ -201,19 +201,19 @@ def _make(place: Place, fd: int, wanted: Wanted) -> Header:
 
 
 def _reserve(place: Place, fd: int, stretches: Mapping[int, int]) -> None:
-    """Reserve disk for what is written without holes, so that it cannot be missing later."""
+    """Reserve disk space for what is written without holes, so that it cannot run out later."""
     try:
         for offset, size in stretches.items():
             place.system.allocate(fd, offset, size)
     except OSError as reason:
-        # Of a quota or a limit on files, what is free on the disk says nothing.
+        # For a quota or a limit on file sizes, the free space on disk says nothing.
         if reason.errno != errno.ENOSPC:
             raise
         raise no_room(place.names.output, sum(stretches.values()), "the disk is full; ") from reason
 
 
 def _go_on(place: Place, wanted: Wanted, known: Journal) -> Partial | None:
-    """Open what is there; None, and a word about it, where it is not whole."""
+    """Open the existing file; None, with a warning, if it is not intact."""
     names, system = place
     with ExitStack() as opened:
         fd = system.open(names.partial, os.O_RDWR)
@@ -224,20 +224,20 @@ def _go_on(place: Place, wanted: Wanted, known: Journal) -> Partial | None:
             logger.warning("%s: is damaged; the run starts over.", names.shown(names.partial))
             return None
         if known.torn:
-            logger.warning("%s: its torn end is dropped, and what that recorded is computed again.",
+            logger.warning("%s: its torn end is dropped, and what it recorded is recomputed.",
                            names.shown(names.journal))  # fmt: skip
         journal = JournalFile.go_on(system, names.journal, known, wanted.session)
         opened.callback(journal.close)
         found = Partial(fd, known.header, journal, dict(known.windows))
         _make_ready(StoredWindows(system, fd, known.header, wanted.contents), names, wanted, known, found)
         opened.pop_all()
-    logger.info("%s: %d of %d windows are finished; the run goes on.", names.shown(names.partial), len(found.windows),
+    logger.info("%s: %d of %d windows are finished; the run continues.", names.shown(names.partial), len(found.windows),
                 known.header.windows)  # fmt: skip
     return found
 
 
 def _fits(header: Header, contents: Contents) -> bool:
-    """Tell whether a journal of the same job lays the file out as this run would."""
+    """Return whether a journal of the same job has the layout that this run would make."""
     specs = contents.specs
     counts = (header.windows, header.window_rows, header.steps)
     return (
@@ -248,8 +248,8 @@ def _fits(header: Header, contents: Contents) -> bool:
 
 
 def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Journal, found: Partial) -> None:
-    """Make sure that windows that are computed again have nothing in their padding."""
-    # An earlier run may have been ended between taking a damaged window back and clearing it.
+    """Clear the padding of windows that are recomputed."""
+    # An earlier run may have ended between undoing a damaged window and clearing it.
     unclean = known.undone
     if wanted.verify:
         _verify(stored, names, found)
@@ -262,21 +262,21 @@ def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Jour
 
 
 def _verify(stored: StoredWindows, names: Names, found: Partial) -> None:
-    """Take the finished windows that are not as they were written off the list."""
+    """Drop finished windows that are not as they were written."""
     for number, window in list(found.windows.items()):
         if not (wrong := stored.wrong(window)):
             continue
         rows = stored.sequences(number)
-        logger.warning("%s: sequences %d to %d are not as they were written (%s) and are computed again.",
+        logger.warning("%s: sequences %d to %d are not as they were written (%s) and are recomputed.",
                        names.shown(names.partial), rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
         _take_off(found, number)
 
 
 def _leave_out_unknown(stored: StoredWindows, names: Names, found: Partial) -> None:
-    """Take those off the list that the file itself does not know of: it or its journal is a copy of another time."""
+    """Drop finished windows that the file itself does not know: it or its journal is a copy from a different time."""
     if unknown := [number for number, window in found.windows.items() if not stored.knows(window)]:
         logger.warning("%s: does not know %d of the %d windows that its journal says are finished, because one of the "
-                       "two was restored from a copy or is damaged; they are computed again.",
+                       "two was restored from a copy or is damaged; they are recomputed.",
                        names.shown(names.partial), len(unknown), len(found.windows))  # fmt: skip
         _take_off(found, *unknown)
 

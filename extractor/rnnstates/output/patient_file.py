@@ -1,9 +1,9 @@
-"""A file for HDF5 that takes every call and raises a failure afterwards.
+"""A file object for HDF5 that accepts every call and raises a failure only afterwards.
 
-HDF5 cannot give up a file that it cannot write: it tries again when it is closed and when the process ends, and may
-crash then; an exception inside one of its calls, a signal's for one, leaves it in pieces; and it crashes at exit over
-what it could not read back. So all three are kept from it: failures are raised when HDF5 is done, and what it wrote is
-read back from memory.
+HDF5 cannot give up a file that it cannot write: it retries when the file is closed and when the process exits, and may
+crash then; an exception inside one of its calls, e.g. from a signal, leaves it inconsistent; and it crashes at exit
+over what it could not read back. So it is shielded from all three: failures are raised when HDF5 is done, and what it
+wrote is read back from memory.
 """
 
 import io
@@ -16,17 +16,17 @@ from .system import System, write_all
 __all__ = ["PatientFile", "Remembered"]
 
 PAGE = 4096
-# Larger writes are values of datasets, which nobody reads back; they stay on disk alone.
+# Larger writes are values of datasets, which are never read back; they are kept on disk only (bytes).
 LARGEST = 2**16
 
 
 class Remembered:
-    r"""The small writes of a file that was empty; what was never written is zero.
+    r"""The small writes to an initially empty file; what was never written is zero.
 
     Attributes
     ----------
     end : int
-        Bytes of the file.
+        Size of the file in bytes.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Remembered:
         self.end = 0
 
     def wrote(self, data: memoryview, position: int) -> None:
-        """Tell of bytes that were written."""
+        """Record bytes that were written."""
         self.end = max(self.end, position + len(data))
         if len(data) > LARGEST:
             self._elsewhere.append(range(position, position + len(data)))
@@ -54,7 +54,7 @@ class Remembered:
             data, position = data[len(piece) :], position + len(piece)
 
     def read(self, count: int, position: int) -> bytes | None:
-        """Give bytes back, zeros where the file has ended; None where some of them are on disk alone."""
+        """Return bytes, zeros past the end of the file; None if some of them are on disk only."""
         if any(position < there.stop and there.start < position + count for there in self._elsewhere):
             return None
         numbers = range(position // PAGE, -(-(position + count) // PAGE))
@@ -67,7 +67,7 @@ T = TypeVar("T")
 
 
 class PatientFile(io.RawIOBase):
-    """An open descriptor as h5py's ``fileobj`` driver wants it.
+    """An open descriptor as h5py's ``fileobj`` driver expects it.
 
     Parameters
     ----------
@@ -83,35 +83,35 @@ class PatientFile(io.RawIOBase):
         self._left = False
 
     def leave(self) -> None:
-        """Do nothing from now on, whatever HDF5 may still want, and raise what went wrong first."""
+        """Ignore all further calls by HDF5, and raise the first failure."""
         self._left = True
         if self._failure is not None:
             raise self._failure
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return true."""
         return True
 
     def writable(self) -> bool:
-        """Say yes."""
+        """Return true."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes."""
+        """Return true."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a place of the file."""
+        """Move to a position in the file."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._written.end}
         self._position = start[whence] + offset
         return self._position
 
     def tell(self) -> int:
-        """Give the place."""
+        """Return the position."""
         return self._position
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        """Fill a buffer from the file, with zeros where the file ends."""
+        """Fill a buffer from the file, with zeros past its end."""
         view = memoryview(buffer).cast("B")
         found = self._written.read(len(view), self._position)
         if found is None:
@@ -121,7 +121,7 @@ class PatientFile(io.RawIOBase):
         return len(view)
 
     def write(self, data: "memoryview") -> int:  # type: ignore[override]
-        """Write, or remember why not."""
+        """Write, or remember the failure."""
         view = memoryview(data).cast("B")
         self._kept(write_all, self._system, self._descriptor, view, self._position)
         self._written.wrote(view, self._position)
@@ -129,14 +129,14 @@ class PatientFile(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the file's size, or remember why not."""
+        """Set the file's size, or remember the failure."""
         wanted = self._position if size is None else size
         self._kept(self._system.truncate, self._descriptor, wanted)
         self._written.end = wanted
         return wanted
 
     def _kept(self, call: Callable[..., T], *arguments: Any) -> T | None:
-        """Make a call, unless one has failed; what it raises is kept for later."""
+        """Make a call unless one has failed; keep what it raises for later."""
         try:
             if self._failure is None and not self._left:
                 return call(*arguments)

@@ -1,4 +1,4 @@
-"""Opening a states file."""
+"""Opens a states file, which anybody may have edited, and checks its root attributes."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
 
 def is_states_file(file: h5py.File) -> bool:
-    """Tell whether an open HDF5 file calls itself one of ours."""
+    """Return whether an open HDF5 file is marked as a states file."""
     value = file.attrs["format"] if is_fixed(file, "format") else b""
     return isinstance(value, str | bytes) and value in (FORMAT, FORMAT.encode())
 
@@ -55,21 +55,21 @@ def open_states(path: str | os.PathLike[str]) -> States:
     """
     check_arguments(locals(), required=("path",))
     if Path(path).name.endswith(PARTIAL):
-        raise BadStates(f"{path}: the unfinished output of a run; its states are not all there. Repeat the run.")
+        raise BadStates(f"{path}: the unfinished output of a run; some states are missing. Repeat the run.")
     with missing_reported(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.OUTPUT, BadStates)
     return open_unfinished(path)
 
 
 def open_unfinished(path: str | os.PathLike[str]) -> States:
-    """Open a file of any name, whose states may not all be there; else as ``open_states`` does."""
+    """Open a file of any name that may lack states; otherwise like ``open_states``."""
     file = open_hdf5(path, BadStates)
     try:
         return _states(file, str(path))
     except RnnstatesError:
         file.close()
         raise
-    # What h5py, or JSON, makes of a damaged file.
+    # Raised by h5py or JSON for a damaged file.
     except DAMAGED as reason:
         file.close()
         raise BadStates(f"{path}: cannot be read ({reason}); it is damaged, make it again.") from reason
@@ -84,7 +84,7 @@ def _states(file: h5py.File, where: str) -> States:
     known = fixed_attributes(file)
     version: Any = file.attrs["format_version"] if "format_version" in known else 0
     if version != FORMAT_VERSION:
-        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}, update it.")
+        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}; update it.")
     missing = [name for name in ROOT_ATTRIBUTES if name not in known] + [
         name for name in ("lengths",) if name not in file
     ]
@@ -106,7 +106,7 @@ def _states(file: h5py.File, where: str) -> States:
 
 
 def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -> None:
-    """Refuse values that extract does not write: what reads the file later relies on them."""
+    """Refuse values that extract does not write: later readers of the file rely on them."""
     layers = attributes["layers"]
     right = {
         "layout": attributes["layout"] in LAYOUTS,
@@ -121,12 +121,12 @@ def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -
 
 
 def _is_group(name: object) -> bool:
-    """Tell whether this is the name of a group of states: ``/``, or a path inside of the file without detours."""
+    """Return whether this can be the name of a group of states: ``/``, or a path within the file without detours."""
     return isinstance(name, str) and (name == "/" or not {"", ".", ".."} & set(name.split("/")))
 
 
 def _read_attributes(file: h5py.File, names: Iterable[str]) -> dict[str, Any]:
-    """Decode root attributes of a states file."""
+    """Read and decode root attributes of a states file."""
     decoded = {name: _decode(file.attrs[name]) for name in names}
     decoded["provenance"] = json.loads(decoded["provenance"])
     return decoded

@@ -1,8 +1,8 @@
-"""Making finished windows durable, some at a time: their bytes first, then the journal's word that they are there.
+"""Makes finished windows durable, several at a time: syncs their bytes, then records them in the journal.
 
-A thread of its own waits for half a minute or a gigabyte, whichever comes first, so that computing goes on meanwhile.
-What fails once is not tried again: after a failed sync the system may have forgotten what it was to write, so nothing
-more is recorded and the run ends.
+A separate thread does so every half minute or gigabyte, whichever comes first, while computing continues. A failure is
+not retried: after a failed sync the system may have dropped what it should have written, so nothing more is recorded
+and the run ends.
 """
 
 import threading
@@ -24,7 +24,7 @@ class Pace(NamedTuple):
     ----------
     seconds : float
     bytes : int
-        Written since the last time.
+        Bytes written since the last time.
     """
 
     seconds: float = 30.0
@@ -42,7 +42,7 @@ class Recorder:
     system : System
     made : Partial
     check : callable
-        Raises where what was read may not be what the run began with; then nothing is recorded.
+        Raises if the input may have changed since the run began; then nothing is recorded.
     pace : Pace
     """
 
@@ -56,7 +56,7 @@ class Recorder:
         self.recorded = len(made.windows)
 
     def finished(self, window: Window, size: int) -> None:
-        """Tell that a window's bytes have all been written."""
+        """Report that all bytes of a window have been written."""
         with self._changed:
             self._pending.append(window)
             self._bytes += size
@@ -67,14 +67,14 @@ class Recorder:
                 self._changed.notify()
 
     def close(self, *, complete: bool) -> None:
-        """Record what is finished and wait for it; ``complete`` says that it is all there is.
+        """Record what is finished and wait for it; ``complete`` says whether that is everything.
 
         Raises
         ------
         OSError
             The disk is full or failing, now or earlier.
         BadInput
-            ``check``'s.
+            Raised by ``check``.
         """
         with self._changed:
             self._closed = True
@@ -94,7 +94,7 @@ class Recorder:
             try:
                 self._record(complete=False)
             except BaseException as reason:
-                # Told to whoever puts or closes next.
+                # Raised by the next call of ``put`` or ``close``.
                 self.failure = reason
                 return
 
@@ -111,7 +111,7 @@ class Recorder:
         for window in windows:
             packed = packed_sums(window)
             write_all(system, made.fd, memoryview(packed), made.header.sums_at + window.window * len(packed))
-        # The first sync of all was of a file that has its size; complete files are synced whole.
+        # The first sync covered the file's size already, so its data suffice; complete files are synced entirely.
         (system.fsync if complete else system.fdatasync)(made.fd)
         made.journal.append(*windows, *([None] if complete else []))
         made.journal.sync()

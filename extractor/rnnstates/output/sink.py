@@ -1,4 +1,4 @@
-"""Where states go: a file or memory, both seen as datasets of rows."""
+"""The Sink protocol, which receives rows of states, and the sink in memory; ``writer`` has the one for files."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ AnyFloats = Annotated[Floats, "*axes"]
 
 
 class Sink(Protocol):
-    """Takes rows of states; may be called from several threads, each row once.
+    """Receives rows of states, each row once, from several threads.
 
     Attributes
     ----------
@@ -34,29 +34,29 @@ class Sink(Protocol):
         """See above."""
 
     def put(self, spec: DatasetSpec, row: int, values: Table, window: int) -> None:
-        """Store ``values`` [k, width], contiguous and of the dataset's dtype, at rows ``row`` to ``row + k``.
+        """Store ``values`` [k, width], contiguous and in the dataset's dtype, at rows ``row`` to ``row + k``.
 
-        The dataset is seen as [rows, width]; all rows are of sequences of one window.
+        The dataset is seen as [rows, width]; all rows belong to sequences of one window.
         """
 
     def put_sequences(
         self, spec: DatasetSpec, places: Rows, values: Table, first: Rows, counts: Rows, window: int
     ) -> None:
-        """Store several stretches of ``values`` [k, width] at once.
+        """Store several stretches of ``values`` [k, width] in one call.
 
         Stretch i is rows ``first[i]`` to ``first[i] + counts[i]`` of ``values``, and goes to row ``places[i]``.
         """
 
     def finish(self, window: int, overflowed: int, read: Sums | None) -> None:
-        """Tell that all rows of a window have been put.
+        """Report that all rows of a window have been put.
 
         Parameters
         ----------
         window : int
         overflowed : int
-            Values in it that were too large for the dtype they are stored in.
+            Values in it that were too large for the stored dtype.
         read : (int, int) or None
-            Sums of what was read, where the input cannot be distinguished from another one otherwise.
+            Sums of what was read, if nothing else identifies the input.
         """
 
 
@@ -70,7 +70,7 @@ def to_dtype(values: AnyFloats, dtype: "np.dtype[Any]") -> tuple[AnyFloats, int]
     Returns
     -------
     (array, int)
-        The cast values, contiguous, and how many finite ones became infinite because the type is too narrow.
+        The cast values, contiguous, and the number of finite values that became infinite in the narrower type.
     """
     with np.errstate(over="ignore"):
         cast = np.ascontiguousarray(values, dtype)
@@ -80,7 +80,7 @@ def to_dtype(values: AnyFloats, dtype: "np.dtype[Any]") -> tuple[AnyFloats, int]
 
 
 def _room(spec: DatasetSpec, shape: Shape) -> Array:
-    """Make an array that is zero where nothing will be put: only the padding of states of every step."""
+    """Allocate an array that is zero where nothing will be put, i.e. in the padding of states of every step."""
     make = np.zeros if spec.pooling is None and shape.layout == "padded" else np.empty
     return make(spec.shape, spec.dtype.newbyteorder("="))
 
@@ -124,12 +124,12 @@ class MemorySink:
         copy_rows(values, first, self._rows[spec.name], places, counts)
 
     def finish(self, window: int, overflowed: int, read: Sums | None) -> None:  # noqa: ARG002
-        """Count what was too large."""
+        """Count the values that were too large."""
         with self._lock:
             self.overflowed += overflowed
 
     def states(self, layers: list[str], provenance: Mapping[str, Any]) -> States:
-        """Give the arrays to the user, read-only from now on."""
+        """Return the arrays, read-only from now on."""
         for array in self.arrays.values():
             array.flags.writeable = False
         attributes = {

@@ -1,4 +1,4 @@
-"""The states of a run, in a file or in memory: by dataset name, or sequence by sequence."""
+"""``States``, the result of a run, in a file or in memory: by dataset name, or sequence by sequence."""
 
 import operator
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
@@ -17,39 +17,38 @@ from ..untrusted.hdf5 import reading
 __all__ = ["SequenceStates", "States"]
 
 MOST_NAMED = 20
-# What States cannot do without.
+# What States requires.
 LEAST, ATTRIBUTES = ("lengths",), ("layout", "padding", "layers", "provenance")
 
 
 class States:
-    """The states of a run: a read-only sequence of sequences, whose datasets are reached by name.
+    """The states of a run: a read-only sequence of sequences, with datasets by name.
 
     Parameters
     ----------
     datasets : mapping
-        From name (``hidden``, ``layer0/forward/cell_mean``, ``lengths``, …) to a NumPy array or h5py dataset.
+        NumPy arrays or h5py datasets by name (``hidden``, ``layer0/forward/cell_mean``, ``lengths``, …).
     attributes : mapping
         ``layout``, ``padding``, ``layers``, ``provenance`` (a dict), ….
     file : h5py.File or None
-        What ``close`` closes.
     reopen : (callable, str) or None
-        What opens the file again, given its path, where the states are unpickled.
+        The function that opens the file again when the states are unpickled, and the file's path.
 
     Raises
     ------
     OptionError
-        One of the first two is no mapping, or lacks what ``extract`` always gives.
+        One of the first two is not a mapping, or lacks what ``extract`` always gives.
 
     Attributes
     ----------
     skipped : bool
-        Whether the output was finished before, so that nothing was computed (``if_exists="skip"``).
+        Whether the output had been finished before, so that nothing was computed (``if_exists="skip"``).
 
     Examples
     --------
-    ``len(states)`` is N; ``states[3].hidden`` is [length_3, H], ``states[3].layer0.backward.cell`` likewise in a stack
+    ``len(states)`` is N; ``states[3].hidden`` is [length_3, H], and so is ``states[3].layer0.backward.cell`` in a stack
     of bidirectional layers; ``states[:2]`` is a list of two sequences. ``states["hidden"]`` is [N, T, H] (or
-    [sum(lengths), H] packed); ``keys()``, ``values()`` and ``items()`` are those of the datasets, and so is ``in``.
+    [sum(lengths), H] packed); ``keys()``, ``values()``, ``items()`` and ``in`` refer to the datasets.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class States:
         """How the states were made."""
         return dict(self.attributes["provenance"])
 
-    # A dataset is an array in memory, and h5py's of a file.
+    # A dataset is an array in memory, or h5py's dataset in a file.
     @overload
     def __getitem__(self, key: str) -> Any: ...
     @overload
@@ -107,7 +106,7 @@ class States:
         return self._opened()[name]
 
     def _opened(self) -> Mapping[str, Any]:
-        """Give the datasets, while they can be read."""
+        """Return the datasets, if they can still be read."""
         if self._file is not None and not self._file:
             where = self._reopen[1] if self._reopen else "states"
             raise BadStates(f"{where}: was closed; open it again with rnnstates.open.")
@@ -123,19 +122,19 @@ class States:
         return self.sequences
 
     def keys(self) -> KeysView[str]:
-        """Name the datasets."""
+        """Return the names of the datasets."""
         return self._datasets.keys()
 
     def values(self) -> ValuesView[Any]:
-        """Give the datasets."""
+        """Return the datasets."""
         return self._opened().values()
 
     def items(self) -> ItemsView[str, Any]:
-        """Give the datasets with their names."""
+        """Return the datasets with their names."""
         return self._opened().items()
 
     def get(self, name: str, default: object = None) -> Any:
-        """Give a dataset, or something else where there is none of that name."""
+        """Return a dataset, or ``default`` if there is none of that name."""
         return self._dataset(name) if name in self else default
 
     def each(self) -> "Iterator[SequenceStates]":
@@ -173,7 +172,7 @@ class States:
 
 
 def _index(key: Any) -> int:
-    """Give the number of a sequence; True is none, though Python counts with it."""
+    """Return the index of a sequence; True is refused, although Python treats it as 1."""
     try:
         if not isinstance(key, bool | np.bool_):
             return operator.index(key)
@@ -186,10 +185,10 @@ def _index(key: Any) -> int:
 
 
 class SequenceStates:
-    """One sequence's states: only its valid steps, in order of time.
+    """The states of one sequence: only its valid steps, in order of time.
 
-    ``.hidden`` is [length, H], ``.hidden_mean`` is [H], ``.length`` and ``.id`` say which it is; names of groups give
-    the same for a layer or direction. Iteration gives the names of its arrays, so that ``dict(sequence)`` is all of it.
+    ``.hidden`` is [length, H], ``.hidden_mean`` is [H], ``.length`` and ``.id`` identify it; names of groups give the
+    same for a layer or direction. Iteration yields the names of its arrays, so that ``dict(sequence)`` has all of them.
     """
 
     def __init__(self, states: States, index: int, prefix: str = "") -> None:
@@ -197,12 +196,12 @@ class SequenceStates:
 
     @property
     def length(self) -> int:
-        """Valid steps."""
+        """The number of valid steps."""
         return int(self._states.lengths[self._index])
 
     @property
     def id(self) -> Any:
-        """Its name in the input; its number when the input has no ids."""
+        """Its name in the input; its number if the input has no ids."""
         if "ids" not in self._states:
             return self._index
         value = self._states["ids"][self._index]
@@ -226,7 +225,7 @@ class SequenceStates:
             return dataset[self._index] if one_a_sequence else self._steps(dataset)
 
     def keys(self) -> list[str]:
-        """Name its arrays."""
+        """Return the names of its arrays."""
         inside = (name for name in self._states.keys() if name.startswith(self._prefix))
         return [name[len(self._prefix) :] for name in inside if name != "offsets"]
 

@@ -1,4 +1,4 @@
-"""The windows of a file in the making as they lie on disk: compared with their sums, and their padding cleared."""
+"""Compares the stored windows of an unfinished file with their sums, and clears the padding of those to recompute."""
 
 import struct
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ZEROS = memoryview(bytes(2**20))
 
 
 class StoredWindows:
-    """What is stored of each window.
+    """The windows as stored on disk.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class StoredWindows:
         self._read = fixed(system.pread, fd)
 
     def sequences(self, number: int) -> slice:
-        """Give the sequences of a window."""
+        """Return the sequences of a window."""
         return window_slice(self._contents.shape, number, self._contents.window_rows)
 
     def wrong(self, window: Window) -> list[str]:
-        """Name what is not as it was when the window was recorded: datasets, or the sums in the file."""
+        """List what has changed since the window was recorded: datasets, or the sums in the file."""
         found = [
             spec.name
             for spec, sums in zip(self._contents.specs, window.sums, strict=True)
@@ -45,12 +45,12 @@ class StoredWindows:
         return found if self.knows(window) else [*found, "their sums"]
 
     def knows(self, window: Window) -> bool:
-        """Check whether the sums of a window are in the file, where they are written before its line in the journal."""
+        """Return whether the file has the sums of a window, which are written before its line in the journal."""
         expected = packed_sums(window)
         return self._read(len(expected), self._header.sums_at + window.window * len(expected)) == expected
 
     def clear(self, number: int) -> None:
-        """Make the padding of a window read as zero; every other byte is written when it is computed."""
+        """Make the padding of a window read as zero; all other bytes are written when it is computed."""
         for spec in self._contents.specs:
             if has_holes(self._contents, spec):
                 begin, end = self._stretch(spec, number)
@@ -59,7 +59,7 @@ class StoredWindows:
 
     def _fill(self, begin: int, end: int) -> None:
         for start, size in _pieces(begin, end):
-            # What is a hole stays one.
+            # Holes stay holes.
             if any(self._read(size, start)):
                 write_all(self._system, self._fd, ZEROS[:size], start)
 
@@ -73,14 +73,14 @@ class StoredWindows:
 
 
 def has_holes(contents: Contents, spec: DatasetSpec) -> bool:
-    """Tell whether a dataset has padding that is never written."""
+    """Return whether a dataset has padding that is never written."""
     shape = contents.shape
     padded = spec.pooling is None and shape.layout == "padded"
     return padded and shape.valid_steps < shape.sequences * shape.steps
 
 
 def packed_sums(window: Window) -> bytes:
-    """Give a window's sums as they stand in the file."""
+    """Return a window's sums as stored in the file."""
     numbers = [number for sums in window.sums for number in sums]
     return struct.pack(f"<{len(numbers)}Q", *numbers)
 

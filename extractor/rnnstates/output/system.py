@@ -1,9 +1,9 @@
-"""All that a run asks of the operating system while it writes: one method per call, so that a test can make each fail.
+"""The system calls of a run that writes, one method per call, so that a test can make each fail; ``Place``.
 
-What is read (inputs, weights) does not go through here. A failure is raised as OSError; ``translated`` says what it
-means to somebody who wants a file. ``Writeback`` gets bytes on their way to the disk while others are computed.
+Reading inputs and weights does not go through here. A failure is raised as OSError, which ``translated`` turns into an
+error of ours. ``Writeback`` starts writing bytes to disk while others are computed.
 """
-# ruff: noqa: D102 - the methods of Disk are what System says of them
+# ruff: noqa: D102 - the methods of Disk are described in System
 
 import ctypes
 import errno
@@ -22,14 +22,14 @@ __all__ = [
     "write_all",
 ]  # fmt: skip
 
-# Of <linux/falloc.h>: give the blocks back and keep the size.
+# From <linux/falloc.h>: release the blocks and keep the size.
 PUNCH_HOLE = 0x02 | 0x01
-# A call that signals interrupt so often fails.
+# After this many interrupts by signals a call fails.
 MOST_INTERRUPTIONS = 1000
 NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-# Of <fcntl.h>: start writing what is dirty, wait for nothing.
+# From <fcntl.h>: start writing dirty pages without waiting.
 SYNC_FILE_RANGE_WRITE = 2
-# Bytes after which the disk is set to work.
+# Bytes after which writing to disk is started.
 TOGETHER = 16 * 2**20
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 
@@ -39,31 +39,31 @@ _REASONS = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file is
 
 
 class System(Protocol):
-    """The calls; each raises OSError as the system does. ``fd`` is an open descriptor."""
+    """The system calls; each raises OSError as the system does. ``fd`` is an open descriptor."""
 
     def open(self, path: Path, flags: int) -> int:
-        """Open a file, never through a symbolic link, closed in children; made for the user's umask."""
+        """Open a file, never through a symbolic link, closed in child processes; created with the user's umask."""
 
     def close(self, fd: int) -> None:
-        """Close it."""
+        """Close a file."""
 
     def size(self, fd: int) -> int:
-        """Give the file's bytes."""
+        """Return the file's size in bytes."""
 
     def pread(self, fd: int, count: int, position: int) -> bytes:
         """Read up to ``count`` bytes at a position."""
 
     def pwrite(self, fd: int, data: memoryview, position: int) -> int:
-        """Write at a position; gives how many bytes were."""
+        """Write at a position; return how many bytes were written."""
 
     def truncate(self, fd: int, size: int) -> None:
         """Set the file's size."""
 
     def allocate(self, fd: int, position: int, count: int) -> None:
-        """Reserve disk for a stretch inside the file, where the file system can; nothing is done elsewhere."""
+        """Reserve disk space for a stretch of the file, if the file system can; else do nothing."""
 
     def clear(self, fd: int, position: int, count: int) -> bool:
-        """Make a stretch read as zero, where the file system can; tells whether it could."""
+        """Make a stretch read as zero, if the file system can; return whether it could."""
 
     def fsync(self, fd: int) -> None:
         """Wait until the file is on disk."""
@@ -78,16 +78,16 @@ class System(Protocol):
         """Give a file a second name, which must be free."""
 
     def rename(self, source: Path, target: Path) -> None:
-        """Give a file another name, in place of what has it."""
+        """Rename a file, replacing whatever has the new name."""
 
     def unlink(self, path: Path) -> None:
-        """Take a name away."""
+        """Remove a name."""
 
     def sync_directory(self, directory: Path) -> None:
         """Wait until the names in a directory are on disk."""
 
 
-# What a test can make fail: all of them.
+# The calls that a test can make fail: all of them.
 OPERATIONS = (
     "open", "close", "size", "pread", "pwrite", "truncate", "allocate", "clear", "fsync", "fdatasync", "lock", "link",
     "rename", "unlink", "sync_directory",
@@ -116,7 +116,7 @@ class Disk:
         os.ftruncate(fd, size)
 
     def allocate(self, fd: int, position: int, count: int) -> None:
-        # Not posix_fallocate: where the file system cannot, the C library would write zeros instead.
+        # Not posix_fallocate: if the file system cannot, the C library would write zeros instead.
         _fallocate(fd, 0, position, count)
 
     def clear(self, fd: int, position: int, count: int) -> bool:
@@ -158,7 +158,7 @@ class Place(NamedTuple):
     ----------
     names : Names
     system : System
-        Another one in tests, whose calls fail.
+        Replaced in tests by one whose calls fail.
     """
 
     names: Names
@@ -166,12 +166,12 @@ class Place(NamedTuple):
 
 
 def write_all(system: System, fd: int, data: memoryview, position: int) -> None:
-    """Write bytes, however many calls that takes.
+    """Write all bytes, in as many calls as needed.
 
     Raises
     ------
     OSError
-        The system's; EIO where it writes nothing and does not say why, EINTR where it is interrupted without end.
+        As raised by the system; EIO if it writes nothing without an error, EINTR if it is interrupted endlessly.
     """
     interrupted = 0
     while data:
@@ -188,11 +188,11 @@ def write_all(system: System, fd: int, data: memoryview, position: int) -> None:
 
 
 class Writeback:
-    """Counts what is written to a file, from any thread, and starts the writing now and then.
+    """Counts the bytes written to a file, from any thread, and regularly starts writing them to disk.
 
-    Linux keeps what is written in memory until much has gathered; a run that ends with ``fsync`` would then compute
-    first and wait for the disk afterwards. ``sync_file_range`` starts the writing without waiting for it and promises
-    nothing: durability remains the affair of ``fsync``.
+    Linux keeps written data in memory until there is a lot; a run that ends with ``fsync`` would then compute first and
+    wait for the disk afterwards. ``sync_file_range`` starts the writing without waiting for it and guarantees nothing:
+    durability is still up to ``fsync``.
 
     Parameters
     ----------
@@ -204,20 +204,20 @@ class Writeback:
         self._descriptor, self._waiting, self._lock = descriptor, 0, threading.Lock()
 
     def wrote(self, count: int) -> None:
-        """Tell that some bytes were written."""
+        """Report that some bytes were written."""
         with self._lock:
             self._waiting += count
             if self._waiting < TOGETHER:
                 return
             self._waiting = 0
         if hasattr(_LIBRARY, "sync_file_range"):
-            # From the first byte to the last: what is on its way already costs nothing.
+            # The whole file: what is already being written costs nothing.
             first = length = ctypes.c_int64(0)
             _LIBRARY.sync_file_range(self._descriptor, first, length, ctypes.c_uint(SYNC_FILE_RANGE_WRITE))
 
 
 def translated(reason: OSError, path: Path) -> OutputError:
-    """Give the error of ours that an OSError over a file amounts to; of the file that it names, if it names one."""
+    """Return the error of ours for an OSError about a file: the file that it names, if any, else ``path``."""
     number, where = reason.errno, shown(os.fsdecode(reason.filename or path))
     if number in FULL:
         return WriteFailed(
@@ -227,7 +227,7 @@ def translated(reason: OSError, path: Path) -> OutputError:
     if number in TOO_MANY:
         return WriteFailed(too_many_files(reason))
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return PermissionDenied(f"{where}: may not be written here ({reason.strerror}); choose another place.")
+        return PermissionDenied(f"{where}: cannot be written there ({reason.strerror}); choose another place.")
     if number == errno.ELOOP:
         return CannotCreate(f"{where}: a symbolic link is in the way; remove it.")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
@@ -236,12 +236,12 @@ def translated(reason: OSError, path: Path) -> OutputError:
 
 
 def too_many_files(reason: OSError) -> str:
-    """Say that no file can be opened, whichever it was: the limit is that of the process or of the machine."""
+    """Word the error that no more files can be opened, by the limit of the process or of the machine."""
     return f"no more files can be opened ({reason.strerror}); close some, or raise the limit (ulimit -n)."
 
 
 def _fallocate(fd: int, mode: int, position: int, count: int) -> bool:
-    """Ask the file system; False where it cannot."""
+    """Call fallocate; False if the file system cannot do it."""
     if not hasattr(_LIBRARY, "fallocate") or not count:
         return False
     arguments = ctypes.c_int(fd), ctypes.c_int(mode), ctypes.c_int64(position), ctypes.c_int64(count)
@@ -255,7 +255,7 @@ def _fallocate(fd: int, mode: int, position: int, count: int) -> bool:
 
 
 def _sync(name: str, fd: int) -> None:
-    """Sync a file. Python's own functions begin an interrupted call again for ever."""
+    """Sync a file. Python's own functions retry an interrupted call for ever."""
     if hasattr(_LIBRARY, name):
         _call(name, ctypes.c_int(fd))
     else:
@@ -263,7 +263,7 @@ def _sync(name: str, fd: int) -> None:
 
 
 def _call(name: str, *arguments: Any) -> None:
-    """Call the C library, again where a signal interrupts it, but not without end."""
+    """Call the C library, and retry if a signal interrupts it, but not endlessly."""
     function = getattr(_LIBRARY, name)
     for _ in range(MOST_INTERRUPTIONS):
         if not function(*arguments):

@@ -1,4 +1,4 @@
-"""What there is of an output that is not finished: how far it is, who is at work, and taking it away."""
+"""``status()`` and ``clean()``: how far an unfinished output is and which run is at work, and removing it."""
 
 import os
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["clean", "status"]
 
 
 def status(output: str | os.PathLike[str]) -> dict[str, Any]:
-    """Tell how far the run is that makes an output; what is on disk counts, some half a minute behind.
+    """Return how far the run that makes an output is; only what is on disk counts, up to half a minute behind.
 
     Parameters
     ----------
@@ -28,19 +28,19 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        In JSON types: ``output``; ``state`` (``finished``, ``running``, ``stopped`` or ``absent``); of a run that is
-        not finished and whose journal can be read ``windows`` and ``windows_in_all``, ``steps`` and ``steps_in_all``
-        (valid ones), ``rate`` (steps a second of its last session; None where that finished nothing), ``bytes`` (on
-        disk) and ``command``; of one that is running ``holder``.
+        In JSON types: ``output``; ``state`` (``finished``, ``running``, ``stopped`` or ``absent``); for an unfinished
+        run with a readable journal ``windows`` and ``windows_in_all``, ``steps`` and ``steps_in_all`` (valid ones),
+        ``rate`` (steps per second of its last session; None if that finished nothing), ``bytes`` (on disk) and
+        ``command``; for a running one ``holder``.
 
     Raises
     ------
     MissingInput
         The journal, or the output, cannot be read.
     BadStates
-        What has the output's name is no states file.
+        The file with the output's name is not a states file.
     CannotCreate
-        The journal or the lock is no regular file.
+        The journal or the lock is not a regular file.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def status(output: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def clean(output: str | os.PathLike[str]) -> list[str]:
-    """Take away what an unfinished run left beside an output; the output itself is not touched.
+    """Remove what an unfinished run left next to an output; the output itself is not touched.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
     Returns
     -------
     list of str
-        The files that were there and are not any more.
+        The files that were removed.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
         return []
     for path in there:
         if not path.is_file() or path.is_symlink():
-            raise CannotCreate(f"{path}: no ordinary file, so no run left it; remove it by hand.")
+            raise CannotCreate(f"{path}: not a regular file, so no run left it; remove it by hand.")
     place = Place(names)
     with RunLock(place):
         try:
@@ -109,7 +109,7 @@ def _holder(names: Names) -> str | None:
 
 
 def _looked_at(names: Names) -> tuple[Journal | None, bool]:
-    """Give the journal, and whether there is an unfinished file."""
+    """Return the journal, and whether there is an unfinished file."""
     try:
         return read_journal(names.journal), is_unfinished(names)
     except OSError as reason:

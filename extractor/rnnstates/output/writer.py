@@ -1,8 +1,8 @@
-"""Writing a states file so that its name is either absent or complete, and what is finished is never lost.
+"""The sink for files: under the output's name there is either nothing or a complete file, and finished work is kept.
 
-The work happens in ``OUTPUT.partial``; states go in by ``pwrite`` at offsets known beforehand, from any thread, without
-HDF5. Windows that are finished are recorded in ``OUTPUT.journal`` (``recorder``); only when all of them are on disk
-does the file get its name, and never over somebody else's file.
+States are written to ``OUTPUT.partial`` by ``pwrite`` at offsets known beforehand, from any thread, without HDF5.
+Finished windows are recorded in ``OUTPUT.journal`` (``recorder``); once all of them are on disk, the file is renamed to
+``OUTPUT`` (``naming``), never over somebody else's file.
 """
 
 import itertools
@@ -34,19 +34,19 @@ __all__ = ["FileSink"]
 
 
 def _nothing() -> None:
-    """Check nothing."""
+    """Do nothing; the default ``check``."""
 
 
 @dataclass
 class _Gathered:
-    """What has been put of a window: the sums of each dataset, and bytes."""
+    """What has been put of a window: the sums of each dataset, and the number of bytes."""
 
     sums: list[Sums] = field(default_factory=list)
     size: int = 0
 
 
 class FileSink:
-    """A states file in the making; a context manager that keeps what is finished unless ``commit`` was called.
+    """Writes a states file; a context manager that keeps finished work unless ``commit`` was called.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ class FileSink:
     force : bool
         Whether ``commit`` may replace an existing file.
     check : callable
-        Raises where the input is no longer what the run began with.
+        Raises if the input has changed since the run began.
     pace : Pace
 
     Attributes
     ----------
     committed : bool
-        Whether the file has its name: an earlier run may have been ended just after giving it.
+        Whether the file has its final name already: an earlier run may have ended just after renaming it.
     windows : dict
-        The windows that were finished before, by number.
+        The windows finished by earlier runs, by number.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class FileSink:
     DoesNotMatch
         What an earlier run left belongs to another job.
     CannotCreate, PermissionDenied, WriteFailed
-        The file cannot be made there.
+        The file cannot be created there.
     """
 
     def __init__(
@@ -103,16 +103,16 @@ class FileSink:
 
     @property
     def overflowed(self) -> int:
-        """Values that were too large for their dtype, those of earlier runs included."""
+        """Number of values too large for their dtype, including earlier runs."""
         return self._overflowed + sum(window.overflowed for window in self.windows.values())
 
     @property
     def recorded(self) -> int:
-        """Windows that are finished and on disk, those of earlier runs included."""
+        """Number of windows finished and on disk, including earlier runs."""
         return self._recorder.recorded
 
     def put(self, spec: DatasetSpec, row: int, values: Table, window: int) -> None:
-        """Write rows of a window at their place.
+        """Write rows of a window at their position.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class FileSink:
         counts: Rows,
         window: int,
     ) -> None:
-        """Write several stretches of rows, those that follow each other here and there in one go.
+        """Write several stretches of rows; stretches adjacent in both source and file are written in one call.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class FileSink:
         self._add(window, spec, found, int(counts.sum()) * spec.width * spec.dtype.itemsize)
 
     def finish(self, window: int, overflowed: int, read: Sums | None = None) -> None:
-        """Tell that all rows of a window have been put; it is recorded within half a minute.
+        """Report that all rows of a window have been put; it is recorded within half a minute.
 
         Raises
         ------
@@ -170,14 +170,14 @@ class FileSink:
         )  # fmt: skip
 
     def commit(self) -> None:
-        """Make the file durable and give it its name.
+        """Make the file durable and rename it to the output.
 
         Raises
         ------
         CannotCreate
-            The name was taken meanwhile; the finished work stays under ``.partial``.
+            The name was taken meanwhile; the finished work stays in ``.partial``.
         WriteFailed
-            The disk is full or failing, or what is called ``.partial`` is another file by now.
+            The disk is full or failing, or ``.partial`` has been replaced by a different file.
         """
         with self._translated():
             self._recorder.close(complete=True)
@@ -186,7 +186,7 @@ class FileSink:
         tidy(self._place)
 
     def _was_committed(self, wanted: Wanted) -> bool:
-        """Tell whether the output is what an earlier run of this job made, ended while it tidied up."""
+        """Return whether the output was made by an earlier run of this job that ended while tidying up."""
         names = self._place.names
         if not os.path.lexists(names.output):
             return False
@@ -208,7 +208,7 @@ class FileSink:
 
     def _write(self, spec: DatasetSpec, row: int, values: Table) -> None:
         position = self._partial.header.offsets[spec.name] + row * spec.width * spec.dtype.itemsize
-        # Not ``_translated``: there is a call for each stretch of a tile, and entering a context costs as much.
+        # Not ``_translated``: this is called for each stretch of a tile, and entering a context costs as much.
         try:
             write_all(self._place.system, self._partial.fd, values.reshape(-1).view(np.uint8).data, position)
         except OSError as reason:
@@ -233,8 +233,8 @@ class FileSink:
             raise translated(reason, self._place.names.partial) from reason
 
     def _leave(self, error: BaseException | None) -> None:
-        """Record what is finished; where nothing is, or it is of no use, leave nothing behind."""
-        # What cannot be recorded is computed again; the error that ended the run is raised, not this one.
+        """Record what is finished; if nothing is, or if it is useless, leave nothing behind."""
+        # What cannot be recorded is recomputed; the error that ended the run is raised, not this one.
         with suppress(Exception):
             self._recorder.close(complete=False)
         with suppress(OSError):
@@ -242,7 +242,7 @@ class FileSink:
                 take_back(self._place, self._partial.fd)
 
     def _is_replaced(self) -> bool:
-        """Tell whether another file has the unfinished one's name, of which the journal must not be believed."""
+        """Return whether a different file has the name of the unfinished one; then the journal does not describe it."""
         partial = self._place.names.partial
         return os.path.lexists(partial) and not has_name(self._partial.fd, partial)
 
@@ -252,7 +252,7 @@ class FileSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A signal may end any of these; the others are done all the same.
+        # A signal may end any of these; the others are still executed.
         with ExitStack() as last:
             last.callback(self._run_lock.release)
             if hasattr(self, "_partial"):

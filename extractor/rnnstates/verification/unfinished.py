@@ -52,8 +52,8 @@ def refuse_unfinished(where: str, *, quick: bool) -> None:
         raise MissingInput(f"{reason.filename or where}: cannot be read ({reason.strerror}).") from reason
     if journal is None:
         raise BadStates(
-            f"{names.output}: not finished: {names.partial} is there, but its journal is missing or damaged, so that "
-            f"nothing of it is known to be finished. {OVER}"
+            f"{names.output}: not finished: {names.partial} is there, but its journal is missing or damaged, so "
+            f"nothing in it is known to be finished. {OVER}"
         )
     _refuse(names, journal, quick=quick)
 

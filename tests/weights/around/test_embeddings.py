@@ -213,7 +213,9 @@ def test_the_table_of_a_configured_model_that_does_not_feed_the_layer_is_listed(
 
 def test_how_a_file_is_read_is_not_passed_over_where_a_network_is_given(tmp_path):
     network = rnnstates.load_weights(save_torch([TABLE, READER], tmp_path))
-    with pytest.raises(rnnstates.OptionError, match="embedding='none': says how a weights file is read, but a Network"):
+    with pytest.raises(
+        rnnstates.OptionError, match="embedding='none': applies to reading a weights file, but a Network"
+    ):
         rnnstates.extract(IDS, "full", weights=network, embedding="none")
     with pytest.raises(rnnstates.OptionError, match="layer='other': says how"):
         rnnstates.extract(IDS, "full", weights=network, layer="other")

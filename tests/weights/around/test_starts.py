@@ -114,7 +114,7 @@ def test_of_states_that_are_given_in_part_the_others_stay_trained(tmp_path):
     path = save(model, tmp_path / "m.pt")
     inputs = ragged_inputs()
     states = rnnstates.extract(inputs, LENGTHS, weights=path, initial_state={"hidden": np.zeros(5)})
-    assert "no initial state is given for cell; the trained one is taken." in states.provenance["notes"]
+    assert "no initial state is given for cell; the trained one is used." in states.provenance["notes"]
     with torch.no_grad():
         model.h0.zero_()
         expected = model(torch.from_numpy(inputs[0, : LENGTHS[0]]))
