@@ -1,1 +1,1 @@
-"""The command line of rnnstates: a thin shell over the library."""
+"""The command ``rnnstates``: each command parses its options, makes one library call and prints one summary."""

@@ -1,4 +1,4 @@
-"""``rnnstates clean``: take away what an unfinished run left."""
+"""``rnnstates clean``: removes what an unfinished run left."""
 
 import click
 
@@ -11,19 +11,19 @@ __all__ = ["clean"]
 
 @click.command(
     cls=GroupedCommand,
-    short_help="Throw away what an unfinished run of OUTPUT left.",
+    short_help="Remove what an unfinished run of OUTPUT left.",
     examples=("rnnstates clean out.h5",),
 )
-@argument("output", "OUTPUT", "The HDF5 file that the run was to make.")
+@argument("output", "OUTPUT", "The HDF5 file that the run would have made.")
 @JSON
 def clean(output: str, *, as_json: bool) -> str | list[str]:
-    """Remove what an unfinished run left beside OUTPUT: its partial states, its journal and its lock.
+    """Remove what an unfinished run left next to OUTPUT: its partial states, its journal and its lock.
 
-    OUTPUT itself is not touched, nor anything while a run is at work.
+    OUTPUT itself is never touched, and nothing is removed while a run is at work.
     """
     import rnnstates
 
     removed = rnnstates.clean(output)
     if as_json:
         return json_text({"removed": removed})
-    return [f"removed {name}" for name in removed] or [f"{output}: nothing was left beside it"]
+    return [f"removed {name}" for name in removed] or [f"{output}: nothing to remove next to it"]

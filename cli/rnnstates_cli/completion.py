@@ -1,4 +1,4 @@
-"""``rnnstates completion``: the script that makes a shell complete commands, options and their values."""
+"""``rnnstates completion``: prints the script with which a shell completes commands, options and their values."""
 
 import click
 from click.shell_completion import ShellComplete, get_completion_class
@@ -22,7 +22,7 @@ SHELLS = ("bash", "zsh", "fish")
 def completion(shell: str) -> str:
     """Print the script that makes SHELL complete rnnstates.
 
-    It completes commands, options, files, and what --states, --pool, --layer and options with a fixed choice take.
+    It completes commands, options, files, and the values of --states, --pool, --layer and options with fixed choices.
     """
     from .group import cli
 
@@ -30,5 +30,5 @@ def completion(shell: str) -> str:
     assert kind is not None
     # Not ``kind.source``, which starts bash to ask for its version.
     script = ShellComplete.source(kind(cli, {}, "rnnstates", "_RNNSTATES_COMPLETE"))
-    # Lists with commas are one value; fish would stop at the first comma.
+    # A list with commas is one value; fish would stop at the first comma.
     return script.replace('string split ","', 'string split -m 1 ","')

@@ -1,4 +1,4 @@
-"""``rnnstates convert``: weights of any format for Keras or PyTorch."""
+"""``rnnstates convert``: converts weights of any format for Keras or PyTorch."""
 
 from typing import Any
 
@@ -15,31 +15,31 @@ __all__ = ["convert"]
 _OPTIONS = (
     LAYER,
     option("--to", type=click.Choice(CHOICES["to"]), group="Output",
-           help="Whose naming.  [default: what OUTPUT's ending says]"),
+           help="Framework whose names are used.  [default: by OUTPUT's ending]"),
     JSON,
     QUIET,
     *RARE_WEIGHTS,
     option("--initial-state", type=click.Choice(("zero",)), group=RARE,
-           help="Leave out the states to start from that were trained with the weights."),
+           help="Omit the initial states that were trained with the weights."),
 )  # fmt: skip
 
 
 @click.command(
     cls=GroupedCommand,
-    short_help="Write weights of any format for PyTorch or Keras.",
+    short_help="Convert weights of any format for PyTorch or Keras.",
     examples=(
         "rnnstates convert model.keras model.safetensors",
         "rnnstates convert model.ckpt-1000 model.weights.h5 --layer rnn --forget-bias 1",
     ),
 )
 @argument("weights", "WEIGHTS", "Weights of Keras, PyTorch, ONNX, TensorFlow, JAX, …")
-@argument("output", "OUTPUT", "A new file: .safetensors in PyTorch's naming, or .weights.h5 in that of Keras.")
+@argument("output", "OUTPUT", "A new file: .safetensors with PyTorch's names, or .weights.h5 with those of Keras.")
 @with_options(*_OPTIONS)
 def convert(weights: str, output: str, *, to: str | None, as_json: bool, quiet: bool, **options: Any) -> str:
     """Write the recurrent layers of WEIGHTS, and their embedding, to OUTPUT.
 
     What OUTPUT cannot express is refused. Values are copied bit for bit; a forget bias that the source adds at run
-    time goes into the bias.
+    time is added to the bias.
     """
     import rnnstates
 

@@ -1,4 +1,4 @@
-"""What is said when a command fails or is stopped: a line on standard error, and JSON where that is asked for."""
+"""Reports that a command failed or was stopped: a line on standard error, and JSON with ``--json``."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ __all__ = ["complain", "die", "failed", "to_resume"]
 
 
 def to_resume(reason: BaseException, command: str) -> None:
-    """Keep with an error the command that resumes what it ended."""
+    """Attach to an error the command that resumes the run."""
     vars(reason)["resume"] = command
 
 
@@ -22,16 +22,16 @@ def complain(text: str) -> None:
 
 
 def failed(reason: BaseException, message: str, code: int) -> int:
-    """Print an error as JSON where that is asked for; gives the exit code.
+    """Print an error as JSON if requested; return the exit code.
 
     Parameters
     ----------
     reason : BaseException
     message : str
-        What standard error said of it.
+        The message on standard error.
     code : int
     """
-    # Not of the parsed options: what cannot be parsed fails as well.
+    # Not from the parsed options: parsing may be what failed.
     if "--json" in sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]:
         resume = getattr(reason, "resume", None)
         answer = {"error": type(reason).__name__, "message": message, "code": code, "resume": resume}
@@ -42,7 +42,7 @@ def failed(reason: BaseException, message: str, code: int) -> int:
 
 
 def die(number: int, reason: BaseException | None = None) -> int:
-    """End as the signal would have ended us, so that shells and batch systems see what happened."""
+    """End the process as the signal would have, so that shells and batch systems see what happened."""
     if number in STOPPING:
         message = f"{'interrupted' if number == signal.SIGINT else 'ended'} before the output was finished."
         complain(message)

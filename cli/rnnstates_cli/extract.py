@@ -1,4 +1,4 @@
-"""``rnnstates extract``: the main job."""
+"""``rnnstates extract``: writes every state of every step, the main command."""
 
 import logging
 import os
@@ -47,7 +47,7 @@ def extract(
 
 
 class _Show(NamedTuple):
-    """What is shown of a run: its progress (as ``Reporter`` takes it), its summary as JSON, or nothing but errors."""
+    """What a run prints: its progress (as for ``Reporter``), its summary as JSON, or only errors."""
 
     progress: str
     as_json: bool
@@ -65,7 +65,7 @@ def _source(inputs: str) -> Any:
 
 
 def _started(no_timestamps: bool) -> str | None:
-    """Give the time to record: none, the one of SOURCE_DATE_EPOCH, or now."""
+    """Return the time to record: none, that of SOURCE_DATE_EPOCH, or now."""
     if no_timestamps:
         return None
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
@@ -84,7 +84,7 @@ def _seconds(text: str) -> int:
 
 
 def _run_with(source: Any, options: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Choose the function of the library, and what of the options is for it."""
+    """Choose the library's function and its options."""
     import rnnstates
 
     if options["model"] is None:
@@ -123,13 +123,13 @@ def _extract(source: Any, output: str, show: _Show, *, started: str | None, opti
 
 
 def _unread(output: str, why: str, *, as_json: bool) -> str:
-    """Warn that a complete output cannot be looked at: what was asked for is there, so the command succeeds."""
+    """Warn that a complete output cannot be read now; it exists as requested, so the command succeeds."""
     say(f"warning: {why}")
     return json_text({"output": output, "complete": True, "warning": why}) if as_json else ""
 
 
 def _offer_to_resume(output: str, command: str, reason: BaseException) -> None:
-    """Say how to go on, if there is something to go on with; what ended the run is said by ``main``."""
+    """Say how to resume, if there is something to resume; ``main`` reports what ended the run."""
     import rnnstates
 
     if isinstance(reason, rnnstates.OutputBusy | rnnstates.DoesNotMatch):
@@ -138,8 +138,8 @@ def _offer_to_resume(output: str, command: str, reason: BaseException) -> None:
         found = rnnstates.status(output)
         if found["state"] == "stopped" and found.get("windows"):
             say(
-                f"note: {found['windows']} of {found['windows_in_all']} windows are finished and kept beside {output}; "
-                f"'rnnstates clean {shlex.quote(output)}' throws them away. To go on:",
+                f"note: {found['windows']} of {found['windows_in_all']} windows are finished and kept next to {output}"
+                f"; 'rnnstates clean {shlex.quote(output)}' removes them. To resume:",
                 f"  {command}",
             )
             to_resume(reason, command)
@@ -172,7 +172,7 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
     import rnnstates
 
     if options["model"] is not None:
-        raise click.UsageError("--dry-run: does not go with --model, which has to be run to know its layers.")
+        raise click.UsageError("--dry-run: cannot be combined with --model, whose layers are known only once it runs.")
     options.pop("model")
     plan = rnnstates.preview(source, output=output, **options)
     if as_json:
@@ -184,7 +184,7 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
             f"dataset {data['name']}: {tuple(data['shape'])} {data['dtype']}, {size(data['bytes'])}"
             for data in plan["datasets"]
         ),
-        f"to write: {size(plan['bytes_to_write'])} (padding takes no disk), free there: {size(plan['bytes_free'])}",
+        f"to write: {size(plan['bytes_to_write'])} (padding uses no disk), free there: {size(plan['bytes_free'])}",
         f"engine {plan['engine']}, {plan['threads']} threads, about {size(plan['memory'])} of memory for data",
         "dry run: nothing was written",
     ]

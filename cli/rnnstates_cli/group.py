@@ -1,4 +1,4 @@
-"""The commands by name, each imported when it is asked for; and what ``rnnstates`` itself does."""
+"""The command group ``rnnstates`` and its own options; imports each command only when it is used."""
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
@@ -14,7 +14,7 @@ NAMES = ("extract", "info", "convert", "verify", "status", "clean", "completion"
 
 
 class _Commands(MutableMapping[str, click.Command]):
-    """Commands that are imported when they are looked up, so that one does not wait for the others."""
+    """Commands that are imported when they are looked up, so that none waits for the others."""
 
     def __init__(self) -> None:
         self._found: dict[str, click.Command | None] = dict.fromkeys(NAMES)
@@ -45,7 +45,7 @@ class _Commands(MutableMapping[str, click.Command]):
 
 class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Name the commands in the order of use."""
+        """Return the commands in the order of use."""
         return list(self.commands)
 
 
@@ -57,7 +57,9 @@ class _Group(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(rnnstates.__version__, prog_name="rnnstates")
-@click.option("--show-versions", is_flag=True, help="Show the versions of all that counts, for a report; then exit.")
+@click.option(
+    "--show-versions", is_flag=True, help="Show the versions of everything that matters for a bug report, then exit."
+)
 @click.option("--json", "as_json", is_flag=True, help="Show them as one JSON object.")
 @click.pass_context
 def cli(ctx: click.Context, *, show_versions: bool, as_json: bool) -> str | list[str]:
@@ -72,5 +74,5 @@ def cli(ctx: click.Context, *, show_versions: bool, as_json: bool) -> str | list
         raise click.UsageError("Missing command.", ctx)
     if show_versions or as_json:
         name = "--show-versions" if show_versions else "--json"
-        raise click.UsageError(f"{name}: stands before a command; expected it behind, or 'rnnstates --show-versions'.")
+        raise click.UsageError(f"{name}: comes before a command; put it after, or use 'rnnstates --show-versions'.")
     return []

@@ -1,4 +1,4 @@
-"""Commands whose ``--help`` reads in the order of use: arguments first, then options under headings, then examples."""
+"""Click commands whose ``--help`` shows arguments first, then options under headings, then examples."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from click.shell_completion import CompletionItem
 
 __all__ = ["FILE", "GroupedCommand", "Names", "argument", "option", "with_options"]
 
-# The heading of what has none of its own: --help itself.
+# The heading of options without one: --help itself.
 LAST = "Run"
 
 
 class _File(click.types.StringParamType):
-    """A name of a file, of which nothing is checked here; shells complete it."""
+    """A file name, not checked here; shells complete it."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         return [CompletionItem(incomplete, type="file")]
@@ -24,7 +24,7 @@ FILE = _File()
 
 
 class Names(click.types.StringParamType):
-    """Names with commas between; the library checks them, shells complete the last.
+    """Names separated by commas; the library checks them, shells complete the last.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Names(click.types.StringParamType):
         self._known = known
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
-        """Offer the names that are not there yet, and ``none`` where there are no others."""
+        """Offer the names not given yet, and ``none`` if there are no others."""
         before, comma, last = incomplete.rpartition(",")
         offered = [name for name in self._known if name not in before.split(",")]
         return [
@@ -46,21 +46,21 @@ class Names(click.types.StringParamType):
 
 
 class GroupedOption(click.Option):
-    """An option that knows the heading it stands under in ``--help``."""
+    """An option that knows its heading in ``--help``."""
 
     def __init__(self, *arguments: Any, group: str, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.group, self.show_envvar = group, self.envvar is not None
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
-        """Name the variable of the environment where the value is from there, else the option."""
+        """Return the environment variable if the value comes from it, else the option."""
         if ctx is not None and ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT:
             return str(self.envvar)
         return click.Parameter.get_error_hint(self, ctx)
 
 
 class DescribedArgument(click.Argument):
-    """An argument that ``--help`` says something of; click has ``help`` for it from 8.5 on, under a longer heading."""
+    """An argument with a description in ``--help``; from 8.5 on click has ``help`` for it, under a longer heading."""
 
     def __init__(self, *arguments: Any, description: str, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
@@ -75,7 +75,7 @@ class GroupedCommand(click.Command):
         self.examples = examples
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors of the library come out in the words of the command."""
+        """Run the command; word the library's errors as those of the command."""
         import rnnstates
 
         from .wording import in_words_of
@@ -87,7 +87,7 @@ class GroupedCommand(click.Command):
             raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the arguments, then one definition list a group, in the order in which the groups appear."""
+        """Write the arguments, then one definition list per group, in the order in which the groups appear."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, DescribedArgument):
@@ -107,17 +107,17 @@ class GroupedCommand(click.Command):
 
 
 def option(*names: str, group: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Decorate a command with an option under a heading; takes what ``click.option`` takes."""
+    """Decorate a command with an option under a heading; the other arguments are those of ``click.option``."""
     return click.option(*names, cls=GroupedOption, group=group, **attributes)
 
 
 def argument(name: str, metavar: str, description: str) -> Callable[[Any], Any]:
-    """Decorate a command with an argument, the name of a file, and what ``--help`` says of it."""
+    """Decorate a command with an argument, a file name, and its description in ``--help``."""
     return click.argument(name, metavar=metavar, type=FILE, cls=DescribedArgument, description=description)
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Decorate a command with options, in the order in which they are given."""
+    """Decorate a command with options, in the given order."""
 
     def decorated(command: Any) -> Any:
         for each in reversed(options):

@@ -1,4 +1,4 @@
-"""``rnnstates info``: what a file holds."""
+"""``rnnstates info``: prints what a file holds."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from .reporting import json_text, worded
 
 __all__ = ["info"]
 
-# Of a list; JSON has all of it.
+# Elements shown of a list; JSON has all of them.
 MOST_SHOWN = 20
-# Characters of a line.
+# Characters per line.
 LONGEST_SHOWN = 2000
 # Spaces of indentation.
 DEEPEST_SHOWN = 40
@@ -22,7 +22,7 @@ DEEPEST_SHOWN = 40
 
 @click.command(
     cls=GroupedCommand,
-    short_help="Say what an input, weights or states file holds.",
+    short_help="Show what an input, weights or states file holds.",
     examples=("rnnstates info out.h5", "rnnstates info model.keras --json"),
 )
 @argument("file", "FILE", "Any file that rnnstates reads or writes.")
@@ -30,7 +30,7 @@ DEEPEST_SHOWN = 40
 @CONVENTION
 @CONFIG
 def info(file: str, *, convention: str | None, config: str | None, as_json: bool) -> str | list[str]:
-    """Say what FILE holds: sequences to read, weights, or the states that extract wrote."""
+    """Show what FILE holds: sequences to read, weights, or the states that extract wrote."""
     import rnnstates
 
     described = worded(rnnstates.describe(file, convention=convention, config=config))
@@ -38,7 +38,7 @@ def info(file: str, *, convention: str | None, config: str | None, as_json: bool
 
 
 def lines(described: Any, indent: int = 0) -> list[str]:
-    """Lay out nested JSON for reading: ``key: value``, deeper levels indented, a dataset a line.
+    """Lay out nested JSON for reading: ``key: value``, deeper levels indented, one line per dataset.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def lines(described: Any, indent: int = 0) -> list[str]:
             shown = (line for element in value[:MOST_SHOWN] for line in _element(element, indent + 2))
             written += [f"{space}{key}:", *shown, *_rest(value, indent + 2)]
         elif isinstance(value, list) and value and " " in str(value[0]):
-            # Sentences, or names with something in brackets behind.
+            # Sentences, or names followed by something in parentheses.
             written += [f"{space}{key}:", *(f"{space}  - {element}" for element in value[:MOST_SHOWN])]
             written += _rest(value, indent + 2)
         else:
@@ -65,7 +65,7 @@ def lines(described: Any, indent: int = 0) -> list[str]:
 
 
 def _element(element: dict[str, Any], indent: int) -> list[str]:
-    """Lay out one of several things of a kind; a dataset takes one line."""
+    """Lay out one element of a list; a dataset takes one line."""
     space = " " * indent
     if {"name", "shape", "dtype"} <= element.keys():
         extras = [f"{key} {_plain('shape', element[key])}" for key in ("chunks", "compression") if key in element]
@@ -78,7 +78,7 @@ def _element(element: dict[str, Any], indent: int) -> list[str]:
 
 
 def _rest(value: list[Any], indent: int) -> list[str]:
-    """Count what is not shown of a list."""
+    """Count the elements of a list that are not shown."""
     return [f"{' ' * indent}… and {len(value) - MOST_SHOWN:,} more"] if len(value) > MOST_SHOWN else []
 
 

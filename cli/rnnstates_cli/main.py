@@ -1,4 +1,4 @@
-"""The command ``rnnstates``, and the one place where errors become exit codes."""
+"""The entry point of the command, and the one place where errors become exit codes."""
 
 import contextlib
 import errno
@@ -22,11 +22,11 @@ from .streams import make_lenient, open_closed
 
 __all__ = ["cli", "main"]
 
-# Of what is no error of the library.
+# Exit codes for errors that are not the library's.
 BUG, MEMORY, IO = 1, 71, 74
-NO_MEMORY = "out of memory; give less --threads or a smaller --memory."
+NO_MEMORY = "out of memory; use fewer --threads or a smaller --memory."
 
-# What the scripts of ``rnnstates completion`` set when they ask for completions.
+# Set by the scripts of ``rnnstates completion`` when they ask for completions.
 COMPLETING = "_RNNSTATES_COMPLETE"
 
 
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     """Run the command line and end the process."""
     open_closed()
     heed_signals()
-    # Read by TensorFlow if it starts: tiles run side by side, and threads inside each product would fight them.
+    # Read by TensorFlow when it starts: tiles run in parallel, and threads inside each product would compete with them.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     quiet_tensorflow()
     make_lenient()
@@ -42,7 +42,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    # What click prints itself, help and version.
+    # Click's own output: help and version.
     shown = io.StringIO()
     try:
         if COMPLETING in os.environ:
@@ -69,7 +69,7 @@ def _run() -> int:
         return failed(reason, NO_MEMORY, MEMORY)
     except Exception as reason:
         if number := arrived():
-            # Some callers of a handler, the making of a class for one, turn what it raises into an error of theirs.
+            # Some callers of a handler, e.g. the creation of a class, turn what it raises into their own error.
             return die(number, reason)
         say(*traceback.format_exc().splitlines())
         complain("this is a bug in rnnstates; please report it with the lines above.")
@@ -86,7 +86,7 @@ def _print(printed: str | list[str] | None) -> int:
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     except OSError as reason:
-        # What is still buffered cannot be written either; without this Python would try again at exit.
+        # What is still buffered cannot be written either; without this Python would retry at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if reason.errno == errno.EPIPE:
             return die(signal.SIGPIPE)

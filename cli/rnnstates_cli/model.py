@@ -1,4 +1,4 @@
-"""The options of ``extract --model``: those that mean something where a whole Keras model is run."""
+"""Turns the options of ``extract --model`` into arguments of ``rnnstates.collect``; refuses those that do not apply."""
 
 import sys
 from typing import Any
@@ -7,13 +7,13 @@ import click
 
 __all__ = ["of_collect"]
 
-# What a model says itself, or Keras decides.
+# Options that the model determines, or Keras decides.
 NOT_WITH_A_MODEL = (
     *("weights", "units", "seed", "forget_bias", "convention", "config", "activation", "recurrent_activation"),
     *("cell_clip", "projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine"),
     "precision",
 )
-# Those of them that have a value where nothing is said.
+# The defaults of those among them that have one.
 DEFAULTS = {"engine": "auto", "precision": "float32"}
 
 
@@ -23,19 +23,19 @@ def of_collect(options: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     click.UsageError
-        One of them does not go with ``--model``, or INPUT is standard input.
+        An option cannot be combined with ``--model``, or INPUT is standard input.
     """
     for name in NOT_WITH_A_MODEL:
         value = options.get(name)
         if value is not None and value != DEFAULTS.get(name):
             raise click.UsageError(
-                f"--{name.replace('_', '-')} {value}: does not go with --model, which says it itself."
+                f"--{name.replace('_', '-')} {value}: cannot be combined with --model, which determines it."
             )
     taken = {name: value for name, value in options.items() if name not in (*NOT_WITH_A_MODEL, "layer")}
     return {**taken, "layers": options["layer"]}
 
 
 def refuse_pipe(source: Any) -> None:
-    """Refuse standard input, which is read once: a model's inputs may be read twice."""
+    """Refuse standard input, which can be read only once: a model's inputs may be read twice."""
     if source is sys.stdin.buffer:
-        raise click.UsageError("-: does not go with --model; name a file.")
+        raise click.UsageError("-: cannot be combined with --model; name a file.")

@@ -1,4 +1,4 @@
-"""Options that several commands have; names and choices are the library's own."""
+"""Options shared by several commands; names and choices are those of the library."""
 
 import click
 from click.shell_completion import CompletionItem
@@ -11,18 +11,18 @@ __all__ = [
     "CONFIG", "CONVENTION", "ENVIRONMENT", "JSON", "LAYER", "QUIET", "RARE", "RARE_WEIGHTS", "SEED", "WORDS",
 ]  # fmt: skip
 
-# Before the name of an option in capital letters, for those of them that the environment may set.
+# Prefix of the variables that set an option, followed by its name in capital letters.
 ENVIRONMENT = "RNNSTATES_"
 RARE = "Rarely needed"
-# Weights files of which a list of layers is read at once; others may start a framework.
+# Weights files whose layers can be listed quickly; others may start a framework.
 QUICKLY_READ = (".keras", ".h5", ".hdf5", ".safetensors", ".npz")
 
-# The words that options take, as a list to print.
+# The words that options accept, as a list to print.
 WORDS = {parameter: ", ".join(words) for parameter, words in CHOICES.items()}
 
 
 class _Layer(click.types.StringParamType):
-    """A layer of the weights that the command line names; shells complete it where that is quick."""
+    """A layer of the weights named on the command line; shells complete it if that is quick."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         weights = ctx.params.get("weights")
@@ -39,7 +39,7 @@ class _Layer(click.types.StringParamType):
 
 JSON = option(
     "--json", "as_json", is_flag=True, group="Run",
-    help="Print one JSON object to standard output, of an error as well.",
+    help="Print one JSON object to standard output, also for an error.",
 )  # fmt: skip
 
 QUIET = option("-q", "--quiet", is_flag=True, group="Run", help="Print errors and warnings only.")
@@ -48,8 +48,8 @@ SEED = click.IntRange(0, 2**32 - 1)
 
 LAYER = option(
     "--layer", metavar="NAME", group="Weights", type=_Layer(),
-    help="Which recurrent layer of a bigger model; those below it in its stack run too. 'rnns.*' runs rnns.0, rnns.1, "
-    "… as one chain.",
+    help="The recurrent layer of a bigger model; those below it in its stack run too. 'rnns.*' runs rnns.0, rnns.1, … "
+    "as one stack.",
 )  # fmt: skip
 
 CONVENTION = option(
@@ -59,23 +59,24 @@ CONVENTION = option(
 
 CONFIG = option(
     "--config", metavar="FILE", group=RARE, type=FILE,
-    help="The model's configuration (model.to_json() of Keras), for a file that holds weights alone.",
+    help="The model's configuration (model.to_json() of Keras), for a file that holds only weights.",
 )  # fmt: skip
 
-# How a weights file is read, where it does not say so itself.
+# How to read a weights file that does not say so itself.
 RARE_WEIGHTS = (
     option("--forget-bias", type=float, metavar="F", group=RARE,
-           help="Added to the forget gate at run time, in place of the format's own; of random weights, their bias "
-                "[default: 1]."),
+           help="Added to the forget gate at run time, instead of the format's own value; for random weights, their "
+                "bias [default: 1]."),
     CONVENTION,
     CONFIG,
     option("--activation", metavar="NAME", group=RARE,
-           help="Of candidate and cell, where the file does not say it (tanh, relu, …)."),
-    option("--recurrent-activation", metavar="NAME", group=RARE, help="Of the gates, likewise (sigmoid, …)."),
+           help="Activation of candidate and cell, if the file does not say it (tanh, relu, …)."),
+    option("--recurrent-activation", metavar="NAME", group=RARE,
+           help="Activation of the gates, if the file does not say it (sigmoid, …)."),
     option("--cell-clip", type=float, metavar="F", group=RARE,
-           help="Hold the cell state within this, where the file does not say it (TensorFlow 1)."),
+           help="Clip the cell state to this, if the file does not say it (TensorFlow 1)."),
     option("--projection-clip", type=float, metavar="F", group=RARE,
-           help="Hold the projected hidden state within this, likewise."),
+           help="Clip the projected hidden state to this, if the file does not say it."),
     option("--embedding", metavar="NAME|none", group=RARE,
-           help="The array or module of the weights that token ids are looked up in, where several could be meant."),
+           help="The array or module of the weights in which token ids are looked up, if several could be meant."),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What commands print: notices, warnings and progress to standard error, JSON; all of it escaped."""
+"""Prints notices, warnings and progress to standard error, and encodes JSON; everything is escaped."""
 
 import contextlib
 import json
@@ -19,22 +19,22 @@ from .wording import in_words_of
 
 __all__ = ["LONGEST_LINE", "Reporter", "json_text", "logged", "note", "say", "size", "worded"]
 
-# A command to run again must be whole; provenance keeps up to 16384 characters of it.
+# A command to be repeated must be complete; provenance keeps up to 16384 characters of it.
 LONGEST_LINE = 20_000
 
 SECONDS_BETWEEN_LINES = 30.0
 
-# Where an answer of the library has messages.
+# Keys under which an answer of the library has messages.
 MESSAGES = ("notes", "problem", "reason", "selected")
 
 
 class _Line(logging.Formatter):
-    """``note: …``, ``warning: …`` or, of what is planned, the seconds so far; in the words of a command."""
+    """``note: …``, ``warning: …`` or, at level DEBUG, the seconds so far; in the words of a command."""
 
     def __init__(self, ctx: click.Context) -> None:
         super().__init__()
         self._began = time.monotonic()
-        # Taken now: what logs may be a thread, in which click knows of no context.
+        # Taken now: the log record may come from a thread, in which click has no context.
         self._ctx = ctx
 
     def format(self, record: logging.LogRecord) -> str:
@@ -45,7 +45,7 @@ class _Line(logging.Formatter):
 
 
 def say(*lines: str) -> None:
-    """Print lines to standard error, what is not printable escaped."""
+    """Print lines to standard error, with unprintable characters escaped."""
     for line in lines:
         sys.stderr.write(rnnstates.printable(line, most=LONGEST_LINE) + "\n")
 
@@ -53,7 +53,7 @@ def say(*lines: str) -> None:
 def json_text(value: Any) -> str:
     r"""Write one line of strict JSON in printable ASCII.
 
-    NaN and infinities, which JSON lacks, become null; lone surrogates, which its readers refuse, their escapes as text.
+    NaN and infinities, which JSON lacks, become null; lone surrogates, which its readers refuse, become their escapes.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def _strict(value: Any) -> Any:
 
 @contextlib.contextmanager
 def logged(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
-    """Print what the library says to standard error, one line each: warnings, notes unless quiet, plans if verbose."""
+    """Print the library's log to standard error, one line each: warnings, notes unless quiet, plans if verbose."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line(click.get_current_context()))
     logger = logging.getLogger("rnnstates")
@@ -90,19 +90,19 @@ def logged(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
 
 
 def note(text: str) -> None:
-    """Print a note to standard error, in the words of the command that runs."""
+    """Print a note to standard error, in the words of the running command."""
     say(f"note: {in_words_of(click.get_current_context(), text)}")
 
 
 def worded(answer: Any, *, is_message: bool = False) -> Any:
-    """Put the messages in an answer of the library into the words of the command that runs; all else stays.
+    """Put the messages in an answer of the library into the words of the running command; the rest is unchanged.
 
     Parameters
     ----------
     answer : dict, list or scalar
-        As JSON has them.
+        In JSON types.
     is_message : bool
-        Whether texts in it are messages; in a dict, those under ``MESSAGES`` are.
+        Whether texts in it are messages; in a dict, those under ``MESSAGES`` are anyway.
     """
     if isinstance(answer, dict):
         return {key: worded(value, is_message=key in MESSAGES) for key, value in answer.items()}
@@ -126,11 +126,11 @@ class Reporter:
         self._bar: Any = None
         self._kind = "bar" if kind == "auto" and sys.stderr.isatty() else kind
         self._last = time.monotonic()
-        # Steps done, and when, at the first update: what an earlier run finished says nothing of this one's speed.
+        # Steps done, and when, at the first update: what an earlier run finished says nothing about this one's speed.
         self._first: tuple[int, float] | None = None
 
     def update(self, done: int, total: int) -> None:
-        """Report the steps done, those of earlier runs included, and in all; raises StopRequest after a signal."""
+        """Report the steps done, including earlier runs, and the total; raises StopRequest after a signal."""
         check_signals()
         now = time.monotonic()
         if self._first is None:
@@ -143,12 +143,12 @@ class Reporter:
             sys.stderr.flush()
 
     def _speed(self, done: int, total: int, now: float) -> str:
-        """Say how fast it is and how long it takes still; nothing where the first update is all there is."""
+        """Return the speed and the time left; empty after only one update."""
         first, began = self._first or (done, now)
         if done <= first or now <= began:
             return ""
         rate = (done - first) / (now - began)
-        return f", {rate:.0f} a second, about {(total - done) / rate:.0f} s left"
+        return f", {rate:.0f} per second, about {(total - done) / rate:.0f} s left"
 
     def _update_bar(self, done: int, total: int) -> None:
         if self._bar is None:
@@ -157,7 +157,7 @@ class Reporter:
 
                 self._bar = tqdm(total=total, initial=done, unit="step", unit_scale=True, leave=False, file=sys.stderr)
             except ValueError:
-                # A variable of the environment such as TQDM_NCOLS that tqdm cannot read.
+                # An environment variable such as TQDM_NCOLS that tqdm cannot parse.
                 self._kind = "plain"
                 return
         self._bar.update(done - self._bar.n)
@@ -173,7 +173,7 @@ class Reporter:
 
 
 def size(count: int | None) -> str:
-    """Write bytes as a person reads them.
+    """Format a number of bytes for people.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Signals that end the command: their handler raises, so that what is finished is recorded on the way out."""
+"""Handles the signals that end the command: the handler raises, so that finished work is recorded on the way out."""
 
 import signal
 import sys
@@ -22,28 +22,28 @@ class StopRequest(BaseException):
 def heed_signals() -> None:
     """Let signals end the command."""
     for number in STOPPING:
-        # Somebody who ignores hang-ups (nohup) goes on ignoring them.
+        # If hang-ups are ignored (nohup), they stay ignored.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
     sys.unraisablehook = _unraisable
 
 
 def arrived() -> int | None:
-    """Give the signal that was heeded, if one was."""
+    """Return the signal that arrived, if any."""
     return _ARRIVED[0] if _ARRIVED else None
 
 
 def check_signals() -> None:
-    """Raise again what the handler of a signal raised, where that was lost.
+    """Raise again what a signal handler raised, if that was lost.
 
-    Python drops what is raised while an object is freed (``__del__``), and the handler may be called just then.
+    Python drops exceptions raised while an object is freed (``__del__``), and the handler may be called just then.
     """
     if _ARRIVED:
         raise StopRequest(_ARRIVED[0])
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    # What is finished is being written down; whoever asks a second time is obeyed at once.
+    # Finished work is being recorded; a second signal ends the process at once.
     for other in STOPPING:
         if signal.getsignal(other) is _stop:
             signal.signal(other, signal.SIG_DFL)
@@ -52,6 +52,6 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 def _unraisable(dropped: Any) -> None:
-    """Print no stack trace of a stop: ``check_signals`` raises it again."""
+    """Suppress the stack trace of a stop: ``check_signals`` raises it again."""
     if not isinstance(dropped.exc_value, StopRequest):
         sys.__unraisablehook__(dropped)

@@ -1,4 +1,4 @@
-"""Standard output and standard error, which may be closed, broken or full, and lack letters."""
+"""Prepares standard output and standard error, which may be closed, broken or full, or lack characters."""
 
 import io
 import os
@@ -9,7 +9,7 @@ __all__ = ["make_lenient", "open_closed"]
 
 
 def open_closed() -> None:
-    """Open those that the caller has closed on nothing, so that no file of ours gets their number."""
+    """Open streams that the caller has closed on /dev/null, so that no file of ours gets their number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         continue
     os.close(number)
@@ -20,10 +20,10 @@ def open_closed() -> None:
 
 
 def make_lenient() -> None:
-    """Let nothing that is printed end a command.
+    """Make sure that printing never ends a command.
 
-    Letters that a terminal lacks are escaped, and what standard error does not take is dropped: the exit code says it
-    all the same. What standard output does not take is an error, because it is the command's answer.
+    Characters that a terminal lacks are escaped, and what standard error does not accept is dropped: the exit code
+    still tells. What standard output does not accept is an error, because it is the command's answer.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -32,7 +32,7 @@ def make_lenient() -> None:
 
 
 class _Dropping(io.FileIO):
-    """A file that takes all there is to write, whether or not it can be written."""
+    """A file that accepts everything, whether or not it can be written."""
 
     def write(self, data: Any) -> int:
         try:

@@ -1,4 +1,4 @@
-"""``rnnstates verify``: whether a states file is complete, consistent and right."""
+"""``rnnstates verify``: checks that a states file is complete, consistent and right."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,15 +13,15 @@ __all__ = ["verify"]
 
 _OPTIONS = (
     option("--inputs", metavar="FILE", group="Input", type=FILE,
-           help="What OUTPUT was made from, where it no longer lies as OUTPUT says."),
-    option("--weights", metavar="FILE", group="Weights", type=FILE, help="Likewise, the weights."),
+           help="What OUTPUT was made from, if it is no longer where OUTPUT says."),
+    option("--weights", metavar="FILE", group="Weights", type=FILE, help="The weights, if they were moved."),
     LAYER,
     option("--initial-state", metavar="FILE", group="Weights", type=FILE,
-           help="Likewise, the states it started from."),
+           help="The initial states, if they were moved."),
     option("--full/--quick", default=True, show_default=True, group="Checks",
-           help="Look at every byte and value, or only at the structure, the lengths and the sample."),
+           help="Check every byte and value, or only the structure, the lengths and the sample."),
     option("--sample", type=click.IntRange(min=0), default=16, show_default=True, metavar="N", group="Checks",
-           help="Sequences to recompute, the longest and the shortest among them; 0 for none."),
+           help="Number of sequences to recompute, the longest and the shortest among them; 0 for none."),
     option("--seed", type=SEED, default=0, show_default=True, metavar="N", group="Checks",
            help="Seed for choosing the other sequences."),
     JSON,
@@ -32,7 +32,7 @@ _OPTIONS = (
 BYTES = {
     "right": "every byte as it was written",
     "absent": "no checksums",
-    "not looked at": "bytes not looked at",
+    "not looked at": "bytes not checked",
 }
 
 
@@ -46,8 +46,8 @@ BYTES = {
 def verify(output: str, *, full: bool, as_json: bool, quiet: bool, **options: Any) -> str | list[str]:
     """Check that OUTPUT is complete and consistent, and recompute a sample of it in float64.
 
-    Every byte is held against the checksums in OUTPUT. Input and weights are those that OUTPUT names. Exits with 65
-    when something is wrong, and for an OUTPUT that is not finished.
+    Every byte is compared with the checksums in OUTPUT. Input and weights are those that OUTPUT names. Exits with 65
+    if something is wrong or OUTPUT is not finished.
     """
     import rnnstates
 

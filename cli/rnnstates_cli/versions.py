@@ -1,4 +1,4 @@
-"""``rnnstates --show-versions``: what a report of a bug should say."""
+"""``rnnstates --show-versions``: formats the versions that a bug report needs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ __all__ = ["lines_of"]
 
 
 def lines_of(found: dict[str, Any]) -> list[str]:
-    """Lay out what ``rnnstates.versions`` gives, a line each.
+    """Lay out the result of ``rnnstates.versions``, one line each.
 
     Examples
     --------

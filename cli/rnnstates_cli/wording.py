@@ -1,7 +1,7 @@
-"""Messages of the library in the words of the command: ``layout="packed"`` becomes ``--layout packed``.
+"""Rewords the library's messages for the command line: ``layout="packed"`` becomes ``--layout packed``.
 
-The library names its parameters as Python does, because its readers may have no command line. A command carries most of
-them as options; this is the one place that knows so, and errors, notes and warnings all pass through it.
+The library names its parameters as in Python, because its users may not use the command. Most of them are options of a
+command; this is the only place that knows which, and all errors, notes and warnings pass through it.
 """
 
 import ast
@@ -17,25 +17,25 @@ from rnnstates import printable
 
 __all__ = ["NAMES", "as_options", "in_words_of", "spellings"]
 
-# Parameters of the library that click hands over under another name.
+# Parameters of the library that have a different name in click.
 NAMES = {"layers": "layer"}
 
-# A parameter, "=", and a Python literal, if any; nothing else may touch them, so that paths are left alone.
+# A parameter, "=", and a Python literal, if any; nothing may adjoin them, so that paths are left alone.
 _LITERAL = (
     r"""(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\([^()\n]*\)|\[[^\[\]\n]*\]"""
     r"|True|False|None|[A-Z][A-Z_|]*|[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|nan|inf))?"
 )
 _ENDS = r"(?=$|[\s,;:)]|[.?!](?:\s|$))"
 _PARAMETER = re.compile(r"(?<![^\s(])([a-z_]+)=")
-# A function of the library that is an option of ``extract``.
+# A library function that corresponds to an option of ``extract``.
 _COLLECT = r"""rnnstates\.collect\((?P<model>"[^"\\\n]*"|[A-Z]+), inputs\)"""
 
 
 def in_words_of(ctx: click.Context, text: str) -> str:
-    """Put a message of the library into the words of the command that a context belongs to.
+    """Reword a message of the library for the command of a context.
 
-    What that command does not carry is spelled as the first of its siblings that does: ``info`` describes weights for
-    which ``extract`` has ``--layer``. What the environment set is spelled as its variable.
+    A parameter that the command lacks is spelled as in the first sibling that has it: ``info`` describes weights for
+    which ``extract`` has ``--layer``. An option set by the environment is spelled as its variable.
     """
     variables = {
         str(parameter.name): str(parameter.envvar)
@@ -46,7 +46,7 @@ def in_words_of(ctx: click.Context, text: str) -> str:
 
 
 def _siblings(ctx: click.Context, text: str) -> list[click.Command]:
-    """Take as many of the other commands, in their order, as it takes to spell every parameter in a text."""
+    """Return as many other commands, in order, as are needed to spell every parameter in a text."""
     group = ctx.parent.command if ctx.parent else None
     wanted = set(_PARAMETER.findall(text))
     taken: list[click.Command] = []
@@ -65,19 +65,19 @@ def as_options(
     siblings: Sequence[click.Command] = (),
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """Put a message of the library into the words of a command.
+    """Reword a message of the library for a command.
 
     Parameters
     ----------
     text : str
     command : click.Command
     given : mapping or None
-        What the user typed, by name; texts in it (a path such as ``dtype=1``) are never rewritten.
+        The user's input, by name; texts in it (e.g. a path ``dtype=1``) are never rewritten.
     siblings : sequence of click.Command
-        Whose spelling is taken for a parameter that ``command`` does not carry, that of the first one. What none of
-        them carries stays as it is.
+        Commands that spell a parameter that ``command`` lacks; the first that has it counts. A parameter that none of
+        them has is unchanged.
     variables : mapping or None
-        Variables of the environment that set an option, by its name.
+        Environment variables that set an option, by the option's name.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def as_options(
 
 
 def spellings(*commands: click.Command) -> dict[str, click.Parameter]:
-    """Give what commands call the parameters of the library, the first that has it: an option or argument of click."""
+    """Map the library's parameters to the click option or argument of the first command that has them."""
     known: dict[str, click.Parameter] = {}
     for command in reversed(commands):
         known |= {str(parameter.name): parameter for parameter in command.params}
@@ -125,13 +125,13 @@ def _spell(parameter: click.Parameter, literal: str, variable: str | None) -> st
 
 
 def _plain(literal: str) -> str:
-    """Write a Python literal as a shell takes it."""
+    """Write a Python literal as a word for a shell."""
     try:
         value = ast.literal_eval(literal)
     except (ValueError, SyntaxError):
-        # A placeholder, such as NAME.
+        # A placeholder such as NAME.
         return literal
     if value is None or value == ():
         return "none"
-    # A name from a file, whose escapes are gone now.
+    # It may be a name from a file, and is not escaped any more.
     return printable(shlex.quote(",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)))

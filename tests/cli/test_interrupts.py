@@ -123,8 +123,8 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(lo
     else:
         assert left(place) == ["out.h5.journal", "out.h5.partial"]
         assert kept > 0
-        assert f"note: {kept} of {WINDOWS} windows are finished and kept beside out.h5" in complaint
-        assert "To go on:\n  rnnstates extract long.npy out.h5 --lengths lengths.npy" in complaint
+        assert f"note: {kept} of {WINDOWS} windows are finished and kept next to out.h5" in complaint
+        assert "To resume:\n  rnnstates extract long.npy out.h5 --lengths lengths.npy" in complaint
     again, told = finish([*JOB, "--verify"], place)
     assert f"note: out.h5.partial: {kept} of {WINDOWS} windows are finished; the run continues" in told
     # The option that was added is not in the file: it says what began it.
@@ -236,7 +236,7 @@ def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(long_job, m
             # No window is begun after its time, but those begun are finished.
             kept.append(library.status(place / "out.h5")["windows"])
             assert f"out.h5: time limit reached; {kept[-1]} of {WINDOWS} windows are finished and kept" in told
-            assert "To go on:\n  rnnstates extract long.npy out.h5" in told
+            assert "To resume:\n  rnnstates extract long.npy out.h5" in told
     assert len(set(kept)) > 1
     (place / "expected.h5").write_bytes(whole)
     with h5py.File(place / "out.h5") as file, h5py.File(place / "expected.h5") as expected:

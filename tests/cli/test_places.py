@@ -190,7 +190,7 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
     code, told = extract("out.h5")
     assert code == 73
     assert "out.h5: appeared while this run was computing and is left alone" in told
-    assert "note: 1 of 1 windows are finished and kept beside out.h5" in told
+    assert "note: 1 of 1 windows are finished and kept next to out.h5" in told
     monkeypatch.setattr(running, "SYSTEM", Disk())
     assert extract("out.h5")[0] == 73
     assert Path("out.h5").read_text() == "somebody else's"

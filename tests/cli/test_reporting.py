@@ -32,7 +32,7 @@ def test_a_line_every_30_seconds_says_how_far_it_is(clock, capsys):
             clock[0] += 10
             reporter.update(done * 100, 1000)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "300 of 1000 steps, 10 a second, about 70 s left"
+    assert lines[0] == "300 of 1000 steps, 10 per second, about 70 s left"
     assert len(lines) == 3
 
 
@@ -43,7 +43,7 @@ def test_the_time_left_is_that_of_this_run_whatever_an_earlier_one_finished(earl
             clock[0] += 10
             reporter.update(earlier + done * 100, earlier + 1000)
     line = capsys.readouterr().err.splitlines()[0]
-    assert line == f"{earlier + 300} of {earlier + 1000} steps, 10 a second, about 70 s left"
+    assert line == f"{earlier + 300} of {earlier + 1000} steps, 10 per second, about 70 s left"
 
 
 def test_a_bar_that_the_environment_spoils_becomes_lines(clock, capsys, monkeypatch):
@@ -67,7 +67,7 @@ def test_a_speed_that_is_not_known_yet_is_not_made_up(clock, capsys):
         reporter.update(5400, 6000)
     assert capsys.readouterr().err.splitlines() == [
         "5000 of 6000 steps",
-        "5400 of 6000 steps, 10 a second, about 60 s left",
+        "5400 of 6000 steps, 10 per second, about 60 s left",
     ]
 
 

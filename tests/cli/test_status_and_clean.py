@@ -69,7 +69,7 @@ def run(monkeypatch, capsys):
 
 def test_an_output_that_is_nowhere(run):
     assert run("status", "out.h5") == (0, "out.h5: no such output, finished or not\n", "")
-    assert run("clean", "out.h5") == (0, "out.h5: nothing was left beside it\n", "")
+    assert run("clean", "out.h5") == (0, "out.h5: nothing to remove next to it\n", "")
     assert json.loads(run("status", "out.h5", "--json")[1]) == {"output": "out.h5", "state": "absent"}
 
 
@@ -107,8 +107,8 @@ def test_a_run_that_was_stopped(run):
     assert first == "out.h5: not finished, nobody is at work"
     windows, steps = (f"{found[name]} of {found[name + '_in_all']} {name}" for name in ("windows", "steps"))
     assert re.fullmatch(rf"{windows}, {steps} \(\d+%\), \S+ (bytes|kB) on disk", progress)
-    assert re.fullmatch(r"\d+ steps a second, about \d+ s left", rate)
-    assert command == f"to go on: {COMMAND}"
+    assert re.fullmatch(r"\d+ steps per second, about \d+ s left", rate)
+    assert command == f"to resume: {COMMAND}"
     assert run("clean", "out.h5")[1].splitlines() == ["removed out.h5.partial", "removed out.h5.journal"]
     assert os.listdir() == []
 
@@ -123,7 +123,7 @@ def test_the_rate_is_that_of_the_last_session_alone(run):
     found = rnnstates.status("out.h5")
     assert found["rate"] == 5
     left = (found["steps_in_all"] - found["steps"]) / 5
-    assert f"5 steps a second, about {left:.0f} s left\n" in run("status", "out.h5")[1]
+    assert f"5 steps per second, about {left:.0f} s left\n" in run("status", "out.h5")[1]
 
 
 def test_a_run_that_is_at_work_is_named_and_left_alone(run):

@@ -46,7 +46,7 @@ def test_a_quick_look_says_what_it_did_not_look_at(place):
     with h5py.File(place / "out.h5", "r+") as file:
         file["cell_mean"][8, 1] = 0.75
     lines = text(rnnstates("verify", "out.h5", "--quick", cwd=place).stdout).splitlines()
-    assert re.fullmatch(r"out.h5: complete; 9 sequences, \d+ steps; bytes not looked at", lines[0])
+    assert re.fullmatch(r"out.h5: complete; 9 sequences, \d+ steps; bytes not checked", lines[0])
     assert lines[3].endswith(" in 8 sequences recomputed in float64")
     found = json.loads(rnnstates("verify", "out.h5", "--quick", "--json", "--sample", 3, cwd=place).stdout)
     assert found["checksums"] == "not looked at"

@@ -49,10 +49,10 @@ def test_the_command_gives_what_collect_gives(place, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--units", "3"], 2, "--units 3: does not go with --model"),
-        (["--weights", "model.keras"], 2, "--weights model.keras: does not go with --model"),
-        (["--engine", "numpy"], 2, "--engine numpy: does not go with --model"),
-        (["--dry-run"], 2, "--dry-run: does not go with --model"),
+        (["--units", "3"], 2, "--units 3: cannot be combined with --model"),
+        (["--weights", "model.keras"], 2, "--weights model.keras: cannot be combined with --model"),
+        (["--engine", "numpy"], 2, "--engine numpy: cannot be combined with --model"),
+        (["--dry-run"], 2, "--dry-run: cannot be combined with --model"),
         (["--layer", "nothing"], 2, "no recurrent layer 'nothing'; found: lstm"),
     ],
 )

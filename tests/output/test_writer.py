@@ -265,7 +265,7 @@ def test_what_another_job_left_is_refused_with_what_differs(tmp_path):
         fill(sink, made, rows=[0])
         raise KeyError
     before = sorted(os.listdir(tmp_path))
-    with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: begun by a different job: job was 1, is 2\. Run that"):
+    with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by a different job: job was 1, is 2"):
         FileSink(Place(names_of(path)), Wanted(made, {"job": 2}))
     assert sorted(os.listdir(tmp_path)) == before
     with FileSink(Place(names_of(path)), Wanted(made, {"job": 2}, restart=True)) as sink:
