@@ -13,7 +13,7 @@ from .grid import Window
 from .job import Job
 from .windows import Block, read_window
 
-__all__ = ["PassOver", "sums_read"]
+__all__ = ["EarlierRun", "sums_read"]
 
 
 def sums_read(job: Job, window: Window, block: Block, before: Sums | None) -> Sums | None:
@@ -33,7 +33,7 @@ def sums_read(job: Job, window: Window, block: Block, before: Sums | None) -> Su
     return add(before or (0, 0), sums(block.values, window.steps.start))
 
 
-class PassOver:
+class EarlierRun:
     """Decides which windows an earlier run has finished.
 
     Parameters
@@ -47,7 +47,7 @@ class PassOver:
         self._job, self._finished = job, finished
         self._read: Sums | None = None
 
-    def over(self, window: Window) -> bool:
+    def has_finished(self, window: Window) -> bool:
         """Return whether a window need not be computed.
 
         Raises

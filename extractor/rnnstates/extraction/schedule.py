@@ -24,7 +24,7 @@ from .bands import Band
 from .grid import Window, pieces, tiles, windows
 from .job import Job
 from .request import Progress
-from .resume import PassOver, sums_read
+from .resume import EarlierRun, sums_read
 from .tiles import Tile, TileSweep
 from .windows import Block, gather, read_window
 
@@ -85,10 +85,10 @@ def _run_windows(job: Job, sink: Sink, worker: "_Worker", tally: "_Tally") -> No
     tasks = _Tasks(job, sink, worker, threads)
     shape = job.shape
     cut = windows(shape.lengths, shape.steps, job.grid, padding=shape.padding, sweeps=tuple(job.sweeps))
-    passing = PassOver(job, sink.windows)
+    earlier = EarlierRun(job, sink.windows)
     try:
         for window in cut:
-            if passing.over(window):
+            if earlier.has_finished(window):
                 continue
             tally.check_time()
             held.append(tasks.submit(window, read_window(job, window)))

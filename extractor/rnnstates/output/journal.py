@@ -251,7 +251,7 @@ def _take(journal: Journal, record: dict[str, Any]) -> bool:
         journal.complete = len(journal.windows) == journal.header.windows
         return journal.complete
     if record.keys() == {"undone"}:
-        return _take_back(journal, record["undone"])
+        return _undo(journal, record["undone"])
     window = _window(record, journal.header)
     if window is None:
         return False
@@ -261,7 +261,7 @@ def _take(journal: Journal, record: dict[str, Any]) -> bool:
     return True
 
 
-def _take_back(journal: Journal, number: object) -> bool:
+def _undo(journal: Journal, number: object) -> bool:
     # E.g. a list: neither a window's number nor a possible key of a dict.
     if not _is_count(number) or number not in journal.windows:
         return False

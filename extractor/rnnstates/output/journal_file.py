@@ -71,7 +71,7 @@ class JournalFile:
         return journal
 
     @classmethod
-    def go_on(cls, system: System, path: Path, known: Journal, session: str) -> "JournalFile":
+    def resume(cls, system: System, path: Path, known: Journal, session: str) -> "JournalFile":
         """Open a journal that was read, dropping what follows its last complete line."""
         fd = system.open(path, os.O_RDWR)
         journal = cls(system, fd, known.valid)

@@ -8,7 +8,7 @@ from .names import Names
 from .ours import has_name, is_journal, left_by_a_run
 from .system import Place
 
-__all__ = ["discard", "name_output", "take_back", "tidy"]
+__all__ = ["discard", "name_output", "remove_unfinished", "tidy"]
 
 
 def name_output(place: Place, fd: int, *, force: bool) -> None:
@@ -60,7 +60,7 @@ def discard(place: Place) -> None:
             system.unlink(path)
 
 
-def take_back(place: Place, fd: int) -> None:
+def remove_unfinished(place: Place, fd: int) -> None:
     """Remove the unfinished file if it still has its name, and its journal in any case."""
     names, system = place
     if has_name(fd, names.partial):

@@ -99,7 +99,7 @@ def open_partial(place: Place, wanted: Wanted) -> Partial:
                        "starts over.", names.shown(names.partial))  # fmt: skip
         return _begin(place, wanted)
     check_same_job(names, known, wanted.identity)
-    return _go_on(place, wanted, known) or _begin(place, wanted)
+    return _resume(place, wanted, known) or _begin(place, wanted)
 
 
 def check_same_job(names: Names, known: Journal, identity: Mapping[str, Any]) -> None:
@@ -212,7 +212,7 @@ def _reserve(place: Place, fd: int, stretches: Mapping[int, int]) -> None:
         raise no_room(place.names.output, sum(stretches.values()), "the disk is full; ") from reason
 
 
-def _go_on(place: Place, wanted: Wanted, known: Journal) -> Partial | None:
+def _resume(place: Place, wanted: Wanted, known: Journal) -> Partial | None:
     """Open the existing file; None, with a warning, if it is not intact."""
     names, system = place
     with ExitStack() as opened:
@@ -226,7 +226,7 @@ def _go_on(place: Place, wanted: Wanted, known: Journal) -> Partial | None:
         if known.torn:
             logger.warning("%s: its torn end is dropped, and what it recorded is recomputed.",
                            names.shown(names.journal))  # fmt: skip
-        journal = JournalFile.go_on(system, names.journal, known, wanted.session)
+        journal = JournalFile.resume(system, names.journal, known, wanted.session)
         opened.callback(journal.close)
         found = Partial(fd, known.header, journal, dict(known.windows))
         _make_ready(StoredWindows(system, fd, known.header, wanted.contents), names, wanted, known, found)
@@ -255,7 +255,7 @@ def _make_ready(stored: StoredWindows, names: Names, wanted: Wanted, known: Jour
         _verify(stored, names, found)
         unclean = set(range(known.header.windows)) - found.windows.keys()
     else:
-        _leave_out_unknown(stored, names, found)
+        _drop_unknown(stored, names, found)
         unclean = unclean | (known.windows.keys() - found.windows.keys())
     for number in sorted(unclean):
         stored.clear(number)
@@ -269,19 +269,19 @@ def _verify(stored: StoredWindows, names: Names, found: Partial) -> None:
         rows = stored.sequences(number)
         logger.warning("%s: sequences %d to %d are not as they were written (%s) and are recomputed.",
                        names.shown(names.partial), rows.start, rows.stop - 1, ", ".join(wrong))  # fmt: skip
-        _take_off(found, number)
+        _drop(found, number)
 
 
-def _leave_out_unknown(stored: StoredWindows, names: Names, found: Partial) -> None:
+def _drop_unknown(stored: StoredWindows, names: Names, found: Partial) -> None:
     """Drop finished windows that the file itself does not know: it or its journal is a copy from a different time."""
     if unknown := [number for number, window in found.windows.items() if not stored.knows(window)]:
         logger.warning("%s: does not know %d of the %d windows that its journal says are finished, because one of the "
                        "two was restored from a copy or is damaged; they are recomputed.",
                        names.shown(names.partial), len(unknown), len(found.windows))  # fmt: skip
-        _take_off(found, *unknown)
+        _drop(found, *unknown)
 
 
-def _take_off(found: Partial, *numbers: int) -> None:
+def _drop(found: Partial, *numbers: int) -> None:
     found.journal.append(*numbers)
     found.journal.sync()
     for number in numbers:

@@ -24,7 +24,7 @@ from .integrity import window_slice
 from .journal import Window
 from .journal_file import read_journal
 from .lock import RunLock
-from .naming import name_output, take_back, tidy
+from .naming import name_output, remove_unfinished, tidy
 from .ours import has_name
 from .partial import Partial, Wanted, is_output_of, open_partial
 from .recorder import PACE, Pace, Recorder
@@ -239,7 +239,7 @@ class FileSink:
             self._recorder.close(complete=False)
         with suppress(OSError):
             if not self._recorder.recorded or isinstance(error, InputChanged) or self._is_replaced():
-                take_back(self._place, self._partial.fd)
+                remove_unfinished(self._place, self._partial.fd)
 
     def _is_replaced(self) -> bool:
         """Return whether a different file has the name of the unfinished one; then the journal does not describe it."""

@@ -17,7 +17,7 @@ from .promised import read_promise
 
 __all__ = ["refuse_unfinished"]
 
-GO_ON = "Repeat the run to continue with the others."
+CONTINUE = "Repeat the run to continue with the others."
 LAST = "Repeat the run to finish it."
 AGAIN = "Repeat the run with verify=True, which computes those once more and continues."
 OVER = "Repeat the run; it starts over."
@@ -70,7 +70,7 @@ def _refuse(names: Names, journal: Journal, *, quick: bool) -> NoReturn:
     elif damage:
         advice = AGAIN
     else:
-        advice = LAST if count == header.windows else GO_ON
+        advice = LAST if count == header.windows else CONTINUE
     if damage or elsewhere:
         raise BadStates(f"{far}, but {'; '.join([*described(damage), *[ELSEWHERE] * elsewhere])}. {advice}")
     raise BadStates(f"{far}{'' if quick or not count else ', each as it was written'}. {advice}")
