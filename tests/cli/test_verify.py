@@ -80,7 +80,7 @@ def test_another_file_of_the_same_values_is_a_note(place):
         np.save(place / "in.npy", file["inputs"][()])
     done = rnnstates("verify", "out.h5", "--inputs", "in.npy", cwd=place)
     assert done.returncode == 0
-    assert text(done.stderr).startswith("note: in.npy: is another file than the states were made from (kind is npy")
+    assert text(done.stderr).startswith("note: in.npy: is not the file that the states were made from (kind is npy")
 
 
 def test_bfloat16_is_told_as_its_error(place):

@@ -80,7 +80,7 @@ def test_random_weights_are_drawn_again(place):
 def test_random_weights_of_an_edited_file_are_refused(place):
     make(weights=None, units=6)
     edit_provenance(weights={"random": {"units": 6, "colour": 1}})
-    wrong("its provenance says of the random weights {'units': 6, 'colour': 1}; expected features, units, seed and ")
+    wrong("its provenance gives {'units': 6, 'colour': 1} for the random weights; expected features, units, seed and ")
 
 
 def test_options_of_the_weights_are_remembered(place):

@@ -155,9 +155,9 @@ def test_the_same_in_other_files_is_compared_with_a_note(place):
     rnnstates.save_weights(one_layer(), "w.safetensors")
     found = right(inputs="in.npy", weights="w.safetensors")
     assert re.match(
-        "in.npy: is another file than the states were made from .kind is npy, was hdf5; ", found["notes"][0]
+        "in.npy: is not the file that the states were made from .kind is npy, was hdf5; ", found["notes"][0]
     )
-    assert found["notes"][1] == "w.safetensors: is another file than the states were made with; compared all the same."
+    assert found["notes"][1] == "w.safetensors: is not the file that the states were made with; compared anyway."
 
 
 def test_given_files_that_do_not_fit_are_refused(place):
@@ -182,7 +182,7 @@ def test_a_stream_is_refused_because_it_has_no_single_sequences(place):
     make()
     np.save("in.npy", INPUTS)
     with open("in.npy", "rb") as stream:
-        wrong("a stream, of which no single sequences can be read; save it to a file", BadInput, inputs=stream)
+        wrong("a stream, from which single sequences cannot be read; save it to a file", BadInput, inputs=stream)
 
 
 def test_other_weights_of_the_same_shape_are_found_wrong(place):

@@ -34,7 +34,7 @@ class Names(NamedTuple):
     given: Path
 
     @property
-    def beside(self) -> tuple[Path, ...]:
+    def leftovers(self) -> tuple[Path, ...]:
         """All names except the output and the lock: what an unfinished run leaves."""
         return self.partial, self.fresh, self.journal
 

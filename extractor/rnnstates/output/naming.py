@@ -55,7 +55,7 @@ def tidy(place: Place) -> None:
 def discard(place: Place) -> None:
     """Remove what an unfinished run left, except the lock."""
     names, system = place
-    for path in names.beside:
+    for path in names.leftovers:
         with suppress(FileNotFoundError):
             system.unlink(path)
 

@@ -81,9 +81,9 @@ def open_partial(place: Place, wanted: Wanted) -> Partial:
     Raises
     ------
     DoesNotMatch
-        What is there belongs to another job.
+        The existing work belongs to a different job.
     CannotCreate
-        What is there is no file of ours.
+        An existing file is not one of ours.
     OSError
         The disk is full or failing.
     """
@@ -127,9 +127,9 @@ def check_unfinished(names: Names, identity: Callable[[], Mapping[str, Any]]) ->
     OutputBusy
         Another run is writing the same output.
     DoesNotMatch
-        What is there belongs to another job.
+        The existing work belongs to a different job.
     CannotCreate
-        What is there is no file of ours.
+        An existing file is not one of ours.
     OSError
     """
     if is_held(names.lock):

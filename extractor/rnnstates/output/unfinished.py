@@ -87,7 +87,7 @@ def clean(output: str | os.PathLike[str]) -> list[str]:
     """
     check_arguments(locals(), required=("output",))
     names = names_of(output)
-    there = [path for path in (*names.beside, names.lock) if os.path.lexists(path)]
+    there = [path for path in (*names.leftovers, names.lock) if os.path.lexists(path)]
     if not there:
         return []
     for path in there:

@@ -70,7 +70,7 @@ class FileSink:
     OutputBusy
         Another run is writing the same output.
     DoesNotMatch
-        What an earlier run left belongs to another job.
+        What an earlier run left belongs to a different job.
     CannotCreate, PermissionDenied, WriteFailed
         The file cannot be created there.
     """

@@ -135,7 +135,7 @@ def _given(inputs: object, recorded: Mapping[str, Any], path: str, *, tokens: bo
         source.close()
         raise
     if found := changes(source.identity, recorded, IDENTITY):
-        notes.append(f"{source.name}: is another file than the states were made from ({found}); compared all the same.")
+        notes.append(f"{source.name}: is not the file that the states were made from ({found}); compared anyway.")
     return source
 
 
@@ -150,14 +150,14 @@ def _open(inputs: object, dataset: str | None, *, tokens: bool, axes: str) -> So
 
 
 def _axes_of(recorded: Mapping[str, Any]) -> str:
-    """Give the order of axes in which the run read its input."""
+    """Return the order of axes in which the run read its input."""
     usual = NUMBERS if len(recorded["shape"]) == len(NUMBERS) else TOKENS
     return str(recorded.get("axes", usual))
 
 
 def _check(source: Source, recorded: Mapping[str, Any], path: str) -> None:
     if source.identity["kind"] == "stream":
-        raise BadInput(f"{source.name}: a stream, of which no single sequences can be read; save it to a file.")
+        raise BadInput(f"{source.name}: a stream, from which single sequences cannot be read; save it to a file.")
     if list(source.shape) != list(recorded["shape"]):
         raise BadInput(
             f"{source.name}: has shape {tuple(source.shape)}; expected {tuple(recorded['shape'])}, the shape of what "

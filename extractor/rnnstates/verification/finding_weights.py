@@ -77,7 +77,7 @@ def _random(recorded: Mapping[str, Any], path: str) -> Network:
         return random_network(**recorded)
     except TypeError as reason:
         raise BadStates(
-            f"{path}: its provenance says of the random weights {dict(recorded)}; expected features, units, seed and "
+            f"{path}: its provenance gives {dict(recorded)} for the random weights; expected features, units, seed and "
             "forget_bias. It was edited; give the weights with weights=FILE."
         ) from reason
 
@@ -129,7 +129,7 @@ def _given(
         known = recorded.get("options", {}) if recorded.get("file") == WHERE else {}
         network = load_weights(weights, **{**known, **options})
         if network.origin["sha256"] != recorded.get("sha256"):
-            notes.append("weights: are not known to be those that the states were made with; compared all the same.")
+            notes.append("weights: are not known to be those that the states were made with; compared anyway.")
         return network
     where = os.fspath(weights)
     reader_of(where)
@@ -138,7 +138,7 @@ def _given(
         if "config" in known and "config" not in options:
             known["config"] = _located_config(recorded, path)
         return load_weights(where, **{**known, **options})
-    notes.append(f"{where}: is another file than the states were made with; compared all the same.")
+    notes.append(f"{where}: is not the file that the states were made with; compared anyway.")
     return load_weights(where, **options)
 
 
