@@ -1,4 +1,4 @@
-"""The exceptions; with them, what raises or words them before NumPy is needed: argument types, allowed words, escaping.
+"""The exceptions, and what refuses or words wrong arguments before NumPy is needed: types, allowed words, escaping.
 
 Each message says where, what was found, what was expected and what to do.
 

@@ -1,4 +1,4 @@
-"""The system calls of a run that writes, one method per call, so that a test can make each fail; ``Place``.
+"""The system calls of a run that writes, one method per call so that tests can make each fail, and ``Place``.
 
 Reading inputs and weights does not go through here. A failure is raised as OSError, which ``translated`` turns into an
 error of ours. ``Writeback`` starts writing bytes to disk while others are computed.
