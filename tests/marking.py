@@ -32,6 +32,7 @@ FRAMEWORKS = (
     *("tensorflow", "keras", "tf_keras", "torch", "safetensors.torch", "jax", "flax", "haiku", "equinox"),
     *("onnx", "onnxruntime", "onnxscript", "tests.keras"),
     *("rnnstates.keras", "rnnstates.collecting", "rnnstates.collect"),
+    "rnnstates.runtime.tensorflow_start.import_tensorflow",
 )
 PROCESSES = ("subprocess.run", "subprocess.Popen", "multiprocessing", "os.fork", "os.posix_spawn")
 # None of these may be there after quick tests.

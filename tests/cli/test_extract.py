@@ -166,7 +166,7 @@ WRONG = {
     "too little memory": (["extract", "in.h5", "out.h5", "--memory", "1K"], 71, "give at least --memory"),
     "a size that is none": (["extract", "in.h5", "out.h5", "--memory", "lots"], 2, "write 512M or 2G"),
     "an unknown option": (["extract", "in.h5", "out.h5", "--unit", "3"], 2, "--units"),
-    "an unknown command": (["extrct"], 2, "extract"),
+    "an unknown command": (["extrct"], 2, "No such command 'extrct'"),
     "tokens without an embedding": (["extract", "tokens.npy", "out.h5", "--lengths", "full"], 65, "embedding"),
 }  # fmt: skip
 

@@ -104,9 +104,11 @@ def test_provenance_and_holder_are_escaped(tmp_path, monkeypatch, capsys):
 
 
 def test_usage_errors_quote_what_was_typed_escaped(monkeypatch, capsys):
-    code, _, err = run(monkeypatch, capsys, "info", "--\x1b[31m")
+    code, _, err = run(monkeypatch, capsys, "info", "--\x1b[31m\x07")
     assert code == 2
-    assert r"\x1b" in err
+    # Some versions of click drop what looks like a colour, and none of them the bell.
+    assert "\x1b" not in err
+    assert r"\x07" in err
 
 
 def test_notes_of_the_library_are_escaped(capsys):

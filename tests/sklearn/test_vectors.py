@@ -106,7 +106,7 @@ def test_a_list_a_tuple_an_object_array_and_a_padded_array_give_the_same_bits(pa
         (rows, {"lengths": lengths}),
         (padded, {"lengths": lengths}),
         (padded, {"lengths": lengths.tolist()}),
-        (pandas.array(zeros.ravel()).to_numpy().reshape(zeros.shape), {"lengths": lengths}),
+        (pandas.array(zeros.ravel()).to_numpy(zeros.dtype).reshape(zeros.shape), {"lengths": lengths}),
         (np.asfortranarray(padded), {"lengths": lengths}),
     ]:
         np.testing.assert_array_equal(extractor.transform(X, **options), wanted, strict=True)

@@ -191,7 +191,9 @@ def test_what_xarray_writes_of_truth_values_and_times_is_refused(tmp_path):
         "dates": np.array(["2000-01-01"] * 4, "M8[ns]"),
     }
     data = {name: ("n", values) for name, values in columns.items()}
-    xarray.Dataset({"inputs": (("n", "t", "i"), make_inputs(SHAPE)), **data}).to_netcdf(tmp_path / "x.nc")
+    xarray.Dataset({"inputs": (("n", "t", "i"), make_inputs(SHAPE)), **data}).to_netcdf(
+        tmp_path / "x.nc", engine="h5netcdf"
+    )
     for name in columns:
         with pytest.raises(rnnstates.BadLengths, match=f"'{name}': (truth values|time spans|dates) "):
             extract(tmp_path / "x.nc", lengths=name)

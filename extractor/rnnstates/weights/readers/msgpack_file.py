@@ -8,7 +8,7 @@ the paths of the leaves: ``params/LSTMCell_0/ii/kernel``.
 import contextlib
 import importlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,8 +115,9 @@ class _Hooks:
     def __init__(self, path: str) -> None:
         self._path, self._count = path, 0
 
-    def entries(self, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
-        self._check_count(len(pairs))
+    def entries(self, entries: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+        # msgpack's C extension gives a list; where it is missing, msgpack reads the entries as they are asked for.
+        pairs = list(self._counted(entries))
         # Lists of layers have their numbers as keys.
         if not all(type(key) in (str, int) and len(str(key)) <= LONGEST_NAME for key, _ in pairs):
             raise BadWeights(f"{self._path}: has a map whose keys are no names; {ADVICE}.")
@@ -124,6 +125,11 @@ class _Hooks:
         if len(named) != len(pairs):
             raise BadWeights(f"{self._path}: has a map that names something twice; it is refused.")
         return named
+
+    def _counted(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        for entry in entries:
+            self._check_count(1)
+            yield entry
 
     def items(self, values: list[Any]) -> dict[str, Any]:
         self._check_count(len(values))
