@@ -166,7 +166,7 @@ TENSORS = {
         replaced("1", np.ones((6, 20), "f4")),
         WITH_WEIGHTS,
         DATA,
-        (LSTM, "its recurrent kernel has shape (6, 20); expected (units, 4 * units) of an LSTM"),
+        (LSTM, "its recurrent kernel has shape (6, 20); expected (units, 4 * units) for an LSTM"),
     ),
     "whole numbers": Mistake(
         replaced("0", np.ones((3, 20), "i4")),
