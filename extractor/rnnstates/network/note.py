@@ -9,7 +9,7 @@ Subject = Literal[
     "activation", "recurrent_activation", "forget_bias", "cell_clip", "projection_clip", "stored start", "zero start"
 ]
 
-# A note says that sequences start from states in the file, or that they start from zero.
+# Subjects of notes that sequences start from states in the file, or from zero.
 STORED_START: Subject = "stored start"
 ZERO_START: Subject = "zero start"
 

@@ -183,7 +183,7 @@ def _discard_quietly(place: Place) -> None:
 
 
 def _make(place: Place, fd: int, wanted: Wanted) -> Header:
-    """Lay out the file, reserve disk space, and rename it to ``.partial``."""
+    """Lay out the file, reserve its disk space and sync it; return the journal's header."""
     system = place.system
     contents = wanted.contents
     offsets = lay_out(system, fd, contents)

@@ -111,7 +111,7 @@ class Recorder:
         for window in windows:
             packed = packed_sums(window)
             write_all(system, made.fd, memoryview(packed), made.header.sums_at + window.window * len(packed))
-        # The first sync covered the file's size already, so its data suffice; complete files are synced entirely.
+        # The file's size was synced when it was laid out, so its data suffice; complete files are synced entirely.
         (system.fsync if complete else system.fdatasync)(made.fd)
         made.journal.append(*windows, *([None] if complete else []))
         made.journal.sync()

@@ -1,5 +1,4 @@
-/* Stretches of rows, copied or summed up in one call that lets other threads run: what copying.py and checksums.py
- * call. */
+/* Copies or sums stretches of rows in one call that lets other threads run; called by copying.py and checksums.py. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -10,7 +9,7 @@
 #define X86 1
 #endif
 
-/* Stretches of rows from one array to another; none may lie outside. */
+/* Copy stretches of rows from one array to another; none may reach outside. */
 static PyObject *copy_rows(PyObject *module, PyObject *arguments) {
     (void)module;
     Py_buffer source, from, target, to, counts;

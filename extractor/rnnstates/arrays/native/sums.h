@@ -1,4 +1,4 @@
-/* The two sums of elements of one size, see checksums.py; included once for each kind of processor, with NAME(x).
+/* The two sums of elements of one size, see checksums.py; included once per kind of processor, with NAME(x).
  *
  * In blocks, so that a place takes 32 bits and is multiplied with an element in one instruction. */
 

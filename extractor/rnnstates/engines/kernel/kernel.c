@@ -1,7 +1,7 @@
-/* The compiled unroll of an LSTM: what compiled_engine.py calls, see there. The arithmetic is in unroll.h.
+/* The compiled unroll of an LSTM, called by compiled_engine.py, which documents it. The arithmetic is in unroll.h.
  *
- * Written with the vector types of GCC and Clang, so that one text serves every width; on x86-64 the widest kind that
- * the processor has is chosen when it runs, not when it is built. */
+ * Written with the vector types of GCC and Clang, so that one source serves every width; on x86-64 the widest kind that
+ * the processor supports is chosen at run time, not when it is built. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -11,7 +11,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define X86 1
 #include <immintrin.h>
-#if __GNUC__ >= 12 /* the first to ask a processor for it by name */
+#if __GNUC__ >= 12 /* the first version that can ask a processor for it by name */
 #define X86_BFLOAT16 1
 #endif
 #endif
@@ -143,7 +143,7 @@ static PyObject *kinds(PyObject *module, PyObject *unused) {
 
 enum { PANELS, BIAS, PEEPHOLES, LIVE, INPUTS, HIDDEN_NOW, CELL_NOW, HIDDEN, CELL, GATES, SCRATCH = GATES + 4, BUFFERS };
 
-/* Whether every array has the bytes that the others imply: nothing is read or written beside them. */
+/* Whether every array has the size that the others imply: nothing is read or written outside them. */
 static int sizes_agree(const layer_t *layer, const tile_t *tile, const kind_t *kind, const Py_buffer *buffers) {
     const int64_t most = INT32_MAX; /* so that no product below overflows 128 bits */
     if (layer->features < 1 || layer->units < 1 || tile->rows < 0 || tile->steps < 0 || layer->features > most ||

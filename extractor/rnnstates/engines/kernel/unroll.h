@@ -1,12 +1,12 @@
-/* One LSTM layer over the steps of a tile, for one kind of processor. Included by kernel.c once a kind, with NAME(x),
+/* One LSTM layer over the steps of a tile, for one kind of processor. Included by kernel.c once per kind, with NAME(x),
  * LANES (floats in a vector), MOST_ROWS (rows of a block of the product) and PAIR (numbers multiplied at once: 2 in
  * bfloat16, else 1) defined.
  *
  * Product and cell are one loop. A panel holds the weights of all four gates for LANES units; when a block of rows has
- * been multiplied by it, everything that decides those units lies in registers, and their states are computed there.
- * Nothing but the states is ever written, and the weights are laid out once, not at each product.
+ * been multiplied by it, everything that decides those units is in registers, where their states are computed. Only
+ * the states are ever written, and the weights are laid out once, not for each product.
  *
- * What a row gets does not depend on the rows beside it: each sum runs over the inputs in the same order, whatever the
+ * The result for a row does not depend on its neighbours: each sum runs over the inputs in the same order, whatever the
  * size of the block. */
 
 typedef float NAME(vector) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -79,7 +79,7 @@ FUNCTION VECTOR NAME(within)(VECTOR x, float bound) {
 }
 
 /* With x = n ln 2 + r, |r| <= ln(2) / 2 and |x| < 88: 2^n by the pointer, e^r - 1 returned. So e^x is 2^n + 2^n (e^r - 1),
- * and e^x - 1 can be had without cancelling. The polynomial is that of expf in Moshier's Cephes library (1989). */
+ * and e^x - 1 is available without cancellation. The polynomial is that of expf in Moshier's Cephes library (1989). */
 FUNCTION VECTOR NAME(exp_parts)(VECTOR x, VECTOR *power) {
     const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
     VECTOR shifted = x * 1.44269504088896341f + shift;
@@ -94,14 +94,14 @@ FUNCTION VECTOR NAME(exp_parts)(VECTOR x, VECTOR *power) {
     return sum * (r * r) + r;
 }
 
-/* 1 + e^-x, of which sigmoid(x) is the reciprocal. Below -87 sigmoid is held at 1.6e-38; where its reciprocal is
- * multiplied by another and overflows, the quotient is the 0 that it should be. */
+/* 1 + e^-x, of which sigmoid(x) is the reciprocal. Below -87 sigmoid is clipped to 1.6e-38; if its reciprocal is
+ * multiplied by another and overflows, the quotient is 0, as it should be. */
 FUNCTION VECTOR NAME(sigmoid_below)(VECTOR x) {
     VECTOR power, rest = NAME(exp_parts)(NAME(within)(-x, 87.0f), &power);
     return 1.0f + (power + power * rest);
 }
 
-/* tanh(x) is what is returned over what the pointer gets. Beyond 10 it is 1 in float32. */
+/* tanh(x) is the returned value divided by the one stored at the pointer. Beyond 10 it is 1 in float32. */
 FUNCTION VECTOR NAME(tanh_above)(VECTOR x, VECTOR *below) {
     VECTOR power, rest = NAME(exp_parts)(NAME(within)(x, 10.0f) * -2.0f, &power);
     VECTOR less_one = power * rest + (power - 1.0f);
@@ -109,8 +109,8 @@ FUNCTION VECTOR NAME(tanh_above)(VECTOR x, VECTOR *below) {
     return -less_one;
 }
 
-/* The equations of network/cells/lstm.py for LANES units of one row; z holds what goes into i, f, c and o. Products of
- * two quotients are one quotient: divisions are what costs here. */
+/* The equations of network/cells/lstm.py for LANES units of one row; z holds the preactivations of i, f, c and o.
+ * Products of two quotients become one quotient: divisions dominate the cost here. */
 FUNCTION void NAME(cell)(const layer_t *layer, const tile_t *tile, const VECTOR z[4], int64_t row, int64_t step,
                          int64_t unit, ELEMENT *hidden_next) {
     int64_t units = layer->units, lanes = units - unit, place = (row * tile->steps + step) * units + unit;
@@ -189,7 +189,7 @@ FUNCTION void NAME(put_factors)(ELEMENT *to, const float *from, int64_t count) {
 static void NAME(unroll)(const layer_t *layer, const tile_t *tile) {
     int64_t depth = layer->depth, features = layer->features, units = layer->units;
     int64_t panels = (units + LANES - 1) / LANES;
-    /* What the products of this step and of the next one read, a row: inputs, hidden state, perhaps a zero. */
+    /* Factors of the products of this step and of the next one, per row: inputs, hidden state, possibly a zero. */
     ELEMENT *now = tile->scratch, *next = now + tile->rows * depth;
     memset(tile->scratch, 0, 2 * sizeof(ELEMENT) * (size_t)(tile->rows * depth));
     for (int64_t row = 0; row < tile->rows; row++)
