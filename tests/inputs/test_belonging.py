@@ -165,7 +165,7 @@ def test_states_of_other_weights_are_noted(tmp_path):
     (tmp_path / "again.weights.h5").write_bytes((tmp_path / "w.weights.h5").read_bytes())
     _, (note,) = noted(units=4, seed=2, initial_state=saved)
     assert note == (
-        "initial_state: has the states of other weights (random features 3, forget_bias 1.0, seed 1, units 4) than "
+        "initial_state: has states of other weights (random features 3, forget_bias 1.0, seed 1, units 4) than "
         "those of this run (random features 3, forget_bias 1.0, seed 2, units 4); this is right only if both are the "
         "same network."
     )

@@ -217,7 +217,7 @@ def test_how_a_file_is_read_is_not_passed_over_where_a_network_is_given(tmp_path
         rnnstates.OptionError, match="embedding='none': applies to reading a weights file, but a Network"
     ):
         rnnstates.extract(IDS, "full", weights=network, embedding="none")
-    with pytest.raises(rnnstates.OptionError, match="layer='other': says how"):
+    with pytest.raises(rnnstates.OptionError, match="layer='other': applies to"):
         rnnstates.extract(IDS, "full", weights=network, layer="other")
 
 
