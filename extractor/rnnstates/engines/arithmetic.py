@@ -21,6 +21,9 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays.axes import Tensor
+from ..runtime.tensorflow_start import TensorFlow
+
 __all__ = ["machine", "of_numpy", "of_tensorflow", "spread"]
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -55,7 +58,7 @@ def _of_numpy() -> dict[str, str]:
     return {"blas": _blas(), "vectors": " ".join(_vectors()), "libm": _libm()}
 
 
-def of_tensorflow(tf: Any) -> dict[str, Any]:
+def of_tensorflow(tf: TensorFlow) -> dict[str, Any]:
     """Describe what TensorFlow computes with, apart from its version: it adapts to caches, cores and vectors.
 
     Returns
@@ -92,7 +95,7 @@ def _digest(ops: Any, matmul: Any) -> str:
     found = hashlib.sha256()
     for dtype in (np.float32, np.float64):
         # Many: two ways of computing exp differ in one of a hundred numbers.
-        one: Any = spread(48, 64).astype(dtype)
+        one: Tensor = spread(48, 64).astype(dtype)
         other, small = spread(64, 80).astype(dtype), one * np.finfo(dtype).smallest_normal
         for given in (matmul(one, other), ops.exp(4 * one), ops.tanh(4 * one), small * one, ops.tanh(small)):
             found.update(np.asarray(given).tobytes())

@@ -1,14 +1,14 @@
 """The cells of the layers: Keras' own, which hold the weights, and their parameters for our equations."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import OptionError
 from ..network.cells.gru import GRUParameters, GRUState
 from ..network.cells.lstm import LSTMParameters, LSTMState
 from ..network.cells.simple_rnn import RNNParameters, RNNState
-from .started import keras, tf
+from .started import Tensor, keras, tf
 
 __all__ = ["CELLS", "NOT_TAKEN", "LSTMCell", "LayerCell", "Settings"]
 
@@ -42,7 +42,7 @@ class LSTMCell(keras.layers.LSTMCell):
         self.has_peepholes, self.has_projection, self.width = peepholes, projection is not None, projection or units
         self.peepholes = self.projection = None
 
-    def add_weight(self, shape: Any = None, *, name: str | None = None, **options: Any) -> Any:
+    def add_weight(self, shape: Any = None, *, name: str | None = None, **options: Any) -> Tensor:
         """Make a weight; the recurrent kernel reads the projected state."""
         return super().add_weight(shape=(self.width, shape[1]) if name == "recurrent_kernel" else shape, name=name,
                                   **options)  # fmt: skip
@@ -55,7 +55,7 @@ class LSTMCell(keras.layers.LSTMCell):
         if self.has_projection:
             self.projection = self._add((self.units, self.width), "projection")
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool = False) -> Any:
         """Compute a step inside Keras' RNN, which knows an LSTM without what is ours."""
         if self.beyond_keras:
             raise OptionError(
@@ -64,7 +64,7 @@ class LSTMCell(keras.layers.LSTMCell):
             )
         return super().call(inputs, states, training=training)
 
-    def _add(self, shape: tuple[int, int], name: str) -> Any:
+    def _add(self, shape: tuple[int, int], name: str) -> Tensor:
         # An initialiser that is asked again gives the same numbers again.
         initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))
         return self.add_weight(shape, name=name, initializer=initializer, regularizer=self.kernel_regularizer)
@@ -137,7 +137,7 @@ def _simple_rnn(cell: Any, _settings: Settings, dtype: Any) -> RNNParameters:
     )  # fmt: skip
 
 
-def _tensor(variable: Any, dtype: Any) -> Any:
+def _tensor(variable: Tensor, dtype: Any) -> Tensor:
     return None if variable is None else tf.cast(tf.convert_to_tensor(variable), dtype)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engines.differentiable.layout import valid_steps
 from ..errors import BadLengths
-from .started import PACKAGE, keras, tf
+from .started import PACKAGE, Tensor, keras, tf
 from .tensors import check_numbers, to_tensor
 
 __all__ = ["StepsMask", "attach", "attached", "checked_in_graph", "mask_of", "to_lengths", "to_mask"]
@@ -16,7 +16,7 @@ __all__ = ["StepsMask", "attach", "attached", "checked_in_graph", "mask_of", "to
 class StepsMask(keras.Operation):
     """Which steps count, bool [B, T], from inputs [B, T, ...] and lengths int [B]; a node of a functional model."""
 
-    def call(self, inputs: Any, lengths: Any) -> Any:
+    def call(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Make the mask."""
         return valid_steps(tf, lengths, None, tf.shape(inputs)[1])
 
@@ -25,17 +25,17 @@ class StepsMask(keras.Operation):
         return keras.KerasTensor(inputs.shape[:2], dtype="bool")
 
 
-def mask_of(inputs: Any, lengths: Any, mask: Any) -> Any:
+def mask_of(inputs: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
     """Return the mask that belongs to lengths, else the one that is given: bool [B, T] or None."""
     return mask if lengths is None else StepsMask()(inputs, lengths)
 
 
-def attached(values: Any) -> Any:
+def attached(values: Tensor) -> Tensor:
     """Read the mask that Keras hangs on a tensor; None without one."""
     return getattr(values, "_keras_mask", None)
 
 
-def attach(values: Any, mask: Any) -> None:
+def attach(values: Tensor, mask: Tensor) -> None:
     """Hang a mask on a tensor, for the Keras layers behind."""
     values._keras_mask = mask
 
@@ -90,7 +90,7 @@ def to_mask(mask: Any, inputs: Any) -> Any:
     return mask
 
 
-def checked_in_graph(inputs: Any, lengths: Any, mask: Any) -> tuple[Any, Any]:
+def checked_in_graph(inputs: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Any, Any]:
     """Have a graph refuse lengths and masks that do not fit the inputs as it runs; gives int32 and bool tensors."""
     shape = tf.shape(inputs)
     if lengths is not None:
@@ -105,7 +105,7 @@ def checked_in_graph(inputs: Any, lengths: Any, mask: Any) -> tuple[Any, Any]:
     return lengths, mask
 
 
-def _check(lengths: Any, shape: tuple[int, ...]) -> None:
+def _check(lengths: Tensor, shape: tuple[int, ...]) -> None:
     rows, steps = shape[:2]
     if len(lengths) != rows:
         raise BadLengths(f"lengths: {len(lengths)} of them, but the inputs have {rows} sequences; expected as many.")

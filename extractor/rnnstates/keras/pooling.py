@@ -12,7 +12,7 @@ from ..engines.differentiable.layout import valid_steps
 from ..errors import OptionError
 from ..network.model import DIRECTIONS
 from .masks import attached, checked_in_graph, to_lengths, to_mask
-from .started import PACKAGE, keras, tf
+from .started import PACKAGE, Tensor, keras, tf
 from .states import StatesTuple, chosen
 from .tensors import to_inputs
 
@@ -89,7 +89,7 @@ class StatePooling(keras.layers.Layer):
         given = {"lengths": lengths, "mask": mask, **options}
         return super().__call__(inputs, **{name: value for name, value in given.items() if value is not None})
 
-    def call(self, inputs: Any, lengths: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Pool; see ``__call__``."""
         inputs = inputs if inputs.dtype.is_floating else tf.cast(inputs, self.compute_dtype)
         valid = self._valid(inputs, lengths, mask)
@@ -99,7 +99,7 @@ class StatePooling(keras.layers.Layer):
         pooled = tf.cast(self._pool(inputs, valid, counts), inputs.dtype)
         return tf.where(counts[:, tf.newaxis] > 0, pooled, tf.constant(self.empty, inputs.dtype))
 
-    def _valid(self, inputs: Any, lengths: Any, mask: Any) -> Any:
+    def _valid(self, inputs: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         lengths, mask = checked_in_graph(inputs, lengths, mask)
         valid = valid_steps(tf, lengths, mask, tf.shape(inputs)[1])
         return tf.ones(tf.shape(inputs)[:2], tf.bool) if valid is None else valid
@@ -119,7 +119,7 @@ class StatePooling(keras.layers.Layer):
         """Return the shape of the vectors."""
         return keras.KerasTensor((inputs.shape[0], inputs.shape[-1]), dtype=self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> None:
         """Return none: there is no time behind a pooling."""
 
     def get_config(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class StatePooling(keras.layers.Layer):
 class LengthAwareSum(StatePooling):
     """The sum over the valid steps."""
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         return _total(values)
 
 
@@ -149,7 +149,7 @@ class LengthAwareMean(StatePooling):
     TensorShape([2, 64])
     """
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         return _mean(values, counts)
 
 
@@ -157,7 +157,7 @@ class LengthAwareMean(StatePooling):
 class LengthAwareStd(StatePooling):
     """The population standard deviation over the valid steps; its gradient is zero where it is zero."""
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:
         away = tf.cast(values, tf.float64) - _mean(values, counts)[:, tf.newaxis]
         variance = _mean(tf.where(valid[:, :, tf.newaxis], away * away, 0), counts)
         some = variance > 0
@@ -168,7 +168,7 @@ class LengthAwareStd(StatePooling):
 class LengthAwareMax(StatePooling):
     """The largest value over the valid steps."""
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         return tf.reduce_max(tf.where(valid[:, :, tf.newaxis], values, values.dtype.min), axis=1)
 
 
@@ -176,7 +176,7 @@ class LengthAwareMax(StatePooling):
 class LengthAwareMin(StatePooling):
     """The smallest value over the valid steps."""
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         return tf.reduce_min(tf.where(valid[:, :, tf.newaxis], values, values.dtype.max), axis=1)
 
 
@@ -213,7 +213,7 @@ class EndPooling(StatePooling):
 class LastState(EndPooling):
     """The state after the last step that was read: at ``length - 1`` forward, at 0 backward."""
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         return _end(values, valid, last=self.direction == "forward")
 
 
@@ -221,7 +221,7 @@ class LastState(EndPooling):
 class FirstState(EndPooling):
     """The state after the first step that was read: at 0 forward, at ``length - 1`` backward."""
 
-    def _pool(self, values: Any, valid: Any, counts: Any) -> Any:  # noqa: ARG002
+    def _pool(self, values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         return _end(values, valid, last=self.direction == "backward")
 
 
@@ -236,7 +236,9 @@ class FinalState(LastState):
         start = None if states.ends is None else states.ends.start
         return {} if start is None else {"start": chosen(start, self.state)}
 
-    def call(self, inputs: Any, lengths: Any = None, mask: Any = None, start: Any = None) -> Any:
+    def call(
+        self, inputs: Tensor, lengths: Tensor | None = None, mask: Tensor | None = None, start: Any = None
+    ) -> Tensor:
         """Pool; see ``__call__``."""
         some = tf.reduce_any(self._valid(inputs, lengths, mask), axis=1, keepdims=True)
         last = super().call(inputs, lengths, mask)
@@ -263,19 +265,19 @@ def _is_empty_value(empty: Any) -> bool:
         return False
 
 
-def _total(values: Any) -> Any:
+def _total(values: Tensor) -> Tensor:
     """Sum the valid steps, float64 [B, W]; the others are zero."""
     return tf.reduce_sum(tf.cast(values, tf.float64), axis=1)
 
 
-def _mean(values: Any, counts: Any) -> Any:
+def _mean(values: Tensor, counts: Tensor) -> Tensor:
     return _total(values) / tf.cast(tf.maximum(counts, 1), tf.float64)[:, tf.newaxis]
 
 
-def _end(values: Any, valid: Any, *, last: bool) -> Any:
+def _end(values: Tensor, valid: Tensor, *, last: bool) -> Tensor:
     """Take the last valid step of each row, or the first; of no steps at all zero."""
 
-    def take() -> Any:
+    def take() -> Tensor:
         seen = tf.cast(valid, tf.int32)
         places = tf.shape(seen)[1] - 1 - tf.argmax(seen[:, ::-1], axis=1, output_type=tf.int32)
         return tf.gather(values, places if last else tf.argmax(seen, axis=1, output_type=tf.int32), batch_dims=1)

@@ -1,16 +1,19 @@
 """Starts TensorFlow and Keras 3, and checks that they work together."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import EngineUnavailable
-from ..runtime.tensorflow_start import import_tensorflow
+from ..runtime.tensorflow_start import TensorFlow, import_tensorflow
 
-__all__ = ["PACKAGE", "keras", "tf"]
+__all__ = ["PACKAGE", "Tensor", "keras", "tf"]
 
 # Under which our classes are registered, so that Keras finds them when it loads a model.
 PACKAGE = "rnnstates"
 
-tf: Any = import_tensorflow()
+# Of TensorFlow, or a symbolic one of Keras; neither comes with types.
+Tensor: TypeAlias = Any
+
+tf: TensorFlow = import_tensorflow()
 
 
 def _start_keras() -> Any:

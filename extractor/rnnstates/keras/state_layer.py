@@ -14,7 +14,7 @@ from ..engines.differentiable.unrolling import unrolled
 from ..errors import BadInput, OptionError
 from .cells import CELLS, Settings
 from .masks import attach, attached, checked_in_graph, mask_of, to_lengths, to_mask
-from .started import keras, tf
+from .started import Tensor, keras, tf
 from .states import STATES, Ends, StatesTuple
 from .tensors import check_numbers, to_inputs, to_tensor
 
@@ -110,7 +110,7 @@ class StateLayer(keras.layers.Layer):
         states.ends = Ends(lengths, mask, "backward" if self.go_backwards else "forward", start)
         return states
 
-    def _inputs(self, given: Any) -> Any:
+    def _inputs(self, given: Any) -> Tensor:
         inputs = to_inputs(given, self)
         if not isinstance(inputs, keras.KerasTensor):
             attach(inputs, attached(given))
@@ -230,7 +230,7 @@ class StateLayer(keras.layers.Layer):
                 raise OptionError(self._expected(found, f"{name} of shape {tuple(expected)}"))
         return start
 
-    def _converted(self, values: Any) -> Any:
+    def _converted(self, values: Any) -> Tensor:
         if isinstance(values, keras.KerasTensor):
             return values
         name = f"layer '{self.name}': initial_state"
@@ -259,7 +259,7 @@ def _holds(given: Any) -> bool:
     return isinstance(given, list | tuple | Mapping)
 
 
-def _shaped(values: Any, inputs: Any) -> Any:
+def _shaped(values: Any, inputs: Any) -> Tensor:
     """Return the static shape of states: that of the inputs but for the last axis."""
     values.set_shape([*inputs[:2], values.shape[-1]])
     return values

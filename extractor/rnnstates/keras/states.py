@@ -9,7 +9,7 @@ from ..network.cells.lstm import LSTMState
 from ..network.cells.simple_rnn import RNNState
 from ..network.model import Direction
 from .masks import attach, attached
-from .started import keras
+from .started import Tensor, keras
 
 __all__ = ["STATES", "Ends", "GRUStates", "LSTMStates", "RNNStates", "StatesTuple", "chosen"]
 
@@ -26,17 +26,17 @@ class Ends(NamedTuple):
         The initial states [B, W]; None for zero.
     """
 
-    lengths: Any
-    mask: Any
+    lengths: Tensor
+    mask: Tensor
     direction: Direction
-    start: Any
+    start: Tensor
 
 
 class StatesTuple:
     """What the states of all cells have beside their fields."""
 
     _state: type[Any]
-    hidden: Any
+    hidden: Tensor
     # Set by the layer that made them.
     ends: Ends | None = None
 
@@ -73,16 +73,16 @@ class StatesTuple:
 
 
 class _LSTMStates(NamedTuple):
-    hidden: Any
-    cell: Any
+    hidden: Tensor
+    cell: Tensor
 
 
 class _GRUStates(NamedTuple):
-    hidden: Any
+    hidden: Tensor
 
 
 class _RNNStates(NamedTuple):
-    hidden: Any
+    hidden: Tensor
 
 
 class LSTMStates(StatesTuple, _LSTMStates):

@@ -4,12 +4,12 @@ from typing import Any
 
 from ..errors import BadInput, RnnstatesError
 from ..untrusted.given import plain
-from .started import keras, tf
+from .started import Tensor, keras, tf
 
 __all__ = ["check_numbers", "to_inputs", "to_tensor"]
 
 
-def to_tensor(values: Any, name: str, error: type[RnnstatesError]) -> Any:
+def to_tensor(values: Any, name: str, error: type[RnnstatesError]) -> Tensor:
     """Take what a caller has as a tensor; a tensor or a variable keeps its gradient.
 
     Parameters
@@ -50,7 +50,7 @@ def check_numbers(values: Any, name: str, error: type[RnnstatesError]) -> None:
         raise error(f"{name}: have dtype {dtype}; expected real numbers.")
 
 
-def to_inputs(values: Any, layer: Any) -> Any:
+def to_inputs(values: Any, layer: Any) -> Tensor:
     """Take sequences [B, T, W] as a tensor, or a symbolic one.
 
     Raises

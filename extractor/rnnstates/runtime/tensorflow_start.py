@@ -7,15 +7,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import EngineUnavailable
 from .stderr_filter import Diversion, without_lines
 
 __all__ = [
-    "CHATTER", "begin_import", "import_tensorflow", "quiet_tensorflow", "stop_diverting", "version_of_tensorflow",
-    "without_chatter",
+    "CHATTER", "TensorFlow", "begin_import", "import_tensorflow", "quiet_tensorflow", "stop_diverting",
+    "version_of_tensorflow", "without_chatter",
 ]  # fmt: skip
+
+# The module ``tensorflow``, which comes without types.
+TensorFlow: TypeAlias = Any
 
 CHATTER = (
     rb"WARNING: All log messages before absl"
@@ -83,7 +86,7 @@ def begin_import() -> None:
             _running = _Import()
 
 
-def import_tensorflow() -> Any:
+def import_tensorflow() -> TensorFlow:
     """Import TensorFlow and start its runtime, or wait until that is done; fast if it already was.
 
     Raises

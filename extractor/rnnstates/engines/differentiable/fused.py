@@ -20,7 +20,9 @@ The backward op has no clip, so a clipped LSTM is left to the loop over its equa
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ...arrays.axes import Tensor
 from ...network.cells.lstm import LSTMParameters, LSTMState
+from ...runtime.tensorflow_start import TensorFlow
 from .looped import stacked
 
 __all__ = ["Fused", "is_fused", "is_one_op"]
@@ -50,19 +52,19 @@ GATES = ("i", "f", "o", "ci", "co")
 class _Forward(NamedTuple):
     """Result of the forward pass: the states [S, R, H], and ``gates(step)``: i, f, o, ci and co by name, [R, H]."""
 
-    hidden: Any
-    cell: Any
+    hidden: Tensor
+    cell: Tensor
     gates: Callable[[Any], dict[str, Any]]
 
 
 class _Weights(NamedTuple):
     """The weights as the ops read them: columns in their order, rows of the inputs before those of the hidden state."""
 
-    w: Any
-    b: Any
-    wci: Any
-    wcf: Any
-    wco: Any
+    w: Tensor
+    b: Tensor
+    wci: Tensor
+    wcf: Tensor
+    wco: Tensor
 
 
 class Fused:
@@ -75,7 +77,7 @@ class Fused:
         Holds tensors, and fulfils ``is_fused``.
     """
 
-    def __init__(self, tf: Any, parameters: LSTMParameters) -> None:
+    def __init__(self, tf: TensorFlow, parameters: LSTMParameters) -> None:
         self._tf, self._features = tf, parameters.kernel.shape[0]
         self._peepholes = parameters.peephole_input is not None
         none = tf.zeros([parameters.recurrent_kernel.shape[0]])
@@ -87,16 +89,16 @@ class Fused:
 
         self._forward = self._one_op if is_one_op(parameters) else self._loop
 
-    def __call__(self, inputs: Any, start: LSTMState) -> LSTMState:
+    def __call__(self, inputs: Tensor, start: LSTMState) -> LSTMState:
         """Run all steps: float32 [S, R, I] and [R, H] to [S, R, H]."""
 
         @self._tf.custom_gradient  # type: ignore[untyped-decorator]
-        def run(inputs: Any, hidden: Any, cell: Any, *weights: Any) -> Any:
+        def run(inputs: Tensor, hidden: Tensor, cell: Tensor, *weights: Any) -> Any:
             given = _Weights(*weights)
             made = self._forward(given, inputs, hidden, cell)
 
             @self._tf.custom_gradient  # type: ignore[untyped-decorator]
-            def back(g_hidden: Any, g_cell: Any, *_given: Any) -> Any:
+            def back(g_hidden: Tensor, g_cell: Tensor, *_given: Any) -> Any:
                 return self._gradient(given, made, (inputs, hidden, cell), (g_hidden, g_cell)), _refuse
 
             # Everything that a second gradient could pass through is an argument, so that it is refused.
@@ -106,20 +108,20 @@ class Fused:
 
         return LSTMState(*run(inputs, *start, *self._weights))
 
-    def _one_op(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Forward:
+    def _one_op(self, weights: _Weights, inputs: Tensor, hidden: Tensor, cell: Tensor) -> _Forward:
         made = self._tf.raw_ops.BlockLSTM(
             seq_len_max=self._tf.shape(inputs, self._tf.int64)[0], x=inputs, cs_prev=cell, h_prev=hidden,
             forget_bias=0.0, cell_clip=-1.0, use_peephole=self._peepholes, **weights._asdict(),
         )  # fmt: skip
         return _Forward(made.h, made.cs, lambda step: {name: getattr(made, name)[step] for name in GATES})
 
-    def _loop(self, weights: _Weights, inputs: Any, hidden: Any, cell: Any) -> _Forward:
+    def _loop(self, weights: _Weights, inputs: Tensor, hidden: Tensor, cell: Tensor) -> _Forward:
         tf, steps = self._tf, self._tf.shape(inputs)[0]
         names = ("h", "cs", *GATES)
         kept = tuple(tf.TensorArray(tf.float32, steps, clear_after_read=False, element_shape=[None, hidden.shape[-1]])
                      for _ in names)  # fmt: skip
 
-        def body(step: Any, hidden: Any, cell: Any, kept: Any) -> Any:
+        def body(step: Tensor, hidden: Tensor, cell: Tensor, kept: Tensor) -> Any:
             z = tf.nn.bias_add(tf.matmul(tf.concat([inputs[step], hidden], axis=1), weights.w), weights.b)
             hidden, cell, *gates = self._step(weights, z, cell)
             written = zip(kept, (hidden, cell, *gates), strict=True)
@@ -136,7 +138,7 @@ class Fused:
             lambda step: {name: arrays[name].read(step) for name in GATES},
         )
 
-    def _step(self, weights: _Weights, z: Any, cell: Any) -> tuple[Any, ...]:
+    def _step(self, weights: _Weights, z: Tensor, cell: Tensor) -> tuple[Any, ...]:
         """Finish a step; return the states, and the gates in the order of ``GATES``."""
         tf = self._tf
         z_input, z_candidate, z_forget, z_output = tf.split(z, 4, axis=1)
@@ -148,11 +150,11 @@ class Fused:
         squashed = tf.tanh(cell)
         return output_gate * squashed, cell, input_gate, forget_gate, output_gate, candidate, squashed
 
-    def _reordered(self, values: Any) -> Any:
+    def _reordered(self, values: Tensor) -> Tensor:
         input_gate, forget_gate, candidate, output_gate = self._tf.split(values, 4, axis=-1)
         return self._tf.concat([input_gate, candidate, forget_gate, output_gate], axis=-1)
 
-    def _gradient(self, weights: _Weights, made: Any, given: tuple[Any, ...], upstream: tuple[Any, ...]) -> Any:
+    def _gradient(self, weights: _Weights, made: Tensor, given: tuple[Tensor, ...], upstream: tuple[Any, ...]) -> Any:
         """Return the gradients of all arguments of ``run``."""
         tf, (inputs, hidden, cell) = self._tf, given
         before = tf.concat([cell[tf.newaxis], made.cell[:-1]], axis=0)
@@ -165,11 +167,11 @@ class Fused:
             *self._peephole_gradients(weights, g_z, before, made.cell),
         )  # fmt: skip
 
-    def _product(self, left: Any, right: Any) -> Any:
+    def _product(self, left: Tensor, right: Tensor) -> Tensor:
         """Multiply over all steps and rows: [S, R, K] and [S, R, M] to [K, M]."""
         return self._tf.matmul(_flat(self._tf, left), _flat(self._tf, right), transpose_a=True)
 
-    def _peephole_gradients(self, weights: _Weights, g_z: Any, before: Any, cell: Any) -> list[Any]:
+    def _peephole_gradients(self, weights: _Weights, g_z: Any, before: Tensor, cell: Tensor) -> list[Any]:
         tf = self._tf
         if not self._peepholes:
             return [tf.zeros_like(weights.wci)] * 3
@@ -178,14 +180,14 @@ class Fused:
         return [tf.reduce_sum(left * right, axis=[0, 1]) for left, right in read_by]
 
     def _loop_back(
-        self, weights: _Weights, made: Any, before: Any, inputs: Any, upstream: tuple[Any, ...]
+        self, weights: _Weights, made: Tensor, before: Tensor, inputs: Tensor, upstream: tuple[Any, ...]
     ) -> tuple[Any, Any, Any]:
         """Go from the last step to the first; return [S, R, 4H] in the ops' order, and the gradients of the start."""
         tf, steps, recurrent = self._tf, self._tf.shape(inputs)[0], weights.w[self._features :]
         # Only its shape is read.
         first = inputs[0]
 
-        def body(step: Any, g_hidden: Any, g_cell: Any, kept: Any) -> Any:
+        def body(step: Tensor, g_hidden: Tensor, g_cell: Tensor, kept: Tensor) -> Any:
             back = tf.raw_ops.LSTMBlockCellGrad(
                 x=first, cs_prev=before[step], h_prev=made.hidden[step], cs=made.cell[step], **made.gates(step),
                 cs_grad=g_cell + upstream[1][step], h_grad=g_hidden + upstream[0][step],
@@ -209,5 +211,5 @@ def _refuse(*_upstream: Any) -> Any:
     )
 
 
-def _flat(tf: Any, values: Any) -> Any:
+def _flat(tf: TensorFlow, values: Tensor) -> Tensor:
     return tf.reshape(values, [-1, values.shape[-1]])

@@ -11,6 +11,9 @@ Sequences may be split into groups that run in parallel, longest first, each onl
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ...arrays.axes import Tensor
+from ...runtime.tensorflow_start import TensorFlow
+
 __all__ = ["Layout", "gathered", "lay_out", "of_rows", "spread", "valid_steps"]
 
 
@@ -30,19 +33,21 @@ class Layout(NamedTuple):
     """
 
     groups: tuple[Any, ...]
-    back: Any
+    back: Tensor
     rows: tuple[Any, ...]
     plain: bool = False
 
 
-def valid_steps(tf: Any, lengths: Any, mask: Any, steps: Any) -> Any:
+def valid_steps(tf: TensorFlow, lengths: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
     """Return which steps count: bool [B, T] from lengths [B], else from the mask, else None for all of them."""
     if lengths is not None:
         return tf.sequence_mask(lengths, steps)
     return None if mask is None else tf.cast(mask, tf.bool)
 
 
-def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, groups: int, even: bool = False) -> Layout:
+def lay_out(
+    tf: TensorFlow, shape: Tensor, lengths: Tensor, mask: Tensor, *, backward: bool, groups: int, even: bool = False
+) -> Layout:
     """Compute the layout.
 
     Parameters
@@ -83,13 +88,13 @@ def lay_out(tf: Any, shape: Any, lengths: Any, mask: Any, *, backward: bool, gro
     return Layout(tuple(made), back if read.valid is None else tf.where(read.valid, back, offset), tuple(rows))
 
 
-def spread(tf: Any, values: Any, layout: Layout) -> list[Any]:
+def spread(tf: TensorFlow, values: Tensor, layout: Layout) -> list[Any]:
     """Gather a batch [B, T, W] into groups, each [S, R, W]; zero where there is no step."""
     if layout.plain:
         return [tf.transpose(values, [1, 0, 2])]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def there(values: Any, back: Any, *groups: Any) -> Any:
+    def there(values: Tensor, back: Tensor, *groups: Any) -> Tensor:
         inside = _inside(tf, groups, back)
         none = [None] * (1 + len(groups))
         return _spread(tf, values, inside), lambda *upstream: (gathered(tf, upstream, inside), *none)
@@ -97,20 +102,20 @@ def spread(tf: Any, values: Any, layout: Layout) -> list[Any]:
     return list(there(values, layout.back, *layout.groups))
 
 
-def of_rows(tf: Any, values: Any, rows: Any) -> Any:
+def of_rows(tf: TensorFlow, values: Tensor, rows: Tensor) -> Tensor:
     """Gather some rows of [B, W] into [R, W]; the gradient is a dense tensor, not a sparse one."""
     if rows is None:
         return values
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def take(values: Any, rows: Any) -> Any:
+    def take(values: Tensor, rows: Tensor) -> Tensor:
         count, rows = tf.shape(values)[0], tf.identity(rows)
         return tf.gather(values, rows), lambda upstream: (tf.math.unsorted_segment_sum(upstream, rows, count), None)
 
     return take(values, rows)
 
 
-def gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
+def gathered(tf: TensorFlow, parts: Sequence[Any], layout: Layout) -> Tensor:
     """Gather groups, each [S, R, W], back into a batch [B, T, W]; zero at steps that do not count."""
     if layout.plain:
         return tf.transpose(parts[0], [1, 0, 2])
@@ -118,7 +123,7 @@ def gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
     count = len(parts)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def back(*given: Any) -> Any:
+    def back(*given: Any) -> Tensor:
         inside = _inside(tf, given[count + 1 :], given[count])
         none = [None] * (1 + len(inside.groups))
         return _gathered(tf, given[:count], inside), lambda upstream: (*spread(tf, upstream, inside), *none)
@@ -126,18 +131,18 @@ def gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
     return back(*parts, layout.back, *layout.groups)
 
 
-def _inside(tf: Any, groups: Sequence[Any], back: Any) -> Layout:
+def _inside(tf: TensorFlow, groups: Sequence[Any], back: Tensor) -> Layout:
     """Capture the indices in the graph under construction: the gradient of a gradient cannot reach another graph."""
     return Layout(tuple(tf.identity(places) for places in groups), tf.identity(back), ())
 
 
-def _spread(tf: Any, values: Any, layout: Layout) -> list[Any]:
+def _spread(tf: TensorFlow, values: Tensor, layout: Layout) -> list[Any]:
     width = values.shape[-1]
     flat = tf.concat([tf.reshape(values, [-1, width]), tf.zeros([1, width], values.dtype)], axis=0)
     return [tf.gather(flat, places) for places in layout.groups]
 
 
-def _gathered(tf: Any, parts: Sequence[Any], layout: Layout) -> Any:
+def _gathered(tf: TensorFlow, parts: Sequence[Any], layout: Layout) -> Tensor:
     width, dtype = parts[0].shape[-1], parts[0].dtype
     flat = tf.concat([*(tf.reshape(part, [-1, width]) for part in parts), tf.zeros([1, width], dtype)], axis=0)
     return tf.gather(flat, layout.back)
@@ -158,14 +163,14 @@ class _Reading(NamedTuple):
     ragged : bool
     """
 
-    counts: Any
-    ranks: Any
-    steps: Any
-    valid: Any
+    counts: Tensor
+    ranks: Tensor
+    steps: Tensor
+    valid: Tensor
     ragged: bool
 
 
-def _reading(tf: Any, shape: Any, lengths: Any, mask: Any, backward: bool) -> _Reading:
+def _reading(tf: TensorFlow, shape: Tensor, lengths: Tensor, mask: Tensor, backward: bool) -> _Reading:
     valid = valid_steps(tf, lengths, mask, shape[1])
     ranks = steps = tf.broadcast_to(tf.range(shape[1]), shape)
     counts = tf.fill(shape[:1], shape[1]) if lengths is None else lengths
@@ -180,7 +185,7 @@ def _reading(tf: Any, shape: Any, lengths: Any, mask: Any, backward: bool) -> _R
     return _Reading(counts, ranks, steps, valid, valid is not None)
 
 
-def _take(tf: Any, shape: Any, read: _Reading, order: Any) -> Any:
+def _take(tf: TensorFlow, shape: Tensor, read: _Reading, order: Tensor) -> Tensor:
     """Return the indices into the batch in reading order, with the rows in a given order: int32 [B, T]."""
     places = tf.range(shape[0])[:, tf.newaxis] * shape[1] + read.steps
     if read.valid is not None:
@@ -189,12 +194,12 @@ def _take(tf: Any, shape: Any, read: _Reading, order: Any) -> Any:
     return tf.gather(places, order)
 
 
-def _transposed(tf: Any, places: Any) -> Any:
+def _transposed(tf: TensorFlow, places: Tensor) -> Tensor:
     """Transpose integers [R, S] to [S, R], cast to another type: TensorFlow would log warnings about integers."""
     return tf.bitcast(tf.transpose(tf.bitcast(places, tf.float32)), tf.int32)
 
 
-def _cuts(rows: Any, groups: int) -> list[tuple[Any, Any]]:
+def _cuts(rows: Tensor, groups: int) -> list[tuple[Any, Any]]:
     """Split rows into groups, each but the last of even size."""
     ends = [rows * number // groups // 2 * 2 for number in range(groups)] if groups else [0]
     return list(zip(ends, [*ends[1:], rows], strict=True))

@@ -6,7 +6,9 @@ The product with the inputs does not depend on the states, so it is computed for
 from collections.abc import Callable
 from typing import Any
 
+from ...arrays.axes import Tensor
 from ...network.cells import gru, lstm, simple_rnn
+from ...runtime.tensorflow_start import TensorFlow
 from ..tensorflow.ops import TensorFlowOps, narrow_matmul
 
 __all__ = ["looped", "stacked"]
@@ -21,7 +23,9 @@ RECUR: dict[str, Callable[..., tuple[Any, Any]]] = {
 FACTORS = ("kernel", "recurrent_kernel", "recurrent_gates", "recurrent_candidate", "projection")
 
 
-def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, factors: Any, live: Any = None) -> Any:
+def looped(
+    tf: TensorFlow, cell: str, parameters: Any, inputs: Tensor, start: Any, *, factors: Any, live: Tensor | None = None
+) -> Any:
     """Run a cell over all steps.
 
     Parameters
@@ -53,7 +57,7 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, fact
     waiting = tf.TensorArray(dtype, steps).unstack(projected)
     arrays = tuple(tf.TensorArray(dtype, steps, element_shape=state.shape) for state in start)
 
-    def body(step: Any, state: Any, arrays: Any) -> Any:
+    def body(step: Tensor, state: Any, arrays: Any) -> Any:
         after, _ = RECUR[cell](ops, parameters, waiting.read(step), state)
         if live is not None:
             has_step = live[step][:, tf.newaxis]
@@ -67,7 +71,7 @@ def looped(tf: Any, cell: str, parameters: Any, inputs: Any, start: Any, *, fact
     return type(start)(*(stacked(tf, array, state) for array, state in zip(arrays, start, strict=True)))
 
 
-def stacked(tf: Any, array: Any, first: Any) -> Any:
+def stacked(tf: TensorFlow, array: Tensor, first: Tensor) -> Tensor:
     """Stack what a loop collected, possibly nothing, each of the shape of ``first`` [R, W]: [S, R, W]."""
     made = tf.raw_ops.TensorListStack(
         input_handle=array.flow, element_shape=tf.shape(first), element_dtype=first.dtype, num_elements=-1
@@ -76,7 +80,7 @@ def stacked(tf: Any, array: Any, first: Any) -> Any:
     return made
 
 
-def _projected(tf: Any, ops: TensorFlowOps, parameters: Any, inputs: Any, dtype: Any) -> Any:
+def _projected(tf: TensorFlow, ops: TensorFlowOps, parameters: Any, inputs: Tensor, dtype: Any) -> Tensor:
     """Multiply inputs [S, R, I] by the kernel and add the bias: [S, R, G * H]."""
     steps, rows = tf.unstack(tf.shape(inputs)[:2])
     features, columns = parameters.kernel.shape
@@ -84,6 +88,6 @@ def _projected(tf: Any, ops: TensorFlowOps, parameters: Any, inputs: Any, dtype:
     return tf.reshape(tf.cast(product, dtype) + parameters.bias, [steps, rows, columns])
 
 
-def _rounded(tf: Any, parameters: Any, factors: Any) -> Any:
+def _rounded(tf: TensorFlow, parameters: Any, factors: Any) -> Any:
     given = ((name, getattr(parameters, name, None)) for name in FACTORS)
     return parameters._replace(**{name: tf.cast(values, factors) for name, values in given if values is not None})

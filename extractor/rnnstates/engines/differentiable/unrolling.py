@@ -4,7 +4,8 @@ import os
 from functools import partial
 from typing import Any
 
-from ...runtime.tensorflow_start import import_tensorflow
+from ...arrays.axes import Tensor
+from ...runtime.tensorflow_start import TensorFlow, import_tensorflow
 from .fused import Fused, is_fused, is_one_op
 from .layout import Layout, gathered, lay_out, of_rows, spread
 from .looped import looped
@@ -17,11 +18,11 @@ MOST_GROUPS = 8
 def unrolled(
     cell: str,
     parameters: Any,
-    inputs: Any,
+    inputs: Tensor,
     start: Any,
     *,
-    lengths: Any = None,
-    mask: Any = None,
+    lengths: Tensor | None = None,
+    mask: Tensor | None = None,
     backward: bool = False,
     fuse: bool = True,
 ) -> Any:
@@ -73,7 +74,7 @@ def unrolled(
     return type(start)(*(gathered(tf, parts, layout) for parts in zip(*made, strict=True)))
 
 
-def _groups(tf: Any, *, ragged: bool, one_op: bool) -> int:
+def _groups(tf: TensorFlow, *, ragged: bool, one_op: bool) -> int:
     """Return the number of groups that run in parallel: one per core if that gains anything, one on a GPU.
 
     Short sequences finish earlier in a group of their own, and the op over many steps mostly uses one core; products
@@ -84,7 +85,7 @@ def _groups(tf: Any, *, ragged: bool, one_op: bool) -> int:
     return min(MOST_GROUPS, len(os.sched_getaffinity(0)))
 
 
-def _live(tf: Any, layout: Layout, inputs: Any) -> dict[str, Any]:
+def _live(tf: TensorFlow, layout: Layout, inputs: Tensor) -> dict[str, Any]:
     """Return the loop's argument ``live``, where a sequence has a step; nothing if all steps are valid."""
     if layout.plain:
         return {}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ...network.cells.lstm import LSTMState
 from ...network.model import LayerWeights
+from ...runtime.tensorflow_start import TensorFlow
 
 __all__ = ["Block", "FusedBlock"]
 
@@ -47,7 +48,7 @@ class FusedBlock:
     # Number of arrays [S, R, H] that it always makes: i, cs, f, o, ci, co and h.
     made = 7
 
-    def __init__(self, tf: Any, weights: LayerWeights, gates: Sequence[str]) -> None:
+    def __init__(self, tf: TensorFlow, weights: LayerWeights, gates: Sequence[str]) -> None:
         self._op = tf.raw_ops.BlockLSTMV2
         self._outputs = {name: OUTPUTS[name] for name in (*LSTMState._fields, *gates)}
         peepholes = np.zeros((3, weights.units)) if weights.peepholes is None else weights.peepholes

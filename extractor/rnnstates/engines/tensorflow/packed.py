@@ -15,10 +15,11 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays.axes import Inputs, Lengths, clear_padding
+from ...arrays.axes import Inputs, Lengths, Tensor, clear_padding
 from ...arrays.workspace import Workspace
 from ...network.cells import CELLS, state_width
 from ...network.model import LayerWeights
+from ...runtime.tensorflow_start import TensorFlow
 from ..base import Starts, States
 from ..numpy_engine import live_rows, start_states
 from .ops import TensorFlowOps
@@ -42,7 +43,7 @@ class PackedUnroll:
         Gates to collect together with the states.
     """
 
-    def __init__(self, tf: Any, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
+    def __init__(self, tf: TensorFlow, weights: LayerWeights, precision: str, gates: Sequence[str]) -> None:
         self._tf, self._cell, self._gates = tf, CELLS[weights.cell], tuple(gates)
         self._dtype: np.dtype[Any] = np.dtype(precision)
         self._ops = TensorFlowOps(tf)
@@ -90,7 +91,7 @@ class PackedUnroll:
         starts = start_states(fields, rows, self._widths, self._dtype, given)
         return self._cell.state(*(self._tf.constant(starts[name]) for name in fields))
 
-    def _packed_loop(self, packed: Any, live: Any, start_state: Any) -> list[Any]:
+    def _packed_loop(self, packed: Tensor, live: Tensor, start_state: Any) -> list[Any]:
         """Compute each state, packed [S, W], from packed inputs [S, I], live rows [T] and first states [B, W]."""
         tf, widths = self._tf, self._widths
         steps = tf.shape(live)[0]
@@ -99,7 +100,7 @@ class PackedUnroll:
             for width in widths.values()
         )
 
-        def body(step: Any, start: Any, state: Any, collected: Any) -> Any:
+        def body(step: Tensor, start: Any, state: Any, collected: Any) -> Any:
             count = live[step]
             before = self._cell.state(*(values[:count] for values in state))
             state, gates = self._cell.step(self._ops, self._parameters, packed[start : start + count], before)
