@@ -7,8 +7,9 @@ import rnnstates
 from rnnstates import BadWeights
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 
+from .exports import export
 from .keras_models import keras_of, randomise
-from .test_exported import INPUTS, export, hidden
+from .test_exported import INPUTS, hidden
 
 ALL = {"return_sequences": True, "unroll": True}
 

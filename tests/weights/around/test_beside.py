@@ -1,8 +1,6 @@
 """What a file holds beside the layers that run is named, by every format; heads, slots and counters are not."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ import torch
 import rnnstates
 from rnnstates.weights.load import describe_weights
 
+from ...cli.running import rnnstates as command
 from .models import FORMATS, READER, save_safetensors, save_torch, torch_modules
 
 FRONTS = {
@@ -134,15 +133,15 @@ def test_what_training_leaves_in_a_checkpoint_is_not_named(tmp_path):
 def test_extract_convert_and_info_say_it(tmp_path):
     path = save_torch([("Dense", "prenet", 4, 3), READER], tmp_path)
     np.save(tmp_path / "x.npy", np.ones((2, 4, 3), "f4"))
-    command = [sys.executable, "-m", "rnnstates_cli.main"]
     runs = (
         ["extract", tmp_path / "x.npy", tmp_path / "o.h5", "--lengths", "full", "--weights", path],
         ["convert", path, tmp_path / "o.safetensors"],
         ["info", path],
     )
     for run in runs:
-        done = subprocess.run([*command, *map(str, run)], capture_output=True, text=True, check=True)
-        assert "also in the file, and not run: 'prenet' (weight 3 x 4, bias 3)" in done.stdout + done.stderr
+        done = command(*run)
+        assert done.returncode == 0, done.stderr
+        assert b"also in the file, and not run: 'prenet' (weight 3 x 4, bias 3)" in done.stdout + done.stderr
     with rnnstates.open(tmp_path / "o.h5") as states:
         assert "'prenet'" in json.dumps(states.provenance["notes"])
     assert "'prenet'" in describe_weights(path)["stacks"][0]["notes"][0]
