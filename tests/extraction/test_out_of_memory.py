@@ -12,6 +12,7 @@ import rnnstates
 from rnnstates.extraction import grid
 
 from ..builders import one_layer, ragged
+from ..cli.running import rnnstates as run_command
 
 SCRIPT = """
 import resource, sys
@@ -44,8 +45,7 @@ def test_no_more_memory_is_told_with_what_would_do_and_the_run_goes_on_later(tmp
     assert "--memory" in told
     assert "Traceback" not in told
     assert rnnstates.status(tmp_path / "out.h5")["windows"] >= 1
-    again = [sys.executable, "-m", "rnnstates_cli.main", *command]
-    done = subprocess.run(again, cwd=tmp_path, capture_output=True, timeout=60)
+    done = run_command(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "windows are finished; the run continues" in done.stderr.decode()
     assert sorted(os.listdir(tmp_path)) == ["in.npy", "out.h5"]
