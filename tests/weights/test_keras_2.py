@@ -61,7 +61,7 @@ def test_a_configuration_without_recurrent_activation_takes_the_default_of_its_v
             file.attrs["keras_version"] = version
         network = rnnstates.load_weights(path)
         assert network.layers[0].forward.recurrent_activation == expected
-        assert any("does not say its recurrent activation" in note for note in network.notes)
+        assert any("does not state its recurrent activation" in note for note in network.notes)
 
 
 def test_weights_alone_of_an_old_version_are_assumed_to_use_its_default(keras, tmp_path):
