@@ -214,7 +214,7 @@ def test_the_graph_says_the_activation_of_every_cell(name, tmp_path):
 def test_an_activation_that_is_not_known_is_refused(tmp_path):
     tf = import_tensorflow()
     train(tmp_path / SUFFIX, lambda dtype: collecting("GRUCell")(5, activation=tf.sin, dtype=dtype), loops=True)
-    with pytest.raises(BadWeights, match="computes the candidate by Sin, no activation known here"):
+    with pytest.raises(BadWeights, match="computes the candidate by Sin, which is not a known activation"):
         rnnstates.load_weights(tmp_path / SUFFIX)
     (tmp_path / f"{SUFFIX}.meta").unlink()
     assert rnnstates.load_weights(tmp_path / SUFFIX, activation="relu").layers[0].forward.activation == "relu"

@@ -55,26 +55,29 @@ READ = {
     "a simple cell": of_simple(),
     "a simple cell, the state first": of_simple(swapped=True, act="sigmoid"),
 }
-SIN = "computes the candidate by Sin, no activation known here"
+SIN = "computes the candidate by Sin, which is not a known activation"
 REFUSED = {
     "a hidden state of relu": (
         of_lstm(out=tensorflow("relu")),
         "applies relu to the cell state, but tanh to the candidate",
     ),
     "a linear hidden state": (of_lstm(out=lambda c: c), "applies linear to the cell state, but tanh to the candidate"),
-    "no output gate": (own.ignored_gate, r"hands on Relu\(Add\(.*\) as the hidden state"),
-    "gates of hard sigmoid": (own.hard_gates, r"has .*Minimum.* behind the product with it"),
+    "no output gate": (own.ignored_gate, r"passes on Relu\(Add\(.*\) as the hidden state"),
+    "gates of hard sigmoid": (own.hard_gates, r"has .*Minimum.* after the product with it"),
     "an uneven clip": (of_lstm(change=clipped(-0.3, 0.5)), r"applies Tanh\(Maximum\) to the cell state"),
     "an unknown activation": (
         of_lstm(act=tensorflow("sin")),
-        "computes the candidate by Sin, no activation known here",
+        "computes the candidate by Sin, which is not a known activation",
     ),
-    "a layer norm": (own.layer_norm, "has .*Mean.*SquaredDifference.* behind the product with it"),
+    "a layer norm": (own.layer_norm, "has .*Mean.*SquaredDifference.* after the product with it"),
     "a coupled input gate": (own.coupled, r"computes the cell state by Add\(Mul\(.*Sub"),
-    "another hidden state handed on": (own.handed_on, r"hands on Relu\(Mul\(.*\) as the hidden state"),
-    "another cell state handed on": (own.kept_cell, r"hands on Maximum\(.*\) as the cell state"),
-    "zoneout": (own.zoneout, r"hands on Add\(.*0\.9.*\) as the hidden state"),
-    "more on the input gate": (own.biased_input, "adds something else than LSTMCell to the input or the forget gate"),
+    "another hidden state handed on": (own.handed_on, r"passes on Relu\(Mul\(.*\) as the hidden state"),
+    "another cell state handed on": (own.kept_cell, r"passes on Maximum\(.*\) as the cell state"),
+    "zoneout": (own.zoneout, r"passes on Add\(.*0\.9.*\) as the hidden state"),
+    "more on the input gate": (
+        own.biased_input,
+        "adds something other than LSTMCell does to the input or the forget gate",
+    ),
     "a gru's gate the other way": (
         of_gru(mixed=lambda u, h, c: u * c + (1 - u) * h),
         r"expected the equations of GRUCell",

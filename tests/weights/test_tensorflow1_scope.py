@@ -149,7 +149,7 @@ def test_such_a_file_is_described_as_weights(tmp_path):
 
 def test_a_cell_that_is_called_like_an_unknown_one_names_the_convention_too(tmp_path):
     write(tmp_path / SUFFIX, renamed("lstm", ("rnn/lstm_cell", "rnn/my_lstm_cell")))
-    with pytest.raises(BadWeights, match=r"of an unknown cell, or of an LSTMCell with a name of its own"):
+    with pytest.raises(BadWeights, match=r"of an unknown cell, or of an LSTMCell with a custom name"):
         rnnstates.load_weights(tmp_path / SUFFIX)
 
 
@@ -218,7 +218,7 @@ def test_other_cells_of_tensorflow_1_stay_refused(name, tmp_path):
 
 def test_a_wrapper_around_a_scope_is_refused(tmp_path):
     write(tmp_path / SUFFIX, renamed("lstm", ("rnn/lstm_cell", "decoder/attention_wrapper/mine")))
-    with pytest.raises(BadWeights, match="lies in 'attention_wrapper', which changes"):
+    with pytest.raises(BadWeights, match="is inside 'attention_wrapper', which changes"):
         rnnstates.load_weights(tmp_path / SUFFIX, **AS_GIVEN)
 
 

@@ -1,7 +1,7 @@
-"""TensorFlow 1: cells by the names or shapes of their variables, held against the graph where that lies beside them.
+"""TensorFlow 1: finds cells by the names or shapes of their variables, and checks them against a graph if there is one.
 
-``names`` and ``places`` find the cells, ``shapes`` those of other names, ``stacks`` puts them in order. ``graph`` reads
-what lies beside a checkpoint and is never run; ``steps`` finds the step of each cell in it, ``equations`` and
+``names`` and ``places`` find the cells, ``shapes`` those with custom names, ``stacks`` puts them in order. ``graph``
+reads the graph next to a checkpoint, without running it; ``steps`` finds the step of each cell in it, ``equations`` and
 ``blocks`` its settings, ``between`` what stands between two layers.
 """
 

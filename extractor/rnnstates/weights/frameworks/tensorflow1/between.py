@@ -1,4 +1,4 @@
-"""What stands between the layers of a MultiRNNCell in TensorFlow 1's graph: nothing, or a residual connection."""
+"""Detects what stands between two layers of a MultiRNNCell in TensorFlow 1's graph, such as a residual connection."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ _ADDING = {"Add", "AddN", "AddV2"}
 
 
 def is_residual(graph: Graph, pairs: Sequence[tuple[Shown, Shown]]) -> bool | None:
-    """Tell whether a layer adds its inputs to what the next one reads; None where the graph does not show it.
+    """Return whether a layer adds its inputs to those of the next one; None if the graph does not show it.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def _between(graph: Graph, lower: Shown, upper: Shown) -> bool | None:
 
 
 def stands_between(graph: Graph, shown: Mapping[str, Shown], lower: str, upper: str) -> str:
-    """Name the operation between two cells that reads the states of the lower one; empty where none is shown."""
+    """Return the operation between two cells that reads the states of the lower one; empty if none is shown."""
     reading = graph.operation(shown[upper].reads) if shown[upper].reads else None
     sources = [] if reading is None else [graph.resolve(value) for value in reading.inputs]
     return reading.op if reading is not None and shown[lower].makes in sources else ""

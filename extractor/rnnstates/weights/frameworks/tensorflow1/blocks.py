@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that are a whole cell: what their attributes say of how it is run."""
+"""Reads the settings of TensorFlow operations that compute a whole cell from their attributes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,12 +21,12 @@ _KINDS = {
 def of_block(
     graph: Graph, variables: Mapping[str, Matrix], cell: FoundCell, where: str
 ) -> tuple[dict[str, Any], tuple[str, ...]] | None:
-    """Give the settings of the operation that is the cell, and the order of its gates; None where there is none.
+    """Return the settings of the operation that is the cell, and the order of its gates; None if there is none.
 
     Raises
     ------
     BadWeights
-        It leaves out the peepholes that the file has.
+        It does not use the peepholes that are in the file.
     """
     for operation in graph.operations(*_KINDS.get(cell.kind.cell, ())):
         read = {variables[name].role for name in map(graph.resolve, operation.inputs) if name in variables}
@@ -37,14 +37,14 @@ def of_block(
         if "input_peephole" in cell.shards and not operation.attr["use_peephole"].b:
             raise BadWeights(
                 f"{where}: its graph runs it without peepholes ({operation.op}), but the file has some; they cannot be "
-                f"left out here. Save it without them. To run it with them, {WITHOUT_GRAPH}."
+                f"left out. Save it without them. To run it with them, {WITHOUT_GRAPH}."
             )
         return _lstm(operation)
     return None
 
 
 def _lstm(operation: Operation) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read attributes; left out, they have the operation's defaults."""
+    """Read attributes; missing ones have the operation's defaults."""
     is_second = operation.op == "BlockLSTMV2"
     clip = operation.attr["cell_clip"].f if "cell_clip" in operation.attr else 0.0 if is_second else 3.0
     forget_bias = operation.attr["forget_bias"].f if "forget_bias" in operation.attr else 1.0

@@ -1,7 +1,7 @@
-"""Which equations of a cell the terms of a graph are: order of the gates, activation, what is added, clips.
+"""Recognises the equations of a cell in the terms of a graph: order of the gates, activation, forget bias, clips.
 
-Equations that differ from those of ``LSTMCell``, ``GRUCell`` and ``BasicRNNCell`` in anything but these are not
-recognised; what comes nearest is kept for the message.
+Equations that differ from those of ``LSTMCell``, ``GRUCell`` and ``BasicRNNCell`` in anything else are not recognised;
+the closest match is kept for the message.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,14 +20,14 @@ MOST_INSIDE = 200
 
 @dataclass(frozen=True)
 class Product:
-    """One product of a step: what is multiplied with the parts of a kernel, the kernel's and the bias's role."""
+    """One product of a step: the factors of the parts of a kernel, the roles of the kernel and the bias."""
 
     factors: tuple[int, ...]
     kernel: str
     bias: str
 
     def part(self, terms: StepTerms, block: int, units: int) -> frozenset[int]:
-        """Give the summands that make one block of its columns."""
+        """Return the summands of one block of its columns."""
         start, stop = block * units, (block + 1) * units
         columns = [terms.variable(f"{self.kernel}/{number}", start, stop) for number in range(len(self.factors))]
         products = [terms.matmul(factor, matrix) for factor, matrix in zip(self.factors, columns, strict=True)]
@@ -47,9 +47,9 @@ class Found:
     hidden : int
         The term of the new hidden state.
     cell, cell_before : int
-        The terms of the new cell state and of the one before; -1 where there is none.
+        The terms of the new and the previous cell state; -1 if there is none.
     before : int
-        The term of the hidden state before, where the equations say it; otherwise -1.
+        The term of the previous hidden state, if the equations show it; otherwise -1.
     """
 
     settings: Mapping[str, Any]
@@ -69,13 +69,13 @@ class Equations:
     terms : StepTerms
     units : int
     widths : mapping
-        How many columns each variable of the cell has, by its role.
+        The number of columns of each variable of the cell, by its role.
     """
 
     terms: StepTerms
     units: int
     widths: Mapping[str, int]
-    # The best that can be said of what was not recognised, and how much of it was.
+    # The best description of what was not recognised, and how far recognition got.
     problem: str = ""
     _depth: int = field(default=0)
 
@@ -116,7 +116,7 @@ class Equations:
         return ""
 
     def lstm(self, product: Product, hidden: int) -> Found | None:
-        """Recognise ``sigmoid(o) act(c)``, projected and clipped where the cell does so."""
+        """Recognise ``sigmoid(o) act(c)``, projected and clipped if the cell does so."""
         settings: dict[str, Any] = {}
         whole = hidden
         if "projection" in self.widths:
@@ -142,11 +142,11 @@ class Equations:
                     gates[block[0]] = "output_gate"
                     return Found({**found.settings, **settings}, tuple(gates), whole, cell, found.cell_before)
                 else:
-                    self._say(4, "adds something else than LSTMCell to the output gate")
+                    self._say(4, "adds something other than LSTMCell does to the output gate")
         return None
 
     def _cell(self, product: Product, cell: int, output: int) -> Found | None:
-        """Recognise ``sigmoid(f) c + sigmoid(i) act(j)``, clipped where the cell does so."""
+        """Recognise ``sigmoid(f) c + sigmoid(i) act(j)``, clipped if the cell does so."""
         clip, whole = self._clipped(cell)
         for kept, added in self.either(whole, "sum"):
             for forget, before in self.either(kept, "product"):
@@ -174,11 +174,11 @@ class Equations:
         return activation
 
     def _added(self, before: int, forget: frozenset[int], entry: frozenset[int]) -> float | None:
-        """Give what is added to the forget gate beside its peephole; None where the gates have anything else added."""
+        """Return what is added to the forget gate besides its peephole; None if the gates have anything else added."""
         peephole = self._peephole("forget", before)
         rest = [self.terms.exact.get(number) for number in forget - peephole]
         if entry != self._peephole("input", before) or not peephole <= forget or len(rest) > 1 or None in rest:
-            self._say(3, "adds something else than LSTMCell to the input or the forget gate")
+            self._say(3, "adds something other than LSTMCell does to the input or the forget gate")
             return None
         return rest[0] if rest else 0.0
 
@@ -189,7 +189,7 @@ class Equations:
         return frozenset([self.terms.product(self.terms.variable(role, 0, self.units), cell)])
 
     def _gate(self, product: Product, number: int, count: int) -> tuple[int, frozenset[int]] | None:
-        """Tell which block a gate is made of, and what else is added to it."""
+        """Return the block that a gate is made of, and what else is added to it."""
         if self.terms.function(number) != "Sigmoid":
             return None
         whole = self.terms.operands(number)[0]
@@ -200,7 +200,7 @@ class Equations:
         return None
 
     def _clipped(self, number: int) -> tuple[float | None, int]:
-        """Part a value that is held within bounds of the same size from them."""
+        """Separate a value clipped to symmetric bounds from the bound."""
         name, operands = self.terms.function(number), self.terms.operands(number)
         bounds = [self.terms.exact.get(bound) for bound in operands[1:]]
         if name == "ClipByValue" and len(bounds) == 2 and None not in bounds:
@@ -212,17 +212,17 @@ class Equations:
                 return abs(bounds[0]), inner
         return None, number
 
-    def handed(self, made: Mapping[int, Found], handed: int | None) -> Found | None:
-        """Find the state that is handed on, perhaps only for the rows that a mask chooses."""
-        if handed is None or handed in made:
-            return None if handed is None else made[handed]
-        if self.terms.function(handed) in ("Select", "SelectV2"):
-            chosen = [made[part] for part in self.terms.operands(handed)[1:] if part in made]
+    def passed_on(self, made: Mapping[int, Found], term: int | None) -> Found | None:
+        """Find the state that is passed on, perhaps only for the rows selected by a mask."""
+        if term is None or term in made:
+            return None if term is None else made[term]
+        if self.terms.function(term) in ("Select", "SelectV2"):
+            chosen = [made[part] for part in self.terms.operands(term)[1:] if part in made]
             return chosen[0] if len(chosen) == 1 else None
-        for mask, new in self.either(handed, "product"):
+        for mask, new in self.either(term, "product"):
             if new in made and self._is_mask(mask):
                 return made[new]
-        for one, other in self.either(handed, "sum"):
+        for one, other in self.either(term, "sum"):
             for mask, new in self.either(one, "product"):
                 rest = self.terms.apply("Sub", self.terms.constant(1), mask)
                 if new in made and self._is_mask(mask) and rest in self.terms.operands(other):
@@ -230,21 +230,21 @@ class Equations:
         return None
 
     def _is_mask(self, term: int) -> bool:
-        """Tell whether a term may say which rows are meant: it is nothing trained, and no constant."""
+        """Return whether a term may be a mask of rows: it is neither trained nor constant."""
         if self.terms.function(term) == "Sub":
             one, other = self.terms.operands(term)
             return one == self.terms.constant(1) and self._is_mask(other)
         return self.terms[term][0] == "leaf" and self.terms[term][2] not in VARIABLES
 
     def either(self, number: int, kind: str) -> Iterator[tuple[int, int]]:
-        """Give the two operands of a ``sum`` or ``product`` in both orders; none for anything else."""
+        """Yield the two operands of a ``sum`` or ``product`` in both orders; nothing for other terms."""
         operands = self.terms.operands(number)
         if self.terms.function(number) == kind and len(operands) == 2:
             yield operands[0], operands[1]
             yield operands[1], operands[0]
 
     def _inside(self, number: int) -> Iterator[int]:
-        """Walk over a term and the terms that it is made of, as far down as an activation goes."""
+        """Walk over a term and the terms that it is made of, to the depth of an activation."""
         waiting, seen = [(number, 0)], {number}
         while waiting:
             here, depth = waiting.pop(0)
@@ -256,7 +256,7 @@ class Equations:
                     waiting.append((part, depth + 1))
 
     def _unknown(self, candidate: int) -> None:
-        self._say(3, f"computes the candidate by {self.terms.said(candidate, 0)}, no activation known here")
+        self._say(3, f"computes the candidate by {self.terms.said(candidate, 0)}, which is not a known activation")
 
     def _say(self, depth: int, text: str) -> None:
         if depth > self._depth:

@@ -1,7 +1,7 @@
-"""TensorFlow 1's graph with the bodies of its loops and functions laid flat: operations by name, read and never run.
+"""Flattens the loops and functions of TensorFlow 1's graph into operations by name, without running it.
 
-``tf.while_loop`` was written as Enter, Merge, Switch, NextIteration and Exit until TensorFlow 1.14, and as an operation
-with a function for its body since; both become the first kind here.
+``tf.while_loop`` was written as Enter, Merge, Switch, NextIteration and Exit until TensorFlow 1.14, and since then as
+an operation with a function for its body; both are converted to the first form.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["Flat", "Operation", "flattened"]
 
-# What computes gradients reads the same values to another end.
+# Scopes that compute gradients read the same values for another purpose.
 _GRADIENTS = ("gradients", "gradient_tape")
 _LOOPS = {"While", "StatelessWhile"}
 _BRANCHES = {"If": ("then_branch", "else_branch"), "StatelessIf": ("then_branch", "else_branch")}
@@ -22,7 +22,7 @@ MOST_INLINED = 200_000
 
 
 class Operation(NamedTuple):
-    """One operation; an input is the name of another, behind it ``:`` and the number of an output that is not 0."""
+    """One operation; an input is the name of another, with ``:`` and the index of its output unless that is 0."""
 
     op: str
     name: str
@@ -32,14 +32,14 @@ class Operation(NamedTuple):
 
 @dataclass(frozen=True)
 class Flat:
-    """Operations by name, and values that are another value under a name of their own."""
+    """Operations by name, and values that are aliases of others."""
 
     operations: dict[str, Operation] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
 
 
 def flattened(graph: Any) -> Flat:
-    """Lay a GraphDef flat; functions beyond what any model has are left closed."""
+    """Flatten a GraphDef; functions beyond the number in any model are not expanded."""
     flat = Flat()
     functions = {function.signature.name: function for function in graph.library.function}
     waiting = deque((operation, 0) for operation in _read(graph.node, "", _outermost))
@@ -64,7 +64,7 @@ def _outermost(text: str) -> str:
 
 
 def _opened(flat: Flat, operation: Operation, functions: Mapping[str, Any]) -> Iterator[Operation]:
-    """Give the operations of the functions that one operation calls, and tie their arguments and results to it."""
+    """Yield the operations of the functions that one operation calls, and connect their arguments and results to it."""
     if operation.op in _LOOPS:
         function = functions.get(operation.attr["body"].func.name)
         if function is not None:
@@ -85,7 +85,7 @@ def _opened(flat: Flat, operation: Operation, functions: Mapping[str, Any]) -> I
 
 
 def _body(flat: Flat, loop: Operation, function: Any) -> Iterator[Operation]:
-    """Give the operations of a loop's body; what changes from turn to turn is a Merge, as in earlier versions."""
+    """Yield the operations of a loop's body; loop variables become a Merge, as in earlier versions."""
     prefix = f"{loop.name}/body/"
     value = _inside(prefix)
     operations = list(_read(function.node_def, prefix, value))
@@ -105,7 +105,7 @@ def _body(flat: Flat, loop: Operation, function: Any) -> Iterator[Operation]:
 
 
 def _inside(prefix: str) -> Callable[[str], str]:
-    """Read how a function writes its inputs: ``argument`` or ``operation:output:number``."""
+    """Parse inputs in the notation of functions: ``argument`` or ``operation:output:number``."""
 
     def value(text: str) -> str:
         name, _, rest = text.partition(":")

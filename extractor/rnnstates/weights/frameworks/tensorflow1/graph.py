@@ -1,4 +1,4 @@
-"""TensorFlow 1's graph beside a checkpoint, to be asked which operation makes a value. It is read, never run."""
+"""Answers which operation makes a value in the TensorFlow 1 graph next to a checkpoint, without running it."""
 
 import math
 from collections import defaultdict
@@ -10,21 +10,21 @@ from .flat import Flat, Operation, flattened
 
 __all__ = ["CUTS", "VARIABLES", "WITHOUT_GRAPH", "Graph", "index_of"]
 
-# How a user has a file read as if there were no graph.
-WITHOUT_GRAPH = "remove the graph's file (.meta) from beside the checkpoint; of a SavedModel, give variables/variables"
-# What hands on its first input; a cast changes precision only, since states are floating throughout.
+# How a user can have a file read as if there were no graph.
+WITHOUT_GRAPH = "remove the graph file (.meta) next to the checkpoint; for a SavedModel, give variables/variables"
+# Operations that pass on their first input; a cast changes only precision, since states are always floating point.
 _SAME = {
     *("Cast", "CheckNumerics", "EnsureShape", "Enter", "Identity", "PreventGradient", "ReadVariableOp", "RefEnter"),
     *("RefIdentity", "RefSwitch", "Snapshot", "StopGradient", "Switch"),
 }
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
-# What takes a part of its input, and which input that is.
+# Operations that take a part of an input, and the index of that input.
 CUTS = {"Slice": 0, "Split": 1, "SplitV": 0, "StridedSlice": 0}
 _CHOICES = {"Select": (1, 2), "SelectV2": (1, 2)}
 _ZEROS = {"Const", "Fill", "ZerosLike"}
-# What dropout's rate, and the factor that makes up for it, are made of.
+# Operations that compute dropout's rate and the factor that compensates for it.
 _OF_A_RATE = {"Const", "Div", "Placeholder", "PlaceholderWithDefault", "RealDiv", "Sub"}
-# By TensorFlow's number of a dtype: how it lies in bytes, and the field that lists values otherwise.
+# By TensorFlow's number of a dtype: its layout in bytes, and the field that lists values otherwise.
 _DTYPES = {1: ("<f4", "float_val"), 2: ("<f8", "double_val"), 3: ("<i4", "int_val"), 9: ("<i8", "int64_val")}
 PARTITIONED = "/part_"
 MOST_HOPS = 200
@@ -33,12 +33,12 @@ LONGEST_INDEX = 6
 
 
 class Graph:
-    """A graph laid flat.
+    """A flattened graph.
 
     Parameters
     ----------
     graph : GraphDef or None
-        None where there is none beside the checkpoint: then nothing is found in it.
+        None if there is none next to the checkpoint: then nothing is found in it.
     """
 
     def __init__(self, graph: object) -> None:
@@ -51,18 +51,18 @@ class Graph:
             self._by_kind[operation.op].append(operation)
             for source in operation.inputs:
                 self._readers[source].append(operation)
-        # Where the parts of a partitioned variable are put together, the first one stands for the whole.
+        # Where the parts of a partitioned variable are joined, the first one stands for the whole.
         for operation in self.operations("ConcatV2") if self._has_parts() else ():
             if (first := self._first_part(operation)) is not None:
                 self._aliases[operation.name] = first
 
     def variable(self, name: str) -> str:
-        """Name what stands for a variable in the graph."""
+        """Return the name of the operation that represents a variable in the graph."""
         first = f"{name}{PARTITIONED}0"
         return first if first in self._operations else name
 
     def operation(self, value: str) -> Operation | None:
-        """Give the operation that makes a value."""
+        """Return the operation that makes a value."""
         return self._operations.get(value.partition(":")[0])
 
     def operations(self, *kinds: str) -> list[Operation]:
@@ -82,11 +82,11 @@ class Graph:
         return self._products.get(variable, [])
 
     def readers(self, value: str) -> list[Operation]:
-        """List what reads a value as it is."""
+        """List the operations that read a value unchanged."""
         return self._readers.get(value, [])
 
     def resolve(self, value: str) -> str:
-        """Follow a value back to the operation that computes it: past what hands it on, and past dropout."""
+        """Follow a value back to the operation that computes it, past operations that pass it on and dropout."""
         for _ in range(MOST_HOPS):
             value = self._before(value)
             operation = self.operation(value)
@@ -97,7 +97,7 @@ class Graph:
         return value
 
     def _before(self, value: str) -> str:
-        """Follow a value back past what hands it on as it is."""
+        """Follow a value back past operations that pass it on unchanged."""
         for _ in range(MOST_HOPS):
             operation = self.operation(value)
             if value in self._aliases:
@@ -109,11 +109,11 @@ class Graph:
         return value
 
     def source(self, value: str) -> Operation | None:
-        """Give the operation that computes a value, behind all that hands it on."""
+        """Return the operation that computes a value, past all that pass it on."""
         return self.operation(self.resolve(value))
 
     def next_turn(self, value: str) -> str | None:
-        """Give what a loop's state becomes; None where a value is none."""
+        """Return the next value of a loop's state; None if a value is not one."""
         merge = self.source(value)
         if merge is None or merge.op != "Merge":
             return None
@@ -122,7 +122,7 @@ class Graph:
         return self._chosen(results[0], merge.name) if len(results) == 1 else None
 
     def numbers(self, value: str) -> list[float] | None:
-        """Read a constant of few finite numbers; None where it is none. The shape that it declares is not believed."""
+        """Read a constant of few finite numbers, or None. The shape that it declares is not trusted."""
         constant = self.source(value)
         if constant is None or constant.op != "Const":
             return None
@@ -136,7 +136,7 @@ class Graph:
             numbers = [float(number) for number in np.frombuffer(stored.tensor_content, dtype)] if fits else [math.nan]
         else:
             numbers = [float(number) for number in getattr(stored, listed)[:size]] or [0.0]
-            # The last number stands for all that follow.
+            # The last number is repeated.
             numbers += numbers[-1:] * (size - len(numbers))
         return numbers if all(map(math.isfinite, numbers)) else None
 
@@ -144,7 +144,7 @@ class Graph:
         return any(name.endswith(f"{PARTITIONED}0") for name in self._operations)
 
     def _first_part(self, operation: Operation) -> str | None:
-        """Name the first part of a variable that an operation puts together by rows; None for anything else."""
+        """Return the first part of a variable that an operation joins by rows; None for other operations."""
         parts = [self.resolve(value) for value in operation.inputs[:-1]]
         name, mark, _ = parts[0].rpartition(PARTITIONED) if parts else ("", "", "")
         expected = [f"{name}{PARTITIONED}{number}" for number in range(len(parts))]
@@ -152,7 +152,7 @@ class Graph:
         return parts[0] if is_whole else None
 
     def _chosen(self, value: str, state: str) -> str:
-        """Take the new state where a choice by length stands between it and the one before."""
+        """Return the new state if a selection by length chooses between it and the previous one."""
         operation = self.source(value)
         places = _CHOICES.get(operation.op if operation is not None else "", ())
         if operation is not None and len(operation.inputs) == 3:
@@ -162,7 +162,7 @@ class Graph:
         return self.resolve(value)
 
     def _undropped(self, operation: Operation) -> str:
-        """Give what dropout keeps, since nothing is dropped once a model is trained; empty where it is no dropout."""
+        """Return the input of a dropout, which drops nothing once a model is trained; empty if it is not one."""
         if operation.op in _CHOICES and len(operation.inputs) == 3:
             mask, kept, other = operation.inputs
             zero = self.operation(self._before(other))
@@ -175,7 +175,7 @@ class Graph:
         return ""
 
     def _unscaled(self, value: str) -> str:
-        """Leave out the factor by which dropout makes up for what it drops."""
+        """Remove the factor by which dropout compensates for what it drops."""
         operation = self.operation(self._before(value))
         if operation is None or operation.op not in ("Div", "Mul", "RealDiv") or len(operation.inputs) != 2:
             return value
@@ -186,7 +186,7 @@ class Graph:
         return all(operation.op in _OF_A_RATE for operation in self._above(value))
 
     def _is_random(self, value: str) -> bool:
-        """Tell whether a value is a mask made of random numbers."""
+        """Return whether a value is a mask made of random numbers."""
         mask = self.operation(self._before(value))
         is_mask = mask is not None and mask.op in ("Floor", "GreaterEqual")
         return is_mask and any("Random" in operation.op for operation in self._above(value))
@@ -203,6 +203,6 @@ class Graph:
 
 
 def index_of(value: str) -> int:
-    """Give the number of an operation's output that a value is."""
+    """Return the index of the operation's output that a value is."""
     number = value.partition(":")[2]
     return int(number) if number.isdecimal() and len(number) < LONGEST_INDEX else 0

@@ -1,8 +1,8 @@
-"""What TensorFlow 1 called the variables of its cells, from 0.5 to 1.15.
+"""Finds TensorFlow 1's cells, versions 0.5 to 1.15, by the names of their variables.
 
 ``encoder/bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell/kernel``: the scopes of the program, those of
-``bidirectional_dynamic_rnn`` and ``MultiRNNCell``, the cell's, and the variable. What follows a variable's name, as in
-``kernel/Adam``, belongs to an optimizer.
+``bidirectional_dynamic_rnn`` and ``MultiRNNCell``, the cell's, and the variable. Anything after a variable's name, such
+as ``kernel/Adam``, belongs to an optimizer.
 """
 
 import re
@@ -24,7 +24,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Kind:
-    """A class of cells: its name, the cell and the framework in ``CONVENTIONS`` that it follows."""
+    """A class of cells: its name, and its cell and framework in ``CONVENTIONS``."""
 
     class_name: str
     cell: str
@@ -32,7 +32,7 @@ class Kind:
 
 
 _LSTM, _GRU = "lstm", "gru"
-# By the name of the cell's scope, behind which may stand a number.
+# By the name of the cell's scope, which may have a number after it.
 KINDS = {
     "basic_lstm_cell": Kind("BasicLSTMCell", _LSTM),
     "BasicLSTMCell": Kind("BasicLSTMCell", _LSTM),
@@ -72,7 +72,7 @@ _CUDNN_GRU_LEAVES = {
     "candidate_bias": "candidate/input_projection/bias",
     "candidate_hidden_bias": "candidate/hidden_projection/bias",
 }
-# An earlier CudnnLSTM also stored the two parts of its bias.
+# Earlier versions of CudnnLSTM also stored the two parts of its bias.
 _PARTS_OF_BIAS = {"part_of_bias": r"bias_cudnn_[01]"}
 _LEAVES: dict[tuple[str, str], dict[str, str]] = {
     ("tensorflow1", _LSTM): _LSTM_LEAVES,
@@ -82,16 +82,16 @@ _LEAVES: dict[tuple[str, str], dict[str, str]] = {
     ("tensorflow1", "simple_rnn"): {"kernel": f"(?:{_MATRIX}){_SHARDED}", "bias": _VECTOR},
 }
 _PATTERNS = {key: {role: re.compile(leaf) for role, leaf in leaves.items()} for key, leaves in _LEAVES.items()}
-# A longer name is none of TensorFlow's, and would cost as many scopes as it has parts.
+# Longer names are not TensorFlow's, and would cost as many scopes as they have parts.
 LONGEST_NAME = 2000
 _NUMBERED = re.compile(r"_\d{1,5}$")
-# The variables of a cell whose scope the program has named itself, by which it is known all the same.
+# Variables that identify a cell even if the program named its scope itself.
 _DISTINCTIVE = {"w_f_diag": KINDS["lstm_cell"], "gates/kernel": KINDS["gru_cell"], "gates/weights": KINDS["gru_cell"]}
-# A scope that is called like a cell, of which there are many more than are read.
+# Scopes named like a cell; there are many more than are read.
 _ANY_CELL = re.compile(r"\w*(?:lstm|gru|rnn|sru)\w*_cell|\w*(?:LSTM|GRU|RNN)\w*Cell|nas_rnn")
-# CudnnRNN's parameters, where they were saved as they are.
+# CudnnRNN's parameters, if they were saved as they are.
 _OPAQUE = re.compile(r"(?:.*/)?opaque_(?:kernel|params?)|(?:.*/)?cudnn_(?:lstm|gru|rnn)\w*/params")
-# What a table of an embedding is called.
+# Names of embedding tables.
 TABLE = re.compile(r"(?:^|/)\w*(?:embed|emb|lookup)\w*(?::0)?$", re.IGNORECASE)
 
 
@@ -104,13 +104,13 @@ class FoundCell:
     scope : str
     kind : Kind
     shards : mapping
-        By role, in the order of their shards.
+        The arrays of each role, in the order of their shards.
     foreign : tuple of str
-        Names of what it should not have.
+        Names of variables that it should not have.
     by_shape : bool
-        Whether the scope has a name of its own, so that the kind is known by shapes alone.
+        Whether the scope has a custom name, so that only shapes show the kind.
     bare : bool
-        Whether the cell has no scope: it lies in that of a direction or of a layer.
+        Whether the cell has no scope of its own, but lies in that of a direction or layer.
     """
 
     scope: str
@@ -122,7 +122,7 @@ class FoundCell:
 
     @property
     def place(self) -> Place:
-        """Where it lies."""
+        """Its position in a stack."""
         return place_of(f"{self.scope}/cell" if self.bare else self.scope)
 
     @property
@@ -137,17 +137,17 @@ def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
     Parameters
     ----------
     tensors : mapping
-        By their names, perhaps with ``:0`` behind them.
+        By their names, possibly ending in ``:0``.
 
     Returns
     -------
     list of FoundCell
-        In the order of the names; a cell needs its kernel at least.
+        In the order of the names; a cell needs at least its kernel.
     """
     cells = []
     for scope, inside in sorted(scopes_of(tensors).items()):
         kind = KINDS.get(_NUMBERED.sub("", scope.split("/")[-1])) or _kind_by_variables(scope, inside)
-        # Keras has cells of these names too, with one more variable.
+        # Keras has cells with these names too, which have one more variable.
         if kind is not None and "recurrent_kernel" not in inside:
             found = cell_of(scope, kind, inside)
             cells += [found] if {"kernel", "gates"} & found.shards.keys() else []
@@ -155,7 +155,7 @@ def find_cells(tensors: Mapping[str, Tensor]) -> list[FoundCell]:
 
 
 def scopes_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Give the variables of each scope by the rest of their names, those of scopes inside too."""
+    """Return the variables of each scope, including inner scopes, by the rest of their names."""
     by_scope: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parts = name.removesuffix(":0").split("/") if len(name) <= LONGEST_NAME else []
@@ -165,7 +165,7 @@ def scopes_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[str, list[str]]:
-    """Name the scopes that are called like a cell but like none that is read, and their variables."""
+    """Return the scopes named like a cell of an unknown kind, with their variables."""
     known = tuple(f"{cell.scope}/" for cell in cells)
     scopes: dict[str, list[str]] = {}
     for name in tensors:
@@ -177,7 +177,7 @@ def unknown_cells(tensors: Iterable[str], cells: Iterable[FoundCell]) -> dict[st
 
 
 def opaque_arrays(tensors: Iterable[str]) -> list[str]:
-    """Name the arrays that are all weights of a cuDNN layer at once; not an optimizer's copies of them."""
+    """Return the names of arrays that hold all weights of a cuDNN layer at once, without an optimizer's copies."""
     return [name for name in tensors if _OPAQUE.fullmatch(name.removesuffix(":0"))]
 
 
@@ -187,14 +187,14 @@ def _is_unknown_cell(part: str) -> bool:
 
 
 def _kind_by_variables(scope: str, inside: Iterable[str]) -> Kind | None:
-    """Tell a cell by variables that no other layer has."""
+    """Detect a cell from variables that no other layer has."""
     if _is_unknown_cell(scope.split("/")[-1]):
         return None
     return next((kind for leaf, kind in _DISTINCTIVE.items() if leaf in inside), None)
 
 
 def cell_of(scope: str, kind: Kind, inside: Mapping[str, Tensor], *, by_shape: bool = False) -> FoundCell:
-    """Sort the variables of a scope as those of a cell."""
+    """Assign roles to the variables of a cell's scope."""
     found: dict[str, dict[int, Tensor]] = {}
     foreign = []
     for leaf, tensor in inside.items():
@@ -213,20 +213,20 @@ def cell_of(scope: str, kind: Kind, inside: Mapping[str, Tensor], *, by_shape: b
 
 
 def _belongs_to_another(leaf: str, kind: Kind) -> bool:
-    """Tell an optimizer's or an average's copy of a variable, which has its name behind the variable's."""
+    """Return whether it is an optimizer's or average's copy, whose name follows the variable's."""
     whole = leaf.rpartition("/")[0]
     return any(pattern.fullmatch(whole) for pattern in _PATTERNS[kind.framework, kind.cell].values())
 
 
 def roles_of(cell: FoundCell, where: str, state_first: Collection[str] = ()) -> dict[str, Tensor]:
-    """Make what ``rnnstates.weights.convert`` takes of a cell's variables, blocks in the order in which they lie.
+    """Turn a cell's variables into arrays for ``rnnstates.weights.convert``, keeping the order of the blocks.
 
     Parameters
     ----------
     cell : FoundCell
     where : str
     state_first : collection of str
-        Roles of the matrices whose first rows belong to the hidden state, in place of the inputs.
+        Roles of the matrices whose first rows belong to the hidden state instead of the inputs.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def roles_of(cell: FoundCell, where: str, state_first: Collection[str] = ()) -> 
 
 
 def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
-    """Put the shards of a matrix together, or give a vector."""
+    """Join the shards of a matrix, or return a vector."""
     if role not in cell.shards:
         raise BadWeights(f"{where}: has no {role.replace('_', ' ')}; the checkpoint is incomplete, save it again.")
     shards = cell.shards[role]
@@ -245,7 +245,7 @@ def _whole(cell: FoundCell, role: str, where: str) -> Tensor:
 
 
 def _parted(matrix: Tensor, hidden: int, where: str, *, state_first: bool) -> tuple[Tensor, Tensor]:
-    """Part a kernel into the rows of the inputs and those of the hidden state, which mostly come last."""
+    """Split a kernel into the rows of the inputs and those of the hidden state, which usually come last."""
     if len(matrix.shape) != 2 or not 0 < hidden < matrix.shape[0]:
         raise BadWeights(
             f"{where}: '{matrix.name}' has shape {matrix.shape}; expected rows for inputs and {hidden} units."
@@ -281,7 +281,7 @@ def _gru(cell: FoundCell, where: str, state_first: Collection[str]) -> dict[str,
         extra = {}
     else:
         others = _whole(cell, "candidate_input", where), _whole(cell, "candidate_hidden", where)
-        # CudnnGRU adds up the two biases of the gates, but not those of the candidate.
+        # CudnnGRU stores the sum of the two biases of the gates, but both biases of the candidate.
         hidden = _whole(cell, "candidate_hidden_bias", where)
         extra = {"recurrent_bias": joined([computed(bias, np.zeros_like), hidden], 0, where)}
     kernel, recurrent = (joined(pair, 1, where) for pair in zip(parts, others, strict=True))

@@ -1,4 +1,4 @@
-"""Where in a stack of TensorFlow 1 a scope lies: ``bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell``."""
+"""Parses a cell's position in a stack from its scope: ``bidirectional_rnn/fw/multi_rnn_cell/cell_0/lstm_cell``."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from ....network.model import Direction
 
 __all__ = ["DIRECTION_BY_PART", "LAYER", "STACKED", "Place", "place_of"]
 
-# What changes inputs or states of the cell inside it, and leaves a scope.
+# Wrappers that change the inputs or states of the cell inside them, and leave a scope.
 _WRAPPER = re.compile(
     r"cell_\d{1,5}_attention|\w*(attention|cell|projection|embedding|highway)_wrapper(_\d+)?|\w+Wrapper|\w*[zZ]oneout\w*"
 )
@@ -18,18 +18,18 @@ DIRECTION_BY_PART: dict[str, Direction] = {"fw": "forward", "bw": "backward"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a stack a cell lies.
+    """The position of a cell in a stack.
 
     Parameters
     ----------
     stack : str
-        The scopes that its whole stack shares.
+        The scopes shared by its whole stack.
     outer, inner : tuple of int
         Its number among layers of both directions (``stack_bidirectional_rnn``), and among those inside one direction
         (``MultiRNNCell``).
     direction : str
     wrapper : str
-        A scope around it that changes what it computes; empty for none.
+        A scope around it that changes what it computes; empty if there is none.
     """
 
     stack: str
@@ -40,14 +40,14 @@ class Place:
 
 
 def place_of(scope: str) -> Place:
-    """Take the scope of a cell apart."""
+    """Split the scope of a cell."""
     *around, cell = scope.split("/")
     stack: list[str] = []
     outer: list[int] = []
     inner: list[int] = []
     direction: Direction | None = None
     for part in around:
-        # Until 0.10 the direction stood at the end of a name: BiRNN_FW.
+        # Until 0.10 the direction was at the end of a name: BiRNN_FW.
         stem, mark = (part[:-3], part[-2:]) if part.endswith(("RNN_FW", "RNN_BW")) else ("", part)
         if mark.lower() in DIRECTION_BY_PART:
             direction = DIRECTION_BY_PART[mark.lower()]

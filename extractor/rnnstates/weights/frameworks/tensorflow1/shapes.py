@@ -1,7 +1,7 @@
-"""TensorFlow 1's cells under scopes with names of their own, known by the shapes of a kernel and a bias.
+"""Finds TensorFlow 1's cells in scopes with custom names by the shapes of a kernel and a bias.
 
-``rnn/fw/kernel`` [I + H, 4 H] and ``rnn/fw/bias`` [4 H] are an LSTMCell's where the user says so
-(``--convention tensorflow1``): a Dense layer may have such shapes too.
+``rnn/fw/kernel`` [I + H, 4 H] and ``rnn/fw/bias`` [4 H] are read as an LSTMCell only if the user says so
+(``convention="tensorflow1"``): a Dense layer may have such shapes too.
 """
 
 import re
@@ -14,31 +14,31 @@ from .places import DIRECTION_BY_PART, LAYER, STACKED
 
 __all__ = ["cells_by_shape", "placed"]
 
-# What other layers are called, which have a kernel and a bias as well: left out where there is anything else.
+# Names of other layers with a kernel and a bias; used only if there is nothing else.
 _OTHER_LAYER = re.compile(
     r"(?:dense|fully_connected|fc|linear|logits|softmax|output|classifier|head|conv\w*|\w*projection|\w*norm\w*)(?:_?\d+)?",
     re.IGNORECASE,
 )
-# Cells of TensorFlow 1 that compute something else with a kernel and a bias of such shapes.
+# Cells of TensorFlow 1 that compute something different with a kernel and a bias of such shapes.
 _OTHER_CELL = re.compile(
     r"(?:ugrnn|nas|nas_rnn|intersection_rnn|layer_norm_basic_lstm|phased_lstm|coupled_input_forget_gate_lstm|glstm|grid\w*|"
     r"time_freq_lstm|sru|cfn|minimal_rnn|multiplicative_lstm|mlstm|ind\w*|conv\w*)(?:_cell|Cell)?(?:_\d+)?",
     re.IGNORECASE,
 )
 _COUNTER = re.compile(r"global_step|beta[12]_power(?:_\d+)?")
-# A simple cell's kernel differs from a Dense layer's in nothing but its place.
+# A simple cell's kernel differs from a Dense layer's only in its scope.
 _RECURRENT_PLACE = re.compile(r"rnn|cell|recurrent|encoder|decoder", re.IGNORECASE)
 
 
 def cells_by_shape(tensors: Mapping[str, Tensor], known: Iterable[FoundCell]) -> list[FoundCell]:
-    """Find the scopes whose variables may be those of a cell.
+    """Find the scopes whose variables may belong to a cell.
 
     Parameters
     ----------
     tensors : mapping
         By their names.
     known : iterable of FoundCell
-        Cells that were found by their names; what lies in them is theirs.
+        Cells found by their names, which own all variables in them.
 
     Returns
     -------
@@ -53,14 +53,14 @@ def cells_by_shape(tensors: Mapping[str, Tensor], known: Iterable[FoundCell]) ->
 
 
 def _at_root(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Give the variables without any scope; counters there are no cell's."""
+    """Return the variables without any scope, except counters."""
     named = {name.removesuffix(":0"): tensor for name, tensor in tensors.items() if "/" not in name}
     held = {name: tensor for name, tensor in named.items() if not _COUNTER.fullmatch(name)}
     return {"": held} if held else {}
 
 
 def placed(cells: Iterable[FoundCell]) -> list[FoundCell]:
-    """Note of each cell whether it has a scope of its own, or lies in that of a direction or of a layer; in order."""
+    """Record for each cell whether it has its own scope or lies in that of a direction or layer; in order."""
     ordered = sorted(cells, key=lambda cell: cell.scope)
     scopes = {cell.scope for cell in ordered}
     return [replace(cell, bare=_is_bare(cell, scopes)) for cell in ordered]
@@ -68,7 +68,7 @@ def placed(cells: Iterable[FoundCell]) -> list[FoundCell]:
 
 def _is_bare(cell: FoundCell, scopes: set[str]) -> bool:
     if cell.last in DIRECTION_BY_PART:
-        # With nothing beside it, fw is a name like others; bw still reads backward.
+        # Alone, fw is an ordinary name, but bw still reads backward.
         return cell.last == "bw" or f"{cell.scope[:-2]}bw" in scopes
     return bool(LAYER.fullmatch(cell.last) and STACKED.fullmatch("/".join(cell.scope.split("/")[-2:-1])))
 
@@ -88,7 +88,7 @@ def _fitting(scope: str, inside: Mapping[str, Tensor]) -> FoundCell | None:
 
 
 def _kind(cell: FoundCell) -> Kind | None:
-    """Detect an LSTMCell or a BasicRNNCell by shapes; None where they are neither's."""
+    """Detect an LSTMCell or a BasicRNNCell from shapes; None if it is neither."""
     kernels, bias = cell.shards["kernel"], cell.shards["bias"][0]
     columns = bias.shape[0] if len(bias.shape) == 1 else 0
     if not columns or any(len(kernel.shape) != 2 or kernel.shape[1] != columns for kernel in kernels):

@@ -1,8 +1,7 @@
-"""TensorFlow 1's cells by the names of their variables: which feed each other, what is added to them at run time.
+"""Assembles TensorFlow 1's cells into stacks, with the settings that apply at run time.
 
-What a cell adds to its forget gate, where it clips and its activation are not in a checkpoint. They are read from the
-graph where that lies beside it (``model.ckpt-100.meta``, ``saved_model.pb``), which is looked at and never run;
-otherwise TensorFlow's defaults are assumed.
+A checkpoint does not contain a cell's forget bias, clips and activation. They are read from the graph next to it
+(``model.ckpt-100.meta``, ``saved_model.pb``), which is never run; without one, TensorFlow's defaults are assumed.
 """
 
 from collections import defaultdict
@@ -24,39 +23,39 @@ from .steps import Shown, shown_by
 
 __all__ = ["fits", "hint", "interpret", "recognises"]
 
-# A cell's number among layers of both directions, and inside one direction.
+# A cell's number among layers with both directions, and within one direction.
 Number = tuple[tuple[int, ...], tuple[int, ...]]
 Layers = dict[Number, dict[Direction, FoundCell]]
 
 
 _OPAQUE = (
-    "the weights of a cuDNN layer in one array, in an order that only cuDNN itself knows. Save them by names: load the "
-    "program that made it and save with the layer's own saveable (CudnnLSTM and CudnnGRU of tf.contrib.cudnn_rnn do so "
-    "through tf.train.Saver), which gives cudnn_compatible_lstm_cell/kernel and the like."
+    "the weights of a cuDNN layer in one array, in an order that only cuDNN knows. Save them by name: in the program "
+    "that made it, save with the layer's own saveable (CudnnLSTM and CudnnGRU of tf.contrib.cudnn_rnn do so through "
+    "tf.train.Saver), which writes cudnn_compatible_lstm_cell/kernel and so on."
 )
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a scope of the names is that of a cell."""
+    """Return whether a scope in the names belongs to a cell."""
     if find_cells(container.tensors):
         return True
-    # Other frameworks have cells of such names too.
+    # Other frameworks have cells with such names too.
     is_own = container.kind.startswith("TensorFlow")
     return is_own and bool(unknown_cells(container.tensors, []) or opaque_arrays(container.tensors))
 
 
 def fits(container: Container) -> bool:
-    """Tell whether variables under names of their own may be those of a cell."""
+    """Return whether variables with custom names may belong to a cell."""
     return bool(cells_by_shape(container.tensors, find_cells(container.tensors)))
 
 
 def hint(container: Container) -> str:
-    """Say for a message which variables may be those of a cell; empty where none are."""
+    """Describe for a message which variables may belong to a cell; empty if there are none."""
     scopes = [
         f"'{cell.scope or container.kind}'"
         for cell in cells_by_shape(container.tensors, find_cells(container.tensors))[:4]
     ]
-    having = "has a kernel and a bias" if len(scopes) == 1 else "have a kernel and a bias each"
+    having = "has a kernel and a bias" if len(scopes) == 1 else "each have a kernel and a bias"
     way = 'that fit a cell of TensorFlow 1; if they are one, pass convention="tensorflow1"'
     return f" {', '.join(scopes)} {having} {way}." if scopes else ""
 
@@ -68,12 +67,12 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     ----------
     container : Container
     by_shape : bool
-        Whether a kernel and a bias that fit a cell are one under any name, as ``convention="tensorflow1"`` says.
+        Whether a kernel and a bias that fit a cell are read as one under any name (``convention="tensorflow1"``).
 
     Returns
     -------
     NamedModel
-        A stack for each ``dynamic_rnn`` or the like; which of them feeds which is not in a checkpoint.
+        A stack for each ``dynamic_rnn`` or the like; which feeds which is not in a checkpoint.
     """
     cells = find_cells(container.tensors)
     fitting = cells_by_shape(container.tensors, cells)
@@ -86,7 +85,7 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
     perhaps = {
-        cell.scope: f', or of {with_article(cell.kind.class_name)} with a name of its own (convention="tensorflow1")'
+        cell.scope: f', or of {with_article(cell.kind.class_name)} with a custom name (convention="tensorflow1")'
         for cell in fitting
     }
     foreign = [
@@ -106,7 +105,7 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
 
 
 def _decided(cell: FoundCell, graph: Graph) -> FoundCell:
-    """Take a cell for a BasicRNNCell where its shapes fit an LSTMCell as well, but the graph shows the former."""
+    """Make a cell a BasicRNNCell if its shapes also fit an LSTMCell, but the graph shows the former."""
     simple = replace(cell, kind=KINDS["basic_rnn_cell"])
     try:
         fits = cell.shards.keys() == {"kernel", "bias"} and shown_by(graph, simple, cell.scope).is_whole
@@ -142,7 +141,7 @@ def _found(container: Container, stack: str, members: Sequence[FoundCell], graph
 
 
 def _residual(graph: Graph, layers: Layers, shown: Mapping[str, Shown], where: str) -> dict[Number, bool | None]:
-    """Tell of every layer but the last whether it adds its inputs to what the next one reads; None for not shown.
+    """Return for every layer but the last whether it adds its inputs to those of the next one; None if not shown.
 
     Raises
     ------
@@ -157,7 +156,7 @@ def _residual(graph: Graph, layers: Layers, shown: Mapping[str, Shown], where: s
             if between := stands_between(graph, shown, below, above):
                 raise BadWeights(
                     f"{where}: its graph computes the inputs of '{above}' from the states of '{below}' by {between}, "
-                    f"which is not run. To run it as if nothing stood there, {WITHOUT_GRAPH}."
+                    f"which is not run. To run the stack without it, {WITHOUT_GRAPH}."
                 )
     return found
 
@@ -168,18 +167,18 @@ def _layers(members: Sequence[FoundCell], where: str) -> Layers:
     Raises
     ------
     BadWeights
-        Some are missing, have more variables than such cells, or are wrapped into others.
+        Some are missing, have more variables than such cells, or are wrapped in others.
     """
     layers: Layers = {}
     for cell in members:
         place = cell.place
         if place.wrapper:
-            raise BadWeights(f"{where}: lies in '{place.wrapper}', which changes what it computes and is not run.")
+            raise BadWeights(f"{where}: is inside '{place.wrapper}', which changes what it computes and is not run.")
         if cell.foreign:
             raise BadWeights(refusal(where, cell.foreign, f"which {cell.kind.class_name} does not have"))
         cells = layers.setdefault((place.outer, place.inner), {})
         if place.direction in cells:
-            raise BadWeights(f"{where}: '{cell.scope}' and '{cells[place.direction].scope}' stand in one place.")
+            raise BadWeights(f"{where}: '{cell.scope}' and '{cells[place.direction].scope}' have the same position.")
         cells[place.direction] = cell
     for outer in {number[0] for number in layers}:
         found = sorted(number[1] for number in layers if number[0] == outer)
@@ -189,7 +188,7 @@ def _layers(members: Sequence[FoundCell], where: str) -> Layers:
     if found not in ([()], [(count,) for count in range(len(found))]):
         raise BadWeights(f"{where}: has the layers {found}; some are missing, or they are nested.")
     if len({frozenset(cells) for cells in layers.values()}) != 1:
-        raise BadWeights(f"{where}: has both directions in some layers only; some variables are missing.")
+        raise BadWeights(f"{where}: has both directions in only some layers; some variables are missing.")
     return dict(sorted(layers.items()))
 
 
@@ -198,7 +197,7 @@ def _name(stack: str, number: Number) -> str:
 
 
 def _merge(number: Number, numbers: Sequence[Number]) -> str:
-    """Inside MultiRNNCell a direction reads itself; its last layer is put together with the other direction's."""
+    """Return the merge of a layer: inside MultiRNNCell directions stay apart, and only the last layers are joined."""
     return "apart" if number != [other for other in numbers if other[0] == number[0]][-1] else "concat"
 
 
@@ -211,7 +210,7 @@ def _stored(cell: FoundCell, shown: Shown, where: str) -> StoredCell:
 
 
 def _added(cell: FoundCell) -> dict[str, float]:
-    """Give what TensorFlow's own cell of that class adds to the forget gate."""
+    """Return what TensorFlow's own cell of that class adds to the forget gate."""
     is_lstm = cell.kind.cell == "lstm"
     return {"forget_bias": CONVENTIONS[cell.kind.framework]["lstm"].forget_bias} if is_lstm else {}
 
@@ -252,6 +251,6 @@ def _notes_between(
     where: str, members: Sequence[FoundCell], layers: Layers, residual: Mapping[Number, bool | None]
 ) -> Iterator[str]:
     if any(cell.kind.class_name == "LSTMBlockFusedCell" for cell in members):
-        yield f"{where}: TimeReversedFusedRNN would leave no trace in a checkpoint; it is taken to read forward."
+        yield f"{where}: TimeReversedFusedRNN would leave no trace in a checkpoint; it is assumed to read forward."
     if len(layers) > 1 and None in residual.values():
         yield f"{where}: residual connections between layers would leave no trace in a checkpoint; none is assumed."

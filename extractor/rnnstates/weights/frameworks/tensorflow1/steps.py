@@ -1,7 +1,7 @@
-"""Holds a TensorFlow 1 cell against the graph beside its checkpoint: what the graph shows is used, or refused.
+"""Compares a TensorFlow 1 cell with the graph next to its checkpoint: what the graph shows is used, or refused.
 
-A product with the cell's kernel is followed to the state that it makes, and that state to the next turn of the loop, or
-to the next product of a loop that was written out.
+A product with the cell's kernel is followed to the state that it produces, and that state to the next iteration of the
+loop, or to the next product of an unrolled loop.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,9 +19,9 @@ from .terms import Matrix, StepReader
 
 __all__ = ["Shown", "shown_by"]
 
-# By the cell: the kernel whose product begins a step, and its bias.
+# By cell: the kernel whose product begins a step, and its bias.
 _BEGINS = {"lstm": ("kernel", "bias"), "gru": ("gates", "gates_bias"), "simple_rnn": ("kernel", "bias")}
-# A loop that was written out has one product for each step.
+# An unrolled loop has one product per step.
 MOST_PRODUCTS = 24
 MOST_OPERATIONS = 160
 FARTHEST = 18
@@ -38,13 +38,13 @@ class Shown:
     settings : mapping
         Activation, forget bias, clips, as far as they are certain.
     gates : tuple of str
-        The order of the blocks; empty where it is not shown.
+        The order of the blocks; empty if it is not shown.
     state_first : frozenset of str
         Roles of the matrices whose first rows belong to the hidden state.
     is_whole : bool
-        Whether the equations, the order of the rows and what each state becomes were all held against the graph.
+        Whether the equations, the order of the rows and the next value of each state were all checked in the graph.
     reads, makes : str
-        The values that are the inputs of a step and its hidden state; empty where that is not shown.
+        The values that are the inputs of a step and its hidden state; empty if not shown.
     """
 
     settings: Mapping[str, Any]
@@ -56,12 +56,12 @@ class Shown:
 
 
 def shown_by(graph: Graph, cell: FoundCell, where: str) -> Shown:
-    """Give what a graph shows for certain of how a cell is run.
+    """Return what a graph shows with certainty about how a cell is run.
 
     Raises
     ------
     BadWeights
-        It shows another cell.
+        It shows a different cell.
     """
     variables = _variables(graph, cell)
     begins = _BEGINS[cell.kind.cell][0]
@@ -74,12 +74,12 @@ def shown_by(graph: Graph, cell: FoundCell, where: str) -> Shown:
     try:
         return _Steps(graph, cell, variables, where).shown()
     except TooMany:
-        # A graph that is larger than what is followed here shows nothing.
+        # A graph beyond the limits of what is followed shows nothing.
         return Shown({})
 
 
 def _variables(graph: Graph, cell: FoundCell) -> dict[str, Matrix]:
-    """Name the variables of a cell as the graph does; a matrix in shards is several there."""
+    """Return the variables of a cell by their names in the graph, which has a variable per shard."""
     alone = {role: shards[0] for role, shards in cell.shards.items() if len(shards) == 1 and shards[0].shape}
     hidden = alone["projection"].shape[-1] if "projection" in alone else None
     found = {}
@@ -92,7 +92,7 @@ def _variables(graph: Graph, cell: FoundCell) -> dict[str, Matrix]:
 
 @dataclass(frozen=True)
 class _Step:
-    """One product, the values that it multiplies, and the states that may be the one which it makes."""
+    """One product, the values that it multiplies, and the states that it may produce."""
 
     operation: Operation
     product: Product
@@ -123,7 +123,7 @@ class _Steps:
         self._candidates = [one for *_, one in self._products("candidate", "candidate_bias")] if is_gru else []
 
     def shown(self) -> Shown:
-        """Hold every step against the cell's equations."""
+        """Compare every step with the cell's equations."""
         steps = [self._step(product, values, operation) for operation, values, product in self._products(*self._begins)]
         if not steps:
             return Shown({})
@@ -138,7 +138,7 @@ class _Steps:
         return certain[0] if certain else shown[0]
 
     def _products(self, kernel: str, bias: str) -> Iterator[tuple[Operation, tuple[str, ...], Product]]:
-        """Find the products with a kernel; where it was cut by rows, those of both parts that are added."""
+        """Find the products with a kernel; if it was split by rows, the products of both parts that are added."""
         cut: dict[int, list[tuple[Operation, str]]] = {0: [], 1: []}
         count = 0
         for operation in self._graph.products(self._names[kernel]) if kernel in self._names else ():
@@ -177,7 +177,7 @@ class _Steps:
         return self._equations.simple_rnn(product, term)
 
     def _behind(self, operation: Operation) -> Iterator[str]:
-        """Walk from a product to what is made of it in the same step."""
+        """Walk from a product to what is computed from it in the same step."""
         waiting, seen = [(operation, 0)], {operation.name}
         while waiting:
             here, depth = waiting.pop(0)
@@ -190,42 +190,42 @@ class _Steps:
                     waiting.append((reader, depth + 1))
 
     def _held(self, step: _Step, steps: list[_Step]) -> Shown:
-        """Tell which of the states that a step may make is its hidden state, and that it is handed on."""
+        """Determine which of its possible states is the hidden state of a step, and that it is passed on."""
         if not step.found:
-            self._refuse(self._equations.problem or f"has {', '.join(self._kinds(step))} behind the product with it")
+            self._refuse(self._equations.problem or f"has {', '.join(self._kinds(step))} after the product with it")
         turns = [self._turned(value) for value in step.values]
         made = {found.hidden: found for found in step.found}
         for place in reversed(range(len(turns))):
-            found = self._equations.handed(made, turns[place])
+            found = self._equations.passed_on(made, turns[place])
             if found is not None and found.before in (-1, step.product.factors[place]):
                 self._check_cell(found)
                 return self._shown(step, found, place)
         if len(turns) > 1 and (last := turns[-1]) is not None:
-            self._refuse(f"hands on {self._terms.said(last)} as the hidden state")
+            self._refuse(f"passes on {self._terms.said(last)} as the hidden state")
         return self._written_out(step, [other for other in steps if other is not step])
 
     def _written_out(self, step: _Step, others: list[_Step]) -> Shown:
-        """Tell the hidden state by the other steps of a loop that was written out: it is multiplied in the next one."""
+        """Determine the hidden state from the other steps of an unrolled loop: it is multiplied in the next one."""
         multiplied = {factor for other in others for factor in other.product.factors}
         made = {found.hidden: found for other in others for found in other.found}
-        before = [self._equations.handed(made, factor) for factor in step.product.factors]
+        before = [self._equations.passed_on(made, factor) for factor in step.product.factors]
         places = [place for place, found in enumerate(before) if found is not None]
         last = step.product.factors[-1]
         if not places and len(before) > 1 and len(others) + 1 < MOST_PRODUCTS and self._depends(last):
-            self._refuse(f"hands on {self._terms.said(last)} as the hidden state")
+            self._refuse(f"passes on {self._terms.said(last)} as the hidden state")
         handed = [found for found in step.found if found.hidden in multiplied]
         if not handed and self._cell.kind.cell == "simple_rnn" and len(step.found) > 1:
-            # Whether the activation belongs to the cell or stands behind it is not shown.
+            # It is not shown whether the activation belongs to the cell or comes after it.
             return Shown({})
         found = (handed or list(step.found))[-1]
         cells = {one.cell: one for other in others for one in other.found}
-        if places and self._depends(found.cell_before) and self._equations.handed(cells, found.cell_before) is None:
-            self._refuse(f"hands on {self._terms.said(found.cell_before)} as the cell state")
+        if places and self._depends(found.cell_before) and self._equations.passed_on(cells, found.cell_before) is None:
+            self._refuse(f"passes on {self._terms.said(found.cell_before)} as the cell state")
         shown = self._shown(step, found, places[-1] if places else -1)
         return shown if places else replace(shown, is_whole=False)
 
     def _depends(self, term: int) -> bool:
-        """Tell whether a term is made of products with the cell's own kernel."""
+        """Return whether a term is made of products with the cell's own kernel."""
         waiting = [term] if term >= 0 else []
         seen = set(waiting)
         while waiting:
@@ -242,11 +242,11 @@ class _Steps:
         return None if following is None else self._reader.read(following)
 
     def _check_cell(self, found: Found) -> None:
-        """Refuse a loop that hands on something else than the new cell state."""
+        """Refuse a loop that passes on anything but the new cell state."""
         before = self._terms[found.cell_before] if found.cell_before >= 0 else ("none",)
         turned = self._turned(str(before[1])) if before[0] == "leaf" else None
-        if turned is not None and self._equations.handed({found.cell: found}, turned) is None:
-            self._refuse(f"hands on {self._terms.said(turned)} as the cell state")
+        if turned is not None and self._equations.passed_on({found.cell: found}, turned) is None:
+            self._refuse(f"passes on {self._terms.said(turned)} as the cell state")
 
     def _shown(self, step: _Step, found: Found, place: int) -> Shown:
         kernel = step.product.kernel
@@ -259,12 +259,12 @@ class _Steps:
         return Shown(found.settings, found.gates, frozenset(first), is_whole, reads, self._values[found.hidden])
 
     def _kinds(self, step: _Step) -> list[str]:
-        """List the kinds of operations behind a product, for a message."""
+        """List the kinds of operations after a product, for a message."""
         found = dict.fromkeys(one.op for value in self._behind(step.operation) if (one := self._graph.operation(value)))
         return [kind for kind in found if kind not in ("Enter", "Identity", "MatMul")][:MOST_NAMED] or ["nothing"]
 
     def _resets(self, product: Product, before: int) -> int:
-        """Tell which factor of a candidate's product the hidden state is in, counted from 1; 0 for none."""
+        """Return which factor of a candidate's product contains the hidden state, from 1; 0 for none."""
         for place, factor in enumerate(product.factors):
             if self._terms.function(factor) == "product" and before in self._terms.operands(factor):
                 return place + 1
@@ -273,7 +273,7 @@ class _Steps:
     def _refuse(self, problem: str) -> None:
         raise BadWeights(
             f"{self._where}: its graph {problem}; expected the equations of {self._cell.kind.class_name}, since others "
-            f"are not run. If it is one all the same, {WITHOUT_GRAPH}."
+            f"are not run. If it is one nevertheless, {WITHOUT_GRAPH}."
         )
 
 

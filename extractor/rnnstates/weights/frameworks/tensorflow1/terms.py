@@ -1,4 +1,4 @@
-"""What a step of a TensorFlow 1 cell computes, as terms of its inputs, states and variables."""
+"""Represents what a step of a TensorFlow 1 cell computes as terms of its inputs, states and variables."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from .graph import CUTS, Graph, index_of
 
 __all__ = ["Matrix", "StepReader", "StepTerms"]
 
-# Functions of each number by itself: columns of the result are the result of the columns.
+# Element-wise functions: columns of the result are the result of the columns.
 _EACH = {
     *("Abs", "Elu", "Erf", "Erfc", "Exp", "Expm1", "Neg", "Relu", "Relu6", "Selu", "Sigmoid", "Sin", "Softplus"),
     *("Softsign", "Sqrt", "Square", "Tanh"),
 }
-# By what else is followed: how many inputs it has.
+# The number of inputs of the other operations that are followed.
 _INPUTS = {
     **dict.fromkeys(_EACH | {"OnesLike", "Softmax", "ZerosLike"}, 1),
     **dict.fromkeys(("Div", "Greater", "Less", "LessEqual", "Maximum", "Minimum", "Mul", "Pow", "RealDiv", "Sub"), 2),
@@ -32,7 +32,7 @@ _MADE_OF_TERMS = {"apply", "long sum", "matmul", "product", "sum"}
 
 
 class Matrix(NamedTuple):
-    """A variable of a cell: its role, its shape, and how many of its rows belong to the hidden state, if any do."""
+    """A variable of a cell: its role, its shape, and how many of its rows belong to the hidden state, if any."""
 
     role: str
     shape: tuple[int, ...]
@@ -40,15 +40,15 @@ class Matrix(NamedTuple):
 
 
 class StepTerms(Terms):
-    """Terms, of which columns are taken behind functions of each number too."""
+    """Terms whose columns can also be taken through element-wise functions."""
 
     def __init__(self) -> None:
         super().__init__()
-        # Constants are equal terms where they agree to six digits.
+        # Constants that agree to six digits are equal terms; these are their exact values.
         self.exact: dict[int, float] = {}
 
     def width(self, number: int) -> int:
-        """Count the columns of a term; -1 where variables do not tell."""
+        """Count the columns of a term; -1 if variables do not determine it."""
         term = self[number]
         if term[0] == "apply" and term[1] in _EACH:
             return self.width(term[2])  # type: ignore[arg-type]
@@ -62,17 +62,17 @@ class StepTerms(Terms):
         return super().columns(number, start, stop)
 
     def function(self, number: int) -> str:
-        """Name what makes a term: ``sum``, ``product``, ``matmul``, or the operation that is applied."""
+        """Return what makes a term: ``sum``, ``product``, ``matmul``, or the operation that is applied."""
         term = self[number]
         return str(term[1] if term[0] == "apply" else term[0])
 
     def operands(self, number: int) -> list[int]:
-        """Give the terms that a term is made of; none for variables, constants and what was not followed."""
+        """Return the terms that a term is made of; none for variables, constants and what was not followed."""
         kind, *rest = self[number]
         return [part for part in rest if isinstance(part, int)] if kind in _MADE_OF_TERMS else []
 
     def said(self, number: int, deepest: int = 3) -> str:
-        """Write a term for a message, by the names of TensorFlow's operations."""
+        """Write a term for a message, with the names of TensorFlow's operations."""
         kind, *rest = self[number]
         if kind in ("constant", "leaf", "variable"):
             return str(rest[-1] if kind != "variable" else rest[0][0])  # type: ignore[index]
@@ -82,7 +82,7 @@ class StepTerms(Terms):
 
 
 class StepReader:
-    """Makes terms of a graph's values.
+    """Turns a graph's values into terms.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ class StepReader:
         self._known: dict[str, int] = {}
 
     def read(self, value: str) -> int:
-        """Give the term of a value.
+        """Return the term of a value.
 
         Raises
         ------
         TooMany
-            More terms than any cell has, or a value that is made of itself.
+            There are more terms than in any cell, or a value contains itself.
         """
         first = self._graph.resolve(value)
         waiting, opened = [first], set[str]()
@@ -122,10 +122,10 @@ class StepReader:
         return self._known[first]
 
     def factors(self, product: Operation) -> list[tuple[str, str, int]]:
-        """Take a product with a variable apart: what is multiplied, the variable's role, the number of its rows' part.
+        """Split a product with a variable: the factor, the variable's role, the number of its part of the rows.
 
-        ``concat([x, h]) @ kernel`` is ``x`` with the first rows and ``h`` with those behind them. Empty where it is no
-        such product.
+        ``concat([x, h]) @ kernel`` is ``x`` with the first rows and ``h`` with the rest. Empty if it is not such a
+        product.
         """
         if not _has_its_inputs(product) or product.attr["transpose_a"].b or product.attr["transpose_b"].b:
             return []
@@ -143,11 +143,11 @@ class StepReader:
         return [(self._graph.resolve(value), matrix.role, number) for number, value in enumerate(parts)]
 
     def is_cut(self, product: Operation) -> bool:
-        """Tell whether a product is one with some rows of a kernel."""
+        """Return whether a product is with only some rows of a kernel."""
         return self._rows(product.inputs[1])[1] is not None
 
     def _rows(self, value: str) -> tuple[Matrix | None, int | None]:
-        """Tell which variable a matrix is, and which of its rows where it was cut: the first (0) or those behind."""
+        """Return the variable that a matrix is, and if it was split, which rows: the first (0) or the rest (1)."""
         value = self._graph.resolve(value)
         if value in self._variables:
             return self._variables[value], None
@@ -260,7 +260,7 @@ class StepReader:
 
 
 def _has_its_inputs(operation: Operation) -> bool:
-    """Tell whether an operation is one that is followed, with as many inputs as it has."""
+    """Return whether an operation is followed and has the right number of inputs."""
     count = _INPUTS.get(operation.op)
     return count is not None and (len(operation.inputs) == count or (count == 0 and len(operation.inputs) > 1))
 

@@ -1,4 +1,4 @@
-"""How the layers of a SavedModel are run, read from its functions as data."""
+"""Reads how the layers of a SavedModel are run from its functions, as data."""
 
 from .model import exported_model
 

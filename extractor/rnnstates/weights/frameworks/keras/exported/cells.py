@@ -1,4 +1,4 @@
-"""Which cell a step is, and by which activations: the terms of its new states are taken apart gate by gate."""
+"""Recognises the cell and activations of a step by taking the terms of its new states apart gate by gate."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ __all__ = ["CellTerms", "Recognised", "cell_terms", "find_cell", "recognise_cell
 
 
 class CellTerms(NamedTuple):
-    """The terms of one cell: what it reads, its hidden state, its variables by role."""
+    """The terms of one cell: its inputs, its hidden state, its variables by role."""
 
     inputs: int
     hidden: int
@@ -21,7 +21,7 @@ class CellTerms(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """How a cell is run, and which term its new hidden state is."""
+    """How a cell is run, and the term of its new hidden state."""
 
     activation: str
     recurrent_activation: str
@@ -30,7 +30,7 @@ class Recognised(NamedTuple):
 
 
 def find_cell(terms: Terms, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> CellTerms | None:
-    """Find what a cell's kernels are multiplied with; None where that is not one thing each.
+    """Find what a cell's kernels are multiplied with; None unless that is one term each.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def find_cell(terms: Terms, names: Mapping[str, str], shapes: Mapping[str, tuple
 
 
 def cell_terms(inputs: int, hidden: int, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> CellTerms:
-    """Put together what a cell reads and its variables."""
+    """Combine the inputs of a cell and its variables."""
     whole = {role: Columns(name, -1, 0, shapes[role][-1]) for role, name in names.items()}
     two = len(shapes.get("bias", ())) == 2
     return CellTerms(inputs, hidden, whole["kernel"], whole["recurrent_kernel"], whole.get("bias"), two)
 
 
 def recognise_cell(terms: Terms, cell: str, found: CellTerms, outputs: Mapping[int, int]) -> Recognised | None:
-    """Tell how a cell is run; None where its terms are not those of such a cell.
+    """Return how a cell is run; None if its terms are not those of such a cell.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def recognise_cell(terms: Terms, cell: str, found: CellTerms, outputs: Mapping[i
 
 
 def _gate(terms: Terms, found: CellTerms, gate: int, count: int, *, with_state: bool = True) -> list[int]:
-    """Give the parts of what goes into a gate's activation."""
+    """Return the summands that go into a gate's activation."""
     units = found.kernel.stop // count
     start, stop = gate * units, (gate + 1) * units
 
@@ -108,7 +108,7 @@ def _factors(terms: Terms, number: int) -> tuple[int, int]:
 
 
 def _product_of(terms: Terms, number: int, left: Mapping[int, str], right: Mapping[int, str]) -> tuple[str, str]:
-    """Name both factors of a product, which stand in any order."""
+    """Return the names of both factors of a product, whatever their order."""
     one, other = _factors(terms, number)
     if one in left and other in right:
         return left[one], right[other]
@@ -146,7 +146,7 @@ def _lstm(terms: Terms, found: CellTerms, hidden: int, outputs: Mapping[int, int
 
 
 def _kept_and_added(terms: Terms, cell: int, state: int, forget: Mapping[int, str]) -> tuple[str, int]:
-    """Part ``forget * state + added``: the activation of the forget gate, and what is added."""
+    """Split ``forget * state + added``: the activation of the forget gate, and what is added."""
     pair = _summands(terms, cell)
     for gate, name in forget.items():
         kept = terms.product(gate, state)
@@ -172,7 +172,7 @@ def _gru(terms: Terms, found: CellTerms, hidden: int, _outputs: Mapping[int, int
 
 
 def _candidate(terms: Terms, found: CellTerms, number: int, reset: Mapping[int, str]) -> tuple[str, str, bool]:
-    """Tell the activation of a GRU's candidate, that of its reset gate, and where it resets."""
+    """Return the activation of a GRU's candidate, that of its reset gate, and whether it resets after the product."""
     inputs = _gate(terms, found, 2, 3, with_state=False)
     for gate, name in reset.items():
         after = terms.product(gate, terms.sum(*_of_state(terms, found, 2, 3)))

@@ -1,4 +1,4 @@
-"""Small constants of a graph: axes, sizes, factors."""
+"""Reads small constants of a graph: axes, sizes, factors."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["constant", "integers", "is_zero", "number"]
 
 MOST_NUMBERS = 16
 BFLOAT16, HALF = 14, 19
-# TensorFlow's numbers of dtypes, how they lie in bytes, and the field that lists them otherwise.
+# By TensorFlow's number of a dtype: its layout in bytes, and the field that lists values otherwise.
 _DTYPES = {
     1: ("<f4", "float_val"),
     2: ("<f8", "double_val"),
@@ -22,14 +22,14 @@ _DTYPES = {
     BFLOAT16: ("<u2", "half_val"),
     HALF: ("<f2", "half_val"),
 }
-# Binary digits of narrow floats.
+# Significant bits of narrow floats.
 _BITS = {BFLOAT16: 8, HALF: 11}
-# What gives zeros where its first input is zeros.
+# Operations whose output is zeros if their first input is.
 _STILL_ZERO = {"BroadcastTo", "ExpandDims", "Reshape", "Squeeze", "Tile", "Transpose"}
 
 
 def constant(program: Program, value: Value) -> list[float] | None:
-    """Read the numbers of a constant; None where it is none, or has many or infinite ones."""
+    """Read the numbers of a constant; None if it is not one, or has many or infinite values."""
     node = program.node(program.resolve(value))
     return None if node is None or node.op != "Const" else _numbers(node.attr["value"].tensor)
 
@@ -46,9 +46,9 @@ def _numbers(stored: Any) -> list[float] | None:
         found = np.frombuffer(stored.tensor_content, dtype)
     else:
         found = np.array(getattr(stored, listed)[:size] or [0])
-        # Numbers of 16 bits are listed as those bits; the lowest ones of what says more.
+        # 16-bit numbers are listed as their bits, the lowest of a wider integer.
         found = found.astype("<u2").view(dtype) if listed == "half_val" else found
-        # The last number stands for all that follow.
+        # The last number is repeated.
         found = np.pad(found, (0, size - len(found)), mode="edge")
     found = from_bfloat16(found) if stored.dtype == BFLOAT16 else found
     numbers = found.astype(np.float64).tolist()
@@ -58,26 +58,26 @@ def _numbers(stored: Any) -> list[float] | None:
 
 
 def _shortest(number: float, bits: int) -> float:
-    """Give the number of fewest digits that such a float stands for: 0.2 was meant where a half holds 0.19995."""
+    """Return the shortest decimal that rounds to such a float: a half that holds 0.19995 means 0.2."""
     half_a_step = math.ldexp(0.5, math.frexp(number)[1] - bits)
     texts = (f"{number:.{digits}g}" for digits in range(1, 17))
     return next((found for found in map(float, texts) if abs(found - number) <= half_a_step), number)
 
 
 def number(program: Program, value: Value) -> float | None:
-    """Read a constant of one number."""
+    """Read a constant with a single number."""
     numbers = constant(program, value)
     return numbers[0] if numbers is not None and len(numbers) == 1 else None
 
 
 def integers(program: Program, value: Value) -> list[int] | None:
-    """Read a constant of whole numbers."""
+    """Read a constant with whole numbers."""
     numbers = constant(program, value)
     return None if numbers is None or any(n != int(n) for n in numbers) else [int(n) for n in numbers]
 
 
 def is_zero(program: Program, value: Value) -> bool:
-    """Tell whether a value is zeros for certain."""
+    """Return whether a value is certainly zeros."""
     for _ in range(MOST_NUMBERS):
         value = program.resolve(value)
         node = program.node(value)
@@ -94,7 +94,7 @@ def is_zero(program: Program, value: Value) -> bool:
 
 
 def _holds_zeros(stored: Any) -> bool:
-    """Tell whether all numbers of a constant are zero, however many."""
+    """Return whether all numbers of a constant are zero, however many."""
     if stored.dtype not in _DTYPES:
         return False
     return not any(stored.tensor_content) and not any(getattr(stored, _DTYPES[stored.dtype][1]))

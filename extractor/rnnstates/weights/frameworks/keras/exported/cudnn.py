@@ -1,6 +1,6 @@
-"""Layers that a graph runs by one operation of cuDNN: what Keras 3 writes where it exports on a machine with a GPU.
+"""Recognises layers run by a single cuDNN operation, as Keras 3 writes them when it exports on a machine with a GPU.
 
-cuDNN computes one kind of LSTM and GRU: tanh and sigmoid, a GRU resets after the product (``keras/src/backend/
+cuDNN has one kind of LSTM and GRU: tanh and sigmoid, and a GRU resets after the product (``keras/src/backend/
 tensorflow/rnn.py``: ``_cudnn_lstm``, ``_cudnn_gru``).
 """
 
@@ -20,7 +20,7 @@ _FIXED = {"direction": b"unidirectional", "input_mode": b"linear_input"}
 def read_cudnn(
     program: Program, frame: Frame, variables: Mapping[Value, Variable], cells: Iterable[Cell]
 ) -> Iterator[Loop]:
-    """Find every operation of cuDNN in a call that runs one of the cells."""
+    """Find every cuDNN operation in a call that runs one of the cells."""
     known = {frozenset(variable.name for variable in cell.variables.values()): cell for cell in cells}
     for place in program.operations(frame, CUDNN):
         node, inputs = program.node(place), program.inputs(place)
@@ -40,7 +40,7 @@ def read_cudnn(
 
 
 def _variables(program: Program, value: Value, variables: Mapping[Value, Variable]) -> set[str]:
-    """Name all variables that a value is made of."""
+    """Return the names of all variables that a value is made of."""
     found, waiting, seen = set[str](), [program.resolve(value)], set[Value]()
     while waiting:
         here = waiting.pop()

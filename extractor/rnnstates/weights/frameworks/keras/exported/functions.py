@@ -1,4 +1,4 @@
-"""How TensorFlow computes each activation, as terms: a term is recognised by making the ones that it could be."""
+"""How TensorFlow computes each activation, as terms: a term is recognised by comparing it with all of them."""
 
 from collections.abc import Callable
 
@@ -87,12 +87,12 @@ def _squareplus(terms: Terms, x: int) -> int:
     return terms.apply("RealDiv", terms.sum(x, root), terms.constant(2))
 
 
-# Every way in which Keras 2 and Keras 3 are known to write a function.
+# Every known way in which Keras 2 and Keras 3 write a function.
 SPELLINGS: dict[str, tuple[Callable[[Terms, int], int], ...]] = {
     "celu": (_celu,),
     "elu": (_operation("Elu"),),
     "exponential": (_operation("Exp"),),
-    # The root in single precision, and in 16 bits.
+    # With the root in single precision, and in 16 bits.
     "gelu": (_gelu, lambda terms, x: _gelu(terms, x, 0.707)),
     "hard_shrink": (_hard_shrink,),
     "hard_sigmoid": (_hard_sigmoid,),
@@ -124,5 +124,5 @@ SPELLINGS: dict[str, tuple[Callable[[Terms, int], int], ...]] = {
 
 
 def applied(terms: Terms, x: int) -> dict[int, str]:
-    """Name the activation by the term that it makes of a term."""
+    """Return the name of each activation by the term that it makes of a term."""
     return {spelling(terms, x): name for name, spellings in SPELLINGS.items() for spelling in spellings}

@@ -1,4 +1,4 @@
-"""From what the loops of a graph compute to a configuration of layers, as Keras stores one."""
+"""Turns what the loops of a graph compute into a configuration of layers, as Keras stores one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ __all__ = ["Reading", "configuration"]
 
 CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
 INPUTS = "inputs of the graph"
-NOT_FOUND = "its graph holds no loop that is understood as this layer, so how it is run is unknown"
+NOT_FOUND = "its graph has no loop that is recognised as this layer, so how it is run is unknown"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The uses of each cell that was recognised, by its name, and what follows their inputs back.
+    """The uses of each recognised cell, by its name, and the tracer of their inputs.
 
-    ``whole`` is whether that is followed to the inputs of the model, not to those of some function of it.
+    ``whole`` says whether inputs are traced to those of the model, not of one of its functions.
     """
 
     running: Mapping[str, Sequence[Running]]
@@ -29,20 +29,20 @@ class Reading:
     whole: bool = True
 
     def rules(self) -> str:
-        """Give a version of Keras whose names of activations are those of the graph."""
+        """Return a version of Keras whose activation names are those of the graph."""
         used = {name for uses in self.running.values() for cell in uses for name in cell.settings[:2]}
         return "2" if "hard_sigmoid_fifth" in used else "3"
 
 
 def configuration(reading: Reading, found: Sequence[FoundLayer]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Make the configuration of a model, and say which of its layers were not understood, and why.
+    """Make the configuration of a model, and say which of its layers were not recognised, and why.
 
     Returns
     -------
     dict
         ``{"class_name": "Functional", "config": ...}``.
     dict
-        Reasons by the names of layers.
+        The reasons by layer name.
     """
     layers = {layer.name: _other(layer) for layer in found}
     problems: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLa
     given = not all(cell.starts_from_zero for uses in halves.values() for cell in uses)
     entries = [_cell_entry(cell, backwards=source.backwards and len(known) == 1) for cell in known.values()]
     problem = _problem(sources, entries)
-    # Behind other operations, which are not run, the inputs are what those give, whatever their axes are called.
+    # After other operations, which are not run, the inputs are their output, whatever its axes are called.
     if source.time_first and source.kind in ("inputs", "embedding"):
         for entry in entries:
             entry["config"]["time_major"] = True
@@ -93,7 +93,7 @@ def _recurrent(reading: Reading, layer: FoundLayer, owners: Mapping[str, FoundLa
 
 
 def _source(tracer: Tracer, uses: Sequence[Running]) -> Source:
-    """Find what a cell reads; a layer that is used more than once reads one thing only where all uses do."""
+    """Find the source of a cell's inputs; a layer used more than once has one only if all uses agree."""
     found = {_source_of(tracer, cell) for cell in uses}
     return found.pop() if len(found) == 1 else Source("other", operation="each use's own")
 
@@ -106,7 +106,7 @@ def _source_of(tracer: Tracer, cell: Running) -> Source:
 
 
 def _of_a_part(source: Source) -> Source:
-    """Say what is known of a source that was followed to the inputs of a function that the model calls somewhere."""
+    """Keep what is known of a source traced to the inputs of a function that the model calls somewhere."""
     return replace(source, kind="other", operation="unknown") if source.kind == "inputs" else source
 
 
@@ -115,7 +115,7 @@ def _problem(sources: Mapping[Any, Source], entries: Sequence[dict[str, Any]]) -
         return ""
     one, other = sources["forward"], sources["backward"]
     if one.backwards or not other.backwards or one.names != other.names or one.kind != other.kind:
-        return "its directions do not read one sequence from both ends, which is not computed here"
+        return "its directions do not read one sequence from both ends, which is not supported"
     return "" if entries[0]["class_name"] == entries[1]["class_name"] else NOT_FOUND
 
 
@@ -136,7 +136,7 @@ def _cell_entry(cell: Running, *, backwards: bool) -> dict[str, Any]:
 
 
 def _merge(reading: Reading, layer: FoundLayer) -> str:
-    """Find how another layer reads both directions; where none does, it does not matter."""
+    """Find how another layer merges both directions; if none reads them, it does not matter."""
     for cell in (cell for uses in reading.running.values() for cell in uses):
         if cell.sequence is not None and reading.tracer is not None:
             source = reading.tracer.source(cell.sequence, axis=cell.axis)
@@ -150,7 +150,7 @@ def _entry(
 ) -> dict[str, Any]:
     beside = {"initial_state": True} if given else {}
     nodes = [[below[0], 0, 0, beside | ({"mask": [["mask of the graph", 0, 0]]} if masked else {})]]
-    # As several uses: a second tensor of one use would be an initial state.
+    # As several calls, because a second tensor of one call would be an initial state.
     uses = [nodes, *([[other, 0, 0, {}]] for other in below[1:])]
     return {**made, "name": name, "config": {"name": name, **made["config"]}, "inbound_nodes": uses}
 
@@ -158,7 +158,7 @@ def _entry(
 def _below(
     source: Source, owners: Mapping[str, FoundLayer], *, masked: bool
 ) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Name what a layer reads; make layers of what is neither recurrent nor the model's inputs."""
+    """Return the names of what a layer reads, with new layers for what is neither recurrent nor the model's inputs."""
     if source.kind == "inputs":
         return [INPUTS], {}
     if source.kind in ("cell", "merged"):
@@ -185,5 +185,5 @@ def _other(layer: FoundLayer) -> dict[str, Any]:
 
 
 def _operations(name: str) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Make a layer of operations that no layer with arrays is known to have."""
+    """Make a layer of operations that belong to no known layer with arrays."""
     return [name], {name: _entry(name, {"class_name": "operations", "config": {}}, [INPUTS])}

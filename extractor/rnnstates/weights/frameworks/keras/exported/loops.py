@@ -1,4 +1,4 @@
-"""The loops over time in a graph: what goes in at each step, what comes out, and which cells run in them."""
+"""Finds the loops over time in a graph: the inputs and outputs of each step, and the cells that run in them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from .terms import Terms, TooMany
 
 __all__ = ["CHOICES", "Cell", "Loop", "Running", "read_loops"]
 
-# What is read of an operation that chooses between a new state and the one before, by a mask.
+# Operations by which a mask chooses between a new state and the previous one.
 CHOICES = {"Select", "SelectV2"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The variables of a cell by role, and what it is."""
+    """The variables of a cell by role, and its kind."""
 
     name: str
     kind: str
@@ -26,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Running:
-    """A cell in a loop: how it is run, which sequence or which cell of the same loop it reads."""
+    """A cell in a loop: how it is run, and which sequence or cell of the same loop it reads."""
 
     cell: Cell
     settings: Recognised
@@ -34,9 +34,9 @@ class Running:
     below: str
     masked: bool
     starts_from_zero: bool
-    # Which axis of the sequence is time.
+    # The axis of the sequence that is time.
     axis: int = 0
-    # Whether it takes the steps from the last one on.
+    # Whether it reads the steps from last to first.
     turned: bool = False
 
 
@@ -48,11 +48,11 @@ class Loop:
     ----------
     place : Value
     running : dict
-        The cells in it by name.
+        Its cells by name.
     written : dict
-        By the number of a result: the cell whose hidden state each step writes there.
+        By the index of a result, the cell whose hidden state each step writes to it.
     axis : int
-        Which axis of that result is time.
+        The axis of that result that is time.
     """
 
     place: Value
@@ -64,7 +64,7 @@ class Loop:
 def read_loops(
     program: Program, frame: Frame, variables: Mapping[Value, Variable], cells: Iterable[Cell]
 ) -> list[Loop]:
-    """Find every loop of a call in which a cell runs, and how it is run; a cell that is not recognised is left out."""
+    """Find every loop of a call in which a cell runs, and how it is run; unrecognised cells are left out."""
     by_kernel = {cell.variables["kernel"].name: cell for cell in cells}
     found = []
     for place in program.operations(frame, LOOPS):
@@ -107,12 +107,12 @@ def _read_loop(
 
 
 def _states(reader: StepReader, by_name: Mapping[str, int]) -> list[tuple[str, int]]:
-    """List the arguments that change from turn to turn, with the terms that stand for them."""
+    """List the arguments that change from one iteration to the next, with their terms."""
     return [(name, reader.terms.of("state", name)) for name in by_name]
 
 
 def _unmasked(terms: Terms, state: int, new: int) -> tuple[int, bool]:
-    """Take the new state where a mask chooses between it and the one before."""
+    """Return the new state if a mask chooses between it and the previous one."""
     term = terms[new]
     if term[0] == "apply" and term[1] in CHOICES and len(term) == 5 and term[4] == state:
         return int(str(term[3])), True
@@ -120,7 +120,7 @@ def _unmasked(terms: Terms, state: int, new: int) -> tuple[int, bool]:
 
 
 def _states_of(terms: Terms, output: int, outputs: Mapping[int, int]) -> list[int]:
-    """List the states of a cell: that which becomes its output, and what else that is made of directly."""
+    """List the states of a cell: the one that becomes its output, and others that go into it directly."""
     hidden = [state for state, new in outputs.items() if new == output]
     seen, waiting, found = set[int](), [output], list(hidden)
     while waiting:
@@ -140,7 +140,7 @@ def _states_of(terms: Terms, output: int, outputs: Mapping[int, int]) -> list[in
 def _sequence(
     program: Program, reader: StepReader, number: int, by_name: Mapping[str, int], given: Mapping[str, Value]
 ) -> Value | None:
-    """Give the sequence that a cell takes one step of each turn; None where it reads something else."""
+    """Return the sequence of which a cell reads one step per iteration; None if it reads something else."""
     term = reader.terms[number]
     if term[0] != "item" or not _counts(program, reader.terms, int(str(term[2])), by_name, given):
         return None
@@ -150,7 +150,7 @@ def _sequence(
 
 
 def _counts(program: Program, terms: Terms, place: int, by_name: Mapping[str, int], given: Mapping[str, Value]) -> bool:
-    """Tell whether a place is that of a loop's turn: 0 in the first one, then one more each."""
+    """Return whether an index counts the iterations of a loop, from 0."""
     name = terms[place][1] if terms[place][0] == "state" else None
     if not isinstance(name, str) or name not in by_name:
         return False
@@ -158,7 +158,7 @@ def _counts(program: Program, terms: Terms, place: int, by_name: Mapping[str, in
 
 
 def _connect(terms: Terms, loop: Loop, made: Mapping[int, str], body: Frame, results: list[int]) -> None:
-    """Tell which cell of a loop reads which, and which writes its states where."""
+    """Determine which cell of a loop reads which, and where each writes its states."""
     for name, running in list(loop.running.items()):
         if running.below:
             below = _cell_of(terms, int(running.below), made)
@@ -173,7 +173,7 @@ def _connect(terms: Terms, loop: Loop, made: Mapping[int, str], body: Frame, res
 
 
 def _cell_of(terms: Terms, number: int, made: Mapping[int, str]) -> str:
-    """Name the cell whose new hidden state a term is, also where a mask chooses what stands there instead."""
+    """Return the name of the cell whose new hidden state a term is, even if a mask may replace it."""
     term = terms[number]
     if number not in made and term[0] == "apply" and term[1] in CHOICES and len(term) == 5:
         number = int(str(term[3]))

@@ -1,7 +1,7 @@
-"""A SavedModel without Keras' own metadata: how its layers are run is read from its functions, never by running them.
+"""Reads how the layers of a SavedModel without Keras' metadata are run from its functions, which are never run.
 
-What the graph says becomes a configuration as Keras would have stored it, so that everything else is as for files that
-have one. A layer whose part of the graph is not understood to the last operation is refused.
+The result is a configuration as Keras would have stored it, so that everything else works as for files that have one. A
+layer is refused unless every operation of its part of the graph is understood.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from .unrolled import read_unrolled
 
 __all__ = ["exported_model"]
 
-# What finds cells in a call: those of loops, of cuDNN's operation, and of steps one by one.
+# The functions that find cells in a call: in loops, in cuDNN operations, and in steps one by one.
 READERS = (read_loops, read_cudnn, read_unrolled)
 REMEDY = (
     "save the whole model (model.save('model.keras')) and give that, or run it as it is: "
@@ -45,16 +45,16 @@ def exported_model(
     container : Container
         Its documents hold ``graph`` and ``calls``.
     kind : str
-        The sort of file.
+        The kind of file.
     found : sequence of FoundLayer
-        Its layers, by the names of their variables.
+        Its layers, found by the names of their variables.
     names : mapping
         The array of each variable by the number of its object in ``calls``.
     generation : str
-        Which Keras wrote it, as far as that is known.
+        Which Keras wrote it, if known.
     """
     calls: SavedCalls | None = container.documents.get("calls")
-    # Without any function nothing says how layers are run, as in a checkpoint.
+    # Without functions nothing says how layers are run, as in a checkpoint.
     if not any(layer.cells for layer in found) or (calls is not None and not calls.bound):
         return GuessedModel(kind, None, list(found), container.path, generation)
     reading = _reading(container, found, names)
@@ -66,7 +66,7 @@ def exported_model(
 
 
 def _reading(container: Container, found: Sequence[FoundLayer], names: Mapping[int, str]) -> Reading:
-    """Read the function in which most of the cells run; the default signature's, where several have as many."""
+    """Read the function that runs the most cells; the default signature's in case of a tie."""
     calls: SavedCalls | None = container.documents.get("calls")
     graph = container.documents.get("graph")
     best = Reading({}, None)
@@ -110,14 +110,14 @@ def _cells(found: Sequence[FoundLayer]) -> Any:
 
 @dataclass(frozen=True)
 class _StoredNames:
-    """Where the arrays of the layers lie; those that were not understood are refused when they are asked for."""
+    """Finds the arrays of the layers; layers that were not recognised are refused when they are requested."""
 
     container: Container
     found: Sequence[FoundLayer]
     problems: Mapping[str, str]
 
     def cells(self, layer: Layer, settings: LayerSettings) -> dict[Direction, list[list[Tensor]]]:  # noqa: ARG002
-        """Give the arrays of a recurrent layer."""
+        """Return the arrays of a recurrent layer."""
         name = layer.path[-1]
         if name in self.problems:
             raise BadWeights(f"{self.container.path}: layer '{name}': {self.problems[name]}; {REMEDY}.")
@@ -125,5 +125,5 @@ class _StoredNames:
         return {half: [list(tensors)] for half, tensors in stored.cells.items()}
 
     def embedding(self, layer: Layer) -> Tensor:
-        """Give the table of an embedding."""
+        """Return the table of an embedding."""
         return self.container.tensors[str(layer.config["table"])]

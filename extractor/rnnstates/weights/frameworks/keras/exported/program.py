@@ -1,7 +1,7 @@
-"""The functions of a SavedModel as data: which value is computed by which operation from which others.
+"""Represents the functions of a SavedModel as data: which operation computes each value from which others.
 
-A value is followed backwards only, through calls of functions and the bodies of loops, and nothing is computed. Frames
-and steps are counted, so that functions made to call each other without end are refused.
+Values are traced backwards only, through function calls and loop bodies, and nothing is computed. Frames and steps are
+counted, so that functions made to call each other endlessly are refused.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,13 +13,13 @@ from .....errors import BadWeights
 __all__ = ["CALLS", "CUDNN", "LOOPS", "Frame", "Program", "Value"]
 
 CUDNN = {"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"}
-# A choice counts as a call where it is the one of Keras 2 for masked layers: by cuDNN, or else by the loop.
+# A conditional counts as a call if it is Keras 2's for masked layers: cuDNN or the loop.
 _CHOICES = {"If", "StatelessIf"}
 CALLS = {"PartitionedCall", "StatefulPartitionedCall", *_CHOICES}
 LOOPS = {"While", "StatelessWhile"}
-# What gives on its first input as it is. Casts are between precisions here: states are floating throughout.
+# Operations that pass on their first input unchanged. Casts only change precision: states are always floating point.
 _TRANSPARENT = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Cast", "CheckNumerics"}
-# How many inputs an operation has, of those of which inputs are looked at by their places.
+# The number of inputs of operations whose inputs are accessed by position.
 _INPUTS = {
     **dict.fromkeys(_TRANSPARENT - {"IdentityN"}, 1),
     **dict.fromkeys(("ReadVariableOp", "Squeeze", "Unpack"), 1),
@@ -32,14 +32,14 @@ _INPUTS = {
 }
 MOST_FRAMES = 20_000
 MOST_STEPS = 1_000_000
-# Of one value, from where it is used to where it is computed.
+# Most hops from the use of a value to its computation.
 MOST_HOPS = 10_000
 DEEPEST = 64
 
 
 @dataclass(frozen=True)
 class Value:
-    """An output of an operation, or an argument of a function where ``node`` is one."""
+    """An output of an operation, or an argument of a function if ``node`` names one."""
 
     frame: "Frame"
     node: str
@@ -57,8 +57,8 @@ class Frame:
     nodes : mapping
         Its operations by name.
     arguments : mapping
-        What each argument is in the caller; absent are the arguments of the outermost call, and what changes from
-        one turn of a loop to the next.
+        The caller's value of each argument, except for the arguments of the outermost call and those that change
+        from one iteration of a loop to the next.
     depth : int
     """
 
@@ -69,7 +69,7 @@ class Frame:
     inner: "dict[str, Frame]" = field(default_factory=dict)
 
     def is_argument(self, name: str) -> bool:
-        """Tell whether a name is no operation's."""
+        """Return whether a name does not belong to an operation."""
         return name not in self.nodes
 
     def names(self) -> list[str]:
@@ -77,7 +77,7 @@ class Frame:
         return [argument.name for argument in self.function.signature.input_arg]
 
     def results(self) -> list[str]:
-        """List where each result comes from, as inputs are written."""
+        """List the source of each result, written like inputs."""
         return [self.function.ret[result.name] for result in self.function.signature.output_arg]
 
 
@@ -98,15 +98,15 @@ class Program:
         self._frames = self._steps = 0
 
     def call(self, name: str) -> Frame | None:
-        """Open a function as the outermost one; None where there is none of that name."""
+        """Open a function as the outermost one; None if there is none of that name."""
         return self._frame(name, {}, 0)
 
     def node(self, value: Value) -> Any:
-        """Give the operation of a value; None for an argument."""
+        """Return the operation of a value; None for an argument."""
         return value.frame.nodes.get(value.node)
 
     def inputs(self, value: Value) -> list[Value]:
-        """Give what an operation reads, without what only runs before it."""
+        """Return the inputs of an operation, without control inputs."""
         self._count()
         node = value.frame.nodes[value.node]
         inputs = [self.value(value.frame, text) for text in node.input if not text.startswith("^")]
@@ -118,7 +118,7 @@ class Program:
         return inputs
 
     def value(self, frame: Frame, text: str) -> Value:
-        """Read how a function writes an input: ``argument`` or ``operation:output:number``."""
+        """Parse an input in the notation of functions: ``argument`` or ``operation:output:number``."""
         name, _, rest = text.partition(":")
         port, _, number = rest.partition(":")
         if name not in frame.nodes and name not in frame.names():
@@ -126,7 +126,7 @@ class Program:
         return Value(frame, name, port, int(number) if number.isdecimal() and len(number) < 9 else 0)
 
     def resolve(self, value: Value) -> Value:
-        """Follow a value to the operation that computes it, out of functions and into them."""
+        """Follow a value to the operation that computes it, into and out of functions."""
         for _ in range(MOST_HOPS):
             self._count()
             node = self.node(value)
@@ -147,16 +147,16 @@ class Program:
                 value = inside
             else:
                 return value
-        raise BadWeights(f"{self.where}: a value of its graph is passed on without end; it is refused.")
+        raise BadWeights(f"{self.where}: a value of its graph is passed on endlessly; it is refused.")
 
     def enter(self, value: Value) -> Frame | None:
-        """Open the function that an operation calls, or the body of a loop; once for each call."""
+        """Open the function that an operation calls, or the body of a loop; once per call."""
         frame, node = value.frame, value.frame.nodes[value.node]
         if value.node not in frame.inner:
             inner = self._frame(self._called(node), {}, frame.depth + 1)
             if inner is None:
                 return None
-            # The first input of a choice is what it depends on.
+            # The first input of a conditional is its condition.
             inputs = self.inputs(value)[node.op in _CHOICES :]
             if len(inputs) != len(inner.names()):
                 return None
@@ -169,7 +169,7 @@ class Program:
         return frame.inner[value.node]
 
     def _called(self, node: Any) -> str:
-        """Name the function that an operation calls; empty for a choice of which the other branch is not cuDNN's."""
+        """Return the function that an operation calls; empty for a conditional without a cuDNN branch."""
         if node.op not in _CHOICES:
             return str(node.attr["body" if node.op in LOOPS else "f"].func.name)
         other = self._functions.get(node.attr["then_branch"].func.name)
@@ -177,7 +177,7 @@ class Program:
         return str(node.attr["else_branch"].func.name) if same else ""
 
     def operations(self, frame: Frame, kinds: Collection[str]) -> Iterator[Value]:
-        """Find the operations of some kinds in a call and in all calls inside it; not those inside loops."""
+        """Find the operations of some kinds in a call and in all calls inside it, but not inside loops."""
         waiting = [frame]
         while waiting:
             here = waiting.pop(0)
@@ -190,7 +190,7 @@ class Program:
                     waiting += [] if inner is None else [inner]
 
     def used(self, frame: Frame) -> set[Value]:
-        """Find the operations that take part in the results of a call, outside of loops."""
+        """Find the operations that contribute to the results of a call, outside loops."""
         waiting = [self.resolve(self.value(frame, result)) for result in frame.results()]
         found = set[Value]()
         while waiting:
@@ -202,7 +202,7 @@ class Program:
         return found
 
     def _passed_on(self, body: Frame) -> set[str]:
-        """Find the arguments of a loop's body that it gives on as they are."""
+        """Find the arguments of a loop's body that it passes on unchanged."""
         passed = set()
         for name, result in zip(body.names(), body.results(), strict=False):
             value = self.value(body, result)
@@ -222,15 +222,17 @@ class Program:
             return None
         self._frames += 1
         if self._frames > MOST_FRAMES or depth > DEEPEST:
-            raise BadWeights(f"{self.where}: its functions call each other more often than any model's; it is refused.")
+            raise BadWeights(
+                f"{self.where}: its functions call each other more often than in any model; it is refused."
+            )
         if name not in self._nodes:
             self._nodes[name] = {node.name: node for node in function.node_def}
         results = {result.name for result in function.signature.output_arg}
         if results - set(function.ret):
-            raise BadWeights(f"{self.where}: a function does not say where its results come from; it is damaged.")
+            raise BadWeights(f"{self.where}: a function does not define its results; the file is damaged.")
         return Frame(function, self._nodes[name], arguments, depth)
 
     def _count(self) -> None:
         self._steps += 1
         if self._steps > MOST_STEPS:
-            raise BadWeights(f"{self.where}: its graph has more operations than any model's; it is refused.")
+            raise BadWeights(f"{self.where}: its graph has more operations than any model; it is refused.")

@@ -1,4 +1,4 @@
-"""What a loop over time reads: followed back through turned axes and turned time to what makes the sequence."""
+"""Traces what a loop over time reads back through transposed axes and reversed time to its source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ class Source:
     kind : str
         ``inputs``, ``cell``, ``merged`` (the two halves of a Bidirectional), ``embedding`` or ``other``.
     names : tuple of str
-        The cells; the array of the table; of others the arrays that take part.
+        The cells, the array of the table, or for ``other`` the arrays that contribute.
     backwards : bool
-        Time is turned on the way.
+        Whether time is reversed on the way.
     time_first : bool
-        The sequence is (time, batch, features) where it comes from.
+        Whether the source is (time, batch, features).
     merge : str
-        How two halves become one.
+        How two halves are merged.
     operation : str
-        What computes another one last.
+        The last operation of ``other``.
     """
 
     kind: str
@@ -46,20 +46,20 @@ class Source:
 
 
 class Tracer:
-    """Follows sequences back."""
+    """Traces sequences back to their sources."""
 
     def __init__(self, program: Program, loops: list[Loop], variables: Mapping[Value, Variable]) -> None:
         self._program, self._variables = program, variables
         self._loops = {loop.place: loop for loop in loops}
 
     def source(self, value: Value, *, axis: int = 0) -> Source:
-        """Find what makes a sequence.
+        """Find the source of a sequence.
 
         Parameters
         ----------
         value : Value
         axis : int
-            Which of its axes is time; a loop goes along the first one.
+            The axis that is time; a loop runs along the first one.
         """
         backwards = False
         for _ in range(MOST_FOLLOWED):
@@ -76,7 +76,7 @@ class Tracer:
         return Source("other", (), backwards, axis == 0, operation="a long chain of operations")
 
     def _below(self, value: Value, axis: int) -> tuple[Value, int, bool] | None:
-        """Go through an operation that only turns axes or time, or hides what a mask leaves out; None for another."""
+        """Look through an operation that only transposes axes, reverses time or applies a mask; None for others."""
         node, inputs = self._program.node(value), self._program.inputs(value)
         if node.op == "Transpose" and integers(self._program, inputs[1]) == [1, 0, 2]:
             return inputs[0], 1 - axis, False
@@ -99,7 +99,7 @@ class Tracer:
         return Source("other", self._ancestors(value), backwards, axis == 0, operation=operation)
 
     def _written(self, value: Value, axis: int) -> str:
-        """Name the cell whose states this sequence is, where time lies along an axis."""
+        """Return the name of the cell whose states a sequence is, with time along an axis."""
         node = self._program.node(value)
         whole = self._loops.get(Value(value.frame, value.node))
         if whole is not None and value.port == "output" and whole.axis == axis and node.op not in LOOPS:
@@ -111,7 +111,7 @@ class Tracer:
         return loop.written.get(made.index, "") if loop is not None else ""
 
     def _merged(self, value: Value, operation: str, axis: int) -> tuple[str, tuple[str, str]] | None:
-        """Tell how two cells are merged, the second of which goes backwards and is turned again."""
+        """Return how two cells are merged, the second of which runs backwards and is reversed again."""
         inputs = self._program.inputs(value)
         if operation == "ConcatV2" and len(inputs) == 3 and integers(self._program, inputs[2]) in ([-1], [2]):
             return self._halves("concat", inputs[:2], axis)
@@ -129,7 +129,7 @@ class Tracer:
         return mode, (one.names[0], other.names[0])
 
     def _plain(self, value: Value, axis: int) -> Source | None:
-        """Give the source of a sequence where it is a cell; without looking for merged ones, which do not nest."""
+        """Return the source of a sequence if it is a cell; merged cells are not looked for, since they do not nest."""
         backwards = False
         for _ in range(MOST_FOLLOWED):
             value = self._program.resolve(value)
@@ -146,7 +146,7 @@ class Tracer:
         return None
 
     def _is_mask(self, value: Value) -> bool:
-        """Tell whether a factor is nothing but a mask: it was true or false before."""
+        """Return whether a factor is just a mask, cast from true or false."""
         for _ in range(16):
             node = self._program.node(value)
             if node is None:
@@ -159,7 +159,7 @@ class Tracer:
         return False
 
     def _table(self, value: Value, operation: str) -> str:
-        """Name the table where rows are looked up by ids that the model is given."""
+        """Return the name of the table whose rows are looked up by ids that the model is given."""
         inputs = self._program.inputs(value)
         if operation == "ResourceGather":
             table = self._variables.get(self._program.resolve(inputs[0]))
@@ -173,7 +173,7 @@ class Tracer:
         return "" if table is None or len(table.shape) != 2 or self._ancestors(inputs[1]) else table.name
 
     def _ancestors(self, value: Value) -> tuple[str, ...]:
-        """Name the variables and loops that a value is made of, up to the loops that it reads."""
+        """Return the names of the variables and loops that a value is made of, going no further than these loops."""
         found: dict[str, None] = {}
         waiting, seen = [self._program.resolve(value)], set[Value]()
         while waiting and len(seen) < MOST_FOLLOWED:
@@ -192,7 +192,7 @@ class Tracer:
 
 
 def _turns_time(program: Program, node: Any, inputs: list[Value], axis: int) -> bool:
-    """Tell whether an operation turns time around: all steps, or those that count."""
+    """Return whether an operation reverses time: all steps, or only the valid ones."""
     if node.op == "ReverseSequence":
         return bool(node.attr["seq_dim"].i == axis and node.attr["batch_dim"].i == 1 - axis)
     return node.op == "ReverseV2" and integers(program, inputs[1]) == [axis]

@@ -1,4 +1,4 @@
-"""From the body of a loop to terms: what one step makes of its inputs and states."""
+"""Turns the body of a loop into terms: what one step computes from its inputs and states."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,25 +20,25 @@ class Variable:
 
 
 class StepReader:
-    """Reads the operations of one loop's body, or of steps that stand in no loop.
+    """Reads the operations of one loop's body, or of steps outside a loop.
 
     Parameters
     ----------
     program : Program
     body : Frame or None
     variables : mapping
-        The variables by the argument of the outermost function that passes them in.
+        The variables by the argument through which the outermost function receives them.
     """
 
     def __init__(self, program: Program, body: Frame | None, variables: Mapping[Value, Variable]) -> None:
         self.terms = Terms()
-        # Of each ("item", number) and ("step", number): the list or sequence that it is taken from.
+        # For each ("item", number) and ("step", number), the list or sequence that it is taken from.
         self.lists: list[Value] = []
         self._program, self._body, self._variables = program, body, variables
         self._known: dict[Value, int] = {}
 
     def read(self, value: Value) -> int:
-        """Give the term of a value."""
+        """Return the term of a value."""
         first = value = self._program.resolve(value)
         waiting, opened = [value], set[Value]()
         while waiting:
@@ -49,7 +49,7 @@ class StepReader:
             operands = [self._program.resolve(operand) for operand in self._operands(value)]
             missing = [operand for operand in operands if operand not in self._known]
             if missing:
-                # What was opened and is not known yet lies on the way here.
+                # An opened value that is still unknown is part of a cycle.
                 if not opened.isdisjoint(missing):
                     raise TooMany
                 opened.add(value)
@@ -71,7 +71,7 @@ class StepReader:
         return inputs[:MOST_OPERANDS]
 
     def _is_zero_from_outside(self, value: Value, node: Any) -> bool:
-        """Tell zeros in the shape of a step that Keras takes before a loop, of which only the shape matters."""
+        """Detect zeros shaped like a step taken before the loop, of which Keras uses only the shape."""
         return node.op == "ZerosLike" and self._body is not None and value.frame.depth < self._body.depth
 
     def _is_computed(self, value: Value) -> bool:
@@ -114,14 +114,14 @@ class StepReader:
     def _fill(self, value: Value, node: Any, operands: list[int]) -> int:
         if operands:
             return self.terms.apply(node.op, *operands)
-        # Two states that start from equal values are two.
+        # Two states that start from equal values are still two terms.
         return self.terms.of("fill", value)
 
     def _item(self, value: Value, _node: Any, operands: list[int]) -> int:
         return self.terms.of("item", self._list(value), *operands)
 
     def _list(self, value: Value) -> int:
-        """Give the number of what an item or a step is taken from."""
+        """Return the number of the list or sequence from which an item or step is taken."""
         source = self._program.resolve(self._program.inputs(value)[0])
         if source not in self.lists:
             self.lists.append(source)
@@ -137,7 +137,7 @@ class StepReader:
         return self.terms.sum(*operands) if operands else self.terms.apply(node.op)
 
     def _multiply(self, _value: Value, _node: Any, operands: list[int]) -> int:
-        # Dropout that is switched off multiplies by ones; of steps without a loop by those of the first one.
+        # Inactive dropout multiplies by ones; steps without a loop share those of the first one.
         for one, other in (operands, operands[::-1]):
             if self.terms[one][:2] == ("apply", "OnesLike"):
                 return other
@@ -163,7 +163,7 @@ class StepReader:
         return self.terms.apply(f"part {index} of {count} by {axis}", operand)
 
     def _axes(self, operand: int) -> int:
-        """Count the axes of a variable, or of a row of one."""
+        """Count the axes of a variable or of one of its rows."""
         columns = self.terms[operand][1]
         assert isinstance(columns, Columns)
         shapes = (variable.shape for variable in self._variables.values() if variable.name == columns.variable)
@@ -174,7 +174,7 @@ class StepReader:
         sizes, axis = integers(self._program, inputs[1]), integers(self._program, inputs[2])
         width = self.terms.width(operands[0])
         if sizes is not None and sizes.count(-1) == 1 and width > 0:
-            # The rest of the columns.
+            # The remaining columns.
             sizes[sizes.index(-1)] = width - sum(sizes) - 1
         if sizes is None or axis not in ([1], [-1]) or min(sizes) < 0 or value.index >= len(sizes):
             return self.terms.apply(f"SplitV {value.index}", *operands)
@@ -188,7 +188,7 @@ class StepReader:
         return self.terms.variable(columns.variable, columns.start, columns.stop, row)
 
     def _slice(self, value: Value, node: Any, operands: list[int]) -> int:
-        """Read ``[:, start:stop]`` and ``[row]``; whatever else is taken is a term of its own."""
+        """Read ``[:, start:stop]`` and ``[row]``; any other slice is its own term."""
         start, stop, step = (integers(self._program, bound) for bound in self._program.inputs(value)[1:4])
         masks = {name: node.attr[name].i for name in _MASKS}
         width = self.terms.width(operands[0])
@@ -197,7 +197,7 @@ class StepReader:
             if masks["shrink_axis_mask"] == 1 and len(start) == 1 and axes == 2:
                 return self._row(operands[0], start[0])
             if axes == len(start) == 1 and not masks["shrink_axis_mask"]:
-                # As columns of a matrix of which all rows are taken.
+                # As columns of a matrix with all its rows.
                 start, stop = [0, *start], [0, *stop]
                 masks |= {"begin_mask": 1 | masks["begin_mask"] << 1, "end_mask": 1 | masks["end_mask"] << 1}
             whole = masks["ellipsis_mask"] == 1 or (masks["begin_mask"] & 1 and masks["end_mask"] & 1)
@@ -209,7 +209,7 @@ class StepReader:
         return self.terms.apply(f"StridedSlice {said}", operands[0])
 
     def _leaky(self, _value: Value, node: Any, operands: list[int]) -> int:
-        # What has its usual value may be left out.
+        # Attributes with their default value may be omitted.
         alpha = node.attr["alpha"].f if "alpha" in node.attr else 0.2
         return self.terms.apply(f"LeakyRelu {alpha:.6g}", *operands)
 
@@ -219,7 +219,7 @@ class StepReader:
 
 _WITHOUT_OPERANDS = {"Const", "Fill", "ReadVariableOp", "StatelessWhile", "While"}
 _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-# Operations of which one input alone is a term, and which that is.
+# Operations of which only one input is a term, and the index of that input.
 _FIRST_ONLY = {"Split": 1, "SplitV": 0, "StridedSlice": 0, "Squeeze": 0, "TensorListGetItem": 1, "Unpack": 0}
 _RULES: dict[str, Callable[[StepReader, Value, Any, list[int]], int]] = {
     "Add": StepReader._add,

@@ -1,8 +1,8 @@
-"""What one step of a loop computes, as terms: sums, products and functions of inputs, states and variables.
+"""Represents what one step of a loop computes as terms: sums, products and functions of inputs, states and variables.
 
-Equal terms have the same number, so that they can be compared however often they are used. Columns of a product with
-a variable are the product with those columns of the variable, and sums of sums are one sum: what is computed gate by
-gate and what is computed at once and then split become the same terms.
+Equal terms have the same number, so they are easy to compare however often they occur. Columns of a product with a
+variable become the product with those columns of the variable, and sums of sums become one sum. So gates computed one
+by one, and gates computed together and then split, become the same terms.
 """
 
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from typing import NamedTuple
 __all__ = ["Columns", "Term", "Terms", "TooMany"]
 
 MOST_TERMS = 100_000
-# Terms of one sum; gates have four, and perhaps a constant of their activation.
+# Most terms in one sum; gates have four, and perhaps a constant of their activation.
 MOST_SUMMANDS = 16
 
 Term = tuple[object, ...]
 
 
 class Columns(NamedTuple):
-    """Columns of a variable, and of a matrix of biases its row; -1 where all rows are meant."""
+    """Columns of a variable and, in a matrix of biases, the row; -1 means all rows."""
 
     variable: str
     row: int
@@ -26,7 +26,7 @@ class Columns(NamedTuple):
 
 
 class TooMany(Exception):  # noqa: N818
-    """More terms than any cell has, or terms that are made of themselves."""
+    """There are more terms than in any cell, or a term contains itself."""
 
 
 class Terms:
@@ -35,7 +35,7 @@ class Terms:
     def __init__(self) -> None:
         self._numbers: dict[Term, int] = {}
         self._terms: list[Term] = []
-        # By the name of a variable: what it is multiplied with, in the order in which it was met.
+        # By variable name, the terms that it is multiplied with, in the order of their first occurrence.
         self.multiplied: dict[str, dict[int, None]] = {}
 
     def __getitem__(self, number: int) -> Term:
@@ -45,7 +45,7 @@ class Terms:
         return len(self._terms)
 
     def of(self, *term: object) -> int:
-        """Give the number of a term: its kind, and what belongs to it."""
+        """Return the number of a term, given its kind and its parts."""
         if term not in self._numbers:
             if len(self._terms) >= MOST_TERMS:
                 raise TooMany
@@ -54,7 +54,7 @@ class Terms:
         return self._numbers[term]
 
     def constant(self, value: float) -> int:
-        """Give the number of a constant; those of single and double precision are the same one."""
+        """Return the number of a constant, the same in single and double precision."""
         return self.of("constant", f"{value:.6g}")
 
     def sum(self, *parts: int) -> int:
@@ -82,18 +82,18 @@ class Terms:
         return self.of("matmul", left, variable)
 
     def apply(self, function: str, *arguments: int) -> int:
-        """Apply an operation that is no sum or product."""
+        """Apply an operation other than a sum or product."""
         return self.of("apply", function, *arguments)
 
     def replaced(self, number: int, instead: dict[int, int]) -> int:
-        """Make a term anew with others in the place of some.
+        """Rebuild a term with some terms replaced.
 
         Parameters
         ----------
         number : int
             A term of a few operations, such as one step of a cell.
         instead : dict
-            The term to put in the place of each; what was replaced is added to it.
+            The replacement of each term; terms rebuilt on the way are added to it.
         """
         if number not in instead:
             kind, *parts = self._terms[number]
@@ -107,7 +107,7 @@ class Terms:
         return instead[number]
 
     def width(self, number: int) -> int:
-        """Count the columns of a term; -1 where variables do not tell."""
+        """Count the columns of a term; -1 if variables do not determine it."""
         term = self._terms[number]
         if term[0] == "variable":
             columns = term[1]
@@ -120,7 +120,7 @@ class Terms:
         return -1
 
     def columns(self, number: int, start: int, stop: int) -> int:
-        """Take columns of a term; those of a sum are the sum of the columns."""
+        """Take columns of a term; those of a sum are the sum of the summands' columns."""
         term = self._terms[number]
         if term[0] == "constant":
             return number

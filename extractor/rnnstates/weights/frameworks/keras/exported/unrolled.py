@@ -1,7 +1,7 @@
-"""Layers without a loop, as ``unroll=True`` writes them: every step stands in the graph by itself.
+"""Recognises layers without a loop, as written by ``unroll=True``: every step appears separately in the graph.
 
-The first step is recognised as that of a loop would be. All others have to be the same one, of the next inputs and of
-the states that the step before gave.
+The first step is recognised like that of a loop. All others must be the same step applied to the next inputs and to the
+states from the previous step.
 """
 
 import bisect
@@ -17,15 +17,15 @@ from .terms import Term, Terms, TooMany
 
 __all__ = ["read_unrolled"]
 
-# Terms behind a state that could be the next one: those of other cells, of masks and of a GRU's reset stand between.
+# Most terms after a state that are tried as the next one: other cells, masks and a GRU's reset come in between.
 MOST_TRIED = 16
-# Terms of one step among which its cell state is looked for.
+# Most terms of one step among which its cell state is searched.
 MOST_OF_A_STEP = 200
 NONE = -1
 
 
 class _Step(NamedTuple):
-    """What a step reads and makes: ``after`` is the new hidden state before any mask."""
+    """The inputs and outputs of a step: ``after`` is the new hidden state before any mask."""
 
     inputs: int
     hidden: int
@@ -46,11 +46,11 @@ class _Use(NamedTuple):
 def read_unrolled(
     program: Program, frame: Frame, variables: Mapping[Value, Variable], cells: Iterable[Cell]
 ) -> list[Loop]:
-    """Find the cells that run in a call without a loop; one that is not recognised in every step is left out."""
+    """Find the cells that run in a call without a loop; those not recognised in every step are left out."""
     reader = StepReader(program, None, variables)
     packs: dict[Value, list[int]] = {}
     try:
-        # In their order, so that what one step after the other makes has numbers close to each other.
+        # In order, so that the terms of consecutive steps have numbers close to each other.
         for place, operands in _used(program, frame):
             made = [reader.read(operand) for operand in operands]
             if program.node(place).op == "Pack":
@@ -63,9 +63,9 @@ def read_unrolled(
 
 
 def _used(program: Program, frame: Frame) -> Iterator[tuple[Value, list[Value]]]:
-    """List what takes part in the results: products by themselves, and values that are put side by side.
+    """List what contributes to the results: single products, and values that are joined.
 
-    Keras also takes single steps of which only the shape matters to it, and puts last states together for nothing.
+    Keras also takes single steps just for their shape, and joins last states without using them.
     """
     used = program.used(frame)
     for place in program.operations(frame, {"MatMul", "Pack"}):
@@ -87,7 +87,7 @@ class _Unrolled:
         self._shapes = {role: variable.shape for role, variable in cell.variables.items()}
         kernel, recurrent = self._names["kernel"], self._names["recurrent_kernel"]
         self._states = sorted(terms.multiplied.get(recurrent, {}))
-        # What stands beside each state: the products of both with a cell's kernels are summands of one sum.
+        # The inputs that go with each state: the products of both with a cell's kernels are summands of one sum.
         inputs: dict[int, dict[int, None]] = {}
         for lefts in sums.get(recurrent, ()):
             for state in lefts[recurrent]:
@@ -95,7 +95,7 @@ class _Unrolled:
         self._inputs = {state: list(found) for state, found in inputs.items()}
 
     def uses(self) -> list[_Use]:
-        """Find all uses of the cell; none where anything that it is multiplied with belongs to no step."""
+        """Find all uses of the cell; none if anything that it is multiplied with belongs to no step."""
         left, found = list(self._states), []
         while left:
             use = self._use(left[0])
@@ -108,7 +108,7 @@ class _Unrolled:
         return found if read == set(self._terms.multiplied.get(self._names["kernel"], {})) else []
 
     def _is_reset(self, number: int, states: set[int]) -> bool:
-        """Tell whether a term is a state that a GRU has reset."""
+        """Return whether a term is a state after a GRU's reset."""
         term = self._terms[number]
         return self._cell.kind == "gru" and term[0] == "product" and not states.isdisjoint(term[1:])
 
@@ -142,7 +142,7 @@ class _Unrolled:
         return None
 
     def _following(self, hidden: int, first: _Step) -> _Step | None:
-        """Find the step behind a state, which has to be the first one of other inputs and states."""
+        """Find the step after a state, which must equal the first one with other inputs and states."""
         inputs = self._inputs.get(hidden, ())
         if len(inputs) != 1:
             return None
@@ -154,21 +154,21 @@ class _Unrolled:
         return None
 
     def _state_after(self, step: _Step) -> int | None:
-        """Find the state that a step leaves to the next one; None after the last one."""
+        """Find the state that a step passes to the next one; None after the last one."""
         behind = self._states[bisect.bisect_right(self._states, step.hidden) :][:MOST_TRIED]
         return next((state for state in behind if _unmasked(self._terms, state, step.hidden) == step.after), None)
 
     def _is_kept(self, cell: int, before: _Step) -> bool:
-        """Tell whether a cell state is what the step before made of its own, perhaps by a mask."""
+        """Return whether a cell state comes from the previous step, possibly through a mask."""
         return before.cell == NONE or _unmasked(self._terms, cell, before.cell) == before.cell_after
 
     def _tried(self, state: int) -> list[int]:
-        """List what the new state may be: what is used somewhere and was made soon after the state before."""
+        """List candidates for the new state: terms that are used somewhere and made soon after the previous state."""
         behind = self._places[bisect.bisect_right(self._places, state) :][:MOST_TRIED]
         return list(dict.fromkeys(_unmasked(self._terms, number) for number in behind))
 
     def _cell_states(self, after: int) -> Iterator[tuple[int, int]]:
-        """List what a cell state and the new one may be in the step that makes a hidden state."""
+        """List candidates for a cell state and the new one in the step that makes a hidden state."""
         if self._cell.kind != "lstm":
             yield NONE, NONE
             return
@@ -187,7 +187,7 @@ class _Unrolled:
 
 
 def _products(terms: Terms) -> dict[str, list[dict[str, list[int]]]]:
-    """List by variable the sums in which a product with it stands: what each variable is multiplied with there."""
+    """List by variable the sums that contain a product with it: what each variable is multiplied with there."""
     found: dict[str, list[dict[str, list[int]]]] = {}
     for number in range(len(terms)):
         lefts: dict[str, list[int]] = {}
@@ -201,13 +201,13 @@ def _products(terms: Terms) -> dict[str, list[dict[str, list[int]]]]:
 
 
 def _places(terms: Terms, packs: Iterable[Sequence[int]]) -> list[int]:
-    """List in their order the terms that may be states: what is multiplied with a variable or put side by side."""
+    """List in order the terms that may be states: those multiplied with a variable or joined."""
     used = {number for numbers in (*terms.multiplied.values(), *packs) for number in numbers}
     return sorted(number for number in used if terms[number][0] != "step")
 
 
 def _unmasked(terms: Terms, number: int, before: int | None = None) -> int:
-    """Take the new state where a mask chooses between it and another one, which may have to be that before."""
+    """Return the new state if a mask chooses between it and another one, optionally required to be the previous one."""
     term = terms[number]
     if term[0] == "apply" and term[1] in CHOICES and len(term) == 5 and before in (None, term[4]):
         return int(str(term[3]))
@@ -217,7 +217,7 @@ def _unmasked(terms: Terms, number: int, before: int | None = None) -> int:
 def _loops(
     program: Program, reader: StepReader, packs: Mapping[Value, Sequence[int]], found: Sequence[_Use], frame: Frame
 ) -> Iterator[Loop]:
-    """Give each use as a loop; cells of which a use reads no sequence from one end to the other are left out."""
+    """Yield each use as a loop; cells are left out if a use does not read a sequence from end to end."""
     made = {tuple(step.after for step in use.steps): use.cell.name for use in found}
     running = [(use, _running(program, reader, use, made)) for use in found]
     unclear = {use.cell.name for use, known in running if known is None}
@@ -231,7 +231,7 @@ def _loops(
         for place in written:
             yield Loop(place, {use.cell.name: known}, {0: use.cell.name}, program.node(place).attr["axis"].i)
         if not written:
-            # Of a cell that feeds another one in each step no operation gives all states.
+            # For a cell that feeds another one in each step, no operation outputs all its states.
             yield Loop(Value(frame, use.cell.name), {use.cell.name: known})
 
 
@@ -249,7 +249,7 @@ def _running(program: Program, reader: StepReader, use: _Use, made: Mapping[tupl
 
 
 def _sequence(inputs: Sequence[Term]) -> tuple[int, int, bool] | None:
-    """Tell whose steps some inputs are, along which axis, and whether from the last one on; None of a part of them."""
+    """Return the sequence whose steps are read, the axis, and whether from the last one; None if only some are."""
     if {term[0] for term in inputs} != {"step"} or len({(term[1], *term[3:]) for term in inputs}) != 1:
         return None
     _, number, _, count, axis = inputs[0]
