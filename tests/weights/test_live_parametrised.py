@@ -104,6 +104,4 @@ def test_a_file_does_not_say_what_else_changes_a_weight_and_the_note_claims_no_m
     module = CHAINS["behind weight norm"](torch.nn.LSTM(4, 3))
     torch.save(module.state_dict(), tmp_path / "m.pt")
     (note,) = rnnstates.load_weights(tmp_path / "m.pt").notes
-    assert note.endswith(
-        "(weight normalisation), as PyTorch does when it evaluates, if nothing else changes what is computed."
-    )
+    assert note.endswith("(weight normalisation), as PyTorch does in evaluation, if nothing else changes the result.")

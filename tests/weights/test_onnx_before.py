@@ -83,7 +83,7 @@ def test_inputs_that_are_mixed_before_a_layer_are_noted(tmp_path, name, known):
     given = values(N, T, I) if known else values("rows", "steps", "features")
     path = save(layer_behind(nodes, constants, given, features=features), tmp_path / "m.onnx")
     [note] = rnnstates.load_weights(path).notes
-    assert f"({op}) before 'cell', which is not run; inputs must be what that gives" in note
+    assert f"({op}) before 'cell', which is not run; inputs must be its output" in note
 
 
 def wrapped(*, select):
@@ -185,7 +185,7 @@ def narrow(node):
 
 @pytest.mark.parametrize(
     "change, said",
-    [(quantised, "is a DynamicQuantizeLSTM .* Give the model before it was quantised"), (narrow, "has the shapes")],
+    [(quantised, "is a DynamicQuantizeLSTM .* Give the model from before quantisation"), (narrow, "has the shapes")],
 )
 def test_where_no_layer_can_be_computed_the_reason_is_said_at_once(tmp_path, change, said):
     path = save(of_two_layers(change, "com.microsoft"), tmp_path / "m.onnx")
@@ -202,4 +202,7 @@ def test_lengths_that_a_model_stores_are_noted_where_they_are_not_all_steps(tmp_
     notes = rnnstates.load_weights(save(built, tmp_path / "m.onnx")).notes
     shown = shown or (None if known else str(T))
     assert len(notes) == (shown is not None)
-    assert all(f"the model itself runs 'cell' over {shown} steps, whatever it is given" in note for note in notes)
+    assert all(
+        f"the model itself always runs 'cell' over {shown} steps; here only the given lengths count" in note
+        for note in notes
+    )

@@ -1,4 +1,4 @@
-"""Files that others made: ONNX' own cases for runtimes, PyTorch's exports, and graphs of several nodes."""
+"""Files that others made: ONNX's own cases for runtimes, PyTorch's exports, and graphs of several nodes."""
 
 import importlib
 import re

@@ -253,4 +253,4 @@ def test_a_model_in_half_precision_is_run_with_its_rounded_weights(tmp_path, cel
     for part in highest(case):
         np.testing.assert_allclose(found[part], expected[part], rtol=0, atol=1e-6)
     [note] = rnnstates.load_weights(half).notes
-    assert "rounds to half precision (float16) on its way, which is not done here" in note
+    assert "rounds to half precision (float16) on the way, which is not done here" in note

@@ -42,11 +42,14 @@ def test_a_constant_far_larger_than_the_file_is_not_made(path):
     shape = constant("shape", np.array([1, 4 * 2**15, 2**15]))
     huge = helper.make_node("ConstantOfShape", ["shape"], ["W"], "huge")
     told = refusal(save(lstm(before=[shape, huge]), path))
-    assert "a weight comes from 'huge' (ConstantOfShape), which cannot be done: it makes far more than the file" in told
+    assert (
+        "a weight comes from 'huge' (ConstantOfShape), which cannot be done: its result is far larger than the file"
+        in told
+    )
     doubled = [constant("a0", np.ones((1, 4 * H, I), "f4"))]
     doubled += [helper.make_node("Concat", [f"a{n}", f"a{n}"], [f"a{n + 1}"], axis=2) for n in range(50)]
     doubled.append(helper.make_node("Identity", ["a50"], ["W"]))
-    assert "(Concat), which cannot be done: it makes far more than the file stores" in refusal(
+    assert "(Concat), which cannot be done: its result is far larger than the file" in refusal(
         save(lstm(before=doubled), path)
     )
 
@@ -104,7 +107,10 @@ def test_bytes_changed_at_random_give_weights_or_a_refusal(path):
         (lambda node: node.output.__setitem__(0, "W"), "'W' is made twice"),
         (lambda node: node.input.__setitem__(2, "W"), "expected W (directions, 4 * units, features)"),
         (lambda node: node.input.__setitem__(2, ""), "expected W (directions, 4 * units, features)"),
-        (lambda node: node.input.__setitem__(1, "X"), "a weight comes from the model's input 'X'; expected it stored"),
+        (
+            lambda node: node.input.__setitem__(1, "X"),
+            "a weight comes from the model's input 'X'; expected it to be stored",
+        ),
     ],
 )
 def test_a_graph_that_makes_no_sense_is_refused(path, change, told):
@@ -117,10 +123,10 @@ def test_a_graph_that_makes_no_sense_is_refused(path, change, told):
         ({"direction": "sideways"}, "0 directions; expected W (directions"),
         ({"direction": "bidirectional"}, "2 directions; expected W (directions"),
         ({"activations": ["Sigmoid", "Mish", "Tanh"]}, "has the activation 'Mish'; expected affine, elu"),
-        ({"activations": ["Sigmoid", "Tanh"]}, "has 2 activations; expected 3 a direction"),
+        ({"activations": ["Sigmoid", "Tanh"]}, "has 2 activations; expected 3 per direction"),
         ({"activations": ["Sigmoid", "Affine", "Tanh"]}, "has the activation 'Affine'"),
         ({"activations": ["Sigmoid", "ThresholdedRelu", "Tanh"]}, "has the activation 'ThresholdedRelu'"),
-        ({"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.2, 0.3]}, "gives more alpha or beta"),
+        ({"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.2, 0.3]}, "has more alpha or beta"),
         ({"activations": ["Elu"] * 3, "activation_alpha": [np.nan] * 3}, "has the activation 'Elu'"),
         ({"clip": 0.0}, "preactivation_clip is 0.0; expected a positive number"),
         ({"clip": float("inf")}, "preactivation_clip is inf"),
@@ -141,7 +147,7 @@ def test_a_quantised_or_custom_operator_is_refused_by_its_name(path):
         node.op_type, node.domain = "DynamicQuantizeLSTM", "com.microsoft"
 
     told = refusal(save(lstm(change=quantised), path))
-    assert "'cell' is a DynamicQuantizeLSTM of the domain 'com.microsoft', which is not ONNX' own" in told
+    assert "'cell' is a DynamicQuantizeLSTM of the domain 'com.microsoft', which is not ONNX's own" in told
     message = refusal(save(lstm(change=lambda node: setattr(node, "domain", "my.own")), path))
     assert "'cell' is an LSTM of the domain 'my.own'" in message
 
@@ -150,7 +156,7 @@ def test_a_weight_that_is_dequantised_is_refused_by_the_operator(path):
     small = np.random.RandomState(0).randint(-9, 9, (1, 4 * H, I)).astype("i1")
     nodes = [constant("small", small), constant("scale", np.float32(0.1))]
     nodes.append(helper.make_node("DequantizeLinear", ["small", "scale"], ["W"], "back"))
-    assert "a weight comes from 'back' (DequantizeLinear); expected it stored" in refusal(
+    assert "a weight comes from 'back' (DequantizeLinear); expected it to be stored" in refusal(
         save(lstm(before=nodes), path)
     )
     assert "kernel has dtype int64; expected a floating-point type" in refusal(
@@ -172,7 +178,7 @@ def test_an_operator_that_the_model_defines_itself_is_not_taken_for_that_of_onnx
     model = lstm()
     same = helper.make_node("Identity", ["X"], ["Y"])
     model.functions.append(helper.make_function("", "LSTM", ["X"], ["Y"], [same], [helper.make_opsetid("", 14)]))
-    assert "'cell' is an LSTM of the domain '', which is not ONNX' own" in refusal(save(model, path))
+    assert "'cell' is an LSTM of the domain '', which is not ONNX's own" in refusal(save(model, path))
 
 
 def test_constants_of_all_kinds_are_read(path):
@@ -202,7 +208,7 @@ def started(rows, **attributes):
 
 def test_where_sequences_start_is_read_or_told(path):
     rows = np.random.RandomState(2).randn(1, N, H).astype("f4")
-    assert "differs between sequences or does not fit; expected one row of 5" in refusal(save(started(rows), path))
+    assert "varies between sequences or does not fit; expected one row of 5" in refusal(save(started(rows), path))
     equal = np.repeat(rows[:, :1], N, axis=1)
     read = rnnstates.load_weights(save(started(equal), path))
     np.testing.assert_array_equal(read.layers[0].forward.initial["hidden"], rows[0, 0])
@@ -219,11 +225,11 @@ def test_a_start_that_is_given_or_computed_is_told(path):
     model.graph.input.append(helper.make_tensor_value_info("initial_h", 1, [1, N, H]))
     [note] = rnnstates.load_weights(save(model, path)).notes
     assert note.endswith(
-        "starts its hidden state from the model's input 'initial_h'; zero is taken (initial_state=FILE gives another)."
+        "starts its hidden state from the model's input 'initial_h'; zero is used (initial_state=FILE gives another)."
     )
     wave = helper.make_node("Sin", ["R"], ["initial_h"], "wave")
     [note] = rnnstates.load_weights(save(started(np.zeros(1), before=[wave]), path)).notes
-    assert "from 'wave' (Sin); zero is taken" in note
+    assert "from 'wave' (Sin); zero is used" in note
 
 
 def test_a_start_filled_with_one_value_is_read_whatever_the_batch(path):

@@ -41,7 +41,7 @@ def test_a_layer_in_a_branch_is_run_when_it_is_named(tmp_path, name, flag):
     np.testing.assert_allclose(found["hidden"], expected[:, 0].swapaxes(0, 1), rtol=0, atol=1e-6)
     [note] = rnnstates.load_weights(path, layer=name).notes
     which = "then" if flag else "else"
-    assert note == f"'{name}' stands in the {which}_branch of 'choice' (If) and is run as if that is taken."
+    assert note == f"'{name}' is in the {which}_branch of 'choice' (If) and is run as if that branch is taken."
 
 
 def test_layers_in_branches_are_offered_only_where_there_is_no_other(tmp_path):
@@ -120,7 +120,7 @@ def test_a_condition_is_stored_within_a_branch_too(tmp_path):
     built = model([chosen], {}, ["V"], inputs=[helper.make_tensor_value_info("wanted", 9, [])])
     network = rnnstates.load_weights(save(built, tmp_path / "m.onnx"))
     assert network.layers[0].name == "large"
-    assert network.notes == ("'large' stands in the then_branch of 'first' (If) and is run as if that is taken.",)
+    assert network.notes == ("'large' is in the then_branch of 'first' (If) and is run as if that branch is taken.",)
 
 
 def test_a_branch_that_reads_weights_of_the_main_graph_is_run(tmp_path):

@@ -132,7 +132,7 @@ def test_where_sequences_come_first_so_they_do_in_the_start(path, op, shape, pro
 def test_a_start_of_unknown_sizes_is_noted_as_before(path):
     save(started([], given=[value("start", 1, ["ways", None, "width"])]), path)
     [note] = rnnstates.load_weights(path).notes
-    assert "the model starts its cell state from the model's input 'start'; zero is taken" in note
+    assert "the model starts its cell state from the model's input 'start'; zero is used" in note
 
 
 def test_what_a_file_says_between_operators_is_not_relied_on(path):

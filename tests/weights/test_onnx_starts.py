@@ -56,11 +56,11 @@ def cached():
 TOLD = (
     (
         "'lower': the model starts its hidden state from 'first' (Gather), which is computed from the model's input "
-        "'cache'; zero is taken (initial_state=FILE gives another)."
+        "'cache'; zero is used (initial_state=FILE gives another)."
     ),
     (
         "'upper': the model starts its hidden state from 'second' (Gather), which is computed from the model's input "
-        "'other', 'lower' (GRU) and the model's input 'scale'; zero is taken (initial_state=FILE gives another)."
+        "'other', 'lower' (GRU) and the model's input 'scale'; zero is used (initial_state=FILE gives another)."
     ),
 )
 
@@ -75,7 +75,7 @@ def test_nothing_is_said_of_zero_where_a_start_is_given(path):
     start = {f"layer{number}/hidden": np.zeros(H) for number in range(2)}
     for initial, count in ((None, 2), (start, 0)):
         states = rnnstates.extract(np.ones((2, 3, I)), "full", weights=path, initial_state=initial)
-        assert len([note for note in states.provenance["notes"] if "zero is taken" in note]) == count
+        assert len([note for note in states.provenance["notes"] if "zero is used" in note]) == count
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "2", "77"])
@@ -100,7 +100,7 @@ def test_shapes_that_a_start_is_filled_by_are_no_part_of_what_it_is(path):
     nodes.append(layer_of("RNN", arrays))
     numbers = {"one": np.array([1]), "two": np.array([2]), "units": np.array([H]), "row": np.ones((1, 1, H), "f4")}
     [note] = rnnstates.load_weights(save(model_of(nodes, arrays | numbers, ["Y"], inputs=given()), path)).notes
-    assert "from 'initial_h' (Expand); zero is taken" in note
+    assert "from 'initial_h' (Expand); zero is used" in note
 
 
 def learned(cut):
@@ -160,7 +160,7 @@ def test_a_start_in_the_order_of_lengths_is_read_where_all_rows_are_equal(path, 
     model.graph.input.append(helper.make_tensor_value_info("lengths", 7, [None]))
     notes = rnnstates.load_weights(save(model, path)).notes
     if not repeated:
-        assert all("which is computed from the model's input 'lengths'; zero is taken" in note for note in notes)
+        assert all("which is computed from the model's input 'lengths'; zero is used" in note for note in notes)
         assert len(notes) == 2
         return
     inputs = np.random.RandomState(1).randn(N, T, I).astype("f4")

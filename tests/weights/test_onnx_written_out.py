@@ -141,7 +141,7 @@ def test_steps_that_differ_are_no_layer(tmp_path, changed):
     nodes = steps("forward")
     changed(nodes)
     arrays = arrays_of() | {"other": np.ones((H, H), "f4")}
-    with pytest.raises(BadWeights, match="as a layer does whose steps are written out") as said:
+    with pytest.raises(BadWeights, match="as a layer with unrolled steps does") as said:
         rnnstates.load_weights(saved(tmp_path / "m.onnx", nodes, arrays, "forward Y"))
     assert re.search(r"multiplies by 'forward R' [34] times", str(said.value))
     assert "or export it with torch.onnx.export(..., dynamo=False)" in str(said.value)
@@ -151,7 +151,7 @@ def test_a_start_that_the_exporter_multiplied_is_no_layer(tmp_path):
     """What the first step adds is a product with the matrix, from which the state itself is not known."""
     arrays = arrays_of()
     arrays["forward first"] = arrays["forward first"] + np.float32(1)
-    with pytest.raises(BadWeights, match="as a layer does whose steps are written out"):
+    with pytest.raises(BadWeights, match="as a layer with unrolled steps does"):
         rnnstates.load_weights(saved(tmp_path / "m.onnx", steps("forward"), arrays, "forward Y"))
 
 
@@ -205,7 +205,7 @@ def test_for_a_loop_over_cells_only_the_state_dict_is_asked_for_and_that_is_read
         torch.onnx.export(model, (torch.randn(N, T, I),), str(path), **options)
     with pytest.raises(BadWeights, match=r"'inner\.weight_[ih]h' belongs to a PyTorch cell") as said:
         rnnstates.load_weights(path)
-    assert "whose steps are written out. Give the state_dict of the model instead. Its arrays: '" in str(said.value)
+    assert "whose steps are unrolled. Give the state_dict of the model instead. Its arrays: '" in str(said.value)
     assert not re.search(r"dynamo|\.keras", str(said.value))
     torch.save(model.state_dict(), tmp_path / "m.pt")
     assert rnnstates.load_weights(tmp_path / "m.pt").layers[0].forward.units == H

@@ -195,7 +195,7 @@ def test_of_two_modules_one_must_be_chosen(tmp_path):
 def test_a_module_that_is_called_backward_is_said_to_read_forward(name, tmp_path):
     torch.save({f"{name}.{leaf}": array for leaf, array in torch.nn.LSTM(3, 5).state_dict().items()}, tmp_path / "m.pt")
     (note,) = rnnstates.load_weights(tmp_path / "m.pt").notes
-    assert f"'{name}': is called backward, but reads its inputs in the order given" in note
+    assert f"'{name}': is called backward, but reads inputs in the order given" in note
 
 
 def test_one_table_that_fits_is_taken_as_the_embedding_and_said_so(tmp_path):

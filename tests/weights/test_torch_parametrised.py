@@ -136,7 +136,7 @@ def test_weights_are_computed_as_pytorch_does_in_eval_mode(wrap, kind, tmp_path)
         state = {f"model.rnn.{name}": value for name, value in module.state_dict().items()}
         path = save_as(state, tmp_path / "w", containers[sorted(WRAPS).index(wrap) % 3])
         assert_same_states(path, oracle(plain), atol=2e-6)
-    (note,) = (note for note in rnnstates.load_weights(path).notes if "as PyTorch does when it evaluates" in note)
+    (note,) = (note for note in rnnstates.load_weights(path).notes if "as PyTorch does in evaluation" in note)
     assert "'model.rnn'" in note
 
 
@@ -227,7 +227,7 @@ def test_the_raw_weight_of_weight_drop_counts_wherever_its_wrapper_is(place, cop
     notes = rnnstates.load_weights(path).notes
     (note,) = (note for note in notes if "WeightDrop" in note)
     assert f"'{above}weight_hh_l0_raw', '{above}weight_hh_l1_raw' (WeightDrop)" in note
-    assert (f"what lies in '{below}weight_hh_l0'" in note) == copies
+    assert (f"the stored '{below}weight_hh_l0'" in note) == copies
 
 
 def test_the_raw_weight_of_a_cell_counts_too(tmp_path):

@@ -16,7 +16,11 @@ def lstm_state(prefix="", features=3, units=5):
 
 RAW = lstm_state()["weight_hh_l0"]
 REFUSED = {
-    "a raw weight without a module": ({"drop.weight_hh_l0_raw": RAW}, "", "of a module that is not at this place"),
+    "a raw weight without a module": (
+        {"drop.weight_hh_l0_raw": RAW},
+        "",
+        "of a module that is not at or below this place",
+    ),
     "a raw weight beside the module": (
         {"drop.weight_hh_l0_raw": RAW, **lstm_state("lstm.")},
         "lstm",
@@ -60,7 +64,7 @@ REFUSED = {
     "a norm without its direction": (
         {"rnn.weight_hh_l0_g": RAW[:, :1], **lstm_state("rnn.")},
         "",
-        "its weight_hh_l0 is computed from 'rnn.weight_hh_l0_g' in a way that is not known here",
+        "its weight_hh_l0 is computed from 'rnn.weight_hh_l0_g' in an unknown way",
     ),
     "spectral norm as it was saved before 1.0": (
         {"rnn.weight_hh_l0_orig": RAW, "rnn.weight_hh_l0_u": RAW[:, 0], **lstm_state("rnn.")},
@@ -70,7 +74,7 @@ REFUSED = {
     "an unknown suffix above the module": (
         {"rnn.weight_hh_l0_lowrank": RAW, **lstm_state("rnn.module.")},
         "",
-        "its weight_hh_l0 is computed from 'rnn.weight_hh_l0_lowrank' in a way that is not known here",
+        "its weight_hh_l0 is computed from 'rnn.weight_hh_l0_lowrank' in an unknown way",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""ONNX graphs: each of the operators LSTM, GRU and RNN is a layer, and the graph tells which of them reads which."""
+"""ONNX graphs: each LSTM, GRU or RNN operator is a layer, and the graph shows which layer reads which."""
 
 from .stacks import interpret, recognises
 

@@ -1,4 +1,4 @@
-"""What operators that reckon do to constants: ``ARITHMETIC`` names them.
+"""Applies arithmetic operators of ONNX to constants; ``ARITHMETIC`` lists them.
 
 Before version 7 the axes of a second operand may start at an axis of the first one.
 """
@@ -24,12 +24,12 @@ def _range(_node: Node, inputs: Inputs) -> Array:
 def _where(_node: Node, inputs: Inputs) -> Array:
     condition = given(inputs)
     if condition.dtype.kind != "b":
-        raise ValueError("a condition is not known")
+        raise ValueError("a condition is unknown")
     return np.where(condition, given(inputs, 1), given(inputs, 2))
 
 
 def _equal(_node: Node, inputs: Inputs) -> Array:
-    """Compare; a size is no negative number, and is itself."""
+    """Compare; an unknown size equals itself, and no negative number."""
     first, second = np.broadcast_arrays(given(inputs), given(inputs, 1))
     if first.dtype.kind != "O" and second.dtype.kind != "O":
         return np.asarray(np.equal(first, second))
@@ -37,7 +37,7 @@ def _equal(_node: Node, inputs: Inputs) -> Array:
     for one, other in pairs:
         unknown = isinstance(one, Size) or isinstance(other, Size)
         if unknown and one != other and not min(_least(one), _least(other)) < 0:
-            raise ValueError("it is not known whether sizes are equal")
+            raise ValueError("it is unknown whether sizes are equal")
     return np.array([bool(one == other) for one, other in pairs]).reshape(first.shape)
 
 
@@ -61,7 +61,7 @@ def _elementwise(function: Callable[[Array, Array], Array]) -> Callable[[Node, I
 
 
 def aligned(node: Node, inputs: Inputs) -> tuple[Array, Array]:
-    """Give both operands; before version 7 the second one's axes may start at an axis of the first."""
+    """Return both operands; before version 7 the second one's axes may start at an axis of the first."""
     first, second = given(inputs), given(inputs, 1)
     axis = node.attributes.get("axis")
     if node.attributes.get("broadcast") and axis is not None:
@@ -77,7 +77,7 @@ def _divided(first: Array, second: Array) -> Array:
         return np.floor_divide(first, second)
     if not np.all(second):
         raise ValueError("it divides by zero")
-    # Towards zero, as in C.
+    # Rounded towards zero, as in C.
     return np.asarray(np.abs(first) // np.abs(second) * np.sign(first) * np.sign(second), first.dtype)
 
 

@@ -1,9 +1,9 @@
-"""One of ONNX' operators LSTM, GRU and RNN as a layer: its weights, its settings and where its sequences start.
+"""Reads an LSTM, GRU or RNN operator of ONNX as a layer: its weights, its settings and its initial states.
 
-What an operator computes is in its attributes, so hardly anything has to be assumed. The first versions have other
-attributes (``output_sequence``), none of which changes a state. Lengths that the model takes itself
-(``sequence_lens``) are not needed. Of a sequence without steps ONNX Runtime gives zeros as the final states, rnnstates
-the states that it starts from.
+The attributes of an operator say what it computes, so little has to be assumed. The first versions have other
+attributes (``output_sequence``), none of which changes a state. Lengths that the model itself takes
+(``sequence_lens``) are not needed. For a sequence without steps ONNX Runtime returns zeros as the final states,
+rnnstates the initial states.
 """
 
 import math
@@ -29,18 +29,18 @@ from .tracking import WAYS_OF
 __all__ = ["CELLS", "Layer", "read_layer", "stored_lengths", "takes_lengths"]
 
 CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple_rnn"}
-# Which input the lengths are.
+# The index of the input with the lengths.
 LENGTHS = 4
-# Functions of a node: three for each of two directions.
+# Most activations of a node: three for each of two directions.
 MOST_FUNCTIONS = 6
-# Which settings the functions in ``activations`` are, in their order.
+# The settings given by the functions in ``activations``, in their order.
 SETTINGS = {
     "lstm": ("recurrent_activation", "activation", "output_activation"),
     "gru": ("recurrent_activation", "activation"),
     "simple_rnn": ("activation",),
 }
-# Functions by their names in lower case: ours, and what alpha and beta are where they are not given. For None there is
-# nothing to go by: ONNX Runtime takes 0 there, and ONNX has other defaults or no operator of that name any more.
+# By lower-case name: our name of the function, and the defaults of alpha and beta. None means that there is no reliable
+# default: ONNX Runtime uses 0, and ONNX has a different default or no longer has an operator of that name.
 FUNCTIONS: dict[str, tuple[str, tuple[float | None, ...]]] = {
     **{name: (name, ()) for name in ("relu", "sigmoid", "softplus", "softsign", "tanh")},
     "affine": ("affine", (None, None)),
@@ -63,14 +63,14 @@ class Layer(NamedTuple):
 
 
 def read_layer(node: Node, name: str, path: str, folding: Folding) -> Layer:
-    """Read one node; what is wrong with it is its own problem.
+    """Read one node; if something is wrong with it, the layer has a problem.
 
     Parameters
     ----------
     node : Node
         One of ``CELLS``.
     name : str
-        What to call it.
+        The name of the layer.
     path : str
         The file.
     folding : Folding
@@ -81,19 +81,19 @@ def read_layer(node: Node, name: str, path: str, folding: Folding) -> Layer:
     except BadWeights as reason:
         problem = str(reason)
     except NotConstant as reason:
-        problem = f"{where}: a weight comes from {reason}; expected it stored. Fold constants and save the model again."
+        problem = f"{where}: a weight comes from {reason}; expected it to be stored. Fold constants and save again."
     except WRONG as reason:
         problem = f"{where}: its attributes are damaged ({reason}); export the model again."
     return Layer(name, {}, problem=problem)
 
 
 def takes_lengths(node: Node) -> bool:
-    """Tell whether a node is given lengths; without them it reads every step, padding as well."""
+    """Return whether a node is given lengths; without them it reads every step, including padding."""
     return len(node.inputs) > LENGTHS and bool(node.inputs[LENGTHS])
 
 
 def stored_lengths(node: Node, folding: Folding) -> tuple[int, int] | None:
-    """Give the least and the largest length that the model stores for a node; None where it is given them, or none."""
+    """Return the smallest and largest length that the model stores for a node; None if it stores none."""
     if not takes_lengths(node):
         return None
     try:
@@ -117,7 +117,7 @@ def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
                 tensors |= {} if rows is None else {state: rows}
             except NotConstant:
                 described = computed_from(inputs[state], folding)
-                started = f"{where}: the model starts its {state} state from {described}; zero is taken "
+                started = f"{where}: the model starts its {state} state from {described}; zero is used "
                 notes.append(Note(f"{started}(initial_state=FILE gives another).", ZERO_START))
     cells = {}
     for place, way in enumerate(ways):
@@ -127,7 +127,7 @@ def _read(node: Node, name: str, where: str, folding: Folding) -> Layer:
 
 
 def _check_shapes(tensors: Mapping[str, Tensor], ways: int, gates: int, hidden_size: object, where: str) -> int:
-    """Check all shapes against those of R; give the units."""
+    """Check all shapes against that of R; return the units."""
     shapes = {key: tensor.shape for key, tensor in tensors.items()}
     units, features = ((*shapes.get(key, ()), 0, 0, 0)[2] for key in ("R", "W"))
     rows = gates * units
@@ -136,13 +136,13 @@ def _check_shapes(tensors: Mapping[str, Tensor], ways: int, gates: int, hidden_s
     if wrong or hidden_size not in (None, units) or ("P" in shapes and gates != 4):
         found = f"{where}: has the shapes {shapes}, hidden_size {hidden_size} and {ways} directions"
         raise BadWeights(
-            f"{found}; expected W (directions, {gates} * units, features) and the others by it. Export again."
+            f"{found}; expected W (directions, {gates} * units, features) and the others to match. Export again."
         )
     return units
 
 
 def _roles(tensors: Mapping[str, Tensor], place: int, units: int) -> dict[str, Tensor]:
-    """Take what belongs to one direction, by role; the bias is two, one behind the other."""
+    """Return the arrays of one direction by role; B holds two biases, one after the other."""
     own = {key: row_of(tensor, place) for key, tensor in tensors.items()}
     roles = {"kernel": own["W"], "recurrent_kernel": own["R"]}
     if "B" in own:
@@ -154,13 +154,13 @@ def _roles(tensors: Mapping[str, Tensor], place: int, units: int) -> dict[str, T
 
 
 def _check_start(name: str, state: str, folding: Folding, expected: tuple[int, int], node: Node, where: str) -> None:
-    """Refuse a state of another width or for other directions, as far as that is known; also zeros, or one given."""
+    """Refuse a state whose known width or directions do not match, even zeros or one given to the model."""
     sizes = known_sizes(name, folding)
     if sizes is None or len(sizes) != 3:
         return
     ways, width = (sizes[1] if node.attributes.get("layout") else sizes[0]), sizes[2]
     if width not in (None, expected[1]):
-        # PyTorch's newer exporter writes a projected LSTM as one of as many units as are left of them.
+        # PyTorch's newer exporter writes a projected LSTM as one with as many units as the projection.
         lost = state == "cell" and width is not None and width > expected[1]
         remedy = "torch.onnx.export loses projections (proj_size): give the state_dict" if lost else "export it again"
         raise BadWeights(
@@ -173,12 +173,12 @@ def _check_start(name: str, state: str, folding: Folding, expected: tuple[int, i
 
 
 def _initial(name: str, folding: Folding, sizes: tuple[int, int], node: Node, where: str) -> Tensor | None:
-    """Give the row that all sequences start from, for each direction; None for zeros."""
+    """Return the row that all sequences start from, for each direction; None for zeros."""
     layout = node.attributes.get("layout")
     rows = folding.rows(name, (1, *sizes) if layout else (sizes[0], 1, sizes[1]))
     rows = np.swapaxes(rows, 0, 1) if layout else rows
     if rows.shape[:1] + rows.shape[2:] != sizes or not rows.size or np.any(rows != rows[:, :1]):
-        found = f"{where}: starts from '{name}' of shape {rows.shape}, which differs between sequences or does not fit"
+        found = f"{where}: starts from '{name}' of shape {rows.shape}, which varies between sequences or does not fit"
         raise BadWeights(
             f"{found}; expected one row of {sizes[1]}. Take it out of the model and give initial_state=FILE."
         )
@@ -186,12 +186,14 @@ def _initial(name: str, folding: Folding, sizes: tuple[int, int], node: Node, wh
 
 
 def _settings(node: Node, place: int, where: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Give the settings of one direction, and where each is known from."""
+    """Return the settings of one direction, and the origin of each."""
     given, cell = node.attributes, CELLS[node.op]
     names, functions, ways = SETTINGS[cell], _functions(given, where), len(WAYS_OF[given.get("direction", "forward")])
-    # An RNN's default is a list of two even where it has one direction.
+    # An RNN's default is a list of two even for one direction.
     if len(functions) not in (0, ways * len(names)) and (cell, len(functions)) != ("simple_rnn", 2):
-        raise BadWeights(f"{where}: has {len(functions)} activations; expected {len(names)} a direction. Export again.")
+        raise BadWeights(
+            f"{where}: has {len(functions)} activations; expected {len(names)} per direction. Export again."
+        )
     settings: dict[str, Any] = dict(zip(names, functions[place * len(names) :], strict=False))
     if given.get("clip") is not None:
         settings["preactivation_clip"] = _short(given["clip"])
@@ -203,7 +205,7 @@ def _settings(node: Node, place: int, where: str) -> tuple[dict[str, Any], dict[
 
 
 def _functions(given: Mapping[str, Any], where: str) -> list[str]:
-    """Name the activation functions in our words; alpha and beta are used up by those that have them, in order."""
+    """Return our names of the activation functions; those that take alpha and beta consume them in order."""
     numbers = [list(given.get(f"activation_{which}") or ()) for which in ("alpha", "beta")]
     named = []
     for stored in (given.get("activations") or ())[: MOST_FUNCTIONS + 1]:
@@ -212,14 +214,16 @@ def _functions(given: Mapping[str, Any], where: str) -> list[str]:
         if not ours or not all(map(math.isfinite, used)):
             raise BadWeights(
                 f"{where}: has the activation '{stored}'; expected {', '.join(sorted(FUNCTIONS))}, with alpha and beta "
-                "as numbers where it has no default of them. Export it again."
+                "if they have no default. Export it again."
             )
         named.append(f"{ours}({', '.join(map(str, used))})" if used else ours)
     if any(numbers):
-        raise BadWeights(f"{where}: gives more alpha or beta than its activations take; it is unclear which they are.")
+        raise BadWeights(
+            f"{where}: has more alpha or beta than its activations take; it is unclear which belong to what."
+        )
     return named
 
 
 def _short(number: float | None) -> float:
-    """Give a stored float32 as the decimal that was meant; NaN for none."""
+    """Return the decimal meant by a stored float32; NaN for none."""
     return math.nan if number is None else float(str(np.float32(number)))

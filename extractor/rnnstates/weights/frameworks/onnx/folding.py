@@ -1,8 +1,8 @@
-"""The constant parts of an ONNX graph: weights that are cut, joined and rearranged, and the sizes of shapes.
+"""Computes the constant parts of an ONNX graph: weights that are cut, joined and rearranged, and shapes.
 
-Exporters that do not fold constants cut and join weights in the graph. What ``FOLDED`` names is done here with
-NumPy, whatever order it comes in; whatever else a weight goes through is not, and the operator is named. How much may
-be made is bounded by what the file stores.
+Exporters that do not fold constants cut and join weights in the graph. Operators in ``FOLDED`` are applied here with
+NumPy, in any order; others that a weight passes through are not, and the first is named. The size of the results is
+bounded by what the file stores.
 """
 
 from collections import ChainMap
@@ -19,16 +19,16 @@ from .settings import WRONG
 
 __all__ = ["Folding", "NotConstant"]
 
-# How many times the stored bytes may be made of them, and bytes beside those.
+# The results may take this many times the stored bytes, plus this many bytes.
 TIMES, ROOM = 4, 2**19
-# What is looked at while the graph is followed: shapes, indices and single numbers; and what may be made of those.
+# Most values in a shape or index that is folded while the graph is followed, and in what is made of them.
 SMALL, MOST_SMALL = 64, 4096
-# Values that are looked at to find what others are made of, all together.
+# Most values visited in all to find what others are made of.
 MOST_STEPS = 1_000_000
-# What repeats rows as many times as the batch has, and what leaves them equal then.
+# Operators that repeat rows over the batch, and those that keep repeated rows equal.
 REPEATING = ("Expand", "Tile")
 KEEPING_ROWS = ("Cast", "Concat", "Gather", "Identity", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
-# What repeats or rearranges values, or fills with one, so that all stay equal where they are.
+# Operators that repeat or rearrange values, or fill with one, so that equal values stay equal.
 SPREADING = {"Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose"} | {
     "Unsqueeze", *REPEATING,
 }  # fmt: skip
@@ -36,7 +36,7 @@ FILLING = ("ConstantOfShape", "ConstantFill")
 
 
 class NotConstant(Exception):  # noqa: N818 - it says what a value is, and never leaves this package
-    """A value is given or computed when the model is run; says by what."""
+    """A value is given or computed when the model runs; the message says from what."""
 
 
 class Folding:
@@ -56,26 +56,26 @@ class Folding:
         self._steps = MOST_STEPS
 
     def maker(self, name: str) -> Node | None:
-        """Give the operator that makes a value; None for one that is stored, or given to the model."""
+        """Return the operator that makes a value; None for one that is stored or given to the model."""
         return self.graph.nodes[self._places[name]] if name in self._places else None
 
     def place(self, name: str) -> int:
-        """Tell how many operators stand before the one that makes a value; -1 for none that does."""
+        """Return the position of the operator that makes a value; -1 if there is none."""
         return self._places.get(name, -1)
 
     def stored(self, name: str) -> Tensor | None:
-        """Give a value that stands in the file as it is: an initializer, or a Constant; None for others."""
+        """Return a value that is stored in the file, an initializer or a Constant; None for others."""
         node = self.maker(name)
         if node is None:
             return self.graph.constants.get(name)
         return _constant(node) if node.op == "Constant" and node.standard else None
 
     def declared(self, name: str) -> tuple[int | str | None, ...] | None:
-        """Give what the model says of the axes of one of its inputs; None for any other value."""
+        """Return the declared axes of one of the model's inputs; None for any other value."""
         return self.graph.shapes.get(name) if self.maker(name) is None else None
 
     def source(self, name: str) -> Tensor | None:
-        """Give the stored value that a value is, perhaps of another type; None for others."""
+        """Return the stored value that a value equals, except perhaps in type; None for others."""
         while (node := self.maker(name)) is not None and node.op in ("Cast", "Identity") and node.standard:
             if not node.inputs:
                 return None
@@ -83,7 +83,7 @@ class Folding:
         return self.stored(name)
 
     def tensor(self, name: str) -> Tensor:
-        """Give a constant; a stored one is read later, one that is made is made at once. Raises NotConstant."""
+        """Return a constant; a stored one is read lazily, a computed one is computed at once. Raises NotConstant."""
         while (node := self.maker(name)) is not None and node.op == "Identity" and node.standard and node.inputs:
             name = node.inputs[0]
         found = self.stored(name)
@@ -93,13 +93,13 @@ class Folding:
         return Tensor(name, values.shape, lambda: values)
 
     def values(self, name: str, *, repeated: bool = False) -> Array:
-        """Compute a constant; where it is ``repeated`` for all rows of a batch, its one row.
+        """Compute a constant or, if it is ``repeated`` for all rows of a batch, its one row.
 
         Raises
         ------
         NotConstant, BadWeights
         """
-        # What has one row in place of many; it is not kept, because for other purposes it is wrong.
+        # Values with one row in place of many; not kept, because they are wrong for other purposes.
         rows: dict[str, Array] = {}
         known = ChainMap(rows, self._known)
         for wanted in self._ancestors(name, repeated=repeated):
@@ -123,12 +123,12 @@ class Folding:
         return known[name]
 
     def rows(self, name: str, shape: tuple[int, int, int]) -> Array:
-        """Give a batch of rows as far as it is stored: one row where all are equal, by ``shape`` if by one value."""
+        """Return a stored batch of rows: one row if all are equal, of ``shape`` if filled with one value."""
         value = self._only_value(name)
         return self.values(name, repeated=True) if value is None else np.full(shape, value)
 
     def small(self, name: str) -> Array | None:
-        """Give a shape, an index or a single number, as far as it is known; None for anything else."""
+        """Return a known shape, index or single number; None for anything else."""
         if name not in self._small and (stored := self.stored(name)) is not None:
             if len(stored.shape) > 1 or int(np.prod(stored.shape)) > SMALL:
                 return None
@@ -145,13 +145,13 @@ class Folding:
             self._small[name] = values
 
     def fold_small(self, node: Node) -> bool:
-        """Do an operator on shapes where all that it reads are known; tell whether it was done."""
+        """Apply an operator on shapes if all its inputs are known; return whether that was done."""
         inputs = {name: self.small(name) for name in node.inputs if name}
         known = {name: values for name, values in inputs.items() if values is not None}
         if len(known) < len(inputs) or not (inputs or node.op == "Constant"):
             return False
         try:
-            made = self._made(node, known, room=8 * MOST_SMALL) if node.op in FOLDED and node.standard else {}
+            made = self._outputs(node, known, room=8 * MOST_SMALL) if node.op in FOLDED and node.standard else {}
         except (BadWeights, *WRONG):
             return False
         for name, values in made.items():
@@ -159,14 +159,14 @@ class Folding:
         return bool(made)
 
     def described(self, name: str) -> str:
-        """Say where a value comes from that is no constant."""
+        """Say where a value that is not a constant comes from."""
         node = self.maker(name)
         if node is not None:
             return f"'{node.called}' ({node.op})"
         return f"the sparse initializer '{name}'" if name in self.graph.sparse else f"the model's input '{name}'"
 
     def _only_value(self, name: str) -> float | None:
-        """Give the one value that an array is filled with, though its shape may not be known; None for any other."""
+        """Return the one value that an array is filled with, even if its shape is unknown; None for any other array."""
         pending, seen, found = [name], {name}, set[float]()
         while pending:
             here = pending.pop()
@@ -185,7 +185,7 @@ class Folding:
         return found.pop() if len(found) == 1 else None
 
     def _repeats(self, node: Node) -> bool:
-        """Tell whether an operator repeats rows, or takes some in an order that is known when the model is run."""
+        """Return whether an operator repeats rows, or takes rows in an order known only when the model runs."""
         if not node.standard or not node.inputs:
             return False
         if node.op != "Gather" or len(node.inputs) != 2:
@@ -193,20 +193,20 @@ class Folding:
         return self.small(node.inputs[1]) is None and self.stored(node.inputs[1]) is None
 
     def _row(self, node: Node, known: Mapping[str, Array]) -> Array:
-        """Give the row that is repeated; in whatever order, those of one are equal."""
+        """Return the row that is repeated; equal rows stay equal in any order."""
         data = known[node.inputs[0]]
         if node.op == "Gather" and data.shape[node.attributes.get("axis", 0) :][:1] != (1,):
             raise NotConstant(self.described(node.outputs[0]))
         return data
 
     def _step(self, name: str) -> None:
-        """Count a value that is looked at; some graphs would take for ever."""
+        """Count a visited value; some graphs would take forever."""
         self._steps -= 1
         if self._steps < 0:
             raise NotConstant(f"{self.described(name)}, which takes too many steps to follow")
 
     def _ancestors(self, name: str, *, repeated: bool) -> list[str]:
-        """List the values that a value is made of and that are not known, each behind those it needs itself."""
+        """List the unknown values that a value is made of, each after those that it needs itself."""
         pending, found = [name], {name: None}
         while pending:
             here = pending.pop()
@@ -220,45 +220,45 @@ class Folding:
         return sorted(found, key=self.place)
 
     def _fold(self, node: Node, name: str, known: Mapping[str, Array], allowed: Container[str]) -> dict[str, Array]:
-        """Do an operator; give all that it makes by name."""
+        """Apply an operator; return all its outputs by name."""
         if node.op not in allowed or not node.standard:
             raise NotConstant(self.described(name))
         try:
-            made = self._made(node, known, room=self._room)
+            made = self._outputs(node, known, room=self._room)
         except WRONG as reason:
             raise NotConstant(f"{self.described(name)}, which cannot be done: {reason}") from reason
         if name not in made:
             raise NotConstant(self.described(name))
         return made
 
-    def _made(self, node: Node, known: Mapping[str, Array], *, room: int) -> dict[str, Array]:
+    def _outputs(self, node: Node, known: Mapping[str, Array], *, room: int) -> dict[str, Array]:
         inputs = [known[read] if read else None for read in node.inputs]
         needed = bytes_made(node, inputs)
         if needed > room:
-            raise ValueError("it makes far more than the file stores")
+            raise ValueError("its result is far larger than the file")
         if room == self._room:
             self._room -= needed
         with np.errstate(all="ignore"):
             made = FOLDED[node.op](node, inputs)
-        # Of an array of objects, NumPy gives a single one as it is.
+        # NumPy returns a single element of an object array as it is.
         arrays = map(np.asarray, made if isinstance(made, tuple) else (made,))
         return dict(zip(node.outputs, arrays, strict=False))
 
 
 def _filling(node: Node) -> set[float]:
-    """Give what ConstantOfShape fills an array with, or what stood in its place before version 9."""
+    """Return what ConstantOfShape, or its predecessor before version 9, fills an array with."""
     value = node.attributes.get("value")
     return _extremes(value) if isinstance(value, Tensor) else {float(value or 0)}
 
 
 def _extremes(tensor: Tensor) -> set[float]:
-    """Give the least and the largest value; they are the same where all are."""
+    """Return the smallest and the largest value, one if they are equal."""
     values = tensor.read()
     return {float(values.min()), float(values.max())} if values.size else set()
 
 
 def _constant(node: Node) -> Tensor | None:
-    """Give what a Constant holds; None for text and sparse tensors."""
+    """Return the value of a Constant; None for text and sparse tensors."""
     value = next((value for name, value in node.attributes.items() if name.startswith("value")), None)
     if value is None or isinstance(value, Tensor):
         return value

@@ -1,7 +1,7 @@
-"""Ids of tokens that a graph reckons with before it looks them up: what becomes of each id can be tried.
+"""Checks, by trying every id, that arithmetic on token ids before a lookup does not change them.
 
-Keras 3 counts negative ids from the end of a table (``where(ids < 0, ids + rows, ids)``), others clip them. Where each
-row is looked up by its own number all the same, ids are what the model is given.
+Keras 3 counts negative ids from the end of a table (``where(ids < 0, ids + rows, ids)``), others clip them. If each row
+is nevertheless looked up by its own number, the ids are those given to the model.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from .settings import WRONG, Inputs, given
 
 __all__ = ["Ids"]
 
-# Operators that are followed back, rows of a table that is tried, and numbers that are made for that, all together.
+# Most operators followed back, rows of a table that is tried, and numbers computed for that in all.
 MOST_FOLLOWED, MOST_ROWS, MOST_MADE = 32, 2**20, 2**25
 
 
 def _bounded(node: Node, inputs: Inputs) -> Array:
-    """Clip; the limits are attributes in older versions."""
+    """Clip; in older versions the limits are attributes."""
     limits: list[Any] = [inputs[place] if place < len(inputs) else None for place in (1, 2)]
     limits = [node.attributes.get(name, limit) for name, limit in zip(("min", "max"), limits, strict=True)]
     return np.asarray(np.clip(given(inputs), *limits))
@@ -32,7 +32,7 @@ def _of_two(function: Callable[[Array, Array], Any]) -> Callable[[Node, Inputs],
     return lambda _node, inputs: np.asarray(function(given(inputs), given(inputs, 1)))
 
 
-# What is done to each id on its own.
+# Element-wise operators on ids.
 ON_EACH: dict[str, Callable[[Node, Inputs], Any]] = {
     **{op: FOLDED[op] for op in ("Add", "Cast", "Equal", "Identity", "Mul", "Sub", "Where")},
     "And": _of_two(np.logical_and),
@@ -60,12 +60,12 @@ class Ids:
         self._folding, self._room = folding, MOST_MADE
 
     def source(self, name: str, rows: int) -> str | None:
-        """Give the value whose numbers below ``rows`` another one repeats, each in its place; None where it does not.
+        """Return the value whose numbers below ``rows`` another one equals element by element; None if there is none.
 
         Parameters
         ----------
         name : str
-            What a table is looked up by.
+            The value by which a table is looked up.
         rows : int
         """
         chain, read = self._chain(name)
@@ -84,7 +84,7 @@ class Ids:
         return read[0] if np.array_equal(known[name], ids) else None
 
     def _chain(self, name: str) -> tuple[list[Node], list[str]]:
-        """List the operators that make a value, each behind those that it needs, and what they read at first."""
+        """List the operators that make a value, each after those that it needs, and the values that they start from."""
         chain: list[Node] = []
         read: list[str] = []
         pending, seen = [name], {name}

@@ -1,7 +1,7 @@
-"""How large the axes of a value are that is stored, filled, given to the model or rearranged from such a one.
+"""Determines the sizes of the axes of a value that is stored, filled, given to the model or rearranged from these.
 
-Nothing is computed: what a state starts from has to fit the layer also where only its one value matters. What the file
-says of values between operators is not relied on, because nobody checks it.
+Nothing is computed: an initial state has to fit its layer even if it is filled with one value. Shapes that the file
+declares for values between operators are not trusted, because nobody checks them.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ from .sizes import AxisSize, Size
 
 __all__ = ["known_sizes"]
 
-# Operators that are followed back.
+# Most operators followed back.
 MOST_FOLLOWED = 100
 Sizes = list[AxisSize | str | None]
 
 
 def known_sizes(name: str, folding: Folding) -> list[int | None] | None:
-    """Give the size of each axis, None where it is not known; None where not even the axes are.
+    """Return the size of each axis, None for an unknown one; None if the axes themselves are unknown.
 
     Parameters
     ----------
     name : str
         A value of the main graph or of a body.
     folding : Folding
-        As far as the shapes before the value are folded.
+        With the shapes before the value folded.
     """
     chain: list[tuple[Node, int]] = []
     while (node := folding.maker(name)) is not None and node.standard and node.op in CHANGES and node.inputs:
@@ -52,7 +52,7 @@ def known_sizes(name: str, folding: Folding) -> list[int | None] | None:
 
 
 def _moved(node: Node, sizes: Sizes | None, settings: Inputs, _place: int) -> Sizes | None:
-    """Lay the value out and have it rearranged as states are."""
+    """Lay out the value and rearrange it as states are."""
     moved = MOVES[node.op](node, [Laid(None if sizes is None else given_shape("before", sizes))], settings)
     axes = moved[0].axes if moved and moved[0] is not None else None
     return None if axes is None else list(sizes_of(axes))
@@ -68,7 +68,7 @@ def _expanded(_node: Node, sizes: Sizes | None, settings: Inputs, _place: int) -
         return None
     rank = max(len(sizes), len(wanted))
     own, wanted = ([*[1] * (rank - len(given)), *given] for given in (sizes, wanted))
-    # What is wanted once stays as it is; what is there more than once is not repeated.
+    # A wanted size of 1 changes nothing; only axes of size 1 are repeated.
     return [
         one if other == 1 or (isinstance(one, int) and one > 1) else other
         for one, other in zip(own, wanted, strict=True)
@@ -114,7 +114,7 @@ def _gathered(node: Node, sizes: Sizes | None, settings: Inputs, _place: int) ->
 
 
 def _joined(node: Node, sizes: Sizes | None, _settings: Inputs, _place: int) -> Sizes | None:
-    """Give the axes that are not joined; how long the joined one becomes is left open."""
+    """Return the sizes of the axes that are not joined; that of the joined one is left open."""
     if sizes is None:
         return None
     found = list(sizes)

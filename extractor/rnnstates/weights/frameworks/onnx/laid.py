@@ -1,8 +1,8 @@
-"""Where the axes of a value stand that a graph computes when it is run, and what it is made of.
+"""Describes the axes of a value that a graph computes when it runs, and what they are made of.
 
-Each axis is a row of named parts. Exporters only rearrange what a layer gives before the next one reads it: they drop
-the axis of a single direction, put directions beside units, exchange steps and batch. Whether that is all they do can
-be seen from the parts, whatever the operators are and whether the sizes are numbers or not.
+Each axis is a sequence of named parts. Exporters only rearrange the output of a layer before the next one reads it:
+they drop the axis of a single direction, put directions next to units, swap steps and batch. The parts show whether
+that is all, whichever operators are used and whether or not the sizes are numbers.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ __all__ = [
     "sizes_of",
 ]
 
-# Parts of what layers give: directions, units of one; of both, where they differ; columns of a table.
+# Parts of the output of layers: directions, units of one; units of both, if they differ; columns of a table.
 STEPS, BATCH, WAYS, UNITS, WIDTH = "steps", "batch", "directions", "units", "width"
-# Behind the name of a part: its rows were put in another order.
+# Suffix for the name of a part whose rows are in another order.
 SORTED = " (sorted)"
 
 
 class Part(NamedTuple):
-    """A part of an axis: what it is, how many, and where it stands among the axes of what the model is given."""
+    """A part of an axis: its name, its size, and its position among the axes of the model's inputs."""
 
     name: str
     size: AxisSize
@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One direction of what a node gives."""
+    """One direction of the output of a node."""
 
     node: Node
     way: int
@@ -56,19 +56,19 @@ class Laid(NamedTuple):
     Parameters
     ----------
     axes : tuple of tuple of Part, or None
-        None where they are not known.
+        None if unknown.
     pieces : tuple of Piece
-        Whose states it is, in order; empty for anything else.
+        The directions whose states it holds, in order; empty for anything else.
     merge : str
-        How the pieces were put together.
+        How the pieces were merged.
     table : str
         The table whose rows it is.
     computed : str
-        What it was computed from by more than rearranging: the name of that value.
+        The name of the value from which it was computed by more than rearranging.
     halved : bool
-        It was rounded to half precision on the way.
+        Whether it was rounded to half precision on the way.
     rounded : str
-        The value in which it was rounded to whole numbers, as ids may be.
+        The value at which it was rounded to whole numbers, as ids may be.
     """
 
     axes: tuple[Axis, ...] | None
@@ -81,12 +81,12 @@ class Laid(NamedTuple):
 
 
 def sizes_of(axes: Sequence[Axis]) -> list[AxisSize]:
-    """Give the size of each axis."""
+    """Return the size of each axis."""
     return [product([part.size for part in axis]) for axis in axes]
 
 
 def reshaped(axes: Sequence[Axis], shape: Sequence[AxisSize]) -> tuple[Axis, ...] | None:
-    """Share the parts of all axes out among those of another shape, in order; None where that cannot be seen.
+    """Distribute the parts of all axes among those of another shape, in order; None if that is unclear.
 
     Parameters
     ----------
@@ -107,13 +107,13 @@ def reshaped(axes: Sequence[Axis], shape: Sequence[AxisSize]) -> tuple[Axis, ...
             return None
         found.append(axis)
     if found and all(part.size == 1 for part in parts):
-        # Where the last ones are of one, they belong to the axis before them.
+        # Trailing parts of size one belong to the axis before them.
         return (*found[:-1], (*found[-1], *parts))
     return None if parts else tuple(found)
 
 
 def _taken(parts: list[Part], size: AxisSize) -> Axis | None:
-    """Take parts from the front until they make a size; None where they do not."""
+    """Take parts from the front until they make up a size; None if they do not."""
     taken: list[Part] = []
     while parts and (product([part.size for part in taken]) != size or _belongs(parts[0], size, taken)):
         _cut(parts, product([part.size for part in taken]), size)
@@ -124,7 +124,7 @@ def _taken(parts: list[Part], size: AxisSize) -> Axis | None:
 
 
 def _cut(parts: list[Part], made: AxisSize, size: AxisSize) -> None:
-    """Cut the first part where it goes past an axis, if it is one of what the model is given."""
+    """Cut the first part at the end of an axis if it belongs to an input of the model."""
     first = parts[0]
     if isinstance(made, int) and isinstance(size, int) and isinstance(first.size, int) and first.place and made > 0:
         wanted = size // made
@@ -134,7 +134,7 @@ def _cut(parts: list[Part], made: AxisSize, size: AxisSize) -> None:
 
 
 def _belongs(part: Part, size: AxisSize, taken: list[Part]) -> bool:
-    """Tell whether a part of one belongs to an axis that is whole without it: to an axis of one."""
+    """Return whether a part of size one belongs to an axis that is complete without it: to an axis of size one."""
     return size == 1 and part.size == 1 and not taken
 
 

@@ -1,6 +1,7 @@
-"""What operators of an ONNX graph do to values that are computed when it is run: ``MOVES`` names those that rearrange.
+"""Applies rearranging operators of ONNX to the layout of values that are computed when the graph runs.
 
-Each takes what it reads, as far as that is known, and gives its outputs; None where it does more than rearrange.
+``MOVES`` lists them. Each takes its inputs, as far as they are known, and returns its outputs; None if it does more
+than rearrange.
 """
 
 import itertools
@@ -16,11 +17,11 @@ from .sizes import AxisSize, Size
 __all__ = ["MOST_AXES", "MOVES", "given_shape", "taken_rows"]
 
 SINGLE, HALF, DOUBLE, BRAIN = 1, 10, 11, 16
-# Types of whole numbers that hold every id.
+# Integer types that can hold every id.
 WHOLE = (6, 7, 12, 13)
-# Where a slice that goes to the end may say that it ends.
+# A slice to the end may give this or more as its end.
 FAR = 2**31 - 1
-# Letters of the name of a size.
+# Most characters in the name of a size.
 LONGEST = 80
 MOST_AXES = 32
 
@@ -44,7 +45,7 @@ def _cast(node: Node, laid: Laid, _settings: Inputs) -> Laid | None:
 
 
 def _dropout(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
-    """Drop nothing, as is meant unless the model says that it is being trained."""
+    """Drop nothing, which is right unless the model says that it is training."""
     training = settings[2] if len(settings) > 2 else None
     said = len(node.inputs) > 2 and node.inputs[2]
     return laid if not said or (training is not None and not np.any(training)) else None
@@ -82,7 +83,7 @@ def _unsqueezed(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
 
 
 def _reshaped(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
-    """Share the axes out anew; what goes across them is something else, of which no more than the sizes is known."""
+    """Redistribute the axes; a reshape across them makes something else, of which only the sizes are known."""
     shape = _shape(node, laid, settings)
     axes = None if laid.axes is None or shape is None else reshaped(laid.axes, shape)
     if axes is not None:
@@ -92,7 +93,7 @@ def _reshaped(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
 
 
 def _shape(node: Node, laid: Laid, settings: Inputs) -> list[AxisSize] | None:
-    """Give the shape that a Reshape makes, -1 for what is left; None where it is not known."""
+    """Return the shape that a Reshape makes, -1 for the rest; None if it is unknown."""
     values = settings[1] if len(settings) > 1 else None
     if node.attributes.get("shape") is not None:
         values = np.array(node.attributes["shape"])
@@ -132,7 +133,7 @@ def _sliced(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
 
 
 def _part_of(laid: Laid, axis: int, taken: range) -> Laid | None:
-    """Take some places of an axis: all of them, or some directions of states."""
+    """Take some positions of an axis: all of them, or some directions of states."""
     parts = (laid.axes or ())[axis]
     whole = sizes_of([parts])[0]
     if taken == range(whole if isinstance(whole, int) else 0):
@@ -190,7 +191,7 @@ def taken_rows(node: Node, laid: Laid) -> Laid | None:
 
 
 def _joined(node: Node, laids: Reads, _settings: Inputs) -> Outputs:
-    """Put directions behind each other: of the same units, or not."""
+    """Join directions, with equal numbers of units or not."""
     known = [laid for laid in laids if laid is not None and laid.axes is not None and len(laid.pieces) == 1]
     if len(known) != len(laids) or not known or known[0].axes is None:
         return [laids[0]] if len(laids) == 1 else None
@@ -213,12 +214,12 @@ def _is_backward(piece: Piece) -> bool:
 
 
 def _merged(merge: str) -> Callable[[Node, Reads, Inputs], Outputs]:
-    """Add up or multiply the directions, or half their sum, as Keras merges them."""
+    """Add, multiply or average the directions, as Keras merges them."""
 
     def merged(node: Node, laids: Reads, settings: Inputs) -> Outputs:
         known = [laid for laid in laids if laid is not None and len(laid.pieces) == 1 and laid.axes is not None]
         if merge and len(laids) == len(known) == 2 and known[0].axes == known[1].axes:
-            # In whatever order they are written.
+            # Whatever the order of the operands.
             both = tuple(sorted(known[0].pieces + known[1].pieces, key=_is_backward))
             return [known[0]._replace(pieces=both, merge=merge, halved=known[0].halved or known[1].halved)]
         factors = [float(values.reshape(())) for values in settings if values is not None and values.size == 1]
@@ -260,7 +261,7 @@ MOVES: dict[str, Callable[[Node, Reads, Inputs], Outputs]] = {
 
 
 def given_shape(name: str, sizes: Sequence[AxisSize | str | None]) -> tuple[Axis, ...]:
-    """Lay a value out whose axes are known by their sizes only."""
+    """Lay out a value of which only the sizes of its axes are known."""
     axes = []
     for place, size in enumerate(sizes[:MOST_AXES]):
         own = f"{name}: {place}"

@@ -1,7 +1,7 @@
-"""What simple operators of an ONNX graph do to constants: ``FOLDED`` names them; done with NumPy, in all versions.
+"""Applies simple operators of ONNX, in all their versions, to constants with NumPy; ``FOLDED`` lists them.
 
-The sizes of a shape may be unknown (``Size``): such arrays are of objects, which NumPy rearranges and reckons with as
-with numbers.
+The sizes of a shape may be unknown (``Size``): such arrays hold objects, which NumPy rearranges and computes with like
+numbers.
 """
 
 import math
@@ -16,7 +16,7 @@ from .settings import Inputs, cast_to, given, numbers, ranges, sizes_taken, spli
 
 __all__ = ["FOLDED", "bytes_made"]
 
-# Types by their numbers.
+# NumPy types by ONNX's numbers.
 CASTS = {1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8"}
 WHOLE = (6, 7, 12, 13)
 
@@ -25,13 +25,13 @@ def _cast(node: Node, inputs: Inputs) -> Array:
     values, to = given(inputs), cast_to(node)
     if values.dtype.kind == "O":
         if to not in WHOLE:
-            raise ValueError("a size that is not known is no other number")
+            raise ValueError("an unknown size cannot be cast to this type")
         return values
     return values.astype(CASTS[to])
 
 
 def _joined(node: Node, inputs: Inputs) -> Array:
-    # In the first version the axis may be left out.
+    # In the first version the axis may be omitted.
     axis = node.attributes.get("axis", 1)
     return np.concatenate([given(inputs, place) for place in range(len(inputs))], axis=axis)
 
@@ -86,7 +86,7 @@ def _tiled(node: Node, inputs: Inputs) -> Array:
 def _gathered(node: Node, inputs: Inputs) -> Array:
     index = given(inputs, 1)
     if index.dtype.kind not in "iu":
-        raise ValueError("an index is no whole number that is known")
+        raise ValueError("an index is not a known whole number")
     return np.asarray(np.take(given(inputs), index.astype(np.int64), axis=node.attributes.get("axis", 0)))
 
 
@@ -109,12 +109,12 @@ FOLDED: dict[str, Callable[[Node, Inputs], Array | tuple[Array, ...]]] = {
     "Transpose": lambda node, inputs: np.transpose(given(inputs), node.attributes.get("perm")),
     "Unsqueeze": _unsqueeze,
 }
-# What only looks at what is there in another way.
+# Operators that return only a view of their input.
 LOOKING = ("Identity", "Shape", "Size", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def bytes_made(node: Node, inputs: Inputs) -> int:
-    """Tell how many bytes an operator makes anew, or looks at one by one, before it does.
+    """Return how many bytes an operator will create, or visit one by one.
 
     Raises
     ------

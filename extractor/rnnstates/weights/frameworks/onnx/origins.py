@@ -1,25 +1,25 @@
-"""What a value of an ONNX graph is computed from when the model is run, in words."""
+"""Describes in words what a value of an ONNX graph is computed from when the model runs."""
 
 from ...readers.onnx.graph import Node
 from .folding import Folding
 
 __all__ = ["computed_from"]
 
-# Sources that a sentence names.
+# Most sources named in a sentence.
 MOST_NAMED = 4
-# Values that are followed to find them.
+# Most values followed to find them.
 MOST_FOLLOWED = 2000
-# What gives the shape of a value, and nothing of what it holds.
+# Operators that return the shape of a value, but nothing of its content.
 SHAPES = ("Shape", "Size")
 
 
 def computed_from(name: str, folding: Folding) -> str:
-    """Say what makes a value, and which of the model's inputs and layers that goes back to.
+    """Say what makes a value, and which inputs and layers of the model it is computed from.
 
     Parameters
     ----------
     name : str
-        Of a value that is no constant.
+        A value that is not a constant.
     folding : Folding
     """
     maker, described = folding.maker(name), folding.described(name)
@@ -34,7 +34,7 @@ def computed_from(name: str, folding: Folding) -> str:
 
 
 def _sources(maker: Node, folding: Folding) -> list[str]:
-    """Name the inputs and layers that an operator reads through others, in the order in which they are met."""
+    """List the inputs and layers that an operator reads, also through others, in the order in which they are found."""
     pending, seen, found = [name for name in maker.inputs if name], set(maker.inputs), list[str]()
     place = 0
     while place < min(len(pending), MOST_FOLLOWED):

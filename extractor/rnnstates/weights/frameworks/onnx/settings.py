@@ -1,4 +1,4 @@
-"""What operators of an ONNX graph say of themselves: as attributes in older versions, as inputs in newer ones."""
+"""Reads the settings of ONNX operators, which are attributes in older versions and inputs in newer ones."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from .sizes import Size
 
 __all__ = ["WRONG", "Inputs", "cast_to", "given", "numbers", "ranges", "sizes_taken", "split_edges"]
 
-# What can go wrong where attributes and shapes are anything.
+# Exceptions to expect if attributes and shapes can be anything.
 WRONG = (ValueError, IndexError, TypeError, KeyError, ArithmeticError, AttributeError, MemoryError)
-# Types by their names, as the first versions have them, and their numbers.
+# Numbers of types by their names, which the first versions use.
 NAMED_CASTS = {
     "FLOAT": 1, "UINT8": 2, "INT8": 3, "UINT16": 4, "INT16": 5, "INT32": 6, "INT64": 7, "BOOL": 9, "FLOAT16": 10,
     "DOUBLE": 11, "UINT32": 12, "UINT64": 13,
@@ -23,12 +23,12 @@ Inputs = Sequence[Array | None]
 
 
 def numbers(node: Node, name: str, inputs: Inputs, place: int) -> list[int] | None:
-    """Give what is an attribute in older versions and an input in newer ones; None where it is left out.
+    """Return a setting that is an attribute in older versions and an input in newer ones; None if omitted.
 
     Raises
     ------
     ValueError
-        It is not made of whole numbers that are known.
+        It does not consist of known whole numbers.
     """
     values = inputs[place] if place < len(inputs) else None
     if node.attributes.get(name) is not None:
@@ -39,7 +39,7 @@ def numbers(node: Node, name: str, inputs: Inputs, place: int) -> list[int] | No
         raise ValueError(f"{name or 'a shape'} has {values.size} numbers")
     known = values.dtype.kind in "iu" or (values.dtype.kind == "O" and not _unknown(values))
     if not known and values.size:
-        raise ValueError(f"{name} is not made of whole numbers that are known")
+        raise ValueError(f"{name} does not consist of known whole numbers")
     return [int(value) for value in values.reshape(-1)]
 
 
@@ -48,7 +48,7 @@ def _unknown(values: Array) -> bool:
 
 
 def given(inputs: Inputs, place: int = 0) -> Array:
-    """Give an input. Raises ValueError where it is left out."""
+    """Return an input. Raises ValueError if it is omitted."""
     values = inputs[place] if place < len(inputs) else None
     if values is None:
         raise ValueError("an input is missing")
@@ -56,18 +56,18 @@ def given(inputs: Inputs, place: int = 0) -> Array:
 
 
 def cast_to(node: Node) -> int:
-    """Give the number of the type that a Cast makes."""
+    """Return the number of the type that a Cast makes."""
     to = node.attributes["to"]
     return NAMED_CASTS[to] if isinstance(to, str) else int(to)
 
 
 def sizes_taken(node: Node) -> slice:
-    """Give which sizes a Shape gives: all in older versions."""
+    """Return which sizes a Shape outputs: all of them in older versions."""
     return slice(node.attributes.get("start", 0), node.attributes.get("end"))
 
 
 def ranges(node: Node, inputs: Inputs, rank: int) -> list[slice]:
-    """Give what a Slice takes of each axis."""
+    """Return what a Slice takes of each axis."""
     starts, stops = numbers(node, "starts", inputs, 1) or [], numbers(node, "ends", inputs, 2) or []
     axes = numbers(node, "axes", inputs, 3) or list(range(len(starts)))
     steps = numbers(node, "steps", inputs, 4) or [1] * len(starts)
@@ -78,11 +78,11 @@ def ranges(node: Node, inputs: Inputs, rank: int) -> list[slice]:
 
 
 def split_edges(node: Node, inputs: Inputs, size: int) -> list[int]:
-    """Give where each part of an axis ends that a Split makes."""
+    """Return where each part of an axis made by a Split ends."""
     parts = numbers(node, "split", inputs, 1)
     if parts is None:
         each = -(-size // max(len(node.outputs), 1))
         parts = [min(each, size - done) for done in range(0, size, each or 1)]
     if len(parts) != len(node.outputs) or sum(parts) != size or min(parts, default=0) < 0 or len(parts) > MOST_PARTS:
-        raise ValueError(f"the parts {parts[:5]} do not make {size}")
+        raise ValueError(f"the parts {parts[:5]} do not add up to {size}")
     return [int(edge) for edge in np.cumsum(parts)]

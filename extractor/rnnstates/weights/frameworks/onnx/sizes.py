@@ -1,18 +1,18 @@
-"""Sizes of axes that are known only when a model is run: products of named ones, and what arithmetic makes of them."""
+"""Sizes of axes that are known only when a model runs: products of named sizes, and arithmetic with them."""
 
 from dataclasses import dataclass
 
 __all__ = ["AxisSize", "Size", "named", "product"]
 
-# A graph that multiplies sizes with themselves again and again ends here.
+# Limits for a graph that multiplies sizes with themselves again and again.
 MOST_FACTORS, LONGEST_NAME = 16, 200
 
 
 @dataclass(frozen=True)
 class Size:
-    """A whole number that is not known: ``times`` the product of ``factors``, each the name of a size, sorted.
+    """An unknown whole number: ``times`` the product of ``factors``, the sorted names of sizes.
 
-    Two are equal where they must be; what is not known to be equal is not.
+    Two sizes are equal only if they must be.
     """
 
     times: int
@@ -20,7 +20,7 @@ class Size:
 
     def __post_init__(self) -> None:
         if len(self.factors) > MOST_FACTORS or any(len(name) > LONGEST_NAME for name in self.factors):
-            raise ValueError("a size is made of too many others")
+            raise ValueError("a size has too many factors")
 
     def __str__(self) -> str:
         return " * ".join([str(self.times)] * (self.times != 1) + list(self.factors))
@@ -68,7 +68,7 @@ AxisSize = int | Size
 
 
 def named(name: str) -> Size:
-    """Give the size of that name."""
+    """Return the size of that name."""
     return Size(1, (name,))
 
 

@@ -1,4 +1,4 @@
-"""The recurrent operators of an ONNX graph and the stacks that they make."""
+"""Finds the recurrent operators of an ONNX graph and the stacks that they form."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,17 +19,17 @@ from .written_out import with_layers
 
 __all__ = ["interpret", "recognises"]
 
-# Some dozens of nodes are usual.
+# Most recurrent nodes; a few dozen are usual.
 MOST = 1000
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a container holds a graph."""
+    """Return whether a container holds a graph."""
     return isinstance(container.documents.get("graph"), Graph)
 
 
 class OnnxModel(NamedModel):
-    """The stacks of a graph, each under its own name; some of them are chosen where none is named."""
+    """The stacks of a graph, each under its own name; only some are candidates if none is named."""
 
     def __init__(
         self,
@@ -44,24 +44,24 @@ class OnnxModel(NamedModel):
         self._chosen, self._operators = list(chosen), operators
 
     def recurrent(self) -> Mapping[str, str]:
-        """Give the operator of each layer by its name; a stack may be of several."""
+        """Return the operator of each layer by its name; a stack may have several."""
         return {**super().recurrent(), **self._operators}
 
     def tops(self) -> list[str]:
-        """Name the stacks that can be chosen without being named."""
+        """Return the names of the stacks that can be chosen without being named."""
         return self._chosen
 
 
 def interpret(container: Container) -> NamedModel:
-    """Find the recurrent nodes and the stacks that they make.
+    """Find the recurrent nodes and the stacks that they form.
 
-    Each node whose states no other one reads ends a stack. What does more than rearrange states parts two nodes. Layers
-    in the branches of an If are chosen only where there are no others.
+    Each node whose states no other node reads ends a stack. Operators that do more than rearrange states separate two
+    nodes. Layers in the branches of an If are chosen only if there are no others.
 
     Raises
     ------
     BadWeights
-        There is none, or far too many.
+        There are none, or far too many.
     """
     graph, spent = with_layers(container.documents["graph"])
     check_readable(graph, container.path)
@@ -74,9 +74,9 @@ def interpret(container: Container) -> NamedModel:
     loops = written_loops(graph, container.path)
     main = [replace(stack, notes=(*stack.notes, *loops)) for stack in main]
     chosen = main or [stack for stack in inner if not stack.problem] or inner
-    # Where none can be computed, there is nothing to choose: what is wrong is said at once.
+    # If none can be computed, there is nothing to choose: the first problem is reported at once.
     chosen = chosen[:1] if all(stack.problem for stack in chosen) else chosen
-    # Nodes that are joined to one layer can be named, each for itself.
+    # Nodes joined to one layer can also be named individually.
     own = [_stack((node,), followed) for top in stacks for node in top if len(top) > 1]
     others = [node for node in graph.nodes if not node.inside and not spent.intersection(node.outputs)]
     described = [
@@ -90,7 +90,7 @@ def interpret(container: Container) -> NamedModel:
 
 
 class Followed(NamedTuple):
-    """What each recurrent node is and reads, which are joined to one layer, and what else the graph computes."""
+    """The layer and inputs of each recurrent node, which nodes are joined, and what else the graph computes."""
 
     layers: dict[Node, Layer]
     flows: dict[Node, Flow]
@@ -102,7 +102,7 @@ class Followed(NamedTuple):
 
 
 def _followed(graph: Graph, path: str) -> Followed:
-    """Go through the graph."""
+    """Follow the graph from its inputs."""
     folding = Folding(graph)
     named, tracking = _own(graph, path), Tracking(graph, folding)
     layers: dict[Node, Layer] = {}
@@ -120,7 +120,7 @@ def _followed(graph: Graph, path: str) -> Followed:
 
 
 def _tops(followed: Followed) -> list[tuple[Node, ...]]:
-    """Give the nodes that end a stack: one, or a forward and a backward one that the graph joins."""
+    """Return the nodes that end each stack: one, or a forward and a backward one joined by the graph."""
     read = {
         piece.node: node
         for node, flow in followed.flows.items()
@@ -134,7 +134,7 @@ def _tops(followed: Followed) -> list[tuple[Node, ...]]:
 
 
 def _own(graph: Graph, path: str) -> dict[Node, str]:
-    """Name the nodes that ONNX itself defines; each name once."""
+    """Return the recurrent nodes that ONNX itself defines, with unique names."""
     own = [node for node in graph.nodes if node.op in CELLS and node.standard and not in_a_loop(node)]
     if len(own) > MOST:
         raise BadWeights(f"{path}: has {len(own)} recurrent operators; at most {MOST} are read. It is refused.")
@@ -143,14 +143,14 @@ def _own(graph: Graph, path: str) -> dict[Node, str]:
 
 
 def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
-    """Give the stack that ends with a node, or with two that are joined."""
+    """Return the stack that ends with a node, or with two joined ones."""
     layers, flows, joined, folding, *_ = followed
     chain, merges = [top], [joined.get(top, "concat")]
     while (flow := flows.get(chain[0][0], Flow())).below:
         chain.insert(0, tuple(dict.fromkeys(piece.node for piece in flow.below)))
         merges.insert(0, flow.merge)
     parts = [[layers[node] for node in nodes] for nodes in chain]
-    # Where two nodes end a stack, each may be named for itself.
+    # If two nodes end a stack, each can be named individually.
     names = (*(nodes[0].name for nodes in parts[:-1]), "+".join(layer.name for layer in parts[-1]))
     if problem := next((layer.problem for nodes in parts for layer in nodes if layer.problem), ""):
         return FoundStack(top[0].op, names, problem=problem)
@@ -166,27 +166,27 @@ def _stack(top: tuple[Node, ...], followed: Followed) -> FoundStack:
 
 
 def _notes(nodes: Sequence[Node], lowest: str, followed: Followed) -> list[str]:
-    """Say what the model does beside running the layers."""
+    """Say what the model does besides running the layers."""
     flows, notes = followed.flows, []
     first = flows[nodes[0]]
     if first.computed:
         made = followed.folding.described(first.value)
-        notes.append(f"the model puts {made} before '{lowest}', which is not run; inputs must be what that gives.")
+        notes.append(f"the model has {made} before '{lowest}', which is not run; inputs must be its output.")
     for node in nodes:
         runs = stored_lengths(node, followed.folding)
         if runs is not None and runs != (followed.steps[node],) * 2:
             shown = " to ".join(str(steps) for steps in dict.fromkeys(runs))
             notes.append(
-                f"the model itself runs '{followed.layers[node].name}' over {shown} steps, whatever it is given; the "
-                "lengths that are given are taken."
+                f"the model itself always runs '{followed.layers[node].name}' over {shown} steps; here only the given "
+                "lengths count."
             )
     if any(flows[node].halved or followed.folding.graph.is_half(node.inputs[2]) for node in nodes):
         notes.append(
-            "the model rounds to half precision (float16) on its way, which is not done here; its own states differ by "
-            "as much."
+            "the model rounds to half precision (float16) on the way, which is not done here; its own states differ "
+            "accordingly."
         )
     bodies = dict.fromkeys(node.inside[-1] for node in nodes if node.inside)
     return notes + [
-        f"'{lowest}' stands in the {body.name} of '{body.owner}' ({body.op}) and is run as if that is taken."
+        f"'{lowest}' is in the {body.name} of '{body.owner}' ({body.op}) and is run as if that branch is taken."
         for body in bodies
     ]

@@ -1,7 +1,7 @@
-"""Following the values of an ONNX graph from its inputs on: which layer reads what another one gives, and as what.
+"""Follows the values of an ONNX graph from its inputs, to find which layer reads the output of which, and how.
 
-The graph is gone through once, in its order. What is constant and small is folded on the way, so that shapes which the
-graph reckons out are known, in numbers or as products of the sizes of its inputs.
+The graph is traversed once, in its order. Small constants are folded on the way, so that shapes computed by the graph
+are known, as numbers or as products of the sizes of its inputs.
 """
 
 import contextlib
@@ -29,20 +29,20 @@ WAYS_OF: dict[str, tuple[Direction, ...]] = {
     "reverse": ("backward",),
     "bidirectional": ("forward", "backward"),
 }
-# What changes each value on its own.
+# Element-wise operators.
 KEEPING_AXES = (
     "BatchNormalization", "Clip", "Elu", "Erf", "Gelu", "InstanceNormalization", "LayerNormalization", "LeakyRelu",
     "PRelu", "Relu", "Selu", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
 )  # fmt: skip
 
-# Operators that are followed back to say where states are joined or cut.
+# Most operators followed back to say where states are joined or cut.
 MOST_FOLLOWED = 100
-# What fills a shape that the graph may reckon out; the shape is what is read last.
+# Operators that fill a shape, their last input, which the graph may compute.
 FILLING = ("ConstantOfShape", "Expand")
 
 
 class Flow(NamedTuple):
-    """What a node reads: states of others, rows of a table, or a value, which may be computed."""
+    """What a node reads: states of other nodes, rows of a table, or a value, possibly computed."""
 
     below: tuple[Piece, ...] = ()
     merge: str = "concat"
@@ -53,21 +53,21 @@ class Flow(NamedTuple):
 
 
 class Tracking:
-    """The values of a graph as far as it was followed."""
+    """The values of a graph, as far as it has been followed."""
 
     def __init__(self, graph: Graph, folding: Folding) -> None:
         self._graph, self._folding = graph, folding
         self._laid: dict[str, Laid] = {}
-        # Nodes that the graph joins to one layer, and how.
+        # Nodes that the graph joins to one layer, with their merge.
         self.joined: dict[tuple[Node, ...], str] = {}
-        # Values that are numbers of rows in another order.
+        # Values that hold the numbers of rows in another order.
         self._orders: set[str] = set()
         self._ids = Ids(folding)
         # Stored matrices whose rows are looked up, in the order of the graph.
         self.tables: dict[str, None] = {}
 
     def follow(self, node: Node) -> None:
-        """Find out what an operator gives."""
+        """Determine the outputs of an operator."""
         with contextlib.suppress(ValueError):
             if self._shape(node) or self._folding.fold_small(node):
                 return
@@ -75,7 +75,7 @@ class Tracking:
         self._move(node)
 
     def states(self, node: Node, units: int) -> AxisSize:
-        """Note the states that a layer gives, ``units`` wide; give the number of its steps."""
+        """Record the states that a layer outputs, ``units`` wide; return the number of its steps."""
         ways = len(WAYS_OF[node.attributes.get("direction", "forward")])
         first, second = self._sizes_read(node.inputs[0])
         steps, batch = (second, first) if node.attributes.get("layout") else (first, second)
@@ -89,7 +89,7 @@ class Tracking:
         return steps
 
     def flow(self, node: Node) -> Flow:
-        """Tell what a layer reads: states or rows only where their axes stand as it expects them."""
+        """Return what a layer reads: states or rows only if their axes are in the order that it expects."""
         name = node.inputs[0]
         laid = self._find(name)
         if laid is None:
@@ -101,7 +101,7 @@ class Tracking:
         return Flow(laid.pieces, laid.merge, laid.table, name, halved=laid.halved)
 
     def _joined_or_cut(self, name: str, laid: Laid) -> str:
-        """Give the value from which on states are not a whole layer's; what only rearranges them comes behind."""
+        """Return the value from which on states are no longer a whole layer's, past operators that only rearrange."""
         if not laid.pieces or _is_layer(laid):
             return name
         for _ in range(MOST_FOLLOWED):
@@ -113,7 +113,7 @@ class Tracking:
         return name
 
     def computes(self, node: Node) -> bool:
-        """Tell whether an operator does more to what the model is given than to rearrange it."""
+        """Return whether an operator does more than rearrange the model's inputs."""
         if node.op not in FOLDED:
             return node.op != "Constant"
         laid = self._laid.get(node.outputs[0]) if node.outputs else None
@@ -143,7 +143,7 @@ class Tracking:
         return named(f"first axis of {name}"[:200]), named(f"second axis of {name}"[:200])
 
     def _find(self, name: str) -> Laid | None:
-        """Give what is known of a value that is given or computed; None for a constant, or where nothing is known."""
+        """Return what is known of a given or computed value; None for a constant, or if nothing is known."""
         if name in self._laid:
             return self._laid[name]
         if not name or self._folding.maker(name) is not None or self._folding.stored(name) is not None:
@@ -153,7 +153,7 @@ class Tracking:
         return self._laid[name]
 
     def _shape(self, node: Node) -> bool:
-        """Do a Shape or a Size of what is laid out, or stored."""
+        """Apply a Shape or a Size to a value that is laid out or stored."""
         if node.op not in ("Shape", "Size") or not node.standard or not node.inputs or not node.outputs:
             return False
         laid, stored = self._find(node.inputs[0]), self._folding.stored(node.inputs[0])
@@ -166,7 +166,7 @@ class Tracking:
         return sizes is not None
 
     def _order(self, node: Node) -> None:
-        """Note what puts rows in another order: the places that TopK gives, and what undoes that."""
+        """Record values that reorder rows: the positions from TopK, and their inverse."""
         if not node.standard or not node.outputs:
             return
         if node.op == "TopK":
@@ -179,7 +179,7 @@ class Tracking:
             self._orders.update(node.outputs[: self._counts(node.inputs[2])])
 
     def _counts(self, name: str) -> bool:
-        """Tell whether a value is 0, 1, 2 and so on."""
+        """Return whether a value is 0, 1, 2 and so on."""
         maker, values = self._folding.maker(name), self._folding.small(name)
         if values is not None:
             return values.ndim == 1 and np.array_equal(values, np.arange(len(values)))
@@ -199,7 +199,7 @@ class Tracking:
                 self.joined[tuple(dict.fromkeys(piece.node for piece in moved.pieces))] = moved.merge
 
     def _moved(self, node: Node, laids: list[Laid | None]) -> "list[Laid | None] | None":
-        """Move what an operator reads; None where it is no such operator."""
+        """Rearrange the inputs of an operator; None if it is not a rearranging one."""
         if not node.standard or node.op not in MOVES or (node.op == "Dropout" and self._trains(node)):
             return None
         settings = [self._folding.small(name) if name else None for name in node.inputs]
@@ -214,11 +214,11 @@ class Tracking:
         return None if made is None else list(made)
 
     def _trains(self, node: Node) -> bool:
-        """Before version 7 a Dropout drops unless it says that it is a test."""
+        """Return whether a Dropout drops: before version 7, unless it says that it is a test."""
         return self._graph.opset < 7 and not node.attributes.get("is_test")
 
     def _rows(self, node: Node, laids: list[Laid | None]) -> Laid | None:
-        """Take a Gather of rows of a stored table for an embedding where the ids are given; or one that sorts."""
+        """Read a Gather of rows as an embedding, if its table is stored and its ids are given, or as a reordering."""
         data, index = laids
         if data is not None and node.inputs[1] in self._orders:
             return taken_rows(node, data)
@@ -234,7 +234,7 @@ class Tracking:
         return index._replace(axes=(*outer, (Part(WIDTH, table.shape[1]),)), table=node.inputs[0])
 
     def _filled(self, node: Node) -> "tuple[tuple[Part, ...], ...] | None":
-        """Give the axes of what one value fills, or what is stored and repeated."""
+        """Return the axes of a value that is filled with one number, or stored and repeated."""
         shape = self._folding.small(node.inputs[-1]) if node.inputs else None
         if shape is None or shape.ndim != 1 or shape.dtype.kind not in "iO":
             return None
@@ -243,12 +243,12 @@ class Tracking:
         if node.op == "Expand" and (stored is None or len(stored.shape) > len(sizes)):
             return None
         for place, size in enumerate(stored.shape[::-1] if stored is not None else (), 1):
-            # What is there once is repeated; what is wanted once stays as it is.
+            # Only axes of size 1 are repeated; a wanted size of 1 changes nothing.
             sizes[-place] = size if sizes[-place] == 1 else sizes[-place]
         return given_shape(node.outputs[0], sizes)
 
     def _axes_of(self, node: Node, laids: list[Laid | None]) -> "tuple[tuple[Part, ...], ...] | None":
-        """Give the axes of what is computed: as the file says, or as an operator of this kind keeps them."""
+        """Return the axes of a computed value: as the file declares, or as an operator of this kind keeps them."""
         said = self._graph.shapes.get(node.outputs[0]) if node.outputs else None
         if said is not None and node.op not in FILLING:
             return given_shape(node.outputs[0], said)
@@ -271,7 +271,7 @@ def _sizes(values: Array) -> list[AxisSize]:
 
 
 def _array(sizes: list[AxisSize]) -> Array:
-    """Make an array of sizes: of numbers where all are known."""
+    """Make an array of sizes: of numbers if all are known."""
     whole = all(isinstance(size, int) for size in sizes)
     found = np.empty(len(sizes), np.int64 if whole else object)
     for place, size in enumerate(sizes):
@@ -280,14 +280,14 @@ def _array(sizes: list[AxisSize]) -> Array:
 
 
 def _in_order(axes: Sequence[Axis]) -> bool:
-    """Tell whether axes stand as in what the model is given, of which only steps and sequences may be exchanged."""
+    """Return whether axes are in the order of the model's inputs, except that steps and sequences may be swapped."""
     first, second, last = ([part.place for part in axis if part.size != 1] for axis in axes)
     orders = ([*first, *second, *last], [*second, *first, *last])
     return any(order == sorted(order) for order in orders)
 
 
 def _is_layer(laid: Laid) -> bool:
-    """Tell whether pieces are one node as a whole, or a forward and a backward one that read the same."""
+    """Return whether pieces are one whole node, or a forward and a backward one that read the same."""
     nodes = list(dict.fromkeys(piece.node for piece in laid.pieces))
     ways = [WAYS_OF[piece.node.attributes.get("direction", "forward")][piece.way] for piece in laid.pieces]
     if len(nodes) == 1 and len(WAYS_OF[nodes[0].attributes.get("direction", "forward")]) != len(ways):

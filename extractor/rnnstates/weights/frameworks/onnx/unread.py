@@ -1,4 +1,4 @@
-"""What of an ONNX graph is not read, and why: operators of others, bodies of loops, layers written out as products."""
+"""Explains which parts of an ONNX graph are not read: foreign operators, loop bodies, unrolled layers."""
 
 import re
 from collections.abc import Container, Iterator
@@ -12,14 +12,14 @@ from .cells import CELLS
 __all__ = ["check_readable", "foreign", "in_a_loop", "written_loops"]
 
 _RECURRENT = re.compile(r"lstm|gru|rnn", re.IGNORECASE)
-# What nn.LSTMCell and the like call their matrices; those of layers have a number behind that.
+# Names of the matrices of nn.LSTMCell and the like; those of layers also have a number.
 _CELL = re.compile(r"(^|[./])weight_(ih|hh)$")
-# Who wrote a model, if it is PyTorch, and how names start that its older exporter makes up.
+# The producer of models from PyTorch, and the prefix of names made up by its older exporter.
 PYTORCH, OLDER = "pytorch", "onnx::"
 LOOPS = ("Loop", "Scan")
 MOST_NAMED = 8
 QUANTISED, ANOTHER = "Quantize", "This kind of cell is not supported"
-# Products with one and the same matrix: so many are steps written out.
+# This many products with the same matrix mean unrolled steps.
 WRITTEN_OUT = 3
 ORIGINAL = (
     "Give the file that the model was exported from instead (.keras or .h5 of Keras, a state_dict of PyTorch, a "
@@ -28,21 +28,21 @@ ORIGINAL = (
 
 
 def in_a_loop(node: Node) -> bool:
-    """Tell whether a node is run once for each turn of a loop."""
+    """Return whether a node is run once per iteration of a loop."""
     return any(body.op != "If" for body in node.inside)
 
 
 def foreign(graph: Graph, layers: Container[Node], path: str, *, inside: bool) -> Iterator[FoundStack]:
-    """Refuse the recurrent operators of others, and those that a loop runs.
+    """Refuse foreign recurrent operators, and those that a loop runs.
 
     Parameters
     ----------
     graph : Graph
     layers : container of Node
-        Those that are read.
+        The nodes that are read.
     path : str
     inside : bool
-        Those in bodies, or those of the main graph.
+        Whether to report nodes in bodies, rather than in the main graph.
     """
     for node in graph.nodes:
         if _RECURRENT.search(node.op) and node not in layers and bool(node.inside) == inside:
@@ -57,13 +57,13 @@ def _refusal(node: Node, path: str) -> str:
             f"it again and again; expected it in the main graph, a function or a branch of an If. {ORIGINAL}."
         )
     return (
-        f"{path}: '{node.called}' is {with_article(node.op)} of the domain '{node.domain}', which is not ONNX' own; "
-        f"expected LSTM, GRU or RNN. {'Give the model before it was quantised' if QUANTISED in node.op else ANOTHER}."
+        f"{path}: '{node.called}' is {with_article(node.op)} of the domain '{node.domain}', which is not ONNX's own; "
+        f"expected LSTM, GRU or RNN. {'Give the model from before quantisation' if QUANTISED in node.op else ANOTHER}."
     )
 
 
 def check_readable(graph: Graph, path: str) -> None:
-    """Refuse a graph without any recurrent operator; say what stands in its place where that can be seen.
+    """Refuse a graph without any recurrent operator; say what it has instead if that is recognisable.
 
     Raises
     ------
@@ -74,14 +74,12 @@ def check_readable(graph: Graph, path: str) -> None:
     loops, products = _loops(graph), _written_out(graph)
     cell = next((name for name in graph.constants if _CELL.search(name)), None)
     if cell is not None:
-        found = f"'{cell}' belongs to a PyTorch cell (nn.LSTMCell and the like), whose steps are written out"
+        found = f"'{cell}' belongs to a PyTorch cell (nn.LSTMCell and the like), whose steps are unrolled"
         remedy = "Give the state_dict of the model instead"
     elif loops:
         found, remedy = f"the graph has {loops}, by which exporters write a layer out step by step", ORIGINAL
     elif products:
-        found = (
-            f"the graph multiplies by '{products[0]}' {products[1]} times, as a layer does whose steps are written out"
-        )
+        found = f"the graph multiplies by '{products[0]}' {products[1]} times, as a layer with unrolled steps does"
         newer = PYTORCH in graph.version and not products[0].startswith(OLDER)
         remedy = ORIGINAL if not newer else f"{ORIGINAL}, or export it with torch.onnx.export(..., dynamo=False)"
     else:
@@ -92,7 +90,7 @@ def check_readable(graph: Graph, path: str) -> None:
 
 
 def written_loops(graph: Graph, path: str) -> tuple[str, ...]:
-    """Note the loops of a graph that has layers too."""
+    """Note the loops of a graph that also has layers."""
     loops = _loops(graph)
     described = f"{path}: the graph also has {loops}, by which exporters write a layer out step by step; it is not run."
     return (described,) if loops else ()
@@ -104,7 +102,7 @@ def _loops(graph: Graph) -> str:
 
 
 def _written_out(graph: Graph) -> tuple[str, int] | None:
-    """Give the matrix that most products share, and how many, where they are many."""
+    """Return the matrix shared by most products, and their number, if there are many."""
     count: dict[str, int] = {}
     turned: dict[str, str] = {}
     for node in graph.nodes:

@@ -1,7 +1,7 @@
-"""Layers whose steps an exporter wrote out: PyTorch's dynamo does so with nn.RNN, for as many steps as its example has.
+"""Recognises layers that an exporter unrolled: PyTorch's dynamo unrolls nn.RNN over the steps of its example.
 
-A chain of steps ``act(h @ R + b + x[t])`` that one Concat puts behind each other, where ``x`` is a product of the
-inputs with one matrix, is what ONNX' own operator RNN computes: it is put in the place of the Concat.
+A chain of steps ``act(h @ R + b + x[t])`` joined by one Concat, where ``x`` is a product of the inputs with one matrix,
+is what ONNX's own operator RNN computes, which therefore replaces the Concat.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ __all__ = ["with_layers"]
 FUNCTIONS = {"Tanh": "Tanh", "Relu": "Relu"}
 STEPS = (*FUNCTIONS, "Add", "Gather", "MatMul", "Slice", "Squeeze")
 FAR = 2**31 - 1
-# Values of a step.
+# Most values in a step.
 MOST_VALUES = 16
 
 
 class Step(NamedTuple):
-    """One step: what was added to which step of what, and what gave the state."""
+    """One step: what was added to which step of which inputs, and the function that made the state."""
 
     state: str
     before: str
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Product(NamedTuple):
-    """A product with a matrix, which may be another one transposed, and the bias that is added, which may be none."""
+    """A product with a matrix, possibly a transposed one, and the bias that is added, if any."""
 
     left: str
     matrix: str = ""
@@ -44,7 +44,7 @@ class Product(NamedTuple):
 
 
 def with_layers(graph: Graph) -> tuple[Graph, frozenset[str]]:
-    """Give a graph in which layers that are written out are operators, and the values that those stand for."""
+    """Return a graph in which unrolled layers are operators, and the names of the values that these replace."""
     if not any(node.op in FUNCTIONS for node in graph.nodes):
         return graph, frozenset()
     folding = Folding(graph)
@@ -64,7 +64,7 @@ def with_layers(graph: Graph) -> tuple[Graph, frozenset[str]]:
 
 
 def _spent(node: Node, given: str, folding: Folding) -> set[str]:
-    """Name the values that steps are made of, from what is put behind each other back to what the layer is given."""
+    """Return the names of the values that steps are made of, from the joined ones back to the inputs of the layer."""
     pending, found = list(node.inputs), set(node.inputs) | {given}
     while pending and len(found) < MOST_VALUES * len(node.inputs):
         maker = folding.maker(pending.pop())
@@ -76,7 +76,7 @@ def _spent(node: Node, given: str, folding: Folding) -> set[str]:
 
 
 def _layer(node: Node, folding: Folding, constants: dict[str, Tensor]) -> list[Node] | None:
-    """Give the operator that a Concat stands for, and one that drops its axis of directions."""
+    """Return the operator that replaces a Concat, and one that drops its axis of directions."""
     steps = [_step(name, folding) for name in node.inputs]
     chain = [step for step in steps if step is not None]
     if len(chain) != len(steps):
@@ -107,7 +107,7 @@ def _layer(node: Node, folding: Folding, constants: dict[str, Tensor]) -> list[N
 
 
 def _step(name: str, folding: Folding) -> Step | None:
-    """Take a function of the sum of a product with the state before and of one step of the inputs."""
+    """Read a function of the sum of one step of the inputs and a product with the previous state."""
     function = folding.maker(name)
     total = folding.maker(function.inputs[0]) if function is not None and _is(function, *FUNCTIONS) else None
     if total is None or not _is(total, "Add"):
@@ -124,7 +124,7 @@ def _is(node: Node | None, *operators: str) -> bool:
 
 
 def _place(name: str, folding: Folding) -> tuple[str, int] | None:
-    """Tell which step of what a value is: a Slice of one step, without its axis, or a Gather."""
+    """Return the sequence and step that a value is: a Slice of one step, without its axis, or a Gather."""
     node = folding.maker(name)
     if node is None or not _is(node, "Squeeze", "Gather"):
         return None
@@ -142,7 +142,7 @@ def _place(name: str, folding: Folding) -> tuple[str, int] | None:
 
 
 def _product(name: str, folding: Folding) -> Product:
-    """Take a product with a matrix, and what is added to it; of anything else, no matrix."""
+    """Read a product with a matrix, and what is added to it; for anything else, no matrix."""
     node, bias = folding.maker(name), ""
     if node is not None and _is(node, "Add"):
         sides = [place for place in (0, 1) if _is(folding.maker(node.inputs[place]), "MatMul")]
@@ -152,7 +152,7 @@ def _product(name: str, folding: Folding) -> Product:
     if node is None or not _is(node, "MatMul") or len(node.inputs) != 2:
         return Product("", bias=name)
     left, matrix = node.inputs
-    # Without optimising, each step transposes it anew.
+    # Without optimisation, each step transposes it again.
     turn = folding.maker(matrix)
     if turn is not None and _is(turn, "Transpose") and turn.attributes.get("perm") in (None, [1, 0]):
         return Product(left, turn.inputs[0], transposed=True, bias=bias)
@@ -160,7 +160,7 @@ def _product(name: str, folding: Folding) -> Product:
 
 
 def _source(chain: Sequence[Step], folding: Folding, *, backward: bool) -> Product | None:
-    """Give the product whose steps the chain reads, in order, from the first or the last one on."""
+    """Return the product whose steps the chain reads in order, from the first or the last one."""
     values = chain[0].values
     if [step.place for step in chain] != list(range(len(chain))) or {step.values for step in chain} != {values}:
         return None
@@ -177,7 +177,7 @@ def _source(chain: Sequence[Step], folding: Folding, *, backward: bool) -> Produ
 
 
 def _recurrent(chain: Sequence[Step], folding: Folding) -> Product | None:
-    """Give the product that all steps but the first have in common, each of the state before it."""
+    """Return the product shared by all steps but the first, each with its previous state."""
     products = [_product(step.before, folding) for step in chain[1:]]
     linked = all(product.left == step.state for product, step in zip(products, chain, strict=False))
     same = {product[1:] for product in products}
@@ -185,17 +185,17 @@ def _recurrent(chain: Sequence[Step], folding: Folding) -> Product | None:
 
 
 def _start(before: str, recurrent: Product, folding: Folding) -> str | None:
-    """Name the state that the first step starts from; empty for zeros, None where it cannot be known."""
+    """Return the name of the state that the first step starts from; empty for zeros, None if unknown."""
     first = _product(before, folding)
     if first.matrix:
         return first.left if first[1:] == recurrent[1:] else None
-    # What the exporter computed itself: of zeros, the bias is left.
+    # The exporter folded the product with zeros, which leaves the bias.
     bias = folding.values(recurrent.bias) if recurrent.bias else np.zeros(1)
     return "" if np.all(folding.values(before) == bias) else None
 
 
 def _arrays(given: Product, recurrent: Product, folding: Folding) -> dict[str, tuple[tuple[int, ...], Any]]:
-    """Give the shapes of the operator's arrays, and what reads them."""
+    """Return the shapes of the operator's arrays, and the functions that read them."""
     kernel, matrix = (_matrix(product, folding) for product in (given, recurrent))
     (features, units), (rows, columns) = kernel.shape, matrix.shape
     biases = [folding.tensor(product.bias) if product.bias else None for product in (given, recurrent)]

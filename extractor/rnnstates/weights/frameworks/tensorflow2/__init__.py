@@ -1,4 +1,4 @@
-"""TensorFlow 2 and Keras: layers found by the objects of a checkpoint."""
+"""TensorFlow 2 and Keras: finds layers by the objects of a checkpoint."""
 
 from .stacks import interpret, recognises
 

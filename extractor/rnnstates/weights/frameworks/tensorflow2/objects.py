@@ -1,4 +1,4 @@
-"""Which cells and other layers the objects and names of a TensorFlow 2 checkpoint stand for."""
+"""Finds cells and other layers among the objects and names of a TensorFlow 2 checkpoint."""
 
 import itertools
 import re
@@ -18,17 +18,17 @@ from ..keras.vocabulary import ROLES
 __all__ = ["HALVES", "array_of", "check_nothing_else", "found_layers", "generation_of", "variables_of"]
 
 HALVES: dict[str, Direction] = {"forward_layer": "forward", "backward_layer": "backward"}
-# What an object has beside its weights: the same variables once more, random numbers of dropout, kept states.
+# Children of an object besides its weights: lists of the same variables, dropout's random state, kept states.
 _BESIDE = {
     *("_all_variables", "_compile_metrics", "_loss_tracker", "_metrics", "_random_generator", "_seed_generators"),
     *("compiled_loss", "compiled_metrics", "keras_api", "metrics", "non_trainable_variables", "optimizer"),
     *("regularization_losses", "seed_generator", "states", "trainable_variables", "variables"),
 }
-# What any optimizer has, by whatever name it is saved.
+# Children of any optimizer, whatever its own name.
 _OF_OPTIMIZERS = {"_iterations", "_learning_rate", "iter", "learning_rate"}
 _PARTS_OF_KERAS_2 = {"_index_dict", "keras_api", "layer-", "layer_with_weights-", "state_spec"}
 _PARTS_OF_KERAS_3 = {"_functional", "_inbound_nodes", "_layers", "_operations"}
-# The name of an exported cell: its layer, its half, whether it stands in a list.
+# The name of an exported cell: its layer, its half, whether it is in a list.
 _CELL = re.compile(
     r"(?P<layer>.*?)(?:/(?P<half>forward|backward)_[^/]+)?(?P<listed>/stacked_rnn_cells(?:_\d+)?)?"
     r"/(?:lstm|gru|simple_rnn|conv_lstm)_cell(?:_\d+)?"
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"(?:^|-)(\d{1,9})$")
 
 
 class _Cell(NamedTuple):
-    """A cell: its layer, half and number in a list (-1 in none), its arrays in Keras' order, its layer's name."""
+    """A cell: its layer, half and number in a list (-1 if in none), its arrays in Keras' order, its layer's name."""
 
     owner: str
     half: Direction
@@ -56,7 +56,7 @@ class _Other(NamedTuple):
 
 
 def generation_of(container: Container) -> str:
-    """Tell which Keras saved the objects, by what it alone calls the parts of a model or a layer."""
+    """Detect which Keras saved the objects from names that only it gives to parts of a model or layer."""
     objects: Sequence[Object] = container.documents.get("objects", ())
     names = {name.rstrip("0123456789") for found in objects for name in found.children}
     if names & _PARTS_OF_KERAS_3:
@@ -65,12 +65,12 @@ def generation_of(container: Container) -> str:
 
 
 def array_of(container: Container, found: Object) -> Tensor:
-    """Give the array of a variable.
+    """Return the array of a variable.
 
     Raises
     ------
     BadWeights
-        There is none of its name.
+        There is no array of its name.
     """
     if found.key not in container.tensors:
         raise BadWeights(f"{container.path}: has no array '{found.key}', which its objects name; it is damaged.")
@@ -78,14 +78,14 @@ def array_of(container: Container, found: Object) -> Tensor:
 
 
 def variables_of(container: Container) -> dict[str, tuple[Tensor, str]]:
-    """Find the variables by the shortest way to them, each with its own name."""
+    """Find the variables by the shortest path to each, with their own names."""
     objects: Sequence[Object] = container.documents.get("objects", ())
     found: dict[str, tuple[Tensor, str]] = {}
     waiting, seen = [(0, "")] if objects else [], {0}
     for number, path in waiting:
         if objects[number].key:
             found[path] = array_of(container, objects[number]), objects[number].full_name
-        # A layer with weights is numbered twice; its number among those comes first.
+        # A layer with weights is numbered twice; its number among layers with weights comes first.
         for name, child in sorted(objects[number].children.items(), key=lambda item: item[0].startswith("layer-")):
             if child not in seen and name not in _BESIDE and not _OF_OPTIMIZERS & objects[child].children.keys():
                 seen.add(child)
@@ -94,7 +94,7 @@ def variables_of(container: Container) -> dict[str, tuple[Tensor, str]]:
 
 
 def _by_objects(variables: Mapping[str, tuple[Tensor, str]], where: str) -> tuple[list[_Cell], list[_Other]]:
-    """Part the variables into cells and, by their object, those of other layers."""
+    """Split the variables into cells and, grouped by object, other layers."""
     cells = []
     for path in variables:
         place, _, leaf = path.rpartition("/")
@@ -115,7 +115,7 @@ def _by_objects(variables: Mapping[str, tuple[Tensor, str]], where: str) -> tupl
 
 
 def _owner(place: str) -> tuple[str, Direction, int]:
-    """Take the way to a cell apart: its layer, half and number in a list."""
+    """Split the path of a cell: its layer, half and number in a list."""
     parts, number = place.split("/"), -1
     if len(parts) > 1 and parts[-2] == "cells" and parts[-1].isdecimal() and len(parts[-1]) < 9:
         parts, number = parts[:-2], int(parts[-1])
@@ -128,20 +128,20 @@ def check_nothing_else(owner: str, variables: Mapping[str, tuple[Tensor, str]], 
     """Refuse a layer with variables that its cells do not have."""
     start = f"{owner}/" if owner else ""
     inside = (path.removeprefix(start) for path in variables if path.startswith(start))
-    # What was saved may itself be a layer, beside which a counter lies.
+    # The saved object may itself be a layer, with a counter next to its cell.
     others = [path for path in inside if not _WEIGHT.fullmatch(path) and (owner or "/" in path)]
     if others:
-        raise BadWeights(refusal(f"{where}: '{owner}'", others, "which no such layer has beside kernels and bias"))
+        raise BadWeights(refusal(f"{where}: '{owner}'", others, "which no such layer has besides kernels and bias"))
 
 
 def _label(full_name: str) -> str:
-    """Tell a layer's name by that of its kernel; empty where it does not."""
+    """Return a layer's name from that of its kernel; empty if it does not contain it."""
     found = _CELL.fullmatch(full_name.rpartition("/")[0])
     return found["layer"] if found else ""
 
 
 def _by_names(container: Container) -> tuple[list[_Cell], list[_Other]]:
-    """Part the variables of an export, a list, by their names."""
+    """Split the variables of an export, which are a list, by their names."""
     groups: list[tuple[str, dict[str, Tensor]]] = []
     for found in _exported(container):
         place, _, leaf = found.full_name.rpartition("/")
@@ -156,7 +156,7 @@ def _by_names(container: Container) -> tuple[list[_Cell], list[_Other]]:
             others.append(_Other(str(order), place or str(order), list(inside.values())))
             continue
         if inside.keys() - set(ROLES):
-            raise BadWeights(refusal(f"{container.path}: '{place}'", inside, "of which a cell has three at most"))
+            raise BadWeights(refusal(f"{container.path}: '{place}'", inside, "of which a cell has at most three"))
         arrays = [inside[role] for role in ROLES if role in inside]
         label = match["layer"] if match["listed"] else place.rpartition("/")[0]
         cell = _Cell(str(order), "forward", 0 if match["listed"] else -1, arrays, label)
@@ -165,9 +165,9 @@ def _by_names(container: Container) -> tuple[list[_Cell], list[_Other]]:
 
 
 def _joined(below: _Cell, cell: _Cell, match: re.Match[str]) -> _Cell:
-    """Give a cell the layer of the one before it: the next of a list, or the other half.
+    """Assign a cell to the layer of the previous one if it is the next in a list or the other half.
 
-    Layers may be called ``forward_…`` themselves; halves are named after one layer and have the same inputs.
+    Layers may also be called ``forward_…`` themselves; halves are named after one layer and have the same inputs.
     """
     if match["listed"] and below.label == cell.label:
         return cell._replace(owner=below.owner, number=below.number + 1)
@@ -187,7 +187,7 @@ def _exported(container: Container) -> Iterator[Object]:
 
 
 def _layers(cells: Sequence[_Cell], others: Sequence[_Other]) -> list[FoundLayer]:
-    """Put what was found in order: numbers order layers, names do not."""
+    """Put cells and other layers in order: numbers order layers, names do not."""
     halves: dict[tuple[str, int], dict[Direction, list[Tensor]]] = defaultdict(dict)
     labels: dict[str, set[str]] = defaultdict(set)
     for cell in cells:
@@ -216,7 +216,7 @@ def _layer(place: str, name: str, cells: Mapping[Direction, list[Tensor]], tenso
 
 
 def _natural(path: str) -> list[tuple[str, int]]:
-    """Order ``layer-10`` behind ``layer-9``."""
+    """Order ``layer-10`` after ``layer-9``."""
     numbers = [_NUMBER.search(part) for part in path.split("/")]
     return [
         (part[: number.start()] if number else part, int(number[1]) if number else -1)
@@ -230,7 +230,7 @@ def found_layers(container: Container, variables: Mapping[str, tuple[Tensor, str
     Raises
     ------
     BadWeights
-        A layer has more variables than one of Keras.
+        A layer has more variables than a layer of Keras.
     """
     cells, others = _by_objects(variables, container.path)
     if not cells:

@@ -1,9 +1,9 @@
-"""Keras' layers in what TensorFlow 2 saves by objects: checkpoints, SavedModels, exports; none of them is made again.
+"""Reads Keras' layers from TensorFlow 2's object-based checkpoints, SavedModels and exports, without rebuilding them.
 
-Such a checkpoint lists the objects of the program: one with a ``kernel`` and a ``recurrent_kernel`` is a cell, and the
-way to it tells its layer (``layer_with_weights-1/forward_layer/cell``). ``model.export`` of Keras 3 keeps but a list of
-variables, of which the names tell as much. A SavedModel of Keras 2 also has the configuration of each layer; without
-one the order of the layers and their activations are guessed as for Keras' own files.
+Such a checkpoint lists the objects of the program: an object with ``kernel`` and ``recurrent_kernel`` is a cell, and
+its path names its layer (``layer_with_weights-1/forward_layer/cell``). ``model.export`` of Keras 3 keeps only a list
+of variables, whose names show the same. A SavedModel of Keras 2 also has the configuration of each layer; without one,
+the order of the layers and their activations are guessed as for Keras' own files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,17 +31,17 @@ SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether a checkpoint was saved by objects."""
+    """Return whether a checkpoint is object-based."""
     return any(name.endswith(SUFFIX) for name in container.tensors)
 
 
 def interpret(container: Container) -> Model:
-    """Find the layers, by their configurations where these are known.
+    """Find the layers, by their configurations if known.
 
     Raises
     ------
     BadWeights
-        A layer has more variables than one of Keras, or the parts of a checkpoint contradict each other.
+        A layer has more variables than a layer of Keras, or the parts of a checkpoint contradict each other.
     """
     kind = f"Keras in TensorFlow 2 ({container.kind})"
     variables = variables_of(container)
@@ -52,7 +52,7 @@ def interpret(container: Container) -> Model:
         whole = root.get("model_config")
         graph = read_graph(whole, container.path) if isinstance(whole, Mapping) else None
         graph = graph or read_graph(names.apart(), container.path)
-        # All that has such metadata is of TensorFlow 2.5 or later.
+        # Only TensorFlow 2.5 and later write such metadata.
         if graph is not None:
             return ConfiguredModel(kind, str(root.get("keras_version") or "2.5"), graph, names)
     found = found_layers(container, variables)
@@ -62,7 +62,7 @@ def interpret(container: Container) -> Model:
 
 
 def _saved_arrays(container: Container) -> dict[int, str]:
-    """Name the array of each variable among the objects of a SavedModel's functions, which lie as those saved do."""
+    """Return the array of each variable by its number among the objects of a SavedModel's functions."""
     objects: Sequence[Object] = container.documents.get("objects", ())
     calls: SavedCalls | None = container.documents.get("calls")
     waiting, seen, found = [(0, 0)] if objects and calls is not None and calls.children else [], {0}, {}
@@ -77,7 +77,7 @@ def _saved_arrays(container: Container) -> dict[int, str]:
 
 
 class _ObjectNames:
-    """Where the arrays of a layer lie whose configuration names it: at the object of that name."""
+    """Finds the arrays of a layer with a configuration: at the object of the name in it."""
 
     def __init__(
         self, container: Container, variables: Mapping[str, tuple[Tensor, str]], described: Sequence[Mapping[str, Any]]
@@ -87,7 +87,7 @@ class _ObjectNames:
         self._places: dict[tuple[str, ...], str] = {self._names(place): place for place in self._configs if place}
 
     def apart(self) -> dict[str, Any]:
-        """Make a configuration of recurrent layers that do not feed each other, where the model has none."""
+        """Make a configuration of unconnected recurrent layers for a model that has none."""
         layers: list[dict[str, Any]] = []
         for place, config in self._configs.items():
             inside = any(place.startswith(f"{around}/") for around in (layer["place"] for layer in layers))
@@ -132,7 +132,7 @@ class _ObjectNames:
         return place
 
     def _arrays(self, place: str, layer: Layer) -> list[Tensor]:
-        # The layers of CuDNN are their own cells.
+        # CuDNN layers are their own cells.
         at = place if f"{place}/kernel" in self._variables else place.removesuffix("/cell")
         found = [self._variables[f"{at}/{role}"][0] for role in ROLES if f"{at}/{role}" in self._variables]
         if len(found) < 2:

@@ -1,4 +1,4 @@
-"""PyTorch: layers by the names of their parameters, and weights that a parametrization makes when the model runs."""
+"""PyTorch: finds layers by the names of their parameters, and computes weights that are stored in parametrised form."""
 
 from .stacks import interpret, recognises
 

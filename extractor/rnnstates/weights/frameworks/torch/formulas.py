@@ -1,7 +1,7 @@
-"""The weights that PyTorch's wrappers compute from stored arrays when they evaluate, by published formulas.
+"""Computes weights from stored arrays as PyTorch's wrappers do in evaluation, by published formulas.
 
-WeightDrop (Merity et al. 2017) drops nothing then, weight normalisation (Salimans & Kingma 2016) is ``g * v / |v|``,
-pruning a product with a mask, spectral normalisation (Miyato et al. 2018) a division by ``u W v``. Sums are taken in
+WeightDrop (Merity et al. 2017) then drops nothing, weight normalisation (Salimans & Kingma 2016) is ``g * v / |v|``,
+pruning multiplies by a mask, and spectral normalisation (Miyato et al. 2018) divides by ``u W v``. Sums are computed in
 float64; the result has the dtype of the stored weight.
 """
 
@@ -17,7 +17,7 @@ from ...readers import Tensor
 
 __all__ = ["FORMULAS", "Formula"]
 
-# From this cosine on, two vectors are taken to have one direction.
+# Two vectors with at least this cosine count as having the same direction.
 ALIGNED = 0.9
 
 Parts = Mapping[str, Tensor]
@@ -30,9 +30,9 @@ class Formula(NamedTuple):
     Parameters
     ----------
     called : str
-        What it is called in notes.
+        Its name in notes.
     compute : callable
-        ``compute(parts, name, where)`` gives the weight under its name. Raises BadWeights where shapes disagree.
+        ``compute(parts, name, where)`` returns the weight under its name. Raises BadWeights if shapes disagree.
     """
 
     called: str
@@ -58,7 +58,7 @@ def _multiplied(weight: Array, mask: Array) -> Array:
 
 
 def _normalised(parts: Parts, name: str, where: str) -> Tensor:
-    """Give ``g * v / |v|``; the axes along which g has one value are those of the norm."""
+    """Return ``g * v / |v|``; the norm is taken over the axes along which g has length one."""
     size, direction = (parts[part] for part in (("g", "v") if "g" in parts else ("original0", "original1")))
     axes = range(len(direction.shape))
     kept = next((axis for axis in axes if size.shape == _all_but(axis, direction.shape)), None)
@@ -70,7 +70,7 @@ def _normalised(parts: Parts, name: str, where: str) -> Tensor:
 
     def read() -> Array:
         values = direction.read()
-        with np.errstate(all="ignore"):  # a norm of zero gives what is no number, which is refused as that
+        with np.errstate(all="ignore"):  # a norm of zero gives NaN, which is refused elsewhere
             wide = values.astype(np.float64)
             norm = np.sqrt(np.sum(wide * wide, axis=reduced, keepdims=True))
             result: Array = (wide * (size.read() / norm)).astype(values.dtype)
@@ -84,7 +84,7 @@ def _all_but(axis: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _divided(parts: Parts, name: str, where: str) -> Tensor:
-    """Give ``W / (u W v)``; u has as many values as the axis that was taken for the rows has."""
+    """Return ``W / (u W v)``; the length of u shows which axis was used as rows."""
     new = "original" in parts
     weight, left, right = (parts[part] for part in (("original", "0._u", "0._v") if new else ("orig", "u", "v")))
     lengths = (*left.shape, *right.shape)
@@ -105,10 +105,10 @@ def _divided(parts: Parts, name: str, where: str) -> Tensor:
 
 
 def _largest(matrix: Wide, u: Wide, v: Wide) -> np.float64:
-    """Give ``u W v``; a square matrix is taken by its rows, as PyTorch does by default, or by its columns.
+    """Return ``u W v``; a square matrix is read by its rows, as PyTorch does by default, or by its columns.
 
-    By its columns only where ``W v`` turns towards u by these alone: both are singular vectors of the weight of a step
-    of training ago.
+    Columns are used only if ``W v`` is aligned with u for them alone: both are singular vectors of the weight one
+    training step ago.
     """
     products = [turned @ v for turned in (matrix, matrix.T) if turned.shape == (len(u), len(v))]
     turns = [abs(u @ product) / (np.linalg.norm(product) or 1.0) for product in products]
@@ -122,7 +122,7 @@ def _told(tensor: Tensor) -> str:
 
 _NORM = Formula("weight normalisation", _normalised)
 _SPECTRAL = Formula("spectral normalisation", _divided)
-# By what stands behind a weight's name: first the older spelling, then that of torch.nn.utils.parametrize.
+# By the suffixes of a weight's name: first the older spelling, then that of torch.nn.utils.parametrize.
 FORMULAS: dict[frozenset[str], Formula] = {
     frozenset({"raw"}): Formula("WeightDrop", _raw),
     frozenset({"orig", "mask"}): Formula("pruning", _masked),

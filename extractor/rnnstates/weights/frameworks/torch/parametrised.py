@@ -1,7 +1,7 @@
-"""Arrays that stand for the weights of PyTorch's modules: ``weight_hh_l0_raw``, ``parametrizations.weight_hh_l0.…``.
+"""Replaces parametrised weights of PyTorch's modules (``weight_hh_l0_raw``, ``parametrizations.weight_hh_l0.…``).
 
-Here they become what PyTorch computes from them, under the module's plain names; what has no
-fixed formula is refused.
+They become what PyTorch computes from them, under the module's plain names; anything without a fixed formula is
+refused.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ MOST_NAMED = 4
 
 @dataclass(frozen=True)
 class Plain:
-    """A container whose modules have plain names only.
+    """A container whose modules have only plain names.
 
     Parameters
     ----------
     container : Container
-        Without the arrays that stand for others, with what is computed from them.
+        Without the arrays that stand for weights, with the weights computed from them.
     notes : mapping
-        What was computed, by the prefix of the module.
+        What was computed, by the module's prefix.
     problems : mapping
-        Why a module cannot be computed, by its prefix.
+        Why a module cannot be computed, by the module's prefix.
     """
 
     container: Container
@@ -37,7 +37,7 @@ class Plain:
 
 
 def plain_weights(container: Container) -> Plain:
-    """Compute the weights that other arrays stand for, when they are read.
+    """Compute the weights that other arrays stand for, as they are read.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def _computed(container: Container, home: str, sources: Iterable[Source]) -> dic
     Raises
     ------
     BadWeights
-        There is no formula for one, two wrappers claim one, or shapes disagree.
+        There is no formula for a parameter, two wrappers claim it, or shapes disagree.
     """
     where = _where(container, home)
     computed: dict[str, Tensor] = {}
@@ -107,13 +107,13 @@ def _computed(container: Container, home: str, sources: Iterable[Source]) -> dic
 
 
 def _check_whole(container: Container, home: str, computed: Mapping[str, Tensor]) -> None:
-    """Refuse what is without the rest of its module: every layer has a kernel beside its recurrent kernel."""
+    """Refuse weights without the rest of their module: every layer has both a kernel and a recurrent kernel."""
     for name in computed:
         other = f"{home}weight_ih{layer_of(name[len(home) :])}"
         if other not in computed and other not in container.tensors:
             raise BadWeights(
-                f"{_where(container, home)}: {_listed(computed)} stand for weights of a module that is not at this "
-                "place or below it in the file; save the state_dict of the whole model."
+                f"{_where(container, home)}: {_listed(computed)} stand for weights of a module that is not at or below "
+                "this place in the file; save the state_dict of the whole model."
             )
 
 
@@ -130,8 +130,8 @@ def _unknown(source: Source, where: str) -> str:
     if not any(".parametrizations." in f".{name}" for name in source.names):
         call = "prune.remove, remove_weight_norm or remove_spectral_norm of torch.nn.utils, or the wrapper's own way"
     return (
-        f"{where}: its {source.parameter} is computed from {_listed(source.names)} in a way that is not known here; "
-        f"put the plain weight back by {call}, and save the state_dict again."
+        f"{where}: its {source.parameter} is computed from {_listed(source.names)} in an unknown way; "
+        f"restore the plain weight by {call}, and save the state_dict again."
     )
 
 
@@ -143,11 +143,11 @@ def _notes(container: Container, home: str, sources: Iterable[Source]) -> Iterat
         parameters = [source.parameter for source in found]
         names = [name for source in found for name in source.names]
         copies = [home + parameter for parameter in parameters if home + parameter in container.tensors]
-        beside = f"; what lies in {_listed(copies)} is not used" if copies else ""
+        beside = f"; the stored {_listed(copies)} is not used" if copies else ""
         verb = "is" if len(parameters) == 1 else "are"
         yield (
             f"{_where(container, home)}: {_listed(parameters, '')} {verb} computed from {_listed(names)} ({called}), "
-            f"as PyTorch does when it evaluates, if nothing else changes what is computed{beside}."
+            f"as PyTorch does in evaluation, if nothing else changes the result{beside}."
         )
 
 

@@ -1,6 +1,6 @@
-"""Which arrays stand for a weight of a PyTorch module, and to which module they belong.
+"""Finds the arrays that stand for a weight of a PyTorch module, and the module that they belong to.
 
-A wrapper keeps them beside the module's own parameters (``rnn.weight_hh_l0_g``,
+A wrapper stores them next to the module's own parameters (``rnn.weight_hh_l0_g``,
 ``rnn.parametrizations.weight_hh_l0.original0``) or above them (``rnn.weight_hh_l0_raw`` and
 ``rnn.module.weight_ih_l0``).
 """
@@ -18,14 +18,14 @@ __all__ = ["Sites", "Source", "layer_of", "sources_of"]
 
 _PARAMETER = r"(?:weight|bias)_(?:ih|hh|hr)(?:_l\d{1,4}(?:_reverse)?)?"
 _PLAIN = re.compile(rf"^(.*?)({_PARAMETER})$")
-# In front of the parameter, or behind it; what follows says what is done.
+# Before the parameter or after it; the rest says what is done.
 _PARAMETRISED = re.compile(rf"^(.*?)parametrizations\.({_PARAMETER})\.(.+)$")
 _SUFFIXED = re.compile(rf"^(.*?)({_PARAMETER})_(.+)$")
-# What stands before the layer in a parameter's name.
+# The part before the layer in a parameter's name.
 _LAYER = re.compile(r"^[a-z]+_[a-z]{2}")
-# The parts by which a wrapper is detected where no module lies near.
+# The parts by which a wrapper is detected if no module is near.
 _KNOWN = frozenset().union(*FORMULAS)
-# Modules below one wrapper that are looked at; with more than one it is not clear to which it belongs.
+# Most modules below one wrapper that are considered; with more than one its owner is unclear.
 MOST_SITES = 100
 
 
@@ -35,7 +35,7 @@ class Source(NamedTuple):
     Parameters
     ----------
     prefix : str
-        Of the wrapper.
+        The prefix of the wrapper.
     parameter : str
         The plain name, e.g. ``weight_hh_l0``.
     parts : dict
@@ -51,7 +51,7 @@ class Source(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether they are computed here."""
+        """Whether there is a formula for them."""
         return frozenset(self.parts) in FORMULAS
 
 
@@ -72,7 +72,7 @@ def sources_of(container: Container) -> list[Source]:
 
 
 class Sites:
-    """Where modules lie, by the plain names of their parameters; to be asked to which a wrapper belongs.
+    """Finds the module that a wrapper belongs to, by the plain names of parameters.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Sites:
     def __init__(self, container: Container, sources: Iterable[Source]) -> None:
         self._tensors = container.tensors
         plain = [match for name in container.tensors if (match := _PLAIN.match(name))]
-        # A cell's names have no number.
+        # A cell's names have no layer number.
         self._known = {(match[1], _numbered(match[2])) for match in plain}
         by_layer: dict[str, set[str]] = {}
         for match in plain:
@@ -95,19 +95,19 @@ class Sites:
         self._whole = {prefix for prefix, found in matrices.items() if {"weight_ih", "weight_hh"} <= found}
 
     def homes(self, source: Source) -> list[str]:
-        """Find the module that a wrapper changes: at its own place, or below; several where it is not clear."""
+        """Find the module that a wrapper changes, at its own place or below; several if it is unclear."""
         if (source.prefix, _numbered(source.parameter)) in self._known:
             return [source.prefix]
         below = self._below(source)
         lacking = [site for site in below if site + source.parameter not in self._tensors]
         lacking = lacking if len(below) < MOST_SITES else []
-        # What WeightDrop calls the module that it wraps.
+        # WeightDrop's name for the module that it wraps.
         for clear in ([site for site in below if site == f"{source.prefix}module."], lacking, below):
             if len(clear) == 1:
                 return clear
         if below:
             return below if source.known else []
-        # Of weights under a flattened name, programs keep what they please: how much each one matters, its average.
+        # Programs keep anything under the flattened name of a weight: its importance, its average.
         is_module = source.known or not source.prefix or source.prefix.endswith(".")
         return [source.prefix] if is_module and source.prefix in self._whole else self._elsewhere(source)
 
@@ -120,7 +120,7 @@ class Sites:
         return list(itertools.takewhile(lambda site: site.startswith(source.prefix), below))
 
     def _elsewhere(self, source: Source) -> list[str]:
-        """Give a wrapper without a module a stack of its own, beside the modules that it may have been around."""
+        """Give a wrapper without a module its own stack, next to the modules that it may have wrapped."""
         if not _KNOWN & source.parts.keys():
             return []
         shapes = {tensor.shape for tensor in source.parts.values()}
@@ -137,5 +137,5 @@ def _numbered(parameter: str) -> bool:
 
 
 def layer_of(parameter: str) -> str:
-    """Give the layer and direction at the end of a parameter's name: ``_l0_reverse``; empty for a cell's."""
+    """Return the layer and direction at the end of a parameter's name: ``_l0_reverse``; empty for a cell's."""
     return _LAYER.sub("", parameter)

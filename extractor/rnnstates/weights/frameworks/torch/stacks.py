@@ -1,8 +1,8 @@
-"""PyTorch's names: ``encoder.lstm.weight_ih_l0_reverse`` and the like, of ``nn.LSTM``, ``nn.GRU``, ``nn.RNN``, cells.
+"""Finds PyTorch's ``nn.LSTM``, ``nn.GRU``, ``nn.RNN`` and cells by names such as ``lstm.weight_ih_l0_reverse``.
 
-The cell is told by the rows of ``weight_hh``: four times the units for an LSTM, three for a GRU, one for an RNN; with a
-projection the units are the columns of ``weight_hr``. Which nonlinearity an ``nn.RNN`` had is not stored. What wrappers
-put around a state_dict (``state_dict``, ``model``, ``module.``) is taken off by the reader or is just a prefix here.
+The rows of ``weight_hh`` determine the cell: four times the units for an LSTM, three for a GRU, one for an RNN; with a
+projection the units are the columns of ``weight_hr``. The nonlinearity of an ``nn.RNN`` is not stored. Names that
+wrap a state_dict (``state_dict``, ``model``, ``module.``) are removed by the reader or are mere prefixes.
 """
 
 import re
@@ -24,8 +24,8 @@ __all__ = ["interpret", "recognises"]
 _LAYER = re.compile(r"^(.*?)(weight|bias)_(ih|hh|hr)_l(\d{1,4})(_reverse)?$")
 _CELL = re.compile(r"^(.*?)(weight|bias)_(ih|hh)$")
 _RECURRENT = re.compile(r"(^|[._])weight_hh(_l\d{1,4})?($|[._])")
-# What holds quantised weights; other arrays that stand for weights are read by ``plain_weights``. A Linear keeps them
-# by the same name as the gates of a quantised layer.
+# Quantised weights; other arrays that stand for weights are read by ``plain_weights``. A Linear stores them under the
+# same name as the gates of a quantised layer.
 _PACKED = re.compile(r"^(.*?)_packed_params")
 _PACKED_LINEAR = re.compile(r"^(?!.*(?:_all_weight_values|[ih]gates|weight_[ih]h)).*?_packed_params\._packed_params")
 _TABLE = re.compile(r"(^|\.)\w*(embed|emb|wte|lookup)\w*(\.\w+)*\.weight$", re.IGNORECASE)
@@ -37,7 +37,7 @@ ROLE = {
     ("bias", "ih"): "bias",
     ("bias", "hh"): "recurrent_bias",
 }
-# Words of a module that a model may give its inputs last step first.
+# Words for a module that a model may feed with the last step first.
 _BACKWARD = {"backward", "bw", "bwd", "r2l", "reverse", "reversed"}
 CELL_BY_BLOCKS = {4: "lstm", 3: "gru", 1: "simple_rnn"}
 CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN", "": "unknown"}
@@ -46,7 +46,7 @@ Layers = dict[int, dict[Direction, dict[str, Tensor]]]
 
 
 def recognises(container: Container) -> bool:
-    """Tell whether an array has one of PyTorch's names."""
+    """Return whether an array has one of PyTorch's names."""
     return any(_RECURRENT.search(name) or _packed(name) is not None for name in container.tensors)
 
 
@@ -74,7 +74,7 @@ def interpret(container: Container) -> NamedModel:
 
 
 def _without_training(container: Container) -> Container:
-    """Leave out what an optimizer keeps of each weight, under the weight's own name."""
+    """Leave out an optimizer's arrays, stored under the names of the weights."""
     weights = {name: tensor for name, tensor in container.tensors.items() if not _SLOT.search(name)}
     return replace(container, tensors=weights) if len(weights) < len(container.tensors) else container
 
@@ -101,7 +101,7 @@ def _tensors(layers: Layers) -> list[Tensor]:
 
 
 def _refused(plain: Plain, modules: Mapping[str, Layers]) -> list[FoundStack]:
-    """Name the modules whose weights are computed in an unknown way from what is stored, or quantised."""
+    """Return the modules whose weights are quantised, or computed from stored arrays in an unknown way."""
     container, packed = plain.container, dict[str, list[str]]()
     for name in container.tensors:
         if (prefix := _packed(name)) is not None and prefix not in modules:
@@ -117,13 +117,13 @@ def _refused(plain: Plain, modules: Mapping[str, Layers]) -> list[FoundStack]:
 
 
 def _packed(name: str) -> str | None:
-    """Give the prefix of a quantised layer that an array belongs to."""
+    """Return the prefix of a quantised layer that an array belongs to."""
     match = _PACKED.match(name)
     return match[1] if match and not _PACKED_LINEAR.match(name) else None
 
 
 def _part(name: str) -> tuple[str, str, int, Direction] | None:
-    """Take a name apart: (prefix, role, number of the layer, direction)."""
+    """Split a name: (prefix, role, number of the layer, direction)."""
     if found := _LAYER.match(name):
         role = ROLE.get((found[2], found[3]))
         return None if role is None else (found[1], role, int(found[4]), "backward" if found[5] else "forward")
@@ -150,13 +150,13 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
         assumed = f"{where}: PyTorch does not store the nonlinearity of an RNN; tanh is assumed (activation=)."
         notes = (Note(assumed, "activation"),)
     if _BACKWARD & set(words_of(module)) and "backward" not in layers[0]:
-        notes += (f"{where}: is called backward, but reads its inputs in the order given; turn them around if it did.",)
+        notes += (f"{where}: is called backward, but reads inputs in the order given; reverse them if the model does.",)
     return FoundStack(CLASSES[cell], names, stored, notes=notes)
 
 
 def _problem(container: Container, prefix: str, layers: Layers, others: list[str], where: str) -> str:
-    """Say why a module cannot be computed; empty where it can."""
-    # What a module holds beside its layers is of a subclass: normalisation, attention, quantisation.
+    """Say why a module cannot be computed; empty if it can."""
+    # Other arrays in a module mean a subclass: normalisation, attention, quantisation.
     beside = [name for name in others if name.startswith(prefix) and (prefix or _is_own(name)) and not is_start(name)]
     beside += [] if prefix else _norms(container, layers, others)
     if beside:
@@ -167,11 +167,11 @@ def _problem(container: Container, prefix: str, layers: Layers, others: list[str
         )
     shapes = {tuple(sorted(cells)) for cells in layers.values()}
     if len(shapes) != 1 or "forward" not in layers[0]:
-        return f"{where}: has both directions in some layers only; some arrays are missing, save it again."
+        return f"{where}: has both directions in only some layers; some arrays are missing, save it again."
     for number, cells in layers.items():
         for roles in cells.values():
             if not {"kernel", "recurrent_kernel"} <= roles.keys() or ("bias" in roles) != ("recurrent_bias" in roles):
-                return f"{where}: layer {number} has {', '.join(sorted(roles))} only; some arrays are missing."
+                return f"{where}: layer {number} has only {', '.join(sorted(roles))}; some arrays are missing."
     if not _cell(layers):
         shape = layers[0]["forward"]["recurrent_kernel"].shape
         return f"{where}: weight_hh has shape {shape}; expected (4, 3 or 1 times its columns, columns)."
@@ -179,10 +179,10 @@ def _problem(container: Container, prefix: str, layers: Layers, others: list[str
 
 
 def _norms(container: Container, layers: Layers, others: list[str]) -> list[str]:
-    """Find the normalisations that lie in the same module as the arrays of a cell at the root.
+    """Find the normalisations in the same module as the arrays of a cell at the root.
 
-    What has one value for each row of the gates can stand nowhere else. One of the width of the states may also follow
-    an ``nn.LSTM``; but a cell is a class of the user's, if it has anything beside its arrays.
+    One with a value per row of the gates can belong nowhere else. One of the width of the states may also follow an
+    ``nn.LSTM``, but a cell with anything besides its own arrays is a class of the user's.
     """
     kernel = next(iter(layers[0].values())).get("recurrent_kernel") if 0 in layers else None
     if kernel is None or len(kernel.shape) != 2:
@@ -203,12 +203,12 @@ def _norms(container: Container, layers: Layers, others: list[str]) -> list[str]
 
 
 def _is_own(name: str) -> bool:
-    """Tell whether an array at the root belongs to a module there; other modules have a name before theirs."""
+    """Return whether an array at the root belongs to a module there; names of other modules have a prefix."""
     return "." not in name or name.startswith("parametrizations.")
 
 
 def _cell(layers: Layers) -> str:
-    """Tell the cell by the blocks of its rows; empty where they are none."""
+    """Detect the cell from the blocks of its rows; empty if they fit none."""
     roles = next(iter(next(iter(layers.values())).values()))
     shape = roles["recurrent_kernel"].shape if "recurrent_kernel" in roles else ()
     if "projection" in roles and len(roles["projection"].shape) == 2:
