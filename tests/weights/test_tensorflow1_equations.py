@@ -140,7 +140,7 @@ def test_a_saved_model_is_held_against_its_graph_and_its_variables_alone_are_not
         builder = v1.saved_model.builder.SavedModelBuilder(str(tmp_path / "saved"))
         builder.add_meta_graph_and_variables(session, ["serve"])
         builder.save()
-    with pytest.raises(BadWeights, match=r"applies relu to the cell state.*of a SavedModel, give variables/variables"):
+    with pytest.raises(BadWeights, match=r"applies relu to the cell state.*for a SavedModel, give variables/variables"):
         rnnstates.load_weights(tmp_path / "saved", **AS_GIVEN)
     notes = rnnstates.load_weights(tmp_path / "saved" / "variables" / "variables", **AS_GIVEN).notes
     assert any("are assumed" in note for note in notes)

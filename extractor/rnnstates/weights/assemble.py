@@ -126,7 +126,7 @@ def _table(container: Container, stack: StoredStack, scene: Scene) -> Choice:
     lowest, path = stack.layers[0], container.path
     if scene.tables:
         between = [module for module in scene.before if not scene.ends.reads_states(module)]
-        return choose_table(scene.tables, lowest.features, lowest.name, scene.others, between, path)
+        return choose_table(scene.tables, lowest.features, lowest.name, scene.other_stacks, between, path)
     lone = lone_matrices(container.tensors, scene.recurrent, lowest.features)
     if computed := computed_tables(container.tensors, lowest.features):
         named = ", ".join(map(str, computed[:MOST_NAMED]))

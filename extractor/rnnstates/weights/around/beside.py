@@ -56,10 +56,10 @@ class Ends:
     def reads_states(self, module: Module) -> bool:
         """Return whether order or input width make a module unlikely to stand between a table and the layers."""
         heads = not module.is_vectors and module.reads in self.gives and module.reads not in self.reads
-        is_behind = self.is_behind(module) and not (_own_words(module.name, self.names[0]) & _FRONTS)
-        return is_behind or (heads and not module.class_name)
+        is_after = self.is_after(module) and not (_own_words(module.name, self.names[0]) & _FRONTS)
+        return is_after or (heads and not module.class_name)
 
-    def is_behind(self, module: Module) -> bool:
+    def is_after(self, module: Module) -> bool:
         """Return whether a module is defined after the layers."""
         return self.last is not None and module.place > self.last
 
@@ -118,7 +118,7 @@ def note_of(path: str, modules: Sequence[Module], ends: Ends, *, of_keras: bool 
 def _gives_part(module: Module, ends: Ends) -> bool:
     """Return whether the outputs can be part of the inputs: another stack's states, or channels side by side."""
     # Of two numbered stacks the lower one feeds the other, wherever it is defined.
-    if module.class_name and ends.is_behind(module) and not is_later(ends.names[0], module.name):
+    if module.class_name and ends.is_after(module) and not is_later(ends.names[0], module.name):
         return False
     if module.class_name:
         return any(module.gives is not None and module.gives <= width for width in ends.reads)
@@ -180,7 +180,7 @@ def _is_head(module: Module, ends: Ends) -> bool:
         return False
     if own & _HEADS:
         return True
-    return ends.is_behind(module) and module.reads is not None and module.reads not in ends.reads
+    return ends.is_after(module) and module.reads is not None and module.reads not in ends.reads
 
 
 def _own_words(name: str, layer: str) -> set[str]:
@@ -193,4 +193,4 @@ def _own_words(name: str, layer: str) -> set[str]:
 
 def _is_odd_head(module: Module, ends: Ends) -> bool:
     """Return whether order shows that a module of unknown width, or named like a head, reads states."""
-    return ends.is_behind(module) and (module.reads is None or bool(_own_words(module.name, ends.names[0]) & _HEADS))
+    return ends.is_after(module) and (module.reads is None or bool(_own_words(module.name, ends.names[0]) & _HEADS))

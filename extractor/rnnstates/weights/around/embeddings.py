@@ -87,7 +87,12 @@ def named_table(name: str, tensors: Mapping[str, Tensor], called: Mapping[str, s
 
 
 def choose_table(
-    tables: Sequence[Table], width: int, stack: str, others: Sequence[Module], between: Sequence[Module], path: str
+    tables: Sequence[Table],
+    width: int,
+    stack: str,
+    other_stacks: Sequence[Module],
+    between: Sequence[Module],
+    path: str,
 ) -> Choice:
     """Choose the one table that can feed a stack.
 
@@ -99,7 +104,7 @@ def choose_table(
         The input width of the lowest layer.
     stack : str
         The name of the stack.
-    others : sequence of Module
+    other_stacks : sequence of Module
         The other recurrent stacks of the file.
     between : sequence of Module
         The modules that may stand before the stack, including other stacks but not the tables.
@@ -108,20 +113,20 @@ def choose_table(
     most = max((shared(table.module, stack) for table in fitting), default=0)
     nearest = [table for table in fitting if shared(table.module, stack) == most]
     if not nearest:
-        return _none(tables, f"not of the width {width} that '{stack}' reads; give vectors of that width", path)
+        return _no_table(tables, f"not of the width {width} that '{stack}' reads; give vectors of that width", path)
     copies = grouped(nearest, lambda table: table.array)
     nearest = [each[0] for each in copies]
     if len(nearest) > 1:
-        return _none(nearest, f"each fitting '{stack}' ({DECIDES})", path, noted=True)
+        return _no_table(nearest, f"each fitting '{stack}' ({DECIDES})", path, noted=True)
     table = nearest[0]
-    for other in others:
+    for other in other_stacks:
         if other.reads == width and all(shared(copy.module, other.name) > most for copy in copies[0]):
-            return _none(nearest, f"closer to '{other.name}' than to '{stack}' ({DECIDES})", path)
+            return _no_table(nearest, f"closer to '{other.name}' than to '{stack}' ({DECIDES})", path)
     for module in between:
         if not module.class_name and _may_reshape(module, width):
-            return _none(nearest, f"with {module} possibly between it and '{stack}' ({DECIDES})", path, noted=True)
+            return _no_table(nearest, f"with {module} possibly between it and '{stack}' ({DECIDES})", path, noted=True)
         if module.class_name and module.gives == width and shared(table.module, module.name) == most:
-            return _none(nearest, f"which may feed '{stack}' through '{module.name}' ({DECIDES})", path, noted=True)
+            return _no_table(nearest, f"which may feed '{stack}' through '{module.name}' ({DECIDES})", path, noted=True)
     return Choice(table.array, (f"{path}: embedding '{table.label}' is assumed to feed '{stack}'.",))
 
 
@@ -144,12 +149,12 @@ def computed_tables(tensors: Mapping[str, Tensor], width: int) -> list[Table]:
     ]
 
 
-def _none(tables: Sequence[Table], why: str, path: str, *, noted: bool = False) -> Choice:
+def _no_table(tables: Sequence[Table], why: str, path: str, *, noted: bool = False) -> Choice:
     if not tables:
         return Choice()
     named = ", ".join(map(str, tables[:MOST_NAMED]))
-    said = f"{path}: no embedding is used; found {named}, {why}."
-    return Choice(None, (said,) if noted else (), said)
+    note = f"{path}: no embedding is used; found {named}, {why}."
+    return Choice(None, (note,) if noted else (), note)
 
 
 def _may_reshape(module: Module, width: int) -> bool:

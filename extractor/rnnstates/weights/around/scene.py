@@ -35,7 +35,7 @@ class Scene(NamedTuple):
     ----------
     ends : Ends
         Where the stack begins and ends.
-    others : list of Module
+    other_stacks : list of Module
         The other recurrent stacks.
     before : list of Module
         The modules that may stand before the stack, including other stacks but not the tables.
@@ -50,7 +50,7 @@ class Scene(NamedTuple):
     """
 
     ends: Ends
-    others: list[Module]
+    other_stacks: list[Module]
     before: list[Module]
     tables: list[Table]
     starts: list[Start]
@@ -75,17 +75,17 @@ def look_around(container: Container, model: Model, stack: StoredStack, whole: M
     starts = find_starts(container.tensors, {stack.layers[-1].name: stack, **whole})
     tables = _tables(container, model, called)
     used = {*recurrent, *(table.array.name for table in tables), *(start.array.name for start in starts)}
-    others = _others(model, stack, whole, places)
+    other_stacks = _other_stacks(model, stack, whole, places)
     modules = [_as_table(module) for module in modules_of(container.tensors, used, called)]
-    ends = _ends(container, stack, places, others)
-    feeding = [other for other in others if may_feed(other.name, lowest)]
+    ends = _ends(container, stack, places, other_stacks)
+    feeding = [other for other in other_stacks if may_feed(other.name, lowest)]
     before = may_stand_before([*feeding, *modules], ends)
-    parts = {words_of(other.name)[:1] for other in others} - {()}
+    parts = {words_of(other.name)[:1] for other in other_stacks} - {()}
     before = [module for module in before if not _is_elsewhere(module, lowest, parts, ends)]
     claimed = claims(starts, whole, are_all=len(whole) == len(model.tops()))
     taken = {start.array.name for found in claimed.values() for start in found.values()}
     unclaimed = [start for start in starts if start.array.name not in taken]
-    return Scene(ends, others, before, tables, unclaimed, recurrent, gate_norms(modules, stack))
+    return Scene(ends, other_stacks, before, tables, unclaimed, recurrent, gate_norms(modules, stack))
 
 
 def may_feed(other: str, lowest: str) -> bool:
@@ -126,7 +126,7 @@ def _as_table(module: Module) -> Module:
     return module
 
 
-def _others(
+def _other_stacks(
     model: Model, stack: StoredStack, whole: Mapping[str, StoredStack], places: Mapping[str, int]
 ) -> list[Module]:
     own, classes = {layer.name for layer in stack.layers}, model.recurrent()
@@ -150,7 +150,7 @@ def _is_elsewhere(module: Module, lowest: str, parts: Collection[tuple[str, ...]
     if not scoped or words_of(module.name)[:1] not in parts:
         return False
     leads = bool(leading_to([module], ends)) or bool(module.class_name)
-    return not leads or ends.is_behind(module) or not may_feed(module.name, lowest)
+    return not leads or ends.is_after(module) or not may_feed(module.name, lowest)
 
 
 def _ends(container: Container, stack: StoredStack, places: Mapping[str, int], others: Iterable[Module]) -> Ends:

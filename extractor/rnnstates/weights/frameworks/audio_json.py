@@ -137,22 +137,22 @@ def _is_described(container: Container) -> bool:
 
 def _described(container: Container) -> NamedModel:
     """Read PyTorch's arrays, and compare their description with them."""
-    model, said = torch.interpret(container), _document(container)["model_data"]
+    model, data = torch.interpret(container), _document(container)["model_data"]
     arrays = {name.rpartition(".")[2]: tensor.shape for name, tensor in container.tensors.items()}
     kernel, recurrent = (arrays.get(f"weight_{part}_l0", ()) for part in ("ih", "hh"))
     if len(kernel) == 2 and len(recurrent) == 2:
         layers = sum(name.startswith("weight_hh_l") and not name.endswith("_reverse") for name in arrays)
         stored = {"hidden_size": recurrent[1], "input_size": kernel[1], "num_layers": layers}
         for key, size in stored.items():
-            if key in said and said[key] != size:
+            if key in data and data[key] != size:
                 raise BadWeights(
-                    f"{container.path}: model_data says {key} {str(said[key])[:40]}, but the arrays of state_dict have "
+                    f"{container.path}: model_data says {key} {str(data[key])[:40]}, but the arrays of state_dict have "
                     f"{size}; the file is damaged or was combined from two."
                 )
-        blocks = {"LSTM": 4, "GRU": 3, "RNN": 1}.get(str(said.get("unit_type")))
+        blocks = {"LSTM": 4, "GRU": 3, "RNN": 1}.get(str(data.get("unit_type")))
         if blocks is not None and recurrent[0] != blocks * recurrent[1]:
             raise BadWeights(
-                f"{container.path}: model_data says {said['unit_type']}, but weight_hh_l0 has shape {recurrent}; the "
+                f"{container.path}: model_data says {data['unit_type']}, but weight_hh_l0 has shape {recurrent}; the "
                 "file is damaged or was combined from two."
             )
     return model

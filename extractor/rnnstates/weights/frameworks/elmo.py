@@ -72,7 +72,7 @@ def interpret(container: Container) -> NamedModel:
         One stack, or the reason why it cannot be computed.
     """
     layers = _layers(container)
-    others = [name for name in container.tensors if not _RECURRENT.match(name)]
+    unused = [name for name in container.tensors if not _RECURRENT.match(name)]
     names = tuple(f"Cell{number}" for number in sorted(layers))
     try:
         settings = _settings(container)
@@ -81,8 +81,8 @@ def interpret(container: Container) -> NamedModel:
     except BadWeights as reason:
         found = FoundStack("ELMo", names, problem=str(reason))
     else:
-        found = FoundStack("ELMo", names, stored, notes=_notes(container, settings, others))
-    return NamedModel(f"ELMo ({container.kind})", [found], others, connected=True)
+        found = FoundStack("ELMo", names, stored, notes=_notes(container, settings, unused))
+    return NamedModel(f"ELMo ({container.kind})", [found], unused, connected=True)
 
 
 def _layers(container: Container) -> Layers:
@@ -221,8 +221,8 @@ def _fits(tensor: Tensor, name: str, shape: tuple[int, ...], where: str) -> None
         raise BadWeights(f"{where}: {name} has shape {tensor.shape}; expected {shape}, as {OPTIONS} says.")
 
 
-def _notes(container: Container, settings: _Settings, others: list[str]) -> tuple[str, ...]:
-    encoder = f" ({', '.join(others[:3])}, …)" if others else ""
+def _notes(container: Container, settings: _Settings, unused: list[str]) -> tuple[str, ...]:
+    encoder = f" ({', '.join(unused[:3])}, …)" if unused else ""
     notes = [
         (
             f"{container.path}: the inputs must be the output of ELMo's encoder, which is not run{encoder}, for each "

@@ -38,12 +38,12 @@ def interpret(container: Container) -> NamedModel:
     """
     cells = _cells(container)
     used = {tensor.name for roles in cells.values() for tensor in roles.values()}
-    others = [name for name in container.tensors if name not in used]
+    unused = [name for name in container.tensors if name not in used]
     foreign = strangers(container, {path: roles.values() for path, roles in cells.items()})
     names = names_of(cells)
     found = [_found(container, names[path], roles, foreign[path]) for path, roles in cells.items()]
-    tables = [container.tensors[name] for name in others if "emb" in name.lower() and _is_table(path_of(name))]
-    return NamedModel(f"Equinox arrays ({container.kind})", found, others, tables=tables)
+    tables = [container.tensors[name] for name in unused if "emb" in name.lower() and _is_table(path_of(name))]
+    return NamedModel(f"Equinox arrays ({container.kind})", found, unused, tables=tables)
 
 
 def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:

@@ -80,7 +80,7 @@ def interpret(container: Container) -> NamedModel:
     """
     cells = _cells(container)
     used = {tensor.name for arrays in cells.values() for tensor in arrays.values()}
-    others = [name for name in container.tensors if name not in used]
+    unused = [name for name in container.tensors if name not in used]
     foreign = strangers(container, {path: arrays.values() for path, arrays in cells.items()})
     stacks = _pairs(cells)
     names = names_of(stacks)
@@ -90,10 +90,10 @@ def interpret(container: Container) -> NamedModel:
         found.append(_found(container, names[top], parts))
     tables = [
         container.tensors[name]
-        for name in others
+        for name in unused
         if path_of(name)[-1] == "embedding" and not of_optimiser(path_of(name))
     ]
-    return NamedModel(f"Flax parameters ({container.kind})", found, others, tables=tables)
+    return NamedModel(f"Flax parameters ({container.kind})", found, unused, tables=tables)
 
 
 def _cells(container: Container) -> dict[TreePath, dict[str, Tensor]]:

@@ -53,14 +53,14 @@ def interpret(container: Container) -> NamedModel:
     """
     cores = _cores(container)
     used = {tensor.name for core in cores.values() for tensor in core.arrays.values()}
-    others = [name for name in container.tensors if name not in used]
+    unused = [name for name in container.tensors if name not in used]
     found = [_found(container, path, core) for path, core in cores.items()]
     tables = [
         container.tensors[name]
-        for name in others
+        for name in unused
         if path_of(name)[-1] == "embeddings" and not of_optimiser(path_of(name))
     ]
-    return NamedModel(f"Haiku parameters ({container.kind})", found, others, tables=tables)
+    return NamedModel(f"Haiku parameters ({container.kind})", found, unused, tables=tables)
 
 
 def _cores(container: Container) -> dict[TreePath, _Core]:

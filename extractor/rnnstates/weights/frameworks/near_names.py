@@ -96,9 +96,9 @@ def interpret(container: Container, convention: str | None) -> NamedModel:
     if convention not in CONVENTIONS:
         raise OptionError(f"convention={convention!r}: unknown; known are {', '.join(CONVENTIONS)}.")
     used = {id(tensor) for layers in modules.values() for roles in _cells(layers) for tensor in roles.values()}
-    others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
-    found = [_found(container, module, layers, convention, others) for module, layers in modules.items()]
-    return NamedModel(f"arrays with similar names ({container.kind})", found, others)
+    unused = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
+    found = [_found(container, module, layers, convention, unused) for module, layers in modules.items()]
+    return NamedModel(f"arrays with similar names ({container.kind})", found, unused)
 
 
 def _without_names(container: Container) -> bool:
@@ -160,13 +160,13 @@ def _understood(layers: Layers) -> str:
     return ", ".join(f"'{tensor.name}' as {role}" for roles in _cells(layers) for role, tensor in roles.items())
 
 
-def _found(container: Container, module: str, layers: Layers, framework: str, others: list[str]) -> FoundStack:
+def _found(container: Container, module: str, layers: Layers, framework: str, unused: list[str]) -> FoundStack:
     called = module or "layer"
     where = f"{container.path}: '{called}'"
     numbers = sorted(layers)
     names = tuple(called if len(layers) == 1 else f"{called}.l{number}" for number in numbers)
     try:
-        _check(layers, framework, [name for name in others if _is_beside(name, module)], where)
+        _check(layers, framework, [name for name in unused if _is_beside(name, module)], where)
         stored = tuple(
             StoredLayer(name, {
                 way: _stored(layers[number][way], framework, f"{container.path}: '{name}' ({way})")

@@ -71,8 +71,8 @@ def _found(container: Container, name: str, roles: Mapping[str, Tensor], framewo
         problem = f"{where}: recurrent kernel has shape {shape}, which fits no cell of the convention '{framework}'."
         return FoundStack("?", (called,), problem=problem)
     beside = [other for other in container.tensors if _is_beside(other, name) and not is_start(other)]
-    if others := set(beside) - {tensor.name for tensor in roles.values()}:
-        return FoundStack(cell, (called,), problem=refusal(where, others, f"which this {cell} does not have"))
+    if foreign := set(beside) - {tensor.name for tensor in roles.values()}:
+        return FoundStack(cell, (called,), problem=refusal(where, foreign, f"which this {cell} does not have"))
     parted = parted_bias(roles, cell)
     notes: tuple[str, ...] = (
         f"{where}: read by the convention '{framework}', as given; tanh and sigmoid are assumed.",

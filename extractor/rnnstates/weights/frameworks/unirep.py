@@ -88,13 +88,13 @@ def interpret(container: Container) -> NamedModel:
     lists = [stack for stack in stacks if not stack.startswith("mlstm")]
     notes = {stack: _renumbered(container, stacks, stack) for stack in lists}
     used = {id(array) for layers in stacks.values() for arrays in layers.values() for array in arrays.values()}
-    others = [name for name, array in container.tensors.items() if id(array) not in used]
+    unused = [name for name, array in container.tensors.items() if id(array) not in used]
     found = [
         replace(made, notes=(*notes.get(stack, ()), *made.notes))
         for stack, layers in stacks.items()
-        if (made := _found(container, stack, layers, others)) and layers
+        if (made := _found(container, stack, layers, unused)) and layers
     ]
-    return NamedModel(f"UniRep ({container.kind})", found, others, connected=True)
+    return NamedModel(f"UniRep ({container.kind})", found, unused, connected=True)
 
 
 def _renumbered(container: Container, stacks: dict[str, Layers], stack: str) -> tuple[str, ...]:
@@ -117,11 +117,11 @@ def _part(name: str) -> tuple[str, int, str] | None:
     return None
 
 
-def _found(container: Container, stack: str, layers: Layers, others: list[str]) -> FoundStack:
+def _found(container: Container, stack: str, layers: Layers, unused: list[str]) -> FoundStack:
     numbers = sorted(layers)
     names = tuple(stack if len(layers) == 1 else f"{stack}.{number}" for number in numbers)
     try:
-        _check(container, layers, others)
+        _check(container, layers, unused)
         stored = tuple(
             _layer(name, layers[number], f"{container.path}: '{name}'")
             for number, name in zip(numbers, names, strict=True)
@@ -132,8 +132,8 @@ def _found(container: Container, stack: str, layers: Layers, others: list[str]) 
     return FoundStack("mLSTM", names, stored, table, _notes(container, layers))
 
 
-def _check(container: Container, layers: Layers, others: list[str]) -> None:
-    foreign = [name for name in others if name.startswith(_RECURRENT)]
+def _check(container: Container, layers: Layers, unused: list[str]) -> None:
+    foreign = [name for name in unused if name.startswith(_RECURRENT)]
     if foreign:
         raise BadWeights(refusal(container.path, foreign, "which UniRep's mLSTM does not have"))
     if sorted(layers) != list(range(len(layers))):

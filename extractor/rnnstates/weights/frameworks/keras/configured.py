@@ -70,7 +70,7 @@ class ConfiguredModel:
         self._generation = generation or keras_generation(version)
         self._graph = graph
         self._names = names
-        self._said = notes
+        self._general_notes = notes
         self._seen_below: dict[tuple[str, ...], _Below] = {}
         self._recurrent = {layer.name: layer for layer in graph.layers.values() if _is_recurrent(layer)}
 
@@ -125,7 +125,7 @@ class ConfiguredModel:
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
         check_width(layers[0].features, self._below(chain[0]).layers, self._where(chain[0]))
-        return StoredStack(tuple(layers), embedding, (*self._said, *more, *notes), generation=self._generation)
+        return StoredStack(tuple(layers), embedding, (*self._general_notes, *more, *notes), generation=self._generation)
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Collect a layer and the recurrent layers below it that feed it every step; lowest first."""

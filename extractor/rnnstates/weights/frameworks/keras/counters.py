@@ -148,9 +148,9 @@ def check_nothing_else(container: Container, place: str, found: Iterable[Tensor]
     known = {tensor.name for tensor in found}
     # Dropout's random state says nothing about the layer.
     inside = (name for name in container.tensors if name.startswith(f"{place}/") and "seed_generator" not in name)
-    others = [name for name in inside if name not in known]
-    if others:
-        raise BadWeights(refusal(where, others, "which such a layer does not have besides kernels and bias"))
+    foreign = [name for name in inside if name not in known]
+    if foreign:
+        raise BadWeights(refusal(where, foreign, "which such a layer does not have besides kernels and bias"))
 
 
 def _counter(group: str) -> int:

@@ -40,7 +40,7 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
         Layers of one class and model are in order; their ``family`` is class and model.
     """
     cells: dict[str, Cells] = {}
-    others: dict[str, list[Tensor]] = {}
+    other_layers: dict[str, list[Tensor]] = {}
     inside: list[str] = []
     live = container.documents.get(LIVE, {})
     for variables, tensors in numbered(container).items():
@@ -55,13 +55,13 @@ def find_by_counters(container: Container) -> list[FoundLayer]:
         elif "cell" in around and not _is_beside(place):
             inside.append(place)
         elif not _is_beside(place):
-            others[place] = tensors
+            other_layers[place] = tensors
     _refuse_other_cells(container, inside, cells)
     for place, halves in cells.items():
         found_here = [tensor for tensors in halves.values() for tensor in tensors]
         check_nothing_else(container, place, found_here, f"{container.path}: '{place}'")
     layers = {place: _at_place(container, place, halves, []) for place, halves in sorted(cells.items(), key=_in_order)}
-    layers |= {place: _at_place(container, place, {}, tensors) for place, tensors in others.items()}
+    layers |= {place: _at_place(container, place, {}, tensors) for place, tensors in other_layers.items()}
     names = [layer.name for layer in layers.values()]
     # Layers with the same name are distinguished by their paths.
     return [layer if names.count(layer.name) == 1 else replace(layer, name=place) for place, layer in layers.items()]

@@ -183,7 +183,7 @@ def _cells(class_name: str, config: Mapping[str, Any], version: str | None, wher
 
 
 def _cell(class_name: str, config: Mapping[str, Any], version: str | None, where: str) -> CellSettings:
-    # Keras 1 said output_dim and inner_activation.
+    # Keras 1 used output_dim and inner_activation.
     units = config.get("units", config.get("output_dim"))
     if not isinstance(units, int) or isinstance(units, bool) or units < 1:
         raise BadWeights(f"{where}: has units {units!r}; expected a positive whole number.")

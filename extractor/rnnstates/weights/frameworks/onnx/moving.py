@@ -47,8 +47,8 @@ def _cast(node: Node, laid: Laid, _settings: Inputs) -> Laid | None:
 def _dropout(node: Node, laid: Laid, settings: Inputs) -> Laid | None:
     """Drop nothing, which is right unless the model says that it is training."""
     training = settings[2] if len(settings) > 2 else None
-    said = len(node.inputs) > 2 and node.inputs[2]
-    return laid if not said or (training is not None and not np.any(training)) else None
+    has_training = len(node.inputs) > 2 and node.inputs[2]
+    return laid if not has_training or (training is not None and not np.any(training)) else None
 
 
 def _transposed(node: Node, laid: Laid, _settings: Inputs) -> Laid | None:

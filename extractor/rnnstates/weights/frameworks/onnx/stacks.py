@@ -36,11 +36,11 @@ class OnnxModel(NamedModel):
         found: Sequence[FoundStack],
         chosen: Sequence[str],
         operators: Mapping[str, str],
-        others: list[str],
+        unused: list[str],
         version: str,
         tables: Sequence[Tensor],
     ) -> None:
-        super().__init__("ONNX model", found, others, version, tables=tables, connected=True)
+        super().__init__("ONNX model", found, unused, version, tables=tables, connected=True)
         self._chosen, self._operators = list(chosen), operators
 
     def recurrent(self) -> Mapping[str, str]:

@@ -249,9 +249,9 @@ class Tracking:
 
     def _axes_of(self, node: Node, laids: list[Laid | None]) -> "tuple[tuple[Part, ...], ...] | None":
         """Return the axes of a computed value: as the file declares, or as an operator of this kind keeps them."""
-        said = self._graph.shapes.get(node.outputs[0]) if node.outputs else None
-        if said is not None and node.op not in FILLING:
-            return given_shape(node.outputs[0], said)
+        declared = self._graph.shapes.get(node.outputs[0]) if node.outputs else None
+        if declared is not None and node.op not in FILLING:
+            return given_shape(node.outputs[0], declared)
         first = laids[0] if laids else None
         if node.op in FILLING and node.standard:
             return self._filled(node)

@@ -93,7 +93,7 @@ class Equations:
                 rest = self.terms.apply("Sub", self.terms.constant(1), update)
                 if block is None or block[1]:
                     continue
-                self._say(2, f"computes the hidden state by {self.terms.said(hidden)}")
+                self._report(2, f"computes the hidden state by {self.terms.described(hidden)}")
                 for one, candidate in self.either(added, "product"):
                     reset = self.terms.apply(
                         "Sigmoid", self.terms.sum(*product.part(self.terms, 1 - block[0], self.units))
@@ -133,8 +133,8 @@ class Equations:
                 if found is None or block is None:
                     continue
                 if activation != found.settings["activation"]:
-                    name = activation or self.terms.said(other, 1)
-                    self._say(
+                    name = activation or self.terms.described(other, 1)
+                    self._report(
                         4, f"applies {name} to the cell state, but {found.settings['activation']} to the candidate"
                     )
                 elif block[1] == self._peephole("output", cell):
@@ -142,7 +142,7 @@ class Equations:
                     gates[block[0]] = "output_gate"
                     return Found({**found.settings, **settings}, tuple(gates), whole, cell, found.cell_before)
                 else:
-                    self._say(4, "adds something other than LSTMCell does to the output gate")
+                    self._report(4, "adds something other than LSTMCell does to the output gate")
         return None
 
     def _cell(self, product: Product, cell: int, output: int) -> Found | None:
@@ -163,7 +163,7 @@ class Equations:
                         if bias is not None:
                             settings = {"activation": activation, "forget_bias": bias, "cell_clip": clip}
                             return Found(settings, tuple(sorted(blocks, key=blocks.__getitem__)), -1, cell, before)
-                self._say(2, f"computes the cell state by {self.terms.said(whole)}")
+                self._report(2, f"computes the cell state by {self.terms.described(whole)}")
         return None
 
     def _candidate(self, product: Product, block: int, candidate: int) -> str:
@@ -178,7 +178,7 @@ class Equations:
         peephole = self._peephole("forget", before)
         rest = [self.terms.exact.get(number) for number in forget - peephole]
         if entry != self._peephole("input", before) or not peephole <= forget or len(rest) > 1 or None in rest:
-            self._say(3, "adds something other than LSTMCell does to the input or the forget gate")
+            self._report(3, "adds something other than LSTMCell does to the input or the forget gate")
             return None
         return rest[0] if rest else 0.0
 
@@ -256,8 +256,10 @@ class Equations:
                     waiting.append((part, depth + 1))
 
     def _unknown(self, candidate: int) -> None:
-        self._say(3, f"computes the candidate by {self.terms.said(candidate, 0)}, which is not a known activation")
+        self._report(
+            3, f"computes the candidate by {self.terms.described(candidate, 0)}, which is not a known activation"
+        )
 
-    def _say(self, depth: int, text: str) -> None:
+    def _report(self, depth: int, text: str) -> None:
         if depth > self._depth:
             self.problem, self._depth = text, depth

@@ -82,7 +82,7 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
     for cell in cells:
         stacks[cell.place.stack or "cell"].append(cell)
     used = {id(tensor) for cell in cells for shards in cell.shards.values() for tensor in shards}
-    others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
+    unused = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [_found(container, stack, members, graph) for stack, members in stacks.items()]
     perhaps = {
         cell.scope: f', or of {with_article(cell.kind.class_name)} with a custom name (convention="tensorflow1")'
@@ -100,8 +100,8 @@ def interpret(container: Container, *, by_shape: bool = False) -> NamedModel:
         FoundStack("CudnnRNN", (name,), problem=f"{container.path}: '{name}': {_OPAQUE}")
         for name in opaque_arrays(container.tensors)
     ]
-    tables = [container.tensors[name] for name in others if TABLE.search(name)]
-    return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], others, tables=tables)
+    tables = [container.tensors[name] for name in unused if TABLE.search(name)]
+    return NamedModel(f"TensorFlow 1 ({container.kind})", [*found, *foreign], unused, tables=tables)
 
 
 def _decided(cell: FoundCell, graph: Graph) -> FoundCell:

@@ -128,10 +128,10 @@ class _Steps:
         if not steps:
             return Shown({})
         # One step alone may not show whether an activation belongs to the cell.
-        shown = [one for one in (self._held(step, steps) for step in steps) if one.settings] or [Shown({})]
+        shown = [one for one in (self._hidden_state(step, steps) for step in steps) if one.settings] or [Shown({})]
         for other in shown[1:]:
             if (other.settings, other.gates) != (shown[0].settings, shown[0].gates):
-                self._refuse(f"runs it in two ways ({_said(shown[0].settings)}; {_said(other.settings)})")
+                self._refuse(f"runs it in two ways ({_listed(shown[0].settings)}; {_listed(other.settings)})")
         certain = [one for one in shown if one.is_whole]
         if any(one.state_first != certain[0].state_first for one in certain):
             self._refuse("multiplies its kernel with the inputs first and with the hidden state first")
@@ -162,7 +162,7 @@ class _Steps:
 
     def _step(self, product: Product, values: tuple[str, ...], operation: Operation) -> _Step:
         found = {}
-        for value in self._behind(operation):
+        for value in self._after(operation):
             one = self._recognised(product, self._reader.read(value))
             if one is not None:
                 found[one.hidden] = one
@@ -176,7 +176,7 @@ class _Steps:
             return self._equations.lstm(product, term)
         return self._equations.simple_rnn(product, term)
 
-    def _behind(self, operation: Operation) -> Iterator[str]:
+    def _after(self, operation: Operation) -> Iterator[str]:
         """Walk from a product to what is computed from it in the same step."""
         waiting, seen = [(operation, 0)], {operation.name}
         while waiting:
@@ -189,7 +189,7 @@ class _Steps:
                     seen.add(reader.name)
                     waiting.append((reader, depth + 1))
 
-    def _held(self, step: _Step, steps: list[_Step]) -> Shown:
+    def _hidden_state(self, step: _Step, steps: list[_Step]) -> Shown:
         """Determine which of its possible states is the hidden state of a step, and that it is passed on."""
         if not step.found:
             self._refuse(self._equations.problem or f"has {', '.join(self._kinds(step))} after the product with it")
@@ -201,26 +201,26 @@ class _Steps:
                 self._check_cell(found)
                 return self._shown(step, found, place)
         if len(turns) > 1 and (last := turns[-1]) is not None:
-            self._refuse(f"passes on {self._terms.said(last)} as the hidden state")
+            self._refuse(f"passes on {self._terms.described(last)} as the hidden state")
         return self._written_out(step, [other for other in steps if other is not step])
 
-    def _written_out(self, step: _Step, others: list[_Step]) -> Shown:
+    def _written_out(self, step: _Step, other_steps: list[_Step]) -> Shown:
         """Determine the hidden state from the other steps of an unrolled loop: it is multiplied in the next one."""
-        multiplied = {factor for other in others for factor in other.product.factors}
-        made = {found.hidden: found for other in others for found in other.found}
+        multiplied = {factor for other in other_steps for factor in other.product.factors}
+        made = {found.hidden: found for other in other_steps for found in other.found}
         before = [self._equations.passed_on(made, factor) for factor in step.product.factors]
         places = [place for place, found in enumerate(before) if found is not None]
         last = step.product.factors[-1]
-        if not places and len(before) > 1 and len(others) + 1 < MOST_PRODUCTS and self._depends(last):
-            self._refuse(f"passes on {self._terms.said(last)} as the hidden state")
-        handed = [found for found in step.found if found.hidden in multiplied]
-        if not handed and self._cell.kind.cell == "simple_rnn" and len(step.found) > 1:
+        if not places and len(before) > 1 and len(other_steps) + 1 < MOST_PRODUCTS and self._depends(last):
+            self._refuse(f"passes on {self._terms.described(last)} as the hidden state")
+        passed_on = [found for found in step.found if found.hidden in multiplied]
+        if not passed_on and self._cell.kind.cell == "simple_rnn" and len(step.found) > 1:
             # It is not shown whether the activation belongs to the cell or comes after it.
             return Shown({})
-        found = (handed or list(step.found))[-1]
-        cells = {one.cell: one for other in others for one in other.found}
+        found = (passed_on or list(step.found))[-1]
+        cells = {one.cell: one for other in other_steps for one in other.found}
         if places and self._depends(found.cell_before) and self._equations.passed_on(cells, found.cell_before) is None:
-            self._refuse(f"passes on {self._terms.said(found.cell_before)} as the cell state")
+            self._refuse(f"passes on {self._terms.described(found.cell_before)} as the cell state")
         shown = self._shown(step, found, places[-1] if places else -1)
         return shown if places else replace(shown, is_whole=False)
 
@@ -246,7 +246,7 @@ class _Steps:
         before = self._terms[found.cell_before] if found.cell_before >= 0 else ("none",)
         turned = self._turned(str(before[1])) if before[0] == "leaf" else None
         if turned is not None and self._equations.passed_on({found.cell: found}, turned) is None:
-            self._refuse(f"passes on {self._terms.said(turned)} as the cell state")
+            self._refuse(f"passes on {self._terms.described(turned)} as the cell state")
 
     def _shown(self, step: _Step, found: Found, place: int) -> Shown:
         kernel = step.product.kernel
@@ -260,7 +260,7 @@ class _Steps:
 
     def _kinds(self, step: _Step) -> list[str]:
         """List the kinds of operations after a product, for a message."""
-        found = dict.fromkeys(one.op for value in self._behind(step.operation) if (one := self._graph.operation(value)))
+        found = dict.fromkeys(one.op for value in self._after(step.operation) if (one := self._graph.operation(value)))
         return [kind for kind in found if kind not in ("Enter", "Identity", "MatMul")][:MOST_NAMED] or ["nothing"]
 
     def _resets(self, product: Product, before: int) -> int:
@@ -277,7 +277,7 @@ class _Steps:
         )
 
 
-def _said(settings: Mapping[str, Any]) -> str:
+def _listed(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
 
 

@@ -71,13 +71,17 @@ class StepTerms(Terms):
         kind, *rest = self[number]
         return [part for part in rest if isinstance(part, int)] if kind in _MADE_OF_TERMS else []
 
-    def said(self, number: int, deepest: int = 3) -> str:
+    def described(self, number: int, deepest: int = 3) -> str:
         """Write a term for a message, with the names of TensorFlow's operations."""
         kind, *rest = self[number]
         if kind in ("constant", "leaf", "variable"):
             return str(rest[-1] if kind != "variable" else rest[0][0])  # type: ignore[index]
         name = _NAMES.get(self.function(number), self.function(number))
-        inner = [self.said(part, deepest - 1) for part in self.operands(number)] if deepest and kind != "matmul" else []
+        inner = (
+            [self.described(part, deepest - 1) for part in self.operands(number)]
+            if deepest and kind != "matmul"
+            else []
+        )
         return f"{name}({', '.join(inner)})" if inner else name
 
 

@@ -129,9 +129,9 @@ def check_nothing_else(owner: str, variables: Mapping[str, tuple[Tensor, str]], 
     start = f"{owner}/" if owner else ""
     inside = (path.removeprefix(start) for path in variables if path.startswith(start))
     # The saved object may itself be a layer, with a counter next to its cell.
-    others = [path for path in inside if not _WEIGHT.fullmatch(path) and (owner or "/" in path)]
-    if others:
-        raise BadWeights(refusal(f"{where}: '{owner}'", others, "which no such layer has besides kernels and bias"))
+    foreign = [path for path in inside if not _WEIGHT.fullmatch(path) and (owner or "/" in path)]
+    if foreign:
+        raise BadWeights(refusal(f"{where}: '{owner}'", foreign, "which no such layer has besides kernels and bias"))
 
 
 def _label(full_name: str) -> str:

@@ -62,15 +62,15 @@ def interpret(container: Container) -> NamedModel:
     container = plain.container
     modules = _modules(container)
     used = {id(tensor) for layers in modules.values() for tensor in _tensors(layers)}
-    others = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
+    unused = [name for name, tensor in container.tensors.items() if id(tensor) not in used]
     found = [
-        _noting(_found(container, prefix, layers, others), plain.notes.get(prefix, ()))
+        _noting(_found(container, prefix, layers, unused), plain.notes.get(prefix, ()))
         for prefix, layers in modules.items()
         if prefix not in plain.problems
     ]
-    tables = [container.tensors[name] for name in others if _TABLE.search(name)]
+    tables = [container.tensors[name] for name in unused if _TABLE.search(name)]
     found += _refused(plain, modules)
-    return NamedModel(f"PyTorch state_dict ({container.kind})", found, others, tables=tables)
+    return NamedModel(f"PyTorch state_dict ({container.kind})", found, unused, tables=tables)
 
 
 def _without_training(container: Container) -> Container:
@@ -132,12 +132,12 @@ def _part(name: str) -> tuple[str, str, int, Direction] | None:
     return None
 
 
-def _found(container: Container, prefix: str, layers: Layers, others: list[str]) -> FoundStack:
+def _found(container: Container, prefix: str, layers: Layers, unused: list[str]) -> FoundStack:
     module = prefix.rstrip(".")
     numbers = sorted(layers)
     names = tuple(module or "rnn" if len(numbers) == 1 else f"{module}.l{number}".strip(".") for number in numbers)
     where = f"{container.path}: '{module}'" if module else container.path
-    problem = _problem(container, prefix, layers, others, where)
+    problem = _problem(container, prefix, layers, unused, where)
     cell = _cell(layers)
     if problem:
         return FoundStack(CLASSES[cell], names, problem=problem)
@@ -154,11 +154,11 @@ def _found(container: Container, prefix: str, layers: Layers, others: list[str])
     return FoundStack(CLASSES[cell], names, stored, notes=notes)
 
 
-def _problem(container: Container, prefix: str, layers: Layers, others: list[str], where: str) -> str:
+def _problem(container: Container, prefix: str, layers: Layers, unused: list[str], where: str) -> str:
     """Say why a module cannot be computed; empty if it can."""
     # Other arrays in a module mean a subclass: normalisation, attention, quantisation.
-    beside = [name for name in others if name.startswith(prefix) and (prefix or _is_own(name)) and not is_start(name)]
-    beside += [] if prefix else _norms(container, layers, others)
+    beside = [name for name in unused if name.startswith(prefix) and (prefix or _is_own(name)) and not is_start(name)]
+    beside += [] if prefix else _norms(container, layers, unused)
     if beside:
         return refusal(where, beside, "which PyTorch's own LSTM, GRU and RNN do not have")
     if sorted(layers) != list(range(len(layers))):
@@ -178,7 +178,7 @@ def _problem(container: Container, prefix: str, layers: Layers, others: list[str
     return ""
 
 
-def _norms(container: Container, layers: Layers, others: list[str]) -> list[str]:
+def _norms(container: Container, layers: Layers, unused: list[str]) -> list[str]:
     """Find the normalisations in the same module as the arrays of a cell at the root.
 
     One with a value per row of the gates can belong nowhere else. One of the width of the states may also follow an
@@ -190,9 +190,9 @@ def _norms(container: Container, layers: Layers, others: list[str]) -> list[str]
     rows, units = kernel.shape
     widths = ({rows} if rows != units else set()) | ({units} if _CELL.match(kernel.name) else set())
     modules: dict[str, list[str]] = {}
-    for name in others:
+    for name in unused:
         modules.setdefault(name.rpartition(".")[0], []).append(name)
-    shapes = {name: container.tensors[name].shape for name in others}
+    shapes = {name: container.tensors[name].shape for name in unused}
     return [
         name
         for module, names in modules.items()

@@ -205,8 +205,8 @@ class StepReader:
                 first = 0 if masks["begin_mask"] & 2 else start[1] % width
                 last = width if masks["end_mask"] & 2 else min(stop[1] if stop[1] >= 0 else stop[1] + width, width)
                 return self.terms.columns(operands[0], first, last)
-        said = "|".join(str(part) for part in (start, stop, step, *masks.values()))
-        return self.terms.apply(f"StridedSlice {said}", operands[0])
+        arguments = "|".join(str(part) for part in (start, stop, step, *masks.values()))
+        return self.terms.apply(f"StridedSlice {arguments}", operands[0])
 
     def _leaky(self, _value: Value, node: Any, operands: list[int]) -> int:
         # Attributes with their default value may be omitted.
