@@ -43,13 +43,13 @@ def test_a_constant_far_larger_than_the_file_is_not_made(path):
     huge = helper.make_node("ConstantOfShape", ["shape"], ["W"], "huge")
     told = refusal(save(lstm(before=[shape, huge]), path))
     assert (
-        "a weight comes from 'huge' (ConstantOfShape), which cannot be done: its result is far larger than the file"
+        "a weight comes from 'huge' (ConstantOfShape), which cannot be computed: its result is far larger than the file"
         in told
     )
     doubled = [constant("a0", np.ones((1, 4 * H, I), "f4"))]
     doubled += [helper.make_node("Concat", [f"a{n}", f"a{n}"], [f"a{n + 1}"], axis=2) for n in range(50)]
     doubled.append(helper.make_node("Identity", ["a50"], ["W"]))
-    assert "(Concat), which cannot be done: its result is far larger than the file" in refusal(
+    assert "(Concat), which cannot be computed: its result is far larger than the file" in refusal(
         save(lstm(before=doubled), path)
     )
 

@@ -166,7 +166,9 @@ def test_steps_that_others_wrote_out_are_not_sent_to_pytorch(tmp_path):
 def test_what_the_older_exporter_wrote_is_not_sent_back_to_it(tmp_path):
     nodes = [make("MatMul", ["X" if n == 0 else f"h{n}", "onnx::MatMul_7"], [f"h{n + 1}"]) for n in range(T)]
     path = saved(tmp_path / "m.onnx", nodes, {"onnx::MatMul_7": np.ones((I, I), "f4")}, f"h{T}")
-    with pytest.raises(BadWeights, match="multiplies by 'onnx::MatMul_7' 5 times, as a layer with unrolled steps") as said:
+    with pytest.raises(
+        BadWeights, match="multiplies by 'onnx::MatMul_7' 5 times, as a layer with unrolled steps"
+    ) as said:
         rnnstates.load_weights(path)
     assert "Give the file that the model was exported from instead" in str(said.value)
     assert "dynamo" not in str(said.value)

@@ -26,7 +26,7 @@ ASSUMED = {
     "Flax": ["Flax stores neither activations, directions nor which cell feeds which"],
     "Haiku": [
         "Haiku does not store which core feeds which; it is read forward",
-        "is taken for a Haiku LSTM by its name",
+        "is taken for a Haiku LSTM because of its name",
     ],
     "Equinox": ["Equinox does not store how a cell is run; it is read forward"],
 }

@@ -1,4 +1,4 @@
-"""JSON of audio models: RTNeural's layers, state_dicts stored with a description, and NAM's list of numbers.
+"""Reads JSON of audio models: RTNeural's layers, state_dicts stored with a description, and NAM's list of numbers.
 
 RTNeural (jatinchowdhury18/RTNeural: python/model_utils.py) writes each Keras layer with its type and its arrays as
 Keras returns them. GuitarML, Proteus and NeuralSeed (Alec-Wright/CoreAudioML: networks.py, save_model) write PyTorch's

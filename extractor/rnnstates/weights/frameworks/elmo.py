@@ -1,4 +1,4 @@
-"""ELMo's names, ``RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0`` and so on, with the settings in its options.json.
+"""Reads ELMo's arrays, ``RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0`` and so on, and the settings in options.json.
 
 ``RNN_0`` reads forward and ``RNN_1`` backward, and they never mix: each layer reads the layer below it in the same
 direction. A cell is TensorFlow 0.x's: ``W_0``, ``W_1``, … are rows of one kernel, first those of the input, then those

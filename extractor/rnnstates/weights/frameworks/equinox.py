@@ -1,6 +1,6 @@
-"""Equinox's names: ``cell.weight_ih``, ``cell.weight_hh``, ``cell.bias`` and, for a GRU, ``cell.bias_n``.
+"""Finds Equinox's cells by name: ``cell.weight_ih``, ``cell.weight_hh``, ``cell.bias`` and, in a GRU, ``cell.bias_n``.
 
-They are PyTorch's except for the single bias. Without any bias the cells of both are the same.
+The names are PyTorch's except for the single bias. Without any bias the cells of both are the same.
 """
 
 from collections.abc import Mapping

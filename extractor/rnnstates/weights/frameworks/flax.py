@@ -1,4 +1,4 @@
-"""Flax's names: ``params/OptimizedLSTMCell_0/hi/kernel`` and so on, of the cells of ``flax.linen`` and ``flax.nnx``.
+"""Finds the cells of ``flax.linen`` and ``flax.nnx`` by names such as ``params/OptimizedLSTMCell_0/hi/kernel``.
 
 Linen has two Dense layers per gate, one for the input (``ii``, ``if``, …) and one for the hidden state (``hi``,
 ``hf``, …); nnx has the same with ``if_``, or all gates side by side in ``dense_i`` and ``dense_h``. Separators may be

@@ -1,4 +1,4 @@
-"""Haiku's names: ``lstm/linear/w``, ``gru/w_i``, ``vanilla_rnn/linear_1/b``, below the modules they belong to.
+"""Finds Haiku's cores by names such as ``lstm/linear/w``, ``gru/w_i`` and ``vanilla_rnn/linear_1/b``.
 
 An LSTM is one Linear of inputs and hidden state side by side, ``w`` [I + H, 4 * H]. Programs that store the arrays may
 separate module and parameter differently, as in ``lstm/linear|w``. All activations are fixed.

@@ -1,4 +1,4 @@
-"""Names of arrays as paths in a tree, however their parts are joined: shared by the JAX libraries."""
+"""Parses array names of the JAX libraries as paths in a tree, however their parts are joined."""
 
 import re
 from collections.abc import Iterable, Mapping

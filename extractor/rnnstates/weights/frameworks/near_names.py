@@ -1,4 +1,4 @@
-"""Names close to those of frameworks, such as ``enc_w_ih``, ``Wx``, ``lstm0_l0_h2h_weight``, with ``convention=``.
+"""Reads arrays named almost like a framework's (``enc_w_ih``, ``Wx``, ``lstm0_l0_h2h_weight``), with ``convention=``.
 
 Names and shapes show which array is which, and a note says how they were read. They do not show the order of the gates,
 so nothing is read without ``convention=``.

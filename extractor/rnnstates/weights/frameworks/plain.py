@@ -1,4 +1,4 @@
-"""Arrays called ``kernel``, ``recurrent_kernel`` and ``bias``, from any program; ``convention=`` says what they mean.
+"""Reads arrays called ``kernel``, ``recurrent_kernel`` and ``bias`` from any program, with ``convention=``.
 
 The names may have a layer's name before them: ``encoder/kernel``. Shapes determine the cell: four blocks of columns for
 an LSTM, three for a GRU, one for a simple RNN. The convention determines the order and orientation of the blocks.

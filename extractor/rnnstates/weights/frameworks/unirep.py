@@ -1,4 +1,4 @@
-"""UniRep's multiplicative LSTM: ``rnn_mlstm_mlstm_wx:0``, stacks of it, and the names of its JAX edition.
+"""Reads UniRep's multiplicative LSTM: ``rnn_mlstm_mlstm_wx:0``, stacks of it, and the names of its JAX edition.
 
 Each matrix is stored as a direction and a length per column (weight normalisation); the effective matrix is
 ``w / sqrt(max(sum(w ** 2, axis=0), 1e-12)) * g``. It is computed in float64 and stays float64, so that it is rounded

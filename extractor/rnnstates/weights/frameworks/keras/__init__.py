@@ -1,4 +1,4 @@
-"""Keras files of all generations that Keras 2 and Keras 3 write, read as data, without importing Keras.
+"""Reads Keras files of all generations that Keras 2 and Keras 3 write, as data, without importing Keras.
 
 ``interpret`` detects the layout (Keras 3's numbered groups or the legacy layout's named ones) and whether the file has
 a configuration. With one, ``graph`` reads the layers and what feeds them, ``configured`` finds the stacks, ``settings``

@@ -1,4 +1,4 @@
-"""Layers of a live subclassed model: their settings are known, but not which layer feeds which."""
+"""Reads layers of a live subclassed model, whose settings are known, but not which layer feeds which."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

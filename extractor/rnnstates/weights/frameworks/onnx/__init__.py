@@ -1,4 +1,4 @@
-"""ONNX graphs: each LSTM, GRU or RNN operator is a layer, and the graph shows which layer reads which."""
+"""Reads ONNX graphs: each LSTM, GRU or RNN operator is a layer, and the graph shows which layer reads which."""
 
 from .stacks import interpret, recognises
 

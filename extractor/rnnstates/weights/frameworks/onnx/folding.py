@@ -226,7 +226,7 @@ class Folding:
         try:
             made = self._outputs(node, known, room=self._room)
         except WRONG as reason:
-            raise NotConstant(f"{self.described(name)}, which cannot be done: {reason}") from reason
+            raise NotConstant(f"{self.described(name)}, which cannot be computed: {reason}") from reason
         if name not in made:
             raise NotConstant(self.described(name))
         return made

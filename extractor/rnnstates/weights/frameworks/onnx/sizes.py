@@ -1,4 +1,4 @@
-"""Sizes of axes that are known only when a model runs: products of named sizes, and arithmetic with them."""
+"""Represents sizes of axes that are known only when a model runs: products of named sizes, and their arithmetic."""
 
 from dataclasses import dataclass
 

@@ -47,7 +47,7 @@ def _raw(parts: Parts, name: str, _where: str) -> Tensor:
 def _masked(parts: Parts, name: str, where: str) -> Tensor:
     weight, mask = parts["orig"], parts["mask"]
     if weight.shape != mask.shape:
-        raise BadWeights(f"{where}: {_told(weight)} and {_told(mask)} have different shapes; save the model again.")
+        raise BadWeights(f"{where}: {_named(weight)} and {_named(mask)} have different shapes; save the model again.")
     return Tensor(name, weight.shape, lambda: _multiplied(weight.read(), mask.read()))
 
 
@@ -64,7 +64,7 @@ def _normalised(parts: Parts, name: str, where: str) -> Tensor:
     kept = next((axis for axis in axes if size.shape == _all_but(axis, direction.shape)), None)
     if size.shape and kept is None:
         raise BadWeights(
-            f"{where}: {_told(size)} are not the norms of {_told(direction)} along whole axes; save the model again."
+            f"{where}: {_named(size)} are not the norms of {_named(direction)} along whole axes; save the model again."
         )
     reduced = tuple(axis for axis in axes if axis != kept)
 
@@ -90,7 +90,7 @@ def _divided(parts: Parts, name: str, where: str) -> Tensor:
     lengths = (*left.shape, *right.shape)
     if len(weight.shape) != 2 or len(lengths) != 2 or lengths not in (weight.shape, weight.shape[::-1]):
         raise BadWeights(
-            f"{where}: {_told(left)} and {_told(right)} are not the singular vectors of {_told(weight)}; "
+            f"{where}: {_named(left)} and {_named(right)} are not the singular vectors of {_named(weight)}; "
             "save the model again."
         )
 
@@ -116,7 +116,7 @@ def _largest(matrix: Wide, u: Wide, v: Wide) -> np.float64:
     return np.float64(u @ products[int(by_columns)])
 
 
-def _told(tensor: Tensor) -> str:
+def _named(tensor: Tensor) -> str:
     return f"'{tensor.name}' {tensor.shape}"
 
 

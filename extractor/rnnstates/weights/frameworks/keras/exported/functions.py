@@ -1,4 +1,4 @@
-"""How TensorFlow computes each activation, as terms: a term is recognised by comparing it with all of them."""
+"""Recognises activations by comparing a term with the terms by which TensorFlow computes each of them."""
 
 from collections.abc import Callable
 
