@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..arrays.axes import Names
 from ..errors import OutputUnread, RnnstatesError, Stopped
 from ..output.format import DatasetSpec, HasParts, Shape, group_name
 from ..output.layout import Ids
@@ -116,6 +117,6 @@ def _warn_of_overflow(job: Delivered, overflowed: int) -> None:
         )
 
 
-def _joined(blocks: Iterable[Any]) -> Any:
+def _joined(blocks: Iterable[Names]) -> Names:
     collected = list(blocks)
     return np.concatenate(collected) if collected else np.zeros(0, "S1")

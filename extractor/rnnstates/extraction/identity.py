@@ -81,7 +81,7 @@ def identity_of(provenance: Mapping[str, Any], shape: Shape, ids: Ids | None) ->
     return dict(json.loads(json.dumps(known, sort_keys=True, default=str)))
 
 
-def _digest(*parts: Any) -> str:
+def _digest(*parts: bytes | memoryview) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

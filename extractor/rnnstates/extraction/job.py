@@ -116,7 +116,7 @@ class Job:
 
 
 def plan(
-    source: Source, network: Network, request: Request, *, shape: Shape, ids: Any, tokens: bool, notes: Notes,
+    source: Source, network: Network, request: Request, *, shape: Shape, ids: Ids | None, tokens: bool, notes: Notes,
     continued: bool,
 ) -> Job:  # fmt: skip
     """Plan a run from its parts: datasets, engine, grid, memory.

@@ -13,11 +13,35 @@ from ..engines.base import Engine
 from ..engines.stack import Stack
 from ..inputs.identity import sample_file
 from ..inputs.initial_states import InitialStates
+from ..output.format import HasParts
 from ..runtime.tensorflow_start import version_of_tensorflow
 from ..version import __version__
 from .request import Request
 
 __all__ = ["NOT_STARTED", "Computing", "provenance_of"]
+
+
+class Identified(Protocol):
+    """An input, as it is recorded."""
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What tells it from other inputs."""
+
+
+class HasOrigin(HasParts, Protocol):
+    """A network, as it is recorded."""
+
+    @property
+    def origin(self) -> Mapping[str, object]:
+        """Where it comes from."""
+
+
+class Gridded(Protocol):
+    """How an input is cut, as it is recorded."""
+
+    def as_dict(self) -> dict[str, int]:
+        """Return it in JSON types."""
 
 
 class Described(Protocol):
@@ -28,15 +52,15 @@ class Described(Protocol):
         """The options of the run."""
 
     @property
-    def source(self) -> Any:
+    def source(self) -> Identified:
         """The input, whose ``identity`` is recorded."""
 
     @property
-    def network(self) -> Any:
+    def network(self) -> HasOrigin:
         """The network, whose ``origin`` and parts are recorded."""
 
     @property
-    def ids(self) -> Any:
+    def ids(self) -> object:
         """The names of the sequences, or None."""
 
     @property
@@ -52,7 +76,7 @@ class Described(Protocol):
         """The given initial states."""
 
     @property
-    def grid(self) -> Any:
+    def grid(self) -> Gridded:
         """The grid, whose ``as_dict`` is recorded."""
 
     @property
@@ -157,7 +181,7 @@ def _libraries(engine: str) -> dict[str, str | None]:
     return {"numpy": np.__version__, "h5py": h5py.__version__, "tensorflow": tensorflow}
 
 
-def _shortened(command: object) -> Any:
+def _shortened(command: object) -> object:
     if isinstance(command, str) and len(command) > LONGEST_COMMAND:
         return command[:LONGEST_COMMAND] + " …"
     return command

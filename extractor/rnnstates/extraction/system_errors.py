@@ -83,7 +83,7 @@ def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
     return wrapped
 
 
-def _call(function: Callable[..., Any], *args: Any) -> None:
+def _call(function: Callable[..., Any], *args: object) -> None:
     try:
         function(*args)
     except Exception as error:

@@ -3,10 +3,11 @@
 import os
 from functools import partial as fixed
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import BadStates
 from ..untrusted.hdf5 import check_dataset, find
@@ -68,7 +69,13 @@ def _dataset(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dt
     return found if found.id.get_offset() is not None or not found.nbytes else None
 
 
-def _as_written(read: Read, offset: int, spec: DatasetSpec, contents: Contents, stored: Any) -> bool:
+def _as_written(
+    read: Read,
+    offset: int,
+    spec: DatasetSpec,
+    contents: Contents,
+    stored: Annotated[npt.NDArray[np.uint64], "windows 2"],
+) -> bool:
     for window, expected in enumerate(stored.tolist()):
         rows = contents.shape.rows_of(spec, window_slice(contents.shape, window, contents.window_rows))
         if window_sums(read, offset, spec, rows) != tuple(expected):

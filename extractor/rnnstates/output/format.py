@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays.axes import AllLengths
-from ..network.cells import available, carried, state_width
+from ..network.cells import Sizes, available, carried, state_width
 from ..network.model import Direction
 from ..network.pooling import FINAL
 
@@ -131,10 +131,18 @@ class Shape:
         return self.extent(sequences) if spec.pooling is None else (sequences.start, sequences.stop)
 
 
+class Named(Protocol):
+    """A layer, of which only the name matters here."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the model."""
+
+
 class HasParts(Protocol):
     """A ``Network``, or anything else that has parts whose states are stored."""
 
-    def parts(self) -> Iterator[tuple[str, Any, Direction, Any]]:
+    def parts(self) -> Iterator[tuple[str, Named, Direction, Sizes]]:
         """Yield (path, layer, direction, weights); used are the layer's ``name`` and the cell and sizes of weights."""
 
 
@@ -177,7 +185,7 @@ def plan_datasets(
 
 def _of_part(
     part: str,
-    weights: Any,
+    weights: Sizes,
     shape: Shape,
     *,
     states: Sequence[str],
@@ -208,6 +216,6 @@ def _of_part(
         yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), stored, ("sequence", unit))
 
 
-def _unit(weights: Any, state: str) -> tuple[int, str]:
+def _unit(weights: Sizes, state: str) -> tuple[int, str]:
     width = state_width(weights, state)
     return width, "unit" if width == weights.units else f"{state}_unit"

@@ -9,7 +9,7 @@ wrote is read back from memory.
 import io
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from .system import System, write_all
 
@@ -64,6 +64,7 @@ class Remembered:
 
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class PatientFile(io.RawIOBase):
@@ -135,11 +136,11 @@ class PatientFile(io.RawIOBase):
         self._written.end = wanted
         return wanted
 
-    def _kept(self, call: Callable[..., T], *arguments: Any) -> T | None:
+    def _kept(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | None:
         """Make a call unless one has failed; keep what it raises for later."""
         try:
             if self._failure is None and not self._left:
-                return call(*arguments)
+                return call(*arguments, **named)
         except BaseException as reason:
             self._failure = reason
         return None

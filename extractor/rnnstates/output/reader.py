@@ -82,7 +82,7 @@ def _states(file: h5py.File, where: str) -> States:
     if not is_states_file(file):
         raise BadStates(f"{where}: not a states file (no attribute format = 'rnnstates'); make one with extract.")
     known = fixed_attributes(file)
-    version: Any = file.attrs["format_version"] if "format_version" in known else 0
+    version: object = file.attrs["format_version"] if "format_version" in known else 0
     if version != FORMAT_VERSION:
         raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}; update it.")
     missing = [name for name in ROOT_ATTRIBUTES if name not in known] + [

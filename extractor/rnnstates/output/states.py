@@ -3,12 +3,12 @@
 import operator
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, NoReturn, SupportsIndex, TypeAlias, overload
 
 import h5py
 import numpy as np
 
-from ..arrays.axes import Array
+from ..arrays.axes import AllLengths
 from ..errors import BadStates, OptionError
 from ..errors.articles import with_article
 from ..network.pooling import POOLINGS
@@ -19,6 +19,10 @@ __all__ = ["SequenceStates", "States"]
 MOST_NAMED = 20
 # What States requires.
 LEAST, ATTRIBUTES = ("lengths",), ("layout", "padding", "layers", "provenance")
+
+
+# An array in memory; an h5py.Dataset, which comes without types, in a file.
+Dataset: TypeAlias = Any
 
 
 class States:
@@ -65,7 +69,7 @@ class States:
                 raise OptionError(f"{name}=: has no {missing[0]!r}; expected {', '.join(least)}, as in a run's.")
         self._datasets, self.attributes, self._file, self._reopen = datasets, attributes, file, reopen
         self.skipped = False
-        self.lengths: Array = np.asarray(datasets["lengths"])
+        self.lengths: AllLengths = np.asarray(datasets["lengths"])
 
     @property
     def sequences(self) -> int:
@@ -84,7 +88,7 @@ class States:
 
     # A dataset is an array in memory, or h5py's dataset in a file.
     @overload
-    def __getitem__(self, key: str) -> Any: ...
+    def __getitem__(self, key: str) -> Dataset: ...
     @overload
     def __getitem__(self, key: "int | np.integer[Any]") -> "SequenceStates": ...
     @overload
@@ -99,7 +103,7 @@ class States:
             raise IndexError(f"sequence {index} of {self.sequences}; expected 0 to {self.sequences - 1}.")
         return SequenceStates(self, index % self.sequences)
 
-    def _dataset(self, name: str) -> Any:
+    def _dataset(self, name: str) -> Dataset:
         name = name.strip("/")
         if name not in self._datasets:
             raise KeyError(f"{name}: not in these states, which have {', '.join(self._datasets)}.")
@@ -133,7 +137,7 @@ class States:
         """Return the datasets with their names."""
         return self._opened().items()
 
-    def get(self, name: str, default: object = None) -> Any:
+    def get(self, name: str, default: object = None) -> Dataset:
         """Return a dataset, or ``default`` if there is none of that name."""
         return self._dataset(name) if name in self else default
 
@@ -141,12 +145,12 @@ class States:
         """Yield the sequences one by one, as iteration does."""
         return iter(self)
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
+    def __array__(self, *_: object, **__: object) -> NoReturn:
         raise OptionError(
             f"states: are several arrays; expected one of them, by name: states[{next(iter(self._datasets))!r}]."
         )
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> "tuple[Callable[..., States], tuple[object, ...]]":
         if self._file is None:
             return States, (dict(self._datasets), dict(self.attributes))
         if self._reopen is None:
@@ -171,7 +175,7 @@ class States:
         return f"<States of {self.sequences} sequences: {', '.join(self._datasets)}>"
 
 
-def _index(key: Any) -> int:
+def _index(key: SupportsIndex) -> int:
     """Return the index of a sequence; True is refused, although Python treats it as 1."""
     try:
         if not isinstance(key, bool | np.bool_):
@@ -200,7 +204,7 @@ class SequenceStates:
         return int(self._states.lengths[self._index])
 
     @property
-    def id(self) -> Any:
+    def id(self) -> int | str:
         """Its name in the input; its number if the input has no ids."""
         if "ids" not in self._states:
             return self._index
@@ -249,7 +253,7 @@ class SequenceStates:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *{name.partition("/")[0] for name in self.keys()}]
 
-    def _steps(self, dataset: Any) -> Any:
+    def _steps(self, dataset: Dataset) -> Dataset:
         if self._states.attributes["layout"] == "packed":
             start, stop = self._states["offsets"][self._index : self._index + 2]
             return dataset[start:stop]

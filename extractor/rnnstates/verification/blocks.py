@@ -1,7 +1,7 @@
 """Reads the states of every step block by block, in either layout, so that memory holds only one block."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,7 @@ def steps_of(states: States, name: str, row: int, steps: slice) -> Array:
 
 
 def _packed(states: States, name: str, at_once: int) -> Iterator[Block]:
-    lengths: Any = states.lengths
+    lengths = states.lengths
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     start = 0
     while start < len(lengths):
@@ -107,8 +107,8 @@ def _padded(states: States, name: str, at_once: int) -> Iterator[Block]:
 
 
 def _from_padded(states: States, name: str, rows: slice, steps: slice) -> Block:
-    lengths: Any = states.lengths[rows]
-    begins: Any = np.zeros_like(lengths)
+    lengths = states.lengths[rows]
+    begins = np.zeros_like(lengths)
     if states.attributes["padding"] == "pre":
         begins = states[name].shape[1] - lengths
     step = np.arange(steps.start, steps.stop)

@@ -1,7 +1,6 @@
 """Compares recomputed sequences with the stored ones: how far apart they are, and where the difference is too large."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +89,14 @@ class _Comparison:
         expected = steps_of(self._exact, name, self._place, steps)
         return steps_of(self._states, name, self._row, steps), expected.astype(np.float64, copy=False)
 
-    def _note(self, findings: Findings, stored: Array, expected: Array, where: Any, first: int | None) -> None:
+    def _note(
+        self,
+        findings: Findings,
+        stored: Array,
+        expected: Array,
+        where: npt.NDArray[np.int64],
+        first: int | None,
+    ) -> None:
         step, unit = (int(axis) for axis in where)
         place = f"unit {unit}" if first is None else f"step {first + step}, unit {unit}"
         findings.add(

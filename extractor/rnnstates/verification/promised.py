@@ -4,7 +4,7 @@ The attributes are those of the root (``layout``, ``padding``, ``layers``, ``pro
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -188,7 +188,7 @@ def _wrong_small(states: States) -> Iterator[str]:
 
 
 def _wrong_lengths(states: States, steps: int) -> Iterator[str]:
-    lengths: Any = states.lengths
+    lengths = states.lengths
     wrong = (lengths < 0) | (lengths > steps)
     if wrong.any():
         row = int(np.argmax(wrong))

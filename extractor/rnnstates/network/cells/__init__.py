@@ -2,16 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from ...arrays.axes import Tensor
 from ..activations import Ops
 from ..model import LayerWeights
 from ..names import DERIVED, GATE_STATES, STATES
 from . import gru, lstm, mlstm, simple_rnn
 
-__all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "available", "carried", "state_width"]
+__all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "Sizes", "available", "carried", "state_width"]
+
+# NamedTuples: what a cell carries, its gates, and the arrays and settings that its step reads.
+State: TypeAlias = Any
+Gates: TypeAlias = Any
+Parameters: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,24 @@ class Cell:
 
     state: type[Any]
     gates: type[Any]
-    prepare: Callable[[LayerWeights, "np.dtype[Any]"], Any]
-    step: Callable[[Ops, Any, Any, Any], tuple[Any, Any]]
+    prepare: Callable[[LayerWeights, "np.dtype[Any]"], Parameters]
+    step: Callable[[Ops, Parameters, Tensor, State], tuple[State, Gates]]
+
+
+class Sizes(Protocol):
+    """The cell of a layer in one direction, and the widths of its states; ``LayerWeights`` has them."""
+
+    @property
+    def cell(self) -> str:
+        """A name in ``CELLS``."""
+
+    @property
+    def units(self) -> int:
+        """H."""
+
+    @property
+    def width(self) -> int:
+        """W, the width of ``hidden``."""
 
 
 CELLS: dict[str, Cell] = {
@@ -45,18 +67,18 @@ CELLS: dict[str, Cell] = {
 }
 
 
-def carried(weights: LayerWeights) -> tuple[str, ...]:
+def carried(weights: Sizes) -> tuple[str, ...]:
     """List the states that a layer's cell carries from step to step."""
     fields: tuple[str, ...] = CELLS[weights.cell].state._fields
     return fields
 
 
-def available(weights: LayerWeights) -> tuple[str, ...]:
+def available(weights: Sizes) -> tuple[str, ...]:
     """List all that can be kept of a layer: the states that it carries, its gates, and what is derived from them."""
     return (*carried(weights), *CELLS[weights.cell].gates._fields, *DERIVED)
 
 
-def state_width(weights: LayerWeights, state: str) -> int:
+def state_width(weights: Sizes, state: str) -> int:
     """Return the size of a state's last axis."""
     parts = [part for part in DERIVED.get(state, (state,)) if state not in DERIVED or part in carried(weights)]
     return sum(weights.width if part == "hidden" else weights.units for part in parts)

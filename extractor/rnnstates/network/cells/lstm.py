@@ -165,7 +165,7 @@ def gated_step(ops: Ops, parameters: GatedParameters, z: Products, state: LSTMSt
     return LSTMState(hidden, cell), LSTMGates(input_gate, forget_gate, output_gate, candidate)
 
 
-def clipped(ops: Ops, values: Any, bound: float | None) -> Any:
+def clipped(ops: Ops, values: Tensor, bound: float | None) -> Tensor:
     """Clip values to plus and minus a bound; None for no bound."""
     return values if bound is None else ops.maximum(ops.minimum(values, bound), -bound)
 

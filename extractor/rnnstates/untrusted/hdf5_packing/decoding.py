@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import h5py
 import numpy as np
 
 from ...arrays.axes import Array
@@ -99,7 +100,7 @@ class Packing:
                 "such values in all). Give every value."
             )
 
-    def check_dataset(self, dataset: Any, where: str, error: type[BadData]) -> None:
+    def check_dataset(self, dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
         """Refuse missing values in a dataset [N, ...], read some rows at a time.
 
         Raises
