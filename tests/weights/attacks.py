@@ -249,7 +249,7 @@ ATTACKS = {
     a_torchscript: "a TorchScript program, which holds code",
     a_numpy_scalar_that_is_a_pickle: "a NumPy scalar of Python objects holds a pickle of its own",
     an_array_of_objects_in_a_pt: "PyTorch refuses to read it as weights alone",
-    an_array_in_a_pt_that_declares_64_gib: "is an array of NumPy, but no plain one",
+    an_array_in_a_pt_that_declares_64_gib: "is a NumPy array, but not a plain one",
     a_mapping_in_a_pt_whose_default_is_code: "PyTorch refuses to read it as weights alone",
     lists_in_a_pt_that_multiply: "has the same mappings and lists in too many places",
     a_tensor_larger_than_its_storage: "declares (17179869184,) torch.float32 but stores 16 bytes",

@@ -102,11 +102,11 @@ def layer(**options):
 P = {"recurrent_kernel": np.ones((2, 16)), "projection": np.ones((4, 2))}
 CANNOT = {
     "peepholes": (layer(peepholes=np.ones((3, 4))), "has peepholes", {"keras", "torch"}),
-    "a cell clip": (layer(cell_clip=3.0), "holds its cell state within a clip", {"keras", "torch"}),
-    "a projection clip": (layer(**P, projection_clip=3.0), "holds its projection within a clip", {"keras", "torch"}),
-    "a clip before": (layer(preactivation_clip=3.0), "clips what goes into its activations", {"keras", "torch"}),
+    "a cell clip": (layer(cell_clip=3.0), "clips its cell state", {"keras", "torch"}),
+    "a projection clip": (layer(**P, projection_clip=3.0), "clips its projection", {"keras", "torch"}),
+    "a clip before": (layer(preactivation_clip=3.0), "clips the inputs of its activations", {"keras", "torch"}),
     "coupled gates": (layer(coupled=True), "couples its input and forget gates", {"keras", "torch"}),
-    "a start": (layer(initial={"hidden": np.ones(4)}), "brings a state to start from", {"keras", "torch"}),
+    "a start": (layer(initial={"hidden": np.ones(4)}), "has trained initial states", {"keras", "torch"}),
     "relu": (layer(cell="simple_rnn", activation="relu"), "uses relu instead of tanh", {"keras", "torch"}),
     "the multiplicative": (layer(cell="mlstm"), "is a multiplicative LSTM", {"keras", "torch"}),
     "a projection": (layer(**P), "projects its hidden state", {"keras"}),

@@ -127,7 +127,7 @@ def test_an_array_of_holes_takes_no_memory(arrays):
     with (arrays / KERNEL).open("wb") as file:
         file.write(header("<f4", (2**20, 2**14)))
         file.truncate(file.tell() + 2**36)
-    assert "is made of holes" in refusal(arrays)
+    assert "is sparse and refused" in refusal(arrays)
 
 
 def test_a_file_that_changes_while_it_is_read_is_told(arrays, monkeypatch):
@@ -264,14 +264,14 @@ def test_several_weights_in_a_folder_must_be_named(model):
     for start in ("small_", "large_"):
         (model / f"{start}weights.hdf5").write_bytes((model / "weights.hdf5").read_bytes())
         (model / f"{start}options.json").write_bytes((model / "options.json").read_bytes())
-    assert "'large_weights.hdf5', 'small_weights.hdf5', 'weights.hdf5' may each go with options" in refusal(model)
+    assert "'large_weights.hdf5', 'small_weights.hdf5', 'weights.hdf5' each have options" in refusal(model)
     assert rnnstates.load_weights(model / "small_weights.hdf5").features == 3
 
 
 def test_options_that_belong_to_other_weights_are_not_taken(model):
     (model / "options.json").rename(model / "small_options.json")
     (model / "large_weights.hdf5").write_bytes((model / "weights.hdf5").read_bytes())
-    with pytest.raises(BadWeights, match=r"options\.json, which is not here"):
+    with pytest.raises(BadWeights, match=r"options\.json, which is missing"):
         rnnstates.load_weights(model / "weights.hdf5")
 
 

@@ -79,7 +79,7 @@ def test_a_virtual_dataset_is_not_followed(weights, tmp_path):
     layout = h5py.VirtualLayout((3, 20), "f4")
     layout[...] = h5py.VirtualSource(str(tmp_path / "other.h5"), "kernel", (3, 20))
     replace_kernel(weights, lambda file: file.create_virtual_dataset(KERNEL, layout))
-    assert f"'{KERNEL}': a virtual dataset, whose values lie elsewhere" in refusal(weights)
+    assert f"'{KERNEL}': a virtual dataset, whose values are elsewhere" in refusal(weights)
 
 
 def test_an_array_far_larger_than_what_is_stored_is_refused_before_memory_is_taken(weights):

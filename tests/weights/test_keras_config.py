@@ -202,7 +202,7 @@ def test_only_an_ordinary_file_is_read_as_configuration(tmp_path):
     with pytest.raises(BadWeights, match="is a link, which is not followed"):
         rnnstates.load_weights(weights, config=tmp_path / "link.json")
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(BadWeights, match="is no ordinary file"):
+    with pytest.raises(BadWeights, match="is not an ordinary file"):
         rnnstates.load_weights(weights, config=tmp_path / "pipe.json")
     for name, said in (("absent.json", "no such file"), (".", "a directory")):
         with pytest.raises(MissingInput, match=said):

@@ -145,7 +145,7 @@ def test_a_shape_without_values_is_refused_when_it_is_read(tmp_path):
 def test_long_names_are_not_multiplied(tmp_path):
     """A long name above many arrays would be copied for each of them."""
     message = refusal(written(tmp_path, {"a" * 2000: {str(key): 1 for key in range(1000)}}))
-    assert "has a map whose keys are no names" in message
+    assert "has a map whose keys are not names" in message
     nested = {str(key): 1 for key in range(1000)}
     for _ in range(3):
         nested = {"a" * 999: nested}
@@ -174,7 +174,7 @@ def test_two_paths_that_read_the_same_are_refused(tmp_path):
 def test_keys_that_are_no_names_are_refused(key, tmp_path):
     content = b"\x82\xa6params" + msgpack.packb(cell()) + key + b"\x01"
     message = refusal(written(tmp_path, content))
-    assert "has a map whose keys are no names" in message or "is not the msgpack of a model" in message
+    assert "has a map whose keys are not names" in message or "is not the msgpack of a model" in message
 
 
 @pytest.mark.parametrize(

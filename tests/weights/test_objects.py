@@ -128,7 +128,7 @@ def test_a_tree_in_bfloat16_is_read_and_what_npz_makes_of_it_refused(tmp_path):
     np.savez(tmp_path / "a.npz", **arrays)
     with np.load(tmp_path / "a.npz") as file:
         for given in (tmp_path / "a.npz", file):
-            with pytest.raises(rnnstates.BadWeights, match=r"dtype \|V2; .* keep no bfloat16 .* save them as float32"):
+            with pytest.raises(rnnstates.BadWeights, match=r"dtype \|V2; .* cannot hold bfloat16 .* save float32"):
                 extract(given)
 
 

@@ -70,7 +70,7 @@ def test_a_file_that_is_cut_short_or_garbage_is_refused(path):
     assert "empty, not one byte; expected weights" in refusal(path)
     for size in (1, 2, 10, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        assert "is no ONNX model, or a damaged one" in refusal(path) or "no graph" in refusal(path)
+        assert "is not an ONNX model, or a damaged one" in refusal(path) or "no graph" in refusal(path)
     path.write_bytes(np.random.RandomState(0).bytes(1000))
     refusal(path)
 
@@ -102,9 +102,9 @@ def test_bytes_changed_at_random_give_weights_or_a_refusal(path):
 @pytest.mark.parametrize(
     "change, told",
     [
-        (lambda node: node.input.__setitem__(1, "nowhere"), "reads 'nowhere', which nothing before it gives"),
-        (lambda node: node.input.__setitem__(1, "Y"), "reads 'Y', which nothing before it gives"),
-        (lambda node: node.output.__setitem__(0, "W"), "'W' is made twice"),
+        (lambda node: node.input.__setitem__(1, "nowhere"), "reads 'nowhere', which nothing before it produces"),
+        (lambda node: node.input.__setitem__(1, "Y"), "reads 'Y', which nothing before it produces"),
+        (lambda node: node.output.__setitem__(0, "W"), "'W' is produced twice"),
         (lambda node: node.input.__setitem__(2, "W"), "expected W (directions, 4 * units, features)"),
         (lambda node: node.input.__setitem__(2, ""), "expected W (directions, 4 * units, features)"),
         (

@@ -114,7 +114,7 @@ def _gates(values):
 def test_an_array_of_numpy_that_is_no_plain_one_is_refused_where_it_is_a_weight(dtype, tmp_path):
     arrays = {name: value.numpy() for name, value in state("rnn.").items()}
     path = saved(tmp_path, arrays | {"rnn.weight_hh_l0": arrays["rnn.weight_hh_l0"].astype(dtype)})
-    with pytest.raises(rnnstates.BadWeights, match=r"'rnn.weight_hh_l0': is an array of NumPy, but no plain one"):
+    with pytest.raises(rnnstates.BadWeights, match=r"'rnn.weight_hh_l0': is a NumPy array, but not a plain one"):
         rnnstates.load_weights(path)
 
 

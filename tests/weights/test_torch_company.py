@@ -77,7 +77,7 @@ WRONG_ARRAYS = {
 def test_an_array_of_numpy_that_contradicts_itself_is_refused(case, tmp_path):
     made = Reduced(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), WRONG_ARRAYS[case] or {"a": 1})
     arrays = {name: value.numpy() for name, value in state().items()} | {"weight_hh_l0": made}
-    with pytest.raises(rnnstates.BadWeights, match="'weight_hh_l0': is an array of NumPy, but no plain one"):
+    with pytest.raises(rnnstates.BadWeights, match="'weight_hh_l0': is a NumPy array, but not a plain one"):
         rnnstates.load_weights(saved(tmp_path, arrays))
 
 

@@ -35,7 +35,7 @@ def many_times_a_set(count):
 
 ENDLESS, SLOW = "nests tuples without end", "has keys that take too long to tell apart"
 BYTES, ARRAY = "asks for bytes that are not in it", "asks for an array that is not in it"
-CALLED, CODEC = "hands on a function that it would have to call", "asks for a codec that PyTorch does not save by"
+CALLED, CODEC = "passes on a function that it would have to call", "asks for a codec that PyTorch does not use"
 ATTACKS = {
     "a key that holds itself often": (b"}" + doubled(60) + NUMBER + b"s", ENDLESS),
     "a value that holds itself often": (b"}" + text(b"a") + doubled(60) + b"s", ENDLESS),

@@ -48,7 +48,7 @@ STOPPED = {
     ),
     "a module beside a state_dict": (
         lambda: {"state_dict": state("rnn."), "loss": torch.nn.CrossEntropyLoss()},
-        "its weights are a state_dict ('rnn.weight_hh_l0' is in it), but objects of other classes lie beside",
+        "its weights are a state_dict ('rnn.weight_hh_l0' is in it), but it holds objects of other classes too",
         "torch.nn.modules.loss.CrossEntropyLoss",
     ),
     "an object of one's own": (
@@ -75,7 +75,7 @@ def test_what_is_not_read_is_named_with_the_way_out(case, old_form, tmp_path):
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_a_protocol_that_weights_alone_are_not_read_by_is_named(protocol, tmp_path):
     path = saved(tmp_path, state("rnn."), pickle_protocol=protocol)
-    with pytest.raises(rnnstates.BadWeights, match=f"protocol {protocol} of pickle.*save it again without pickle_pro"):
+    with pytest.raises(rnnstates.BadWeights, match=f"pickle protocol {protocol},.*save it again without pickle_pro"):
         rnnstates.load_weights(path)
 
 

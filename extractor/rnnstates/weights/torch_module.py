@@ -16,12 +16,12 @@ from .readers.base import Tensor, computed
 __all__ = ["arrays_of", "is_a", "looked_up", "nonlinearity_of", "own_code"]
 
 GIVE_ARRAYS = "Give the arrays: dict(module.named_parameters())."
-# What changes no value when a module evaluates, by its class, of which scripted modules keep the name alone.
+# Modules that change no value in eval mode, by the name of their class, which is all that scripted modules keep.
 _PASSES = re.compile(r"dropout|loss$|^(identity|flatten|unflatten|sequential|modulelist|moduledict)$", re.IGNORECASE)
 
 
 def is_a(value: object, package: str, name: str) -> bool:
-    """Return whether a value is of a class of a package, if that is imported at all."""
+    """Return whether a value is an instance of a package's class; False if the package is not imported."""
     kind: Any = sys.modules.get(package)
     for part in name.split("."):
         kind = getattr(kind, part, None)
@@ -29,7 +29,7 @@ def is_a(value: object, package: str, name: str) -> bool:
 
 
 def nonlinearity_of(weights: Any) -> str | None:
-    """Return what a torch module's ``nn.RNN`` are run with, which no state_dict says; None for no such layer.
+    """Return the nonlinearity of a torch module's ``nn.RNN`` layers, which no state_dict records; None without any.
 
     Raises
     ------
@@ -44,22 +44,22 @@ def nonlinearity_of(weights: Any) -> str | None:
         if isinstance(getattr(module, "nonlinearity", None), str) and hasattr(module, "hidden_size")
     }
     if len(found) > 1:
-        raise BadWeights(f"weights: its RNN layers use {' and '.join(sorted(found))}; say which with activation=.")
+        raise BadWeights(f"weights: its RNN layers use {' and '.join(sorted(found))}; choose one with activation=.")
     return found.pop() if found else None
 
 
 def arrays_of(module: Any) -> Mapping[str, Any]:
-    """Return the state_dict of a torch module; parametrised weights as the module computes them when it evaluates.
+    """Return the state_dict of a torch module; parametrised weights as the module computes them in eval mode.
 
     Raises
     ------
     BadWeights
-        It cannot be made, or holds other values than the module computes with.
+        It cannot be created, or holds other values than the module computes with.
     """
     kind = type(module).__name__
     try:
         arrays: Mapping[str, Any] = dict(module.state_dict())
-    # Its own code, and that of its hooks, may raise anything.
+    # Custom code and hooks may raise anything.
     except Exception as reason:
         raise BadWeights(
             f"weights: state_dict() of {kind} fails ({type(reason).__name__}: {reason}). {GIVE_ARRAYS}"
@@ -75,7 +75,7 @@ def arrays_of(module: Any) -> Mapping[str, Any]:
 
 
 def _computed(module: Any, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Put what parametrisations compute in the place of the arrays that they compute it from."""
+    """Replace the arrays of parametrisations by the weights computed from them."""
     chains = {
         f"{name}.": part
         for name, part in module.named_modules(remove_duplicate=False)
@@ -94,13 +94,13 @@ def _computed(module: Any, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _evaluated(chain: Any, name: str) -> Any:
-    """Compute a parametrised weight in eval mode; in training some change their own buffers each time."""
+    """Compute a parametrised weight in eval mode; in training mode some change their buffers each time."""
     parts = {part: part.training for part in chain.modules()}
     try:
         chain.eval()
         with sys.modules["torch"].no_grad():
             return chain()
-    # It may be anybody's code.
+    # Custom code may raise anything.
     except Exception as reason:
         raise BadWeights(
             f"weights: the parametrisation of '{name}' fails ({type(reason).__name__}: {reason}); expected what the "
@@ -117,17 +117,17 @@ def _are_equal(given: object, own: object, name: str) -> bool:
 
 
 def own_code(weights: Any, used: Collection[str]) -> tuple[str, ...]:
-    """Name the code around the modules that are used which changes what they give and is not run here.
+    """Return notes on code around the used modules that may change their results and is not run here.
 
-    Hooks, also of modules around them, a ``forward`` or ``__call__`` of the user's own, and modules before them that
-    have no arrays; normalisation, pruning and the like are PyTorch's and are followed.
+    Hooks, also of modules around them, a custom ``forward`` or ``__call__``, and modules before them without arrays;
+    PyTorch's own normalisation, pruning and the like are supported.
 
     Parameters
     ----------
     weights : object
-        Anything; only of a torch module is there something to say.
+        Anything; only torch modules give notes.
     used : collection of str
-        The arrays that are run.
+        The arrays that are used.
     """
     if not is_a(weights, "torch", "nn.Module"):
         return ()
@@ -143,7 +143,7 @@ def own_code(weights: Any, used: Collection[str]) -> tuple[str, ...]:
 
 
 def looked_up(weights: object, table: Tensor | None) -> Tensor | None:
-    """Return the rows of an embedding as a torch module looks them up: none longer than its ``max_norm``."""
+    """Return an embedding as a torch module looks it up: no row longer than its ``max_norm``."""
     if table is None or not is_a(weights, "torch", "nn.Module"):
         return table
     for module in _owners(weights, table.sources).values():
@@ -155,7 +155,7 @@ def looked_up(weights: object, table: Tensor | None) -> Tensor | None:
 
 def _shortened(rows: Array, longest: float, order: float) -> Array:
     norms = np.linalg.norm(rows, order, axis=1, keepdims=True)
-    # As torch.embedding_renorm_ has it.
+    # As in torch.embedding_renorm_.
     return np.where(norms > longest, rows * (longest / (norms + 1e-7)), rows).astype(rows.dtype)
 
 
@@ -167,13 +167,13 @@ def _owners(weights: Any, arrays: Collection[str]) -> dict[str, Any]:
 
 
 def _outer(name: str) -> list[str]:
-    """Return the modules that one lies in: of ``a.b`` the outermost, which has no name, and ``a``."""
+    """Return the modules around one: for ``a.b`` the root, which has no name, and ``a``."""
     parts = name.split(".") if name else []
     return [".".join(parts[:depth]) for depth in range(len(parts))]
 
 
 def _skipped(modules: Mapping[str, Any], place: str, owners: Collection[str]) -> Iterator[str]:
-    """Name what no array tells of in front of a module that is used: what is defined behind it reads states."""
+    """Yield notes on modules without arrays that are defined before a used module; later ones read states."""
     children = [name for name in modules if name and _outer(name)[-1] == place]
     used = [name for name in children if any(f"{owner}.".startswith(f"{name}.") for owner in owners)]
     before = [name for name in children[: children.index(used[-1])] if name not in used]
@@ -187,7 +187,7 @@ def _skipped(modules: Mapping[str, Any], place: str, owners: Collection[str]) ->
 
 
 def _is_unseen(module: Any) -> bool:
-    """Return whether a module may change values and has no arrays, by which all others are found."""
+    """Return whether a module may change values but has no arrays, by which other modules are found."""
     has_arrays = any(is_a(value, "torch", "Tensor") for value in module.state_dict().values())
     return not has_arrays and not all(_PASSES.search(_class_of(part)) for part in module.modules())
 
@@ -202,7 +202,7 @@ def _code_of(module: object) -> Iterator[str]:
     if own is not None and not _is_torch(own):
         yield f"the forward {_called(own)}"
     kind: Any = type(module)
-    # Classes that PyTorch makes for parametrised modules are below the user's own.
+    # Classes that PyTorch creates for parametrised modules derive from the custom ones.
     bases = [base for base in kind.__mro__ if base.__module__ != "torch.nn.utils.parametrize"]
     theirs = next(base for base in bases if base.__module__.startswith("torch.nn."))
     yield from (
@@ -219,7 +219,7 @@ def _hooks(owner: object, prefix: str) -> Iterator[str]:
 
 def _is_torch(function: object) -> bool:
     function = getattr(function, "__func__", function)
-    # A wrapper may have taken over the module of what it wraps, but not its globals.
+    # A wrapper may copy the module name of what it wraps, but not its globals.
     homes = getattr(function, "__module__", ""), getattr(function, "__globals__", {}).get("__name__", "torch.")
     return all(str(home).startswith("torch.") for home in homes)
 

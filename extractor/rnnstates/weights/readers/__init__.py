@@ -18,14 +18,14 @@ __all__ = ["READERS", "Container", "Reader", "Tensor", "digest", "open_container
 
 
 class Reader(NamedTuple):
-    """How one container is recognised and opened; its module is imported when files before it in the table are not it.
+    """How one container is recognised and opened; its module is imported when its turn in the table comes.
 
     Parameters
     ----------
     recogniser, opener : str
-        Functions of modules beside this one, as ``module.function``.
+        Functions in modules of this package, as ``module.function``.
     holds_inputs_too : bool
-        Such files, or folders of them, are also what ``extract`` reads as input.
+        Whether ``extract`` also reads such files, or folders of them, as input.
     """
 
     recogniser: str
@@ -33,11 +33,11 @@ class Reader(NamedTuple):
     holds_inputs_too: bool = False
 
     def recognise(self, path: str) -> bool:
-        """Look at the first bytes, the names in a directory or the members of an archive only."""
+        """Recognise a file by its first bytes, the names in a directory or the members of an archive only."""
         return bool(_function(self.recogniser)(path))
 
     def open(self, path: str) -> AbstractContextManager[Container]:
-        """Open a file that is recognised."""
+        """Open a recognised file."""
         opened: AbstractContextManager[Container] = _function(self.opener)(path)
         return opened
 
@@ -48,7 +48,7 @@ def _function(name: str) -> Any:
 
 
 READERS: dict[str, Reader] = {
-    # First: a prefix of several files is no file itself.
+    # First, because the prefix of a checkpoint's files is not a file itself.
     "TensorFlow": Reader("checkpoint.place.recognise_checkpoint", "checkpoint.file.open_checkpoint"),
     "folder": Reader("folder.recognise_folder", "folder.open_folder", holds_inputs_too=True),
     "HDF5 with options": Reader("folder.recognise_with_options", "folder.open_with_options", holds_inputs_too=True),
@@ -62,10 +62,10 @@ READERS: dict[str, Reader] = {
     "JSON": Reader("json_arrays.recognise_json", "json_arrays.open_json"),
 }
 
-# Those that read folders.
+# Readers of folders.
 OF_FOLDERS = ("TensorFlow", "folder")
 
-# What stands behind the prefix of a checkpoint of version 2, and of version 1 in shards.
+# What follows the prefix of a checkpoint of version 2, and of version 1 in shards.
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5}")
 _PART_BEHIND = re.compile(rf"(?:{_PART.pattern})$")
 
@@ -76,7 +76,7 @@ EXPECTED = (
 
 
 def reader_of(path: str) -> Reader | None:
-    """Choose the reader that recognises a file; None where none does, or it is of a kind that is known not to be read.
+    """Return the reader that recognises a file; None if none does, or it is of an unsupported known kind.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def reader_of(path: str) -> Reader | None:
         _refuse_pipe(path)
         if Path(path).is_dir():
             return next((READERS[name] for name in OF_FOLDERS if READERS[name].recognise(path)), None)
-        # The files of a checkpoint are recognised by names, all else by content, foreign kinds first.
+        # Checkpoints are recognised by names, everything else by content, unsupported kinds first.
         if (
             not READERS["TensorFlow"].recognise(path)
             and (kind := kind_of_path(path)) is not None
@@ -98,7 +98,7 @@ def reader_of(path: str) -> Reader | None:
 
 
 def _refuse_pipe(path: str) -> None:
-    """Refuse what can be read only once, or never ends; readers look at a file more than once."""
+    """Refuse what can be read only once, or never ends; readers open a file more than once."""
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise OSError("a pipe, socket or device")
 
@@ -109,9 +109,9 @@ def open_container(path: str) -> AbstractContextManager[Container]:
     Raises
     ------
     MissingInput
-        It is absent, a directory that is no weights or unreadable.
+        It is absent, unreadable, or a directory without weights.
     BadWeights
-        No reader knows it, or it is damaged.
+        No reader recognises it, or it is damaged.
     """
     reader = reader_of(path)
     if reader is not None:
@@ -120,7 +120,7 @@ def open_container(path: str) -> AbstractContextManager[Container]:
 
 
 def unread(path: str, expected: str) -> BadWeights:
-    """Make the error over a file that no reader recognises, from its kind or its first bytes.
+    """Return the error about a file that no reader recognises, from its kind or its first bytes.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def unread(path: str, expected: str) -> BadWeights:
 
 
 def digest(path: str) -> str:
-    """Compute the SHA-256 of a file and of those that belong to it, or of a folder's files, in the order of names."""
+    """Compute the SHA-256 of a file and those that belong to it, or of a folder's files, in the order of names."""
     whole = hashlib.sha256()
     for part in _files(Path(path)):
         with part.open("rb") as file:
@@ -152,7 +152,7 @@ def _files(path: Path) -> list[Path]:
     if path.exists() and not recognise_checkpoint(str(path)):
         values = _function("onnx.file.files_beside")(str(path)) if recognise_onnx(str(path)) else []
         return [path, *_function("folder.beside")(str(path)), *values]
-    # A checkpoint's prefix, or one of its files, stands for all of them; its graph says how it is run.
+    # A checkpoint's prefix, or one of its files, stands for all of them, including the graph.
     prefix = _PART_BEHIND.sub("", path.name)
     return sorted(
         part

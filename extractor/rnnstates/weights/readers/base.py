@@ -33,7 +33,7 @@ MOST_TENSORS = 25_000
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One stored array, or one that is made of stored ones.
+    """One stored array, or one derived from stored ones.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Tensor:
         Its path in the container.
     shape : tuple of int
     read : callable
-        Reads it: floating, of that shape. Raises BadWeights where it is not what it declares.
+        Reads it: floating, of that shape. Raises BadWeights if it is not what it declares.
     made_of : tuple of str
-        The stored arrays that it is made of, where those are not the one of its name.
+        The stored arrays that it is derived from, unless that is the one of its name.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Tensor:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the stored arrays that it is made of."""
+        """Names of the stored arrays that it is derived from."""
         return self.made_of or (self.name,)
 
 
 def joined(tensors: Sequence[Tensor], axis: int, where: str) -> Tensor:
-    """Put arrays behind each other.
+    """Concatenate arrays along an axis.
 
     Raises
     ------
@@ -89,12 +89,12 @@ def row_of(tensor: Tensor, row: int) -> Tensor:
 
 
 def transposed(tensor: Tensor) -> Tensor:
-    """Turn a matrix around."""
+    """Transpose a matrix."""
     return Tensor(tensor.name, tensor.shape[::-1], lambda: tensor.read().T, tensor.made_of)
 
 
 def reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Read an array as one of another shape with as many values."""
+    """Reshape an array."""
     if math.prod(shape) != math.prod(tensor.shape):
         raise BadWeights(f"'{tensor.name}' has shape {tensor.shape}; expected as many values as {shape} has.")
     return Tensor(tensor.name, shape, lambda: tensor.read().reshape(shape), tensor.made_of)
@@ -106,7 +106,7 @@ def computed(tensor: Tensor, function: Callable[[Array], Array]) -> Tensor:
 
 
 def blocks_of(tensor: Tensor, order: Sequence[int], axis: int = -1) -> Tensor:
-    """Take equal blocks of an axis in another order; an index left out drops its block."""
+    """Reorder equal blocks of an axis; blocks whose index is left out are dropped."""
     axis %= max(len(tensor.shape), 1)
     count = max(order) + 1
 
@@ -118,7 +118,7 @@ def blocks_of(tensor: Tensor, order: Sequence[int], axis: int = -1) -> Tensor:
 
 
 def as_floating(values: Array, where: str) -> Array:
-    """Return an array in this machine's byte order.
+    """Return a floating array in native byte order.
 
     Raises
     ------
@@ -126,13 +126,13 @@ def as_floating(values: Array, where: str) -> Array:
         It is not floating.
     """
     if values.dtype.kind != "f" or values.dtype.itemsize > 8:
-        hint = " NumPy's files keep no bfloat16 and float8; save them as float32." if values.dtype.kind == "V" else ""
+        hint = " NumPy's files cannot hold bfloat16 or float8; save float32." if values.dtype.kind == "V" else ""
         raise BadWeights(f"{where}: has dtype {values.dtype}; expected a floating-point type.{hint}")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def is_floating(tensor: Tensor) -> bool:
-    """Return whether the values of an array, which are read for it, are floating."""
+    """Return whether the values of an array are floating, by reading them."""
     try:
         tensor.read()
     except BadWeights:
@@ -141,7 +141,7 @@ def is_floating(tensor: Tensor) -> bool:
 
 
 def from_bfloat16(values: Array) -> Array:
-    """Turn the 16 bits of each bfloat16 into a float32, of which they are the upper half."""
+    """Convert bfloat16 to float32, whose upper half has the same 16 bits."""
     return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
@@ -154,13 +154,13 @@ class Container:
     path : str
         The file.
     kind : str
-        What sort of file it is, e.g. ``"HDF5"``.
+        The kind of file, e.g. ``"HDF5"``.
     tensors : mapping
         Every array by its path.
     attributes : callable
-        ``attributes(group)`` gives what is attached to a group, by name: str, int, float or a list of str.
+        ``attributes(group)`` returns the attributes of a group, by name: str, int, float or a list of str.
     documents : mapping
-        JSON texts beside the arrays, by name, parsed; other descriptions that the reader has made.
+        Parsed JSON texts stored with the arrays, by name; other descriptions made by the reader.
     """
 
     path: str
@@ -170,7 +170,7 @@ class Container:
     documents: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse more arrays than any model has; what interprets them compares their names with each other."""
+        """Refuse more arrays than any model has: interpreting them compares their names with each other."""
         if len(self.tensors) > MOST_TENSORS:
             raise BadWeights(
                 f"{self.path}: has {len(self.tensors)} arrays; expected at most {MOST_TENSORS}. Save the recurrent "

@@ -1,6 +1,6 @@
 """Reads weights stored as a folder: one file per array (UniRep), or HDF5 with JSON options next to it (ELMo).
 
-Nothing but regular files of the folder itself is opened: a link may lead anywhere, and a pipe has no end.
+Only regular files in the folder itself are opened: a link may lead anywhere, and a pipe has no end.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from .regular_file import open_regular, size_of
 
 __all__ = ["OPTIONS", "beside", "open_folder", "open_with_options", "recognise_folder", "recognise_with_options"]
 
-# The document of a container, and what the name of its file ends with.
+# The name of the container's document, and the ending of its file's name.
 OPTIONS = "options.json"
 WEIGHTS = ("weights.hdf5", "weights.h5")
 NPY = ".npy"
@@ -32,7 +32,7 @@ MOST_FILES = 5_000
 
 
 def recognise_folder(path: str) -> bool:
-    """Return by the names in a directory whether arrays, or HDF5 and its options, lie there."""
+    """Return whether a directory holds arrays, or HDF5 with its options, by the names in it."""
     if not Path(path).is_dir():
         return False
     names = _names(path)
@@ -50,14 +50,14 @@ def open_folder(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        A file of it is damaged, no regular file, or not clearly the one.
+        A file in it is damaged, not a regular file, or ambiguous.
     """
     with missing_reported(path, "a folder of weights"):
         names = _names(path)
     pairs = _paired(names)
     if len(pairs) > 1:
-        told = ", ".join(f"'{weights}'" for weights, _ in pairs[:5])
-        raise BadWeights(f"{path}: {told} may each go with options; expected one of each. Name the weights themselves.")
+        named = ", ".join(f"'{weights}'" for weights, _ in pairs[:5])
+        raise BadWeights(f"{path}: {named} each have options; expected only one. Give the path of the weights file.")
     if pairs:
         with _with_options(Path(path, pairs[0][0]), Path(path, pairs[0][1]), both=True) as container:
             yield container
@@ -70,19 +70,19 @@ def open_folder(path: str) -> Iterator[Container]:
 
 
 def recognise_with_options(path: str) -> bool:
-    """Return by the names whether a file is called ``…weights.hdf5`` and its ``…options.json`` lies beside it."""
+    """Return whether a file is named ``…weights.hdf5`` and its ``…options.json`` is next to it."""
     options = _options_of(path)
     return options is not None and Path(path).is_file() and os.path.lexists(options)
 
 
 @contextlib.contextmanager
 def open_with_options(path: str) -> Iterator[Container]:
-    """Open HDF5 together with the options beside it.
+    """Open HDF5 together with its options file.
 
     Parameters
     ----------
     path : str
-        For which ``recognise_with_options`` is true.
+        One that ``recognise_with_options`` accepts.
 
     Raises
     ------
@@ -96,13 +96,13 @@ def open_with_options(path: str) -> Iterator[Container]:
 
 
 def beside(path: str) -> list[Path]:
-    """List the files beside a file of weights that say how it is read."""
+    """List the files next to a weights file that say how to read it."""
     options = _options_of(path)
     return [options] if options is not None and recognise_with_options(path) else []
 
 
 def _options_of(path: str) -> Path | None:
-    """Name the file of options that belongs to weights of this name."""
+    """Return the path of the options file that belongs to weights of this name."""
     name = Path(path).name
     ending = next((ending for ending in WEIGHTS if name.endswith(ending)), None)
     return None if ending is None else Path(path).with_name(name.removesuffix(ending) + OPTIONS)
@@ -113,7 +113,7 @@ def _names(path: str) -> list[str]:
 
 
 def _paired(names: list[str]) -> list[tuple[str, str]]:
-    """Put weights and options of the same prefix together; a lone one of each, whatever they are called."""
+    """Pair weights and options by prefix; a single one of each is paired whatever its name."""
     options = [name for name in names if name.endswith(OPTIONS)]
     weights = [name for name in names if name.endswith(WEIGHTS)]
     if len(options) == len(weights) == 1:
@@ -124,13 +124,13 @@ def _paired(names: list[str]) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def _with_options(weights: Path, options: Path, *, both: bool) -> Iterator[Container]:
-    """Open a pair; ``both`` are of a folder, else the user named the weights and may have named a link."""
+    """Open a pair; with ``both`` they come from a folder, else the user named the weights, which may be a link."""
     if both:
         open_regular(weights).close()
     where = str(weights)
     with open_hdf5(weights, BadWeights) as file, weights.open("rb") as raw:
         container = from_hdf5(file, raw, where, "HDF5")
-        # Other weights may have a file of such a name beside them by chance.
+        # Other weights may be next to a file of such a name by chance.
         if any(name.startswith("RNN_") for name in container.tensors):
             container = replace(container, kind="HDF5 with options", documents={OPTIONS: _parsed(options)})
         yield container
@@ -150,7 +150,7 @@ def _tensor(path: Path) -> Tensor:
 
 
 def _read(path: Path, size: int) -> Array:
-    """Read the whole of a file that was ``size`` bytes long when its header was looked at."""
+    """Read a whole file that was ``size`` bytes long when its header was read."""
     with open_regular(path) as file:
         content = file.read(size) if size_of(file, path) == size else b""
     if len(content) != size:

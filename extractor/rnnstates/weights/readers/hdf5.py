@@ -21,9 +21,9 @@ from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 
 __all__ = ["from_hdf5", "open_hdf5_weights", "recognise_hdf5"]
 
-# Filters that HDF5 itself brings; any other would load a plug-in.
+# Filters built into HDF5; any other would load a plug-in.
 KNOWN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-# Of one object: Keras gives a group ten or less, and names of layers, of which the largest models have some thousands.
+# Per object: Keras writes at most ten per group, and layer names, of which the largest models have some thousands.
 MOST_ATTRIBUTES, MOST_VALUES = 10_000, 100_000
 
 
@@ -47,7 +47,7 @@ def open_hdf5_weights(path: str) -> Iterator[Container]:
 def from_hdf5(
     file: h5py.File, raw: BinaryIO, path: str, kind: str, documents: Mapping[str, Any] | None = None
 ) -> Container:
-    """Describe what an opened file holds; ``raw`` are its bytes.
+    """Return the container of an opened file; ``raw`` gives access to its bytes.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _read(dataset: h5py.Dataset, where: str) -> Array:
     with reading(where, BadWeights):
         _check(dataset, where)
         half = _plain_attributes(dataset, where).get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2
-        # Before reading: elements of variable length may be far larger than what is declared.
+        # Before reading: variable-length elements may be far larger than declared.
         if dataset.shape is None or not (half or dataset.dtype.kind == "f"):
             raise BadWeights(f"{where}: has dtype {dataset.dtype}; expected a floating-point type.")
         check_inflated(dataset, where, BadWeights)
@@ -83,7 +83,7 @@ def _read(dataset: h5py.Dataset, where: str) -> Array:
 
 def _check(dataset: h5py.Dataset, where: str) -> None:
     if dataset.is_virtual:
-        raise BadWeights(f"{where}: a virtual dataset, whose values lie elsewhere; copy them into one file (h5repack).")
+        raise BadWeights(f"{where}: a virtual dataset, whose values are elsewhere; copy them into one file (h5repack).")
     foreign = set(_filters(dataset)) - KNOWN_FILTERS
     if foreign:
         raise BadWeights(
@@ -107,7 +107,7 @@ def _attributes(file: h5py.File, group: str, path: str) -> dict[str, Any]:
 
 
 def _plain_attributes(attached: h5py.Group | h5py.Dataset, where: str) -> dict[str, Any]:
-    """Read the texts and numbers attached to an object."""
+    """Read the string and number attributes of an object."""
     if len(attached.attrs) > MOST_ATTRIBUTES:
         raise BadWeights(
             f"{where}: has {len(attached.attrs):,} attributes; expected at most {MOST_ATTRIBUTES:,}. Save the "
@@ -125,11 +125,11 @@ def _plain_attributes(attached: h5py.Group | h5py.Dataset, where: str) -> dict[s
 
 
 def _plain(value: object) -> Any:
-    """Turn HDF5's strings and numbers into Python's."""
+    """Convert HDF5's strings and numbers to Python's."""
     if isinstance(value, np.ndarray):
         return [_plain(element) for element in value.ravel().tolist()]
     if isinstance(value, str):
-        # h5py gives bytes that are no UTF-8 as lone surrogates, which cannot be printed.
+        # h5py returns bytes that are not UTF-8 as lone surrogates, which cannot be printed.
         value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

@@ -1,6 +1,6 @@
 """Reads weights in JSON, arrays as nested lists of numbers: data only, bounded before and during parsing.
 
-The names of the arrays are the keys and places that lead to them, joined by dots; ``state_dict`` is left out of them.
+The names of the arrays are the keys and indices that lead to them, joined by dots, without ``state_dict``.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from .base import Container, Tensor
 
 __all__ = ["DOCUMENT", "open_json", "recognise_json"]
 
-# What the container calls the whole text.
+# The container's document with the whole text.
 DOCUMENT = "model.json"
 MARK = b"\xef\xbb\xbf"
-# An empty list takes two letters in a file and sixty bytes in memory, a number two letters and thirty bytes.
+# An empty list takes two characters in a file and sixty bytes in memory, a number two characters and thirty bytes.
 MOST_LISTS, MOST_NAMES, MOST_NUMBERS, MOST_ARRAYS = 500_000, 200_000, 8_000_000, 20_000
 DEEPEST, MOST_AXES, LONGEST_NAME = 32, 4, 500
 WRAPS = ("state_dict", "model_state_dict")
 
 
 def recognise_json(path: str) -> bool:
-    """Return whether a file starts as a JSON object does."""
+    """Return whether a file starts like a JSON object."""
     if not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:
@@ -44,8 +44,8 @@ def open_json(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is too large or too deep, no JSON, names something twice, or has numbers that are none, rows of different
-        lengths, more arrays than a model.
+        It is too large or too deep, not JSON, has a duplicate key, invalid numbers, rows of different lengths, or more
+        arrays than any model.
     """
     with Path(path).open("rb") as file:
         text = file.read(LARGEST_JSON + 1)
@@ -115,12 +115,12 @@ def _walk(value: object, name: str, depth: int, path: str) -> Iterator[tuple[str
 
 
 def _shape(values: list[Any], name: str, path: str) -> tuple[int, ...] | None:
-    """Return the shape of lists of numbers that are one array; None where they are something else.
+    """Return the shape of nested lists that form one array; None if they are something else.
 
     Raises
     ------
     BadWeights
-        Every row is of numbers alone, but they are of different lengths.
+        Every row consists of numbers, but of different lengths.
     """
     shape, level = [len(values)], values
     while level and all(isinstance(inner, list) for inner in level):

@@ -23,9 +23,9 @@ LARGEST_WEIGHTS = 2 * 2**30
 
 
 def is_keras_zip(path: str) -> bool:
-    """Return whether a file is a zip archive with a member that .keras files have, or a damaged one."""
+    """Return whether a file is a zip archive with a member of .keras files, or a damaged archive."""
     names = zip_names(path) if Path(path).is_file() else None
-    # Of one whose directory is damaged nothing is known; here it is said what is wrong with it.
+    # Nothing is known of one whose directory is damaged; opening it here says what is wrong.
     return names is not None and (not names or CONFIG in names or WEIGHTS in names)
 
 
@@ -36,7 +36,7 @@ def open_keras_zip(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is damaged, not a .keras file, or made to attack: members twice, encrypted, far larger than they are stored.
+        It is damaged, not a .keras file, or malicious: duplicate or encrypted members, or far larger than stored.
     """
     with open_zip(path, BadWeights) as archive:
         members = _members(archive, path)
@@ -59,7 +59,7 @@ def _members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
         found = ", ".join(list(members)[:5]) or "nothing"
         raise BadWeights(
             f"{path}: a zip archive without {' and '.join(missing)} (it holds {found}); expected a .keras file, which "
-            "model.save('model.keras') makes."
+            "model.save('model.keras') writes."
         )
     return members
 

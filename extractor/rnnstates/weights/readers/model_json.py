@@ -16,20 +16,20 @@ EXPECTED = "a JSON file as model.to_json() of Keras gives it"
 
 
 def read_model_json(path: str) -> tuple[dict[str, Any], str]:
-    """Read a description of a model; what it names is never looked for.
+    """Read a model's configuration; nothing that it names is imported or opened.
 
     Returns
     -------
     dict
     str
-        The SHA-256 of the file, of the very bytes that were parsed.
+        The SHA-256 of the bytes that were parsed.
 
     Raises
     ------
     MissingInput
         It is absent or unreadable.
     BadWeights
-        It is a link or no ordinary file, of another kind, too large, or not JSON.
+        It is a link, not an ordinary file, of another kind, too large, or not JSON.
     """
     with missing_reported(path, EXPECTED):
         if os.path.islink(path):  # noqa: PTH114 - a Path would drop what makes some names unusable
@@ -42,6 +42,6 @@ def read_model_json(path: str) -> tuple[dict[str, Any], str]:
             if not stat.S_ISREG(kind):
                 if stat.S_ISDIR(kind):
                     raise IsADirectoryError
-                raise BadWeights(f"{path}: is no ordinary file; expected {EXPECTED}.")
+                raise BadWeights(f"{path}: is not an ordinary file; expected {EXPECTED}.")
             text = file.read(LARGEST_JSON + 1)
     return parse_json(text, path), hashlib.sha256(text).hexdigest()

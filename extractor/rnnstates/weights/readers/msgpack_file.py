@@ -24,32 +24,32 @@ SUFFIXES = (".msgpack", ".flax", ".ckpt")
 CHUNKED = "__msgpack_chunked_array__"
 ARRAYS = (1, 3)
 DTYPES = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
-# Known, but no weights: counters, masks and keys of random numbers beside them.
+# Known, but not weights: counters, masks and random keys stored with them.
 OTHERS = {
     **{f"{kind}{8 * size}": size for kind in ("int", "uint") for size in (1, 2, 4, 8)},
     **dict.fromkeys(("bool", "int4", "uint4", "float8_e4m3", "float8_e4m3fn", "float8_e4m3b11fnuz", "float8_e5m2"), 1),
     "complex64": 8,
     "complex128": 16,
 }
-# Far above any model's, and low enough that what a file declares costs no memory worth naming.
+# Far above any model's, and low enough that a file's declarations cost no significant memory.
 DEEPEST, LONGEST_NAME, MOST_ENTRIES, MOST_OF_ONE, MOST_AXES = 64, 1000, 500_000, 2**16, 32
 PEEK = 256
 ADVICE = "the file is damaged, save it again with flax.serialization.to_bytes"
 
 
 def recognise_msgpack(path: str) -> bool:
-    """Return whether a file starts with a map that is not empty, and is named as one of Flax or goes on with a name.
+    """Return whether a file starts with a non-empty map, and is named like one of Flax or continues with a name.
 
-    Pickles start with the byte of an empty map, HDF5 with that of one of nine entries.
+    Pickles start with the byte of an empty map, HDF5 with that of a map of nine entries.
     """
     with Path(path).open("rb") as file:
         start = file.read(PEEK)
     if not start or not (0x81 <= start[0] <= 0x8F or start[0] in (0xDE, 0xDF)) or start.startswith(b"\x89HDF"):
         return False
-    return path.lower().endswith(SUFFIXES) or _goes_on_with_a_name(start)
+    return path.lower().endswith(SUFFIXES) or _continues_with_a_name(start)
 
 
-def _goes_on_with_a_name(start: bytes) -> bool:
+def _continues_with_a_name(start: bytes) -> bool:
     rest = start[{0xDE: 3, 0xDF: 5}.get(start[0], 1) :]
     if rest[:1] == b"\xd9":
         size, rest = rest[1] if len(rest) > 1 else 0, rest[2:]
@@ -65,7 +65,7 @@ def open_msgpack(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is damaged, deeper or larger than a model's, names something twice, or declares other sizes than it stores.
+        It is damaged, deeper or larger than a model's, has a duplicate name, or declares other sizes than it stores.
     EngineUnavailable
         The package ``msgpack`` is not installed.
     """
@@ -81,7 +81,7 @@ def open_msgpack(path: str) -> Iterator[Container]:
         if tensor is not None:
             tensors[name] = tensor
         if len(tensors) > MOST_TENSORS:
-            # The container says so; to look at each of half a million takes a quarter of a minute.
+            # The container reports it; examining half a million would take 15 seconds.
             break
     yield Container(path, "msgpack", tensors)
 
@@ -110,17 +110,17 @@ def _unpack(msgpack: Any, content: bytes, path: str) -> Any:
 
 
 class _Hooks:
-    """What msgpack calls with each map and list that it has read: checks them and counts."""
+    """Callbacks for each map and list that msgpack has read: they check and count entries."""
 
     def __init__(self, path: str) -> None:
         self._path, self._count = path, 0
 
     def entries(self, entries: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
-        # msgpack's C extension gives a list; where it is missing, msgpack reads the entries as they are asked for.
+        # msgpack's C extension passes a list; without it, msgpack reads the entries lazily.
         pairs = list(self._counted(entries))
-        # Lists of layers have their numbers as keys.
+        # Lists of layers are maps with integer keys.
         if not all(type(key) in (str, int) and len(str(key)) <= LONGEST_NAME for key, _ in pairs):
-            raise BadWeights(f"{self._path}: has a map whose keys are no names; {ADVICE}.")
+            raise BadWeights(f"{self._path}: has a map whose keys are not names; {ADVICE}.")
         named = {str(key): value for key, value in pairs}
         if len(named) != len(pairs):
             raise BadWeights(f"{self._path}: has a map that names something twice; it is refused.")
@@ -160,7 +160,7 @@ class _Piece(NamedTuple):
 
 
 def _tensor(msgpack: Any, leaf: Any, name: str, where: str) -> Tensor | None:
-    """Make a tensor of an array or number; None for what is neither."""
+    """Return a tensor for an array or number; None for anything else."""
     if isinstance(leaf, bool | int | float):
         return Tensor(name, (), lambda: as_floating(np.asarray(leaf), where))
     if isinstance(leaf, dict):
@@ -176,7 +176,7 @@ def _tensor(msgpack: Any, leaf: Any, name: str, where: str) -> Tensor | None:
 
 
 def _piece(msgpack: Any, data: bytes, where: str) -> _Piece:
-    """Unpack one array and hold what it declares against what it stores."""
+    """Unpack one array, and compare its declared size with what it stores."""
     try:
         content = msgpack.unpackb(data, raw=True, max_array_len=MOST_AXES, max_map_len=0, max_ext_len=0)
     except (ValueError, RecursionError, msgpack.exceptions.UnpackException) as reason:
@@ -201,7 +201,7 @@ def _are_sizes(values: list[Any]) -> bool:
 
 
 def _chunked(msgpack: Any, leaf: Mapping[str, Any], name: str, where: str) -> Tensor:
-    """Put together what Flax parts because msgpack takes no leaf of 2 GiB."""
+    """Join an array that Flax splits because a msgpack leaf must be smaller than 2 GiB."""
     shape, chunks = (_in_order(leaf.get(part)) for part in ("shape", "chunks"))
     arrays = all(isinstance(chunk, msgpack.ExtType) and chunk.code == 1 for chunk in chunks or ())
     if not chunks or shape is None or not _are_sizes(shape) or not arrays:
@@ -218,7 +218,7 @@ def _chunked(msgpack: Any, leaf: Mapping[str, Any], name: str, where: str) -> Te
 
 
 def _in_order(parts: object) -> list[Any] | None:
-    """Turn ``{"0": a, "1": b}`` into a list; None where it is something else."""
+    """Convert ``{"0": a, "1": b}`` to a list; None for anything else."""
     if not isinstance(parts, dict) or set(parts) != {str(place) for place in range(len(parts))}:
         return None
     return [parts[str(place)] for place in range(len(parts))]

@@ -24,7 +24,7 @@ def open_npz_weights(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is damaged, or holds something else than numbers.
+        It is damaged, or holds anything but numbers.
     """
     with npz_arrays(path, BadWeights) as arrays:
         yield Container(path, "npz", {name: _tensor(name, array, path) for name, array in arrays.items()})

@@ -9,29 +9,29 @@ __all__ = ["MOST_FIELDS", "check_fields", "varint"]
 
 # A model of ten thousand operators has about two hundred thousand.
 MOST_FIELDS = 2_000_000
-# What parsers go down to; those that are deeper are refused there.
+# The depth limit of parsers, which refuse anything deeper.
 DEEPEST = 100
 VARINT, LENGTH = 0, 2
-# Of those with a size that is always the same, by their kind.
+# Sizes of fixed-size fields, by wire type.
 _SIZES = {1: 8, 5: 4}
 # A list of numbers is one field, but each byte of it may become eight of memory.
 BYTES_A_FIELD = 8
 
 
 class _Kind(NamedTuple):
-    """What the walk needs of a message: the kinds of those in it and the packed numbers, by the number of a field."""
+    """What the walk needs to know about a message type: nested messages and packed numbers, by field number."""
 
     messages: dict[int, Any]
     packed: frozenset[int]
 
 
 def check_fields(message: Any, stored: bytes, where: str) -> None:
-    """Refuse a message of more fields than any model has; one that is damaged is left to the parser.
+    """Refuse a message with more fields than any model has; a damaged one is left to the parser.
 
     Parameters
     ----------
     message : type
-        The class that ``stored`` is to be parsed with.
+        The class to parse ``stored`` with.
     stored : bytes
     where : str
 
@@ -50,12 +50,12 @@ def check_fields(message: Any, stored: bytes, where: str) -> None:
 
 
 class _Walk:
-    """A walk over the fields of a message and of those in it, up to one more than ``MOST_FIELDS``.
+    """A walk over the fields of a message and of nested ones, up to one more than ``MOST_FIELDS``.
 
     Attributes
     ----------
     count : int
-        The fields so far; kept where the message ends in nonsense, because a parser reads all before that.
+        The fields so far; kept if the message ends in garbage, because a parser reads everything before that.
     """
 
     def __init__(self, stored: bytes) -> None:
@@ -78,16 +78,16 @@ class _Walk:
             place += size
 
     def _size(self, wire: int, place: int) -> tuple[int, int]:
-        """Return the bytes of a value and where they begin."""
+        """Return the size of a value in bytes, and where it begins."""
         if wire in _SIZES:
             return _SIZES[wire], place
         if wire not in (VARINT, LENGTH):
-            raise IndexError("a field of a kind that is not written any more")
+            raise IndexError("a field of an obsolete kind")
         size, place = varint(self._stored, place)
         return (size if wire == LENGTH else 0), place
 
     def _kind(self, descriptor: Any) -> _Kind:
-        """Describe a kind of message, each once."""
+        """Describe a message type, once per type."""
         known = self._kinds.get(descriptor.full_name)
         if known is None:
             messages = {field.number: field.message_type for field in descriptor.fields if field.message_type}
@@ -101,7 +101,7 @@ def _wide(field: Any) -> tuple[int, ...]:
 
 
 def varint(stored: bytes, place: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte; give it and the place behind it.
+    """Read a varint, seven bits per byte; return it and the position after it.
 
     Raises
     ------

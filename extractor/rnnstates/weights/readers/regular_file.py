@@ -1,6 +1,6 @@
 """Opens files named by a weights file or next to it: regular files only.
 
-A link may lead anywhere, a pipe has no end, and to open a device may already do something.
+A link may lead anywhere, a pipe has no end, and opening a device may have effects.
 """
 
 import os
@@ -13,7 +13,7 @@ from ...untrusted.missing import missing_reported
 
 __all__ = ["open_regular", "size_of"]
 
-# No honest file is so much larger than what the disk holds of it; one made of holes takes memory for nothing.
+# No honest file is this much larger than its blocks on disk; a sparse one takes memory for nothing.
 SMALL, MOST_HOLES = 64 * 2**20, 2048
 
 
@@ -24,17 +24,17 @@ def open_regular(path: Path, *, alone: bool = False) -> BinaryIO:
     ----------
     path : Path
     alone : bool
-        It must have no other name either: a hard link may give a file of someone else.
+        Refuse hard links too, which may expose someone else's file.
 
     Raises
     ------
     MissingInput, BadWeights
     """
     with missing_reported(path, "a regular file"):
-        # Asked before opening: to open a device may already do something.
+        # Checked before opening: opening a device may have effects.
         status = path.lstat()
         if stat.S_ISREG(status.st_mode):
-            # Without waiting, and asked again: another file may have taken its place meanwhile.
+            # Non-blocking, and checked again: another file may have taken its place meanwhile.
             file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode) and not (alone and status.st_nlink != 1):
@@ -57,10 +57,10 @@ def size_of(file: BinaryIO, path: Path) -> int:
     Raises
     ------
     BadWeights
-        It is made of holes.
+        It is sparse.
     """
     status = os.fstat(file.fileno())
     stored = status.st_blocks * 512
     if status.st_size > SMALL and status.st_size > MOST_HOLES * stored:
-        raise BadWeights(f"{path}: declares {status.st_size} bytes but stores {stored}; it is made of holes, refused.")
+        raise BadWeights(f"{path}: declares {status.st_size} bytes but stores {stored}; it is sparse and refused.")
     return status.st_size

@@ -1,7 +1,7 @@
 """Reads safetensors without its library: eight bytes of length, a JSON header, the arrays.
 
 The format MUST have (https://huggingface.co/docs/safetensors): a header of at most 100 MB that starts with ``{``, no
-key twice, offsets inside the file that cover it without gap or overlap, and as many bytes as shape and dtype say.
+duplicate keys, offsets that cover the file without gap or overlap, and as many bytes as shape and dtype say.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from .base import MOST_TENSORS, Container, Tensor, as_floating, from_bfloat16
 __all__ = ["open_safetensors", "recognise_safetensors"]
 
 LARGEST_HEADER = 100_000_000
-# Room for as many tensors as are read, with names of 1000 characters, and for metadata.
+# Enough for the largest accepted number of tensors, with names of 1000 characters, and for metadata.
 LARGEST_PARSED = 32 * 2**20
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-# Known, but no weights: counters and masks beside them.
+# Known, but not weights: counters and masks stored with them.
 OTHERS = {
     "I64": 8,
     "I32": 4,
@@ -62,7 +62,7 @@ def open_safetensors(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It breaks one of the rules above.
+        It violates one of the rules above.
     """
     with Path(path).open("rb") as file:
         size = file.seek(0, 2)
@@ -85,7 +85,7 @@ def open_safetensors(path: str) -> Iterator[Container]:
 
 
 def _check_count(text: bytes, path: str) -> None:
-    """Refuse too many tensors before objects are made of them: a million takes a minute and gigabytes."""
+    """Refuse too many tensors before objects are created: a million takes a minute and gigabytes."""
     count = text.count(b"{") - 1
     if count > MOST_TENSORS or text.count(b"[") > 2 * MOST_TENSORS + 2:
         raise BadWeights(
@@ -98,7 +98,7 @@ def _parse(text: bytes, path: str) -> dict[str, Any]:
     try:
         header = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, path))
     except (ValueError, RecursionError) as reason:
-        raise BadWeights(f"{path}: its header is no JSON ({reason}); the file is damaged.") from reason
+        raise BadWeights(f"{path}: its header is not JSON ({reason}); the file is damaged.") from reason
     if has_lone_surrogates(header, text):
         raise BadWeights(f"{path}: its header has invalid characters (lone surrogates); the file is damaged.")
     if not isinstance(header, dict):
@@ -140,8 +140,8 @@ def _check_tiling(entries: list[_Entry], size: int, path: str) -> None:
     for entry in sorted(entries, key=lambda entry: (entry.start, entry.stop)):
         if entry.start != place:
             raise BadWeights(
-                f"{path}: '{entry.name}' starts at {entry.start}; expected {place}, behind the one before it. Offsets "
-                "with gaps or overlaps are refused."
+                f"{path}: '{entry.name}' starts at {entry.start}; expected {place}, where the one before it ends. "
+                "Offsets with gaps or overlaps are refused."
             )
         place = entry.stop
     if place != size:

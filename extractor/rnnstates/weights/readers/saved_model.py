@@ -20,9 +20,9 @@ class SavedCalls:
     children : tuple of mapping
         The numbers of the objects that belong to each object, by attribute.
     bound : mapping
-        By the name of a function: the numbers of the objects that are its last arguments.
+        By function name: the numbers of the objects that are its last arguments.
     signatures : tuple of str
-        The functions that the model is served by, that of the default signature first.
+        The serving functions of the model, that of the default signature first.
     """
 
     children: tuple[Mapping[str, int], ...]

@@ -15,16 +15,16 @@ class Writer(NamedTuple):
     Parameters
     ----------
     suffix : str
-        What the file's name must end in.
+        The required ending of the file's name.
     module : str
-        Imported when it is used; has the functions ``problem(network)`` and ``content(network)``.
+        Imported on use; has the functions ``problem(network)`` and ``content(network)``.
     """
 
     suffix: str
     module: str
 
     def problem(self, network: "Network") -> str:
-        """Say what such a file cannot express; empty where it can say everything."""
+        """Say what such a file cannot express; empty if it can express everything."""
         return str(import_module(f".{self.module}", __package__).problem(network))
 
     def content(self, network: "Network") -> bytes:

@@ -11,15 +11,15 @@ __all__ = ["layer_problem", "wide"]
 
 
 def wide(array: Array) -> "np.dtype[Any]":
-    """Return the dtype of a sum of biases: the array's own, but that half precision would round it."""
+    """Return the dtype for a sum of biases: the array's own, but at least float32, because half precision rounds."""
     return np.promote_types(array.dtype, np.float32)
 
 
 def layer_problem(layer: RecurrentLayer) -> str:
-    """Say the first thing of a layer that a file of arrays alone cannot express; empty where it can.
+    """Return the first property of a layer that a file of arrays cannot express; empty if there is none.
 
-    Such a file holds no activations, clips or ways of merging: what is not the framework's default would be read back
-    as something else.
+    Such a file holds no activations, clips or merge modes: anything but the framework's default would be read back as
+    something else.
     """
     if layer.forward is None:
         return "goes backwards"
@@ -39,11 +39,11 @@ def _of_weights(weights: LayerWeights) -> str:
     found = {
         "is a multiplicative LSTM": weights.cell == "mlstm",
         "has peepholes": weights.peepholes is not None,
-        "holds its cell state within a clip": weights.cell_clip is not None,
-        "holds its projection within a clip": weights.projection_clip is not None,
-        "clips what goes into its activations": weights.preactivation_clip is not None,
+        "clips its cell state": weights.cell_clip is not None,
+        "clips its projection": weights.projection_clip is not None,
+        "clips the inputs of its activations": weights.preactivation_clip is not None,
         "couples its input and forget gates": weights.coupled,
-        'brings a state to start from (initial_state="zero" leaves it out)': any(
+        'has trained initial states (initial_state="zero" ignores them)': any(
             values.any() for values in weights.initial.values()
         ),
     }

@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 __all__ = ["content", "problem"]
 
-# Groups and cells are called after Keras' classes.
+# Groups and cells are named after Keras' classes.
 GROUPS = {"lstm": "lstm", "gru": "gru", "simple_rnn": "simple_rnn"}
 
 
 def problem(network: Network) -> str:
-    """Say what the file cannot express; empty where it can say everything."""
+    """Say what the file cannot express; empty if it can express everything."""
     for layer in network.layers:
-        told = layer_problem(layer)
+        found = layer_problem(layer)
         for weights in layer.directions.values():
-            told = told or ("projects its hidden state" if weights.projection is not None else "")
-        if told:
-            return f"layer '{layer.name}' {told}"
+            found = found or ("projects its hidden state" if weights.projection is not None else "")
+        if found:
+            return f"layer '{layer.name}' {found}"
     return ""
 
 
 def content(network: Network) -> bytes:
-    """Write the file in memory: HDF5 may crash when the process ends if it could not write one on disk."""
-    # Late, because the list of writers is asked for by --help.
+    """Return the bytes of the file, made in memory: HDF5 may crash at exit if writing to disk failed."""
+    # Imported late, because --help needs the list of writers.
     import h5py
 
     held = io.BytesIO()
@@ -58,7 +58,7 @@ def _layer(file: "h5py.File", layer: RecurrentLayer, counts: dict[str, int]) -> 
 
 
 def _free_name(name: str, taken: dict[str, int]) -> str:
-    """Return the last part of a layer's name, with a number where another layer has it; HDF5 takes no NUL."""
+    """Return the last part of a layer's name, numbered if another layer has it; without NUL, which HDF5 refuses."""
     plain = name.split("/")[-1].replace("\0", "") or "layer"
     free = next(n for n in (plain, *(f"{plain}_{k}" for k in range(2, len(taken) + 3))) if f"name {n}" not in taken)
     taken[f"name {free}"] = 1
@@ -73,7 +73,7 @@ def _variables(file: "h5py.File", place: str, name: str, arrays: list[Array]) ->
 
 
 def _bias(weights: LayerWeights) -> Array:
-    """Return the bias as Keras has it: [G * H], or [2, 3H] of a GRU that resets after the product."""
+    """Return the bias in Keras' shape: [G * H], or [2, 3H] for a GRU that resets after the product."""
     if not weights.reset_after:
         added = weights.recurrent_bias is not None or weights.forget_bias
         return weights.whole_bias().astype(wide(weights.bias)) if added else weights.bias

@@ -14,19 +14,19 @@ __all__ = ["content", "problem"]
 
 MODULE = "rnn"
 DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16"}
-# Readers map the arrays, so they start at a multiple of eight bytes.
+# Readers memory-map the arrays, so they start at a multiple of eight bytes.
 ALIGNMENT = 8
 
 
 def problem(network: Network) -> str:
-    """Say what one module of PyTorch cannot express; empty where it can say everything."""
+    """Say what one PyTorch module cannot express; empty if it can express everything."""
     for layer in network.layers:
-        told = layer_problem(layer)
+        found = layer_problem(layer)
         for weights in layer.directions.values():
             if weights.cell == "gru" and not weights.reset_after:
-                told = told or "resets before the product, which PyTorch's GRU does not do"
-        if told:
-            return f"layer '{layer.name}' {told}"
+                found = found or "resets before the product, which PyTorch's GRU does not do"
+        if found:
+            return f"layer '{layer.name}' {found}"
     sizes = {
         (weights.cell, weights.units, weights.projection is not None and weights.width, len(layer.directions))
         for _, layer, _, weights in network.parts()
@@ -37,7 +37,7 @@ def problem(network: Network) -> str:
 
 
 def content(network: Network) -> bytes:
-    """Write the file: eight bytes of length, a JSON header, the arrays one after the other."""
+    """Return the bytes of the file: eight bytes of length, a JSON header, the arrays one after another."""
     arrays = dict(_arrays(network))
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     place = 0
@@ -67,7 +67,7 @@ def _arrays(network: Network) -> Iterator[tuple[str, Array]]:
 def _roles(weights: LayerWeights) -> dict[str, Array]:
     bias, recurrent = weights.bias, weights.recurrent_bias
     if weights.forget_bias:
-        # What was added at run time has no place of its own.
+        # PyTorch has no separate forget bias.
         bias, recurrent = weights.whole_bias().astype(wide(bias)), None
     if recurrent is None:
         recurrent = np.zeros_like(bias)
@@ -83,7 +83,7 @@ def _roles(weights: LayerWeights) -> dict[str, Array]:
 
 
 def _reordered(array: Array, weights: LayerWeights) -> Array:
-    """Put our blocks of columns into PyTorch's order."""
+    """Reorder our blocks of columns to PyTorch's order."""
     ours, theirs = GATES[weights.cell], CONVENTIONS["torch"][weights.cell].gates
     blocks = dict(zip(ours, np.split(array, len(ours), axis=-1), strict=True))
     return np.concatenate([blocks[gate] for gate in theirs], axis=-1)

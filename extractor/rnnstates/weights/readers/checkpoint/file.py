@@ -27,10 +27,10 @@ from .place import SAVED_MODEL, Place, place_of, recognise_checkpoint
 __all__ = ["open_checkpoint", "recognise_checkpoint"]
 
 OBJECTS, KERAS_METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH", "keras_metadata.pb"
-# A table of contents has some hundred bytes an array; a graph may hold whole arrays as constants.
+# A table of contents takes some hundred bytes per array; a graph may hold whole arrays as constants.
 LARGEST_INDEX = 32 * 2**20
 LARGEST_DOCUMENT = 64 * 2**20
-# Arrays, and the pieces of those that are partitioned: a large model has some thousands.
+# Arrays, and the pieces of partitioned ones: a large model has some thousands.
 MOST_ENTRIES = 2 * MOST_TENSORS
 
 
@@ -41,7 +41,7 @@ def open_checkpoint(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is damaged, incomplete, made to attack, or a folder with several.
+        It is damaged, incomplete, malicious, or a folder with several.
     EngineUnavailable
         TensorFlow cannot be imported.
     """
@@ -51,10 +51,10 @@ def open_checkpoint(path: str) -> Iterator[Container]:
     _check_sizes(tf, entries, files, path)
     documents = _documents(place, entries, files)
     try:
-        # Unlike tf.train.load_checkpoint it does not look into a folder of that name.
+        # Unlike tf.train.load_checkpoint, it does not search a folder of that name.
         reader = tf.compat.v1.train.NewCheckpointReader(place.prefix)
     except Exception as reason:
-        # Whatever the C++ reader stumbles over: it raises what the bytes make it raise.
+        # The C++ reader may raise anything on damaged bytes.
         raise BadWeights(f"{path}: TensorFlow cannot open it ({_one_line(reason)}); save it again.") from reason
     tensors = {entry.name: _tensor(tf, reader, entry, path) for entry in entries if entry.name != OBJECTS}
     kind = "TensorFlow SavedModel" if place.graph.endswith(SAVED_MODEL) else f"TensorFlow checkpoint V{place.version}"
@@ -105,7 +105,7 @@ def _shards(place: Place, count: int) -> list[str]:
 
 
 def _check_sizes(tf: Any, entries: list[Entry], files: list[str], path: str) -> None:
-    """Hold what is declared against what is stored, before anything of that size is made."""
+    """Compare declared with stored sizes, before anything of that size is allocated."""
     stored, total = sum(Path(file).stat().st_size for file in files), 0
     for entry in entries:
         if not tf.dtypes.as_dtype(entry.dtype).is_floating:
@@ -119,9 +119,9 @@ def _check_sizes(tf: Any, entries: list[Entry], files: list[str], path: str) -> 
 
 
 def _documents(place: Place, entries: list[Entry], files: list[str]) -> dict[str, Any]:
-    """Read what describes the program.
+    """Read the descriptions of the program.
 
-    ``objects``, ``graph`` (a GraphDef), ``calls`` (the functions of a SavedModel), what ``keras`` says of its layers.
+    ``objects``, ``graph`` (a GraphDef), ``calls`` (the functions of a SavedModel), ``keras`` (metadata of layers).
     """
     found: dict[str, Any] = {}
     entry = next((entry for entry in entries if entry.name == OBJECTS), None)
@@ -137,7 +137,7 @@ def _documents(place: Place, entries: list[Entry], files: list[str]) -> dict[str
 
 
 def _string(entry: Entry, files: list[str], path: str) -> bytes:
-    """Read a lone string: its length, four bytes of a checksum of that, its bytes."""
+    """Read a single string: its length, a four-byte checksum of the length, its bytes."""
     if entry.size > LARGEST_DOCUMENT or entry.shape:
         raise BadWeights(f"{path}: its object graph has {entry.size} bytes; expected at most {LARGEST_DOCUMENT}.")
     with Path(files[entry.shard]).open("rb") as file:
@@ -165,7 +165,7 @@ def _graph(stored: bytes, path: str) -> dict[str, Any]:
 
 
 def _keras(stored: bytes, path: str) -> dict[str, Any]:
-    """Read Keras 2's ``SavedMetadata``: of each object its ``path`` from the root, and its JSON as ``config``."""
+    """Read Keras 2's ``SavedMetadata``: each object's ``path`` from the root, and its JSON as ``config``."""
     objects = []
     for number, node in _fields(stored, path):
         if number == 1 and isinstance(node, bytes):
@@ -177,7 +177,7 @@ def _keras(stored: bytes, path: str) -> dict[str, Any]:
 
 
 def _fields(stored: bytes, path: str) -> Iterator[tuple[int, int | bytes]]:
-    """Take a protocol buffer apart: the number and value of each field."""
+    """Yield the number and value of each field of a protocol buffer."""
     place = 0
     try:
         while place < len(stored):

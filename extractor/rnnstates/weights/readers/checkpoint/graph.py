@@ -1,7 +1,7 @@
 """Parses a TensorFlow checkpoint's table of contents, and the objects that saved it.
 
-TensorFlow's own C++ readers end the whole process over a table of contents that was made to do so (a negative axis, 300
-axes, a dtype that does not exist), so that each entry is checked here before they see it.
+A crafted table of contents (a negative axis, 300 axes, a dtype that does not exist) makes TensorFlow's own C++ readers
+kill the process, so each entry is checked here before they see it.
 """
 
 import math
@@ -25,17 +25,17 @@ __all__ = [
     "slice_entries",
 ]
 
-# The last eight bytes of a table, a format that TensorFlow took over from LevelDB (table/format.h).
+# The last eight bytes of a table, a format that TensorFlow took from LevelDB (table/format.h).
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 FOOTER = 48
 # A block is followed by a byte for its compression and four of its checksum.
 TRAILER = 5
-# TensorFlow ends the process at 255.
+# TensorFlow kills the process at 255.
 MOST_AXES = 254
 
 
 def is_table(path: str) -> bool:
-    """Return by its last bytes whether a file is a sorted table."""
+    """Return whether a file is a sorted table, by its last bytes."""
     if not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:
@@ -81,7 +81,7 @@ def _block(file: BinaryIO, handle: tuple[int, int], size: int, path: str) -> byt
 
 
 def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Unpack a block: each key shares its start with the one before it."""
+    """Yield the pairs of a block: each key shares a prefix with the one before it."""
     (restarts,) = struct.unpack_from("<I", block, max(len(block) - 4, 0))
     end, place, key = len(block) - 4 - 4 * restarts, 0, b""
     while place < end:
@@ -112,7 +112,7 @@ class Entry:
         A number of TensorFlow's ``DataType``.
     shape : tuple of int
     shard, start, size : int
-        Where its bytes lie, in version 2.
+        Where its bytes are, in version 2.
     sliced : bool
         It is stored in pieces.
     """
@@ -127,12 +127,12 @@ class Entry:
 
 
 def parse_message(message: Any, stored: bytes, where: str) -> Any:
-    """Parse a protocol buffer of a class.
+    """Parse a protocol buffer as a message class.
 
     Raises
     ------
     BadWeights
-        It is none, or larger than that of any model.
+        It is damaged, or larger than that of any model.
     """
     check_fields(message, stored, where)
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -179,7 +179,7 @@ def bundle_entries(table: Mapping[bytes, bytes], path: str) -> tuple[int, dict[b
 
 
 def slice_entries(stored: bytes, path: str) -> list[Entry]:
-    """Read what a file of version 1 says of its arrays, a ``SavedTensorSlices``.
+    """Read the array entries of a version 1 file, a ``SavedTensorSlices``.
 
     Raises
     ------
@@ -196,13 +196,13 @@ def slice_entries(stored: bytes, path: str) -> list[Entry]:
 
 
 def _checked(name: str, axes: Any, dtype: int, pieces: Any, path: str) -> tuple[tuple[int, ...], int]:
-    """Refuse what no array has; whether there are as many bytes is checked against the files."""
+    """Refuse impossible shapes, dtypes and pieces; sizes in bytes are compared with the files elsewhere."""
     from tensorflow.core.framework import types_pb2
 
     shape = tuple(axis.size for axis in axes.dim)
     if axes.unknown_rank or len(shape) > MOST_AXES or any(axis < 0 for axis in shape) or math.prod(shape) >= 2**62:
         raise BadWeights(f"{path}: '{name}' has shape {shape[:8]}, which no array has; it is refused.")
-    # From 100 on stand references to variables, which are never saved.
+    # From 100 on: references to variables, which are never saved.
     if not 0 < dtype < 100 or dtype not in types_pb2.DataType.values():
         raise BadWeights(f"{path}: '{name}' has the dtype {dtype}, which TensorFlow does not have; it is refused.")
     if not all(_fits(piece, shape) for piece in pieces):
@@ -211,7 +211,7 @@ def _checked(name: str, axes: Any, dtype: int, pieces: Any, path: str) -> tuple[
 
 
 def _fits(piece: Any, shape: tuple[int, ...]) -> bool:
-    """Return whether a piece lies in a shape; an extent without a length is the whole axis."""
+    """Return whether a piece fits into a shape; an extent without a length is the whole axis."""
     if len(piece.extent) != len(shape):
         return False
     lengths = [extent.length if extent.HasField("length") else None for extent in piece.extent]
@@ -230,9 +230,9 @@ class Object:
     children : mapping
         The numbers of the objects that belong to it, by attribute.
     key : str
-        The name of its array in the checkpoint; empty where it is no variable.
+        The name of its array in the checkpoint; empty if it is not a variable.
     full_name : str
-        What the program called the variable.
+        The program's name for the variable.
     """
 
     children: Mapping[str, int]

@@ -1,6 +1,6 @@
 """Finds the files of a TensorFlow checkpoint from a prefix, one of its files, or a folder.
 
-What a folder says in its text file ``checkpoint`` may name any place of the machine and is never followed.
+A folder's text file ``checkpoint`` may name any place on the machine and is never followed.
 """
 
 import os
@@ -23,7 +23,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class Place:
-    """Where a checkpoint lies: what the user named, how its files begin, and the file that may hold its graph.
+    """Where a checkpoint is: the user's path, the prefix of its files, and the file that may hold its graph.
 
     The prefix of version 1 is a file, or a pattern of shards.
     """
@@ -37,7 +37,7 @@ class Place:
 def recognise_checkpoint(path: str) -> bool:
     """Return whether a path is a checkpoint's prefix, one of its files, or a folder with a checkpoint or SavedModel.
 
-    So is a part of which the rest is absent: the refusal says what to give.
+    True for an incomplete checkpoint too: the refusal says what to give.
     """
     try:
         if Path(path).is_dir() and not is_table(f"{path}.index"):
@@ -58,9 +58,9 @@ def place_of(path: str) -> Place:
     BadWeights
         Some are absent, or a folder has several checkpoints.
     MissingInput
-        There is no checkpoint of that name, but of names that begin so.
+        There is no checkpoint of that name, but there are some with that prefix.
     """
-    # An absolute path cannot be taken for an address (gs://...).
+    # An absolute path cannot be mistaken for a URL (gs://...).
     full = os.path.abspath(path)  # noqa: PTH100
     if is_table(f"{_prefix(full)}.index"):
         return Place(path, _prefix(full), 2, f"{_prefix(full)}.meta")
@@ -72,7 +72,7 @@ def place_of(path: str) -> Place:
     base = _OLD_SHARD.sub("", full)
     shards = _old_shards(base)
     if not shards:
-        # The graph of version 1 was saved beside it too.
+        # The graph of version 1 was also saved next to it.
         whole = full.removesuffix(".meta") if not is_table(full) else full
         return Place(path, whole, 1, f"{whole}.meta")
     counts = {_OLD_SHARD.sub(r"\1", shard[len(base) :]) for shard in shards}
@@ -99,7 +99,7 @@ def _in_folder(path: str, full: str) -> Place:
         raise BadWeights(f"{path}: {_incomplete(_parts(full))}")
     if len(names) > 1:
         raise BadWeights(f"{path}: holds {len(names)} checkpoints; name one of them: {', '.join(names[:MOST_NAMED])}.")
-    # What stands before .index may be nothing, or a dot, which a Path would drop.
+    # The stem before .index may be empty, or a dot, which a Path would drop.
     prefix = f"{full}/{_prefix(names[0])}"
     if names[0].endswith(".index"):
         return Place(path, prefix, 2, f"{prefix}.meta")
@@ -107,7 +107,7 @@ def _in_folder(path: str, full: str) -> Place:
 
 
 def _prefixes(folder: str) -> Iterator[str]:
-    """Name a folder's checkpoints: the tables of contents of version 2; where there are none, those of version 1."""
+    """Yield a folder's checkpoints: the tables of contents of version 2; if there are none, those of version 1."""
     names = sorted(entry.name for entry in Path(folder).iterdir() if entry.is_file())
     indexes = [name for name in names if name.endswith(".index")]
     yield from indexes
@@ -117,14 +117,14 @@ def _prefixes(folder: str) -> Iterator[str]:
 
 
 def _parts(folder: str) -> Iterator[str]:
-    """Name what only stands beside a checkpoint, as it is saved by TensorFlow 1."""
+    """Yield the files that only accompany a checkpoint, as TensorFlow 1 saves it."""
     for name in sorted(entry.name for entry in Path(folder).iterdir() if entry.is_file()):
         if _SHARD.search(name) or name.endswith(".meta") or (name == "checkpoint" and _is_list(f"{folder}/{name}")):
             yield name
 
 
 def _old_shards(path: str) -> list[str]:
-    """List the shards of a version 1 checkpoint of which the prefix is given."""
+    """List the shards of a version 1 checkpoint with this prefix."""
     folder, name = Path(path).parent, Path(path).name
     if Path(path).exists() or not folder.is_dir():
         return []
@@ -133,7 +133,7 @@ def _old_shards(path: str) -> list[str]:
 
 
 def _is_list(path: str) -> bool:
-    """Return whether a file is the text in which TensorFlow lists the checkpoints of a folder."""
+    """Return whether a file is TensorFlow's list of the checkpoints of a folder."""
     if not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:
@@ -141,7 +141,7 @@ def _is_list(path: str) -> bool:
 
 
 def _torn(path: str) -> list[str]:
-    """Name the parts of a checkpoint whose table of contents is absent; none for a file of another kind."""
+    """List the parts of a checkpoint without a table of contents; empty for any other file."""
     prefix = _prefix(path)
     if Path(path).exists() and prefix == path:
         return []
@@ -152,7 +152,7 @@ def _torn(path: str) -> list[str]:
 
 
 def _numbered(path: str) -> list[str]:
-    """Name the checkpoints whose names are a given one and the number of a step."""
+    """List the checkpoints whose names are a given one and a step number."""
     folder, name = Path(path).parent, Path(path).name
     if not folder.is_dir():
         return []
@@ -161,7 +161,7 @@ def _numbered(path: str) -> list[str]:
 
 
 def _refuse_others(path: str, full: str) -> None:
-    """Refuse what is no checkpoint, but stands beside one or is a part of one, and say what to give."""
+    """Refuse a path that only accompanies a checkpoint or is a part of one, and say what to give."""
     whole = full.removesuffix(".meta")
     if is_table(full) or _old_shards(full) or (whole != full and (is_table(whole) or _old_shards(whole))):
         return
@@ -175,5 +175,5 @@ def _incomplete(parts: Iterator[str] | list[str]) -> str:
     some = ", ".join(list(parts)[:MOST_NAMED])
     return (
         f"of a checkpoint only {some} is there; expected its table of contents (.index) and arrays "
-        "(.data-00000-of-00001) beside each other. Copy the whole checkpoint and give its prefix (model.ckpt-100)."
+        "(.data-00000-of-00001) in one folder. Copy the whole checkpoint and give its prefix (model.ckpt-100)."
     )

@@ -15,14 +15,14 @@ GRAPH, GRAPHS = 5, 10
 
 
 def held(nodes: Iterable[Any]) -> Iterator[Any]:
-    """Return the operators in the bodies of others."""
+    """Yield the operators in the bodies of others."""
     for proto in nodes:
         for _, body in bodies(proto):
             yield from body.node
 
 
 def bodies(proto: Any) -> Iterator[tuple[str, Any]]:
-    """Return the bodies of an operator, each behind its name."""
+    """Yield the bodies of an operator, each with its name."""
     for attribute in proto.attribute:
         if attribute.type == GRAPH:
             yield text(attribute.name), attribute.g
@@ -37,12 +37,12 @@ def taken(proto: Any, condition: Tensor | None) -> tuple[str, Any] | None:
     ----------
     proto : onnx.NodeProto
     condition : Tensor or None
-        What is stored as its condition; None where that is computed, or given to the model.
+        Its stored condition; None if that is computed, or a model input.
 
     Returns
     -------
     tuple or None
-        None where that is decided when the model is run.
+        None if the branch is decided at run time.
     """
     if condition is None or math.prod(condition.shape) != 1:
         return None

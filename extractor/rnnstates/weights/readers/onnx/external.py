@@ -1,7 +1,7 @@
 """Reads values that an ONNX model keeps in another file: only from the model's own folder.
 
-The name must be that of a file in the same folder, which is no link and has no other name. What a tensor declares is
-held against the file before anything is read, and only what a layer needs is read.
+The name must be that of a file in the same folder, which is not a symbolic link and has no other hard links. Declared
+sizes are compared with the file before anything is read, and only what a layer needs is read.
 """
 
 import re
@@ -15,7 +15,7 @@ from ..regular_file import open_regular, size_of
 
 __all__ = ["Beside", "Outside", "outside"]
 
-# How many times the bytes of a file may be declared: layers may share a tensor, and each tensor may be read.
+# How many times its own size a file's tensors may declare: layers may share a tensor, and each tensor may be read.
 TIMES = 4
 LONGEST_NAME, LONGEST_SHOWN = 255, 80
 _NUMBER = re.compile(r"[0-9]{1,19}")
@@ -23,7 +23,7 @@ REMEDY = "save the model as one file (torch.onnx.export(..., external_data=False
 
 
 class Outside(NamedTuple):
-    """Where the values of a tensor lie: a file's name, the first byte, and how many; None up to its end."""
+    """Where the values of a tensor are: a file's name, the first byte, and how many; None for up to its end."""
 
     location: str
     offset: int
@@ -31,26 +31,26 @@ class Outside(NamedTuple):
 
 
 def outside(entries: Iterable[tuple[str, str]], where: str) -> Outside:
-    """Read what a tensor says of where it lies.
+    """Read where a tensor says that its values are.
 
     Parameters
     ----------
     entries : iterable of (str, str)
-        Keys and values, as they stand in the file; a checksum is not looked at.
+        Keys and values, as in the file; a checksum is ignored.
     where : str
         The file and the tensor, for messages.
 
     Raises
     ------
     BadWeights
-        A key is there twice, the name is no plain one, or a place is no number.
+        A key is there twice, the name is not a plain one, or a position is not a number.
     """
-    said: dict[str, str] = {}
+    stated: dict[str, str] = {}
     for key, value in entries:
-        if key in said:
+        if key in stated:
             raise BadWeights(f"{where}: says twice what its '{key[:LONGEST_SHOWN]}' is; the file is damaged.")
-        said[key] = value
-    location = said.get("location", "")
+        stated[key] = value
+    location = stated.get("location", "")
     plain = location not in ("", ".", "..") and not set(location) & set("/\\\0") and len(location) <= LONGEST_NAME
     if not plain:
         raise BadWeights(
@@ -58,24 +58,24 @@ def outside(entries: Iterable[tuple[str, str]], where: str) -> Outside:
             f"folder of the model. Put it there, or {REMEDY}."
         )
     for key in ("offset", "length"):
-        if key in said and not _NUMBER.fullmatch(said[key]):
-            found = f"{where}: its {key} in '{location}' is {said[key][:LONGEST_SHOWN]!r}"
+        if key in stated and not _NUMBER.fullmatch(stated[key]):
+            found = f"{where}: its {key} in '{location}' is {stated[key][:LONGEST_SHOWN]!r}"
             raise BadWeights(f"{found}; expected a whole number that is not negative. Export the model again.")
-    return Outside(location, int(said.get("offset", 0)), int(said["length"]) if "length" in said else None)
+    return Outside(location, int(stated.get("offset", 0)), int(stated["length"]) if "length" in stated else None)
 
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """The files beside a model that its tensors name.
+    """The files next to a model that its tensors name.
 
     Parameters
     ----------
     folder : Path
-        Where the model lies.
+        The model's folder.
     sizes : mapping
-        The size of each file that was looked at, by name.
+        The size of each file that was checked, by name.
     declared : mapping
-        How many bytes of each the tensors declare together.
+        The bytes of each file that the tensors declare in total.
     """
 
     folder: Path
@@ -83,12 +83,12 @@ class Beside:
     declared: dict[str, int] = field(default_factory=dict)
 
     def claim(self, place: Outside, expected: int, where: str) -> None:
-        """Check that the bytes of a tensor lie in its file.
+        """Check that the bytes of a tensor are in its file.
 
         Raises
         ------
         BadWeights, MissingInput
-            The file is absent, no regular one, or shorter; another number of bytes is expected.
+            The file is absent, not a regular one, or too short; another number of bytes is expected.
         """
         size = self._size(place.location, where)
         length = size - place.offset if place.length is None else place.length
@@ -105,7 +105,7 @@ class Beside:
             )
 
     def read(self, place: Outside, expected: int, where: str) -> bytes:
-        """Read the bytes of a tensor that was checked.
+        """Read the bytes of a checked tensor.
 
         Raises
         ------

@@ -1,8 +1,7 @@
 """Opens ONNX models: one protobuf message with a graph of operators and their constants; parsed, never run.
 
-Values may lie in files beside the model (``onnx_external``); nothing else is opened, and onnx' own functions that would
-fetch them are not used. What a file says about training is left alone: it tells how weights are to change, not what
-they are.
+Values may be in files next to the model (``external``); nothing else is opened, and onnx' own functions for fetching
+them are not used. What a file says about training is ignored: it says how weights change, not what they are.
 """
 
 import contextlib
@@ -25,7 +24,7 @@ __all__ = ["files_beside", "open_onnx"]
 
 # What protobuf itself can hold.
 LARGEST = 2 * 2**30 - 1
-# The key that names another file; a model without these letters has all its values in itself.
+# The key that names another file; a model without this string has all its values in itself.
 KEY, BLOCK = b"location", 2**20
 
 
@@ -36,10 +35,10 @@ def open_onnx(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is damaged or no model, its values lie where they are not read, or tensors declare more or less than they
+        It is damaged or not a model, its values are where they are not read, or tensors declare more or less than they
         store.
     MissingInput
-        A file beside it that holds values is absent.
+        A file with values of the model is absent.
     EngineUnavailable
         The package onnx is not installed.
     """
@@ -53,25 +52,25 @@ def open_onnx(path: str) -> Iterator[Container]:
 
 
 def files_beside(path: str) -> list[Path]:
-    """List the files beside a model that hold its values, in the order of their names; none for any other file."""
+    """List the files next to a model that hold its values, in the order of names; empty for any other file."""
     if not recognise_onnx(path) or not _mentions(path, KEY):
         return []
     try:
         model, _ = _model(path)
-        names = {outside(_told(proto), path).location for proto in _tensors(model) if len(proto.external_data)}
+        names = {outside(_entries(proto), path).location for proto in _tensors(model) if len(proto.external_data)}
     except (BadWeights, EngineUnavailable, UnicodeDecodeError):
         return []
     return [found for name in sorted(names) if _is_regular(found := Path(path).parent / name)]
 
 
-def _mentions(path: str, letters: bytes) -> bool:
-    """Return whether letters stand in a file, which may be large."""
+def _mentions(path: str, string: bytes) -> bool:
+    """Return whether a file, which may be large, contains a string."""
     before = b""
     with Path(path).open("rb") as file:
         while block := file.read(BLOCK):
-            if letters in before + block:
+            if string in before + block:
                 return True
-            before = block[-len(letters) :]
+            before = block[-len(string) :]
     return False
 
 
@@ -83,12 +82,12 @@ def _is_regular(path: Path) -> bool:
     return True
 
 
-def _told(proto: Any) -> list[tuple[str, str]]:
+def _entries(proto: Any) -> list[tuple[str, str]]:
     return [(text(entry.key), text(entry.value)) for entry in proto.external_data]
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """Return all tensors of a message and of those in it."""
+    """Yield all tensors of a message and of those nested in it."""
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in value if hasattr(value, "append") or hasattr(value, "add") else [value]:
@@ -110,11 +109,11 @@ def _import() -> tuple[Any, tuple[type[Exception], ...]]:
 
 
 def _damaged(path: str, reason: Exception) -> BadWeights:
-    return BadWeights(f"{path}: is no ONNX model, or a damaged one ({reason}); export it again.")
+    return BadWeights(f"{path}: is not an ONNX model, or a damaged one ({reason}); export it again.")
 
 
 def _model(path: str) -> tuple[Any, int]:
-    """Parse a file; give the message and the bytes of the file."""
+    """Parse a file; return the message and the size of the file."""
     model_class, undecodable = _import()
     with Path(path).open("rb") as file:
         size = file.seek(0, 2)
@@ -145,7 +144,7 @@ def _graph(model: Any, path: str, size: int) -> Graph:
             for proto in (*model.graph.value_info, *model.graph.input)
             if _has_shape(proto)
         },
-        # Before there was a list of versions, there was one.
+        # Old models have no list of versions; theirs is 1.
         opset=max((versions[domain] for domain in STANDARD if domain in versions), default=1),
         version=" ".join(filter(None, map(text, (model.producer_name, model.producer_version)))),
         stored=size + sum(beside.sizes.values()),

@@ -14,7 +14,7 @@ STANDARD = ("", "ai.onnx")
 
 
 class Body(NamedTuple):
-    """The body of a control flow operator that holds others: whose it is, and which of its bodies."""
+    """One body of a control-flow operator: the operator's type and name, and the name of the body."""
 
     op: str
     owner: str
@@ -28,17 +28,17 @@ class Node:
     Parameters
     ----------
     op, domain : str
-        What it computes, and whose operator that is.
+        Its operator type, and the domain that defines it.
     name : str
         Often empty.
     inputs, outputs : tuple of str
-        Names of values; empty for those left out.
+        Names of values; empty for omitted ones.
     attributes : mapping
         int, float, str, lists of those, or ``Tensor``, by name.
     standard : bool
-        It is ONNX' own operator of that name, which the model does not define anew.
+        It is ONNX' own operator of that name, not redefined by the model.
     inside : tuple of Body
-        The bodies that it stands in, outermost first.
+        The bodies that contain it, outermost first.
     """
 
     op: str
@@ -52,33 +52,33 @@ class Node:
 
     @property
     def called(self) -> str:
-        """What to call it: its name, or that of its first output."""
+        """Its display name: its own, or that of its first output."""
         return self.name or next((name for name in self.outputs if name), f"unnamed {self.op}")
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """What an ONNX file says; a document of its container under ``graph``.
+    """The content of an ONNX file; the document ``graph`` of its container.
 
     Parameters
     ----------
     nodes : tuple of Node
-        Each behind those that it reads. Calls of functions are replaced by what the functions do; bodies of If, Loop
-        and Scan stand before the operator that they belong to, and their values have names of their own.
+        Each after those that it reads. Functions are inlined; bodies of If, Loop and Scan precede the operator that
+        they belong to, and their values have unique names.
     constants : mapping
-        The initializers by name, of any type of numbers.
+        The initializers by name, of any numeric type.
     sparse : frozenset of str
         Initializers in sparse form, which are not read.
     types : mapping
-        The number of the type of each other initializer, by name.
+        The type code of each other initializer, by name.
     shapes : mapping
-        What the model says of the axes of its inputs and of other values, by name: a number, the name of one, or None.
+        The stated axes of the model's inputs and of other values, by name: a number, the name of one, or None.
     opset : int
         The version of ONNX' own operators.
     version : str
-        Who wrote it.
+        The program that wrote it, with its version.
     stored : int
-        Bytes of the file and of the values beside it.
+        Bytes of the file and of its external values.
     """
 
     nodes: tuple[Node, ...]

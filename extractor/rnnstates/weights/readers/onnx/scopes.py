@@ -1,8 +1,8 @@
 """Flattens an ONNX message into one list of operators: functions are inlined, bodies get unique names.
 
-Where the condition of an If is stored, the branch that it takes stands in its place, and the other one is left out.
-Functions are put in the place of their calls as far as there is room; protobuf parses a hundred levels of bodies at
-most. In the main graph a value that nothing gives, or that is made twice, is an error; elsewhere it is left alone.
+If the condition of an If is stored, the branch that it takes replaces it, and the other one is left out. Functions are
+inlined up to a limit; protobuf parses at most a hundred levels of bodies. In the main graph a value that is never
+produced, or produced twice, is an error; elsewhere it is ignored.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,19 +18,19 @@ from .tensor import text, to_tensor
 
 __all__ = ["Flattening", "flatten"]
 
-# Some thousands of operators are usual; an empty one takes two bytes in a file and far more in memory. So do the
+# Some thousands of operators are usual; an empty one takes two bytes in a file and far more in memory, as do the
 # numbers of a list.
 MOST_NODES, LONGEST_LIST = 50_000, 2**20
-# How often functions are put in the place of calls, how deep, and how many bytes of them: these, and so many files.
+# Limits of inlining: calls, depth, and bytes (ROOM, plus TIMES the size of the model).
 MOST_CALLS, DEEPEST_CALL, ROOM, TIMES = 20_000, 32, 2**22, 4
-# Letters of a node that the names of what is in it start with, and of all such nodes.
+# Characters of a node's name in the prefix of the names inside it, and of the whole prefix.
 LONGEST_CALLED, LONGEST_PREFIX = 80, 400
 # Kinds of attributes by their numbers: the field that holds each.
 ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
 
 
 class Scope(NamedTuple):
-    """Where operators stand: what the names there mean, what stands before new ones, bodies, functions being called."""
+    """A scope of names: their meaning, the prefix of new ones, the bodies around it, the functions being called."""
 
     known: dict[str, str]
     outer: "Scope | None" = None
@@ -40,7 +40,7 @@ class Scope(NamedTuple):
     given: Mapping[str, Any] = {}
 
     def find(self, name: str) -> str | None:
-        """Return what a name means here."""
+        """Return the meaning of a name here."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.known:
@@ -51,7 +51,7 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Flattening:
-    """What becomes of a message while its graphs are read.
+    """The result of flattening a message, and its state meanwhile.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Flattening:
     functions : mapping
         Those of the model, by domain and name.
     room : dict
-        How many more ``calls`` of functions, and ``bytes`` of them, there may be.
+        How many more ``calls`` of functions, and ``bytes`` of them, may be inlined.
     sizes : dict
         The bytes of each function.
     nodes : list of Node
@@ -70,13 +70,13 @@ class Flattening:
     sparse : list of str
         Constants in sparse form.
     types : mapping
-        The number of the type of each other constant.
+        The type code of each other constant.
     names : dict
-        How often each name of a value was asked for.
+        How often each name of a value was requested.
     held : dict
-        What operators Constant hold, by name.
+        The values of Constant operators, by name.
     inputs : frozenset of str
-        What the model is given; where such a value is stored too, it is only what is taken without.
+        The model's inputs; a stored value of the same name is only a default.
     """
 
     path: str
@@ -99,7 +99,7 @@ def flatten(model: Any, path: str, beside: Beside) -> Flattening:
     Raises
     ------
     BadWeights, MissingInput
-        There are too many, a constant does not store what it declares, or the main graph makes no sense.
+        There are too many, a constant does not store what it declares, or the main graph is inconsistent.
     """
     graph = model.graph
     if max(len(graph.node), len(graph.initializer), _count(model)) > MOST_NODES:
@@ -118,7 +118,7 @@ def flatten(model: Any, path: str, beside: Beside) -> Flattening:
 
 
 def _count(model: Any) -> int:
-    """Count the operators in functions and bodies, up to one more than may be."""
+    """Count the operators in functions and bodies, up to one more than allowed."""
     waiting = [proto for function in model.functions for proto in function.node] + list(held(model.graph.node))
     count = 0
     while waiting and count <= MOST_NODES:
@@ -144,7 +144,7 @@ def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
 
 
 def _taken(name: str, scope: Scope, found: Flattening) -> str:
-    """Return a value a name that no other one has; in the main graph it keeps its own."""
+    """Return a unique name for a value; in the main graph it keeps its own."""
     wanted = new = f"{scope.prefix}{name}"
     while scope.prefix and new in found.names:
         found.names[wanted] += 1
@@ -154,23 +154,23 @@ def _taken(name: str, scope: Scope, found: Flattening) -> str:
 
 
 def _prefix(scope: Scope, called: str, which: str = "") -> str:
-    """Return what the names in a body or function start with: short, however long those of the nodes around it are."""
+    """Return the prefix of names in a body or function: bounded, however long the names around it are."""
     return f"{scope.prefix}{called[:LONGEST_CALLED]}/{which[:LONGEST_CALLED]}"[:LONGEST_PREFIX]
 
 
 def _check_names(graph: Any, scope: Scope, path: str) -> None:
-    """Refuse a value of the main graph that is made twice, or read before it is made: so that there is no circle."""
+    """Refuse a value of the main graph that is produced twice, or read before: so that there is no cycle."""
     made = {*scope.known, ""}
     for proto in graph.node:
         missing = [text(name) for name in proto.input if text(name) not in made]
         if missing:
             raise BadWeights(
                 f"{path}: '{_called(proto)}' ({text(proto.op_type)}) reads '{missing[0]}', which nothing before it "
-                "gives; the graph is damaged or not sorted."
+                "produces; the graph is damaged or not sorted."
             )
         again = [text(name) for name in proto.output if name and text(name) in made]
         if again:
-            raise BadWeights(f"{path}: '{again[0]}' is made twice; the graph is damaged.")
+            raise BadWeights(f"{path}: '{again[0]}' is produced twice; the graph is damaged.")
         made.update(map(text, proto.output))
 
 
@@ -190,13 +190,13 @@ def _operators(protos: Iterable[Any], scope: Scope, found: Flattening) -> None:
 
 
 def _condition(proto: Any, scope: Scope, found: Flattening) -> Tensor | None:
-    """Return what is stored as the first input of an operator; None where that is computed, or given to the model."""
+    """Return the stored first input of an operator; None if it is computed, or a model input."""
     name = _read(text(proto.input[0]), scope) if proto.input else ""
     return found.held.get(name) or (None if name in found.inputs else found.constants.get(name))
 
 
 def _branch(proto: Any, which: str, body: Any, scope: Scope, found: Flattening) -> None:
-    """Put a branch in the place of its If."""
+    """Replace an If by one of its branches."""
     prefix = _prefix(scope, _called(proto), f"{which}/")
     inner = Scope({}, scope, prefix, scope.inside, scope.calls, scope.given)
     _constants(body, inner, found)
@@ -207,12 +207,12 @@ def _branch(proto: Any, which: str, body: Any, scope: Scope, found: Flattening) 
 
 
 def _called(proto: Any) -> str:
-    """Return what to call an operator: its name, or that of its first output."""
+    """Return the display name of an operator: its own, or that of its first output."""
     return text(proto.name) or next((text(name) for name in proto.output if name), f"unnamed {text(proto.op_type)}")
 
 
 def _has_room(key: tuple[str, str], scope: Scope, found: Flattening) -> bool:
-    """Return whether a function may be put in the place of one more call, and note that it is."""
+    """Return whether a function may be inlined once more, and count it if so."""
     small = len(found.nodes) < 2 * MOST_NODES and len(scope.calls) < DEEPEST_CALL and key not in scope.calls
     if not small or found.room["calls"] < 1 or found.room["bytes"] < found.sizes[key]:
         return False
@@ -222,7 +222,7 @@ def _has_room(key: tuple[str, str], scope: Scope, found: Flattening) -> bool:
 
 
 def _read(name: str, scope: Scope) -> str:
-    """Say what a name means; one that nothing gives keeps it, behind what no other name starts with."""
+    """Return the meaning of a name; a name without one is marked, so that it matches no other."""
     return name and (scope.find(name) or f"{scope.prefix}{name} (given by nothing)")
 
 
@@ -248,7 +248,7 @@ def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) ->
 
 
 def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
-    """Put what a function does in the place of a call of it."""
+    """Inline a function call."""
     key = (text(proto.domain), text(proto.op_type))
     reads = [_read(text(name), scope) for name in proto.input]
     known = dict(zip(map(text, function.input), reads, strict=False))
@@ -258,12 +258,12 @@ def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
     _operators(function.node, inner, found)
     for inside, outside in zip(map(text, function.output), map(text, proto.output), strict=False):
         if outside:
-            # The value keeps the name that it has in the function, where that gives it.
+            # The value keeps its name in the function, if the function produces it.
             scope.known[outside] = inner.known.get(inside) or _taken(outside, scope, found)
 
 
 def _attributes(proto: Any, scope: Scope, found: Flattening) -> dict[str, Any]:
-    """Read the attributes of an operator; in a function, some are those of the call."""
+    """Read the attributes of an operator; in a function, some refer to those of the call."""
     attributes = {}
     for attribute in proto.attribute:
         name, reference = text(attribute.name), text(attribute.ref_attr_name)
@@ -275,7 +275,7 @@ def _attributes(proto: Any, scope: Scope, found: Flattening) -> dict[str, Any]:
 
 
 def _attribute(proto: Any, found: Flattening) -> Any:
-    """Return the value; None for kinds that no operator read here has."""
+    """Return the value of an attribute; None for kinds that no supported operator has."""
     name = ATTRIBUTES.get(proto.type)
     if name is None:
         return None

@@ -13,7 +13,7 @@ from .external import Beside, Outside, outside
 __all__ = ["FLOATING", "HALVES", "text", "to_tensor"]
 
 MOST_AXES = 32
-# Types by their numbers in the format: what the bytes are, and the field that may hold them one by one instead.
+# By type code in the format: the dtype of raw bytes, and the field that may hold single values instead.
 DTYPES: dict[int, tuple[str, str]] = {
     1: ("<f4", "float_data"),
     2: ("|u1", "int32_data"),
@@ -35,7 +35,7 @@ FLOATING = (1, 11, *HALVES)
 
 
 def text(value: str | bytes) -> str:
-    """Refuse what protobuf gives as bytes because it is not UTF-8."""
+    """Return a string; raises for what protobuf returns as bytes because it is not UTF-8."""
     return value if isinstance(value, str) else value.decode()
 
 
@@ -93,7 +93,7 @@ def _listed(proto: Any, dtype: str, column: str, where: str) -> Array:
     shape = tuple(proto.dims)
     try:
         if proto.data_type in HALVES:
-            # Their bits stand in whole numbers.
+            # Their bits are stored as integers.
             bits = np.array(getattr(proto, column), np.int64).astype("<u2")
             return _native(bits.view(dtype).reshape(shape), proto)
         return _native(np.array(getattr(proto, column)).astype(dtype).reshape(shape), proto)

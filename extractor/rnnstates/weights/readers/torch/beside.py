@@ -10,7 +10,7 @@ __all__ = ["Widths", "is_kept", "is_one", "shape_of", "widths_of"]
 
 _WEIGHT = re.compile(r"weight_(ih|hh)")
 _TABLE = re.compile(r"emb|look_?up|wte", re.IGNORECASE)
-# What programs note of a run, and averages of weights.
+# Logs of a training run, and averages of weights.
 _NOTED = re.compile(
     r"(?:^|_)(?:loss|losses|acc|accs|accuracy|accuracies|metrics?|history|logs?|scores?|confusion|epochs?|steps?|lrs?|"
     r"best|f1|auc|perplexity|ppl|errors?|times?|seconds|curves?|results?|predictions?|targets?|labels?|batch|"
@@ -20,7 +20,7 @@ _NOTED = re.compile(
 
 
 class Widths(NamedTuple):
-    """The widths of the inputs and states of the recurrent weights of a file."""
+    """The widths of inputs and states of a file's recurrent weights."""
 
     inputs: frozenset[int]
     states: frozenset[int]
@@ -32,7 +32,7 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 
 def is_one(first: object, second: object) -> bool:
-    """Return whether two arrays are the same, or lie at the same place in memory."""
+    """Return whether two arrays are the same object, or share their memory."""
     return first is second or (_memory(first) is not None and _memory(first) == _memory(second))
 
 
@@ -59,7 +59,7 @@ def widths_of(states: Iterable[Mapping[str, Any]]) -> Widths:
 
 
 def is_kept(names: tuple[str, ...], value: object, widths: Widths, *, is_part: bool) -> bool:
-    """Return whether an array beside a state_dict may belong to the model.
+    """Return whether an array next to a state_dict may belong to the model.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def is_kept(names: tuple[str, ...], value: object, widths: Widths, *, is_part: b
         The array.
     widths : Widths
     is_part : bool
-        Whether it lies next to what is behind a key of one's own, as parts of a model do; of what lies next to
-        ``state_dict``, only what has the width of inputs or states may belong.
+        Whether it is next to entries with custom keys, as parts of a model are; next to ``state_dict``, only arrays
+        with the width of inputs or states may belong to the model.
     """
     shape = shape_of(value)
     if not shape or 0 in shape or not _is_floating(value) or any(map(_NOTED.search, names)):

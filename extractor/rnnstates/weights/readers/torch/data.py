@@ -1,8 +1,8 @@
 """Lets PyTorch's unpickler read the harmless classes stored next to weights, as inert data.
 
-``weights_only=True`` refuses every class that is not on a list. Here the list is lengthened for one call, and not by
-the classes themselves: each name stands for an inert class of this module, which keeps what it is given. So nothing of
-NumPy, argparse or pathlib is ever called, and an array of Python objects, whose bytes are a pickle again, stays bytes.
+``weights_only=True`` refuses every class that is not on a list. Here the list is extended for one call, but not by the
+classes themselves: each name stands for an inert class of this module, which keeps its arguments. So nothing in NumPy,
+argparse or pathlib is ever called, and an array of Python objects, whose bytes are another pickle, stays bytes.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from ....arrays.axes import Array
 
 __all__ = ["STAND_INS", "Inert", "NumpyArray", "array_of", "load_checked"]
 
-# One call at a time lengthens the list, which belongs to the process, and shortens it again.
+# Only one call at a time may extend the list, which is global to the process, and restore it.
 _LOCK = threading.Lock()
 _HERE = threading.local()
 ELSEWHERE = "GLOBAL of a class that is read in another thread"
 
 
 def _check_thread() -> None:
-    """In any thread but the one that reads, the classes of the list are as unknown as without this module."""
+    """Refuse the inert classes in any thread but the one that reads, as if they were not on the list."""
     if not getattr(_HERE, "reading", False):
         raise pickle.UnpicklingError(f"Unsupported global: {ELSEWHERE}")
 
 
 class Inert:
-    """Stands for an object that is not looked at: keeps what it was made of and does nothing."""
+    """Stands for an object whose content is ignored: keeps its arguments and does nothing."""
 
     __slots__ = ("arguments", "state")
     arguments: tuple[Any, ...]
@@ -50,13 +50,13 @@ class Inert:
 
 
 class NumpyScalar(Inert):
-    """Stands for a scalar of NumPy: its dtype and its bytes."""
+    """Stands for a NumPy scalar: its dtype and its bytes."""
 
     __slots__ = ()
 
     def __new__(cls, *arguments: Any) -> Any:
-        """Refuse an object, which older versions of NumPy unpickle from the bytes: no program saves one."""
-        # A program that has allowed NumPy's own dtype gets that.
+        """Refuse an object scalar, which older NumPy unpickles from the bytes: no program saves one."""
+        # If a program has allowed NumPy's own dtype, the argument is one.
         codes = [getattr(argument, "code", "") or getattr(argument, "char", "") for argument in arguments]
         if any(str(code).startswith("O") for code in codes):
             raise pickle.UnpicklingError("a NumPy scalar of Python objects holds a pickle of its own")
@@ -70,7 +70,7 @@ class NumpyDtype(Inert):
 
     @property
     def code(self) -> str:
-        """The code without byte order, e.g. ``f4``; empty where it is none."""
+        """The code without byte order, e.g. ``f4``; empty if invalid."""
         return str(self.arguments[0]) if self.arguments and isinstance(self.arguments[0], str) else ""
 
 
@@ -81,7 +81,7 @@ class NumpyArray(Inert):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape that it declares; empty where that is none."""
+        """The declared shape; empty if invalid."""
         declared = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else ()
         return declared if _is_shape(declared) else ()
 
@@ -92,7 +92,7 @@ class Mapping(Inert):
     __slots__ = ()
 
     def __new__(cls, *_arguments: Any) -> Any:
-        """Return an empty dict, which the unpickler fills; a factory for missing keys is not kept."""
+        """Return an empty dict, which the unpickler fills; a factory for missing keys is dropped."""
         _check_thread()
         return {}
 
@@ -124,51 +124,50 @@ _ATTRIBUTES = (
     "lightning.fabric.utilities.data",
 )
 
-# The list. What PyTorch allows itself (OrderedDict, Counter, torch.Size, dtypes, devices, bytes) is not repeated.
+# The list, without what PyTorch itself allows (OrderedDict, Counter, torch.Size, dtypes, devices, bytes).
 STAND_INS: dict[str, type[Inert]] = {
-    # Scalars are what metrics are logged as ("best": np.float64(0.5)): a dtype and bytes that are not looked at.
+    # Metrics are logged as scalars ("best": np.float64(0.5)): a dtype and bytes, which are ignored.
     **{f"{module}.scalar": NumpyScalar for module in _MULTIARRAY},
-    # Arrays may be weights. The first function makes an empty array of a class, which is an argument only.
+    # Arrays may be weights. The function makes an empty array of a class, which is only an argument.
     **{f"{module}._reconstruct": NumpyArray for module in _MULTIARRAY},
     "numpy.ndarray": Inert,
-    # A dtype is a code, a byte order and perhaps fields; only plain floating codes are believed, in ``array_of``.
+    # A dtype is a code, a byte order and perhaps fields; ``array_of`` trusts only plain floating codes.
     "numpy.dtype": NumpyDtype,
-    # Classes given as values ("dtype": np.float32); never called, and if a file calls one, it keeps its arguments.
+    # Classes as values ("dtype": np.float32); if a file calls one, it only keeps its arguments.
     **{f"numpy.{name}": Inert for name in _SCALARS},
     **{f"numpy.dtypes.{name}DType": Inert for name in _DTYPES},
-    # Options of a training program; attributes are set on no object, so that none can be overwritten.
+    # Options of a training program; no attributes are set, so none can be overwritten.
     "argparse.Namespace": Inert,
     "types.SimpleNamespace": Inert,
-    # A path is its parts; none is opened, and a path of another system, which pathlib refuses to make, is read too.
+    # A path is its parts; none is opened, and paths of another system, which pathlib refuses, are read too.
     **{f"{module}.{name}": Inert for module in ("pathlib", "pathlib._local") for name in _PATHS},
-    # Its factory would be called for missing keys: it is dropped. A factory of one's own is a class that is refused.
+    # Its factory would be called for missing keys, so it is dropped. A custom factory is a class that is refused.
     "collections.defaultdict": Mapping,
     "collections.deque": Sequence,
-    # The usual factories, types given as values, ranges, and how Python 3 writes no bytes; these too keep their
-    # arguments and build nothing.
+    # The usual factories, types as values, ranges, and Python 3's empty bytes; these too only keep their arguments.
     **{f"builtins.{name}": Inert for name in _BUILTINS},
-    # Exact numbers, and the names of runs: a text or a few numbers.
+    # Exact numbers, and ids of runs: a string or a few numbers.
     **dict.fromkeys(("decimal.Decimal", "fractions.Fraction", "uuid.UUID"), Inert),
-    # When a run began; a moment is its bytes.
+    # Times of a run, as bytes.
     **{f"datetime.{name}": Inert for name in ("datetime", "date", "time", "timedelta", "timezone")},
-    # Lightning's mapping of hyperparameters, a dict with attributes; and the version that it notes.
+    # Lightning's mapping of hyperparameters, a dict with attributes; and the version that it records.
     **{f"{module}.AttributeDict": Mapping for module in _ATTRIBUTES},
     "torch.torch_version.TorchVersion": Inert,
 }
 
 
 def load_checked(torch: Any, path: str, *, mmap: bool) -> Any:
-    """Unpickle a file by ``torch.load`` with ``weights_only``; harmless classes become data where there are some.
+    """Unpickle a file with ``torch.load(weights_only=True)``; harmless classes become data.
 
     Raises
     ------
     Exception
-        Whatever the unpickler stumbles over.
+        Whatever the unpickler raises.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as reason:
-        # Of an ordinary file the list need not be touched at all.
+        # For ordinary files the list is never changed.
         found = re.search(r"GLOBAL (\S+) was not an allowed global", str(reason))
         name = found[1] if found else ""
         listed = name in STAND_INS or f"builtins.{name}" in STAND_INS
@@ -180,7 +179,7 @@ def load_checked(torch: Any, path: str, *, mmap: bool) -> Any:
 
 @contextlib.contextmanager
 def _allowed(torch: Any) -> Iterator[None]:
-    """Lengthen the list for this thread: to others the entries make nothing, and what a program has allowed stays."""
+    """Extend the list for this thread; other threads are refused the entries, and a program's own ones stay."""
     with _LOCK:
         listed = torch.serialization.get_safe_globals()
         names = {
@@ -200,7 +199,7 @@ def _name(entry: Any) -> str:
 
 
 def array_of(stored: NumpyArray) -> Array | None:
-    """Make the array that a stand-in describes; None where it is no plain floating array that its bytes fill."""
+    """Return the array that a stand-in describes; None unless it is a plain floating array that its bytes fill."""
     state = stored.state
     if not isinstance(state, tuple) or len(state) != 5:
         return None

@@ -1,7 +1,7 @@
 """Opens PyTorch files (a pickle in a zip archive, or older forms), unpickled by PyTorch with ``weights_only``.
 
-``weights_only=True`` is given explicitly, so that no setting of the process can turn it off, and nothing less safe is
-tried when it refuses. Versions before 2.10 had holes in it (CVE-2025-32434, CVE-2026-24747) and are not used.
+``weights_only=True`` is passed explicitly, so that no setting of the process can turn it off, and nothing less safe is
+tried when it refuses. Versions before 2.10 had vulnerabilities (CVE-2025-32434, CVE-2026-24747) and are not used.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ from .refused import refused_pickle
 __all__ = ["open_torch", "recognise_torch"]
 
 OLDEST = (2, 10)
-# The first bytes of the forms before 1.6: a pickled magic number; and a tar archive with these members.
+# The first bytes of files of PyTorch before 1.6: a pickled magic number.
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# Names of the arrays that are read; what is wrong with them is said at once.
+# Names of the arrays that are needed; problems with these are reported at once.
 RECURRENT = re.compile(r"(weight|bias)_(ih|hh|hr)")
 LARGEST_MEMBER = 64 * 2**30
 
 
 def recognise_torch(path: str) -> bool:
-    """Return whether a file is an archive with a ``data.pkl``, or an old form."""
+    """Return whether a file is an archive with a ``data.pkl``, or in the old format."""
     names = zip_names(path)
     if names is not None:
         return any(name.endswith("data.pkl") for name in names)
@@ -48,7 +48,7 @@ def open_torch(path: str) -> Iterator[Container]:
     Raises
     ------
     BadWeights
-        It is a TorchScript or exported program, damaged, larger than it is stored, or holds more than weights.
+        It is a TorchScript or exported program, damaged, much larger than stored, or holds more than weights.
     EngineUnavailable
         PyTorch is not installed, or too old to be safe.
     """
@@ -60,7 +60,7 @@ def open_torch(path: str) -> Iterator[Container]:
         # mmap leaves the arrays in the file until they are used.
         content = load_checked(torch, path, mmap=is_zip(path))
     except Exception as reason:
-        # Whatever its unpickler stumbles over: it raises what the bytes make it raise.
+        # The unpickler may raise anything on damaged bytes.
         raise BadWeights(refused_pickle(path, reason)) from reason
     found = found_tensors(content, lambda value: isinstance(value, torch.Tensor | NumpyArray | np.ndarray), path)
     tensors = {name: _tensor(torch, name, value, path) for name, value in found.items()}
@@ -125,7 +125,7 @@ def _tensor(torch: Any, name: str, value: Any, path: str) -> Tensor:
 
 def _numpy_tensor(name: str, value: Any, where: str) -> Tensor:
     values = array_of(value) if isinstance(value, NumpyArray) else value
-    problem = f"{where}: is an array of NumPy, but no plain one of float64, float32 or float16; convert it to one."
+    problem = f"{where}: is a NumPy array, but not a plain one of float64, float32 or float16; convert it to one."
     if values is not None and values.dtype.kind == "f":
         return Tensor(name, values.shape, lambda: as_floating(values, where))
     if RECURRENT.search(name):
@@ -138,7 +138,7 @@ def _numpy_tensor(name: str, value: Any, where: str) -> Tensor:
 
 
 def _problem(torch: Any, value: Any) -> str:
-    """Say why the values of a tensor are unavailable; empty where they are. Other tensors beside an RNN may be so."""
+    """Say why the values of a tensor are unavailable; empty if they are available."""
     if value.is_quantized or value.is_nested or value.layout != torch.strided:
         return "is quantised, nested or sparse; expected a plain array. This kind of cell is not supported."
     if value.is_meta:

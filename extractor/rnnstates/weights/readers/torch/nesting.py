@@ -1,7 +1,7 @@
 """Finds the weights in a checkpoint, at any depth of mappings and lists; keys become prefixes.
 
-What checkpoints usually put around a state_dict (``state_dict``, ``model``, …) is taken off where that leaves no doubt.
-An optimizer's state has the shapes of weights, and is none.
+The usual keys around a state_dict (``state_dict``, ``model``, …) are removed where that is unambiguous. An optimizer's
+state has the shapes of weights, but is skipped.
 """
 
 import re
@@ -15,19 +15,19 @@ from .data import Inert
 
 __all__ = ["WRAPS", "found_tensors"]
 
-# What checkpoints put around a state_dict.
+# The usual keys around a state_dict.
 WRAPS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "ema_state_dict", "weights", "params")
 RECURRENT = re.compile(r"weight_(ih|hh)")
-# What holds the state of training: moments of gradients, schedules, random numbers.
+# Keys of training state: moments of gradients, schedules, random numbers.
 _TRAINING = re.compile(
     r"optimi[sz]er|(?:^|_)(?:exp_avg|exp_avg_sq|momentum_buffer|schedulers?|grad_scaler|rng)(?:_|$)"
     r"|(?:^|_)opt(?:im|ims)?(?:_states?(?:_dict)?)?$|^(?:amp|callbacks|loops)$",
     re.IGNORECASE,
 )
-# What may hold it: opt_g is an optimizer, opt_flow a part of a model. Only recurrent weights are looked for there.
+# Possible keys of it: opt_g is an optimizer, opt_flow a part of a model. Only recurrent weights are searched there.
 _PERHAPS_TRAINING = re.compile(r"(?:^|_)(?:opt|optim|optims)_", re.IGNORECASE)
 DEEPEST = 16
-# How many keys are looked at again in what lies in a file once and is named often.
+# How many keys may be searched again in objects that are stored once and referenced often.
 MOST_REPEATED = 10**5
 
 # A history may be a list of a million numbers.
@@ -46,7 +46,7 @@ class Holder(NamedTuple):
     arrays : dict
         By name.
     identity : int
-        The same for what is one object in the file.
+        Equal for references to one object in the file.
     """
 
     keys: tuple[str | int, ...]
@@ -65,27 +65,27 @@ class Holder(NamedTuple):
 
 
 def found_tensors(content: object, is_array: Callable[[Any], bool], path: str) -> dict[str, Any]:
-    """Find the arrays of a checkpoint, by names.
+    """Find the arrays of a checkpoint, by name.
 
     Parameters
     ----------
     content : object
-        What was unpickled.
+        The unpickled content.
     is_array : callable
-        ``is_array(value)`` tells whether a value is one.
+        ``is_array(value)`` returns whether a value is an array.
     path : str
         The file, for messages.
 
     Returns
     -------
     dict
-        The arrays of the one mapping that holds recurrent weights, by their names in it, then those of others behind
-        the keys that lead to them; of several such mappings all are behind their keys.
+        The arrays of the one mapping that holds recurrent weights, by their names in it, then those of others, prefixed
+        with the keys that lead to them; with several such mappings all are prefixed.
 
     Raises
     ------
     BadWeights
-        It holds no array, the same mappings and lists in too many places, or two weights that get one name.
+        It holds no array, the same mappings and lists in too many places, or two weights with the same name.
     """
     content = _opened(content)
     holders = list(_holders(content, is_array, path)) if isinstance(content, Mapping | list | tuple) else []
@@ -94,7 +94,7 @@ def found_tensors(content: object, is_array: Callable[[Any], bool], path: str) -
     found = _named(recurrent, prefixes, path)
     known = {(name, shape_of(value)) for holder in recurrent for name, value in holder.arrays.items()}
     for holder in holders:
-        # What lies beside the key of a state_dict would seem to lie in a module at the top of that.
+        # Otherwise entries next to the key of a state_dict would seem to be in a module at the top of it.
         if holder.path and _is_another_state(holder, known):
             for name, value in holder.arrays.items():
                 found.setdefault(".".join((*holder.path, name)), value)
@@ -102,13 +102,13 @@ def found_tensors(content: object, is_array: Callable[[Any], bool], path: str) -
     for names, value in _beside(holders, recurrent, known):
         name = ".".join(names)
         if name not in found:
-            # Beside a module at the top it would seem to be a part of that.
+            # Next to a module at the top it would seem to be a part of it.
             found[f"./{name.replace('.', '/')}" if bare else name] = value
     return found or _refuse(content, path)
 
 
 def _named(holders: Sequence[Holder], prefixes: Sequence[str], path: str) -> dict[str, Any]:
-    """Put the prefix of each mapping in front of its names; no two weights may get one name."""
+    """Prefix the names of each mapping; no two weights may get the same name."""
     found: dict[str, Any] = {}
     keys: dict[str, str] = {}
     for holder, prefix in zip(holders, prefixes, strict=True):
@@ -123,7 +123,7 @@ def _named(holders: Sequence[Holder], prefixes: Sequence[str], path: str) -> dic
 def _beside(
     holders: Sequence[Holder], recurrent: Sequence[Holder], known: set[tuple[str, tuple[int, ...]]]
 ) -> Iterator[tuple[Path, Any]]:
-    """Return single arrays that may belong to the model, tables, trained states, normalisations, behind their keys."""
+    """Yield single arrays that may belong to the model (tables, trained states, normalisations), with their keys."""
     paths = [holder.path for holder in recurrent if holder.is_recurrent]
     widths = widths_of([holder.arrays for holder in recurrent])
     own = _own_keys(paths)
@@ -138,7 +138,7 @@ def _beside(
 
 
 def _own_keys(paths: Iterable[Path]) -> dict[Path, set[str]]:
-    """Collect the keys of one's own that lead to weights, by the keys in front of them."""
+    """Collect the custom keys that lead to weights, by the keys before them."""
     own: dict[Path, set[str]] = {}
     for path in paths:
         for place, key in enumerate(path):
@@ -148,13 +148,13 @@ def _own_keys(paths: Iterable[Path]) -> dict[Path, set[str]]:
 
 
 def _is_part(path: Path, own: Mapping[Path, set[str]]) -> bool:
-    """Return whether what lies behind some keys is next to a key of one's own, as in a model put together by hand."""
+    """Return whether a path is next to a custom key, as in a model assembled by hand."""
     nexts = ((own.get(path[:place], set()), path[place : place + 1]) for place in range(len(path) + 1))
     return any(len(keys) > len(keys.intersection(key)) for keys, key in nexts)
 
 
 def _holders(content: object, is_array: Callable[[Any], bool], path: str) -> Iterator[Holder]:
-    """Walk through mappings and lists, those near the top first; none inside itself."""
+    """Walk through mappings and lists breadth-first, without cycles."""
     waiting: deque[tuple[tuple[str | int, ...], Any, tuple[int, ...]]] = deque([((), content, ())])
     seen: set[int] = set()
     repeated = 0
@@ -184,13 +184,13 @@ def _holders(content: object, is_array: Callable[[Any], bool], path: str) -> Ite
 
 
 def _items(held: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[str | int, Any]]:
-    """Return what has a name, numbers and text left out."""
+    """Return the items of a mapping or list, except plain numbers and strings."""
     pairs = held.items() if isinstance(held, Mapping) else enumerate(held)
     return ((key, _opened(value)) for key, value in pairs if type(value) not in _PLAIN and isinstance(key, str | int))
 
 
 def _opened(value: object) -> Any:
-    """Return the attributes of what stands for an object, as options of a program are one."""
+    """Return the attributes of a stand-in for an object, such as a program's options."""
     return value.state if type(value) is Inert and isinstance(value.state, Mapping) else value
 
 
@@ -202,13 +202,13 @@ def _is_searched(keys: tuple[str | int, ...], key: str | int, value: object) -> 
 
 
 def _once(holders: list[Holder]) -> list[Holder]:
-    """Leave out what is the same object as a mapping behind nothing but usual keys, which is read by that name."""
+    """Drop mappings that are also reachable by usual keys only, under which they are read."""
     usual = {holder.identity: holder.path for holder in reversed(holders) if set(holder.path) <= set(WRAPS)}
     return [holder for holder in holders if usual.get(holder.identity, holder.path) == holder.path]
 
 
 def _at_home(content: object, holders: list[Holder]) -> list[Holder]:
-    """Choose where no name is PyTorch's: what lies behind nothing but usual keys, or else everything."""
+    """Choose mappings if no name is PyTorch's: the one reached by usual keys only, else all."""
     keys: Path = ()
     while isinstance(content, Mapping):
         inside = next((wrap for wrap in WRAPS if isinstance(content.get(wrap), Mapping)), None)
@@ -219,14 +219,14 @@ def _at_home(content: object, holders: list[Holder]) -> list[Holder]:
 
 
 def _prefixes(paths: list[Path]) -> list[str]:
-    """Make prefixes of keys; the usual ones are left out where the others tell the mappings apart."""
+    """Return prefixes made of keys; usual keys are left out if the others distinguish the mappings."""
     short = [tuple(key for key in path if key not in WRAPS) for path in paths]
     clear = len(paths) == 1 or (len(set(short)) == len(short) and all(short))
     return ["".join(f"{key}." for key in path) for path in (short if clear else paths)]
 
 
 def _is_another_state(holder: Holder, known: set[tuple[str, tuple[int, ...]]]) -> bool:
-    """Return the weights of other modules from numbers that were noted; what is read, or a copy of it, is neither."""
+    """Return whether a mapping holds weights of other modules, not logged numbers or a copy of known weights."""
     shapes = {(name, shape_of(value)) for name, value in holder.arrays.items()}
     return not shapes <= known and any(len(shape) > 1 for _, shape in shapes)
 

@@ -1,8 +1,8 @@
 """Inspects the pickles of a PyTorch file, instruction by instruction, before PyTorch's unpickler runs them.
 
-``weights_only`` keeps a pickle from running code, not from taking time and memory: a few hundred bytes nest tuples that
-take years to hash as a key, or overflow the stack of the process, or ask for an array of any size. Here the stack of
-the unpickler is followed with the sizes of the values alone.
+``weights_only`` keeps a pickle from running code, but not from wasting time and memory: a few hundred bytes can nest
+tuples that take years to hash as a key, overflow the stack of the process, or request an array of any size. Here the
+unpickler's stack is simulated with the sizes of values only.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from ....untrusted.zip import is_zip, open_zip
 
 __all__ = ["check_pickles", "instructions"]
 
-# The old form is a row of pickles: a magic number, a version, a machine, the content, the keys of what follows.
+# The old format is a series of pickles: a magic number, a version, a machine, the content, the keys of what follows.
 PICKLES_OF_OLD_FORM = 5
-# Tuples below one another, which are hashed one inside the other; and what is hashed, counted as often as it is named.
+# Depth of nested tuples, whose hashing is recursive; and the values hashed, counted once per reference.
 DEEPEST_TUPLE, MOST_HASHED = 1000, 10**7
-# Steps of an unpickler: one for a number, two for all else. A checkpoint of a thousand arrays takes fifty thousand, a
-# history of a million numbers beside them a million; four take some ten seconds.
+# Steps of an unpickler: one per number, two for anything else. A checkpoint of a thousand arrays takes fifty thousand,
+# a history of a million numbers another million; four million take some ten seconds.
 MOST_STEPS = 4_000_000
-# Arguments of a call that are not counted; an array has these.
+# Arguments of a call that are not counted, enough for an array.
 SMALL_CALL = 32
-# Called with a number, this makes so many bytes; PyTorch saves its content as text.
+# Called with a number, this allocates so many bytes; PyTorch saves its content as a string.
 _BYTES = "builtins.bytearray"
-# Some of its codecs take time by the square; PyTorch saves bytes by one that does not.
+# Some of its codecs take quadratic time; PyTorch saves bytes by one that does not.
 _ENCODE, _CODEC = "_codecs.encode", "latin1"
-# Called with sizes, they take memory that nothing was written to.
+# Called with sizes, they allocate uninitialised memory.
 _EMPTY = re.compile(r"torch\.(?:cuda\.|sparse\.|storage\.)*\w*(?:Tensor|Storage)")
 
 # Calls its first argument with others.
@@ -42,14 +42,14 @@ Instruction = tuple[str, Any]
 
 
 class _Value:
-    """A value on the stack, as far as it matters.
+    """A value on the simulated stack.
 
     Parameters
     ----------
     called : str
-        Which class or function it is; empty for none.
+        The name of the class or function; empty if it is neither.
     text : str or None
-        Of a text; empty if it does not matter.
+        The string; empty if it does not matter, None if it is not a string.
     items : list
         Of a tuple or list; the keys of a mapping.
     is_tuple : bool
@@ -64,31 +64,31 @@ class _Value:
     ) -> None:
         self.called, self.text, self.is_tuple = called, text, is_tuple
         self.items = [] if items is None else items
-        # Of tuples alone: lists have no hash, and may grow.
+        # For tuples only: lists have no hash, and may grow.
         held = self.items if is_tuple else []
         self.cost = 1 + sum(item.cost for item in held)
         self.depth = 1 + max((item.depth for item in held), default=0)
 
     def hashed(self, levels: int = 3) -> int:
-        """Count what a class hashes that is called with this: what its arguments hold, or the pairs that they hold."""
+        """Count the values that a class may hash when called with this: items of its arguments, or of their pairs."""
         items = (self.items if levels > 1 else self.items[:2]) if levels else []
         return max(self.cost, 1 + sum(item.hashed(levels - 1) if item.items else 1 for item in items))
 
 
-# Most values are of no account, and need no object of their own.
+# Most values do not matter, and need no object of their own.
 _PLAIN, _TEXT = _Value(), _Value(text="")
 _TEXTS = {_CODEC: _Value(text=_CODEC)}
 _SHARED = (_PLAIN, _TEXT, *_TEXTS.values())
 
 
 def instructions(path: str) -> Iterator[Iterator[Instruction]]:
-    """Return the instructions of each pickle of a file, by name with their argument; nothing is run.
+    """Yield the instructions of each pickle of a file, by name with their argument; nothing is run.
 
-    What is damaged raises whatever its bytes bring about.
+    A damaged pickle may raise anything.
     """
     if is_zip(path):
         with open_zip(path, BadWeights) as archive:
-            # PyTorch finds its member whatever the case.
+            # PyTorch finds its member regardless of case.
             for name in (name for name in archive.namelist() if name.lower().endswith("data.pkl")):
                 yield _read(io.BytesIO(archive.read(name)))
         return
@@ -108,17 +108,17 @@ def check_pickles(path: str) -> None:
     ------
     BadWeights
     """
-    # Of what is damaged, the unpickler says so, and comes no further than the reading here.
+    # A damaged pickle is reported by the unpickler, which gets no further than this simulation.
     damaged = contextlib.suppress(ValueError, IndexError, KeyError, EOFError, MemoryError, OverflowError)
     with damaged, warnings.catch_warnings():
-        # pickletools decodes names as Python's own text, and warns of odd backslashes in them.
+        # pickletools decodes names like Python literals, and warns about odd backslashes in them.
         warnings.simplefilter("ignore", DeprecationWarning)
         for pickle in instructions(path):
             _Machine(path).follow(pickle)
 
 
 class _Machine:
-    """The stack and the memory of an unpickler, with sizes in place of values."""
+    """The stack and memo of an unpickler, with sizes in place of values."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -128,7 +128,7 @@ class _Machine:
         self._hashed = self._steps = 0
 
     def follow(self, pickle: Iterable[Instruction]) -> None:
-        """Run through the instructions of one pickle."""
+        """Simulate the instructions of one pickle."""
         for name, argument in pickle:
             self._step(1 if name in _PLAINS else 2)
             if name in _PLAINS:
@@ -155,12 +155,12 @@ class _Machine:
             raise self._refused(f"takes more than {MOST_STEPS:,} steps to unpickle")
 
     def _take(self, name: str) -> None:
-        """Follow an instruction that makes something of what lies on the stack."""
+        """Simulate an instruction that consumes values of the stack."""
         count = _TAKEN[name]
         items = self._up_to_mark() if count is None else [self._stack.pop() for _ in range(count)][::-1]
         calls = name in ("REDUCE", "NEWOBJ")
         if any(item.called in (_BYTES, _ENCODE) for item in (items[1:] if calls else items)):
-            raise self._refused("hands on a function that it would have to call")
+            raise self._refused("passes on a function that it would have to call")
         if name.startswith("TUPLE"):
             self._stack.append(self._tuple(items))
         elif calls:
@@ -194,13 +194,13 @@ class _Machine:
         if called == _BYTES and not is_empty and (first.text is None or not arguments.is_tuple):
             raise self._refused("asks for bytes that are not in it")
         if called == _ENCODE and (second.text != _CODEC or not arguments.is_tuple):
-            raise self._refused("asks for a codec that PyTorch does not save by")
+            raise self._refused("asks for a codec that PyTorch does not use")
         if _EMPTY.fullmatch(called) and not is_empty:
             raise self._refused("asks for an array that is not in it")
         if called == _CALLS and not first.called.startswith("torch._utils._rebuild"):
-            raise self._refused("hands on a function that it would have to call")
+            raise self._refused("passes on a function that it would have to call")
         self._count(max(arguments.hashed() - SMALL_CALL, 0))
-        # A shape is a tuple, and hashed as one; of what is made of a list, more may be made.
+        # A shape is a tuple, and hashed as one; the items of a list may be used again.
         made = {_ENCODE: _TEXT, "torch.Size": first}.get(called)
         self._stack.append(made or _Value(items=list(first.items)))
 
@@ -211,14 +211,14 @@ class _Machine:
 
     def _refused(self, problem: str) -> BadWeights:
         return BadWeights(
-            f"{self._path}: {problem}, which torch.save writes for no weights; it is refused. Save a state_dict, "
+            f"{self._path}: {problem}, which torch.save never writes for weights; it is refused. Save a state_dict, "
             "torch.save(model.state_dict(), ...) or safetensors."
         )
 
 
 _PLAINS = {"NONE", "NEWFALSE", "NEWTRUE", "BININT", "BININT1", "BININT2", "BINFLOAT", "LONG1"}
 _EMPTIES = {"EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"}
-# How many values are taken from the stack; None for all up to the mark.
+# How many values are popped from the stack; None for all up to the mark.
 _TAKEN = {
     "TUPLE": None, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "REDUCE": 2, "NEWOBJ": 2, "BUILD": 1, "BINPERSID": 1,
     "APPEND": 1, "APPENDS": None, "SETITEM": 2, "SETITEMS": None,
@@ -226,5 +226,5 @@ _TAKEN = {
 
 
 def _modern(argument: str) -> str:
-    """Return the name of a class as Python 3 calls it."""
+    """Return the Python 3 name of a class."""
     return argument.replace(" ", ".", 1).replace("__builtin__.", "builtins.", 1)

@@ -11,20 +11,20 @@ from .pickle import instructions
 __all__ = ["refused_pickle"]
 
 _QUANTISED = re.compile(r"^([\w.-]*?)\.?(?:_packed_\w+|_all_weight_values)\b")
-# Classes of modules; a module that is pickled brings its own class and those of what it holds.
+# Classes of modules; a pickled module names its own class and those of its content.
 _MODULE = re.compile(r"^torch\.(?:nn\.(?:modules|parallel|quantized|quantizable|intrinsic|qat)|ao\.nn|jit)\.")
-# A name in a state_dict; in a module that is pickled whole, no other module's name stands before it.
+# A name in a state_dict; in a module pickled whole, it is not prefixed by another module's name.
 _STATE = re.compile(r"[\w.-]{1,80}\.weight_hh(?:_l\d{1,4})?")
 # The protocol of pickle that PyTorch writes, and reads as weights alone.
 READ_PROTOCOL = 2
-# More of a pickle is not looked through.
+# The most instructions of a pickle that are inspected.
 MOST_OPERATIONS = 10**6
 MOST_NAMED = 5
 
 
 @dataclass
 class _Seen:
-    """The classes and quantised modules that pickles name, a name of a recurrent weight, and their protocol."""
+    """What pickles name: classes, quantised modules, a recurrent weight; and their protocol."""
 
     classes: list[str]
     quantised: list[str]
@@ -32,7 +32,7 @@ class _Seen:
     protocol: int = 0
 
     def add(self, operation: str, argument: Any) -> None:
-        """Take in an instruction."""
+        """Add an instruction."""
         if operation == "PROTO":
             self.protocol = max(self.protocol, argument)
         elif operation == "GLOBAL":
@@ -46,7 +46,7 @@ class _Seen:
 
 
 def refused_pickle(path: str, reason: Exception) -> str:
-    """Say what stopped the unpickler, and the way out.
+    """Return the message about what stopped the unpickler, and what to do.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def refused_pickle(path: str, reason: Exception) -> str:
     quantised, has_modules = seen.quantised, any(map(_MODULE.match, [*seen.classes, stopped.rpartition(" ")[2]]))
     if seen.protocol > READ_PROTOCOL:
         advice = (
-            f"it is written by protocol {seen.protocol} of pickle, and weights alone are read by {READ_PROTOCOL}; save "
+            f"it is written with pickle protocol {seen.protocol}, but weights are read with {READ_PROTOCOL} only; save "
             "it again without pickle_protocol, or as safetensors."
         )
     elif seen.state and not quantised:
         advice = (
-            f"its weights are a state_dict ('{seen.state}' is in it), but objects of other classes lie beside; where "
+            f"its weights are a state_dict ('{seen.state}' is in it), but it holds objects of other classes too; where "
             "the file was made, save that alone: torch.save(checkpoint[...], ...) or safetensors."
         )
     elif has_modules:
@@ -86,19 +86,19 @@ def refused_pickle(path: str, reason: Exception) -> str:
 
 
 def _stopped_by(reason: Exception) -> str:
-    """Return what stopped the unpickler, without the advice around it to read the file less safely."""
+    """Return what stopped the unpickler, without PyTorch's advice to read the file less safely."""
     text = re.sub(r"\x1b\[\d*m", "", str(reason))
     found = re.search(r"WeightsUnpickler error:\s*([^\n]{1,160}?)(?: was not an allowed|\. Please|\n|$)", text)
     said = found[1].strip() if found else f"{type(reason).__name__}: {text[:120]}".replace("\n", " ").strip()
     said = said.replace("Unsupported global: GLOBAL ", "it names ")
-    # A class may have any name in a file; what does something to a terminal is left out.
-    return "".join(letter if letter.isprintable() else "?" for letter in said)
+    # A class may have any name in a file; control characters are replaced.
+    return "".join(character if character.isprintable() else "?" for character in said)
 
 
 def _looked_through(path: str) -> _Seen:
     """Collect what the pickles of a file name, from their instructions; nothing is run."""
     seen = _Seen([], [])
-    # A damaged pickle raises whatever its bytes bring about; what was found before that stands.
+    # A damaged pickle may raise anything; what was found before that is kept.
     with contextlib.suppress(Exception):
         for operation, argument in itertools.islice(itertools.chain.from_iterable(instructions(path)), MOST_OPERATIONS):
             seen.add(operation, argument)
