@@ -184,6 +184,7 @@ def test_what_numpy_multiplies_with_is_nothing_to_a_run_that_the_kernel_computes
     assert finish() == whole
 
 
+@pytest.mark.framework
 @pytest.mark.parametrize("name, value", [("threads", 17), ("processor", "Elbrus"), ("vectors", ""), ("onednn", None)])
 def test_tensorflow_on_another_processor_or_with_other_threads_does_not_resume(name, value, monkeypatch):
     interrupted(engine="tensorflow")

@@ -105,6 +105,7 @@ def test_a_tensorflow_that_cannot_be_imported_is_told_with_the_way_round(tmp_pat
     run(script)
 
 
+@pytest.mark.framework
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_an_engine_of_the_same_name_may_be_started_twice(precision):
     from rnnstates.engines.choice import make_engine

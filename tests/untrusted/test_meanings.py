@@ -194,6 +194,10 @@ def test_what_xarray_writes_of_truth_values_and_times_is_refused(tmp_path):
     xarray.Dataset({"inputs": (("n", "t", "i"), make_inputs(SHAPE)), **data}).to_netcdf(
         tmp_path / "x.nc", engine="h5netcdf"
     )
+    with h5py.File(tmp_path / "x.nc") as file:
+        if "dtype" not in file["spans"].attrs:
+            # Older versions of xarray write time spans as numbers like any others.
+            del columns["spans"]
     for name in columns:
         with pytest.raises(rnnstates.BadLengths, match=f"'{name}': (truth values|time spans|dates) "):
             extract(tmp_path / "x.nc", lengths=name)
