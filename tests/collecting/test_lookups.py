@@ -110,7 +110,7 @@ def test_what_an_integer_of_the_model_cannot_hold_is_refused():
     floats = layers.Rescaling(0.1)(layers.Reshape((8, 1))(ids))
     model = randomise(keras.Model(ids, layers.LSTM(4, name="lstm", return_sequences=True)(floats)))
     for value, dtype in ((2.5, "f4"), (2**32 + 5, "i8"), (np.nan, "f4")):
-        with pytest.raises(BadInput, match=r"sequence 3, step 1 has .* which the model would read as .* takes int32;"):
+        with pytest.raises(BadInput, match=r"sequence 3, step 1 has .* which the model would change, .* reads int32;"):
             rnnstates.collect(model, changed(value, dtype), "full")
     right = rnnstates.collect(model, changed(-5, "i4"), "full")
     np.testing.assert_array_equal(rnnstates.collect(model, changed(-5, "f4"), "full")["lstm/cell"], right["lstm/cell"])
