@@ -7,6 +7,7 @@ calls the command, do not.
 
 import ast
 import sys
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .imports import room_of, rooms_imported
 
 ROOT = Path(__file__).parent.parent / "extractor" / "rnnstates"
 
-__all__ = ["floors", "functions", "house"]
+__all__ = ["anything", "floors", "functions", "house"]
 
 
 def house(root=ROOT):
@@ -46,6 +47,17 @@ def functions(root):
                 count = len(named) - (named[:1] in (["self"], ["cls"])) + bool(given.vararg) + bool(given.kwarg)
                 marks = {getattr(getattr(mark, "func", mark), "attr", "") for mark in node.decorator_list}
                 yield path, node.name, node.end_lineno - node.lineno + 1 - docstring, count, marks
+
+
+def anything(root=ROOT):
+    """Count, by room, what is declared to be ``Any`` and nothing else: parameters, results, fields and variables."""
+    found = Counter()
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            declared = [node.returns] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+            declared += [node.annotation] if isinstance(node, ast.arg | ast.AnnAssign) else []
+            found[room_of(path, root)] += sum(isinstance(one, ast.Name) and one.id == "Any" for one in declared)
+    return +found
 
 
 def main():

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-__all__ = ["FLOORS", "LIBRARIES", "MOST", "PARTS_OF_TENSORFLOW"]
+__all__ = ["ANYTHING", "FLOORS", "LIBRARIES", "MOST", "PARTS_OF_TENSORFLOW"]
 
 # From the ground up. A room imports rooms of lower floors only.
 FLOORS = (
@@ -50,3 +50,22 @@ class Most(NamedTuple):
 
 
 MOST = Most()
+
+# How many parameters, results, fields and variables of a room are declared to be Any; fewer is better. What is left is
+# mostly of frameworks that come without types; a value that is only looked at is an object.
+ANYTHING = {
+    "__init__": 1,
+    "arrays": 2,
+    "collecting": 93,
+    "engines": 43,
+    "extraction": 15,
+    "inputs": 4,
+    "keras": 88,
+    "network": 2,
+    "output": 7,
+    "runtime": 4,
+    "sklearn": 19,
+    "untrusted": 22,
+    "verification": 9,
+    "weights": 144,
+}
