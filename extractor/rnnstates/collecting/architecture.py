@@ -12,6 +12,7 @@ from typing import Any
 
 from ..keras.started import keras
 from .code import Code
+from .finding import Layer
 
 __all__ = ["architecture_of"]
 
@@ -25,7 +26,7 @@ NUMBERED = ("input_layer", "keras_tensor")
 _WITHOUT_INITIAL = threading.Lock()
 
 
-def architecture_of(model: Any) -> str:
+def architecture_of(model: Layer) -> str:
     """Return the digest, in hexadecimal.
 
     Parameters
@@ -40,7 +41,7 @@ def architecture_of(model: Any) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def _inside(layer: Any, known: set[int]) -> Iterator[Any]:
+def _inside(layer: Layer, known: set[int]) -> Iterator[Any]:
     """Go through a model and all layers and operations in it, each once, in their order."""
     if id(layer) in known:
         return
@@ -89,7 +90,7 @@ def _tidy(value: Any) -> Any:
     return {name: _tidy(inner) for name, inner in value.items() if name != "name" and not name.endswith(DROPPED)}
 
 
-def _joined(layer: Any, code: Code) -> Any:
+def _joined(layer: Layer, code: Code) -> Any:
     """Describe how the operations of a functional model are joined: which is called, on what of which others."""
     listed = [node for _, nodes in sorted(getattr(layer, "_nodes_by_depth", {}).items()) for node in nodes]
     calls = {

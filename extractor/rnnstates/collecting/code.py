@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..keras.started import tf
+from .finding import Layer
 
 __all__ = ["Code"]
 
@@ -32,7 +33,7 @@ class Code:
     def __init__(self, places: Mapping[int, int]) -> None:
         self._places = places
 
-    def of(self, layer: Any) -> list[Any]:
+    def of(self, layer: Layer) -> list[Any]:
         """Describe the code of a layer's class, and of the functions that the layer was given."""
         found = [one for name in CALLED for one in _of_class(layer, name)] + list(vars(layer).values())
         reading, functions = _Reading(self._places, layer), (_function(one) for one in found)
@@ -46,7 +47,7 @@ class Code:
 class _Reading:
     """A way from a layer through its code, on which each function is described once."""
 
-    def __init__(self, places: Mapping[int, int], layer: Any) -> None:
+    def __init__(self, places: Mapping[int, int], layer: Layer) -> None:
         self._places, self._layer = places, layer
         self._known: dict[int, int] = {}
 
@@ -99,7 +100,7 @@ class _Reading:
         return [self.value(one) for one in found]
 
 
-def _of_class(layer: Any, name: str) -> list[Any]:
+def _of_class(layer: Layer, name: str) -> list[Any]:
     """Return what a layer's class and those it inherits from have under a name, but for classes of libraries."""
     own = [one for one in type(layer).__mro__ if one.__module__.partition(".")[0] not in LIBRARIES]
     return [vars(one)[name] for one in own if name in vars(one)]

@@ -18,6 +18,7 @@ from ..inputs.identity import identify, sample_array
 from ..inputs.writers import doubt_of
 from ..keras.started import keras, tf
 from ..untrusted.given import as_array
+from .finding import Layer
 
 __all__ = ["Feed", "check_number", "open_feed"]
 
@@ -229,7 +230,7 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
     return Feed(opened, structure if several else None, allow_nonfinite=allow_nonfinite)
 
 
-def check_number(feed: Feed, model: Any) -> None:
+def check_number(feed: Feed, model: Layer) -> None:
     """Refuse a list of more or fewer arrays than the model has inputs: Keras leaves out those that are too many.
 
     Raises

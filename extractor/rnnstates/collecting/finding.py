@@ -4,7 +4,7 @@ import difflib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import BadWeights, OptionError
 from ..errors.articles import with_article
@@ -12,7 +12,10 @@ from ..keras.started import keras
 from ..keras.state_layer import StateLayer
 from ..network.model import Direction
 
-__all__ = ["Found", "StatesOf", "choose", "find_recurrent", "free_path"]
+__all__ = ["Found", "Layer", "StatesOf", "choose", "find_recurrent", "free_path"]
+
+# A layer, cell or model of Keras, which comes without types.
+Layer: TypeAlias = Any
 
 # What stands at the root of a states file beside the layers' groups.
 TAKEN = {"hidden", "cell", "ids", "integrity", "lengths", "offsets", "sequence", "step", "time", "boundary"}
@@ -60,7 +63,7 @@ class Found(NamedTuple):
 
     path: str
     name: str
-    layer: Any
+    layer: Layer
     direction: Direction
     orders: Orders
 
@@ -105,7 +108,7 @@ class Found(NamedTuple):
         return tuple(cells)
 
 
-def find_recurrent(model: Any) -> tuple[Found, ...]:
+def find_recurrent(model: Layer) -> tuple[Found, ...]:
     """List the recurrent layers of a model, those inside of models and wrappers too, in the model's order."""
     found: list[Found] = []
     for one in _walk(model, ()):
@@ -159,7 +162,7 @@ def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[
     return taken
 
 
-def _walk(layer: Any, path: tuple[str, ...], around: Orders = ()) -> Iterator[Found]:
+def _walk(layer: Layer, path: tuple[str, ...], around: Orders = ()) -> Iterator[Found]:
     for child in layer._flatten_layers(recursive=False, include_self=False):
         inside, orders = (*path, child.name), (*around, _order(layer, child))
         if isinstance(child, keras.layers.Bidirectional):
@@ -172,7 +175,7 @@ def _walk(layer: Any, path: tuple[str, ...], around: Orders = ()) -> Iterator[Fo
             yield from _walk(child, inside, orders)
 
 
-def _order(model: Any, layer: Any) -> tuple[int, ...] | None:
+def _order(model: Layer, layer: Layer) -> tuple[int, ...] | None:
     """Return the places that the calls of a layer have in a functional model, in the order in which it runs them."""
     if isinstance(model, keras.Sequential):
         return (0,)
@@ -183,7 +186,7 @@ def _order(model: Any, layer: Any) -> tuple[int, ...] | None:
     return tuple(sorted(written).index(place) for place in written) or None
 
 
-def _kind(cell: Any) -> str | None:
+def _kind(cell: Layer) -> str | None:
     kinds = {
         keras.layers.LSTMCell: "lstm", keras.layers.GRUCell: "gru", keras.layers.SimpleRNNCell: "simple_rnn",
     }  # fmt: skip

@@ -16,6 +16,7 @@ from ..errors import BadWeights
 from ..inputs.checking import check_integers, check_tokens
 from ..keras.started import keras, tf
 from .feeding import Feed
+from .finding import Layer
 
 __all__ = ["Lookups"]
 
@@ -39,7 +40,7 @@ class Lookups:
         self.integers: dict[int, np.dtype[Any]] = {}
 
     @contextmanager
-    def found(self, model: Any, inputs: Any) -> Iterator[None]:
+    def found(self, model: Layer, inputs: Any) -> Iterator[None]:
         """Find them while a model is traced on symbolic inputs, or run."""
         called: list[tuple[Any, Any]] = []
         with ExitStack() as listening:

@@ -8,6 +8,7 @@ from ..errors import BadWeights
 from ..errors.articles import with_article
 from ..keras.started import keras
 from ..weights.load import open_keras_model
+from .finding import Layer
 from .running import first_sentence
 
 __all__ = ["load_model"]
@@ -25,7 +26,7 @@ DEEPEST = 200
 ADVICE = "Give weights=FILE and what its recurrent layer reads, or call rnnstates.collect on the model in Python."
 
 
-def load_model(path: str | os.PathLike[str]) -> Any:
+def load_model(path: str | os.PathLike[str]) -> Layer:
     """Load a ``.keras`` file in Keras' safe mode, after a look at what it asks for.
 
     The archive and its HDF5 part are checked as every weights file is, before Keras sees them.

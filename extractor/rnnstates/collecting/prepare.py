@@ -17,7 +17,7 @@ from ..output.format import Shape, plan_datasets
 from ..runtime.tensorflow_start import without_chatter
 from .counting import Counted, Masks, count, note_padding, steps_of
 from .feeding import Feed, check_number, open_feed
-from .finding import choose, find_recurrent
+from .finding import Layer, choose, find_recurrent
 from .model_file import load_model
 from .recording import origin_of
 from .running import Batch, Parts, Runner
@@ -31,7 +31,7 @@ MOST_ROWS = 256
 
 
 def prepare(
-    model: Any, inputs: Any, lengths: Any, layers: Any, *, request: Request, options: Options, batch_size: int | None
+    model: Layer, inputs: Any, lengths: Any, layers: Any, *, request: Request, options: Options, batch_size: int | None
 ) -> Collection:  # fmt: skip
     """Check and plan what ``collect`` was asked for, whose parameters these are.
 
@@ -64,7 +64,7 @@ def prepare(
         raise
 
 
-def _model(model: Any, notes: Notes) -> tuple[Any, str | None]:
+def _model(model: Layer, notes: Notes) -> tuple[Any, str | None]:
     if isinstance(model, str | os.PathLike):
         loaded = load_model(model)
         notes.say(f"{os.fspath(model)}: Keras' own loader read it, in its safe mode; the whole model is run.")

@@ -11,12 +11,13 @@ from ..extraction.provenance import Computing, provenance_of
 from ..keras.started import keras, tf
 from ..weights.readers import digest
 from .architecture import architecture_of
+from .finding import Layer
 from .windows import Collection
 
 __all__ = ["origin_of", "record"]
 
 
-def origin_of(model: Any, file: str | None) -> dict[str, Any]:
+def origin_of(model: Layer, file: str | None) -> dict[str, Any]:
     """Say which model it was, in JSON types.
 
     Parameters

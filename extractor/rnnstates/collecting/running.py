@@ -11,7 +11,7 @@ from ..errors import BadWeights, RnnstatesError
 from ..keras.started import keras, tf
 from ..network.model import Direction
 from .checking import check_cell, check_shape
-from .finding import Found, StatesOf, free_path
+from .finding import Found, Layer, StatesOf, free_path
 from .lookups import Lookups
 from .tapping import Heard, tapped
 
@@ -113,7 +113,7 @@ class Runner:
         listened to.
     """
 
-    def __init__(self, model: Any, layers: Sequence[Found], specs: Any) -> None:
+    def __init__(self, model: Layer, layers: Sequence[Found], specs: Any) -> None:
         self._model, self._layers, self._specs = model, layers, specs
         self.heard: list[Heard] = []
         self.lookups = Lookups()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..engines.differentiable.layout import valid_steps
 from ..keras.started import keras, tf
 from ..keras.state_layer import StateLayer
-from .finding import Found
+from .finding import Found, Layer
 
 __all__ = ["Heard", "tapped"]
 
@@ -114,7 +114,7 @@ class CollectingCell(keras.layers.Layer):
         Built already.
     """
 
-    def __init__(self, cell: Any) -> None:
+    def __init__(self, cell: Layer) -> None:
         super().__init__(dtype=cell.dtype_policy)
         self.cell, self.state_size = cell, cell.state_size
         self.output_size = sum(keras.tree.flatten(cell.state_size))
@@ -130,7 +130,7 @@ class CollectingCell(keras.layers.Layer):
         return tf.concat(keras.tree.flatten(states), axis=1), states
 
 
-def _difference(layer: Any, made: Any, hidden: Any) -> Any:
+def _difference(layer: Layer, made: Any, hidden: Any) -> Any:
     output = made[0] if isinstance(made, list | tuple) else made
     ours = hidden if layer.return_sequences else hidden[:, -1]
     apart = tf.abs(tf.cast(output, tf.float32) - tf.cast(ours, tf.float32))

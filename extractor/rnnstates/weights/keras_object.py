@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .torch_module import is_a
 
 __all__ = ["LIVE", "of_keras", "own_call"]
 
+# A layer, cell or model of Keras, which comes without types.
+Layer: TypeAlias = Any
+
 WHERE = "weights"
 # The document that maps kernel arrays to the layers of a live model; no file has one.
 LIVE = "live layers"
@@ -23,7 +26,7 @@ CELLS = ("LSTMCell", "GRUCell", "SimpleRNNCell")
 
 
 @contextlib.contextmanager
-def of_keras(layer: Any) -> Iterator[Container]:
+def of_keras(layer: Layer) -> Iterator[Container]:
     """Save a model as ``.keras`` and read that, which describes it in Keras' own terms.
 
     Raises
@@ -47,7 +50,7 @@ def of_keras(layer: Any) -> Iterator[Container]:
             raise
 
 
-def _save(model: Any, path: Path) -> None:
+def _save(model: Layer, path: Path) -> None:
     try:
         model.save(path)
     except (MemoryError, OSError):
@@ -64,7 +67,7 @@ def _save(model: Any, path: Path) -> None:
         ) from reason
 
 
-def own_call(weights: Any) -> tuple[str, ...]:
+def own_call(weights: Layer) -> tuple[str, ...]:
     """Return notes on the layers of a Keras model whose ``call`` was replaced: the replacement is not run here."""
     if not is_a(weights, "keras", "Layer"):
         return ()
@@ -76,7 +79,7 @@ def own_call(weights: Any) -> tuple[str, ...]:
     )
 
 
-def _alone(layer: Any) -> Any:
+def _alone(layer: Layer) -> Layer:
     """Put the layer or cell itself, not a copy, into a model of its own."""
     keras: Any = sys.modules["keras"]
     kernels = [weight for weight in layer.weights if len(weight.shape) == 2]
@@ -86,19 +89,19 @@ def _alone(layer: Any) -> Any:
     return keras.Sequential([keras.Input((None, kernels[0].shape[0])), inside])
 
 
-def _is(layer: Any, name: str) -> bool:
+def _is(layer: Layer, name: str) -> bool:
     return is_a(layer, "keras", f"layers.{name}")
 
 
-def _cells(layer: Any) -> list[Any]:
+def _cells(layer: Layer) -> list[Any]:
     """List the cells of a recurrent layer, or a cell itself; empty for every other layer."""
     if any(_is(layer, name) for name in CELLS):
         return [layer]
-    cell: Any = getattr(layer, "cell", None)
+    cell: Layer = getattr(layer, "cell", None)
     return list(cell.cells) if _is(cell, "StackedRNNCells") else [cell] if hasattr(cell, "kernel") else []
 
 
-def _check_activations(model: Any) -> None:
+def _check_activations(model: Layer) -> None:
     """Refuse a function named like one of Keras' that computes something else: a file stores only the name."""
     for layer in model._flatten_layers():
         for cell in _cells(layer):
@@ -108,7 +111,7 @@ def _check_activations(model: Any) -> None:
             _check(layer.name, "activation", layer)
 
 
-def _check(layer: str, name: str, cell: Any) -> None:
+def _check(layer: str, name: str, cell: Layer) -> None:
     function, called = getattr(cell, name, None), cell.get_config().get(name)
     if isinstance(called, str) and not _agree(function, called):
         raise BadWeights(
@@ -132,7 +135,7 @@ def _agree(function: Any, called: str) -> bool:
     return one.shape == other.shape and np.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def _by_array(model: Any, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
+def _by_array(model: Layer, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
     """Map the stored kernel arrays to the configuration of their recurrent layer or embedding."""
     stored = {name: tensor for name, tensor in tensors.items() if name.endswith("vars/0") and len(tensor.shape) == 2}
     found: dict[str, dict[str, Any]] = {}
@@ -154,7 +157,7 @@ def _settings(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "config": {name: value for name, value in entry["config"].items() if name != "name"}}
 
 
-def _layers(model: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+def _layers(model: Layer) -> Iterator[tuple[dict[str, Any], Any]]:
     """Yield Keras' description of each recurrent layer, and its kernel; stacked cells one by one."""
     layers = list(model._flatten_layers())
     inside = {id(cell) for layer in layers for cell in _cells(layer) if cell is not layer}
@@ -173,17 +176,17 @@ def _layers(model: Any) -> Iterator[tuple[dict[str, Any], Any]]:
                 yield (_around(cell, own["config"]) if listed else own), cell.kernel
 
 
-def _halves(layer: Any) -> tuple[Any, Any]:
+def _halves(layer: Layer) -> tuple[Any, Any]:
     return layer.forward_layer, layer.backward_layer
 
 
-def _around(cell: Any, config: dict[str, Any]) -> dict[str, Any]:
+def _around(cell: Layer, config: dict[str, Any]) -> dict[str, Any]:
     """Describe a layer that runs one cell."""
     return {"module": "keras.layers", "class_name": "RNN", "registered_name": None,
             "config": {**config, "cell": _entry(cell)}}  # fmt: skip
 
 
-def _entry(layer: Any) -> dict[str, Any]:
+def _entry(layer: Layer) -> dict[str, Any]:
     keras: Any = sys.modules["keras"]
     try:
         return dict(keras.saving.serialize_keras_object(layer))

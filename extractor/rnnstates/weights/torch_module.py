@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..untrusted.given import as_array
 from .readers.base import Tensor, computed
 
 __all__ = ["arrays_of", "is_a", "looked_up", "nonlinearity_of", "own_code"]
+
+# A module of PyTorch, which this does not import; or any other object, until that is known.
+Module: TypeAlias = Any
 
 GIVE_ARRAYS = "Give the arrays: dict(module.named_parameters())."
 # Modules that change no value in eval mode, by the name of their class, which is all that scripted modules keep.
@@ -28,7 +31,7 @@ def is_a(value: object, package: str, name: str) -> bool:
     return isinstance(kind, type) and isinstance(value, kind)
 
 
-def nonlinearity_of(weights: Any) -> str | None:
+def nonlinearity_of(weights: Module) -> str | None:
     """Return the nonlinearity of a torch module's ``nn.RNN`` layers, which no state_dict records; None without any.
 
     Raises
@@ -48,7 +51,7 @@ def nonlinearity_of(weights: Any) -> str | None:
     return found.pop() if found else None
 
 
-def arrays_of(module: Any) -> Mapping[str, Any]:
+def arrays_of(module: Module) -> Mapping[str, Any]:
     """Return the state_dict of a torch module; parametrised weights as the module computes them in eval mode.
 
     Raises
@@ -74,7 +77,7 @@ def arrays_of(module: Any) -> Mapping[str, Any]:
     return _computed(module, arrays)
 
 
-def _computed(module: Any, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+def _computed(module: Module, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
     """Replace the arrays of parametrisations by the weights computed from them."""
     chains = {
         f"{name}.": part
@@ -93,7 +96,7 @@ def _computed(module: Any, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
     return computed
 
 
-def _evaluated(chain: Any, name: str) -> Any:
+def _evaluated(chain: Module, name: str) -> Any:
     """Compute a parametrised weight in eval mode; in training mode some change their buffers each time."""
     parts = {part: part.training for part in chain.modules()}
     try:
@@ -116,7 +119,7 @@ def _are_equal(given: object, own: object, name: str) -> bool:
     return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
 
 
-def own_code(weights: Any, used: Collection[str]) -> tuple[str, ...]:
+def own_code(weights: Module, used: Collection[str]) -> tuple[str, ...]:
     """Return notes on code around the used modules that may change their results and is not run here.
 
     Hooks, also of modules around them, a custom ``forward`` or ``__call__``, and modules before them without arrays;
@@ -159,7 +162,7 @@ def _shortened(rows: Array, longest: float, order: float) -> Array:
     return np.where(norms > longest, rows * (longest / (norms + 1e-7)), rows).astype(rows.dtype)
 
 
-def _owners(weights: Any, arrays: Collection[str]) -> dict[str, Any]:
+def _owners(weights: Module, arrays: Collection[str]) -> dict[str, Any]:
     """Find the modules that arrays belong to."""
     modules = dict(weights.named_modules(remove_duplicate=False))
     names = dict.fromkeys(array.rpartition(".")[0] for array in sorted(arrays))
@@ -186,7 +189,7 @@ def _skipped(modules: Mapping[str, Any], place: str, owners: Collection[str]) ->
         )
 
 
-def _is_unseen(module: Any) -> bool:
+def _is_unseen(module: Module) -> bool:
     """Return whether a module may change values but has no arrays, by which other modules are found."""
     has_arrays = any(is_a(value, "torch", "Tensor") for value in module.state_dict().values())
     return not has_arrays and not all(_PASSES.search(_class_of(part)) for part in module.modules())

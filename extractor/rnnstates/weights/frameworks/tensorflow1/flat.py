@@ -5,11 +5,14 @@ an operation with a function for its body; both are converted to the first form.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Flat", "Operation", "flattened"]
+
+# A graph of TensorFlow, or a function of it; protobuf makes their classes at run time, without types.
+Proto: TypeAlias = Any
 
 # Scopes that compute gradients read the same values for another purpose.
 _GRADIENTS = ("gradients", "gradient_tape")
@@ -27,7 +30,7 @@ class Operation(NamedTuple):
     op: str
     name: str
     inputs: tuple[str, ...]
-    attr: Any = None
+    attr: Proto = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Flat:
     aliases: dict[str, str] = field(default_factory=dict)
 
 
-def flattened(graph: Any) -> Flat:
+def flattened(graph: Proto) -> Flat:
     """Flatten a GraphDef; functions beyond the number in any model are not expanded."""
     flat = Flat()
     functions = {function.signature.name: function for function in graph.library.function}
@@ -52,7 +55,7 @@ def flattened(graph: Any) -> Flat:
     return flat
 
 
-def _read(nodes: Any, prefix: str, value: Callable[[str], str]) -> Iterator[Operation]:
+def _read(nodes: Iterable[Proto], prefix: str, value: Callable[[str], str]) -> Iterator[Operation]:
     for node in nodes:
         if not any(part.startswith(_GRADIENTS) for part in node.name.split("/")):
             inputs = tuple(value(text) for text in node.input if not text.startswith("^"))
@@ -84,7 +87,7 @@ def _opened(flat: Flat, operation: Operation, functions: Mapping[str, Any]) -> I
         yield from _read(function.node_def, prefix, value)
 
 
-def _body(flat: Flat, loop: Operation, function: Any) -> Iterator[Operation]:
+def _body(flat: Flat, loop: Operation, function: Proto) -> Iterator[Operation]:
     """Yield the operations of a loop's body; loop variables become a Merge, as in earlier versions."""
     prefix = f"{loop.name}/body/"
     value = _inside(prefix)
@@ -114,11 +117,11 @@ def _inside(prefix: str) -> Callable[[str], str]:
     return value
 
 
-def _arguments(function: Any, prefix: str) -> list[str]:
+def _arguments(function: Proto, prefix: str) -> list[str]:
     return [prefix + argument.name for argument in function.signature.input_arg]
 
 
-def _results(function: Any) -> list[str]:
+def _results(function: Proto) -> list[str]:
     return [function.ret[result.name] for result in function.signature.output_arg]
 
 

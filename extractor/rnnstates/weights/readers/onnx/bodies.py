@@ -6,7 +6,7 @@ from typing import Any
 
 from ....errors import BadWeights
 from ..base import Tensor
-from .tensor import text
+from .tensor import Proto, text
 
 __all__ = ["bodies", "held", "taken"]
 
@@ -21,7 +21,7 @@ def held(nodes: Iterable[Any]) -> Iterator[Any]:
             yield from body.node
 
 
-def bodies(proto: Any) -> Iterator[tuple[str, Any]]:
+def bodies(proto: Proto) -> Iterator[tuple[str, Any]]:
     """Yield the bodies of an operator, each with its name."""
     for attribute in proto.attribute:
         if attribute.type == GRAPH:
@@ -30,7 +30,7 @@ def bodies(proto: Any) -> Iterator[tuple[str, Any]]:
             yield text(attribute.name), body
 
 
-def taken(proto: Any, condition: Tensor | None) -> tuple[str, Any] | None:
+def taken(proto: Proto, condition: Tensor | None) -> tuple[str, Any] | None:
     """Return the name and the body of the branch that an If always takes.
 
     Parameters

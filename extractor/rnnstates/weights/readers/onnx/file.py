@@ -18,7 +18,7 @@ from .external import Beside, outside
 from .graph import STANDARD, Graph
 from .scopes import flatten
 from .start import recognise_onnx
-from .tensor import text
+from .tensor import Proto, text
 
 __all__ = ["files_beside", "open_onnx"]
 
@@ -82,11 +82,11 @@ def _is_regular(path: Path) -> bool:
     return True
 
 
-def _entries(proto: Any) -> list[tuple[str, str]]:
+def _entries(proto: Proto) -> list[tuple[str, str]]:
     return [(text(entry.key), text(entry.value)) for entry in proto.external_data]
 
 
-def _tensors(message: Any) -> Iterator[Any]:
+def _tensors(message: Proto) -> Iterator[Any]:
     """Yield all tensors of a message and of those nested in it."""
     for field, value in message.ListFields():
         if field.message_type is not None:
@@ -128,7 +128,7 @@ def _model(path: str) -> tuple[Any, int]:
         raise _damaged(path, reason) from reason
 
 
-def _graph(model: Any, path: str, size: int) -> Graph:
+def _graph(model: Proto, path: str, size: int) -> Graph:
     if not model.HasField("graph") or not model.graph.node:
         raise BadWeights(f"{path}: holds no graph of operators; expected an ONNX model. Export it again.")
     beside = Beside(Path(path).parent)
@@ -151,11 +151,11 @@ def _graph(model: Any, path: str, size: int) -> Graph:
     )
 
 
-def _has_shape(proto: Any) -> bool:
+def _has_shape(proto: Proto) -> bool:
     return bool(proto.type.HasField("tensor_type") and proto.type.tensor_type.HasField("shape"))
 
 
-def _shape(proto: Any) -> tuple[int | str | None, ...]:
+def _shape(proto: Proto) -> tuple[int | str | None, ...]:
     """Return each axis as a number, the name of one, or None."""
     axes = proto.type.tensor_type.shape.dim
     return tuple(int(axis.dim_value) if axis.HasField("dim_value") else text(axis.dim_param) or None for axis in axes)

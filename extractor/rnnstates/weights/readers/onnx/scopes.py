@@ -14,7 +14,7 @@ from ..base import Tensor
 from .bodies import bodies, held, taken
 from .external import Beside
 from .graph import STANDARD, Body, Node
-from .tensor import text, to_tensor
+from .tensor import Proto, text, to_tensor
 
 __all__ = ["Flattening", "flatten"]
 
@@ -93,7 +93,7 @@ class Flattening:
     inputs: frozenset[str] = frozenset()
 
 
-def flatten(model: Any, path: str, beside: Beside) -> Flattening:
+def flatten(model: Proto, path: str, beside: Beside) -> Flattening:
     """Read the operators and constants of a model.
 
     Raises
@@ -117,7 +117,7 @@ def flatten(model: Any, path: str, beside: Beside) -> Flattening:
     return found
 
 
-def _count(model: Any) -> int:
+def _count(model: Proto) -> int:
     """Count the operators in functions and bodies, up to one more than allowed."""
     waiting = [proto for function in model.functions for proto in function.node] + list(held(model.graph.node))
     count = 0
@@ -127,7 +127,7 @@ def _count(model: Any) -> int:
     return count
 
 
-def _constants(graph: Any, scope: Scope, found: Flattening) -> None:
+def _constants(graph: Proto, scope: Scope, found: Flattening) -> None:
     own: set[str] = set()
     for proto in graph.initializer:
         tensor = to_tensor(proto, found.path, found.beside)
@@ -158,7 +158,7 @@ def _prefix(scope: Scope, called: str, which: str = "") -> str:
     return f"{scope.prefix}{called[:LONGEST_CALLED]}/{which[:LONGEST_CALLED]}"[:LONGEST_PREFIX]
 
 
-def _check_names(graph: Any, scope: Scope, path: str) -> None:
+def _check_names(graph: Proto, scope: Scope, path: str) -> None:
     """Refuse a value of the main graph that is produced twice, or read before: so that there is no cycle."""
     made = {*scope.known, ""}
     for proto in graph.node:
@@ -189,13 +189,13 @@ def _operators(protos: Iterable[Any], scope: Scope, found: Flattening) -> None:
             _branch(proto, *branch, scope, found)
 
 
-def _condition(proto: Any, scope: Scope, found: Flattening) -> Tensor | None:
+def _condition(proto: Proto, scope: Scope, found: Flattening) -> Tensor | None:
     """Return the stored first input of an operator; None if it is computed, or a model input."""
     name = _read(text(proto.input[0]), scope) if proto.input else ""
     return found.held.get(name) or (None if name in found.inputs else found.constants.get(name))
 
 
-def _branch(proto: Any, which: str, body: Any, scope: Scope, found: Flattening) -> None:
+def _branch(proto: Proto, which: str, body: Proto, scope: Scope, found: Flattening) -> None:
     """Replace an If by one of its branches."""
     prefix = _prefix(scope, _called(proto), f"{which}/")
     inner = Scope({}, scope, prefix, scope.inside, scope.calls, scope.given)
@@ -206,7 +206,7 @@ def _branch(proto: Any, which: str, body: Any, scope: Scope, found: Flattening) 
             scope.known[outside] = inner.find(text(inside.name)) or _taken(outside, scope, found)
 
 
-def _called(proto: Any) -> str:
+def _called(proto: Proto) -> str:
     """Return the display name of an operator: its own, or that of its first output."""
     return text(proto.name) or next((text(name) for name in proto.output if name), f"unnamed {text(proto.op_type)}")
 
@@ -226,7 +226,7 @@ def _read(name: str, scope: Scope) -> str:
     return name and (scope.find(name) or f"{scope.prefix}{name} (given by nothing)")
 
 
-def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) -> None:
+def _operator(proto: Proto, scope: Scope, found: Flattening, *, standard: bool) -> None:
     attributes = _attributes(proto, scope, found)
     reads = tuple(_read(text(name), scope) for name in proto.input)
     op, domain, name, called = text(proto.op_type), text(proto.domain), text(proto.name), _called(proto)
@@ -247,7 +247,7 @@ def _operator(proto: Any, scope: Scope, found: Flattening, *, standard: bool) ->
     found.nodes.append(Node(op, domain, name, reads, tuple(gives), attributes, standard, scope.inside))
 
 
-def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
+def _call(proto: Proto, function: Proto, scope: Scope, found: Flattening) -> None:
     """Inline a function call."""
     key = (text(proto.domain), text(proto.op_type))
     reads = [_read(text(name), scope) for name in proto.input]
@@ -262,7 +262,7 @@ def _call(proto: Any, function: Any, scope: Scope, found: Flattening) -> None:
             scope.known[outside] = inner.known.get(inside) or _taken(outside, scope, found)
 
 
-def _attributes(proto: Any, scope: Scope, found: Flattening) -> dict[str, Any]:
+def _attributes(proto: Proto, scope: Scope, found: Flattening) -> dict[str, Any]:
     """Read the attributes of an operator; in a function, some refer to those of the call."""
     attributes = {}
     for attribute in proto.attribute:
@@ -274,7 +274,7 @@ def _attributes(proto: Any, scope: Scope, found: Flattening) -> dict[str, Any]:
     return attributes
 
 
-def _attribute(proto: Any, found: Flattening) -> Any:
+def _attribute(proto: Proto, found: Flattening) -> Any:
     """Return the value of an attribute; None for kinds that no supported operator has."""
     name = ATTRIBUTES.get(proto.type)
     if name is None:

@@ -1,7 +1,7 @@
 """Checks the declared size of ONNX tensors against what is stored; values are read later."""
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -10,7 +10,10 @@ from ....errors import BadWeights
 from ..base import Tensor, from_bfloat16
 from .external import Beside, Outside, outside
 
-__all__ = ["FLOATING", "HALVES", "text", "to_tensor"]
+__all__ = ["FLOATING", "HALVES", "Proto", "text", "to_tensor"]
+
+# A message of ONNX; protobuf makes their classes at run time, without types.
+Proto: TypeAlias = Any
 
 MOST_AXES = 32
 # By type code in the format: the dtype of raw bytes, and the field that may hold single values instead.
@@ -39,7 +42,7 @@ def text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
-def to_tensor(proto: Any, path: str, beside: Beside) -> Tensor:
+def to_tensor(proto: Proto, path: str, beside: Beside) -> Tensor:
     """Check that a tensor stores what it declares.
 
     Parameters
@@ -76,20 +79,20 @@ def to_tensor(proto: Any, path: str, beside: Beside) -> Tensor:
     return Tensor(name, shape, lambda: _listed(proto, dtype, column, where))
 
 
-def _place(proto: Any, where: str) -> Outside:
+def _place(proto: Proto, where: str) -> Outside:
     return outside([(text(entry.key), text(entry.value)) for entry in proto.external_data], where)
 
 
-def _unreadable(proto: Any, where: str) -> Array:
+def _unreadable(proto: Proto, where: str) -> Array:
     raise BadWeights(f"{where}: is of type number {proto.data_type}; expected float64, float32, float16 or bfloat16.")
 
 
-def _raw(content: bytes, proto: Any, shape: tuple[int, ...]) -> Array:
+def _raw(content: bytes, proto: Proto, shape: tuple[int, ...]) -> Array:
     dtype, _ = DTYPES[proto.data_type]
     return _native(np.frombuffer(content, dtype).reshape(shape), proto)
 
 
-def _listed(proto: Any, dtype: str, column: str, where: str) -> Array:
+def _listed(proto: Proto, dtype: str, column: str, where: str) -> Array:
     shape = tuple(proto.dims)
     try:
         if proto.data_type in HALVES:
@@ -101,7 +104,7 @@ def _listed(proto: Any, dtype: str, column: str, where: str) -> Array:
         raise BadWeights(f"{where}: cannot be an array of shape {shape} ({reason}).") from reason
 
 
-def _native(values: Array, proto: Any) -> Array:
+def _native(values: Array, proto: Proto) -> Array:
     if proto.data_type == BFLOAT16:
         return from_bfloat16(values)
     return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -1,12 +1,11 @@
 """Reads small constants of a graph: axes, sizes, factors."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ....readers.base import from_bfloat16
-from .program import Program, Value
+from .program import Program, Proto, Value
 
 __all__ = ["constant", "integers", "is_zero", "number"]
 
@@ -34,7 +33,7 @@ def constant(program: Program, value: Value) -> list[float] | None:
     return None if node is None or node.op != "Const" else _numbers(node.attr["value"].tensor)
 
 
-def _numbers(stored: Any) -> list[float] | None:
+def _numbers(stored: Proto) -> list[float] | None:
     shape = [axis.size for axis in stored.tensor_shape.dim]
     size = math.prod(shape)
     if stored.dtype not in _DTYPES or not 0 < size <= MOST_NUMBERS or min(shape, default=1) < 0:
@@ -93,7 +92,7 @@ def is_zero(program: Program, value: Value) -> bool:
     return False
 
 
-def _holds_zeros(stored: Any) -> bool:
+def _holds_zeros(stored: Proto) -> bool:
     """Return whether all numbers of a constant are zero, however many."""
     if stored.dtype not in _DTYPES:
         return False

@@ -6,11 +6,14 @@ counted, so that functions made to call each other endlessly are refused.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from .....errors import BadWeights
 
-__all__ = ["CALLS", "CUDNN", "LOOPS", "Frame", "Program", "Value"]
+__all__ = ["CALLS", "CUDNN", "LOOPS", "Frame", "Program", "Proto", "Value"]
+
+# A graph of TensorFlow, or a function, node or tensor of it; protobuf makes their classes at run time, without types.
+Proto: TypeAlias = Any
 
 CUDNN = {"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"}
 # A conditional counts as a call if it is Keras 2's for masked layers: cuDNN or the loop.
@@ -62,7 +65,7 @@ class Frame:
     depth : int
     """
 
-    function: Any
+    function: Proto
     nodes: Mapping[str, Any]
     arguments: dict[str, Value] = field(default_factory=dict)
     depth: int = 0
@@ -91,7 +94,7 @@ class Program:
         The file.
     """
 
-    def __init__(self, graph: Any, where: str) -> None:
+    def __init__(self, graph: Proto, where: str) -> None:
         self.where = where
         self._functions = {function.signature.name: function for function in graph.library.function}
         self._nodes: dict[str, dict[str, Any]] = {}
@@ -101,7 +104,7 @@ class Program:
         """Open a function as the outermost one; None if there is none of that name."""
         return self._frame(name, {}, 0)
 
-    def node(self, value: Value) -> Any:
+    def node(self, value: Value) -> Proto:
         """Return the operation of a value; None for an argument."""
         return value.frame.nodes.get(value.node)
 
@@ -168,7 +171,7 @@ class Program:
                     del inner.arguments[name]
         return frame.inner[value.node]
 
-    def _called(self, node: Any) -> str:
+    def _called(self, node: Proto) -> str:
         """Return the function that an operation calls; empty for a conditional without a cuDNN branch."""
         if node.op not in _CHOICES:
             return str(node.attr["body" if node.op in LOOPS else "f"].func.name)

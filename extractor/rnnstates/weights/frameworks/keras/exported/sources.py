@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from .constants import integers, is_zero, number
 from .loops import Loop
-from .program import LOOPS, Program, Value
+from .program import LOOPS, Program, Proto, Value
 from .steps import Variable
 
 __all__ = ["Source", "Tracer"]
@@ -191,7 +190,7 @@ class Tracer:
         return tuple(found)
 
 
-def _turns_time(program: Program, node: Any, inputs: list[Value], axis: int) -> bool:
+def _turns_time(program: Program, node: Proto, inputs: list[Value], axis: int) -> bool:
     """Return whether an operation reverses time: all steps, or only the valid ones."""
     if node.op == "ReverseSequence":
         return bool(node.attr["seq_dim"].i == axis and node.attr["batch_dim"].i == 1 - axis)

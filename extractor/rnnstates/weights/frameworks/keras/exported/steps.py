@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .constants import constant, integers, number
-from .program import Frame, Program, Value
+from .program import Frame, Program, Proto, Value
 from .terms import Columns, Terms, TooMany
 
 __all__ = ["StepReader", "Variable"]
@@ -70,7 +70,7 @@ class StepReader:
             return inputs[_FIRST_ONLY[node.op] :][:1]
         return inputs[:MOST_OPERANDS]
 
-    def _is_zero_from_outside(self, value: Value, node: Any) -> bool:
+    def _is_zero_from_outside(self, value: Value, node: Proto) -> bool:
         """Detect zeros shaped like a step taken before the loop, of which Keras uses only the shape."""
         return node.op == "ZerosLike" and self._body is not None and value.frame.depth < self._body.depth
 
@@ -99,10 +99,10 @@ class StepReader:
             return self.terms.apply(f"argument {len(self._known)}")
         return self.terms.variable(found.name, 0, found.shape[-1])
 
-    def _read_variable(self, value: Value, _node: Any, _operands: list[int]) -> int:
+    def _read_variable(self, value: Value, _node: Proto, _operands: list[int]) -> int:
         return self._variable(self._program.resolve(self._program.inputs(value)[0]))
 
-    def _constant(self, value: Value, node: Any, _operands: list[int]) -> int:
+    def _constant(self, value: Value, node: Proto, _operands: list[int]) -> int:
         found = number(self._program, value)
         if found is not None:
             return self.terms.constant(found)
@@ -111,13 +111,13 @@ class StepReader:
             return self.terms.constant(several[0])
         return self.terms.of("fill", value)
 
-    def _fill(self, value: Value, node: Any, operands: list[int]) -> int:
+    def _fill(self, value: Value, node: Proto, operands: list[int]) -> int:
         if operands:
             return self.terms.apply(node.op, *operands)
         # Two states that start from equal values are still two terms.
         return self.terms.of("fill", value)
 
-    def _item(self, value: Value, _node: Any, operands: list[int]) -> int:
+    def _item(self, value: Value, _node: Proto, operands: list[int]) -> int:
         return self.terms.of("item", self._list(value), *operands)
 
     def _list(self, value: Value) -> int:
@@ -127,27 +127,27 @@ class StepReader:
             self.lists.append(source)
         return self.lists.index(source)
 
-    def _matmul(self, _value: Value, node: Any, operands: list[int]) -> int:
+    def _matmul(self, _value: Value, node: Proto, operands: list[int]) -> int:
         turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
         if turned or self.terms[operands[1]][0] != "variable":
             return self.terms.apply("MatMul", *operands, turned)
         return self.terms.matmul(*operands)
 
-    def _add(self, _value: Value, node: Any, operands: list[int]) -> int:
+    def _add(self, _value: Value, node: Proto, operands: list[int]) -> int:
         return self.terms.sum(*operands) if operands else self.terms.apply(node.op)
 
-    def _multiply(self, _value: Value, _node: Any, operands: list[int]) -> int:
+    def _multiply(self, _value: Value, _node: Proto, operands: list[int]) -> int:
         # Inactive dropout multiplies by ones; steps without a loop share those of the first one.
         for one, other in (operands, operands[::-1]):
             if self.terms[one][:2] == ("apply", "OnesLike"):
                 return other
         return self.terms.product(*operands)
 
-    def _split(self, value: Value, node: Any, operands: list[int]) -> int:
+    def _split(self, value: Value, node: Proto, operands: list[int]) -> int:
         axes = integers(self._program, self._program.inputs(value)[0])
         return self._part(operands[0], axes[0] if axes else None, value.index, node.attr["num_split"].i)
 
-    def _unpack(self, value: Value, node: Any, operands: list[int]) -> int:
+    def _unpack(self, value: Value, node: Proto, operands: list[int]) -> int:
         if not operands:
             return self.terms.of("step", self._list(value), value.index, node.attr["num"].i, node.attr["axis"].i)
         return self._part(operands[0], node.attr["axis"].i, value.index, node.attr["num"].i)
@@ -169,7 +169,7 @@ class StepReader:
         shapes = (variable.shape for variable in self._variables.values() if variable.name == columns.variable)
         return len(next(shapes, ())) - (columns.row >= 0)
 
-    def _split_sizes(self, value: Value, _node: Any, operands: list[int]) -> int:
+    def _split_sizes(self, value: Value, _node: Proto, operands: list[int]) -> int:
         inputs = self._program.inputs(value)
         sizes, axis = integers(self._program, inputs[1]), integers(self._program, inputs[2])
         width = self.terms.width(operands[0])
@@ -187,7 +187,7 @@ class StepReader:
             return self.terms.apply(f"row {row}", operand)
         return self.terms.variable(columns.variable, columns.start, columns.stop, row)
 
-    def _slice(self, value: Value, node: Any, operands: list[int]) -> int:
+    def _slice(self, value: Value, node: Proto, operands: list[int]) -> int:
         """Read ``[:, start:stop]`` and ``[row]``; any other slice is its own term."""
         start, stop, step = (integers(self._program, bound) for bound in self._program.inputs(value)[1:4])
         masks = {name: node.attr[name].i for name in _MASKS}
@@ -208,12 +208,12 @@ class StepReader:
         arguments = "|".join(str(part) for part in (start, stop, step, *masks.values()))
         return self.terms.apply(f"StridedSlice {arguments}", operands[0])
 
-    def _leaky(self, _value: Value, node: Any, operands: list[int]) -> int:
+    def _leaky(self, _value: Value, node: Proto, operands: list[int]) -> int:
         # Attributes with their default value may be omitted.
         alpha = node.attr["alpha"].f if "alpha" in node.attr else 0.2
         return self.terms.apply(f"LeakyRelu {alpha:.6g}", *operands)
 
-    def _same(self, _value: Value, _node: Any, operands: list[int]) -> int:
+    def _same(self, _value: Value, _node: Proto, operands: list[int]) -> int:
         return operands[0]
 
 
