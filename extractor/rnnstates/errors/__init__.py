@@ -7,7 +7,7 @@ Each message says where, what was found, what was expected and what to do.
     RnnstatesError
     ├── OptionError          options that contradict each other or the data
     ├── MissingInput         a file that is absent, unreadable or a directory
-    ├── BadData              a file that is there but wrong
+    ├── BadData              a file that exists but is wrong
     │   ├── BadInput         the sequences or their ids
     │   │   └── InputChanged the file was changed while it was read
     │   ├── BadLengths       the lengths
@@ -84,7 +84,7 @@ class MissingInput(RnnstatesError):  # noqa: N818 - reads better at the raise th
 
 
 class BadData(RnnstatesError):  # noqa: N818
-    """A file to read is there, but is not what it should be."""
+    """A file to read exists, but is not what it should be."""
 
     exit_code = 65
 

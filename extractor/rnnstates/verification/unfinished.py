@@ -19,7 +19,7 @@ __all__ = ["refuse_unfinished"]
 
 CONTINUE = "Repeat the run to continue with the others."
 LAST = "Repeat the run to finish it."
-AGAIN = "Repeat the run with verify=True, which computes those once more and continues."
+AGAIN = "Repeat the run with verify=True, which recomputes those and continues."
 OVER = "Repeat the run; it starts over."
 
 

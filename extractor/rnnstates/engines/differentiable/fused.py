@@ -206,8 +206,7 @@ class Fused:
 
 def _refuse(*_upstream: Any) -> Any:
     raise LookupError(
-        "rnnstates: this LSTM's gradient has no gradient of its own; make the layer with fused=False for gradients of "
-        "gradients."
+        "rnnstates: this LSTM has no second derivatives; make the layer with fused=False for gradients of gradients."
     )
 
 
