@@ -59,7 +59,7 @@ SETTINGS = {
 # Those of which Keras 2 makes other graphs than Keras 3.
 OLDER = ("reset before", "hard_sigmoid", "two layers", "dropout", "merged", "cells")
 # Those that are exported with the functions of every layer, in which the reader of Keras 2 must not lose its way.
-WHOLE = ("two layers", "cells")
+WHOLE = ("two layers", "merged", "cells")
 
 
 @pytest.mark.parametrize("generation, name", [*((3, name) for name in SETTINGS), *((2, name) for name in OLDER)])

@@ -18,6 +18,7 @@ SCRIPT = """
 import hashlib, json, sys
 import numpy as np, rnnstates
 from rnnstates.weights.load import describe_weights
+rnnstates.quiet_tensorflow()
 said = {}
 for name, path in json.loads(sys.argv[1]).items():
     described = describe_weights(path)

@@ -9,9 +9,10 @@ import pytest
 import rnnstates
 
 from .census import parity
+from .exports import export
 from .keras_models import KINDS, keras_of, randomise, save
 from .running import ATOL, assert_same_states, ragged_inputs
-from .test_exported import export, hidden
+from .test_exported import hidden
 from .test_keras_states import run_layer
 
 

@@ -12,6 +12,7 @@ from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.frameworks import interpret
 from rnnstates.weights.readers import open_container
 
+from .exports import export
 from .keras_models import keras_of, lstm, randomise, save
 
 
@@ -52,13 +53,11 @@ def write(model, folder, kind):
         warnings.simplefilter("ignore")
         if kind == "checkpoint":
             return tf.train.Checkpoint(net=model, opt=model.optimizer).save(str(path / "c"))
-        if kind == "export":
-            model.export(str(path), verbose=False)
+        if kind in ("export", "tf.saved_model"):
+            export(model, path)
         elif kind == "weights":
             model.save_weights(path / "w", save_format="tf")
             return path / "w"
-        elif kind == "tf.saved_model":
-            tf.saved_model.save(model, str(path))
         else:
             save(model, path, kind)
     return path

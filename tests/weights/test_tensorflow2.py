@@ -14,6 +14,7 @@ from rnnstates.weights.readers.checkpoint import file as checkpoint
 
 from ..builders import BUILT_ENGINES
 from .census import parity
+from .exports import export
 from .keras_models import keras_of, randomise
 
 LENGTHS = np.array([6, 3, 0, 1])
@@ -37,8 +38,8 @@ def model_of(keras, dtype="float32"):
     )
 
 
-def save(model, folder, kind):
-    """Write a model in one kind of checkpoint; give what the user would name."""
+def save(model, folder, kind, *, whole=False):
+    """Write a model in one kind of checkpoint, ``whole`` as in ``export``; give what the user would name."""
     tf = import_tensorflow()
     path = folder / "saved" / "model"
     with warnings.catch_warnings():
@@ -46,11 +47,9 @@ def save(model, folder, kind):
         if kind == "weights":
             model.save_weights(path, save_format="tf")
         elif kind == "SavedModel":
-            model.save(path, save_format="tf")
-        elif kind == "export":
-            model.export(path, verbose=False)
-        elif kind == "tf.saved_model":
-            tf.saved_model.save(model, str(path))
+            model.save(path, save_format="tf", save_traces=whole)
+        elif kind in ("export", "tf.saved_model"):
+            export(model, path, whole=whole)
         else:
             return tf.train.Checkpoint(net=model).write(str(path))
     return path
@@ -131,7 +130,7 @@ def test_a_saved_model_says_its_activations_its_embedding_and_what_feeds_what(tm
     model.compile("adam", "mse")
     ids = np.random.default_rng(1).integers(0, 11, size=(2, 7))
     model.fit(ids, np.zeros((2, 7, 4)), verbose=0)
-    path = save(model, tmp_path, "SavedModel")
+    path = save(model, tmp_path, "SavedModel", whole=True)
     states = rnnstates.extract(ids, "full", weights=path)
     np.testing.assert_allclose(states["layer1/hidden"], np.array(model(ids)), rtol=0, atol=1e-6)
     network = rnnstates.load_weights(path)
@@ -154,7 +153,7 @@ def test_layers_of_a_model_that_is_code_stand_alone_with_their_configurations(tm
     model = Coded()
     inputs = np.random.default_rng(1).normal(size=(2, 7, 3)).astype("f4")
     model(inputs)
-    path = save(randomise(model), tmp_path, "SavedModel")
+    path = save(randomise(model), tmp_path, "SavedModel", whole=True)
     low = rnnstates.extract(inputs, "full", weights=path, layer="low")["hidden"]
     np.testing.assert_allclose(low, np.array(model.first(inputs)), rtol=0, atol=1e-6)
     both = rnnstates.extract(low, "full", weights=path, layer="up")
@@ -198,7 +197,7 @@ def test_a_cell_with_more_variables_is_refused(kind, tmp_path):
             self.scale = self.add_weight(shape=(self.units,), name="scale")
 
     model = keras.Sequential([keras.Input((None, 3)), keras.layers.RNN(Normalised(5), name="normalised")])
-    path = save(model, tmp_path, kind)
+    path = save(model, tmp_path, kind, whole=True)
     with pytest.raises(BadWeights, match=r"scale|Normalised"):
         rnnstates.load_weights(path)
 
