@@ -41,11 +41,13 @@ coverage: .venv/installed-test
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort=cover
 
-# The oldest versions that pyproject.toml allows: quick tests, and states against Keras and TensorFlow 1.
+# The oldest versions that pyproject.toml allows: quick tests, and states against those of Keras and TensorFlow 1.
 minimum: .venv-minimum/installed
 	.venv-minimum/bin/python -m pytest --quick -n 2 -W default --ignore-glob="*onnx*" --ignore=tests/test_typing.py \
 	    --ignore=tests/weights/test_census.py --ignore=tests/weights/test_traps.py $(TESTS)
-	.venv-minimum/bin/python -m pytest -W default tests/weights/test_keras_states.py tests/weights/test_keras_cells.py tests/extraction/test_original_question.py tests/engines/test_initial_state.py
+	@# Keras 3.2 fails to write its legacy formats of more than one layer.
+	.venv-minimum/bin/python -m pytest -n 2 -W default -k "not legacy" tests/weights/test_keras_states.py \
+	    tests/extraction/test_original_question.py
 
 # As installed where there is no compiler: a copy of the sources without compiled modules.
 no-compiler: .venv/installed-test
