@@ -26,6 +26,9 @@ lint: .venv/installed-test
 types: .venv/installed-test
 	$(BIN)/mypy
 
+# Where no bytecode may be written, each of hundreds of processes would compile the sources again.
+unit quick coverage: export PYTHONDONTWRITEBYTECODE :=
+
 # Two at once: most tests use one core. TESTS=-x or the like goes to pytest.
 unit: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)

@@ -1,18 +1,23 @@
 """What the modules of a package import, seen in their source however it is written."""
 
 import ast
+import functools
 
 __all__ = ["imported_modules", "room_of", "rooms_imported"]
 
 
+@functools.cache
 def imported_modules(path, package_root):
-    """Yield the modules that a file imports, also inside functions: those of its package with a dot in front.
+    """Give the modules that a file imports, also inside functions: those of its package with a dot in front.
 
     ``import a.b``, ``from a.b import c``, ``from . import a``, ``import_module("a.b")``, ``import_module(".a", …)``
     and ``__import__("a.b")`` are all seen. What is imported from a module may be one as well: both are given.
     """
-    here = list(path.relative_to(package_root).parts[:-1])
-    for node in ast.walk(ast.parse(path.read_text())):
+    return tuple(_imported(ast.parse(path.read_text()), list(path.relative_to(package_root).parts[:-1])))
+
+
+def _imported(tree, here):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

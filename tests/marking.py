@@ -60,8 +60,9 @@ def pytest_ignore_collect(collection_path, config):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
+def pytest_collection_modifyitems(config, items):
+    # To read the source of every test takes seconds, and a run of all of them asks for no mark.
+    for item in items if config.option.markexpr else ():
         for mark in marks_of(item.path, getattr(item, "originalname", None), _parameters(item)):
             item.add_marker(mark)
 
