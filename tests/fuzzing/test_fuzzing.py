@@ -1,6 +1,6 @@
 """Whatever a file holds, a parser reads it or refuses it: no other exception, no warning, no file left open.
 
-``make fuzz`` does the same for hours, guided by coverage; here each parser gets some dozens of changed files.
+``make fuzz`` does the same for hours, guided by coverage; here each parser gets some dozens of files.
 """
 
 import functools
@@ -21,7 +21,7 @@ from .outcomes import Outcome
 from .structure import changed
 from .targets import PARSERS
 
-EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @functools.cache
