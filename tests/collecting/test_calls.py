@@ -100,7 +100,7 @@ def some_steps(inputs):
 
 
 SHAPES = {
-    "rows twice": (lambda x: tf.concat([x, x], 0), r"are \[2, 8, …\]; expected \[1, 8, …\], one sequence a row"),
+    "rows twice": (lambda x: tf.concat([x, x], 0), r"are \[2, 8, …\]; expected \[1, 8, …\], one sequence per row"),
     "one row": (lambda x: x[:1], r"are \[1, 8, …\]; expected \[6, 8, …\]"),
     "time first": (lambda x: tf.transpose(x, [1, 0, 2]), r"are \[8, 1, …\]; expected \[1, 1, …\]"),
     "other steps": (some_steps, r"are \[6, 8, …\]; expected \[6, 3, …\]"),

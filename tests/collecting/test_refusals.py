@@ -61,7 +61,7 @@ REFUSED = {
     "no such layer": (models.convolutional, {"layers": ["lstn"]}, "no recurrent layer 'lstn'; found: lstm. Did you"),
     "stateful": (
         lambda: keras.Sequential([keras.Input(batch_shape=(6, 8, 3)), layers.LSTM(4, stateful=True, name="s")]),
-        {}, "layer 's': is stateful, so that its states depend on the batches before",
+        {}, "layer 's': is stateful, so its states depend on earlier batches",
     ),
     "a cell of no kind": (
         lambda: sequential(layers.RNN(StrangeCell(), name="odd")),

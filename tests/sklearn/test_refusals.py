@@ -127,7 +127,7 @@ def test_a_value_that_only_float64_holds_is_named():
             np.ones((2, 4, 3)),
             None,
             (
-                r"X: a padded array of shape \(2, 4, 3\), and no lengths given, so it is unknown what is padding\. "
+                r"X: a padded array of shape \(2, 4, 3\), and no lengths given, so the padding is unknown\. "
                 r"Give lengths=, or lengths=.full. if .*; set padding_value to .*; or give a list of arrays"
             ),
         ),
@@ -150,7 +150,7 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
     "options, told",
     [
         ({"pool": "meen"}, r"pool='meen': unknown; known are mean, .* Did you mean 'mean'\?"),
-        ({"pool": ()}, r"pool=None: there is no vector without one; expected some of mean, last"),
+        ({"pool": ()}, r"pool=None: vectors need a pooling; expected some of mean, last"),
         ({"states": ("hiden",)}, r"states='hiden': unknown; known are hidden, .* Did you mean 'hidden'\?"),
         ({"states": "update_gate"}, r"states='update_gate': no layer has it; layer 'lstm' is an lstm\."),
         (

@@ -1,7 +1,7 @@
 """Digests what a model computes apart from its weights: layer settings, connections, custom code.
 
-The same model has the same digest in every process: no addresses and names are in it, no shapes that follow from a
-first batch, and no settings that matter in training alone.
+The same model has the same digest in every process: it contains no addresses or names, no shapes that depend on the
+first batch, and no settings that matter only in training.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ DROPPED = (
     "trainable", "build_config", "compile_config", "batch_shape", "_object_id", "initializer", "regularizer",
     "constraint",
 )  # fmt: skip
-# How Keras itself names inputs, with a number that depends on what was made before.
+# Keras' own names of inputs, with a number that depends on what was created before.
 NUMBERED = ("input_layer", "keras_tensor")
 _WITHOUT_INITIAL = threading.Lock()
 
@@ -32,8 +32,8 @@ def architecture_of(model: Layer) -> str:
     Parameters
     ----------
     model : keras.Model
-        Of classes that are not Keras' own, the code that runs is in it, with the numbers, texts, arrays, layers and
-        functions that it reads; functions of other packages, and what other objects hold, are not looked into.
+        The digest includes the code of custom classes, with the numbers, strings, arrays, layers and functions that it
+        reads, but not functions of other packages nor the content of other objects.
     """
     inside = list(_inside(model, set()))
     code = Code({id(one): place for place, one in enumerate(inside)})
@@ -42,7 +42,7 @@ def architecture_of(model: Layer) -> str:
 
 
 def _inside(layer: Layer, known: set[int]) -> Iterator[Any]:
-    """Go through a model and all layers and operations in it, each once, in their order."""
+    """Yield a model and all layers and operations in it, each once, in order."""
     if id(layer) in known:
         return
     known.add(id(layer))
@@ -53,13 +53,13 @@ def _inside(layer: Layer, known: set[int]) -> Iterator[Any]:
 
 
 def _config(one: Any, code: Code) -> Any:
-    """Return the settings of a layer or operation; None where its class does not tell, or what is inside tells all."""
+    """Return the settings of a layer or operation; None if its class has none, or its parts describe it fully."""
     if isinstance(one, keras.Sequential) or hasattr(one, "_nodes_by_depth"):
         return None
     own = vars(one)
     # Two threads may collect from one model.
     with _WITHOUT_INITIAL:
-        # An embedding that begins with a large matrix would write that out.
+        # Otherwise an embedding with a large initial matrix would write it out.
         initial = {name: value for name, value in own.items() if isinstance(value, keras.initializers.Initializer)}
         own.update(dict.fromkeys(initial, keras.initializers.Zeros()))
         try:
@@ -71,13 +71,13 @@ def _config(one: Any, code: Code) -> Any:
             own.update(initial)
     settings = _tidy(code.value(config))
     if isinstance(one, keras.layers.InputLayer) and not one.name.startswith(NUMBERED):
-        # Arrays in a dict go to the inputs by their names.
+        # Arrays in a dict are matched to inputs by name.
         settings["name"] = one.name
     return settings
 
 
 def _tidy(value: Any) -> Any:
-    """Leave out what changes no state: names, and settings of training."""
+    """Drop what changes no state: names, and training settings."""
     if isinstance(value, list):
         return [_tidy(one) for one in value]
     if not isinstance(value, dict):
@@ -91,7 +91,7 @@ def _tidy(value: Any) -> Any:
 
 
 def _joined(layer: Layer, code: Code) -> Any:
-    """Describe how the operations of a functional model are joined: which is called, on what of which others."""
+    """Describe the connections of a functional model: each call, and the calls whose outputs it reads."""
     listed = [node for _, nodes in sorted(getattr(layer, "_nodes_by_depth", {}).items()) for node in nodes]
     calls = {
         (id(node.operation), node.operation._inbound_nodes.index(node)): place for place, node in enumerate(listed)

@@ -14,7 +14,7 @@ from .finding import Layer
 
 __all__ = ["Code"]
 
-# Whose code is known by its version, which is recorded.
+# Libraries identified by their recorded versions.
 LIBRARIES = ("builtins", "keras", "numpy", "rnnstates", "tensorflow")
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 # What Keras calls when a model runs.
@@ -22,30 +22,30 @@ CALLED = ("__call__", "call", "compute_mask", "get_initial_state")
 
 
 class Code:
-    """Describes what the classes and functions of a model do that are not of a library.
+    """Describes the code of a model's classes and functions, except those of libraries.
 
     Parameters
     ----------
     places : mapping
-        By address: where each layer and operation stands in the model.
+        The position of each layer and operation in the model, by address.
     """
 
     def __init__(self, places: Mapping[int, int]) -> None:
         self._places = places
 
     def of(self, layer: Layer) -> list[Any]:
-        """Describe the code of a layer's class, and of the functions that the layer was given."""
+        """Describe the code of a layer's class, and of functions that are attributes of the layer."""
         found = [one for name in CALLED for one in _of_class(layer, name)] + list(vars(layer).values())
         reading, functions = _Reading(self._places, layer), (_function(one) for one in found)
         return [reading.function(one) for one in functions if one is not None and _package(one) not in LIBRARIES]
 
     def value(self, value: Any) -> Any:
-        """Describe a value; an object of a class that is unknown here by the class's name."""
+        """Describe a value; an object of an unknown class by the class's name."""
         return _Reading(self._places, None).value(value)
 
 
 class _Reading:
-    """A way from a layer through its code, on which each function is described once."""
+    """A traversal of a layer's code, in which each function is described once."""
 
     def __init__(self, places: Mapping[int, int], layer: Layer) -> None:
         self._places, self._layer = places, layer
@@ -72,7 +72,7 @@ class _Reading:
         if isinstance(value, list | tuple):
             return [self.value(one) for one in value]
         if isinstance(value, set | frozenset):
-            # Their order is another one in each process.
+            # Their order differs between processes.
             return sorted(repr(self.value(one)) for one in value)
         if isinstance(value, CodeType):
             return [_digest(value.co_code), list(value.co_names), self.value(value.co_consts)]
@@ -91,7 +91,7 @@ class _Reading:
 
     def _named(self, name: str, function: FunctionType) -> list[Any]:
         """Describe what a name in code may mean: an attribute of the layer or of its class, or a global."""
-        # The layer's own name may be one that Keras numbered.
+        # The layer's own name may be numbered by Keras.
         found = [] if self._layer is None or name == "name" else [vars(self._layer).get(name)]
         found += _of_class(self._layer, name)
         meant = function.__globals__.get(name)
@@ -101,7 +101,7 @@ class _Reading:
 
 
 def _of_class(layer: Layer, name: str) -> list[Any]:
-    """Return what a layer's class and those it inherits from have under a name, but for classes of libraries."""
+    """Return the attributes of this name in a layer's class and its bases, except classes of libraries."""
     own = [one for one in type(layer).__mro__ if one.__module__.partition(".")[0] not in LIBRARIES]
     return [vars(one)[name] for one in own if name in vars(one)]
 
@@ -114,17 +114,17 @@ def _function(value: Any) -> FunctionType | None:
 
 
 def _package(function: FunctionType) -> str:
-    """Say which package a function's code is of; a wrapper calls itself as what it wraps."""
+    """Return the package of a function's code; a wrapper's own module name may be that of what it wraps."""
     return str(function.__globals__.get("__name__")).partition(".")[0]
 
 
 def _is_followed(function: FunctionType, by: FunctionType) -> bool:
-    """Return whether a function that another one names is looked into: of the same package, or not installed."""
+    """Return whether a function that another one uses is described too: same package, or not installed."""
     return _package(function) == _package(by) or not function.__code__.co_filename.startswith(INSTALLED)
 
 
 def _held(function: FunctionType) -> list[Any]:
-    """Return the values that a function has from where it was made; a cell may be empty still."""
+    """Return the closure values of a function; a cell may still be empty."""
     cells = function.__closure__ or ()
     return [cell.cell_contents for cell in cells if cell != type(cell)()]
 

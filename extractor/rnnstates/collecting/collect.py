@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["collect"]
 
-# As in ``extraction.extract``: tests put others here.
+# As in ``extraction.extract``: tests replace these.
 SYSTEM: System = DISK
 PACE = Pace()
 
@@ -58,30 +58,29 @@ def collect(
     progress: Progress | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> States:
-    """Run a Keras model as it is, and give every state of its recurrent layers.
+    """Run a Keras model as it is, and return every state of its recurrent layers.
 
     The model is not changed; do not use it in another thread meanwhile. The states are those that the layers compute:
-    a layer that the model lets read padding has read it, and ``lengths`` say only what is kept and averaged.
+    if the model lets a layer read padding, it has, and ``lengths`` only determine what is kept and averaged.
 
     Parameters
     ----------
     model : keras.Model or path
-        Any that runs on ``inputs`` and has been built: Sequential, functional, nested or written in Python, with
-        anything around its recurrent layers. A path is that of a ``.keras`` file, which Keras' own loader reads in its
-        safe mode; models with code or classes of their own are refused there.
+        Any built model that runs on ``inputs``: Sequential, functional, nested or written in Python, with anything
+        around its recurrent layers. A path is that of a ``.keras`` file, which Keras' own loader reads in its safe
+        mode; models with custom code or classes are refused there.
     inputs : array, path, or list or dict of them
-        What ``model(inputs)`` takes, one row per sequence. Of a path, or an array that is mapped from a file, only a
-        batch is in memory at once.
+        What ``model(inputs)`` takes, one row per sequence. Of a path, or a memory-mapped array, only one batch is in
+        memory at a time.
     lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence, counted in steps of the recurrent layers. None takes the dataset ``lengths``
-        beside an HDF5 input, else what the model masks; where it masks nothing every step counts, and a warning says
-        so.
+        Valid steps of each sequence, counted in steps of the recurrent layers. None uses the dataset ``lengths`` next
+        to an HDF5 input, else what the model masks; if it masks nothing every step counts, and a warning says so.
     layers : names or None
-        Which recurrent layers, by name (``encoder/lstm`` inside of a model ``encoder``); None for all.
+        Which recurrent layers, by name (``encoder/lstm`` inside a model ``encoder``); None for all.
     output : path or None
-        The HDF5 file to make; None keeps the states in memory.
+        The HDF5 file to write; None keeps the states in memory.
     batch_size : int or None
-        Rows that the model runs at once; None for what fits 16 MiB of states, 256 at most.
+        Rows that the model runs at once; None for at most 16 MiB of states and 256 rows.
     states, pool, layout, padding, dataset, axes, ids, dtype, allow_nonfinite, if_exists, force, restart, verify,
     max_runtime, progress
         As ``extract`` takes them; there are no gates, and no pooling ``final``.
@@ -92,13 +91,13 @@ def collect(
     -------
     States
         By layer name: ``lstm/hidden`` [N, T, H], ``lstm/cell``, ``lstm/hidden_mean`` [N, H], …,
-        ``bidirectional/forward/hidden``, ``rnn/0/cell`` of an ``RNN`` of several cells; ``lstm_call2/hidden`` where the
-        model calls a layer twice. A backward state stands where its input stands.
+        ``bidirectional/forward/hidden``, ``rnn/0/cell`` of an ``RNN`` of several cells; ``lstm_call2/hidden`` if the
+        model calls a layer twice. Backward states are in the order of the inputs.
 
     Raises
     ------
     BadWeights
-        The model does not run on the inputs, has no recurrent layer, or one that cannot be listened to.
+        The model does not run on the inputs, has no recurrent layer, or one that cannot be recorded.
     RnnstatesError
         As ``extract``.
 
@@ -117,7 +116,7 @@ def collect(
     target = find_target(options, (model, inputs, lengths), SYSTEM)
     request = make_request(options)
     _check(request, batch_size)
-    # Late: it starts TensorFlow and Keras.
+    # Imported late: it starts TensorFlow and Keras.
     from .prepare import prepare
 
     collection = prepare(model, inputs, lengths, layers, request=request, options=options, batch_size=batch_size)
@@ -126,7 +125,7 @@ def collect(
 
 
 def _deliver(collection: "Collection", target: Target, options: Options, until: float | None) -> States:
-    # Late: they start TensorFlow and Keras.
+    # Imported late: they start TensorFlow and Keras.
     from .recording import record
     from .windows import collect_windows
 

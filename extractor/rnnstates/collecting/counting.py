@@ -18,7 +18,7 @@ __all__ = ["Counted", "Masks", "count", "note_padding", "steps_of"]
 
 
 class Counted(NamedTuple):
-    """How long each sequence is, and where its padding stands."""
+    """The length of each sequence, and the side of its padding."""
 
     lengths: npt.NDArray[np.int64]
     padding: str
@@ -30,12 +30,12 @@ def steps_of(shapes: dict[str, int]) -> int:
     Raises
     ------
     OptionError
-        They differ: an output has one axis of time.
+        They differ: an output has one time axis.
     """
     if len(set(shapes.values())) > 1:
-        told = ", ".join(f"'{path}' {steps}" for path, steps in shapes.items())
+        listed = ", ".join(f"'{path}' {steps}" for path, steps in shapes.items())
         raise OptionError(
-            f"the layers have different numbers of steps ({told}); collect those of one number at a time with "
+            f"the layers have different numbers of steps ({listed}); collect those with the same number together, with "
             "layers=[...]."
         )
     return next(iter(shapes.values()))
@@ -50,9 +50,9 @@ def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", no
         As ``extract`` takes them; None for the dataset ``lengths`` of an HDF5 file, else what the model masks.
     feed : Feed
     steps : int
-        T, of the recurrent layers; convolutions before them may make it another one than the inputs'.
+        T of the recurrent layers; convolutions before them may make it differ from the inputs'.
     padding : str
-        Where the padding stands if lengths are given.
+        The side of the padding if lengths are given.
     masks : Masks
     notes : Notes
 
@@ -76,7 +76,7 @@ def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", no
 
 
 def note_padding(counted: Counted, steps: int, masked: dict[str, bool], notes: Notes) -> None:
-    """Say which layers read padding before the steps that count, because the model masks nothing there.
+    """Warn about layers that read padding before the steps that count, because the model masks nothing there.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def note_padding(counted: Counted, steps: int, masked: dict[str, bool], notes: N
     steps : int
         T.
     masked : dict
-        By the path of each part that meets the padding first: whether it is given a mask.
+        By the path of each part that reads the padding first: whether it gets a mask.
     notes : Notes
     """
     reading = [path for path, is_masked in masked.items() if not is_masked]
@@ -96,7 +96,7 @@ def note_padding(counted: Counted, steps: int, masked: dict[str, bool], notes: N
 
 
 def _source(feed: Feed, steps: int) -> Any:
-    """Return the first input as a source whose steps are those of the layers; its file is not to be closed."""
+    """Return the first input as a source with the layers' steps; its file must not be closed."""
     first = feed.opened[0]
     source = copy.copy(first.source if isinstance(first, FileRows) else first)
     source.shape = (feed.sequences, steps)
@@ -111,9 +111,9 @@ class Masks:
     paths : sequence of str
         The layers, by call.
     batches : iterable of (first row, list of masks)
-        Read only where it is needed.
+        Read only if needed.
     any : bool
-        Whether some layer is given a mask.
+        Whether any layer gets a mask.
     """
 
     def __init__(self, paths: Sequence[str], batches: Iterable[tuple[int, list[Array | None]]], *, any: bool) -> None:  # noqa: A002
@@ -125,9 +125,9 @@ class Masks:
         Raises
         ------
         OptionError
-            Layers are given different masks.
+            Layers get different masks.
         BadInput
-            A mask leaves out steps between others, or rows are padded on different sides.
+            A mask skips steps between valid ones, or rows are padded on different sides.
         """
         lengths = np.zeros(sequences, np.int64)
         sides: set[str] = set()
@@ -141,8 +141,8 @@ class Masks:
         return Counted(lengths, *(sides or {"post"}))
 
     def _one(self, masks: list[Array | None]) -> Array:
-        first, *others = ((path, mask) for path, mask in zip(self._paths, masks, strict=True))
-        for path, mask in others:
+        first, *rest = ((path, mask) for path, mask in zip(self._paths, masks, strict=True))
+        for path, mask in rest:
             if (mask is None) != (first[1] is None) or not np.array_equal(np.asarray(mask), np.asarray(first[1])):
                 raise OptionError(
                     f"the model masks other steps in '{path}' than in '{first[0]}'; collect one at a time with "
@@ -156,7 +156,7 @@ GIVE = "give lengths=, which say what counts (at a masked step the states stand 
 
 
 def _side(mask: Array, start: int) -> str:
-    """Return where the padding stands: ``post``, ``pre`` or ``both`` where nothing shows it."""
+    """Return the side of the padding: ``post``, ``pre``, or ``both`` if it is undetermined."""
     steps, counts = np.arange(mask.shape[1]), mask.sum(axis=1, keepdims=True)
     post, pre = mask == (steps < counts), mask == (steps >= mask.shape[1] - counts)
     if post.all():

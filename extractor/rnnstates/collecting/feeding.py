@@ -22,12 +22,12 @@ from .finding import Layer
 
 __all__ = ["Feed", "check_number", "open_feed"]
 
-# Bytes; TensorFlow has no longer numbers.
+# Bytes; TensorFlow has no wider numbers.
 LARGEST_ITEM = 8
 
 
 class Rows(Protocol):
-    """One thing that a model takes."""
+    """One input of a model."""
 
     name: str
     shape: tuple[int, ...]
@@ -38,14 +38,14 @@ class Rows(Protocol):
         """Read some rows."""
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where a file is not what it was."""
+        """Raise ``InputChanged`` if a file has changed."""
 
     def close(self) -> None:
         """Close the file."""
 
 
 class ArrayRows:
-    """An array of any rank; also one that is mapped from a file, of which only rows are read."""
+    """An array of any rank; of a memory-mapped one only the needed rows are read."""
 
     def __init__(self, values: Any, name: str, axes: str | None = None) -> None:
         self._array = as_array(values, name, BadInput, "Pad the sequences to one length.")
@@ -91,7 +91,7 @@ class FileRows:
         return self.source.read(rows, slice(0, self.shape[1]))
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where the file is not what it was when it was opened."""
+        """Raise ``InputChanged`` if the file has changed since it was opened."""
         self.source.check_unchanged()
 
     def close(self) -> None:
@@ -100,21 +100,21 @@ class FileRows:
 
 
 class Feed:
-    """All that a model takes, in its structure.
+    """All inputs of a model, in their structure.
 
     Parameters
     ----------
     opened : list of Rows
     structure : list or mapping or None
-        What the caller gave; None for one input alone.
+        The structure that the caller gave; None for a single input.
     allow_nonfinite : bool
-        Whether the integer that R writes for NA is taken for a number.
+        Whether the integer that R writes for NA is accepted as a number.
     """
 
     def __init__(self, opened: list[Rows], structure: Any, *, allow_nonfinite: bool = False) -> None:
         self.opened, self._structure, self._allow_nonfinite = opened, structure, allow_nonfinite
         self.sequences = opened[0].shape[0]
-        # Of the recurrent layers, once they are known.
+        # Steps of the recurrent layers, once known.
         self.steps = 0
 
     @property
@@ -124,33 +124,33 @@ class Feed:
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """Its name in messages."""
         return self.opened[0].name
 
     @property
     def identity(self) -> dict[str, object]:
-        """What tells it from another one."""
-        first, *others = (one.identity for one in self.opened)
-        told = {**first, "shape": [self.sequences, self.steps], "input_shape": first["shape"]}
-        return {**told, "others": others} if others else told
+        """What distinguishes it from other inputs."""
+        first, *rest = (one.identity for one in self.opened)
+        identity = {**first, "shape": [self.sequences, self.steps], "input_shape": first["shape"]}
+        return {**identity, "others": rest} if rest else identity
 
     @property
     def specs(self) -> Any:
-        """What the graph is traced for."""
+        """The input signature of the graph."""
         return self._packed([tf.TensorSpec([None, *one.shape[1:]], _native(one.dtype)) for one in self.opened])
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row of everything."""
+        """Bytes of one row of all inputs."""
         return sum(int(np.prod(one.shape[1:])) * one.dtype.itemsize for one in self.opened)
 
     def read(self, rows: slice) -> list[Array]:
-        """Read some rows of everything.
+        """Read some rows of all inputs.
 
         Raises
         ------
         BadInput
-            A value is missing: one that an attribute says so of, or R's NA among integers.
+            A value is missing, according to an attribute, or as R's NA among integers.
         """
         arrays = [one.take(rows).astype(_native(one.dtype), copy=False) for one in self.opened]
         for one, array in zip(self.opened, arrays, strict=True):
@@ -159,11 +159,11 @@ class Feed:
         return arrays
 
     def packed(self, arrays: list[Array]) -> Any:
-        """Return what was read the structure that the model takes."""
+        """Return the arrays as tensors in the structure that the model takes."""
         return self._packed([tf.constant(array) for array in arrays])
 
     def sums(self, arrays: list[Array], rows: slice, before: Sums) -> Sums:
-        """Add the sums of what was read; only of arrays, for files tell when they are changed."""
+        """Add the checksums of what was read; only for arrays, because changed files are detected otherwise."""
         for one, array in zip(self.opened, arrays, strict=True):
             if one.identity["mtime_ns"] is None:
                 plain = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
@@ -171,7 +171,7 @@ class Feed:
         return before
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where a file is not what it was when it was opened."""
+        """Raise ``InputChanged`` if a file has changed since it was opened."""
         for one in self.opened:
             one.check_unchanged()
 
@@ -185,7 +185,7 @@ class Feed:
 
 
 def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allow_nonfinite: bool = False) -> Feed:
-    """Open what a model takes.
+    """Open a model's inputs.
 
     Parameters
     ----------
@@ -194,14 +194,14 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
     dataset : str or None
         Of an HDF5 file.
     axes : str or None
-        The order in which the axes of each input are stored.
+        The stored order of the axes of each input.
     allow_nonfinite : bool
-        As ``extract`` takes it, of integers.
+        As for ``extract``; applies to integers.
 
     Raises
     ------
     BadInput
-        Something is no array of numbers, or they have different numbers of rows.
+        Something is not a numeric array, or they have different numbers of rows.
     MissingInput
         A file is absent or unreadable.
     OptionError
@@ -231,14 +231,14 @@ def open_feed(inputs: Any, dataset: str | None, axes: str | None = None, *, allo
 
 
 def check_number(feed: Feed, model: Layer) -> None:
-    """Refuse a list of more or fewer arrays than the model has inputs: Keras leaves out those that are too many.
+    """Refuse a list with more or fewer arrays than the model has inputs: Keras ignores surplus ones.
 
     Raises
     ------
     BadInput
     """
     expected = len(getattr(model, "inputs", None) or ())
-    # Of a model in Python only its code knows, and from a dict Keras takes the inputs by their names.
+    # A subclassed model does not state its inputs, and from a dict Keras takes inputs by name.
     if expected and feed.is_list and len(feed.opened) != expected:
         raise BadInput(
             f"inputs: are a list of {len(feed.opened)}, but model '{model.name}' has {expected} "
@@ -256,7 +256,7 @@ def _named(inputs: Any) -> dict[str, Any]:
     if isinstance(inputs, Mapping):
         if len({type(name) for name in inputs}) > 1:
             raise BadInput(f"inputs: a dict with the keys {list(inputs)!r}; expected the names of the model's inputs.")
-        # The order in which ``keras.tree`` goes through a dict.
+        # The order in which ``keras.tree`` traverses a dict.
         return {f"inputs['{name}']": inputs[name] for name in sorted(inputs)}
     return {f"inputs[{number}]": given for number, given in enumerate(inputs)}
 
@@ -271,7 +271,7 @@ def _check_rows(opened: list[Rows]) -> None:
         if one.shape[0] != opened[0].shape[0]:
             raise BadInput(
                 f"{one.name}: has {one.shape[0]} rows, but {opened[0].name} has {opened[0].shape[0]}; expected one row "
-                "a sequence in each."
+                "per sequence in each."
             )
 
 

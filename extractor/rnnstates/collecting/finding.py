@@ -17,18 +17,18 @@ __all__ = ["Found", "Layer", "StatesOf", "choose", "find_recurrent", "free_path"
 # A layer, cell or model of Keras, which comes without types.
 Layer: TypeAlias = Any
 
-# What stands at the root of a states file beside the layers' groups.
+# Names at the root of a states file apart from the layers' groups.
 TAKEN = {"hidden", "cell", "ids", "integrity", "lengths", "offsets", "sequence", "step", "time", "boundary"}
-# As a part of a path these mean something else.
+# These have a special meaning in a path.
 NO_GROUP = {"", ".", ".."}
-ADVICE = "name the layers that are wanted with layers=[...]"
+ADVICE = "name the layers that you want with layers=[...]"
 
 
 Orders = tuple[tuple[int, ...] | None, ...]
 
 
 class StatesOf(NamedTuple):
-    """One cell of a layer: what it is, and where its states stand among the layer's.
+    """One cell of a layer, and the position of its states among the layer's.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class StatesOf(NamedTuple):
     units, width : int
         H, and the last axis of ``hidden``.
     first : int
-        The place of ``hidden``; the cell state of an LSTM is the next.
+        The index of ``hidden``; an LSTM's cell state is the next.
     """
 
     cell: str
@@ -52,13 +52,13 @@ class Found(NamedTuple):
     Parameters
     ----------
     path : str
-        ``lstm``, ``encoder/lstm`` inside of a model, ``bidirectional/forward``.
+        ``lstm``, ``encoder/lstm`` inside a model, ``bidirectional/forward``.
     name : str
-        Of the layer that the user knows: of the ``Bidirectional`` around it.
+        Of the layer that the user knows: the ``Bidirectional`` around it, if any.
     layer : keras.layers.Layer
     direction : str
     orders : tuple of (tuple of int or None)
-        Of each model or layer around it, from outside: how it is called there, see ``numbers``.
+        For each model or layer around it, outermost first: the order of its calls there, see ``numbers``.
     """
 
     path: str
@@ -68,10 +68,9 @@ class Found(NamedTuple):
     orders: Orders
 
     def numbers(self, calls: int) -> list[int]:
-        """Return each of its calls, in the order in which they run, the number that it has in the model as written.
+        """Return for each of its calls, in execution order, its number in the model as written.
 
-        Keras runs calls of a functional model that do not depend on each other in an order of its own. Of code, the
-        order is that in which it runs.
+        Keras runs independent calls of a functional model in an order of its own. Code is numbered in execution order.
         """
         known = math.prod(len(order) for order in self.orders if order is not None)
         unknown = self.orders.count(None)
@@ -90,7 +89,7 @@ class Found(NamedTuple):
         Raises
         ------
         BadWeights
-            One of them is of a kind whose states have no names here.
+            One of them is of an unsupported kind.
         """
         cell = self.layer.cell
         inner = cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else [cell]
@@ -109,15 +108,15 @@ class Found(NamedTuple):
 
 
 def find_recurrent(model: Layer) -> tuple[Found, ...]:
-    """List the recurrent layers of a model, those inside of models and wrappers too, in the model's order."""
+    """List the recurrent layers of a model, including those inside models and wrappers, in the model's order."""
     found: list[Found] = []
     for one in _walk(model, ()):
-        # A layer may be in several of the models of which this is made.
+        # A layer may be in several of the inner models.
         if all(one.layer is not other.layer for other in found):
             found.append(one)
     taken, known = {one.path for one in found}, set[str]()
     for number, one in enumerate(found):
-        # Layers of a model that is written in Python may share a name.
+        # Layers of a subclassed model may share a name.
         if one.path in known:
             found[number] = one._replace(path=free_path(one.path, taken))
         known.add(one.path)
@@ -125,19 +124,19 @@ def find_recurrent(model: Layer) -> tuple[Found, ...]:
 
 
 def free_path(path: str, taken: set[str]) -> str:
-    """Return a path that is taken the first number with which it is not, and take that."""
+    """Return a path with the first number that makes it free, and mark that as taken."""
     numbered = next(one for number in itertools.count(2) if (one := f"{path}_{number}") not in taken)
     taken.add(numbered)
     return numbered
 
 
 def choose(found: Sequence[Found], layers: str | Sequence[str] | None) -> tuple[Found, ...]:
-    """Take the layers that are named; all if None.
+    """Return the named layers; all if None.
 
     Raises
     ------
     BadWeights
-        There is no recurrent layer, or one that is taken cannot be listened to.
+        There is no recurrent layer, or a chosen one cannot be recorded.
     OptionError
         A name that no recurrent layer has.
     """
@@ -176,7 +175,7 @@ def _walk(layer: Layer, path: tuple[str, ...], around: Orders = ()) -> Iterator[
 
 
 def _order(model: Layer, layer: Layer) -> tuple[int, ...] | None:
-    """Return the places that the calls of a layer have in a functional model, in the order in which it runs them."""
+    """Return the positions of a layer's calls in a functional model as written, in execution order."""
     if isinstance(model, keras.Sequential):
         return (0,)
     if (by_depth := getattr(model, "_nodes_by_depth", None)) is None:
@@ -199,10 +198,10 @@ def _check(one: Found) -> None:
         raise BadWeights(f"{where}: is {with_article(type(one.layer).__name__)}, whose states are images; {ADVICE}.")
     if getattr(one.layer, "stateful", False):
         raise BadWeights(
-            f"{where}: is stateful, so that its states depend on the batches before; build it with stateful=False."
+            f"{where}: is stateful, so its states depend on earlier batches; build it with stateful=False."
         )
     if one.path.partition("/")[0] in TAKEN:
-        raise OptionError(f"{where}: has the name of something else in a states file; call it otherwise.")
+        raise OptionError(f"{where}: has the name of something else in a states file; rename it.")
     if NO_GROUP & set(one.path.split("/")):
-        raise OptionError(f"{where}: has a name that no group of a states file can have; call it otherwise.")
+        raise OptionError(f"{where}: has a name that no group of a states file can have; rename it.")
     assert one.cells

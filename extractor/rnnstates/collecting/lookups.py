@@ -1,6 +1,6 @@
 """Refuses ids that are not rows of the model's embedding, and numbers that its integer inputs cannot hold.
 
-Keras looks up a negative id from the end of the table, and cuts what is given for an integer, all without a word.
+Keras silently looks up negative ids from the end of the table, and truncates numbers given for integers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,19 +20,19 @@ from .finding import Layer
 
 __all__ = ["Lookups"]
 
-# Operations that hand all values on, each as a number of its own.
+# Operations that pass on all values unchanged, except for their dtype and shape.
 PASSING = ("Cast", "Identity", "Reshape", "ExpandDims", "Squeeze")
 
 
 class Lookups:
-    """Which inputs of a model are looked up in an embedding, or read as integers.
+    """The inputs of a model that are looked up in an embedding, or read as integers.
 
     Attributes
     ----------
     vocabularies : dict
-        From the number of an input to the rows of the smallest table that it is looked up in.
+        From the index of an input to the rows of the smallest table that it is looked up in.
     integers : dict
-        From the number of an input that is none of these to the dtype that the model casts it to.
+        From the index of any other input to the integer dtype that the model casts it to.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Lookups:
 
     @contextmanager
     def named(self, feed: Feed, arrays: Sequence[Array], start: int) -> Iterator[None]:
-        """Where a model fails on the values of a batch, name the id that it fails on.
+        """If a model fails on the values of a batch, name the id that caused it.
 
         Raises
         ------
@@ -81,24 +81,24 @@ class Lookups:
         lengths: npt.NDArray[np.int64] | None = None,
         padding: str = "post",
     ) -> None:
-        """Refuse what is no id of a table, or no number of an integer.
+        """Refuse ids outside a table, and numbers that an integer cannot hold.
 
         Parameters
         ----------
         feed : Feed
         arrays : sequence of arrays [B, ...]
-            One for each input.
+            One per input.
         start : int
             The first row.
         lengths : int64 [B] or None
-            Which steps of the first input count, where it has as many as the layers; None for all. Of the others all
-            do.
+            Valid steps of the first input, if it has as many as the layers; None for all. In other inputs all steps
+            count.
         padding : str
 
         Raises
         ------
         BadInput
-            Naming the first sequence and step.
+            Names the first sequence and step.
         """
         for number, array in enumerate(arrays):
             check = self._check_of(number)
@@ -120,14 +120,14 @@ class Lookups:
 
 @contextmanager
 def _listen(table: Any, called: list[tuple[Any, Any]]) -> Iterator[None]:
-    """Write down what a layer is given; afterwards it is as it was."""
+    """Record the inputs of a layer; afterwards the layer is restored."""
     own, original = table.__dict__.get("call"), table.call
 
     def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         called.append((table, inputs))
         return original(inputs, *args, **kwargs)
 
-    # Past Keras' own bookkeeping of attributes.
+    # Bypasses Keras' tracking of attributes.
     table.__dict__["call"] = call
     try:
         yield
@@ -138,7 +138,7 @@ def _listen(table: Any, called: list[tuple[Any, Any]]) -> Iterator[None]:
 
 
 def _origin(values: Any) -> Any:
-    """Follow a tensor of a graph back through what changes no value but for its dtype."""
+    """Follow a graph tensor back through operations that change no value except its dtype."""
     while not tf.executing_eagerly() and values.op.type in PASSING:
         values = values.op.inputs[0]
     return values
@@ -151,7 +151,7 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _casts(values: Any) -> set[str]:
-    """Name the integers that a number of a graph is cast to."""
+    """Return the integer dtypes that a graph tensor is cast to."""
     if tf.executing_eagerly() or values.dtype.is_bool:
         return set()
     made = [op.outputs[0].dtype for op in values.consumers() if op.type == "Cast"]

@@ -13,7 +13,7 @@ from .running import first_sentence
 
 __all__ = ["load_model"]
 
-# Layers that run code, load other files, or look things up in files that the configuration names.
+# Layers that run code, load other files, or read files named by the configuration.
 REFUSED = {
     "Lambda": "runs code from the file",
     "TorchModuleWrapper": "loads a pickle",
@@ -27,32 +27,32 @@ ADVICE = "Give weights=FILE and what its recurrent layer reads, or call rnnstate
 
 
 def load_model(path: str | os.PathLike[str]) -> Layer:
-    """Load a ``.keras`` file in Keras' safe mode, after a look at what it asks for.
+    """Load a ``.keras`` file in Keras' safe mode, after checking its configuration.
 
-    The archive and its HDF5 part are checked as every weights file is, before Keras sees them.
+    The archive and its HDF5 part are checked like every weights file, before Keras sees them.
 
     Raises
     ------
     MissingInput
         It is absent or unreadable.
     BadWeights
-        It is no ``.keras`` file, damaged, has a class that is not Keras' own (or ours), or Keras refuses it.
+        It is not a ``.keras`` file, is damaged, has a class that is not Keras' own (or ours), or Keras refuses it.
     """
     where = os.fspath(path)
     config = open_keras_model(where)
-    for told in _described(config, 0, where):
-        _check(told, where)
+    for entry in _described(config, 0, where):
+        _check(entry, where)
     try:
         return keras.saving.load_model(where, compile=False, safe_mode=True)
     except MemoryError:
         raise
-    # A file can be wrong in more ways than Keras has errors for.
+    # Keras may raise anything on an invalid file.
     except Exception as reason:
         raise BadWeights(f"{where}: Keras cannot load it: {first_sentence(reason)} Save the model again.") from reason
 
 
 def _described(value: Any, depth: int, where: str) -> Iterator[Mapping[str, Any]]:
-    """Go through everything in a configuration that names a class."""
+    """Yield everything in a configuration that names a class."""
     if depth > DEEPEST:
         raise BadWeights(f"{where}: its configuration is nested more than {DEEPEST} deep; it is refused.")
     if isinstance(value, Mapping):
@@ -65,22 +65,22 @@ def _described(value: Any, depth: int, where: str) -> Iterator[Mapping[str, Any]
             yield from _described(inner, depth + 1, where)
 
 
-def _check(told: Mapping[str, Any], where: str) -> None:
-    class_name, module, registered = (told.get(key) for key in ("class_name", "module", "registered_name"))
+def _check(entry: Mapping[str, Any], where: str) -> None:
+    class_name, module, registered = (entry.get(key) for key in ("class_name", "module", "registered_name"))
     if not isinstance(class_name, str):
         raise BadWeights(f"{where}: has a class called {class_name!r}"[:200] + "; the configuration is damaged.")
     if class_name in REFUSED:
         raise BadWeights(
             f"{where}: has {with_article(class_name)}, which {REFUSED[class_name]}; it is not run. {ADVICE}"
         )
-    if class_name in ("__lambda__", "__bytes__") or "__lambda__" in told:
+    if class_name in ("__lambda__", "__bytes__") or "__lambda__" in entry:
         raise BadWeights(f"{where}: has code in it, which is never run. {ADVICE}")
     package = module.split(".")[0] if isinstance(module, str) else None
     # Tensors, shapes and the like have no module.
     own = module is None and registered in (None, class_name) if class_name == "__keras_tensor__" else None
     ours = package == "rnnstates" and registered == f"rnnstates>{class_name}"
     theirs = package in ("keras", "builtins") and registered in (None, class_name)
-    if not (own or ours or theirs or "module" not in told):
+    if not (own or ours or theirs or "module" not in entry):
         raise BadWeights(
             f"{where}: has {with_article(class_name)} that is not Keras' own ({registered or module}), whose code "
             f"is not here. {ADVICE}"

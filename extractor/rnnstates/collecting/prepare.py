@@ -25,7 +25,7 @@ from .windows import Collection, Grid
 
 __all__ = ["prepare"]
 
-# Bytes of states in a batch and in a window, unless one row alone has more; and most rows of a batch.
+# Bytes of states in a batch and in a window, unless a single row has more; and the most rows of a batch.
 BATCH_BYTES, WINDOW_BYTES = 16 * 2**20, 64 * 2**20
 MOST_ROWS = 256
 
@@ -33,7 +33,7 @@ MOST_ROWS = 256
 def prepare(
     model: Layer, inputs: Any, lengths: Any, layers: Any, *, request: Request, options: Options, batch_size: int | None
 ) -> Collection:  # fmt: skip
-    """Check and plan what ``collect`` was asked for, whose parameters these are.
+    """Check and plan a collection; the parameters are those of ``collect``.
 
     Raises
     ------
@@ -79,12 +79,12 @@ def _model(model: Layer, notes: Notes) -> tuple[Any, str | None]:
 
 
 def _run_first_row(runner: Runner, feed: Feed) -> Batch:
-    """Run a row to learn shapes from; of no sequences at all, one of zeros."""
+    """Run one row to learn the shapes; a row of zeros if there are no sequences."""
     if feed.sequences:
         row = list(feed.read(slice(0, 1)))
     else:
         row = [np.zeros((1, *one.shape[1:]), one.dtype) for one in feed.opened]
-    # TensorFlow logs what it thinks of a graph when that is first run.
+    # TensorFlow logs remarks about a graph when it first runs.
     with without_chatter(), runner.lookups.named(feed, row, 0):
         return runner(feed.packed(row))
 
@@ -97,7 +97,7 @@ def _grid(row_bytes: int, batch_size: int | None) -> Grid:
 def _count(
     lengths: Any, feed: Feed, runner: Runner, network: Parts, *, padding: str, rows: int, notes: Notes
 ) -> Counted:  # fmt: skip
-    """Find how long each sequence is, and note which layers read padding."""
+    """Find the lengths, and warn about layers that read padding."""
     paths = [one.found.path for one in runner.heard]
     masks = Masks(paths, _masks(runner, feed, rows), any=any(one.mask is not None for one in runner.heard))
     counted = count(lengths, feed, feed.steps, padding, masks, notes)
@@ -116,5 +116,5 @@ def _masks(runner: Runner, feed: Feed, size: int) -> Iterator[tuple[int, list[Ar
 
 
 def _ids_of(feed: Feed) -> Any:
-    """Return what may bring ids: the first input, as a source."""
+    """Return the first input as a source, which may have ids."""
     return getattr(feed.opened[0], "source", feed.opened[0])

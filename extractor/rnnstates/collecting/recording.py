@@ -18,13 +18,13 @@ __all__ = ["origin_of", "record"]
 
 
 def origin_of(model: Layer, file: str | None) -> dict[str, Any]:
-    """Say which model it was, in JSON types.
+    """Identify the model, in JSON types.
 
     Parameters
     ----------
     model : keras.Model
     file : str or None
-        Where it was read from.
+        The file that it was read from.
     """
     whole = hashlib.sha256(str(type(model).__qualname__).encode())
     for weight in model.weights:
@@ -41,7 +41,7 @@ def origin_of(model: Layer, file: str | None) -> dict[str, Any]:
 
 
 def record(collection: Collection, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe how the states are made, by the names that ``extract`` uses."""
+    """Return the provenance of the states, with the keys that ``extract`` uses."""
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     executors = {part.path: "keras" for part in collection.network.listed}
     arithmetic = {"machine": machine(), "keras": keras.__version__, "tensorflow": of_tensorflow(tf)}
@@ -49,13 +49,13 @@ def record(collection: Collection, extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _recorded(collection: Collection) -> dict[str, Any]:
-    """Describe what a file of states cannot tell from its own contents; as ``extraction.identity.recorded``."""
+    """Return what a states file cannot reveal by its own contents; as ``extraction.identity.recorded``."""
     feed, rows = collection.source, collection.grid.batch_rows
     total, in_memory = (0, 0), any(one.identity["mtime_ns"] is None for one in feed.opened)
     for start in range(0, feed.sequences if in_memory else 0, rows):
         taken = slice(start, min(start + rows, feed.sequences))
         total = feed.sums(feed.read(taken), taken, total)
     inputs = list(total) if in_memory else None
-    # The same model by another path is the same.
+    # The same model under another path is the same.
     weights = {name: value for name, value in collection.network.origin.items() if name != "model_file"}
     return {"weights": weights, "initial_state": None, "inputs": inputs}

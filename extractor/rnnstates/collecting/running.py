@@ -17,7 +17,7 @@ from .tapping import Heard, tapped
 
 __all__ = ["Batch", "Part", "Parts", "Runner", "first_sentence"]
 
-# How the lines begin that stand around it in errors of Keras and TensorFlow.
+# Beginnings of lines that surround the actual message in errors of Keras and TensorFlow.
 SURROUNDING = (
     "Exception encountered",
     "Arguments received",
@@ -29,7 +29,7 @@ SURROUNDING = (
 
 
 class LayerName(NamedTuple):
-    """What a layer is called."""
+    """The name of a layer."""
 
     name: str
 
@@ -46,7 +46,7 @@ class Part(NamedTuple):
     weights : StatesOf
         Cell, units and width.
     call : int
-        The place of the call among all.
+        The index of the call among all.
     """
 
     path: str
@@ -57,15 +57,15 @@ class Part(NamedTuple):
 
 
 class Parts:
-    """Everything that was heard, in the form in which a ``Network`` tells of its parts.
+    """All recorded states, described as a ``Network`` describes its parts.
 
     Parameters
     ----------
     heard : list of Heard
     origin : mapping
-        Which model it was, for the record.
+        The identity of the model, for provenance.
     paths : sequence of str
-        Of all recurrent layers of the model; no other call is named so.
+        Of all recurrent layers of the model; further calls get other names.
     """
 
     def __init__(self, heard: Sequence[Heard], origin: Mapping[str, Any], paths: Sequence[str]) -> None:
@@ -78,12 +78,12 @@ class Parts:
 
 
 class Batch(NamedTuple):
-    """What came of a batch.
+    """The result of a batch.
 
     Parameters
     ----------
     states : list of list
-        By call, then as the layer's cells carry them: floating [B, T, W].
+        By call, then in the order of the layer's cells: floating [B, T, W].
     masks : list
         By call: bool [B, T] or None.
     """
@@ -110,7 +110,7 @@ class Runner:
     ------
     BadWeights
         The model does not run on such inputs, none of the layers is called, or one is called where it cannot be
-        listened to.
+        recorded.
     """
 
     def __init__(self, model: Layer, layers: Sequence[Found], specs: Any) -> None:
@@ -126,9 +126,9 @@ class Runner:
         Raises
         ------
         BadWeights
-            A layer computes something else than its cell step by step, or its states are not those of the rows.
+            A layer computes something other than its cell step by step, or its states are not one per row.
         """
-        states, masks, differences = self._told(self._run, inputs)
+        states, masks, differences = self._with_errors_named(self._run, inputs)
         rows = keras.tree.flatten(inputs)[0].shape[0]
         self._steps = self._steps or [of_call[0].shape[1] for of_call in states]
         for one, difference, of_call, steps in zip(self.heard, differences, states, self._steps, strict=True):
@@ -137,17 +137,17 @@ class Runner:
         return Batch([[_array(values) for values in of_call] for of_call in states], self._masks(masks))
 
     def masks(self, inputs: Any) -> list[Array | None]:
-        """Return the masks alone, without computing any state that they do not depend on."""
-        return self._masks(self._told(self._masks_alone, inputs))
+        """Return only the masks, without computing states that they do not depend on."""
+        return self._masks(self._with_errors_named(self._masks_alone, inputs))
 
-    def _told(self, run: Callable[[Any], Any], inputs: Any) -> Any:
+    def _with_errors_named(self, run: Callable[[Any], Any], inputs: Any) -> Any:
         try:
             return self._graph(run)(inputs)
         except (RnnstatesError, MemoryError):
             raise
         except tf.errors.ResourceExhaustedError as reason:
             raise MemoryError(f"model '{self._model.name}': {first_sentence(reason)}") from reason
-        # What it runs may be anybody's code.
+        # Custom code may raise anything.
         except Exception as reason:
             raise BadWeights(
                 f"model '{self._model.name}': does not run on these inputs: {_worded(reason)} "
@@ -155,15 +155,15 @@ class Runner:
             ) from reason
 
     def _graph(self, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Trace a function once; a model that is to run eagerly does."""
+        """Trace a function once; a model with ``run_eagerly`` is not traced."""
         if self._model.run_eagerly:
             return run
         if run.__name__ not in self._graphs:
             graph = tf.function(run, input_signature=[self._specs], autograph=False)
-            # Concrete: TensorFlow would warn of functions that are made often and called rarely.
+            # Concrete: TensorFlow would warn about functions that are created often and called rarely.
             self._graphs[run.__name__] = graph.get_concrete_function()
-        made: Callable[[Any], Any] = self._graphs[run.__name__]
-        return made
+        traced: Callable[[Any], Any] = self._graphs[run.__name__]
+        return traced
 
     def _masks(self, masks: list[Any]) -> list[Array | None]:
         return [
@@ -212,7 +212,7 @@ class Runner:
 
 
 def first_sentence(reason: BaseException) -> str:
-    """Return the line of an error of Keras that says what is wrong, without what surrounds it."""
+    """Return the line of a Keras error that says what is wrong."""
     # A KeyError quotes its text.
     text = str(reason.args[0]) if isinstance(reason, KeyError) and reason.args else str(reason)
     plain = re.sub(r"\x1b\[\d*m", "", text)
@@ -222,7 +222,7 @@ def first_sentence(reason: BaseException) -> str:
 
 
 def _worded(reason: Exception) -> str:
-    """Say what went wrong; Keras' and TensorFlow's own errors do without their kind."""
+    """Say what went wrong; the class of Keras' and TensorFlow's own errors is left out."""
     sentence, kind = first_sentence(reason), type(reason).__name__
     if sentence != kind and not isinstance(reason, ValueError | TypeError | tf.errors.OpError):
         sentence = f"{kind}: {sentence}"
@@ -230,7 +230,7 @@ def _worded(reason: Exception) -> str:
 
 
 def _as_written(heard: Sequence[Heard]) -> Iterator[tuple[Heard, int, int]]:
-    """Return each call with its number and its place, those of a layer in the order of their numbers."""
+    """Yield each call with its number and its index, those of a layer in the order of their numbers."""
     calls: dict[str, list[int]] = {}
     for place, one in enumerate(heard):
         calls.setdefault(one.found.path, []).append(place)

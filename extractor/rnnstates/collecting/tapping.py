@@ -1,9 +1,8 @@
 """Records the states of recurrent layers while their model runs.
 
-For the time of a run each layer's ``call`` is one that also writes down what it was given. A layer of Keras gives its
-hidden states at most, so its own cell is run once more over the same inputs, from the same initial state and with the
-same mask, in a cell that gives its states as its output: the answer that was given to the question this project began
-with. What the layer itself made goes on through the model untouched, and is compared.
+During a run each layer's ``call`` is replaced by one that also records its arguments. A Keras layer returns at most its
+hidden states, so its own cell is run again over the same inputs, from the same initial state and with the same mask,
+inside a cell that outputs its states. The layer's own output passes through the model unchanged, and is compared.
 """
 
 import inspect
@@ -28,11 +27,11 @@ class Heard(NamedTuple):
     number : int
         How many calls of the same layer were before.
     states : list
-        Floating [B, T, W], in the order in which the layer's cells carry them; each where its input stands.
+        Floating [B, T, W], in the order of the layer's cells, and along time in the order of the inputs.
     mask : bool [B, T] or None
-        Which steps the layer was told to count.
+        The mask that the layer got.
     difference : float32 []
-        How far what the layer gave is from these states, at most.
+        The largest difference between the layer's output and these states.
     """
 
     found: Found
@@ -44,7 +43,7 @@ class Heard(NamedTuple):
 
 @contextmanager
 def tapped(layers: Sequence[Found]) -> Iterator[list[Heard]]:
-    """Listen to layers; what they compute meanwhile is added to the list. Afterwards they are as they were."""
+    """Record layers; the states that they compute meanwhile are added to the list. Afterwards they are restored."""
     heard: list[Heard] = []
     with ExitStack() as taken_off:
         for found in layers:
@@ -64,7 +63,7 @@ def _tap(found: Found, heard: list[Heard]) -> Iterator[None]:
         heard.append(_heard(found, number, given, made))
         return made
 
-    # Past Keras' own bookkeeping of attributes.
+    # Bypasses Keras' tracking of attributes.
     found.layer.__dict__["call"] = call
     try:
         yield
@@ -90,7 +89,7 @@ def _heard(found: Found, number: int, given: dict[str, Any], made: Any) -> Heard
 
 
 def _collect(found: Found, inputs: Any, initial_state: Any, mask: Any) -> list[Any]:
-    """Run the layer's cell over all steps; gives its states in the order in which they are read."""
+    """Run the layer's cell over all steps; return its states in reading order."""
     layer = found.layer
     collecting = keras.layers.RNN(
         CollectingCell(layer.cell),
@@ -99,19 +98,19 @@ def _collect(found: Found, inputs: Any, initial_state: Any, mask: Any) -> list[A
         zero_output_for_mask=getattr(layer, "zero_output_for_mask", False),
         dtype=layer.dtype_policy,
     )
-    # Its own inputs are what the layer was given, already cast.
+    # The inputs are those of the layer, already cast.
     states = collecting(inputs, initial_state=initial_state, mask=mask, training=False)
     sizes = keras.tree.flatten(layer.cell.state_size)
     return list(tf.split(states, sizes, axis=2))
 
 
 class CollectingCell(keras.layers.Layer):
-    """A cell whose output is its states, side by side.
+    """A cell whose output is its states, concatenated.
 
     Parameters
     ----------
     cell : keras.layers.Layer
-        Built already.
+        Already built.
     """
 
     def __init__(self, cell: Layer) -> None:

@@ -24,7 +24,7 @@ __all__ = ["Collection", "Grid", "collect_windows"]
 
 @dataclass(frozen=True)
 class Grid:
-    """How rows are cut: into batches that the model runs at once, and windows that are recorded at once."""
+    """How rows are divided: into batches that the model runs at once, and windows that are written at once."""
 
     batch_rows: int
     window_rows: int
@@ -36,9 +36,9 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """Everything known before the states are computed; what a ``Job`` is to ``extract``.
+    """Everything known before the states are computed; the counterpart of ``extract``'s ``Job``.
 
-    ``alone`` is what came of the first row by itself.
+    ``alone`` is the result of the first row by itself.
     """
 
     request: Request
@@ -56,7 +56,7 @@ class Collection:
     initial: None = None
 
     def check_unchanged(self) -> None:
-        """Raise ``InputChanged`` where the inputs are not what they were when they were opened."""
+        """Raise ``InputChanged`` if the inputs have changed since they were opened."""
         self.source.check_unchanged()
 
 
@@ -78,7 +78,7 @@ def collect_windows(
     DoesNotMatch
         An input in memory is not what an earlier run read.
     Stopped
-        It is time.
+        The time limit is reached.
     """
     shape, done = collection.shape, sum(window.steps for window in sink.windows.values())
     for number, rows in _cut(slice(0, shape.sequences), collection.grid.window_rows):
@@ -124,14 +124,14 @@ class _Window:
         for _, batch in _cut(rows, self._job.grid.batch_rows):
             arrays = feed.read(batch)
             read = feed.sums(arrays, batch, read)
-            made = self._made(arrays, batch)
+            made = self._states_of(arrays, batch)
             if not batch.start:
                 self._check_alone(made)
             for part in self._job.network.listed:
                 self._put_part(part, made, batch)
         self._sink.finish(self._number, self._overflowed, read)
 
-    def _made(self, arrays: list[Array], rows: slice) -> Batch:
+    def _states_of(self, arrays: list[Array], rows: slice) -> Batch:
         runner, shape = self._job.runner, self._job.shape
         runner.lookups.check(self._job.source, arrays, rows.start, shape.lengths[rows], shape.padding)
         with runner.lookups.named(self._job.source, arrays, rows.start):
@@ -186,7 +186,7 @@ def _state(made: Batch, part: Part, state: str) -> StepStates:
 
 
 def _to_front(values: StepStates, lengths: Lengths, padding: str) -> StepStates:
-    """Bring the valid steps to the front, zero behind them: a new array [B, T, W]."""
+    """Move the valid steps to the front, followed by zeros: a new array [B, T, W]."""
     steps = values.shape[1]
     if padding == "pre":
         places = np.arange(steps) + (steps - lengths)[:, np.newaxis]

@@ -1,8 +1,8 @@
 """Keras 3 layers that return every hidden and cell state, trainable.
 
-``hidden, cell = StateLSTM(64)(inputs, lengths=lengths)``. ``layers`` has the recurrent layers, ``pooling`` what makes
-one vector of a sequence, ``states`` what the recurrent ones return, ``masks`` and ``cells`` what both are made of.
-Importing it starts TensorFlow, on which Keras has to run; ``keras`` here is that Keras.
+``hidden, cell = StateLSTM(64)(inputs, lengths=lengths)``. ``layers`` has the recurrent layers, ``pooling`` the layers
+that reduce a sequence to one vector, ``states`` what the recurrent layers return; ``masks`` and ``cells`` serve both.
+Importing it starts TensorFlow, on which Keras must run; ``keras`` here is that Keras.
 """
 
 from .layers import StateGRU, StateLSTM, StateRNN

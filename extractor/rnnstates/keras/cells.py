@@ -12,12 +12,12 @@ from .started import Tensor, keras, tf
 
 __all__ = ["CELLS", "NOT_TAKEN", "LSTMCell", "LayerCell", "Settings"]
 
-# The mask of the recurrent product would have to be drawn inside the loop; the other says how Keras computes.
+# Recurrent dropout would have to be sampled inside the loop; ``implementation`` only says how Keras computes.
 NOT_TAKEN = ("recurrent_dropout", "implementation")
 
 
 class Settings(NamedTuple):
-    """What a layer adds to its cell as it runs; only an LSTM has them."""
+    """Run-time settings that a layer adds to its cell; only an LSTM has them."""
 
     forget_bias: float = 0.0
     cell_clip: float | None = None
@@ -25,7 +25,7 @@ class Settings(NamedTuple):
 
 
 class LSTMCell(keras.layers.LSTMCell):
-    """Keras' LSTM cell; behind its weights come those of peepholes [3, H] and of a projection [H, P]."""
+    """Keras' LSTM cell with optional weights of peepholes [3, H] and of a projection [H, P] after its own."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class LSTMCell(keras.layers.LSTMCell):
         self.peepholes = self.projection = None
 
     def add_weight(self, shape: Any = None, *, name: str | None = None, **options: Any) -> Tensor:
-        """Make a weight; the recurrent kernel reads the projected state."""
+        """Add a weight; the recurrent kernel reads the projected state."""
         return super().add_weight(shape=(self.width, shape[1]) if name == "recurrent_kernel" else shape, name=name,
                                   **options)  # fmt: skip
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights."""
+        """Create the weights."""
         super().build(input_shape)
         if self.has_peepholes:
             self.peepholes = self._add((3, self.units), "peepholes")
@@ -56,7 +56,7 @@ class LSTMCell(keras.layers.LSTMCell):
             self.projection = self._add((self.units, self.width), "projection")
 
     def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool = False) -> Any:
-        """Compute a step inside Keras' RNN, which knows an LSTM without what is ours."""
+        """Compute a step inside Keras' RNN, which does not support our extensions of an LSTM."""
         if self.beyond_keras:
             raise OptionError(
                 f"cell '{self.name}': has {self.beyond_keras}, which only its StateLSTM computes; Keras' RNN expects a "
@@ -65,24 +65,24 @@ class LSTMCell(keras.layers.LSTMCell):
         return super().call(inputs, states, training=training)
 
     def _add(self, shape: tuple[int, int], name: str) -> Tensor:
-        # An initialiser that is asked again gives the same numbers again.
+        # A copy, because an initialiser returns the same numbers when called again.
         initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))
         return self.add_weight(shape, name=name, initializer=initializer, regularizer=self.kernel_regularizer)
 
 
 class LayerCell(NamedTuple):
-    """What a layer has to know of a cell.
+    """What a layer needs to know about a cell.
 
     Parameters
     ----------
     keras_cell : type
         Holds the weights.
     state : type
-        What is carried, by name.
+        The NamedTuple of its states.
     parameters : callable
-        ``parameters(cell, settings, dtype)`` gives what the equations read, of tensors.
+        ``parameters(cell, settings, dtype)`` returns the parameters of the equations, as tensors.
     options : frozenset of str
-        What Keras' cell takes beside its units, and we pass on.
+        The arguments of Keras' cell, apart from its units, that we pass on.
     """
 
     keras_cell: type[Any]
@@ -142,7 +142,7 @@ def _tensor(variable: Tensor, dtype: Any) -> Tensor:
 
 
 def _function(activation: Any) -> Any:
-    """Name the activations that the op over many steps has; all others are taken as they are."""
+    """Return the names of activations that the fused op supports; all others unchanged."""
     names = {keras.activations.tanh: "tanh", keras.activations.sigmoid: "sigmoid"}
     return names.get(activation, activation)
 

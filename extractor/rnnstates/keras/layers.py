@@ -14,7 +14,7 @@ __all__ = ["StateGRU", "StateLSTM", "StateRNN"]
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class StateLSTM(StateLayer):
-    """An LSTM that gives every hidden and every cell state.
+    """An LSTM that returns every hidden and every cell state.
 
     Parameters
     ----------
@@ -23,17 +23,17 @@ class StateLSTM(StateLayer):
     peepholes : bool
         Gates see the cell state too (Gers et al. 2002); a weight [3, H].
     projection : int or None
-        Width P of the hidden state behind a projection (Sak et al. 2014); a weight [H, P].
+        Width P of the hidden state after a projection (Sak et al. 2014); a weight [H, P].
     cell_clip, projection_clip : float or None
-        The cell state, and the projected hidden state, are held within plus and minus this.
+        The cell state, and the projected hidden state, are clipped to plus and minus this.
     forget_bias : float
-        Added to the forget gate at run time, as TensorFlow 1 did; Keras' ``unit_forget_bias`` puts a 1 into the bias.
+        Added to the forget gate at run time, as in TensorFlow 1; Keras' ``unit_forget_bias`` initialises the bias to 1.
     go_backwards, fused
         See ``StateLayer``.
     **options
         ``activation``, ``recurrent_activation``, ``use_bias``, ``unit_forget_bias``, initialisers, regularisers,
-        constraints, ``dropout`` and ``seed`` as ``keras.layers.LSTM`` has them, with its defaults; ``name``,
-        ``dtype``, ``trainable``.
+        constraints, ``dropout`` and ``seed`` as in ``keras.layers.LSTM``, with its defaults; ``name``, ``dtype``,
+        ``trainable``.
 
     References
     ----------
@@ -65,7 +65,7 @@ class StateLSTM(StateLayer):
         _check(units=units, projection=projection, forget_bias=forget_bias, cell_clip=cell_clip,
                projection_clip=projection_clip)  # fmt: skip
         peepholes = to_flag("peepholes", peepholes)
-        # As JSON knows them, not NumPy's.
+        # Python floats, not NumPy's, for JSON.
         clips = (None if clip is None else float(clip) for clip in (cell_clip, projection_clip))
         settings = Settings(float(forget_bias), *clips)
         projection = None if projection is None else int(projection)
@@ -76,13 +76,13 @@ class StateLSTM(StateLayer):
         self._own = {"peepholes": peepholes, "projection": projection, **settings._asdict()}
 
     def get_config(self) -> dict[str, Any]:
-        """Return all that was told, in JSON types."""
+        """Return all arguments, in JSON types."""
         return {**super().get_config(), **self._own}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class StateGRU(StateLayer):
-    """A GRU that gives every hidden state; see ``StateLSTM``. ``**options`` are those of ``keras.layers.GRU``."""
+    """A GRU that returns every hidden state; see ``StateLSTM``. ``**options`` are those of ``keras.layers.GRU``."""
 
     _kind = "gru"
 
@@ -92,7 +92,7 @@ class StateGRU(StateLayer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class StateRNN(StateLayer):
-    """A simple RNN that gives every hidden state; see ``StateLSTM``. ``**options``: of ``keras.layers.SimpleRNN``."""
+    """A simple RNN that returns every hidden state; see ``StateLSTM``. ``**options``: of ``keras.layers.SimpleRNN``."""
 
     _kind = "simple_rnn"
 
@@ -101,7 +101,7 @@ class StateRNN(StateLayer):
 
 
 def _plain(layer: Any, units: int, go_backwards: bool, options: dict[str, Any]) -> None:
-    """Initialise a layer whose cell has nothing beside Keras' own."""
+    """Initialise a layer whose cell adds nothing to Keras' own."""
     _check(units=units)
     to_flag("fused", options.pop("fused", False))
     StateLayer.__init__(

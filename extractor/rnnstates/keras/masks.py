@@ -14,10 +14,10 @@ __all__ = ["StepsMask", "attach", "attached", "checked_in_graph", "mask_of", "to
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class StepsMask(keras.Operation):
-    """Which steps count, bool [B, T], from inputs [B, T, ...] and lengths int [B]; a node of a functional model."""
+    """The mask bool [B, T] for inputs [B, T, ...] and lengths int [B], as a node of a functional model."""
 
     def call(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Make the mask."""
+        """Compute the mask."""
         return valid_steps(tf, lengths, None, tf.shape(inputs)[1])
 
     def compute_output_spec(self, inputs: Any, lengths: Any) -> Any:  # noqa: ARG002
@@ -26,33 +26,33 @@ class StepsMask(keras.Operation):
 
 
 def mask_of(inputs: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
-    """Return the mask that belongs to lengths, else the one that is given: bool [B, T] or None."""
+    """Return the mask of the lengths, else the given one: bool [B, T] or None."""
     return mask if lengths is None else StepsMask()(inputs, lengths)
 
 
 def attached(values: Tensor) -> Tensor:
-    """Read the mask that Keras hangs on a tensor; None without one."""
+    """Return the mask that Keras attached to a tensor; None without one."""
     return getattr(values, "_keras_mask", None)
 
 
 def attach(values: Tensor, mask: Tensor) -> None:
-    """Hang a mask on a tensor, for the Keras layers behind."""
+    """Attach a mask to a tensor, for subsequent Keras layers."""
     values._keras_mask = mask
 
 
 def to_lengths(lengths: Any, inputs: Any) -> Any:
-    """Take lengths as a tensor [B], or a symbolic one.
+    """Convert lengths to a tensor [B], or keep a symbolic one.
 
     Raises
     ------
     BadLengths
-        They are no whole numbers, not one for each sequence, or below 0 or above T. In a graph, where values are not
-        known yet, TensorFlow's ``InvalidArgumentError`` is raised as it runs.
+        They are not whole numbers, not one per sequence, or below 0 or above T. In a graph, where values are not known
+        yet, TensorFlow's ``InvalidArgumentError`` is raised when it runs.
     """
     if lengths is None:
         return None
     if not isinstance(lengths, keras.KerasTensor):
-        # Of no sequences, a list would be taken for one of floats.
+        # An empty list would be converted to floats.
         lengths = (
             tf.zeros([0], tf.int32)
             if isinstance(lengths, list) and not lengths
@@ -70,13 +70,13 @@ def to_lengths(lengths: Any, inputs: Any) -> Any:
 
 
 def to_mask(mask: Any, inputs: Any) -> Any:
-    """Take a mask as a bool tensor [B, T], or a symbolic one.
+    """Convert a mask to a bool tensor [B, T], or keep a symbolic one.
 
     Raises
     ------
     BadLengths
-        It is no array of numbers, or has another shape than the inputs; in a graph ``InvalidArgumentError`` is raised
-        as it runs.
+        It is not a numeric array, or has another shape than the inputs; in a graph ``InvalidArgumentError`` is raised
+        when it runs.
     """
     if mask is None or isinstance(mask, keras.KerasTensor):
         return mask
@@ -91,13 +91,13 @@ def to_mask(mask: Any, inputs: Any) -> Any:
 
 
 def checked_in_graph(inputs: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Any, Any]:
-    """Have a graph refuse lengths and masks that do not fit the inputs as it runs; gives int32 and bool tensors."""
+    """Make a graph refuse lengths and masks that do not fit the inputs when it runs; return int32 and bool tensors."""
     shape = tf.shape(inputs)
     if lengths is not None:
-        wide, told = tf.cast(lengths, tf.int64), "rnnstates: a length is below 0 or above the steps of the inputs."
+        wide, message = tf.cast(lengths, tf.int64), "rnnstates: a length is below 0 or above the steps of the inputs."
         tf.debugging.assert_equal(tf.shape(lengths)[0], shape[0], "rnnstates: there has to be a length per sequence.")
-        tf.debugging.assert_non_negative(wide, message=told)
-        tf.debugging.assert_less_equal(wide, tf.cast(shape[1], tf.int64), message=told)
+        tf.debugging.assert_non_negative(wide, message=message)
+        tf.debugging.assert_less_equal(wide, tf.cast(shape[1], tf.int64), message=message)
         lengths = tf.cast(lengths, tf.int32)
     if mask is not None:
         tf.debugging.assert_equal(tf.shape(mask), shape[:2], "rnnstates: a mask has another shape than the inputs.")

@@ -1,7 +1,7 @@
 """Pooling layers, one vector per sequence: the poolings of ``rnnstates.POOLINGS``.
 
-Each takes states [B, T, W] and what says which steps count: lengths, a mask, or the one that Keras hangs on the states;
-without any, every step counts. Sums are accumulated in float64. What an empty sequence gives is chosen by ``empty``.
+Each takes states [B, T, W] and lengths or a mask, possibly the one that Keras attached to the states; without either,
+every step counts. Sums are accumulated in float64. ``empty`` is the result for an empty sequence.
 """
 
 import math
@@ -30,14 +30,14 @@ __all__ = [
 
 
 class StatePooling(keras.layers.Layer):
-    """What the pooling layers are; use one of them.
+    """The base of the pooling layers; use one of them.
 
     Parameters
     ----------
     state : str
-        Which state of a recurrent layer's tuple is pooled: ``hidden``, ``cell``, or ``state`` for [cell, hidden].
+        The state of a recurrent layer's tuple to pool: ``hidden``, ``cell``, or ``state`` for [cell, hidden].
     empty : float
-        What a sequence without a step gives: 0, or NaN as in a file.
+        The result for an empty sequence: 0, or NaN as in a file.
     **options
         Of every Keras layer.
     """
@@ -57,7 +57,7 @@ class StatePooling(keras.layers.Layer):
             Or the tuple that a recurrent layer returns.
         lengths : int [B] or None
         mask : bool [B, T] or None
-            Where there are no lengths.
+            Used without lengths.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class StatePooling(keras.layers.Layer):
         Raises
         ------
         BadInput
-            The inputs are no array [B, T, W] of numbers.
+            The inputs are not a numeric array [B, T, W].
         BadLengths
             See ``to_lengths``.
         OptionError
@@ -94,7 +94,7 @@ class StatePooling(keras.layers.Layer):
         inputs = inputs if inputs.dtype.is_floating else tf.cast(inputs, self.compute_dtype)
         valid = self._valid(inputs, lengths, mask)
         counts = tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
-        # Not a product with zero, which would leave NaN, also in the gradient.
+        # Not a product with zero, which would keep NaN, also in the gradient.
         inputs = tf.where(valid[:, :, tf.newaxis], inputs, tf.zeros([], inputs.dtype))
         pooled = tf.cast(self._pool(inputs, valid, counts), inputs.dtype)
         return tf.where(counts[:, tf.newaxis] > 0, pooled, tf.constant(self.empty, inputs.dtype))
@@ -109,10 +109,10 @@ class StatePooling(keras.layers.Layer):
     _pool: Callable[[Any, Any, Any], Any]
 
     def _check_direction(self, states: Any) -> None:
-        """Refuse states of a layer that reads the other way; only the ends of a sequence have one."""
+        """Refuse states of a layer that reads in the other direction; only poolings of one end care."""
 
     def _started(self, states: Any) -> dict[str, Any]:  # noqa: ARG002
-        """Return what else the call takes of states that know where they started."""
+        """Return further call arguments from states that know their initial state."""
         return {}
 
     def compute_output_spec(self, inputs: Any, **_others: Any) -> Any:
@@ -120,10 +120,10 @@ class StatePooling(keras.layers.Layer):
         return keras.KerasTensor((inputs.shape[0], inputs.shape[-1]), dtype=self.compute_dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> None:
-        """Return none: there is no time behind a pooling."""
+        """Return None: pooled vectors have no time axis."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return all that was told, in JSON types."""
+        """Return all arguments, in JSON types."""
         empty = "nan" if math.isnan(self.empty) else self.empty
         return {**super().get_config(), "state": self.state, "empty": empty}
 
@@ -181,7 +181,7 @@ class LengthAwareMin(StatePooling):
 
 
 class EndPooling(StatePooling):
-    """What the poolings are that take one end of a sequence.
+    """The base of the poolings that take one end of a sequence.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ class EndPooling(StatePooling):
             )
 
     def get_config(self) -> dict[str, Any]:
-        """Return all that was told, in JSON types."""
+        """Return all arguments, in JSON types."""
         return {**super().get_config(), "direction": self.direction}
 
 
@@ -227,9 +227,9 @@ class FirstState(EndPooling):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class FinalState(LastState):
-    """The last state; of an empty sequence the one it started from.
+    """The last state; for an empty sequence its initial state.
 
-    That is ``start`` [B, W] in the call, else what the states that come from a layer know of it, else zero.
+    That is ``start`` [B, W] in the call, else the initial state recorded with states of a layer, else zero.
     """
 
     def _started(self, states: Any) -> dict[str, Any]:
@@ -266,7 +266,7 @@ def _is_empty_value(empty: Any) -> bool:
 
 
 def _total(values: Tensor) -> Tensor:
-    """Sum the valid steps, float64 [B, W]; the others are zero."""
+    """Sum the valid steps, float64 [B, W]; padding is zero."""
     return tf.reduce_sum(tf.cast(values, tf.float64), axis=1)
 
 
@@ -275,7 +275,7 @@ def _mean(values: Tensor, counts: Tensor) -> Tensor:
 
 
 def _end(values: Tensor, valid: Tensor, *, last: bool) -> Tensor:
-    """Take the last valid step of each row, or the first; of no steps at all zero."""
+    """Return the last valid step of each row, or the first; zero if there are no steps at all."""
 
     def take() -> Tensor:
         seen = tf.cast(valid, tf.int32)

@@ -7,7 +7,7 @@ from ..runtime.tensorflow_start import TensorFlow, import_tensorflow
 
 __all__ = ["PACKAGE", "Tensor", "keras", "tf"]
 
-# Under which our classes are registered, so that Keras finds them when it loads a model.
+# The package name under which our classes are registered, so that Keras finds them when it loads a model.
 PACKAGE = "rnnstates"
 
 # Of TensorFlow, or a symbolic one of Keras; neither comes with types.

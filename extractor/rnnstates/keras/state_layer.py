@@ -1,8 +1,7 @@
 """``StateLayer``, the base of the recurrent layers: calling, running, configuration, initial states.
 
-They hold Keras' own cells, so that ``get_weights`` is that of Keras' LSTM, GRU and SimpleRNN, and run them by
-``rnnstates.engines.differentiable``. Called outside of any graph they run a graph of their own, which is traced once
-whatever the shapes.
+The layers hold Keras' own cells, so ``get_weights`` matches Keras' LSTM, GRU and SimpleRNN, and run them with
+``rnnstates.engines.differentiable``. Called outside a graph they run a graph of their own, traced once for all shapes.
 """
 
 from collections.abc import Mapping
@@ -22,15 +21,15 @@ __all__ = ["StateLayer", "to_flag"]
 
 
 class StateLayer(keras.layers.Layer):
-    """What the three recurrent layers are; use one of them.
+    """The base of the three recurrent layers; use one of them.
 
     Parameters
     ----------
     units : int
     go_backwards : bool
-        Read each sequence from its last valid step to its first. The states stand where their inputs stand.
+        Read each sequence from its last valid step to its first. The states are in the order of the inputs.
     fused : bool
-        Use TensorFlow's op over many steps where it computes the cell. False leaves all to one loop, which XLA can
+        Use TensorFlow's fused op over many steps if it supports the cell. False always uses a loop, which XLA can
         compile (``compile(jit_compile=True)``) and which has gradients of any order.
     settings : Settings
     **options
@@ -45,22 +44,22 @@ class StateLayer(keras.layers.Layer):
         cell |= {name: options.pop(name) for name in list(options) if name in CELLS[self._kind].options}
         if options.pop("recurrent_dropout", 0):
             raise OptionError(f"recurrent_dropout: {type(self).__name__} has none; use dropout, or Keras' own layer.")
-        # How Keras computes the same.
+        # It only affects how Keras computes the same.
         options.pop("implementation", None)
-        # The cell's arrays are read as they are, and the inputs cast where they are used.
+        # The cell's arrays are read uncast, and the inputs are cast where they are used.
         super().__init__(autocast=False, **options)
         self.cell = CELLS[self._kind].keras_cell(units, dtype=self.dtype_policy, **cell)
         self.go_backwards, self.fused = to_flag("go_backwards", go_backwards), to_flag("fused", fused)
         self.units, self._settings = units, settings
         self.supports_masking = True
-        # The op cannot be compiled by XLA. Keras' own LSTM is not either, unless told to be.
+        # XLA cannot compile the fused op. Keras' own LSTM is not compiled either, unless requested.
         self.supports_jit = not self.fused
         self.input_spec = keras.layers.InputSpec(ndim=3)
         # Not an attribute that Keras would track.
         self.__dict__["_graphs"] = {}
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs [B, T, I]."""
+        """Create the weights for inputs [B, T, I]."""
         if input_shape[-1] is None:
             raise OptionError(
                 f"layer '{self.name}': the inputs' last axis is unknown; expected [batch, steps, features]."
@@ -76,11 +75,11 @@ class StateLayer(keras.layers.Layer):
         Parameters
         ----------
         inputs : floating [B, T, I]
-            Or the states of another such layer, whose hidden ones are read.
+            Or the states of another such layer, whose hidden states are read.
         lengths : int [B] or None
             Valid steps of each row; the rest is padding, whatever it contains.
         mask : bool [B, T] or None
-            Which steps count, where there are no lengths; None for the mask that Keras hangs on the inputs
+            Which steps count, if no lengths are given; None for the mask that Keras attached to the inputs
             (``Masking``, ``Embedding(mask_zero=True)``). Without either every step counts.
         initial_state : tuple or mapping or None
             States [B, W] to start from: ``.last`` of another layer, Keras' list, or by name; zero if None.
@@ -92,7 +91,7 @@ class StateLayer(keras.layers.Layer):
         Raises
         ------
         BadInput
-            The inputs are no array [B, T, I] of numbers, or of another width than the weights.
+            The inputs are not a numeric array [B, T, I], or their width does not match the weights.
         BadLengths
             See ``to_lengths``.
         OptionError
@@ -135,7 +134,7 @@ class StateLayer(keras.layers.Layer):
         return STATES[self._kind](*(_shaped(values, inputs.shape) for values in made))
 
     def _graph(self, names: tuple[str, ...], *, drop: bool) -> Any:
-        """Return the graph for these arguments, traced once whatever the shapes."""
+        """Return the graph for these arguments, traced once for all shapes."""
         key = names, drop
         if key not in self._graphs:
             state = CELLS[self._kind].state
@@ -145,8 +144,8 @@ class StateLayer(keras.layers.Layer):
                 "mask": tf.TensorSpec([None, None], tf.bool),
                 "start": state(*(tf.TensorSpec([None, width], self._computing) for width in self._widths)),
             }
-            # Concrete: TensorFlow would warn of functions that are made often and called rarely. Out of reach of tapes,
-            # which would ask for the gradient's gradient while the graph is made.
+            # Concrete: TensorFlow would warn about functions that are created often and called rarely. Outside tapes,
+            # which would request second-order gradients while the graph is traced.
             with tf.init_scope():
                 self._graphs[key] = tf.function(
                     lambda given: self._states(given, drop=drop),
@@ -186,18 +185,18 @@ class StateLayer(keras.layers.Layer):
         """Leave it to ``__call__``, which knows the lengths too."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return all that was told, in JSON types."""
+        """Return all arguments, in JSON types."""
         cell = {name: value for name, value in self.cell.get_config().items() if name in CELLS[self._kind].options}
         own = {"units": self.units, "go_backwards": self.go_backwards, "fused": self.fused}
         return {**super().get_config(), **cell, **own}
 
     @property
     def stateful(self) -> bool:
-        """Not there; Keras' Bidirectional asks for it first, so this is where it learns what to use instead."""
+        """Always raises: Keras' Bidirectional reads it first, so the error can say what to use instead."""
         raise AttributeError(
-            f"layer '{self.name}': {type(self).__name__} has no 'stateful', and no place inside of Bidirectional. "
+            f"layer '{self.name}': {type(self).__name__} has no 'stateful', and does not work inside Bidirectional. "
             "For both directions use two of them, one with go_backwards=True, and concatenate their states; to start "
-            "from a state, initial_state=."
+            "from a state, pass initial_state=."
         )
 
     @property
@@ -208,19 +207,19 @@ class StateLayer(keras.layers.Layer):
 
     @property
     def _computing(self) -> str:
-        """What states are computed in: narrow dtypes are for the factors of products."""
+        """The dtype of the states while computing: narrow dtypes are only used for factors of products."""
         return "float64" if self.compute_dtype == "float64" else "float32"
 
     def _start(self, given: Any, inputs: Any) -> Any:
-        """Take initial states by name or in their order; refuse those of other number or shape."""
+        """Convert initial states given by name or in order; refuse a wrong number or shape."""
         if given is None:
             return None
         state = CELLS[self._kind].state
         names = list(given) if isinstance(given, Mapping) else None
         listed = list(given.values() if isinstance(given, Mapping) else given) if _holds(given) else [given]
         if len(listed) != len(state._fields) or (names is not None and set(names) != set(state._fields)):
-            told = ", ".join(map(str, names)) if names else len(listed)
-            raise OptionError(self._expected(f"has {told}", " and ".join(state._fields)))
+            found = ", ".join(map(str, names)) if names else len(listed)
+            raise OptionError(self._expected(f"has {found}", " and ".join(state._fields)))
         start = state(**dict(zip(names, listed, strict=True))) if names is not None else state(*listed)
         start = state(*map(self._converted, start))
         for name, values, width in zip(state._fields, start, self._widths, strict=True):
@@ -243,7 +242,7 @@ class StateLayer(keras.layers.Layer):
 
 
 def to_flag(name: str, value: Any) -> bool:
-    """Take True or False, also NumPy's and as 1 or 0; ``"no"`` would count as True.
+    """Convert True or False, also NumPy's or 1 and 0; a string such as ``"no"`` is refused, because it is truthy.
 
     Raises
     ------
@@ -260,6 +259,6 @@ def _holds(given: Any) -> bool:
 
 
 def _shaped(values: Any, inputs: Any) -> Tensor:
-    """Return the static shape of states: that of the inputs but for the last axis."""
+    """Set the static shape of states: that of the inputs except for the last axis."""
     values.set_shape([*inputs[:2], values.shape[-1]])
     return values

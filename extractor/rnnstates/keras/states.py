@@ -15,7 +15,7 @@ __all__ = ["STATES", "Ends", "GRUStates", "LSTMStates", "RNNStates", "StatesTupl
 
 
 class Ends(NamedTuple):
-    """Where the sequences of a batch end and start: what the states alone do not tell.
+    """Where the sequences of a batch end, and their initial states, which the states alone do not reveal.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Ends(NamedTuple):
 
 
 class StatesTuple:
-    """What the states of all cells have beside their fields."""
+    """Attributes of all tuples of states, in addition to their fields."""
 
     _state: type[Any]
     hidden: Tensor
@@ -42,14 +42,14 @@ class StatesTuple:
 
     @cached_property
     def last(self: Any) -> Any:
-        """The state after the last step that was read, by name, [B, W]; of an empty sequence what it started from.
+        """The state after the last step that was read, by name, [B, W]; for an empty sequence its initial state.
 
-        It can be given to another layer as ``initial_state``.
+        It can be passed to another layer as ``initial_state``.
 
         Raises
         ------
         ValueError
-            They did not come from the layer itself, so that nobody knows where the sequences end.
+            They did not come directly from the layer, so the ends of the sequences are unknown.
         """
         if self.ends is None:
             raise ValueError(
@@ -111,7 +111,7 @@ STATES: dict[str, type[Any]] = {"lstm": LSTMStates, "gru": GRUStates, "simple_rn
 
 
 def chosen(states: Any, name: str) -> Any:
-    """Return one of the states [B, T, W], or ``state``: those of cell and hidden that there are, side by side.
+    """Return one of the states [B, T, W], or for ``state`` the available ones of cell and hidden, concatenated.
 
     Raises
     ------

@@ -10,20 +10,20 @@ __all__ = ["check_numbers", "to_inputs", "to_tensor"]
 
 
 def to_tensor(values: Any, name: str, error: type[RnnstatesError]) -> Tensor:
-    """Take what a caller has as a tensor; a tensor or a variable keeps its gradient.
+    """Convert a caller's values to a tensor; a tensor or a variable keeps its gradient.
 
     Parameters
     ----------
     values : array, tensor of any framework, number, or nested lists of them
     name : str
-        What messages call it.
+        Its name in messages.
     error : type
         What to raise.
 
     Raises
     ------
     error
-        It is no rectangular array, or a masked, ragged or sparse one.
+        It is not a rectangular array, or a masked, ragged or sparse one.
     """
     if not isinstance(values, tf.Tensor | tf.Variable | keras.Variable):
         values = plain(list(values) if isinstance(values, range) else values, name, error, "an array or a tensor")
@@ -31,14 +31,14 @@ def to_tensor(values: Any, name: str, error: type[RnnstatesError]) -> Tensor:
         return tf.convert_to_tensor(values)
     except MemoryError:
         raise
-    # What has an __array__ of its own may raise anything.
+    # A custom __array__ may raise anything.
     except Exception as reason:
         why = str(reason).partition("\n")[0][:200]
         raise error(f"{name}: no rectangular array of numbers ({why}).") from reason
 
 
 def check_numbers(values: Any, name: str, error: type[RnnstatesError]) -> None:
-    """Refuse a tensor of texts or of complex numbers, also a symbolic one.
+    """Refuse a tensor of strings or complex numbers, also a symbolic one.
 
     Raises
     ------
@@ -51,12 +51,12 @@ def check_numbers(values: Any, name: str, error: type[RnnstatesError]) -> None:
 
 
 def to_inputs(values: Any, layer: Any) -> Tensor:
-    """Take sequences [B, T, W] as a tensor, or a symbolic one.
+    """Convert sequences [B, T, W] to a tensor, or keep a symbolic one.
 
     Raises
     ------
     BadInput
-        They are no array of numbers, or of another rank.
+        They are not a numeric array, or of another rank.
     """
     name = f"layer '{layer.name}': inputs"
     values = values if isinstance(values, keras.KerasTensor) else to_tensor(values, name, BadInput)

@@ -24,7 +24,7 @@ except ImportError as reason:
 
 __all__ = ["StateExtractor"]
 
-# Parameters that arithmetic is done with: what they are.
+# Numeric parameters: their types, and the same in words.
 NUMBERS: dict[str, tuple[Any, str]] = {
     "units": (numbers.Integral, "a whole number"),
     "seed": (numbers.Integral, "a whole number"),
@@ -33,53 +33,53 @@ NUMBERS: dict[str, tuple[Any, str]] = {
 
 
 class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Run a recurrent network over sequences and give pooled states, as ``extract`` does, to scikit-learn.
+    """Run a recurrent network over sequences, and return pooled states, as ``extract`` does, for scikit-learn.
 
     Nothing is learned from the values. Equivalent to::
 
         states = rnnstates.extract(X, lengths, weights=network, states=states, pool=pool)
         np.concatenate([states[f"{state}_{pooling}"] for state in states for pooling in pool], axis=1)
 
-    but that the states of every step are not kept, and that sequences need no padding.
+    except that the states of every step are not kept, and that sequences need no padding.
 
     Parameters
     ----------
     weights : path, Network or None
         None for random ones.
     layer, convention, embedding : str or None
-        Of a weights file, as ``load_weights`` takes them; what else it takes can be given to it, and its Network here.
+        Of a weights file, as ``load_weights`` takes them; for its other arguments call it, and pass its Network here.
     units, seed : int
         Of random weights.
     forget_bias : float or None
-        Of random weights (None: 1); of a file, what is added at run time.
+        Of random weights (None: 1); with a file, what is added at run time.
     states : names
         Which states are pooled, as for ``extract``.
     pool : names
         Names in ``rnnstates.POOLINGS``.
     padding : str
-        Where a padded array has its padding: ``post`` or ``pre``.
+        The side of the padding of a padded array: ``post`` or ``pre``.
     padding_value : float or None
-        What the padding of a padded array is filled with, NaN perhaps: steps at its end (``pre``: in front) whose
-        features all have this value do not count. A valid step that looks like this does not count there either.
-        Used where no lengths are given; sequences in a list have their lengths.
+        The value of the padding of a padded array, possibly NaN: steps at its end (``pre``: its start) whose features
+        all have this value do not count, even if they are valid. Used if no lengths are given; sequences in a list have
+        their own lengths.
     empty : float
-        What a sequence without a step gives: 0, or NaN as in a file, which most estimators refuse. ``final`` gives
-        the state that it would have started from.
+        The result for an empty sequence: 0, or NaN as in a file, which most estimators refuse. ``final`` returns its
+        initial state.
     engine, precision, threads, memory
-        As for ``extract``. The results do not depend on ``threads`` and ``memory``; with ``n_jobs`` take ``threads=1``.
+        As for ``extract``. The results do not depend on ``threads`` and ``memory``; with ``n_jobs`` use ``threads=1``.
 
     Attributes
     ----------
     network_ : Network
         The weights.
     n_features_in_ : int
-        I; 1 of token ids.
+        I; 1 for token ids.
     token_ids_ : bool
         Whether sequences are token ids.
 
     Examples
     --------
-    Fast waves and slow ones, of different lengths; the last six are not learned from:
+    Fast and slow waves of different lengths; the last six are held out:
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
@@ -129,15 +129,15 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.memory = memory
 
     def fit(self, X: Any, y: Any = None, lengths: Any = None) -> "StateExtractor":  # noqa: ARG002, N803
-        """Check parameters and sequences, and load the weights or make random ones.
+        """Check parameters and sequences, and load the weights or create random ones.
 
         Parameters
         ----------
         X : list of numeric [length, I] or int [length], or numeric [N, T, I] or int [N, T]
-            One array a sequence, or a padded array. Token ids need weights with an embedding.
+            One array per sequence, or a padded array. Token ids need weights with an embedding.
         y : ignored
         lengths : int [N], ``"full"`` or None
-            Of a padded array. None takes ``padding_value``.
+            Of a padded array. None uses ``padding_value``.
 
         Returns
         -------
@@ -146,19 +146,19 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         Raises
         ------
         OptionError
-            A parameter is unknown or out of range, or does not go with the weights.
+            A parameter is unknown or out of range, or does not apply to the weights.
         MissingInput, BadWeights
             The weights cannot be read.
         BadInput
-            X is no sequences, or they have not the features that the weights read.
+            X does not hold sequences, or their features do not match the weights.
         BadLengths
-            A padded array has no lengths, or not these.
+            A padded array has no lengths, or they do not fit.
         """
         self._learn(X, lengths)
         return self
 
     def transform(self, X: Any, lengths: Any = None) -> Array:  # noqa: N803
-        """Return one vector per sequence.
+        """Compute one vector per sequence.
 
         Parameters
         ----------
@@ -168,14 +168,14 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         Returns
         -------
         floating [N, W]
-            In the precision; its columns are those of ``get_feature_names_out``.
+            In the given precision; its columns are those of ``get_feature_names_out``.
 
         Raises
         ------
         NotFittedError
             ``fit`` was not called.
         BadInput, BadLengths
-            As for ``fit``; a valid step is NaN or infinite, or no id of the vocabulary.
+            As for ``fit``; a valid step is NaN or infinite, or an id outside the vocabulary.
         EngineUnavailable, MemoryBudgetError
             It cannot be computed here.
         """
@@ -189,7 +189,7 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self._vectors(self._learn(X, lengths))
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:  # noqa: ARG002
-        """Name the columns: ``hidden_mean_0``, …; of stacks and both directions ``layer0/forward/hidden_mean_0``, ….
+        """List the column names: ``hidden_mean_0``, …; with several layers ``layer0/forward/hidden_mean_0``, ….
 
         Returns
         -------
@@ -221,12 +221,12 @@ class StateExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return sequences
 
     def _options(self) -> Options:
-        """Look at the parameters, each by its type."""
+        """Check the types of the parameters, and return them as options."""
         for name, (kind, expected) in NUMBERS.items():
             if not isinstance(getattr(self, name), kind):
                 raise OptionError(f"{name}={getattr(self, name)!r}: expected {expected}.")
         check_empty(self.empty)
-        # As ``extract`` does, refuse what belongs to random weights where they are none.
+        # As in ``extract``, options of random weights are refused with other weights.
         units = None if self.units == DEFAULT_UNITS else self.units
         return Options.of({**self.get_params(deep=False), "units": units, "seed": self.seed or None})
 

@@ -9,27 +9,27 @@ from ..inputs.base import Source
 
 __all__ = ["MEND", "Expected", "Lengths", "Padding", "Sequences"]
 
-# What to do about a sequence that is no array.
+# What to do about a sequence that is not an array.
 MEND = "Expected one number per feature in each step."
 Lengths = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the sequences have to be.
+    """What the sequences must be.
 
     Parameters
     ----------
     vocabulary : bool
-        Whether the weights bring an embedding, so that sequences may be token ids.
+        Whether the weights have an embedding, so that sequences may be token ids.
     features : int or None
-        I; None where the sequences themselves tell it.
+        I; None if the sequences determine it.
     ids : bool or None
-        Whether they have to be token ids; None where the sequences themselves tell it.
+        Whether they must be token ids; None if the sequences determine it.
     why : str
-        Where that is known from, for messages.
+        The reason for these, for messages.
     no_embedding : str
-        Why the weights bring no embedding, where they have arrays that may be one.
+        Why the weights have no embedding, if they have arrays that may be one.
     """
 
     vocabulary: bool = False
@@ -48,7 +48,7 @@ class Padding:
     side : str
         ``post`` or ``pre``.
     value : float or None
-        What the padding is filled with; None where the lengths are told.
+        The value of the padding; None if the lengths are given.
     """
 
     side: str = "post"
@@ -57,7 +57,7 @@ class Padding:
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """Sequences that can be read, with the steps that count.
+    """Sequences that can be read, with their lengths.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Sequences:
         [N, T, I], or [N, T] token ids.
     lengths : int64 [N]
     padding : str
-        Where the padding of ``source`` stands.
+        The side of the padding of ``source``.
     """
 
     source: Source
@@ -79,5 +79,5 @@ class Sequences:
 
     @property
     def features(self) -> int:
-        """Numbers a step: I, or 1 of token ids."""
+        """Numbers per step: I, or 1 for token ids."""
         return 1 if self.ids else self.source.shape[2]

@@ -11,7 +11,7 @@ from ..inputs.axes import Axes
 from ..inputs.writers import check_order, doubt_of
 from ..untrusted.given import as_array
 from .expected import MEND, Expected, Padding, Sequences
-from .padded import lengths_told, read_padded
+from .padded import given_lengths, read_padded
 from .ragged import read_ragged
 
 __all__ = ["read_sequences"]
@@ -20,13 +20,13 @@ EXPECTED = "expected a list of arrays, one per sequence, or a padded array"
 
 
 def read_sequences(X: object, lengths: object, padding: Padding, expected: Expected) -> Sequences:  # noqa: N803
-    """Tell a list of sequences from a padded array, and look at it.
+    """Check X, which may be a list of sequences or a padded array.
 
     Parameters
     ----------
     X : list, tuple or object array [N] of numeric [length, I] or int [length]; or numeric [N, T, I] or int [N, T]
     lengths : int [N], ``"full"`` or None
-        Of a padded array; None takes ``padding.value``.
+        Of a padded array; None uses ``padding.value``.
     padding : Padding
         Of a padded array.
     expected : Expected
@@ -34,9 +34,9 @@ def read_sequences(X: object, lengths: object, padding: Padding, expected: Expec
     Raises
     ------
     BadInput
-        It is something else, has no sequences, or not the features that are expected.
+        It is something else, has no sequences, or other features than expected.
     BadLengths
-        A padded array without lengths, or lengths that are not those of these sequences.
+        A padded array without lengths, or lengths that do not fit these sequences.
     """
     if isinstance(X, list | tuple):
         return _of_list(X, lengths, expected)
@@ -60,7 +60,7 @@ def _objects(array: "np.ndarray[Any, Any]") -> Sequence[Any]:
         return list(array)
     raise BadInput(
         f"X: Python objects in an array of shape {array.shape}; {EXPECTED}. NumPy makes this of sequences that happen "
-        "to be of one length; give the list itself."
+        "to have the same length; give the list itself."
     )
 
 
@@ -81,7 +81,7 @@ def _agreeing(sequences: Sequences, lengths: object) -> Sequences:
     """Refuse lengths that contradict those of the arrays."""
     if lengths is None or (isinstance(lengths, str) and lengths == "full"):
         return sequences
-    given, own = lengths_told(lengths, sequences.source), sequences.lengths
+    given, own = given_lengths(lengths, sequences.source), sequences.lengths
     if (given != own).any():
         row = int(np.argmax(given != own))
         raise BadLengths(

@@ -12,17 +12,17 @@ from ..inputs.layout import check_layout
 from ..inputs.memory import MemorySource
 from .expected import Expected, Lengths, Padding, Sequences
 
-__all__ = ["lengths_told", "read_padded", "steps_before_padding"]
+__all__ = ["given_lengths", "read_padded", "steps_before_padding"]
 
 
 def read_padded(array: Array, lengths: object, padding: Padding, expected: Expected) -> Sequences:
-    """Look at an array; of its values only for those that tell padding.
+    """Check an array; its values are only read to find padding.
 
     Parameters
     ----------
     array : numeric [N, T, I] or int [N, T]
     lengths : int [N], ``"full"`` or None
-        None takes ``padding.value``.
+        None uses ``padding.value``.
     padding : Padding
     expected : Expected
 
@@ -42,15 +42,15 @@ def read_padded(array: Array, lengths: object, padding: Padding, expected: Expec
     return Sequences(source, _lengths(array, lengths, padding, source), padding.side)
 
 
-def lengths_told(lengths: object, source: Source) -> Lengths:
-    """Read lengths that are given, as ``extract`` reads them, but from no file."""
+def given_lengths(lengths: object, source: Source) -> Lengths:
+    """Check given lengths like ``extract``, except that files are not accepted."""
     if isinstance(lengths, str) and lengths != "full":
         raise BadLengths(f'lengths: {lengths!r}; expected whole numbers, one per sequence, or "full".')
     return read_lengths(lengths, source)
 
 
 def steps_before_padding(array: Array, value: float, side: str) -> Lengths:
-    """Count the steps of each sequence without its padding: the steps at its end whose features all have one value.
+    """Count the steps of each sequence without its padding: steps at its end whose features all have this value.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def steps_before_padding(array: Array, value: float, side: str) -> Lengths:
     >>> steps_before_padding(np.array([[1, 0, 2, 0, 0], [0, 0, 0, 0, 0], [1, 2, 3, 4, 5]]), 0, "post")
     array([3, 0, 5])
     """
-    # Row by row, lest a mask of the whole array lies in memory.
+    # Row by row, so that no mask of the whole array is in memory.
     return np.array([_counted(row, value, side) for row in array], np.int64)
 
 
@@ -83,11 +83,11 @@ def _counted(row: Array, value: float, side: str) -> int:
 
 def _lengths(array: Array, lengths: object, padding: Padding, source: Source) -> Lengths:
     if lengths is not None:
-        return lengths_told(lengths, source)
+        return given_lengths(lengths, source)
     if padding.value is not None:
         return steps_before_padding(array, padding.value, padding.side)
     raise BadLengths(
-        f"X: a padded array of shape {array.shape}, and no lengths given, so it is unknown what is padding. Give "
-        'lengths=, or lengths="full" if every step counts; set padding_value to what the padding is filled with; or '
+        f"X: a padded array of shape {array.shape}, and no lengths given, so the padding is unknown. Give "
+        'lengths=, or lengths="full" if every step counts; set padding_value to the value of the padding; or '
         "give a list of arrays without padding."
     )

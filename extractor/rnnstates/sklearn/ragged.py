@@ -16,8 +16,8 @@ from .expected import MEND, Expected, Sequences
 
 __all__ = ["RaggedSource", "read_ragged"]
 
-# Rows that tell something of all: by number. An empty list has neither features nor a dtype.
-Told = dict[int, Array]
+# Rows with a shape and dtype, by number. An empty list has neither features nor a dtype.
+Informative = dict[int, Array]
 
 
 class RaggedSource:
@@ -26,11 +26,11 @@ class RaggedSource:
     Parameters
     ----------
     rows : sequence of numeric [length, I] or [length]
-        Anything of shape (0,) is an empty sequence, too.
+        Anything of shape (0,) is an empty sequence too.
     shape : tuple of int
-        (N, T, I) or (N, T), T the longest length and at least 1.
+        (N, T, I) or (N, T); T is the longest length and at least 1.
     dtype : dtype
-        One that holds the values of all rows, in native byte order.
+        One that can hold the values of all rows, in native byte order.
 
     Examples
     --------
@@ -47,11 +47,11 @@ class RaggedSource:
         self.doubt: Doubt | None = None
         self.rows_together = self.steps_together = 1
         self.notes: tuple[str, ...] = ()
-        # No run goes on with these, so the sums that stand for a time of change are not needed.
+        # No run is resumed with these, so the checksums that replace a time of change are not needed.
         self.identity = identify("memory", shape, dtype, mtime_ns=0)
 
     def read(self, rows: slice, steps: slice) -> Array:
-        """Return rows and steps as an array [rows, steps, ...], zero behind each sequence."""
+        """Return rows and steps as an array [rows, steps, ...], zero after each sequence."""
         block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
         for place, row in enumerate(self._rows[rows]):
             part = row[steps]
@@ -60,46 +60,46 @@ class RaggedSource:
         return block
 
     def check_unchanged(self) -> None:
-        """Do nothing: there is no file to look at."""
+        """Do nothing: there is no file."""
 
     def close(self) -> None:
         """Do nothing; the arrays are the caller's."""
 
 
 def read_ragged(X: Sequence[Any], expected: Expected) -> Sequences:  # noqa: N803
-    """Look at some arrays, but for their values.
+    """Check arrays, except for their values.
 
     Parameters
     ----------
     X : sequence of numeric [length, I] or int [length]
-        At least one; what an array can be made of will do.
+        At least one; anything that converts to an array.
     expected : Expected
 
     Raises
     ------
     BadInput
-        Naming the row.
+        Names the row.
     """
     rows = [as_array(row, f"X: row {number}", BadInput, MEND) for number, row in enumerate(X)]
     for number, row in enumerate(X):
         check_order(doubt_of(row, "TI", f"X: row {number}"), "TI")
-    told = {number: row for number, row in enumerate(rows) if row.shape != (0,)}
-    axes = _axes(told, expected)
-    for number, row in told.items():
+    informative = {number: row for number, row in enumerate(rows) if row.shape != (0,)}
+    axes = _axes(informative, expected)
+    for number, row in informative.items():
         _check_row(row, axes, expected, f"X: row {number}")
-    features = () if axes == 1 else (_features(told, expected),)
+    features = () if axes == 1 else (_features(informative, expected),)
     lengths = np.array([len(row) for row in rows], np.int64)
     types = {row.dtype for row in rows if len(row)} or {np.dtype(np.float32)}
     shape = (len(rows), max(1, int(lengths.max())), *features)
     return Sequences(RaggedSource(rows, shape, np.result_type(*types).newbyteorder("=")), lengths)
 
 
-def _axes(told: Told, expected: Expected) -> int:
+def _axes(informative: Informative, expected: Expected) -> int:
     if not expected.vocabulary:
         return 2
     if expected.ids is not None:
         return 1 if expected.ids else 2
-    return next((1 if row.ndim < 2 else 2 for row in told.values()), 1)
+    return next((1 if row.ndim < 2 else 2 for row in informative.values()), 1)
 
 
 def _check_row(row: Array, axes: int, expected: Expected, where: str) -> None:
@@ -110,8 +110,8 @@ def _check_row(row: Array, axes: int, expected: Expected, where: str) -> None:
         return
     if not expected.vocabulary:
         raise BadInput(
-            f"{where}: shape {row.shape}; expected (steps, features). {_about_ids(row, expected)}For one feature at "
-            "each step, reshape to (steps, 1)."
+            f"{where}: shape {row.shape}; expected (steps, features). {_about_ids(row, expected)}For one feature per "
+            "step, reshape to (steps, 1)."
         )
     form = "(steps,), token ids," if axes == 1 else "(steps, features),"
     why = "as the rows before it are" if expected.ids is None else expected.why
@@ -124,17 +124,17 @@ def _about_ids(row: Array, expected: Expected) -> str:
     return f"Token ids need weights with an embedding. {expected.no_embedding} ".replace("  ", " ")
 
 
-def _features(told: Told, expected: Expected) -> int:
-    """Find the number of features, and that all rows have it."""
+def _features(informative: Informative, expected: Expected) -> int:
+    """Return the number of features, after checking that all rows have it."""
     wanted, why = expected.features, expected.why
     if wanted is None:
-        if not told:
+        if not informative:
             raise BadInput("X: all sequences are empty and have no features; expected one of shape (0, features).")
-        first, row = next(iter(told.items()))
+        first, row = next(iter(informative.items()))
         wanted, why = row.shape[1], f"as row {first} has"
     if not wanted:
         raise BadInput(f"X: row {first} has 0 features per step; expected at least 1.")
-    for number, row in told.items():
+    for number, row in informative.items():
         if row.shape[1] != wanted:
             raise BadInput(f"X: row {number} has {row.shape[1]} features per step; expected {wanted}, {why}.")
     return wanted

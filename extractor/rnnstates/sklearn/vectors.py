@@ -24,14 +24,14 @@ __all__ = ["check_empty", "check_vectors", "pool_sequences", "vector_names"]
 
 
 def check_vectors(network: Network, request: Request) -> None:
-    """Refuse a request that makes no vectors, or names some that there are not; log what is known of the weights.
+    """Refuse a request without vectors or for unavailable ones; log the notes on the weights.
 
     Raises
     ------
     OptionError
     """
     if not request.pool:
-        raise OptionError(f"pool=None: there is no vector without one; expected some of {', '.join(POOLINGS)}.")
+        raise OptionError(f"pool=None: vectors need a pooling; expected some of {', '.join(POOLINGS)}.")
     notes = Notes()
     for note in network.notes:
         notes.say(note)
@@ -39,13 +39,13 @@ def check_vectors(network: Network, request: Request) -> None:
     passing = [state for state in request.states if state in GATE_STATES or state in DERIVED]
     if FINAL in request.pool and passing:
         raise OptionError(
-            f"pool={FINAL!r}: not available for '{passing[0]}', only for what a cell hands on: hidden and cell. "
+            f"pool={FINAL!r}: not available for '{passing[0]}', only for the states that a cell carries: hidden, cell. "
             "Use pool='last'."
         )
 
 
 def check_empty(empty: Any) -> None:
-    """Refuse what an empty sequence cannot give.
+    """Refuse an invalid result for empty sequences.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def check_empty(empty: Any) -> None:
 
 
 def vector_names(network: Network, request: Request) -> list[str]:
-    """Name each number of a vector: the dataset's name in a file and the unit, as ``layer0/forward/hidden_mean_3``."""
+    """List the names of a vector's numbers: dataset name and unit, such as ``layer0/forward/hidden_mean_3``."""
     nothing = Shape(np.zeros(0, np.int64), 1)
     return [f"{spec.name}_{unit}" for spec in _specs(network, request, nothing) for unit in range(spec.width)]
 
@@ -73,9 +73,9 @@ def pool_sequences(sequences: Sequences, network: Network, request: Request, *, 
     sequences : Sequences
     network : Network
     request : Request
-        One that ``check_vectors`` passed.
+        One that ``check_vectors`` accepted.
     empty : float
-        What a sequence without a step gives; ``final`` gives the state that it starts from.
+        The result for an empty sequence; ``final`` returns its initial state.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def pool_sequences(sequences: Sequences, network: Network, request: Request, *, 
     Raises
     ------
     BadInput
-        A valid step holds something that is not allowed there.
+        A valid step holds an invalid value.
     EngineUnavailable, MemoryBudgetError
     """
     shape = Shape(sequences.lengths, sequences.source.shape[1], request.layout, sequences.padding)
-    # Planned as ``extract`` plans it, so that no bit differs from what that gives.
+    # Planned like ``extract``, so that the results are bit-identical.
     planned = plan(
         sequences.source, network, request, shape=shape, ids=None, tokens=sequences.ids, notes=Notes(),
         continued=False,
