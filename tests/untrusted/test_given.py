@@ -151,7 +151,7 @@ def test_collect_refuses_what_tensorflow_has_not():
     model = keras.Sequential([keras.Input((None, 4)), keras.layers.LSTM(2)])
     with pytest.raises(BadInput, match="dtype float128; expected one that TensorFlow has"):
         rnnstates.collect(model, VALUES.astype("longdouble"), "full")
-    with pytest.raises(BadInput, match="inputs: are none"):
+    with pytest.raises(BadInput, match="inputs: none given"):
         rnnstates.collect(model, {}, "full")
 
 

@@ -263,7 +263,7 @@ def _named(inputs: Any) -> dict[str, Any]:
 
 def _check_rows(opened: list[Rows]) -> None:
     if not opened:
-        raise BadInput("inputs: are none; expected at least one array or path.")
+        raise BadInput("inputs: none given; expected at least one array or path.")
     for one in opened:
         if one.dtype.itemsize > LARGEST_ITEM:
             raise BadInput(f"{one.name}: dtype {one.dtype}; expected one that TensorFlow has. Convert it with .astype.")

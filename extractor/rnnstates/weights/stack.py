@@ -177,7 +177,7 @@ class StoredStack:
         return replace(self, notes=undecided(self.notes, decided))
 
     def sources(self) -> set[str]:
-        """Name the stored arrays that it is made of."""
+        """List the names of the stored arrays that it is derived from."""
         tensors = [tensor for layer in self.layers for cell in layer.cells.values() for tensor in cell.tensors.values()]
         tensors += [] if self.embedding is None else [self.embedding]
         return {source for tensor in tensors for source in tensor.sources}
@@ -208,7 +208,7 @@ class Model(Protocol):
         """List all layers as ``name (Class)``, for messages."""
 
     def tops(self) -> list[str]:
-        """Name the recurrent layers that feed no other one: each ends a stack."""
+        """List the recurrent layers that feed no other one: each ends a stack."""
 
     def stack(self, top: str) -> StoredStack:
         """Return the stack that ends with a layer. Raises BadWeights where it cannot be computed here."""

@@ -84,7 +84,7 @@ def _contents(place: Place) -> tuple[list[Entry], list[str]]:
     sizes = [Path(file).stat().st_size for file in files]
     for entry in entries.values():
         if not (0 <= entry.shard < count and entry.start >= 0 and entry.size >= 0):
-            raise BadWeights(f"{place.path}: '{entry.name}' lies in no file that there is; it is damaged.")
+            raise BadWeights(f"{place.path}: '{entry.name}' is in a file that does not exist; it is damaged.")
         if entry.start + entry.size > sizes[entry.shard]:
             raise BadWeights(f"{files[entry.shard]}: ends before '{entry.name}' does; it is cut short, copy it again.")
     return [entry for key, entry in entries.items() if not key.startswith(b"\0")], files

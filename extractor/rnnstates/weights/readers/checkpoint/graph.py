@@ -206,7 +206,7 @@ def _checked(name: str, axes: Any, dtype: int, pieces: Any, path: str) -> tuple[
     if not 0 < dtype < 100 or dtype not in types_pb2.DataType.values():
         raise BadWeights(f"{path}: '{name}' has the dtype {dtype}, which TensorFlow does not have; it is refused.")
     if not all(_fits(piece, shape) for piece in pieces):
-        raise BadWeights(f"{path}: a piece of '{name}' does not lie in its shape {shape[:8]}; it is refused.")
+        raise BadWeights(f"{path}: a piece of '{name}' does not fit its shape {shape[:8]}; it is refused.")
     return shape, dtype
 
 
