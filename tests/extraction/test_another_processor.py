@@ -202,6 +202,7 @@ def test_auto_resumes_with_the_engine_that_was_begun_with(engine):
     assert rnnstates.preview("in.npy", "lengths.npy", weights=one_layer(), engine="auto")["engine"] in BUILT_ENGINES
 
 
+@pytest.mark.framework
 def test_preview_names_the_engine_of_an_unfinished_run():
     interrupted(engine="tensorflow")
     told = rnnstates.preview("in.npy", "lengths.npy", weights=one_layer(), output="out.h5")

@@ -94,7 +94,10 @@ TRAPS = {
         (OTHERS + "keras_states", "test_every_state_is_the_one_keras_computes"),
     ],
     "products are computed in less than their precision": [
-        ("tests.runtime.test_tensorflow_process", "test_extract_works_beside_a_model_in_use_and_leaves_its_settings"),
+        (
+            "tests.runtime.test_tensorflow_process",
+            "test_extract_works_beside_a_model_in_use_and_leaves_its_settings_and_training_goes_on",
+        ),
         (OTHERS + "torch", "test_every_state_is_the_one_pytorch_computes"),
     ],
     "arrays that a variant has beside the cell's are passed over": [
@@ -115,6 +118,8 @@ TRAPS = {
 }
 
 
+# It imports the tests of every framework.
+@pytest.mark.framework
 @pytest.mark.parametrize("trap", TRAPS)
 def test_every_trap_has_its_named_tests(trap):
     for module, name in TRAPS[trap]:
