@@ -38,8 +38,8 @@ def test_a_quantised_module_is_refused(tmp_path):
 def test_missing_arrays_are_told(tmp_path):
     state = torch.nn.LSTM(3, 5, num_layers=3).state_dict()
     for missing, message in (
-        ("weight_ih_l0", "layer 0 has bias, recurrent_bias, recurrent_kernel only"),
-        ("bias_hh_l1", "layer 1 has bias, kernel, recurrent_kernel only"),
+        ("weight_ih_l0", "layer 0 has only bias, recurrent_bias, recurrent_kernel;"),
+        ("bias_hh_l1", "layer 1 has only bias, kernel, recurrent_kernel;"),
     ):
         torch.save({name: value for name, value in state.items() if name != missing}, tmp_path / "m.pt")
         with pytest.raises(rnnstates.BadWeights, match=message):
