@@ -13,7 +13,7 @@ def run(script):
     )
 
 
-def test_extract_works_beside_a_model_in_use_and_leaves_its_settings_and_training_goes_on():
+def test_extract_works_beside_a_model_in_use_and_leaves_its_settings():
     run(
         """
         import numpy as np, tensorflow as tf, keras
@@ -35,6 +35,7 @@ def test_extract_works_beside_a_model_in_use_and_leaves_its_settings_and_trainin
         assert keras.config.floatx() == "float32"
         assert tf.executing_eagerly()
 
+        # And training goes on.
         model.compile("sgd", "mse")
         model.fit(inputs, np.ones((2, 5, 4), "f4"), verbose=0)
         assert not np.allclose(np.array(model(inputs)), before)
