@@ -50,6 +50,7 @@ def test_the_bias_is_zero_but_for_the_forget_gate(given, expected):
     assert weights.forget_bias == 0
 
 
+@pytest.mark.framework
 def test_engines_get_the_same_weights():
     inputs = np.random.default_rng(1).normal(size=(2, 4, 3))
     states = [

@@ -96,7 +96,7 @@ TRAPS = {
     "products are computed in less than their precision": [
         (
             "tests.runtime.test_tensorflow_process",
-            "test_extract_works_beside_a_model_in_use_and_leaves_its_settings_and_training_goes_on",
+            "test_extract_works_beside_a_model_in_use_and_leaves_its_settings",
         ),
         (OTHERS + "torch", "test_every_state_is_the_one_pytorch_computes"),
     ],
