@@ -42,7 +42,7 @@ def test_they_are_as_defined(implementation, words):
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @given(st.data())
-def test_they_are_of_the_rows_that_are_told(implementation, data):
+def test_they_are_of_the_rows_that_are_reported(implementation, data):
     width, count = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 12))
     values = data.draw(arrays(data.draw(st.sampled_from(UNSIGNED)), (count, width)))
     stretches = data.draw(st.lists(st.tuples(*[st.integers(0, 12)] * 2).map(sorted), max_size=5))

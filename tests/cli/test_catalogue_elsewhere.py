@@ -134,7 +134,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_values_elsewhere_are_told_exit_as_tabled_and_leave_everything_as_it_was(place, name, monkeypatch, capsys):
+def test_values_elsewhere_are_reported_exit_as_tabled_and_leave_everything_as_it_was(place, name, monkeypatch, capsys):
     check_refused(ELSEWHERE[name], monkeypatch, capsys)
 
 

@@ -263,7 +263,7 @@ CASES = KINDS | DAMAGED_NPY | PICKLED
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_wrong_file_is_told_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
+def test_a_wrong_file_is_reported_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
     check_refused(CASES[name], monkeypatch, capsys)
 
 

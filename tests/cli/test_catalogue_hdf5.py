@@ -200,11 +200,11 @@ CASES = DAMAGED | CHOICE
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_wrong_hdf5_is_told_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
+def test_a_wrong_hdf5_is_reported_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
     check_refused(CASES[name], monkeypatch, capsys)
 
 
-def test_a_locked_hdf5_is_told_exits_as_tabled_and_leaves_everything_as_it_was(place, monkeypatch, capsys):
+def test_a_locked_hdf5_is_reported_exits_as_tabled_and_leaves_everything_as_it_was(place, monkeypatch, capsys):
     monkeypatch.delenv("HDF5_USE_FILE_LOCKING", raising=False)
     with open("in.h5", "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)

@@ -35,11 +35,11 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_wrong_option_is_told_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
+def test_a_wrong_option_is_reported_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
     check_refused(OPTIONS[name], monkeypatch, capsys)
 
 
-def test_all_wrong_options_are_told_at_once(place, monkeypatch, capsys):
+def test_all_wrong_options_are_reported_at_once(place, monkeypatch, capsys):
     options = ["--states", "hiden", "--pool", "maen", "--memory", "much"]
     code = run(monkeypatch, "extract", "in.h5", "new.h5", *options)
     lines = capsys.readouterr().err.splitlines()
@@ -52,7 +52,7 @@ def test_all_wrong_options_are_told_at_once(place, monkeypatch, capsys):
     assert not Path("new.h5").exists()
 
 
-def test_wrong_lengths_ids_and_states_are_told_at_once(place, monkeypatch, capsys):
+def test_wrong_lengths_ids_and_states_are_reported_at_once(place, monkeypatch, capsys):
     Path("ids.txt").write_text("a\n")
     Path("lengths.txt").write_text("9\n9\n9\n9\n")
     code = run(monkeypatch, "extract", "in.npy", "new.h5", "--lengths", "lengths.txt", "--ids", "ids.txt")
@@ -62,7 +62,7 @@ def test_wrong_lengths_ids_and_states_are_told_at_once(place, monkeypatch, capsy
     assert "\n- lengths.txt: row 0 has length 9" in told
 
 
-def test_missing_weights_and_a_missing_input_are_told_at_once(place, monkeypatch, capsys):
+def test_missing_weights_and_a_missing_input_are_reported_at_once(place, monkeypatch, capsys):
     code = run(monkeypatch, "extract", "no.npy", "new.h5", "--weights", "no.keras")
     told = capsys.readouterr().err
     assert code == MISSING

@@ -162,7 +162,7 @@ CASES = pairs(LENGTHS_OF) | OTHER_LENGTHS | pairs(FEATURES) | pairs(IDS_OF_TOKEN
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_wrong_value_is_told_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
+def test_a_wrong_value_is_reported_exits_as_tabled_and_leaves_everything_as_it_was(place, name, monkeypatch, capsys):
     check_refused(CASES[name], monkeypatch, capsys)
 
 

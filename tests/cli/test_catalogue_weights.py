@@ -256,12 +256,12 @@ CASES = LAYERS | TENSORS | VARIANTS
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_wrong_weights_are_told_exit_as_tabled_and_leave_everything_as_it_was(place, name, monkeypatch, capsys):
+def test_wrong_weights_are_reported_exit_as_tabled_and_leave_everything_as_it_was(place, name, monkeypatch, capsys):
     check_refused(CASES[name], monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_an_attack_is_told_exits_as_tabled_and_runs_nothing(place, attack, monkeypatch, capsys):
+def test_an_attack_is_reported_exits_as_tabled_and_runs_nothing(place, attack, monkeypatch, capsys):
     path = attack(place)
     arguments = ["in.h5", "--weights", path.name]
     check_refused(Mistake(None, arguments, DATA, (path.name, ATTACKS[attack])), monkeypatch, capsys)

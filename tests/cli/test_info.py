@@ -89,7 +89,7 @@ def test_one_sequence_is_one_and_not_yes(tmp_path):
         ("zip.npz", 65, "no recurrent layer found; the npz holds 'x'"),
     ],
 )
-def test_what_cannot_be_described_is_told(place, name, code, message):
+def test_what_cannot_be_described_is_reported(place, name, code, message):
     (place / "text").write_text("hello\n")
     (place / "cut.h5").write_bytes((place / "out.h5").read_bytes()[:3000])
     np.savez(place / "zip.npz", x=np.ones(3))

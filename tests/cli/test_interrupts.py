@@ -103,7 +103,7 @@ def finish(job, place):
 
 
 @pytest.mark.parametrize("number", [*SIGNALS, signal.SIGKILL])
-def test_a_signal_ends_the_run_and_the_same_command_goes_on_to_the_same_bytes(long_job, number):
+def test_a_signal_ends_the_run_and_the_same_command_resumes_to_the_same_bytes(long_job, number):
     place, whole = long_job
     process = start_and_wait(place)
     assert not (place / "out.h5").exists()
@@ -218,7 +218,7 @@ def test_a_wide_layer_is_left_in_the_middle_of_its_sequences(tmp_path, engine):
     assert os.listdir(tmp_path) == ["wide.npy"]
 
 
-def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(long_job, monkeypatch):
+def test_a_run_stops_at_its_time_limit_and_resumes_the_next_time(long_job, monkeypatch):
     place, whole = long_job
     # The first run's command is the one that is recorded.
     process = start_and_wait(place, job=[*JOB, "--max-runtime", "1h"])

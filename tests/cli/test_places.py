@@ -65,7 +65,7 @@ def extract(monkeypatch, capsys):
     return extract
 
 
-def test_a_directory_that_may_not_be_written_is_told_and_left_as_it_was(place, extract):
+def test_a_directory_that_may_not_be_written_is_reported_and_left_as_it_was(place, extract):
     os.chmod("closed", 0o555)
     with unprivileged():
         code, told = extract("closed/out.h5")
@@ -83,7 +83,7 @@ def test_the_name_of_a_folder_is_no_output(place, extract, name):
     assert sorted(os.listdir()) == ["closed", "in.npy"]
 
 
-def test_a_file_system_that_is_read_only_is_told(place, extract, monkeypatch):
+def test_a_file_system_that_is_read_only_is_reported(place, extract, monkeypatch):
     """Simulated: to mount one takes more rights than a test has."""
 
     class ReadOnly(Disk):
@@ -98,7 +98,7 @@ def test_a_file_system_that_is_read_only_is_told(place, extract, monkeypatch):
 
 
 @pytest.mark.parametrize("left", ["out.h5.lock", "out.h5.partial", "out.h5.journal"])
-def test_what_another_user_left_is_told_and_left_alone(place, extract, left):
+def test_what_another_user_left_is_reported_and_left_alone(place, extract, left):
     if os.geteuid():
         pytest.skip("takes a second user, and so root to become one")
     Path(left).write_text("another user's")

@@ -107,7 +107,7 @@ def test_on_a_terminal_there_is_a_bar(tmp_path):
     assert re.search(r"\d+%\|.*/100 ", shown)
 
 
-def test_notices_and_warnings_are_told_apart(capsys):
+def test_notices_and_warnings_are_distinguished(capsys):
     with click.Context(click.Command("c")), logged():
         logging.getLogger("rnnstates").info("small")
         logging.getLogger("rnnstates").warning("large")

@@ -186,7 +186,7 @@ def somebody_s_hdf5(name):
 
 
 @pytest.mark.parametrize("end", ["partial", "partial.new"])
-def test_an_hdf5_file_of_somebody_s_beside_an_output_is_never_removed(run, end):
+def test_another_users_hdf5_file_beside_an_output_is_never_removed(run, end):
     name = f"out.h5.{end}"
     whole = somebody_s_hdf5(name)
     somebody_s_hdf5("in.h5")
@@ -200,7 +200,7 @@ def test_an_hdf5_file_of_somebody_s_beside_an_output_is_never_removed(run, end):
     assert sorted(os.listdir()) == ["in.h5", name]
 
 
-def test_an_output_beside_somebody_s_partial_file_is_finished(run):
+def test_an_output_beside_another_users_partial_file_is_finished(run):
     assert json.loads(run("status", "out.h5", "--json")[1])["state"] == "absent"
     whole = somebody_s_hdf5("out.h5.partial")
     assert json.loads(run("status", "out.h5", "--json")[1])["state"] == "absent"
@@ -223,7 +223,7 @@ def test_what_is_left_of_an_unfinished_file_beside_its_journal_is_removed(run, w
     assert os.listdir() == []
 
 
-def test_somebody_s_hdf5_file_beside_a_journal_of_another_is_left_alone(run):
+def test_another_users_hdf5_file_beside_a_foreign_journal_is_left_alone(run):
     stop()
     whole = somebody_s_hdf5("out.h5.partial")
     assert run("clean", "out.h5")[0] == 73

@@ -23,7 +23,7 @@ def place(tmp_path):
     return tmp_path
 
 
-def test_a_right_file_is_told_in_a_few_lines(place):
+def test_a_right_file_is_reported_in_a_few_lines(place):
     done = rnnstates("verify", "out.h5", cwd=place)
     assert (done.returncode, done.stderr) == (0, b"")
     lines = text(done.stdout).splitlines()
@@ -83,7 +83,7 @@ def test_another_file_of_the_same_values_is_a_note(place):
     assert text(done.stderr).startswith("note: in.npy: is not the file that the states were made from (kind is npy")
 
 
-def test_bfloat16_is_told_as_its_error(place):
+def test_bfloat16_is_reported_as_its_error(place):
     with h5py.File(place / "out.h5", "r+") as file:
         made = json.loads(file.attrs["provenance"])
         set_text(file, "provenance", json.dumps(made | {"precision": "bfloat16"}))

@@ -72,7 +72,7 @@ def test_masks_of_the_model_give_the_lengths():
         np.testing.assert_allclose(states[row]["cells/1/hidden"], high[0], atol=1e-6)
 
 
-def test_padding_in_front_is_told_from_the_mask():
+def test_padding_in_front_is_detected_from_the_mask():
     model, usual = of_masked()
     turned = np.stack([np.roll(row, STEPS - length) for row, length in zip(TOKENS, LENGTHS, strict=True)])
     states = rnnstates.collect(model, turned)
@@ -94,7 +94,7 @@ def test_several_inputs_and_a_state_that_the_model_makes(named):
     np.testing.assert_allclose(states["lstm/cell"], up_to(LENGTHS, cell), atol=1e-6)
 
 
-def test_layers_inside_of_models_and_calls_of_the_same_layer_are_told_apart():
+def test_layers_inside_models_and_calls_of_the_same_layer_are_distinguished():
     model = randomise(models.nested())
     states = rnnstates.collect(model, FEATURES, LENGTHS)
     # In the order in which the model calls them.

@@ -115,7 +115,7 @@ def test_a_configuration_made_to_attack_is_refused(change, place, tmp_path, monk
         load_model(path)
 
 
-def test_what_keras_itself_refuses_is_told_in_one_sentence(place, tmp_path):
+def test_what_keras_itself_refuses_is_reported_in_one_sentence(place, tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(with_config(place / "model.keras", lambda described: described[1]["config"].update(filters=-1)))
     with pytest.raises(BadWeights, match=r"model\.keras: Keras cannot load it: .* Save the model again"):

@@ -47,7 +47,7 @@ def ended_after(monkeypatch, batches, model, path, inputs=FEATURES):
         run(model, inputs, path)
 
 
-def test_the_same_call_goes_on_to_the_same_bytes(tmp_path, small_windows, monkeypatch):
+def test_the_same_call_resumes_to_the_same_bytes(tmp_path, small_windows, monkeypatch):
     model = randomise(models.convolutional())
     run(model, FEATURES, tmp_path / "whole.h5").close()
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
@@ -83,7 +83,7 @@ def test_time_that_is_over_ends_a_run_that_can_go_on(tmp_path, small_windows):
     assert not list(tmp_path.iterdir())
 
 
-def test_progress_is_told_in_steps(tmp_path, small_windows):
+def test_progress_is_reported_in_steps(tmp_path, small_windows):
     told = []
     run(
         randomise(models.convolutional()), FEATURES, tmp_path / "out.h5", progress=lambda *steps: told.append(steps)

@@ -116,7 +116,7 @@ def test_what_an_integer_of_the_model_cannot_hold_is_refused():
     np.testing.assert_array_equal(rnnstates.collect(model, changed(-5, "f4"), "full")["lstm/cell"], right["lstm/cell"])
 
 
-def test_an_embedding_behind_arithmetic_is_told_in_the_words_of_tensorflow():
+def test_an_embedding_behind_arithmetic_is_reported_in_the_words_of_tensorflow():
     ids = keras.Input((None,), dtype="int32")
     vectors = layers.Embedding(11, 3)(layers.Lambda(lambda x: x + 1)(ids))
     model = randomise(keras.Model(ids, layers.LSTM(4, name="lstm")(vectors)))

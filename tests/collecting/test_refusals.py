@@ -240,14 +240,14 @@ def test_rows_padded_on_different_sides_need_lengths():
         rnnstates.collect(randomise(models.masked()), tokens)
 
 
-def test_counting_every_step_for_want_of_lengths_is_told(caplog):
+def test_counting_every_step_without_lengths_is_reported(caplog):
     with caplog.at_level(logging.WARNING, "rnnstates"):
         states = rnnstates.collect(randomise(models.convolutional()), FEATURES)
     assert (states.lengths == 8).all()
     assert "no lengths are given and the model masks no steps, so every step counts" in caplog.text
 
 
-def test_padding_that_is_read_first_is_told(caplog):
+def test_padding_that_is_read_first_is_reported(caplog):
     model = randomise(sequential(layers.Bidirectional(layers.LSTM(4), name="both")))
     with caplog.at_level(logging.WARNING, "rnnstates"):
         rnnstates.collect(model, FEATURES, LENGTHS)

@@ -62,7 +62,7 @@ def test_an_empty_path_is_none(parameter):
         rnnstates.preview(INPUTS, "full", units=2, **{parameter: ""})
 
 
-def test_names_that_are_none_are_shown():
+def test_unknown_names_are_shown():
     with pytest.raises(rnnstates.OptionError, match=r"^states=: is \['hidden', 0\]; expected a str of names"):
         rnnstates.preview(INPUTS, "full", units=2, states=["hidden", 0])
 

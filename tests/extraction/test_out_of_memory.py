@@ -35,7 +35,7 @@ main()
 """
 
 
-def test_no_more_memory_is_told_with_what_would_do_and_the_run_goes_on_later(tmp_path):
+def test_a_lack_of_memory_is_reported_with_what_suffices_and_the_run_resumes_later(tmp_path):
     np.save(tmp_path / "in.npy", np.ones((4000, 100, 64), np.float32))
     command = ["extract", "in.npy", "out.h5", "--lengths", "full", "--engine", "numpy", "--states", "none"]
     done = subprocess.run([sys.executable, "-c", SCRIPT, *command], cwd=tmp_path, capture_output=True, timeout=60)

@@ -18,7 +18,7 @@ def test_the_signatures_are_the_same():
 
 
 @pytest.mark.parametrize("call", [rnnstates.extract, rnnstates.preview])
-def test_an_unknown_argument_is_told_by_python(call):
+def test_an_unknown_argument_is_reported_by_python(call):
     with pytest.raises(TypeError, match="unexpected keyword argument 'foo'"):
         call(INPUTS, LENGTHS, foo=1)
 

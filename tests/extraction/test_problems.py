@@ -18,7 +18,7 @@ def told(*errors):
     return reason
 
 
-def test_nothing_is_told_of_a_job_without_problems():
+def test_nothing_is_reported_of_a_job_without_problems():
     problems = Problems()
     with problems.gathered():
         pass
@@ -26,7 +26,7 @@ def test_nothing_is_told_of_a_job_without_problems():
     problems.raise_all()
 
 
-def test_one_problem_is_told_as_it_is():
+def test_one_problem_is_reported_as_it_is():
     error = BadInput("in.h5: wrong.")
     assert told(error).value is error
     assert told(error, BadInput("in.h5: wrong.")).value is error
@@ -49,7 +49,7 @@ def test_an_error_that_is_no_problem_of_the_user_is_not_kept():
         raise ZeroDivisionError
 
 
-def test_all_wrong_options_are_told_at_once():
+def test_all_wrong_options_are_reported_at_once():
     with pytest.raises(rnnstates.OptionError, match=r"^4 problems:") as reason:
         rnnstates.extract("no.npy", states="hiden", layout="paded", threads=0, memory="much")
     assert [line.partition(":")[0] for line in str(reason.value).splitlines()[1:]] == [

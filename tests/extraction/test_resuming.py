@@ -31,7 +31,7 @@ def counted(monkeypatch):
     return count
 
 
-def test_the_same_call_goes_on_and_gives_the_bytes_of_a_run_that_was_never_interrupted(whole, monkeypatch):
+def test_the_same_call_resumes_and_gives_the_bytes_of_a_run_that_was_never_interrupted(whole, monkeypatch):
     kept = interrupted()
     in_all = rnnstates.status("out.h5")["windows_in_all"]
     assert 0 < kept < in_all
@@ -136,7 +136,7 @@ def stream(array):
 
 
 @pytest.mark.parametrize("given", [lambda array: array, stream], ids=["memory", "stream"])
-def test_an_array_or_a_stream_is_gone_on_with_if_it_is_the_same(given):
+def test_an_array_or_a_stream_is_resumed_if_it_is_the_same(given):
     whole = extract(given(INPUTS), LENGTHS, output="whole.h5")
     kept = interrupted(given(INPUTS), LENGTHS)
     assert kept > 0
@@ -161,7 +161,7 @@ def test_a_large_array_is_compared_beyond_its_sample(monkeypatch):
 @pytest.mark.parametrize("network", [bidirectional_stack(), embedded()], ids=["stack", "tokens"])
 @pytest.mark.parametrize("layout", ["padded", "packed"])
 @pytest.mark.parametrize("given", [lambda array: array, stream], ids=["memory", "stream"])
-def test_any_network_goes_on(network, layout, given):
+def test_any_network_is_resumed(network, layout, given):
     inputs = INPUTS if network.embedding is None else (np.abs(INPUTS[:, :, 0] * 10) % 5).astype(np.int32)
     options = {"weights": network, "layout": layout}
     whole = extract(given(inputs), LENGTHS, output="whole.h5", **options)

@@ -161,7 +161,7 @@ def test_an_array_changed_where_its_sample_does_not_look_is_found_out(small, fre
     table.count("input changed", "M9")
 
 
-def test_a_second_run_is_told_who_is_at_work(small, fresh):
+def test_a_second_run_learns_who_holds_the_lock(small, fresh):
     """One in the same process, and the command in a process of its own."""
     place, told = fresh(), []
 
@@ -241,7 +241,7 @@ def test_a_clock_that_jumps_back_changes_nothing(small, fresh, begun, monkeypatc
 
 
 @pytest.mark.parametrize("engine", BUILT_ENGINES)
-def test_every_engine_goes_on_after_a_full_disk_to_the_same_bytes(small, fresh, engine):
+def test_every_engine_resumes_after_a_full_disk_to_the_same_bytes(small, fresh, engine):
     whole = fresh()
     log = Faulty("ENOSPC")
     assert small.run(whole, "holes", log, engine=engine).error is None
@@ -257,7 +257,7 @@ def test_every_engine_goes_on_after_a_full_disk_to_the_same_bytes(small, fresh, 
         table.count("ENOSPC", log.log[at - 1])
 
 
-def test_a_limit_on_the_size_of_files_is_told_before_anything_is_computed(small, fresh):
+def test_a_limit_on_the_size_of_files_is_reported_before_anything_is_computed(small, fresh):
     place = fresh()
     done = command(
         "extract", small.inputs / "in.npy", place / "out.h5", "--lengths", small.inputs / "lengths.npy",

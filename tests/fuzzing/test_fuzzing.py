@@ -141,7 +141,7 @@ def test_any_configuration_of_keras_is_read_or_refused(config):
 
 
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.__name__)
-def test_what_fuzzing_found_is_told(case):
+def test_what_fuzzing_found_is_reported(case):
     name, told = FOUND[case]
     PARSERS[name].run(case())
     assert (not Outcome.refused) if not told else any(part in Outcome.refused for part in told.split("|"))

@@ -170,7 +170,7 @@ def test_the_text_before_the_hdf5_counts_as_a_mark(tmp_path, userblock):
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_a_marked_file_is_read_as_told_and_never_guessed(tmp_path, mark):
+def test_a_marked_file_is_read_as_given_and_never_guessed(tmp_path, mark):
     truth = make_inputs((6, 5, 6)) / 50
     path = marked(tmp_path / "x.h5", stored_as(truth, "ITN"), mark)
     network = random_network(6, units=4, seed=0)

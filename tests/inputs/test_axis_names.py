@@ -128,7 +128,7 @@ def test_names_are_found_wherever_they_stand(tmp_path, place):
     assert doubt(made(tmp_path / "y.h5", place, ("batch", "time", "feature"))) is None
 
 
-def test_letters_are_names():
+def test_character_arrays_are_names():
     assert order_from_names(list("TYX"), "NTI") == "TNI"
 
 

@@ -90,7 +90,7 @@ def test_names_in_the_usual_order_settle_what_a_mark_leaves_open(tmp_path):
         np.testing.assert_array_equal(found, right)
 
 
-def test_an_output_of_as_many_sequences_as_units_goes_on(tmp_path):
+def test_an_output_of_as_many_sequences_as_units_is_resumed(tmp_path):
     inputs = np.nan_to_num(ragged(5, 7)[0])
     with extract(network("lstm"), inputs, np.full(5, 3), pool="final", output=tmp_path / "a.h5") as states:
         rest = extract(network("lstm"), inputs[:, 3:], np.full(5, 4), initial_state=states)

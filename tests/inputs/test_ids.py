@@ -208,7 +208,7 @@ def test_ids_may_lie_in_a_row_or_column_as_lengths_may(source, tmp_path, shape, 
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_letters_of_netcdf_are_joined_as_xarray_joins_them(tmp_path, count, monkeypatch):
+def test_character_arrays_of_netcdf_are_joined_as_xarray_joins_them(tmp_path, count, monkeypatch):
     xarray = pytest.importorskip("xarray")
     monkeypatch.setattr(ids_module, "BLOCK_BYTES", 9)
     words = np.array(["ä", "b c", "", "long"][:count])

@@ -190,7 +190,7 @@ def test_new_peepholes_and_projection_are_not_drawn_from_the_same_numbers_as_the
         assert np.ptp(ratios) > 0.1, f"proportional to the kernel's first numbers: all ratios are {ratios[0]:.4f}"
 
 
-def test_the_shapes_of_all_weights_are_told_by_their_names():
+def test_the_shapes_of_all_weights_are_reported_by_their_names():
     layer = randomised(StateLSTM(H, peepholes=True, projection=P))
     shapes = {name: array.shape for name, array in by_name(layer).items()}
     assert shapes == {

@@ -101,7 +101,7 @@ def test_a_stack_agrees_layer_by_layer():
     assert not above.cell.numpy()[~RIGHT].any()
 
 
-def test_extract_goes_on_from_where_a_layer_ended():
+def test_extract_continues_from_where_a_layer_ended():
     layer, inputs = layer_of("lstm"), ragged()
     whole = layer(inputs).cell
     last = layer(inputs[:, :3]).last

@@ -143,7 +143,7 @@ def test_a_model_trains_alike_in_a_graph_compiled_and_eagerly():
     assert losses[0][-1] < losses[0][0]
 
 
-def test_a_model_with_the_fused_op_is_not_compiled_unless_told_to_and_then_keras_says_no():
+def test_a_model_with_the_fused_op_is_compiled_only_on_request_and_keras_then_refuses():
     model = functional()
     model.compile("sgd", "mse")
     assert model.jit_compile is False

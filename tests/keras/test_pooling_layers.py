@@ -172,7 +172,7 @@ def test_float32_sums_are_accumulated_in_float64():
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_narrow_states_are_pooled_as_precisely_as_they_can_be_told(name, dtype):
+def test_narrow_states_are_pooled_as_precisely_as_they_can_be_represented(name, dtype):
     narrow = dtype.removeprefix("mixed_")
     values = tf.cast(ragged(), narrow)
     exact = np.nan_to_num(pool(name, np.asarray(values).astype("float64") * RIGHT[:, :, np.newaxis], LENGTHS))

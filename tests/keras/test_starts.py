@@ -172,6 +172,6 @@ def test_the_final_state_of_an_empty_sequence_is_where_the_layer_started():
     np.testing.assert_array_equal(FinalState(state="cell")(states), start[1])
 
 
-def test_shapes_of_the_states_are_told_without_computing_them():
+def test_shapes_of_the_states_are_reported_without_computing_them():
     shapes = StateLSTM(H, projection=P).compute_output_shape((None, None, 3))
     assert (shapes.hidden, shapes.cell) == ((None, None, P), (None, None, H))

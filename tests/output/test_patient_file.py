@@ -37,7 +37,7 @@ def test_what_was_written_is_read_back_and_the_rest_is_zero(writes, position, co
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000))
-def test_what_was_too_much_to_keep_is_told_and_never_given_wrongly(position, count):
+def test_what_was_too_much_to_keep_is_reported_and_never_wrong(position, count):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patient_file, "LARGEST", 100)
         kept = Remembered()

@@ -275,7 +275,7 @@ def test_what_another_job_left_is_refused_with_what_differs(tmp_path):
     assert os.listdir(tmp_path) == ["out.h5"]
 
 
-def test_disk_is_reserved_for_what_has_no_holes_and_a_lack_of_it_is_told_with_what_is_needed(tmp_path):
+def test_disk_is_reserved_for_what_has_no_holes_and_a_lack_of_it_is_reported_with_what_is_needed(tmp_path):
     """Before a state is computed; what is padded stays a hole."""
 
     class Counting(Disk):

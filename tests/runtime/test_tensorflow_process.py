@@ -57,7 +57,7 @@ def test_extract_inside_a_graph_of_tensorflow_1_runs_and_an_import_before_ours_k
     )
 
 
-def test_without_eager_execution_the_way_round_is_told():
+def test_without_eager_execution_an_alternative_is_named():
     run(
         """
         import tensorflow as tf, numpy as np, rnnstates
@@ -72,7 +72,7 @@ def test_without_eager_execution_the_way_round_is_told():
     )
 
 
-def test_a_tensorflow_that_cannot_be_imported_is_told_with_the_way_round(tmp_path):
+def test_a_tensorflow_that_cannot_be_imported_is_reported_with_an_alternative(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('no such library')")
     script = f"""
     import sys

@@ -54,7 +54,7 @@ def test_the_import_goes_on_while_something_else_is_done(tmp_path):
     assert done.stderr == "a warning of a library\n"
 
 
-def test_standard_error_of_somebody_elses_process_is_left_alone(tmp_path):
+def test_standard_error_of_the_callers_process_is_left_alone(tmp_path):
     done = run(
         """
         before = os.fstat(2)

@@ -184,22 +184,22 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
         ),
     ],
 )
-def test_parameters_that_are_wrong_are_told_by_fit(options, told):
+def test_parameters_that_are_wrong_are_reported_by_fit(options, told):
     with pytest.raises(rnnstates.OptionError, match=told):
         StateExtractor(**options).fit(ROWS)
 
 
-def test_weights_that_are_absent_are_told_by_fit(tmp_path):
+def test_weights_that_are_absent_are_reported_by_fit(tmp_path):
     with pytest.raises(rnnstates.MissingInput, match=r"absent\.keras"):
         StateExtractor(weights=tmp_path / "absent.keras").fit(ROWS)
 
 
-def test_too_little_memory_is_told_with_what_would_do():
+def test_too_little_memory_is_reported_with_what_suffices():
     with pytest.raises(rnnstates.MemoryBudgetError, match=r"memory=10: this job holds at least \d+ bytes"):
         StateExtractor(memory=10).fit_transform(ROWS)
 
 
-def test_out_of_memory_is_told_with_advice(monkeypatch):
+def test_running_out_of_memory_is_reported_with_advice(monkeypatch):
     def full(*_):
         raise MemoryError
 

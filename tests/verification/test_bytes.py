@@ -145,7 +145,7 @@ def test_rows_that_changed_places_within_a_window_are_found(place):
     wrong("^out.h5: 'hidden': sequences 0 to 8 are not as they were written.", sample=0)
 
 
-def test_much_damage_is_told_shortly(windows):
+def test_much_damage_is_reported_briefly(windows):
     make()
     content = bytearray(Path("out.h5").read_bytes())
     with h5py.File("out.h5") as file:

@@ -187,7 +187,7 @@ def test_what_is_missing_or_of_another_shape_is_found(place, name):
     wrong(message)
 
 
-def test_everything_that_is_missing_is_told_at_once(place):
+def test_everything_that_is_missing_is_reported_at_once(place):
     make()
     change(lambda file: [file.pop(name) for name in list(file) if name.startswith(("cell_", "hidden"))])
     wrong(r"dataset 'hidden' is missing.*'hidden_mean' is missing.*; and \d+ more\. The file is damaged or was ")
@@ -229,7 +229,7 @@ def test_a_truncated_file_is_found(place, keep):
     wrong("out.h5: (empty, not one byte|not an HDF5 file|HDF5 cannot open it)")
 
 
-def test_no_file_and_an_unfinished_one_are_told(place):
+def test_no_file_and_an_unfinished_one_are_reported(place):
     wrong("no.h5: no such file", MissingInput, path="no.h5")
     make()
     Path("out.h5").rename("out.h5.partial")

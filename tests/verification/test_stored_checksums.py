@@ -63,7 +63,7 @@ def replace(group, name, value, **options):
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_group_of_checksums_is_told(place, name):
+def test_a_damaged_group_of_checksums_is_reported(place, name):
     damage, message = DAMAGES[name]
     make()
     with h5py.File("out.h5", "r+") as file:
@@ -71,7 +71,7 @@ def test_a_damaged_group_of_checksums_is_told(place, name):
     wrong(message)
 
 
-def test_a_group_that_is_none_is_told(place):
+def test_a_dataset_in_place_of_a_group_is_reported(place):
     make()
     with h5py.File("out.h5", "r+") as file:
         del file["integrity"]
@@ -79,7 +79,7 @@ def test_a_group_that_is_none_is_told(place):
     wrong("^out.h5: had checksums, but the group 'integrity' is gone")
 
 
-def test_states_that_were_stored_in_another_way_are_told(place):
+def test_states_that_were_stored_in_another_way_are_reported(place):
     make()
     with h5py.File("out.h5", "r+") as file:
         replace(file, "cell", file["cell"][()], chunks=True, compression="gzip")

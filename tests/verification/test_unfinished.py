@@ -29,7 +29,7 @@ def flip(name, sequence, path="out.h5.partial"):
 
 
 @pytest.mark.parametrize("path", ["out.h5", "out.h5.partial"])
-def test_it_is_told_how_far_it_is(windows, monkeypatch, path):
+def test_how_far_it_is_is_reported(windows, monkeypatch, path):
     leave(monkeypatch, windows=5)
     wrong(
         r"^out.h5: not finished: 5 of 9 windows are, each as it was written\. Repeat the run to continue with the "
@@ -39,12 +39,12 @@ def test_it_is_told_how_far_it_is(windows, monkeypatch, path):
     wrong(r"^out.h5: not finished: 5 of 9 windows are\. Repeat the run to continue", path=path, quick=True)
 
 
-def test_what_lacks_its_name_only_is_told(windows, monkeypatch):
+def test_what_lacks_its_name_only_is_reported(windows, monkeypatch):
     leave(monkeypatch)
     wrong(r"^out.h5: not finished: 9 of 9 windows are, each as it was written\. Repeat the run to finish it\.$")
 
 
-def test_nothing_finished_yet_is_told(windows, monkeypatch):
+def test_nothing_finished_yet_is_reported(windows, monkeypatch):
     leave(monkeypatch, windows=0)
     wrong(r"^out.h5: not finished: 0 of 9 windows are\. Repeat the run to continue with the others\.$")
 
@@ -81,7 +81,7 @@ def _windows(journal):
 
 
 @pytest.mark.parametrize("change", ["length", "longer", "shorter", "digest", "superblock"])
-def test_damage_outside_the_states_is_told(windows, monkeypatch, change):
+def test_damage_outside_the_states_is_reported(windows, monkeypatch, change):
     leave(monkeypatch, windows=5)
     path = Path("out.h5.partial")
     if change == "length":
@@ -99,7 +99,7 @@ def test_damage_outside_the_states_is_told(windows, monkeypatch, change):
 
 
 @pytest.mark.parametrize("journal", [None, b"", b"nonsense\n"])
-def test_a_journal_that_is_missing_or_damaged_is_told(windows, monkeypatch, journal):
+def test_a_journal_that_is_missing_or_damaged_is_reported(windows, monkeypatch, journal):
     left = leave(monkeypatch)
     left.unlink() if journal is None else left.write_bytes(journal)
     wrong(
@@ -124,7 +124,7 @@ def test_an_output_that_is_there_is_looked_at_whatever_stands_beside_it(windows,
     wrong("not finished: 5 of 9", path="out.h5.partial")
 
 
-def test_a_run_at_work_is_told(windows, monkeypatch):
+def test_a_running_job_is_reported(windows, monkeypatch):
     leave(monkeypatch, windows=5)
     monkeypatch.setattr("rnnstates.verification.unfinished.is_held", lambda path: True)
     wrong(r"^out.h5: not finished: 5 of 9 windows are, each as it was written\. A run is at work; wait for it\.$")

@@ -79,7 +79,7 @@ def test_a_name_that_keras_2_did_not_have_is_said_to_be_that_of_keras_3(tmp_path
     assert note == "activation is hard_tanh, as given; Keras 2 has none, that of Keras 3 is used."
 
 
-def test_what_was_given_is_kept_as_given_and_what_is_used_is_told(tmp_path):
+def test_what_was_given_is_kept_as_given_and_what_is_used_is_reported(tmp_path):
     save(one_layer(2), tmp_path / "w.h5", "legacy weights.h5")
     network = rnnstates.load_weights(tmp_path / "w.h5", recurrent_activation="hard_sigmoid")
     assert network.origin["options"] == {"recurrent_activation": "hard_sigmoid"}

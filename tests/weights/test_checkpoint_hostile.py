@@ -52,7 +52,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "content", [varint(2**40) + b"\0" * 100, b"\xff" * 20, varint(3) + b"\0\0\0\0\xff\xff\xff", b""]
 )
-def test_an_object_graph_that_is_none_is_refused(content, tmp_path):
+def test_an_invalid_object_graph_is_refused(content, tmp_path):
     path = craft(tmp_path, (GRAPH, entry(dtype=7, shape=(), size=len(content))))
     (tmp_path / f"{PREFIX}.data-00000-of-00001").write_bytes(content)
     assert "object graph" in refusal(path) or "TrackableObjectGraph" in refusal(path)
@@ -183,7 +183,7 @@ def test_other_floating_types_are_read(dtype, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 50, b"\x0a\xff\xff\xff\xff\x0f"])
-def test_a_graph_or_configuration_that_is_none_is_refused(content, tmp_path):
+def test_an_invalid_graph_or_configuration_is_refused(content, tmp_path):
     path = write(tmp_path)
     (tmp_path / f"{PREFIX}.meta").write_bytes(content)
     assert f"{PREFIX}.meta: has a damaged MetaGraphDef" in refusal(path)

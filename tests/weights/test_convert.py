@@ -36,7 +36,7 @@ def test_a_missing_bias_is_zero_in_the_same_dtype():
     assert (bias.dtype, bias.tolist()) == (np.float32, [0.0] * 8)
 
 
-def test_the_convention_adds_its_forget_bias_unless_told_otherwise():
+def test_the_convention_adds_its_forget_bias_unless_another_is_given():
     convention = Convention("any", "lstm", GATE_ORDER, "nowhere", forget_bias=1.0)
     assert to_layer_weights(stored(GATE_ORDER), convention).forget_bias == 1
     assert to_layer_weights(stored(GATE_ORDER), convention, forget_bias=0.5).forget_bias == 0.5

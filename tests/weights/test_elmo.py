@@ -47,7 +47,7 @@ def test_every_variant_of_the_options_is_the_one_tensorflow_computes(changes, en
 
 
 @parity("elmo", "lstm")
-def test_inputs_as_wide_as_the_projection_are_told_from_the_hidden_state(engine, tmp_path):
+def test_inputs_as_wide_as_the_projection_are_distinguished_from_the_hidden_state(engine, tmp_path):
     """So wide they always are in ELMo: the shapes alone would not show an exchange."""
     lstm, arrays, inputs, wanted = asked("float64", 2)
     assert largest_difference(extracted(write(tmp_path / "elmo", arrays), inputs, engine), wanted, lstm) <= 1e-12
@@ -176,7 +176,7 @@ def test_what_is_assumed_is_noted(tmp_path):
     assert not [note for note in rnnstates.load_weights(path).notes if "none is applied" in note]
 
 
-def test_what_the_options_say_is_told_as_from_the_file(tmp_path):
+def test_what_the_options_say_is_reported_as_if_from_the_file(tmp_path):
     network = rnnstates.load_weights(write(tmp_path / "elmo", random_arrays(LSTM)))
     told = network.origin["layers"][0]
     assert told["cell_clip"] == "0.6 (file)"
@@ -206,7 +206,7 @@ def test_arrays_that_elmo_does_not_have_are_refused(name, message, tmp_path):
     "leaf, message",
     [("W_0", "has only B, W_P_0"), ("B", "has only W_0, W_P_0"), ("W_P_0", "has only B, W_0; expected W_0, B and W_P")],
 )
-def test_a_missing_array_is_told(leaf, message, tmp_path):
+def test_a_missing_array_is_reported(leaf, message, tmp_path):
     arrays = random_arrays(LSTM)
     del arrays[f"RNN_1/RNN/MultiRNNCell/Cell2/LSTMCell/{leaf}"]
     with pytest.raises(BadWeights, match=message):
@@ -223,6 +223,6 @@ def test_a_missing_array_is_told(leaf, message, tmp_path):
     ],
     ids=str,
 )
-def test_options_of_another_model_are_told(changes, message, tmp_path):
+def test_options_of_another_model_are_reported(changes, message, tmp_path):
     with pytest.raises(BadWeights, match=message):
         rnnstates.load_weights(write(tmp_path / "elmo", random_arrays(LSTM), LSTM | changes))

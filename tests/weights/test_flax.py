@@ -125,7 +125,7 @@ class Tagger(nn.Module):
         return between, outputs, carry
 
 
-def test_the_directions_of_a_bidirectional_are_told_by_their_names(tmp_path):
+def test_the_directions_of_a_bidirectional_are_identified_by_their_names(tmp_path):
     inputs, model = np.nan_to_num(ragged_inputs()), Tagger()
     variables = randomised(model.init(KEY, inputs, LENGTHS))
     path = save_as(variables, tmp_path, "msgpack")
@@ -150,7 +150,7 @@ def merged(path):
     return rnnstates.Network((*lower.layers, *upper.layers))
 
 
-def test_the_two_directions_of_nnx_are_told_by_their_names(tmp_path):
+def test_the_two_directions_of_nnx_are_identified_by_their_names(tmp_path):
     rngs = nnx.Rngs(0)
     both = nnx.Bidirectional(nnx.RNN(nnx.OptimizedLSTMCell(3, 4, rngs=rngs)), nnx.RNN(nnx.GRUCell(3, 6, rngs=rngs)))
     state = randomised(nnx.to_pure_dict(nnx.state(both, nnx.Param)))
@@ -232,7 +232,7 @@ def test_bfloat16_is_widened_without_loss(tmp_path):
     np.testing.assert_array_equal(low.layers[0].forward.kernel, np.concatenate(expected, axis=1))
 
 
-def test_what_flax_does_not_store_is_told(tmp_path):
+def test_what_flax_does_not_store_is_reported(tmp_path):
     path = save_as(linen_cell("SimpleCell", "float32")[0], tmp_path, "msgpack")
     notes = " ".join(rnnstates.load_weights(path).notes)
     assert "tanh, no residual, reading forward and a stack of its own are assumed" in notes

@@ -113,7 +113,7 @@ def test_a_pickled_array_is_not_unpickled(arrays, tmp_path):
     ],
     ids=range(18),
 )
-def test_a_damaged_array_is_told_with_its_file(content, message, arrays):
+def test_a_damaged_array_is_reported_with_its_file(content, message, arrays):
     (arrays / KERNEL).write_bytes(content)
     with pytest.raises(BadWeights) as error, folder.open_folder(str(arrays)) as container:
         container.tensors[KERNEL.removesuffix(".npy")].read()
@@ -130,7 +130,7 @@ def test_an_array_of_holes_takes_no_memory(arrays):
     assert "is sparse and refused" in refusal(arrays)
 
 
-def test_a_file_that_changes_while_it_is_read_is_told(arrays, monkeypatch):
+def test_a_file_that_changes_while_it_is_read_is_reported(arrays, monkeypatch):
     with folder.open_folder(str(arrays)) as container:
         np.save(arrays / KERNEL, np.ones((5, 16), "f4"))
         with pytest.raises(BadWeights, match="changed while it was read"):
@@ -151,7 +151,7 @@ def test_a_pipe_among_the_arrays_does_not_hang(arrays):
     assert "x.npy: a pipe, socket or device; expected a regular file" in refusal(arrays)
 
 
-def test_a_folder_called_as_an_array_is_told(arrays):
+def test_a_folder_called_as_an_array_is_reported(arrays):
     (arrays / "x.npy").mkdir()
     assert "x.npy: a directory; expected a regular file" in refusal(arrays)
 
@@ -191,7 +191,7 @@ def test_links_inside_the_hdf5_are_not_followed(model, tmp_path):
     assert "'B' is a link into another file" in refusal(model)
 
 
-def test_hdf5_cut_short_is_told(model):
+def test_hdf5_cut_short_is_reported(model):
     content = (model / "weights.hdf5").read_bytes()
     (model / "weights.hdf5").write_bytes(content[: len(content) // 2])
     assert "HDF5 cannot" in refusal(model)
@@ -205,7 +205,7 @@ def test_hdf5_cut_short_is_told(model):
     [-4, 0, 2.0, "4", True, None, [4], 2**70, math.nan, MISSING],
     ids=lambda value: "missing" if value is MISSING else repr(value),
 )
-def test_a_size_that_is_none_is_told(name, value, model):
+def test_an_invalid_size_is_reported(name, value, model):
     lstm = LSTM | {name: value}
     if value is MISSING:
         del lstm[name]
@@ -217,7 +217,7 @@ def test_a_size_that_is_none_is_told(name, value, model):
 
 @pytest.mark.parametrize("name", ["cell_clip", "proj_clip"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -3, 0, "3", True, [3], {}, 10**400], ids=str)
-def test_a_clip_that_is_none_is_told(name, value, model):
+def test_an_invalid_clip_is_reported(name, value, model):
     (model / "options.json").write_text(json.dumps({"lstm": LSTM | {name: value}}))
     assert f"options.json: '{name}' is " in refusal(model)
 
@@ -246,7 +246,7 @@ def test_whether_there_are_skip_connections_must_be_said(value, model):
     ],
     ids=range(10),
 )
-def test_options_that_are_none_are_told(text, message, model):
+def test_unknown_options_are_reported(text, message, model):
     (model / "options.json").write_bytes(text)
     assert message in refusal(model)
 
@@ -275,7 +275,7 @@ def test_options_that_belong_to_other_weights_are_not_taken(model):
         rnnstates.load_weights(model / "weights.hdf5")
 
 
-def test_a_folder_of_something_else_is_told(tmp_path):
+def test_a_folder_of_something_else_is_reported(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     assert "a directory; expected" in refusal(tmp_path, MissingInput)
     np.save(tmp_path / "sequences.npy", np.ones(3))
@@ -285,7 +285,7 @@ def test_a_folder_of_something_else_is_told(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(200))
-def test_any_damage_to_an_array_or_to_options_is_either_read_or_told(seed, arrays, model):
+def test_any_damage_to_an_array_or_to_options_is_either_read_or_reported(seed, arrays, model):
     """Bytes changed at random: another kind of error than ours never comes out."""
     random = np.random.default_rng(seed)
     for path, name in ((arrays, KERNEL), (model, "options.json")):

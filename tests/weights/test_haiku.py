@@ -107,7 +107,7 @@ def test_each_core_of_a_deep_network_is_a_stack_of_its_own(tmp_path):
     np.testing.assert_allclose(states["layer2/hidden"], expected, rtol=0, atol=1e-6)
 
 
-def test_what_haiku_fixes_and_does_not_store_is_told(tmp_path):
+def test_what_haiku_fixes_and_does_not_store_is_reported(tmp_path):
     network = rnnstates.load_weights(save_as(made("LSTM")[0], tmp_path))
     assert network.layers[0].forward.forget_bias == 1
     assert network.origin["layers"][0]["forget_bias"] == "1.0 (format)"
@@ -163,6 +163,6 @@ def test_a_head_beside_an_lstm_is_no_core(tmp_path):
         ((2, 8, 20), "expected the matrices and vectors of one core"),
     ],
 )
-def test_a_matrix_that_is_none_of_an_lstm_is_refused(shape, message, tmp_path):
+def test_a_matrix_that_no_lstm_has_is_refused(shape, message, tmp_path):
     params = {"lstm/linear": {"w": np.ones(shape, np.float32), "b": np.ones(shape[-1], np.float32)}}
     assert message in refusal(save_as(params, tmp_path))

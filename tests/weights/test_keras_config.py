@@ -162,7 +162,7 @@ def test_the_order_of_layers_that_are_alike_is_that_of_the_file(generation, tmp_
 
 
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
-def test_a_file_with_a_configuration_of_its_own_takes_none(kind, tmp_path):
+def test_a_file_with_its_own_configuration_takes_no_other(kind, tmp_path):
     weights, config = write(one(3), tmp_path, kind)
     with pytest.raises(OptionError, match=r"config='.*': .* has its own configuration; leave this one out"):
         rnnstates.load_weights(weights, config=config)

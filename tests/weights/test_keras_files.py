@@ -96,7 +96,7 @@ def test_provenance_says_how_the_file_was_understood(keras, kind, tmp_path):
     }
 
 
-def test_files_are_told_apart_by_content_not_by_name(keras, tmp_path):
+def test_files_are_distinguished_by_content_not_by_name(keras, tmp_path):
     for kind in KINDS:
         save(lstm(keras), tmp_path / "weights.npy", kind)
         assert rnnstates.load_weights(tmp_path / "weights.npy").features == 3

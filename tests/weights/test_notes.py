@@ -55,7 +55,7 @@ def test_a_layer_that_is_called_on_its_own_states_is_noted(keras, path):
     )
 
 
-def test_a_layer_that_reads_a_concatenation_is_told_what_it_reads(keras, path):
+def test_what_a_layer_reads_of_a_concatenation_is_reported(keras, path):
     layers = keras.layers
     inputs = keras.Input((None, 3))
     both = layers.Concatenate(name="both")([inputs, layers.LSTM(4, return_sequences=True, name="low")(inputs)])

@@ -206,7 +206,7 @@ def started(rows, **attributes):
     return lstm(arrays=arrays_of("LSTM", 1) | {"initial_h": rows}, **attributes)
 
 
-def test_where_sequences_start_is_read_or_told(path):
+def test_where_sequences_start_is_read_or_reported(path):
     rows = np.random.RandomState(2).randn(1, N, H).astype("f4")
     assert "varies between sequences or does not fit; expected one row of 5" in refusal(save(started(rows), path))
     equal = np.repeat(rows[:, :1], N, axis=1)
@@ -219,7 +219,7 @@ def test_where_sequences_start_is_read_or_told(path):
     assert read.notes == ()
 
 
-def test_a_start_that_is_given_or_computed_is_told(path):
+def test_a_start_that_is_given_or_computed_is_reported(path):
     model = started(np.zeros((1, N, H), "f4"))
     del model.graph.initializer[-1]
     model.graph.input.append(helper.make_tensor_value_info("initial_h", 1, [1, N, H]))
@@ -258,7 +258,7 @@ def test_without_the_package_onnx_its_files_are_not_read(path, monkeypatch):
         rnnstates.load_weights(path)
 
 
-def test_a_file_is_told_by_its_first_bytes_whatever_its_name(tmp_path):
+def test_a_file_is_recognised_by_its_first_bytes_whatever_its_name(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12\x02")
     assert not recognise_onnx(str(tmp_path / "saved_model.pb"))
     model = lstm()

@@ -239,7 +239,7 @@ def test_the_long_name_of_a_branch_is_not_multiplied(tmp_path):
     assert peak(save(built, tmp_path / "m.onnx")) < 2**24
 
 
-def test_a_written_out_layer_is_told_from_a_model_without_one(tmp_path):
+def test_a_written_out_layer_is_distinguished_from_a_model_without_one(tmp_path):
     value = helper.make_tensor_value_info
     body = helper.make_graph([make("Identity", ["c"], ["d"])], "body", [value("n", 7, []), value("c", 9, [])], [])
     arrays = {"a dense/kernel": np.ones((2, 2), "f4"), "my_lstm/recurrent": np.ones((3, 3), "f4")}

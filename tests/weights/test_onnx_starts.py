@@ -65,7 +65,7 @@ TOLD = (
 )
 
 
-def test_a_start_is_told_by_all_that_it_is_computed_from(path):
+def test_a_start_is_identified_by_all_that_it_is_computed_from(path):
     save(cached(), path)
     assert rnnstates.load_weights(path).notes == tuple(f"{path}: {note}" for note in TOLD)
 

@@ -125,7 +125,7 @@ def test_wrong_places_are_refused_and_nothing_is_left(tmp_path):
     [(28, WriteFailed, "cannot be written"), (13, PermissionDenied, "may not be written")],
     ids=["full disk", "permission"],
 )
-def test_a_failure_of_the_disk_is_told_and_leaves_nothing(number, error, message, tmp_path, monkeypatch):
+def test_a_failure_of_the_disk_is_reported_and_leaves_nothing(number, error, message, tmp_path, monkeypatch):
     def fail(_descriptor):
         raise OSError(number, os.strerror(number))
 
@@ -143,7 +143,7 @@ def test_canonical_weights_are_checked_when_they_are_made():
     assert isinstance(good, LayerWeights)
 
 
-def test_what_a_killed_process_left_is_in_nobodys_way(tmp_path):
+def test_what_a_killed_process_left_blocks_nobody(tmp_path):
     # A container's process often has the number that the one before it had.
     (tmp_path / f".w.weights.h5.{os.getpid()}.partial").touch()
     rnnstates.save_weights(one_layer(), tmp_path / "w.weights.h5")

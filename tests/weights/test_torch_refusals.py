@@ -35,7 +35,7 @@ def test_a_quantised_module_is_refused(tmp_path):
             rnnstates.load_weights(tmp_path / "m.pt")
 
 
-def test_missing_arrays_are_told(tmp_path):
+def test_missing_arrays_are_reported(tmp_path):
     state = torch.nn.LSTM(3, 5, num_layers=3).state_dict()
     for missing, message in (
         ("weight_ih_l0", "layer 0 has only bias, recurrent_bias, recurrent_kernel;"),

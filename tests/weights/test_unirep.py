@@ -115,21 +115,21 @@ def test_matrices_without_any_lengths_are_used_as_they_are_with_a_note(tmp_path)
 
 
 @pytest.mark.parametrize("leaf", ["gx", "gmh", "wx", "wmx", "b"])
-def test_a_missing_array_is_told(leaf, tmp_path):
+def test_a_missing_array_is_reported(leaf, tmp_path):
     arrays = random_arrays(STACKED, 2)
     del arrays[STACKED.format(layer=1, leaf=leaf)]
     with pytest.raises(BadWeights, match=f"layer 1 has no {leaf}; get the files again"):
         rnnstates.load_weights(write(tmp_path / "folder", arrays))
 
 
-def test_lengths_in_some_layers_only_are_told(tmp_path):
+def test_lengths_in_some_layers_only_are_reported(tmp_path):
     arrays = random_arrays(STACKED, 2)
     arrays = {name: values for name, values in arrays.items() if "stack1_g" not in name}
     with pytest.raises(BadWeights, match="only some layers have gx, gh, gmx and gmh"):
         rnnstates.load_weights(write(tmp_path / "folder", arrays))
 
 
-def test_a_missing_layer_is_told(tmp_path):
+def test_a_missing_layer_is_reported(tmp_path):
     arrays = {name: values for name, values in random_arrays(STACKED, 3).items() if "stack1" not in name}
     with pytest.raises(BadWeights, match=r"holds the layers \[0, 2\]; expected 0 to 1"):
         rnnstates.load_weights(write(tmp_path / "folder", arrays))
@@ -154,7 +154,7 @@ def test_a_missing_layer_is_told(tmp_path):
         ("rnn_mlstm_mlstm_gh:0", np.ones(20, "i4"), "gh:0.npy: has dtype int32; expected a floating-point type"),
     ],
 )
-def test_arrays_that_do_not_fit_are_told(name, values, message, tmp_path):
+def test_arrays_that_do_not_fit_are_reported(name, values, message, tmp_path):
     path = write(tmp_path / "folder", random_arrays(SINGLE, 1) | {name: values})
     with pytest.raises(BadWeights, match=message):
         rnnstates.load_weights(path)

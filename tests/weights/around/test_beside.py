@@ -107,7 +107,7 @@ def test_what_lies_beside_the_decoder_does_not_stand_before_the_encoder(tmp_path
     assert "'decoder.attention'" in note
 
 
-def test_an_attention_decoder_is_told_its_linear_layer_between(tmp_path):
+def test_the_linear_layer_inside_an_attention_decoder_is_reported(tmp_path):
     class Decoder(torch.nn.Module):
         def __init__(self):
             super().__init__()

@@ -158,7 +158,7 @@ def test_the_option_works_for_files_of_keras(kind, tmp_path):
     np.testing.assert_array_equal(network.embedding, model.get_layer("more").get_weights()[0])
 
 
-def test_a_name_that_is_none_or_of_another_width_is_refused(tmp_path):
+def test_an_unknown_name_or_one_of_another_width_is_refused(tmp_path):
     path = save_torch([TABLE, READER, ("Dense", "head", 5, 2)], tmp_path)
     with pytest.raises(
         rnnstates.OptionError,
