@@ -63,7 +63,7 @@ class _Group(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="Show them as one JSON object.")
 @click.pass_context
 def cli(ctx: click.Context, *, show_versions: bool, as_json: bool) -> str | list[str]:
-    """Everything an RNN knew, at every time step."""
+    """Every hidden and cell state of a recurrent network, at every step of padded sequences."""
     if ctx.invoked_subcommand is None and show_versions:
         from .reporting import json_text
         from .versions import lines_of

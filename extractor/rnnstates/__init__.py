@@ -1,4 +1,4 @@
-"""Everything an RNN knew, at every time step.
+"""Every hidden and cell state of a recurrent network, at every step of padded sequences.
 
 The public names. Each is imported on first use, which keeps ``import rnnstates`` fast. TensorFlow is imported only when
 the engine of that name starts or ``rnnstates.keras``, the layers, is used.

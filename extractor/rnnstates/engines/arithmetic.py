@@ -1,4 +1,4 @@
-"""Describes what decides the bits of a result in machine and libraries; recorded, and part of a job's identity.
+"""Describes what determines the bits of a result on this machine; recorded, and part of a job's identity.
 
 The same equations round differently in another kernel, another BLAS, or with other vector extensions. If everything
 described here is equal, the same job gives the same bytes. Every description is in JSON types.

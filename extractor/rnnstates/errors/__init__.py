@@ -1,4 +1,4 @@
-"""The exceptions, and what refuses or words wrong arguments before NumPy is needed: types, allowed words, escaping.
+"""The exceptions, and checks of arguments that need no NumPy: their types, the words they accept, escaped text.
 
 Each message says where, what was found, what was expected and what to do.
 

@@ -1,4 +1,4 @@
-"""A band (consecutive rows read together): passes its tiles' states to the sink, holds their pooled vectors to the end.
+"""A band, the rows of a window over all steps: passes its tiles' states to the sink, and holds their pooled vectors.
 
 ``tiles`` pools; a band only stores. The rows of a band are consecutive in the output, so its pooled vectors are written
 in one go; so are the states of sequences so short that writing them one by one would cost more than their bytes.

@@ -1,4 +1,4 @@
-"""Recognises weights files."""
+"""Decides whether a file holds weights, by asking each reader."""
 
 import os
 
