@@ -121,10 +121,10 @@ def test_of_states_that_are_given_in_part_the_others_stay_trained(tmp_path):
 
 def test_a_network_with_trained_starts_is_converted_without_them_if_asked(tmp_path):
     path = save(Model("GRU"), tmp_path / "m.pt")
-    with pytest.raises(rnnstates.OptionError, match='initial_state="zero" leaves it out'):
+    with pytest.raises(rnnstates.OptionError, match='initial_state="zero" ignores them'):
         rnnstates.save_weights(rnnstates.load_weights(path), tmp_path / "o.safetensors")
     convert = ["convert", path, tmp_path / "o.safetensors"]
-    assert b"(--initial-state zero leaves it out)" in command(*convert).stderr
+    assert b"(--initial-state zero ignores them)" in command(*convert).stderr
     assert command(*convert, "--initial-state", "zero").returncode == 0
     again = rnnstates.load_weights(tmp_path / "o.safetensors").layers[0].forward
     np.testing.assert_array_equal(again.kernel, rnnstates.load_weights(path).layers[0].forward.kernel)
