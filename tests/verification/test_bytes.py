@@ -12,7 +12,7 @@ from rnnstates.verification.digests import described
 
 from .making import LENGTHS, NETWORKS, edit, flipped, make, seal, wrong
 
-FLIPS = 150
+FLIPS = 40
 FILES = {
     "padded": {},
     "packed": {"layout": "packed"},
