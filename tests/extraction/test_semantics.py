@@ -245,6 +245,7 @@ def test_a_forget_bias_kept_apart_is_added_at_run_time(engine):
     assert np.abs(one - plain).max() > 0.1
 
 
+@pytest.mark.framework
 def test_all_engines_agree():
     inputs, lengths = ragged(sequences=70)
     for network in (one_layer(), bidirectional_stack()):
