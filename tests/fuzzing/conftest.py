@@ -5,7 +5,10 @@ import gc
 import pytest
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def nothing_of_other_tests():
-    """Close the files that other tests of the process left to be collected: a parser answers for its own."""
+    """Close the files that other modules left to be collected: a parser answers for its own.
+
+    Once per module, because it takes most of a second in a process that has run thousands of tests.
+    """
     gc.collect()
