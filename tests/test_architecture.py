@@ -168,6 +168,7 @@ def test_the_check_for_tensorflow_can_fail():
     assert "tensorflow" in loaded_after("import types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')")
 
 
+@pytest.mark.framework
 def test_the_public_list_is_the_public_list():
     for name in dir(rnnstates):
         assert getattr(rnnstates, name) is not None
