@@ -49,6 +49,7 @@ def test_the_layout_does_not_grow_worse():
     assert (len(rooms), max(floors(rooms).values()), sum(map(len, rooms.values()))) == MOST
 
 
+@pytest.mark.slow
 def test_no_room_says_any_more_often_than_it_did():
     """Where the type is known, say it; lower the figures of the table then."""
     found = anything()

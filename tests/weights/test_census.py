@@ -25,6 +25,7 @@ def covered():
     return census.COVERED
 
 
+@pytest.mark.slow
 def test_every_convention_is_held_against_its_framework(covered):
     assert set(covered) == CLAIMED
 
