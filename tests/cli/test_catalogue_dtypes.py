@@ -23,6 +23,9 @@ from .catalogue import (
     run,
 )
 
+# A hundred runs of the whole command.
+pytestmark = pytest.mark.slow
+
 EXPECTED = "expected float16, float32, float64, longdouble or integers of any width, in either byte order"
 AXES = "expected (N, T, I): sequences, steps, features. "
 

@@ -30,6 +30,9 @@ from .catalogue import (
     with_value,
 )
 
+# A hundred runs of the whole command.
+pytestmark = pytest.mark.slow
+
 
 def lengths(values, *says):
     """A mistake in the lengths, in HDF5 and in a .npy of its own."""
