@@ -214,7 +214,7 @@ def test_a_locked_hdf5_is_reported_exits_as_tabled_and_leaves_everything_as_it_w
 
 ACCEPTED = {
     "another name, and the only one that fits": Accepted(only(x=WHOLE, lengths=LENGTHS), FROM_HDF5),
-    "a name that is told": Accepted(
+    "a name that is given": Accepted(
         only(**{"a/b": WHOLE, "inputs": INPUTS, "lengths": LENGTHS}), ["in.h5", "--inputs", "a/b"]
     ),
     "compressed chunks": Accepted(

@@ -56,15 +56,15 @@ def test_wrong_lengths_ids_and_states_are_reported_at_once(place, monkeypatch, c
     Path("ids.txt").write_text("a\n")
     Path("lengths.txt").write_text("9\n9\n9\n9\n")
     code = run(monkeypatch, "extract", "in.npy", "new.h5", "--lengths", "lengths.txt", "--ids", "ids.txt")
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     assert code == DATA
-    assert "rnnstates: 2 problems:\n- ids.txt: 1 ids, but in.npy has 4 sequences" in told
-    assert "\n- lengths.txt: row 0 has length 9" in told
+    assert "rnnstates: 2 problems:\n- ids.txt: 1 ids, but in.npy has 4 sequences" in reported
+    assert "\n- lengths.txt: row 0 has length 9" in reported
 
 
 def test_missing_weights_and_a_missing_input_are_reported_at_once(place, monkeypatch, capsys):
     code = run(monkeypatch, "extract", "no.npy", "new.h5", "--weights", "no.keras")
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     assert code == MISSING
-    assert "rnnstates: 2 problems:\n- no.keras: no such file" in told
-    assert "\n- no.npy: no such file" in told
+    assert "rnnstates: 2 problems:\n- no.keras: no such file" in reported
+    assert "\n- no.npy: no such file" in reported

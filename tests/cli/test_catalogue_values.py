@@ -118,10 +118,10 @@ def tokens(value, dtype, *says):
     """Two wrong token ids, in HDF5 and in a .npy."""
     wrong = with_value(([1, 3], [2, 0]), value, TOKENS.astype(dtype))
     place = f"sequence 1, step 2 has token id {value} (2 such in sequences 0 to 3)"
-    told = (place, "expected whole numbers from 0 to 6, the rows of the embedding. Check the inputs", *says)
+    reported = (place, "expected whole numbers from 0 to 6, the rows of the embedding. Check the inputs", *says)
     full = hdf5(inputs=wrong, lengths=np.full(4, 5))
-    yield Mistake(full, ["in.h5", *WITH_TOKENS[3:]], DATA, ("in.h5: dataset 'inputs': ", *told))
-    yield Mistake(npy(wrong), WITH_TOKENS, DATA, ("in.npy: ", *told))
+    yield Mistake(full, ["in.h5", *WITH_TOKENS[3:]], DATA, ("in.h5: dataset 'inputs': ", *reported))
+    yield Mistake(npy(wrong), WITH_TOKENS, DATA, ("in.npy: ", *reported))
 
 
 IDS_OF_TOKENS = {

@@ -95,7 +95,7 @@ def left(place):
 
 
 def finish(job, place):
-    """Run to the end; gives the output's bytes and what was told."""
+    """Run to the end; return the output's bytes and what was printed."""
     done = rnnstates(*job, cwd=place)
     assert done.returncode == 0, done.stderr
     assert left(place) == ["out.h5"]
@@ -125,8 +125,8 @@ def test_a_signal_ends_the_run_and_the_same_command_resumes_to_the_same_bytes(lo
         assert kept > 0
         assert f"note: {kept} of {WINDOWS} windows are finished and kept next to out.h5" in complaint
         assert "To resume:\n  rnnstates extract long.npy out.h5 --lengths lengths.npy" in complaint
-    again, told = finish([*JOB, "--verify"], place)
-    assert f"note: out.h5.partial: {kept} of {WINDOWS} windows are finished; the run continues" in told
+    again, reported = finish([*JOB, "--verify"], place)
+    assert f"note: out.h5.partial: {kept} of {WINDOWS} windows are finished; the run continues" in reported
     # The option that was added is not in the file: it says what began it.
     assert again == whole
 
@@ -229,14 +229,14 @@ def test_a_run_stops_at_its_time_limit_and_resumes_the_next_time(long_job, monke
     monkeypatch.setattr(schedule, "read_window", slowly)
     while not (place / "out.h5").exists():
         done = rnnstates(*JOB, "--max-runtime", "1s", cwd=place)
-        told = done.stderr.decode()
+        reported = done.stderr.decode()
         assert done.returncode in (0, 75)
         assert len(kept) <= 15
         if done.returncode == 75:
             # No window is begun after its time, but those begun are finished.
             kept.append(library.status(place / "out.h5")["windows"])
-            assert f"out.h5: time limit reached; {kept[-1]} of {WINDOWS} windows are finished and kept" in told
-            assert "To resume:\n  rnnstates extract long.npy out.h5" in told
+            assert f"out.h5: time limit reached; {kept[-1]} of {WINDOWS} windows are finished and kept" in reported
+            assert "To resume:\n  rnnstates extract long.npy out.h5" in reported
     assert len(set(kept)) > 1
     (place / "expected.h5").write_bytes(whole)
     with h5py.File(place / "out.h5") as file, h5py.File(place / "expected.h5") as expected:

@@ -68,18 +68,18 @@ def extract(monkeypatch, capsys):
 def test_a_directory_that_may_not_be_written_is_reported_and_left_as_it_was(place, extract):
     os.chmod("closed", 0o555)
     with unprivileged():
-        code, told = extract("closed/out.h5")
+        code, reported = extract("closed/out.h5")
     assert code == 77
-    assert "closed/out.h5" in told
-    assert "choose another place" in told
+    assert "closed/out.h5" in reported
+    assert "choose another place" in reported
     assert os.listdir("closed") == []
 
 
 @pytest.mark.parametrize("name", ["new/", ".", "closed/"])
 def test_the_name_of_a_folder_is_no_output(place, extract, name):
-    code, told = extract(name)
+    code, reported = extract(name)
     assert code == 73
-    assert f"{name}: {'names a folder' if name == 'new/' else 'a directory'}" in told
+    assert f"{name}: {'names a folder' if name == 'new/' else 'a directory'}" in reported
     assert sorted(os.listdir()) == ["closed", "in.npy"]
 
 
@@ -91,9 +91,9 @@ def test_a_file_system_that_is_read_only_is_reported(place, extract, monkeypatch
             raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(running, "SYSTEM", ReadOnly())
-    code, told = extract("out.h5")
+    code, reported = extract("out.h5")
     assert code == 77
-    assert "out.h5.lock: cannot be written there (Read-only file system)" in told
+    assert "out.h5.lock: cannot be written there (Read-only file system)" in reported
     assert not any(name.startswith("out") for name in os.listdir())
 
 
@@ -104,9 +104,9 @@ def test_what_another_user_left_is_reported_and_left_alone(place, extract, left)
     Path(left).write_text("another user's")
     Path(left).chmod(0o600)
     with unprivileged():
-        code, told = extract("out.h5")
+        code, reported = extract("out.h5")
     assert code in (73, 77)
-    assert left in told
+    assert left in reported
     assert Path(left).read_text() == "another user's"
     assert sorted(name for name in os.listdir() if name.startswith("out")) == [left]
 
@@ -126,9 +126,9 @@ def test_an_output_by_a_link_is_written_where_the_link_points(place, extract):
 def test_the_input_by_another_name_is_no_output(place, extract, make):
     make("in.npy", "out.h5")
     before = Path("in.npy").read_bytes()
-    code, told = extract("out.h5", "--force")
+    code, reported = extract("out.h5", "--force")
     assert code == 73
-    assert "is also read by this run" in told
+    assert "is also read by this run" in reported
     assert Path("in.npy").read_bytes() == before
 
 
@@ -138,9 +138,9 @@ def test_an_input_is_not_taken_for_what_stands_beside_an_output(place, extract, 
     make("in.npy", f"out.h5.{end}")
     before = Path("in.npy").read_bytes()
     for options in ([], ["--force", "--restart"]):
-        code, told = extract("out.h5", *options)
+        code, reported = extract("out.h5", *options)
         assert code == 73
-        assert f"out.h5: while it is made, the name out.h5.{end} is needed, but this run reads that file" in told
+        assert f"out.h5: while it is made, the name out.h5.{end} is needed, but this run reads that file" in reported
     assert Path("in.npy").read_bytes() == before
     assert sorted(os.listdir()) == ["closed", "in.npy", f"out.h5.{end}"]
 
@@ -173,9 +173,9 @@ def test_a_dead_lock_beside_a_finished_output_is_cleared_away(place, extract):
     assert extract("out.h5")[0] == 0
     finished = Path("out.h5").read_bytes()
     Path("out.h5.lock").write_text("")
-    code, told = extract("out.h5")
+    code, reported = extract("out.h5")
     assert code == 73
-    assert "out.h5: exists; replace it with --force" in told
+    assert "out.h5: exists; replace it with --force" in reported
     assert sorted(os.listdir()) == ["closed", "in.npy", "out.h5"]
     assert Path("out.h5").read_bytes() == finished
 
@@ -187,19 +187,19 @@ def test_finished_states_whose_name_was_taken_get_it_when_it_is_free(place, extr
             super().link(source, target)
 
     monkeypatch.setattr(running, "SYSTEM", Taken())
-    code, told = extract("out.h5")
+    code, reported = extract("out.h5")
     assert code == 73
-    assert "out.h5: appeared while this run was computing and is left alone" in told
-    assert "note: 1 of 1 windows are finished and kept next to out.h5" in told
+    assert "out.h5: appeared while this run was computing and is left alone" in reported
+    assert "note: 1 of 1 windows are finished and kept next to out.h5" in reported
     monkeypatch.setattr(running, "SYSTEM", Disk())
     assert extract("out.h5")[0] == 73
     assert Path("out.h5").read_text() == "somebody else's"
     os.rename("out.h5", "theirs")
     computed = []
     monkeypatch.setattr("rnnstates.extraction.schedule.read_window", lambda *_: computed.append(None))
-    code, told = extract("out.h5")
+    code, reported = extract("out.h5")
     assert code == 0
-    assert "1 of 1 windows are finished; the run continues" in told
+    assert "1 of 1 windows are finished; the run continues" in reported
     assert not computed
     with rnnstates.open("out.h5") as states:
         assert states["cell"].shape == (3, 4, 2)

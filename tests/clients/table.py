@@ -21,8 +21,8 @@ def main() -> None:
             for case, made in cases.items():
                 printed, failure = run(client, made.dataset, made.path)
                 axes = " ".join(printed.get("axes", [])) or "not shown"
-                told = ", ".join(wrong(client, made, printed)) or "everything right"
-                not_read = f"wrong or not read: {told}" if told != "everything right" else told
+                reported = ", ".join(wrong(client, made, printed)) or "everything right"
+                not_read = f"wrong or not read: {reported}" if reported != "everything right" else reported
                 print(f"  {case}: {not_read}; shape {' '.join(printed.get('shape', []))}, axes {axes}"
                       + (f" ({failure.splitlines()[-1] if failure else ''})" if failure else ""))  # fmt: skip
     finally:

@@ -110,8 +110,8 @@ SHAPES = {
 @pytest.mark.parametrize("eagerly", [False, True])
 @pytest.mark.parametrize("name", SHAPES)
 def test_states_that_are_not_one_sequence_a_row_are_refused(name, eagerly):
-    function, told = SHAPES[name]
-    with pytest.raises(BadWeights, match=f"layer 'reader': its states {told}"):
+    function, reported = SHAPES[name]
+    with pytest.raises(BadWeights, match=f"layer 'reader': its states {reported}"):
         rnnstates.collect(randomise(Around(function, eagerly=eagerly)), FEATURES, "full")
 
 

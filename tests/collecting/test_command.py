@@ -32,9 +32,9 @@ def test_the_command_gives_what_collect_gives(place, tmp_path):
     words = ["extract", place / "inputs.npy", tmp_path / "out.h5", "--lengths", place / "lengths.npy"]
     done = run(*map(str, words), "--model", str(place / "model.keras"), "--layer", "lstm", "--pool", "max")
     assert done.returncode == 0, done.stderr
-    told = text(done.stderr).splitlines()
-    assert told[0].endswith("Keras' own loader read it, in its safe mode; the whole model is run.")
-    assert len(told) == 2
+    reported = text(done.stderr).splitlines()
+    assert reported[0].endswith("Keras' own loader read it, in its safe mode; the whole model is run.")
+    assert len(reported) == 2
     usual = rnnstates.collect(place / "model.keras", FEATURES, LENGTHS)
     with rnnstates.open(tmp_path / "out.h5") as states:
         np.testing.assert_array_equal(states["lstm/cell"], usual["lstm/cell"])
@@ -47,7 +47,7 @@ def test_the_command_gives_what_collect_gives(place, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "reported"),
     [
         (["--units", "3"], 2, "--units 3: cannot be combined with --model"),
         (["--weights", "model.keras"], 2, "--weights model.keras: cannot be combined with --model"),
@@ -56,10 +56,10 @@ def test_the_command_gives_what_collect_gives(place, tmp_path):
         (["--layer", "nothing"], 2, "no recurrent layer 'nothing'; found: lstm"),
     ],
 )
-def test_options_that_do_not_go_with_a_model_are_refused(words, code, told, place, tmp_path):
+def test_options_that_do_not_go_with_a_model_are_refused(words, code, reported, place, tmp_path):
     done = run("extract", str(place / "inputs.npy"), str(tmp_path / "out.h5"), "--lengths", "full",
                "--model", str(place / "model.keras"), *words)  # fmt: skip
-    assert (done.returncode, told in text(done.stderr)) == (code, True), done.stderr
+    assert (done.returncode, reported in text(done.stderr)) == (code, True), done.stderr
     assert "Traceback" not in text(done.stderr)
     assert not list(tmp_path.iterdir())
 
@@ -90,10 +90,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_models_that_are_not_keras_own_are_refused_before_keras_sees_them(name, tmp_path, monkeypatch):
-    make, told = REFUSED[name]
+    make, reported = REFUSED[name]
     make().save(tmp_path / "model.keras")
     monkeypatch.setattr(keras.saving, "load_model", None)
-    with pytest.raises(BadWeights, match=told):
+    with pytest.raises(BadWeights, match=reported):
         load_model(tmp_path / "model.keras")
 
 

@@ -84,20 +84,20 @@ def test_time_that_is_over_ends_a_run_that_can_go_on(tmp_path, small_windows):
 
 
 def test_progress_is_reported_in_steps(tmp_path, small_windows):
-    told = []
+    reported = []
     run(
-        randomise(models.convolutional()), FEATURES, tmp_path / "out.h5", progress=lambda *steps: told.append(steps)
+        randomise(models.convolutional()), FEATURES, tmp_path / "out.h5", progress=lambda *steps: reported.append(steps)
     ).close()
-    assert told == [(11, 27), (20, 27), (27, 27)]
+    assert reported == [(11, 27), (20, 27), (27, 27)]
 
 
 def test_progress_after_resuming_begins_with_the_steps_that_are_finished(tmp_path, small_windows, monkeypatch):
-    model, told = randomise(models.convolutional()), []
+    model, reported = randomise(models.convolutional()), []
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     finished = rnnstates.status(tmp_path / "out.h5")["steps"]
-    run(model, FEATURES, tmp_path / "out.h5", progress=lambda *steps: told.append(steps)).close()
+    run(model, FEATURES, tmp_path / "out.h5", progress=lambda *steps: reported.append(steps)).close()
     assert finished == 20
-    assert told == [(27, 27)]
+    assert reported == [(27, 27)]
 
 
 @pytest.mark.parametrize("name, value", [("threads", 17), ("processor", "Elbrus"), ("gpus", ["H9000"])])

@@ -90,8 +90,8 @@ OF_THE_MODEL = ("no recurrent layer", "stateful", "a cell of no kind", "a layer 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_collected_is_refused(name):
-    make, options, told = REFUSED[name]
-    with pytest.raises(BadWeights if name in OF_THE_MODEL else OptionError, match=told):
+    make, options, reported = REFUSED[name]
+    with pytest.raises(BadWeights if name in OF_THE_MODEL else OptionError, match=reported):
         rnnstates.collect(randomise(make()), FEATURES, LENGTHS, **options)
 
 
@@ -125,7 +125,7 @@ def test_inputs_that_the_model_does_not_take_are_refused_with_its_own_words():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    ("inputs", "reported"),
     [
         ([FEATURES, np.ones((5, 2), np.float32)], r"inputs\[1\]: has 5 rows, but inputs\[0\] has 6"),
         (np.array(["a", "b"]), "inputs: shape .* expected numbers"),
@@ -139,8 +139,8 @@ def test_inputs_that_the_model_does_not_take_are_refused_with_its_own_words():
         ({1: FEATURES, "a": FEATURES}, r"inputs: a dict with the keys \[1, 'a'\]; expected the names"),
     ],
 )
-def test_inputs_that_are_no_rows_are_refused(inputs, told):
-    with pytest.raises(BadInput, match=told):
+def test_inputs_that_are_no_rows_are_refused(inputs, reported):
+    with pytest.raises(BadInput, match=reported):
         rnnstates.collect(models.convolutional(), inputs, LENGTHS)
 
 
@@ -167,7 +167,7 @@ class Failing(keras.Model):
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "reported"),
     [
         (KeyError("b"), "inputs: KeyError: b. Give what"),
         (AttributeError("no foo"), "inputs: AttributeError: no foo. Give what"),
@@ -181,10 +181,10 @@ class Failing(keras.Model):
     ],
 )
 @pytest.mark.parametrize("eagerly", [False, True])
-def test_whatever_a_model_raises_is_one_error_with_its_cause(reason, told, eagerly):
+def test_whatever_a_model_raises_is_one_error_with_its_cause(reason, reported, eagerly):
     model = Failing(reason)
     model.run_eagerly = eagerly
-    with pytest.raises(BadWeights, match=f"model 'failing': does not run on these {told}") as raised:
+    with pytest.raises(BadWeights, match=f"model 'failing': does not run on these {reported}") as raised:
         rnnstates.collect(model, FEATURES, LENGTHS)
     assert isinstance(raised.value.__cause__, type(reason))
 

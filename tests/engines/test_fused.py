@@ -81,7 +81,7 @@ def test_it_equals_numpy_and_the_packed_loop(case):
 
 
 def test_a_cell_state_beyond_three_is_not_clipped_unasked():
-    """The op's first version clips at 3 unless told not to."""
+    """The op's first version clips at 3 by default."""
     weights = layer_weights(3, 5, forget_bias=9.0)
     assert np.abs(assert_same(weights, *tile(3))["cell"]).max() > 3
 

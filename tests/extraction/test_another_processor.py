@@ -205,8 +205,8 @@ def test_auto_resumes_with_the_engine_that_was_begun_with(engine):
 @pytest.mark.framework
 def test_preview_names_the_engine_of_an_unfinished_run():
     interrupted(engine="tensorflow")
-    told = rnnstates.preview("in.npy", "lengths.npy", weights=one_layer(), output="out.h5")
-    assert told["engine"] == "tensorflow"
+    reported = rnnstates.preview("in.npy", "lengths.npy", weights=one_layer(), output="out.h5")
+    assert reported["engine"] == "tensorflow"
 
 
 def rewritten(change):
@@ -249,8 +249,8 @@ def test_an_unfinished_run_of_0_1_is_refused_with_the_reason(tmp_path):
     with pytest.raises(DoesNotMatch, match=r"out\.h5\.partial: was begun by rnnstates '0\.1\.0', which did not record"):
         extract(**options)
     assert contents() == before
-    told = rnnstates.status("out.h5")
-    assert (told["state"], told["windows"], told["windows_in_all"]) == ("stopped", 2, 3)
+    reported = rnnstates.status("out.h5")
+    assert (reported["state"], reported["windows"], reported["windows_in_all"]) == ("stopped", 2, 3)
     whole = extract(**options, output="whole.h5")
     assert extract(**options, restart=True) == whole
 

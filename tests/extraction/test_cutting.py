@@ -158,11 +158,13 @@ def test_token_ids_are_cut_too(cut_small, engine):
 
 def test_progress_comes_while_a_long_sequence_is_computed(cut_small):
     cut_small(window_bytes=3 * 13 * 10)
-    told = []
-    rnnstates.extract(np.zeros((1, 500, 3)), "full", weights=bidirectional(), progress=lambda *done: told.append(done))
-    assert len(told) == 100
-    assert told == sorted(told)
-    assert told[-1] == (500, 500)
+    reported = []
+    rnnstates.extract(
+        np.zeros((1, 500, 3)), "full", weights=bidirectional(), progress=lambda *done: reported.append(done)
+    )
+    assert len(reported) == 100
+    assert reported == sorted(reported)
+    assert reported[-1] == (500, 500)
 
 
 @pytest.mark.parametrize("name", ["one layer", "backward stack", "bidirectional"])

@@ -39,11 +39,11 @@ def test_a_lack_of_memory_is_reported_with_what_suffices_and_the_run_resumes_lat
     np.save(tmp_path / "in.npy", np.ones((4000, 100, 64), np.float32))
     command = ["extract", "in.npy", "out.h5", "--lengths", "full", "--engine", "numpy", "--states", "none"]
     done = subprocess.run([sys.executable, "-c", SCRIPT, *command], cwd=tmp_path, capture_output=True, timeout=60)
-    told = done.stderr.decode()
-    assert done.returncode == 71, told
-    assert "rnnstates: out of memory; this job holds about" in told
-    assert "--memory" in told
-    assert "Traceback" not in told
+    reported = done.stderr.decode()
+    assert done.returncode == 71, reported
+    assert "rnnstates: out of memory; this job holds about" in reported
+    assert "--memory" in reported
+    assert "Traceback" not in reported
     assert rnnstates.status(tmp_path / "out.h5")["windows"] >= 1
     done = run_command(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -84,9 +84,9 @@ def test_the_advice_names_the_least_memory_that_the_job_can_do_with(monkeypatch)
         raise MemoryError
 
     monkeypatch.setattr("rnnstates.extraction.schedule.read_window", run_out)
-    with pytest.raises(rnnstates.MemoryBudgetError) as told:
+    with pytest.raises(rnnstates.MemoryBudgetError) as reported:
         rnnstates.extract(inputs, lengths, threads=4, **options)
-    assert 'memory="1M" makes it hold as little as possible' in str(told.value)
+    assert 'memory="1M" makes it hold as little as possible' in str(reported.value)
     with pytest.raises(rnnstates.MemoryBudgetError) as refused:
         rnnstates.extract(inputs, lengths, memory=1, **options)
     least = int(re.search(r"holds at least (\d+) bytes", str(refused.value))[1])

@@ -1,4 +1,4 @@
-"""Problems of one job: told together, sorted, at most five."""
+"""Problems of one job: reported together, sorted, at most five."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from rnnstates.errors import BadInput, MissingInput
 from rnnstates.extraction.problems import Problems
 
 
-def told(*errors):
+def reported(*errors):
     problems = Problems()
     for error in errors:
         with problems.gathered():
@@ -28,18 +28,18 @@ def test_nothing_is_reported_of_a_job_without_problems():
 
 def test_one_problem_is_reported_as_it_is():
     error = BadInput("in.h5: wrong.")
-    assert told(error).value is error
-    assert told(error, BadInput("in.h5: wrong.")).value is error
+    assert reported(error).value is error
+    assert reported(error, BadInput("in.h5: wrong.")).value is error
 
 
 def test_several_problems_are_sorted_and_of_the_kind_of_the_first():
-    reason = told(MissingInput("no.h5: absent."), BadInput("in.h5: wrong."))
+    reason = reported(MissingInput("no.h5: absent."), BadInput("in.h5: wrong."))
     assert reason.type is MissingInput
     assert str(reason.value) == "2 problems:\n- in.h5: wrong.\n- no.h5: absent."
 
 
 def test_at_most_five_problems_are_written_out():
-    reason = told(*(BadInput(f"{number}") for number in range(8)))
+    reason = reported(*(BadInput(f"{number}") for number in range(8)))
     assert str(reason.value) == "8 problems:\n- 0\n- 1\n- 2\n- 3\n- 4\n- and 3 more"
 
 

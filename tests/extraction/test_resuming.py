@@ -51,10 +51,10 @@ def test_threads_memory_and_the_path_of_the_input_may_be_others(whole, tmp_path)
 
 def test_progress_begins_with_what_is_finished():
     interrupted()
-    finished, told = rnnstates.status("out.h5")["steps"], []
-    extract(progress=lambda done, total: told.append((done, total)))
-    assert told[0][0] > finished
-    assert told[-1] == (LENGTHS.sum(), LENGTHS.sum())
+    finished, reported = rnnstates.status("out.h5")["steps"], []
+    extract(progress=lambda done, total: reported.append((done, total)))
+    assert reported[0][0] > finished
+    assert reported[-1] == (LENGTHS.sum(), LENGTHS.sum())
 
 
 def test_values_too_large_are_counted_over_all_runs(caplog):
@@ -90,8 +90,8 @@ OTHERS = {
 def test_another_job_is_refused_with_both_values_and_nothing_is_touched(name, whole):
     interrupted()
     before = contents()
-    options, told = OTHERS[name]
-    with pytest.raises(rnnstates.DoesNotMatch, match=rf"out\.h5\.partial: was begun by a different job: .*{told}"):
+    options, reported = OTHERS[name]
+    with pytest.raises(rnnstates.DoesNotMatch, match=rf"out\.h5\.partial: was begun by a different job: .*{reported}"):
         extract(**options)
     assert contents() == before
     assert extract() == whole

@@ -50,10 +50,10 @@ def test_windows_and_threads_do_not_change_a_bit_of_the_result(many_windows, mon
 
 def test_progress_counts_every_valid_step_once(many_windows):
     inputs, lengths = ragged(sequences=50)
-    told = []
-    rnnstates.extract(inputs, lengths, weights=one_layer(), progress=lambda done, of: told.append((done, of)))
-    assert told == sorted(told)
-    assert told[-1] == (lengths.sum(), lengths.sum())
+    reported = []
+    rnnstates.extract(inputs, lengths, weights=one_layer(), progress=lambda done, of: reported.append((done, of)))
+    assert reported == sorted(reported)
+    assert reported[-1] == (lengths.sum(), lengths.sum())
 
 
 def test_an_interruption_while_computing_ends_the_run(many_windows):

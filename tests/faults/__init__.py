@@ -14,6 +14,6 @@ What cannot be produced without being root, and stands here as what it would loo
   throws away what it could not write is modelled in ``power``.
 - A power loss: the state of the disk is made from a trace (``power``), with each write since the last sync kept,
   dropped or torn by sectors and the names cut at any change since the last sync of the directory. A disk that lies
-  about syncing, or a file system that gives names in another order than it was told, is beyond it.
+  about syncing, or a file system that gives names in another order than they were given, is beyond it.
 - A machine that starts anew under the same name: the lock of a dead run is there with another boot's id.
 """

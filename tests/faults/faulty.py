@@ -40,7 +40,7 @@ FAULTS = {
 
 
 class Faulty:
-    """A ``System`` that counts its operations and fails at the one it is told.
+    """A ``System`` that counts its operations and fails at the one it is given.
 
     Syncs are counted, not made: a process that dies leaves its pages to the system. What a power loss leaves is
     ``power``'s affair.

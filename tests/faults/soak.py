@@ -65,8 +65,8 @@ def _reference(place, engine):
         np.save(place / "lengths.npy", lengths)
     began = time.monotonic()
     process = _start(place, PLAIN, engine)
-    told = process.communicate()[0]
-    assert process.returncode == 0, told
+    reported = process.communicate()[0]
+    assert process.returncode == 0, reported
     whole = (place / "out.h5").read_bytes()
     (place / "out.h5").unlink()
     return whole, time.monotonic() - began
@@ -101,12 +101,12 @@ def _finished(place, script, engine, whole):
         counts["windows recorded"] = len(known.windows)
         counts["windows computed again"] = known.header.windows - len(known.windows)
     process = _start(place, script, engine)
-    told = process.communicate()[0].decode()
-    good = process.returncode == 0 or (process.returncode == 73 and "exists" in told)
+    reported = process.communicate()[0].decode()
+    good = process.returncode == 0 or (process.returncode == 73 and "exists" in reported)
     same = good and (place / "out.h5").read_bytes() == whole
     counts["mismatches"] += not (same and sorted(os.listdir(place)) == ["in.npy", "lengths.npy", "out.h5"])
     if counts["mismatches"]:
-        print(f"{process.returncode}: {told}\n{sorted(os.listdir(place))}", file=sys.stderr)
+        print(f"{process.returncode}: {reported}\n{sorted(os.listdir(place))}", file=sys.stderr)
     for path in place.glob("out.h5*"):
         path.unlink()
     return counts

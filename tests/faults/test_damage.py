@@ -242,9 +242,9 @@ def damaged_padding(fresh, four):
 def finish_verified(small, place):
     """Verify again only if the damage was not yet taken note of."""
     known = read_journal(place / "out.h5.journal")
-    told = known is not None and 3 in known.undone | (set(ALL) - known.windows.keys())
+    reported = known is not None and 3 in known.undone | (set(ALL) - known.windows.keys())
     small.check_left(place, "holes")
-    outcome = small.run(place, "holes", verify=not told)
+    outcome = small.run(place, "holes", verify=not reported)
     assert outcome.error is None or left(place) == ["out.h5"]
     assert (place / "out.h5").read_bytes() == small.whole("holes", place.parent)
     assert left(place) == ["out.h5"]

@@ -31,7 +31,7 @@ def as_tabled(outcome, fault):
         return isinstance(outcome.error, KeyboardInterrupt)
     if outcome.error is None:
         return True
-    # What is locked is not written: a lock that cannot be had is told as such.
+    # What is locked is not written: a lock that cannot be taken is reported as such.
     return isinstance(outcome.error, rnnstates.WriteFailed) and TOLD[fault] in str(outcome.error)
 
 
@@ -125,10 +125,10 @@ def test_the_command_ends_with_74_and_prints_no_traceback(small, fresh, some, mo
         monkeypatch.setattr(sys, "argv", ["rnnstates", *arguments])
         with at_once(system, "padded", []):
             code = main._run()
-        told = capfd.readouterr()
-        assert told.out == ""
-        assert "Traceback" not in told.err
-        return code, told.err
+        reported = capfd.readouterr()
+        assert reported.out == ""
+        assert "Traceback" not in reported.err
+        return code, reported.err
 
     monkeypatch.chdir(small.inputs)
     whole, log = None, Faulty(fault)
@@ -137,14 +137,14 @@ def test_the_command_ends_with_74_and_prints_no_traceback(small, fresh, some, mo
     whole = (place / "out.h5").read_bytes()
     for at in some(log.log, 2, fault):
         place = fresh()
-        code, told = command(place, Faulty(fault, at))
+        code, reported = command(place, Faulty(fault, at))
         assert code in (0, 74)
         if code:
-            assert f"rnnstates: {place}" in told
-            assert TOLD[fault] in told
+            assert f"rnnstates: {place}" in reported
+            assert TOLD[fault] in reported
             assert code == 74
-        code, told = command(place, Faulty())
-        assert code == 0 or (code, "exists; replace it" in told) == (73, True)
+        code, reported = command(place, Faulty())
+        assert code == 0 or (code, "exists; replace it" in reported) == (73, True)
         assert (place / "out.h5").read_bytes() == whole
         assert left(place) == ["out.h5"]
         table.count(fault, log.log[at - 1])

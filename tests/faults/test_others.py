@@ -93,11 +93,11 @@ def test_an_input_changed_between_runs_is_refused_and_the_work_is_kept(own, fres
 @pytest.mark.parametrize("tile", range(1, WINDOWS + 1))
 def test_an_input_changed_during_a_run_ends_it(own, fresh, change, tile):
     """Not ``replaced``: who has a file open reads on what it was, whatever has its name."""
-    place, told = fresh(), []
+    place, reported = fresh(), []
 
     def progress(_done, _of):
-        told.append(None)
-        if len(told) == tile:
+        reported.append(None)
+        if len(reported) == tile:
             change(own.inputs / "in.npy")
 
     outcome = own.run(place, progress=progress)
@@ -163,18 +163,18 @@ def test_an_array_changed_where_its_sample_does_not_look_is_found_out(small, fre
 
 def test_a_second_run_learns_who_holds_the_lock(small, fresh):
     """One in the same process, and the command in a process of its own."""
-    place, told = fresh(), []
+    place, reported = fresh(), []
 
     def progress(_done, _of):
-        if not told:
-            told.append(str(small.run(place).error))
+        if not reported:
+            reported.append(str(small.run(place).error))
             done = command("extract", small.inputs / "in.npy", place / "out.h5", "--lengths",
                            small.inputs / "lengths.npy", "--engine", "numpy")  # fmt: skip
-            told.append(done.stderr.decode())
+            reported.append(done.stderr.decode())
             assert done.returncode == 75
 
     assert small.run(place, progress=progress).error is None
-    for text in told:
+    for text in reported:
         assert f"out.h5.lock: locked by {socket.gethostname()}:{os.getpid()} since 20" in text
     assert left(place) == ["out.h5"]
     assert (place / "out.h5").read_bytes() == small.whole("holes", place.parent)

@@ -61,7 +61,7 @@ def test_after_two_power_losses_the_same_call_finishes(small, fresh, some, depth
 
 
 def test_a_run_that_would_not_sync_is_found_out(small, fresh):
-    """The check can fail: where syncs are told and not made, some loss makes a difference."""
+    """The check can fail: where syncs are promised and not made, some loss makes a difference."""
 
     class Lying(RecordingSystem):
         def _event(self, operation, arguments, result):

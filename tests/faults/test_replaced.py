@@ -30,11 +30,11 @@ def moved_away(path):
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("tile", [1, 3, WINDOWS])
 def test_an_unfinished_file_that_is_replaced_gets_no_name(small, fresh, change, force, tile):
-    place, told = fresh(), []
+    place, reported = fresh(), []
 
     def progress(_done, _of):
-        told.append(None)
-        if len(told) == tile:
+        reported.append(None)
+        if len(reported) == tile:
             change(place / "out.h5.partial")
 
     outcome = small.run(place, progress=progress, force=force)

@@ -59,10 +59,10 @@ def main():
         made = make(home)
         for number in range(asked.runs):
             chance = random.Random(f"{asked.seed} {number}")
-            told = one(chance, home, Path(folder) / "run", made, counts)
-            wrong += [f"run {number}: {text}" for text in told]
-            if told:
-                print(*told, sep="\n", flush=True)
+            reported = one(chance, home, Path(folder) / "run", made, counts)
+            wrong += [f"run {number}: {text}" for text in reported]
+            if reported:
+                print(*reported, sep="\n", flush=True)
     print(f"{asked.runs} processes; failed calls in {counts['struck']}; exit codes:")
     print(*(f"  {code}: {count}" for code, count in sorted(counts.items(), key=str) if code != "struck"), sep="\n")
     print(f"wrong: {len(wrong)}")
@@ -134,14 +134,14 @@ def one(chance, home, place, made, counts):
         return [f"{what}: not over after {TIMEOUT} s"]
     counts["struck"] += b"INJECTED" in (place / "trace").read_bytes() if (place / "trace").exists() else 0
     counts[done.returncode] += 1
-    told = [f"exit {done.returncode}: {done.stderr[-300:]}"] if done.returncode not in CODES else []
-    told += [f"a stack trace: {done.stderr[-600:]}"] if "Traceback" in done.stderr else []
-    told += [
+    reported = [f"exit {done.returncode}: {done.stderr[-300:]}"] if done.returncode not in CODES else []
+    reported += [f"a stack trace: {done.stderr[-600:]}"] if "Traceback" in done.stderr else []
+    reported += [
         f"{kept} was changed" for kept in before if kept not in OURS and (place / kept).read_bytes() != before[kept]
     ]
     if name in made:
-        told += check_output(name, line, place, made, done)
-    return [f"{what}: {text}" for text in told]
+        reported += check_output(name, line, place, made, done)
+    return [f"{what}: {text}" for text in reported]
 
 
 def check_output(name, line, place, made, done):

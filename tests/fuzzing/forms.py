@@ -68,9 +68,11 @@ def _zipped(parts: Parts) -> bytes:
     for name, content in parts.items():
         called = name.encode("utf-8", "surrogatepass")[:65_535]
         # Version, names in UTF-8, stored; day and time; checksum and sizes.
-        told = struct.pack("<HHHHHIIIHH", 20, 0x800, 0, 0, 33, zlib.crc32(content), *[len(content)] * 2, len(called), 0)
-        held += [b"PK\3\4", told, called, content]
-        directory += [b"PK\1\2\x14\3", told, struct.pack("<HHHII", 0, 0, 0, 0, place), called]
+        fields = struct.pack(
+            "<HHHHHIIIHH", 20, 0x800, 0, 0, 33, zlib.crc32(content), *[len(content)] * 2, len(called), 0
+        )
+        held += [b"PK\3\4", fields, called, content]
+        directory += [b"PK\1\2\x14\3", fields, struct.pack("<HHHII", 0, 0, 0, 0, place), called]
         place += 30 + len(called) + len(content)
     size = sum(map(len, directory))
     end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, len(parts), len(parts), size, place, 0)

@@ -171,7 +171,7 @@ def a_string_of_4_gib_in_a_compressed_chunk():
 
 
 def a_name_that_is_no_utf8():
-    """In the list of the arrays that a layer has; it is told, but could not be printed."""
+    """In the list of the arrays that a layer has; it is reported, but could not be printed."""
 
     def fill(file):
         file.attrs["layer_names"] = [b"lstm"]

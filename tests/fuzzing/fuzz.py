@@ -59,9 +59,9 @@ def _arguments():
 
 def _record(out, name, count, _, found):
     """Keep what was executed, and on which commit, over all runs."""
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE.parent, capture_output=True, text=True)
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE.parent, capture_output=True, text=True)
     with (out / "executions").open("a") as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {told.stdout.strip() or 'unknown'} {name} {count} {found}\n")
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M')} {head.stdout.strip() or 'unknown'} {name} {count} {found}\n")
 
 
 def _all_names():

@@ -142,7 +142,7 @@ def test_any_configuration_of_keras_is_read_or_refused(config):
 
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.__name__)
 def test_what_fuzzing_found_is_reported(case):
-    name, told = FOUND[case]
+    name, reported = FOUND[case]
     PARSERS[name].run(case())
-    assert (not Outcome.refused) if not told else any(part in Outcome.refused for part in told.split("|"))
+    assert (not Outcome.refused) if not reported else any(part in Outcome.refused for part in reported.split("|"))
     assert not re.search("[\ud800-\udfff]", Outcome.refused)

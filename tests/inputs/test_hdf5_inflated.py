@@ -63,7 +63,7 @@ def test_a_chunk_that_was_stored_without_its_filter_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (zlib.compress(b"short"), "is unpacked to 5 bytes; expected 504 bytes"),
         (zlib.compress(bytes(505)), "is unpacked to 505 bytes; expected 504 bytes"),
@@ -72,13 +72,13 @@ def test_a_chunk_that_was_stored_without_its_filter_is_read(tmp_path):
     ],
     ids=["short", "long", "a bomb", "garbage"],
 )
-def test_a_chunk_of_another_size_is_refused(tmp_path, content, told):
+def test_a_chunk_of_another_size_is_refused(tmp_path, content, reported):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         dataset = file.create_dataset("inputs", SHAPE, "f4", chunks=SHAPE, compression="gzip")
         dataset.id.write_direct_chunk((0, 0, 0), content)
     source = Hdf5Source(tmp_path / "x.h5")
     with pytest.raises(
-        BadInput, match=rf"x\.h5: dataset 'inputs': its chunk at \(0, 0, 0\) {told}\. The file is damaged or"
+        BadInput, match=rf"x\.h5: dataset 'inputs': its chunk at \(0, 0, 0\) {reported}\. The file is damaged or"
     ):
         source.read(slice(0, 2), slice(0, 6))
     source.close()

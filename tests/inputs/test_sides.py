@@ -30,9 +30,9 @@ def warned(values, padding, lengths=LENGTHS, **options):
 
 @pytest.mark.parametrize("pad", [0.0, -1.0, 255.0])
 @pytest.mark.parametrize("side", ["pre", "post"])
-@pytest.mark.parametrize("told", ["pre", "post"])
-def test_the_wrong_side_is_noticed_and_the_right_one_is_quiet(side, told, pad):
-    assert warned(padded(side, pad=pad), told) == (side != told)
+@pytest.mark.parametrize("reported", ["pre", "post"])
+def test_the_wrong_side_is_noticed_and_the_right_one_is_quiet(side, reported, pad):
+    assert warned(padded(side, pad=pad), reported) == (side != reported)
 
 
 @pytest.mark.parametrize("kind", ["npy", "h5"])
@@ -69,9 +69,9 @@ def with_step_number(values):
 
 @pytest.mark.parametrize("change", [standardised, with_step_number, lambda x: with_step_number(standardised(x))])
 @pytest.mark.parametrize("side", ["pre", "post"])
-@pytest.mark.parametrize("told", ["pre", "post"])
-def test_padding_may_be_one_step_and_a_feature_may_go_on_in_it(change, side, told):
-    assert warned(change(padded(side)), told) == (side != told)
+@pytest.mark.parametrize("reported", ["pre", "post"])
+def test_padding_may_be_one_step_and_a_feature_may_go_on_in_it(change, side, reported):
+    assert warned(change(padded(side)), reported) == (side != reported)
 
 
 def stream(values):
@@ -82,12 +82,12 @@ def stream(values):
 
 
 @pytest.mark.parametrize("side", ["pre", "post"])
-@pytest.mark.parametrize("told", ["pre", "post"])
-def test_it_is_noticed_in_the_first_rows_of_a_stream_which_are_not_lost(side, told):
+@pytest.mark.parametrize("reported", ["pre", "post"])
+def test_it_is_noticed_in_the_first_rows_of_a_stream_which_are_not_lost(side, reported):
     values = padded(side)
-    assert warned(stream(values), told) == (side != told)
+    assert warned(stream(values), reported) == (side != reported)
     found, right = (
-        rnnstates.extract(given, LENGTHS, units=2, padding=told)["hidden"] for given in (stream(values), values)
+        rnnstates.extract(given, LENGTHS, units=2, padding=reported)["hidden"] for given in (stream(values), values)
     )
     np.testing.assert_array_equal(found, right)
 

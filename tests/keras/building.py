@@ -80,8 +80,8 @@ RIGHT = MASKS["right"]
 
 def ways(valid_of=MASKS):
     """The ways to say which steps count, by name: (arguments of the call, what they mean)."""
-    told = {f"mask {name}": ({"mask": mask}, mask) for name, mask in valid_of.items()}
-    return {"none": ({}, np.ones((B, T), bool)), "lengths": ({"lengths": LENGTHS}, RIGHT), **told}
+    by_mask = {f"mask {name}": ({"mask": mask}, mask) for name, mask in valid_of.items()}
+    return {"none": ({}, np.ones((B, T), bool)), "lengths": ({"lengths": LENGTHS}, RIGHT), **by_mask}
 
 
 # The equations once more, in the plainest words: one sequence, no batch, no padding.

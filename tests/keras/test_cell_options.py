@@ -46,9 +46,9 @@ RUN_TIME = ("forget_bias", "cell_clip", "projection_clip")
 @functools.cache
 def by_tensorflow_1(options):
     given = LSTM_OPTIONS[options]
-    told = {"forget_bias": 0.0, "cell_clip": None, "projection_clip": None}
-    told |= {name: value for name, value in given.items() if name in told}
-    return tensorflow1.every_state(by_name(shared("lstm", **given)), ragged(), LENGTHS, **told)
+    settings = {"forget_bias": 0.0, "cell_clip": None, "projection_clip": None}
+    settings |= {name: value for name, value in given.items() if name in settings}
+    return tensorflow1.every_state(by_name(shared("lstm", **given)), ragged(), LENGTHS, **settings)
 
 
 @pytest.mark.parametrize("case", ["lstm", "lstm looped"])

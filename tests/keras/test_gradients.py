@@ -29,13 +29,13 @@ def loss_of(states, weights):
     )
 
 
-def gradients(layer, inputs, start, loss, **told):
+def gradients(layer, inputs, start, loss, **counting):
     """Give the loss' gradients of inputs, initial states and weights by name, and the states."""
     sources = {"inputs": tf.constant(inputs)} | {f"start {n}": tf.constant(a) for n, a in enumerate(start)}
     with tf.GradientTape() as tape:
         tape.watch(list(sources.values()))
         inputs, *start = sources.values()
-        states = layer(inputs, initial_state=start, **told)
+        states = layer(inputs, initial_state=start, **counting)
         value = loss(states)
     sources |= {weight.name: weight for weight in layer.trainable_variables}
     made = tape.gradient(value, list(sources.values()))
@@ -54,28 +54,28 @@ def assert_near(ours, theirs, tolerance):
 def test_gradients_are_central_finite_differences(case, way):
     kind = "lstm looped" if case.startswith("lstm") else case
     layer = ours(kind, dtype="float64", go_backwards=way == "holes", **OPTIONS[case])
-    told = {"lengths": LENGTHS} if way == "lengths" else {"mask": MASKS["holes"]}
+    counting = {"lengths": LENGTHS} if way == "lengths" else {"mask": MASKS["holes"]}
     inputs = ragged("float64")
     start = [a.astype("float64") for a in starts(case, width=P if case == "lstm all" else H)]
-    weights = factors(layer(inputs, **told))
-    made, _ = gradients(layer, inputs, start, lambda states: loss_of(states, weights), **told)
+    weights = factors(layer(inputs, **counting))
+    made, _ = gradients(layer, inputs, start, lambda states: loss_of(states, weights), **counting)
     arrays = {"inputs": inputs} | {f"start {n}": a for n, a in enumerate(start)}
     arrays |= {weight.name: weight.numpy().copy() for weight in layer.trainable_variables}
     random = np.random.default_rng(8)
     # One random direction tests all elements of an array at once.
     for name in arrays:
         direction = random.normal(size=arrays[name].shape)
-        expected = _difference(layer, arrays, name, direction, weights, told)
+        expected = _difference(layer, arrays, name, direction, weights, counting)
         assert np.sum(made[name] * direction) == pytest.approx(expected, rel=1e-6, abs=1e-7), name
 
 
-def _difference(layer, arrays, name, direction, weights, told, step=1e-6):
+def _difference(layer, arrays, name, direction, weights, counting, step=1e-6):
     values = []
     for sign in (1, -1):
         moved = {**arrays, name: arrays[name] + sign * step * direction}
         layer.set_weights([moved[weight.name] for weight in layer.weights])
         start = [array for key, array in moved.items() if key.startswith("start")]
-        values.append(loss_of(layer(moved["inputs"], initial_state=start, **told), weights).numpy())
+        values.append(loss_of(layer(moved["inputs"], initial_state=start, **counting), weights).numpy())
     layer.set_weights([arrays[weight.name] for weight in layer.weights])
     return (values[0] - values[1]) / (2 * step)
 
@@ -117,15 +117,15 @@ FUSED = {
 def test_the_fused_path_has_the_gradients_of_the_loop_in_float64(options, way):
     fast = shared("lstm", **FUSED[options])
     exact = shared("lstm looped", dtype="float64", **FUSED[options])
-    told = {"none": {}, "lengths": {"lengths": LENGTHS}, "holes": {"mask": MASKS["holes"]}}[way]
+    counting = {"none": {}, "lengths": {"lengths": LENGTHS}, "holes": {"mask": MASKS["holes"]}}[way]
     inputs, start = ragged(), starts("lstm", fast.units)
     weights = factors([np.empty((B, T, fast.units))] * 2)
-    made, states = gradients(fast, inputs, start, lambda states: loss_of(states, weights), **told)
+    made, states = gradients(fast, inputs, start, lambda states: loss_of(states, weights), **counting)
     expected, _ = gradients(
-        exact, np.float64(inputs), [np.float64(a) for a in start], lambda states: loss_of(states, weights), **told
+        exact, np.float64(inputs), [np.float64(a) for a in start], lambda states: loss_of(states, weights), **counting
     )
     assert_near(made, expected, 1e-5)
-    for values, wanted in zip(states, exact(inputs, initial_state=start, **told), strict=True):
+    for values, wanted in zip(states, exact(inputs, initial_state=start, **counting), strict=True):
         np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-5)
     if "cell_clip" in FUSED[options]:
         clipped = np.abs(states.cell.numpy()[RIGHT & MASKS["holes"]]) == np.float32(0.4)
@@ -286,9 +286,9 @@ def test_a_layer_trains_as_keras_own_does():
     optimisers = [keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1)]
     for _ in range(3):
         for recurrent, optimiser in zip((layer, keras_layer), optimisers, strict=True):
-            told = {"lengths": LENGTHS} if recurrent is layer else {"mask": tf.constant(RIGHT)}
+            counting = {"lengths": LENGTHS} if recurrent is layer else {"mask": tf.constant(RIGHT)}
             with tf.GradientTape() as tape:
-                made = recurrent(inputs, **told)
+                made = recurrent(inputs, **counting)
                 last = made.last.hidden if recurrent is layer else made[1]
                 loss = tf.reduce_sum((last - targets) ** 2)
             optimiser.apply(tape.gradient(loss, recurrent.trainable_variables), recurrent.trainable_variables)

@@ -126,9 +126,9 @@ def test_a_function_around_a_layer_gives_what_the_layer_gives(fused):
 @pytest.mark.parametrize("case, way", [("lstm looped", "lengths"), ("lstm looped", "mask"), ("gru", "mask")])
 def test_the_loop_is_compiled_by_xla(case, way):
     layer, inputs = shared(case, go_backwards=True), ragged()
-    told = {"lengths": tf.constant(LENGTHS, tf.int32), "mask": tf.constant(MASKS["holes"])}[way]
-    compiled = tf.function(lambda values, told: tuple(layer(values, **{way: told})), jit_compile=True)
-    for made, expected in zip(compiled(inputs, told), layer(inputs, **{way: told}), strict=True):
+    reported = {"lengths": tf.constant(LENGTHS, tf.int32), "mask": tf.constant(MASKS["holes"])}[way]
+    compiled = tf.function(lambda values, reported: tuple(layer(values, **{way: reported})), jit_compile=True)
+    for made, expected in zip(compiled(inputs, reported), layer(inputs, **{way: reported}), strict=True):
         np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6)
 
 

@@ -13,12 +13,12 @@ def with_garbage(inputs, valid, garbage):
     return np.where(valid[:, :, np.newaxis], inputs, np.float32(garbage))
 
 
-def run(layer, inputs, start, told):
+def run(layer, inputs, start, counting):
     """Give every state and every gradient of a loss that reads all of them."""
     inputs, start = tf.constant(inputs), [tf.constant(values) for values in start]
     with tf.GradientTape() as tape:
         tape.watch([inputs, *start])
-        states = layer(inputs, initial_state=start, **told)
+        states = layer(inputs, initial_state=start, **counting)
         loss = sum(tf.reduce_sum(values * values) for values in [*states, *states.last])
     gradients = tape.gradient(loss, [inputs, *start, *layer.trainable_variables])
     return [*states, *states.last], gradients
@@ -32,13 +32,13 @@ CASES = [("lstm", False), ("lstm looped", True), ("gru", False)]
 def test_padding_values_never_reach_a_state_or_a_gradient(case, backward, way):
     layer = shared(case, go_backwards=backward) if backward else shared(case)
     valid = RIGHT if way == "lengths" else MASKS[way]
-    told = {"lengths": LENGTHS} if way == "lengths" else {"mask": valid}
+    counting = {"lengths": LENGTHS} if way == "lengths" else {"mask": valid}
     inputs, start = ragged(), starts(case)
-    clean_states, clean_gradients = run(layer, with_garbage(inputs, valid, 0), start, told)
+    clean_states, clean_gradients = run(layer, with_garbage(inputs, valid, 0), start, counting)
     assert np.abs(clean_gradients[0]).max() > 0.01
     assert not clean_gradients[0].numpy()[~valid].any()
     for garbage in GARBAGE.values():
-        states, gradients = run(layer, with_garbage(inputs, valid, garbage), start, told)
+        states, gradients = run(layer, with_garbage(inputs, valid, garbage), start, counting)
         for clean, dirty in zip([*clean_states, *clean_gradients], [*states, *gradients], strict=True):
             np.testing.assert_array_equal(clean, dirty, err_msg=f"padding of {garbage}")
 

@@ -47,8 +47,8 @@ def test_each_layer_is_the_pooling_of_its_name(name, direction, dtype):
     for empty in (0, "nan"):
         layer = made(name, direction, empty=empty, dtype=dtype)
         wanted = np.where(EMPTY[:, np.newaxis] & (name != "final"), float(empty), expected)
-        for told in ({"lengths": LENGTHS}, {"mask": RIGHT}, {"mask": tf.constant(RIGHT)}):
-            pooled = layer(values, **told)
+        for counting in ({"lengths": LENGTHS}, {"mask": RIGHT}, {"mask": tf.constant(RIGHT)}):
+            pooled = layer(values, **counting)
             assert pooled.dtype == dtype
             np.testing.assert_allclose(pooled, wanted, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 

@@ -62,8 +62,8 @@ def test_every_option_comes_back_from_the_configuration(layer_class):
     again = layer_class.from_config(json.loads(json.dumps(config)))
     assert again.get_config() == config
     default = layer_class(H).get_config()
-    told = {name for name in config if config[name] != default[name]}
-    assert set(options) - told <= {"use_bias"}
+    reported = {name for name in config if config[name] != default[name]}
+    assert set(options) - reported <= {"use_bias"}
     for name, value in options.items():
         if not isinstance(value, str):
             assert config[name] == value

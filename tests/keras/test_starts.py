@@ -34,8 +34,8 @@ EMPTY = LENGTHS == 0
 def test_states_start_from_the_initial_state(case, backward):
     layer = shared(case, go_backwards=True) if backward else shared(case)
     inputs, start = ragged(), starts(case)
-    for told, valid in (({"lengths": LENGTHS}, RIGHT), ({"mask": MASKS["holes"]}, MASKS["holes"])):
-        states = layer(inputs, initial_state=start, **told)
+    for counting, valid in (({"lengths": LENGTHS}, RIGHT), ({"mask": MASKS["holes"]}, MASKS["holes"])):
+        states = layer(inputs, initial_state=start, **counting)
         expected, last = by_equations(case, by_name(layer), inputs, valid, start, backward=backward)
         assert_states(states, expected)
         assert_states(states.last, last)
@@ -113,9 +113,9 @@ def test_a_projected_state_is_as_wide_as_the_projection():
 @pytest.mark.parametrize("backward", [False, True])
 def test_last_is_the_state_after_the_last_step_read(backward, way):
     layer = shared("lstm", go_backwards=True) if backward else shared("lstm")
-    told = {"none": {}, "lengths": {"lengths": LENGTHS}}.get(way, {"mask": MASKS.get(way)})
+    counting = {"none": {}, "lengths": {"lengths": LENGTHS}}.get(way, {"mask": MASKS.get(way)})
     valid = {"none": np.ones((B, T), bool), "lengths": RIGHT, **MASKS}[way]
-    states = layer(ragged(), **told)
+    states = layer(ragged(), **counting)
     for row in range(B):
         places = np.flatnonzero(valid[row])
         for last, values in zip(states.last, states, strict=True):
@@ -148,13 +148,13 @@ def test_the_mask_goes_with_the_concatenated_state_as_with_its_parts():
         np.testing.assert_array_equal(mask, RIGHT)
 
 
-@pytest.mark.parametrize("told", [{}, {"lengths": LENGTHS}], ids=["none", "lengths"])
+@pytest.mark.parametrize("counting", [{}, {"lengths": LENGTHS}], ids=["none", "lengths"])
 @pytest.mark.parametrize("rows", [1, B - 1, B + 3])
 @pytest.mark.parametrize("case", ["lstm", "lstm looped", "gru", "simple_rnn"])
-def test_an_initial_state_of_other_rows_than_the_inputs_is_refused(case, rows, told):
+def test_an_initial_state_of_other_rows_than_the_inputs_is_refused(case, rows, counting):
     # Gathering would take more rows than there are sequences, and a loop broadcast one row, without a word.
     with pytest.raises((ValueError, OptionError, tf.errors.InvalidArgumentError)):
-        shared(case)(ragged(), initial_state=starts(case, rows=rows), **told)
+        shared(case)(ragged(), initial_state=starts(case, rows=rows), **counting)
 
 
 def test_an_initial_state_reaches_a_keras_model_by_its_inputs():

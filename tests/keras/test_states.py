@@ -34,8 +34,8 @@ WAYS = ways()
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", PAIRS)
 def test_every_state_follows_the_equations(case, way):
-    layer, inputs, (told, valid) = shared(case), ragged(), WAYS[way]
-    states = layer(inputs, **told)
+    layer, inputs, (counting, valid) = shared(case), ragged(), WAYS[way]
+    states = layer(inputs, **counting)
     expected, last = by_equations(case, by_name(layer), inputs, valid)
     assert_states(states, expected)
     assert_states(states.last, last)
@@ -46,8 +46,8 @@ def test_every_state_follows_the_equations(case, way):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", PAIRS)
 def test_a_backward_layer_reads_from_the_last_step_that_counts_and_is_aligned_with_the_input(case, way):
-    layer, inputs, (told, valid) = shared(case, go_backwards=True), ragged(), WAYS[way]
-    states = layer(inputs, **told)
+    layer, inputs, (counting, valid) = shared(case, go_backwards=True), ragged(), WAYS[way]
+    states = layer(inputs, **counting)
     expected, last = by_equations(case, by_name(layer), inputs, valid, backward=True)
     assert_states(states, expected)
     assert_states(states.last, last)
@@ -160,8 +160,8 @@ def test_batches_of_any_lengths_and_masks_follow_the_equations(case, backward):
         rows, steps = random.integers(1, 12, size=2)
         inputs, lengths = ragged(rows=rows, steps=steps), random.integers(0, steps + 1, size=rows)
         by_lengths, mask = np.arange(steps) < lengths[:, np.newaxis], random.random((rows, steps)) < random.random()
-        for told, valid in (({"lengths": lengths}, by_lengths), ({"mask": mask}, mask)):
-            states = layer(inputs, **told)
+        for counting, valid in (({"lengths": lengths}, by_lengths), ({"mask": mask}, mask)):
+            states = layer(inputs, **counting)
             expected, last = by_equations(case, weights, inputs, valid, backward=backward)
             assert_states(states, expected)
             assert_states(states.last, last)
@@ -182,11 +182,11 @@ def test_a_batch_without_rows_has_states_without_rows(case):
     assert [values.shape for values in states.last] == [(0, H)] * len(states)
 
 
-@pytest.mark.parametrize("told", [{}, {"lengths": np.zeros(B, int)}], ids=["none", "lengths"])
+@pytest.mark.parametrize("counting", [{}, {"lengths": np.zeros(B, int)}], ids=["none", "lengths"])
 @pytest.mark.parametrize("case", ["lstm", "lstm looped", "gru", "simple_rnn"])
-def test_a_batch_without_steps_has_states_without_steps_and_ends_where_it_starts(case, told):
+def test_a_batch_without_steps_has_states_without_steps_and_ends_where_it_starts(case, counting):
     # TensorFlow neither stacks nothing nor has an arg max of it; rnnstates.extract and pool know such batches.
-    states = shared(case)(ragged()[:, :0], **told)
+    states = shared(case)(ragged()[:, :0], **counting)
     assert [values.shape for values in states] == [(B, 0, H)] * len(states)
     assert not any(np.any(values) for values in states.last)
 

@@ -118,12 +118,12 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize(("given", "told"), OTHER.values(), ids=OTHER)
-def test_another_job_is_refused_with_both_values_and_replaces_nothing(given, told, computed):
+@pytest.mark.parametrize(("given", "reported"), OTHER.values(), ids=OTHER)
+def test_another_job_is_refused_with_both_values_and_replaces_nothing(given, reported, computed):
     rnnstates.extract(**BASE, output="out.h5").close()
     before = content()
     with pytest.raises(
-        rnnstates.DoesNotMatch, match=f'^out.h5: was made by a different job: .*{told}.*if_exists="replace"'
+        rnnstates.DoesNotMatch, match=f'^out.h5: was made by a different job: .*{reported}.*if_exists="replace"'
     ):
         rnnstates.extract(**{**BASE, **given}, output="out.h5", if_exists="skip")
     assert content() == before
@@ -216,12 +216,12 @@ NOT_DONE = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "told"), NOT_DONE.values(), ids=NOT_DONE)
-def test_what_is_damaged_foreign_or_says_too_little_is_refused_and_left_alone(spoil, told):
+@pytest.mark.parametrize(("spoil", "reported"), NOT_DONE.values(), ids=NOT_DONE)
+def test_what_is_damaged_foreign_or_says_too_little_is_refused_and_left_alone(spoil, reported):
     rnnstates.extract(INPUTS, LENGTHS, weights=one_layer(), output="out.h5").close()
     spoil("out.h5")
     before = content()
-    with pytest.raises(rnnstates.DoesNotMatch, match=f'out.h5: .*({told}).*if_exists="replace"'):
+    with pytest.raises(rnnstates.DoesNotMatch, match=f'out.h5: .*({reported}).*if_exists="replace"'):
         rnnstates.extract(INPUTS, LENGTHS, weights=one_layer(), output="out.h5", if_exists="skip")
     assert content() == before
 

@@ -20,10 +20,10 @@ PASSING = ["out.h5", "out.HDF5", "o.nc", "o.he5", "o.hdf", "out", "out.states", 
 def test_an_ending_that_promises_another_format_is_refused(ending):
     with pytest.raises(
         rnnstates.OptionError, match=r"the ending \.\w+(\.h5|\.new)? promises .*; expected .*Name it a/out\."
-    ) as told:
+    ) as reported:
         check_suffix(f"a/out{ending}")
     # What the message advises is accepted.
-    check_suffix(str(told.value).rpartition("Name it ")[2].removesuffix("."))
+    check_suffix(str(reported.value).rpartition("Name it ")[2].removesuffix("."))
 
 
 @pytest.mark.parametrize("name", PASSING)

@@ -50,7 +50,7 @@ def fill(sink, made, rows=(0, 1, 2)):
 
 
 class Failing(Disk):
-    """A disk on which one kind of call fails when told to."""
+    """A disk on which one kind of call fails on demand."""
 
     failing = ()
 

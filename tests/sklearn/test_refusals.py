@@ -20,7 +20,7 @@ ROWS = [np.ones((4, 3)), np.ones((2, 3))]
 
 
 @pytest.mark.parametrize(
-    "X, told",
+    "X, reported",
     [
         ([], r"X: has no sequences; expected at least one\."),
         (np.zeros((0, 4, 3)), r"X: has no sequences; expected at least one\."),
@@ -50,13 +50,13 @@ ROWS = [np.ones((4, 3)), np.ones((2, 3))]
         (None, r"X: a NoneType; expected a list of arrays"),
     ],
 )
-def test_what_is_no_list_of_sequences_is_refused(X, told):
-    with pytest.raises(rnnstates.BadInput, match=told):
+def test_what_is_no_list_of_sequences_is_refused(X, reported):
+    with pytest.raises(rnnstates.BadInput, match=reported):
         StateExtractor().fit(X)
 
 
 @pytest.mark.parametrize(
-    "X, told",
+    "X, reported",
     [
         ([np.ones((2, 3)), np.ones((2, 4))], r"X: row 1 has 4 features per step; expected 3, as in fit\."),
         (np.ones((2, 5, 4)), r"X: has 4 features per step; expected 3, as in fit\."),
@@ -64,21 +64,21 @@ def test_what_is_no_list_of_sequences_is_refused(X, told):
         ([], r"X: has no sequences"),
     ],
 )
-def test_what_was_not_fitted_is_refused(X, told):
+def test_what_was_not_fitted_is_refused(X, reported):
     extractor = StateExtractor(padding_value=0).fit(ROWS)
-    with pytest.raises(rnnstates.BadInput, match=told):
+    with pytest.raises(rnnstates.BadInput, match=reported):
         extractor.transform(X)
 
 
 @pytest.mark.parametrize(
-    "X, told",
+    "X, reported",
     [
         ([np.ones((2, 4))], r"X: row 0 has 4 features per step; expected 3, which layer 'lstm' reads\."),
         (np.ones((2, 5, 4)), r"X: has 4 features per step; expected 3, which layer 'lstm' reads\."),
     ],
 )
-def test_what_the_weights_do_not_read_is_refused(X, told):
-    with pytest.raises(rnnstates.BadInput, match=told):
+def test_what_the_weights_do_not_read_is_refused(X, reported):
+    with pytest.raises(rnnstates.BadInput, match=reported):
         StateExtractor(weights=one_layer()).fit(X, lengths="full")
 
 
@@ -86,7 +86,7 @@ IDS = [np.array([1, 2, 6]), np.array([0])]
 
 
 @pytest.mark.parametrize(
-    "fitted, X, told",
+    "fitted, X, reported",
     [
         (None, [IDS[0], np.ones((2, 3))], r"row 1: shape \(2, 3\); expected \(steps,\), token ids, as the rows before"),
         (None, [np.ones((2, 3)), IDS[0]], r"row 1: shape \(3,\); expected \(steps, features\), as the rows before"),
@@ -98,9 +98,9 @@ IDS = [np.array([1, 2, 6]), np.array([0])]
         (IDS, [*IDS, np.array([0.5])], r"X: sequence 2, step 0 has token id 0.5 "),
     ],
 )
-def test_token_ids_and_features_are_not_mixed(fitted, X, told):
+def test_token_ids_and_features_are_not_mixed(fitted, X, reported):
     extractor = StateExtractor(weights=embedded(), padding_value=0).fit(fitted or X[:1])
-    with pytest.raises(rnnstates.BadInput, match=told):
+    with pytest.raises(rnnstates.BadInput, match=reported):
         extractor.transform(X) if fitted else extractor.fit(X)
 
 
@@ -121,7 +121,7 @@ def test_a_value_that_only_float64_holds_is_named():
 
 
 @pytest.mark.parametrize(
-    "X, lengths, told",
+    "X, lengths, reported",
     [
         (
             np.ones((2, 4, 3)),
@@ -139,15 +139,15 @@ def test_a_value_that_only_float64_holds_is_named():
         (ROWS, "none", r"lengths: 'none'; expected whole numbers"),
     ],
 )
-def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
-    with pytest.raises(rnnstates.BadLengths, match=told):
+def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, reported):
+    with pytest.raises(rnnstates.BadLengths, match=reported):
         StateExtractor().fit(X, lengths=lengths)
-    with pytest.raises(rnnstates.BadLengths, match=told):
+    with pytest.raises(rnnstates.BadLengths, match=reported):
         StateExtractor().fit(ROWS).transform(X, lengths=lengths)
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, reported",
     [
         ({"pool": "meen"}, r"pool='meen': unknown; known are mean, .* Did you mean 'mean'\?"),
         ({"pool": ()}, r"pool=None: vectors need a pooling; expected some of mean, last"),
@@ -184,8 +184,8 @@ def test_lengths_that_are_missing_or_wrong_are_refused(X, lengths, told):
         ),
     ],
 )
-def test_parameters_that_are_wrong_are_reported_by_fit(options, told):
-    with pytest.raises(rnnstates.OptionError, match=told):
+def test_parameters_that_are_wrong_are_reported_by_fit(options, reported):
+    with pytest.raises(rnnstates.OptionError, match=reported):
         StateExtractor(**options).fit(ROWS)
 
 

@@ -15,7 +15,7 @@ def export(model, path, *, whole=False):
     Parameters
     ----------
     whole : bool
-        Keras 2 writes the functions of every layer, too, as it does unless told not to (``save_traces=False``). Keras 3
+        Keras 2 writes the functions of every layer, too, as it does by default (``save_traces``). Keras 3
         makes the functions of every layer, only to look for lookup tables in them. Both take most of the time.
     """
     tf = import_tensorflow()

@@ -12,8 +12,8 @@ def with_config(path, edit):
         for name in old.namelist():
             content = old.read(name)
             if name == "config.json":
-                told = json.loads(content)
-                edit(told["config"]["layers"])
-                content = json.dumps(told)
+                reported = json.loads(content)
+                edit(reported["config"]["layers"])
+                content = json.dumps(reported)
             new.writestr(name, content)
     return held.getvalue()

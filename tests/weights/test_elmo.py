@@ -178,10 +178,10 @@ def test_what_is_assumed_is_noted(tmp_path):
 
 def test_what_the_options_say_is_reported_as_if_from_the_file(tmp_path):
     network = rnnstates.load_weights(write(tmp_path / "elmo", random_arrays(LSTM)))
-    told = network.origin["layers"][0]
-    assert told["cell_clip"] == "0.6 (file)"
-    assert told["projection_clip"] == "0.2 (file)"
-    assert (told["features"], told["units"], told["projected"]) == (3, 5, 2)
+    reported = network.origin["layers"][0]
+    assert reported["cell_clip"] == "0.6 (file)"
+    assert reported["projection_clip"] == "0.2 (file)"
+    assert (reported["features"], reported["units"], reported["projected"]) == (3, 5, 2)
     assert network.origin["source_format"] == "ELMo (HDF5 with options)"
 
 

@@ -1,4 +1,4 @@
-"""Folders of weights made to attack, or damaged: nothing outside them is read, nothing hangs, each fault is told."""
+"""Folders of weights made to attack, or damaged: nothing outside is read, nothing hangs, each fault is reported."""
 
 import json
 import math
@@ -210,9 +210,9 @@ def test_an_invalid_size_is_reported(name, value, model):
     if value is MISSING:
         del lstm[name]
     (model / "options.json").write_text(json.dumps({"lstm": lstm}))
-    told = refusal(model)
-    assert f"options.json: '{name}' is " in told
-    assert "expected a whole number from 1" in told
+    reported = refusal(model)
+    assert f"options.json: '{name}' is " in reported
+    assert "expected a whole number from 1" in reported
 
 
 @pytest.mark.parametrize("name", ["cell_clip", "proj_clip"])

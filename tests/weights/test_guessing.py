@@ -1,4 +1,4 @@
-"""Files that hold arrays but not how they belong together: what is guessed is said, what cannot be told is refused."""
+"""Files that hold arrays but not how they belong together: guesses are reported, all else is refused."""
 
 import pytest
 

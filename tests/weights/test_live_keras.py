@@ -51,8 +51,8 @@ OTHER_FUNCTIONS = {
 def test_a_function_that_is_called_as_one_of_keras_and_is_not_is_refused(name):
     layer = OTHER_FUNCTIONS[name]()
     layer.build((None, None, 3))
-    told = "activation is a function called '(hard_sigmoid|tanh)' that returns other values than Keras'"
-    with pytest.raises(BadWeights, match=rf"layer '.*': .*{told}.*rnnstates\.collect"):
+    reported = "activation is a function called '(hard_sigmoid|tanh)' that returns other values than Keras'"
+    with pytest.raises(BadWeights, match=rf"layer '.*': .*{reported}.*rnnstates\.collect"):
         rnnstates.load_weights(layer)
 
 
@@ -206,8 +206,8 @@ def test_a_file_of_a_subclassed_model_says_that_it_does_not_know_forget_bias_and
     model = chain(StateLSTM(4, forget_bias=1.0, cell_clip=0.1, name=name))
     path = tmp_path / f"m{suffix}"
     model.save_weights(path) if suffix == ".weights.h5" else model.save(path)
-    told = [note for note in rnnstates.load_weights(path).notes if "may be a StateLSTM, whose forget_bias" in note]
-    assert len(told) == 1
+    reported = [note for note in rnnstates.load_weights(path).notes if "may be a StateLSTM, whose forget_bias" in note]
+    assert len(reported) == 1
     made = rnnstates.extract(INPUTS, "full", weights=path, forget_bias=1.0, cell_clip=0.1)
     np.testing.assert_allclose(made["hidden"], np.asarray(model(INPUTS)), atol=1e-6)
 

@@ -258,9 +258,9 @@ def test_flipped_bytes_give_a_network_or_a_refusal(tmp_path):
         damaged = bytearray(whole)
         for place in random.choice(structure, random.integers(1, 4)):
             damaged[place] = random.integers(256)
-        told = told_of(written(tmp_path, bytes(damaged)))
-        assert not told or str(tmp_path) in told
-        refused += bool(told)
+        reported = told_of(written(tmp_path, bytes(damaged)))
+        assert not reported or str(tmp_path) in reported
+        refused += bool(reported)
     assert 100 < refused < 600
 
 

@@ -1,4 +1,4 @@
-"""ONNX files that are refused: made to attack, damaged, or of cells not run; and what is told of the others."""
+"""ONNX files that are refused: made to attack, damaged, or of cells not run; and what is reported about the others."""
 
 import importlib
 import os
@@ -22,7 +22,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "dims, told",
+    "dims, reported",
     [
         ([1, 2**17, 2**17], "stores 240 bytes; expected 68719476736, because its shape is (1, 131072, 131072)"),
         ([1, 4 * H, I + 1], "stores 240 bytes; expected 320"),
@@ -31,20 +31,20 @@ def path(tmp_path):
         ([1] * 40, "declares the shape"),
     ],
 )
-def test_a_tensor_that_declares_what_it_does_not_store_is_refused(path, dims, told):
+def test_a_tensor_that_declares_what_it_does_not_store_is_refused(path, dims, reported):
     model = lstm()
     model.graph.initializer[0].ClearField("dims")
     model.graph.initializer[0].dims.extend(dims)
-    assert told in refusal(save(model, path))
+    assert reported in refusal(save(model, path))
 
 
 def test_a_constant_far_larger_than_the_file_is_not_made(path):
     shape = constant("shape", np.array([1, 4 * 2**15, 2**15]))
     huge = helper.make_node("ConstantOfShape", ["shape"], ["W"], "huge")
-    told = refusal(save(lstm(before=[shape, huge]), path))
+    reported = refusal(save(lstm(before=[shape, huge]), path))
     assert (
         "a weight comes from 'huge' (ConstantOfShape), which cannot be computed: its result is far larger than the file"
-        in told
+        in reported
     )
     doubled = [constant("a0", np.ones((1, 4 * H, I), "f4"))]
     doubled += [helper.make_node("Concat", [f"a{n}", f"a{n}"], [f"a{n + 1}"], axis=2) for n in range(50)]
@@ -100,7 +100,7 @@ def test_bytes_changed_at_random_give_weights_or_a_refusal(path):
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, reported",
     [
         (lambda node: node.input.__setitem__(1, "nowhere"), "reads 'nowhere', which nothing before it produces"),
         (lambda node: node.input.__setitem__(1, "Y"), "reads 'Y', which nothing before it produces"),
@@ -113,12 +113,12 @@ def test_bytes_changed_at_random_give_weights_or_a_refusal(path):
         ),
     ],
 )
-def test_a_graph_that_makes_no_sense_is_refused(path, change, told):
-    assert told in refusal(save(lstm(change=change), path))
+def test_a_graph_that_makes_no_sense_is_refused(path, change, reported):
+    assert reported in refusal(save(lstm(change=change), path))
 
 
 @pytest.mark.parametrize(
-    "attributes, told",
+    "attributes, reported",
     [
         ({"direction": "sideways"}, "0 directions; expected W (directions"),
         ({"direction": "bidirectional"}, "2 directions; expected W (directions"),
@@ -132,8 +132,8 @@ def test_a_graph_that_makes_no_sense_is_refused(path, change, told):
         ({"clip": float("inf")}, "preactivation_clip is inf"),
     ],
 )
-def test_what_cannot_be_computed_is_refused(path, attributes, told):
-    assert told in refusal(save(lstm(**attributes), path))
+def test_what_cannot_be_computed_is_refused(path, attributes, reported):
+    assert reported in refusal(save(lstm(**attributes), path))
 
 
 def test_a_hidden_size_that_contradicts_the_weights_is_refused(path):
@@ -146,8 +146,8 @@ def test_a_quantised_or_custom_operator_is_refused_by_its_name(path):
     def quantised(node):
         node.op_type, node.domain = "DynamicQuantizeLSTM", "com.microsoft"
 
-    told = refusal(save(lstm(change=quantised), path))
-    assert "'cell' is a DynamicQuantizeLSTM of the domain 'com.microsoft', which is not ONNX's own" in told
+    reported = refusal(save(lstm(change=quantised), path))
+    assert "'cell' is a DynamicQuantizeLSTM of the domain 'com.microsoft', which is not ONNX's own" in reported
     message = refusal(save(lstm(change=lambda node: setattr(node, "domain", "my.own")), path))
     assert "'cell' is an LSTM of the domain 'my.own'" in message
 

@@ -1,4 +1,4 @@
-"""Arrays called kernel, recurrent_kernel and bias, in .npz, HDF5 and safetensors: what they mean is told."""
+"""Arrays called kernel, recurrent_kernel and bias, in .npz, HDF5 and safetensors: the caller says what they mean."""
 
 import h5py
 import numpy as np

@@ -89,8 +89,8 @@ def test_a_layer_that_reads_cell_states_stands_alone_and_says_what_it_reads(tmp_
 def test_info_tells_what_the_layer_adds(tmp_path):
     model_of(LAYERS["everything of an lstm"]()).save(tmp_path / "model.keras")
     (layer,) = describe_weights(tmp_path / "model.keras")["stacks"][0]["layers"]
-    told = {name: layer[name] for name in ("direction", "projected", "forget_bias", "cell_clip", "projection_clip")}
-    assert told == {
+    reported = {name: layer[name] for name in ("direction", "projected", "forget_bias", "cell_clip", "projection_clip")}
+    assert reported == {
         "direction": "backward", "projected": 4, "forget_bias": "1.5 (file)", "cell_clip": "0.6 (file)",
         "projection_clip": "0.3 (file)",
     }  # fmt: skip
@@ -111,7 +111,7 @@ def edited(path, edit):
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "reported"),
     [
         ({"peepholes": 3}, "has peepholes 3; expected true or false"),
         ({"peepholes": True}, "has 3 arrays; expected kernel, recurrent_kernel, bias, peepholes"),
@@ -125,9 +125,9 @@ def edited(path, edit):
         ({"activation": {"class_name": "function", "config": "mine"}}, "Code in a file is never run"),
     ],
 )
-def test_a_configuration_that_does_not_fit_is_refused(config, told, tmp_path):
+def test_a_configuration_that_does_not_fit_is_refused(config, reported, tmp_path):
     path = changed(tmp_path, **config)
-    with pytest.raises(BadWeights, match=told):
+    with pytest.raises(BadWeights, match=reported):
         rnnstates.load_weights(path)
 
 

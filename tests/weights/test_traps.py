@@ -87,7 +87,7 @@ TRAPS = {
         (OTHERS + "notes", "test_what_a_model_does_and_we_do_not_is_noted"),
         (OTHERS + "published_tables", "test_going_on_from_the_final_states_is_what_a_stateful_layer_does"),
     ],
-    "states are told by their place in a tuple": [
+    "states are identified by their place in a tuple": [
         ("tests.extraction.test_semantics", "test_concatenated_state_is_cell_then_hidden"),
     ],
     "the cell state of every step is taken from what gives the hidden one": [

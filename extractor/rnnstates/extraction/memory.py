@@ -22,7 +22,7 @@ WINDOWS_HELD = 2
 # Sequences whose states need at most this much in a dataset are stored together with their neighbours: a page (bytes),
 # below which a hole in the file saves nothing.
 SHORT = 4096
-# From this many bytes on the user is told beforehand, if nothing can be done about them.
+# Above this many bytes per thread, which no option reduces, a run says so before it starts.
 MUCH = 2**30
 
 

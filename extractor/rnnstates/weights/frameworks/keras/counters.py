@@ -120,7 +120,7 @@ def numbered(container: Container) -> dict[str, list[Tensor]]:
     Raises
     ------
     BadWeights
-        A number is missing, so that the arrays cannot be told apart.
+        A number is missing, so the role of each array is unknown.
     """
     groups: dict[str, dict[int, Tensor]] = {}
     for name, tensor in container.tensors.items():
