@@ -96,12 +96,23 @@ def as_options(
     def spelled(found: re.Match[str]) -> str:
         if found["model"]:
             return f"extract --model {_plain(found['model'])}"
-        if found["name"] is None:
+        if found["name"] is None or _is_in_call(text[: found.start()]):
             return found[0]
         parameter = known[found["name"]]
         return _spell(parameter, found["value"], (variables or {}).get(str(parameter.name)))
 
     return re.sub(pattern, spelled, text)
+
+
+def _is_in_call(before: str) -> bool:
+    """Return whether a text ends inside the parentheses of a call, which is Python code and stays as it is."""
+    calls: list[bool] = []
+    for found in re.finditer(r"(\w?)\(|\)", before):
+        if found[0] != ")":
+            calls.append(bool(found[1]))
+        elif calls:
+            calls.pop()
+    return any(calls)
 
 
 def spellings(*commands: click.Command) -> dict[str, click.Parameter]:

@@ -34,6 +34,10 @@ CASES = {
     ),
     "call rnnstates.collect on it": "call rnnstates.collect on it",
     r"layer='a\x1b[2Jb'": r"--layer 'a\x1b[2Jb'",
+    'pad_sequences(np.split(x, n), padding="post", dtype=x.dtype)': (
+        'pad_sequences(np.split(x, n), padding="post", dtype=x.dtype)'
+    ),
+    'np.load(FILE) (or padding="pre")': "np.load(FILE) (or --padding pre)",
     # Not of this command, or no parameter at all.
     "batch_size=0": "batch_size=0",
     "lengths=3.npy: absent": "lengths=3.npy: absent",
