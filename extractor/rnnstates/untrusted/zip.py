@@ -76,7 +76,9 @@ def open_zip(path: str | os.PathLike[str], error: type[BadData]) -> Iterator[zip
         _check_disk(path, reason)
         # The reason may quote a member's name: up to 64 KiB.
         shown = str(reason)[:LONGEST_REASON]
-        raise error(f"{path}: a zip archive that cannot be read ({shown}); save it again.") from reason
+        raise error(
+            f"{path}: a zip archive that cannot be read ({shown}); expected a complete one. Copy or save it again."
+        ) from reason
 
 
 def _check_disk(path: str | os.PathLike[str], reason: BaseException) -> None:
