@@ -20,7 +20,7 @@ MARKS = {
     "process": "starts a process",
     "fault": "makes calls to the system fail, in tests/faults",
     "fuzz": "gives damaged files to parsers, in tests/fuzzing",
-    "slow": "takes seconds; the only mark that is always written at the test",
+    "slow": "takes seconds; always written at the test",
 }
 QUICK = " and ".join(f"not {mark}" for mark in MARKS)
 
