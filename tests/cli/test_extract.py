@@ -242,10 +242,11 @@ def test_a_limit_on_file_size_is_reported_and_nothing_is_left(place):
     assert not [name for name in os.listdir(place) if name.startswith("out")]
 
 
-def test_help_lists_the_groups_every_choice_and_examples_that_can_be_pasted():
+def test_help_lists_the_groups_in_order_of_use_every_choice_and_examples_that_can_be_pasted():
     shown = rnnstates("extract", "--help").stdout.decode()
-    for heading in ("Arguments:", "Input:", "Weights:", "Output:", "Run:", "Rarely needed:", "Examples:"):
-        assert f"\n{heading}\n" in shown
+    headings = ("Arguments:", "Input:", "Weights:", "Output:", "Run:", "Rarely needed:", "Examples:")
+    places = [shown.index(f"\n{heading}\n") for heading in headings]
+    assert places == sorted(places)
     for word in (*library.POOLINGS, *library.STATES, *library.ENGINES, *library.LAYOUTS):
         assert word in shown
     assert "  rnnstates extract in.h5 out.h5\n" in shown
