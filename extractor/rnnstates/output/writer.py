@@ -87,7 +87,7 @@ class FileSink:
         self._place, self._contents, self._force = place, wanted.contents, force
         self._gathered: dict[int, _Gathered] = {}
         self._overflowed, self._mutex = 0, threading.Lock()
-        self._places = {spec.name: place for place, spec in enumerate(wanted.contents.specs)}
+        self._numbers = {spec.name: number for number, spec in enumerate(wanted.contents.specs)}
         self.windows: dict[int, Window] = {}
         self._run_lock = RunLock(place)
         try:
@@ -216,14 +216,14 @@ class FileSink:
         self._writeback.wrote(values.nbytes)
 
     def _add(self, window: int, spec: DatasetSpec, found: Sums, size: int) -> None:
-        place = self._places[spec.name]
+        number = self._numbers[spec.name]
         with self._mutex:
             gathered = self._gathered.setdefault(window, self._nothing_put())
-            gathered.sums[place] = add(gathered.sums[place], found)
+            gathered.sums[number] = add(gathered.sums[number], found)
             gathered.size += size
 
     def _nothing_put(self) -> _Gathered:
-        return _Gathered([(0, 0)] * len(self._places))
+        return _Gathered([(0, 0)] * len(self._numbers))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
