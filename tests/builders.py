@@ -1,5 +1,7 @@
 """Small networks and inputs for tests: random, asymmetric, ragged."""
 
+import dataclasses
+
 import numpy as np
 
 import rnnstates
@@ -8,6 +10,34 @@ from rnnstates.network.model import GATES, LayerWeights, Network, RecurrentLayer
 
 # Without a C compiler there is no compiled engine; everything else is tested all the same.
 BUILT_ENGINES = [name for name in sorted(rnnstates.ENGINES) if name != "compiled" or is_built()]
+
+# What was run in TensorFlow's engine in this process, by ``engines_for``.
+_traced = set()
+
+
+def engines_for(network, precision="float32"):
+    """Name the engines for a test of what a reader made: TensorFlow's only if it has not run the same equations before.
+
+    It traces a graph for each run, and is given nothing but the network. The engines are held against each other, with
+    other numbers and sizes, by tests of their own.
+    """
+    equations = f"{precision} {_without_numbers(network)}"
+    engines = [name for name in BUILT_ENGINES if name != "tensorflow" or equations not in _traced]
+    _traced.add(equations)
+    return engines
+
+
+def _without_numbers(value):
+    """Describe everything but names and the contents of arrays."""
+    if dataclasses.is_dataclass(value):
+        fields = [field.name for field in dataclasses.fields(value)]
+        beside = ("name", "where", "origin", "notes", "no_embedding")
+        return {name: _without_numbers(getattr(value, name)) for name in fields if name not in beside}
+    if isinstance(value, tuple):
+        return [_without_numbers(element) for element in value]
+    if isinstance(value, dict):
+        return {name: _without_numbers(element) for name, element in value.items()}
+    return f"{value.dtype} {value.ndim} axes" if isinstance(value, np.ndarray) else value
 
 
 def layer_weights(features, units, seed=0, **options):

@@ -1,5 +1,7 @@
 """Fixtures that any test may use."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -31,6 +33,12 @@ def pytest_configure(config):
     config.pluginmanager.register(marking, "marking")
     if config.getoption("--parity-table"):
         parity_table.measure()
+
+
+def pytest_collection_finish():
+    # Tests share the cores: PyTorch's threads wait for each other, up to 50 ms for an LSTM of five units.
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def pytest_terminal_summary(terminalreporter, config):

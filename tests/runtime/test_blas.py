@@ -3,14 +3,14 @@
 import threading
 
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
-from rnnstates.runtime.blas import one_thread
+from rnnstates.runtime.blas import _libraries, one_thread
 from rnnstates.runtime.shared_setting import SharedSetting
 
 
 def blas_threads():
-    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    return {library["num_threads"] for library in _libraries().info()}
 
 
 def test_runs_that_overlap_hold_it_together_and_leave_it_as_it_was():
