@@ -1,22 +1,46 @@
-"""One process that runs the TensorFlow engine, as the command does, for all that tests ask of such a process."""
+"""One process that starts TensorFlow as the command does, for all that tests ask of such a process."""
 
 import functools
-import subprocess
-import sys
 from typing import NamedTuple
 
-SCRIPT = """
-import os
-import numpy as np
+from ..forking import Ended, Run, run_each
+
+START = """
+import sys, threading
+from rnnstates.runtime import tensorflow_start as start
+
+start.quiet_tensorflow()
+start.begin_import()
+tf = start.import_tensorflow()
+assert threading.enumerate() == [threading.main_thread()]
+# Keras takes as long again; it is there for whoever asks for it.
+assert "keras" not in sys.modules
+"""
+AGAIN = """
+import os, sys
 from rnnstates.engines.arithmetic import of_tensorflow
+from rnnstates.runtime.tensorflow_start import import_tensorflow
+
+tf = import_tensorflow()
+"""
+DIGEST = AGAIN + "print(of_tensorflow(tf)['digest'])"
+# Read when oneDNN multiplies for the first time.
+OF_ANOTHER = "import os; os.environ['ONEDNN_MAX_CPU_ISA'] = 'SSE41'" + DIGEST
+KERAS = f"""{AGAIN}
+assert tf.constant(1) + 1 == 2
+assert "keras" not in sys.modules
+import keras
+assert float(tf.reduce_sum(keras.ops.ones(3))) == float(tf.keras.ops.sum([1, 2]))
+"""
+ENGINE = f"""{AGAIN}
+import numpy as np
 from rnnstates.engines.choice import make_engine
 from rnnstates.engines.tensorflow.fused import FusedBlock
-from rnnstates.runtime.tensorflow_start import import_tensorflow, quiet_tensorflow
 from tests.builders import cell_weights, layer_weights
 
 def run_the_op(rows):
     state = np.zeros((rows, 5), "f4")
-    block(np.ones((2, rows, 3), "f4"), {"hidden": state, "cell": state})
+    block(np.ones((2, rows, 3), "f4"), {{"hidden": state, "cell": state}})
 
 def make_many_functions():
     for _ in range(7):
@@ -24,9 +48,6 @@ def make_many_functions():
         for rows in (2, 20):
             unroll(np.ones((rows, 3, 3), "f4"), np.full(rows, 3))
 
-quiet_tensorflow()
-tf = import_tensorflow()
-print(of_tensorflow(tf)["digest"])
 block = FusedBlock(tf, layer_weights(3, 5), ())
 for part in (make_many_functions, lambda: run_the_op(4), lambda: run_the_op(3)):
     part()
@@ -35,9 +56,12 @@ for part in (make_many_functions, lambda: run_the_op(4), lambda: run_the_op(3)):
 
 
 class Said(NamedTuple):
-    """The digest of TensorFlow's arithmetic, and what came to standard error in each part."""
+    """What came to standard error when TensorFlow started and when each part of the engine ran, and other answers."""
 
+    at_start: str
     digest: str
+    digest_of_another_onednn: str
+    keras: Ended
     many_functions: str
     even_rows: str
     odd_rows: str
@@ -45,6 +69,7 @@ class Said(NamedTuple):
 
 @functools.cache
 def said():
-    """Run it."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=True)
-    return Said(done.stdout.strip(), *done.stderr.split("|")[:3])
+    """Start it, and ask each question in a fork of it."""
+    at_start, (usual, another, keras, engine) = run_each(START, map(Run, (DIGEST, OF_ANOTHER, KERAS, ENGINE)))
+    assert engine.returncode == 0, engine.stderr
+    return Said(at_start, usual.stdout.strip(), another.stdout.strip(), keras, *engine.stderr.split("|")[:3])

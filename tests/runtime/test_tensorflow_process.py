@@ -1,21 +1,16 @@
 """A process that already uses TensorFlow, and one where TensorFlow does not start."""
 
+import functools
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
+from ..forking import Run, run_each
 
-def run(script):
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=True
-    )
-
-
-def test_extract_works_beside_a_model_in_use_and_leaves_its_settings():
-    run(
-        """
+SCRIPTS = {
+    "beside a model in use": """
         import numpy as np, tensorflow as tf, keras
         tf.config.threading.set_intra_op_parallelism_threads(2)
         tf.config.experimental.enable_tensor_float_32_execution(True)
@@ -39,13 +34,8 @@ def test_extract_works_beside_a_model_in_use_and_leaves_its_settings():
         model.compile("sgd", "mse")
         model.fit(inputs, np.ones((2, 5, 4), "f4"), verbose=0)
         assert not np.allclose(np.array(model(inputs)), before)
-        """
-    )
-
-
-def test_extract_inside_a_graph_of_tensorflow_1_runs_and_an_import_before_ours_keeps_its_threads():
-    run(
-        """
+        """,
+    "inside a graph": """
         import numpy as np, tensorflow as tf, rnnstates
         inputs = np.random.default_rng(0).normal(size=(2, 5, 3))
         expected = rnnstates.extract(inputs, "full", engine="numpy", precision="float64")["cell"]
@@ -53,13 +43,8 @@ def test_extract_inside_a_graph_of_tensorflow_1_runs_and_an_import_before_ours_k
             found = rnnstates.extract(inputs, "full", engine="tensorflow", precision="float64")["cell"]
         np.testing.assert_allclose(found, expected, atol=1e-12)
         assert tf.config.threading.get_intra_op_parallelism_threads() == 0
-        """
-    )
-
-
-def test_without_eager_execution_an_alternative_is_named():
-    run(
-        """
+        """,
+    "without eager execution": """
         import tensorflow as tf, numpy as np, rnnstates
         tf.compat.v1.disable_eager_execution()
         try:
@@ -68,8 +53,27 @@ def test_without_eager_execution_an_alternative_is_named():
             assert 'engine="numpy"' in str(error)
         else:
             raise SystemExit("no error")
-        """
-    )
+        """,
+}
+
+
+@functools.cache
+def ended():
+    """How each script ended, begun where TensorFlow was imported by somebody else."""
+    scripts = [Run(textwrap.dedent(script)) for script in SCRIPTS.values()]
+    return dict(zip(SCRIPTS, run_each("import keras, tensorflow", scripts)[1], strict=True))
+
+
+def test_extract_works_beside_a_model_in_use_and_leaves_its_settings():
+    assert ended()["beside a model in use"].returncode == 0, ended()["beside a model in use"].stderr
+
+
+def test_extract_inside_a_graph_of_tensorflow_1_runs_and_an_import_before_ours_keeps_its_threads():
+    assert ended()["inside a graph"].returncode == 0, ended()["inside a graph"].stderr
+
+
+def test_without_eager_execution_an_alternative_is_named():
+    assert ended()["without eager execution"].returncode == 0, ended()["without eager execution"].stderr
 
 
 def test_a_tensorflow_that_cannot_be_imported_is_reported_with_an_alternative(tmp_path):
@@ -85,7 +89,7 @@ def test_a_tensorflow_that_cannot_be_imported_is_reported_with_an_alternative(tm
     else:
         raise SystemExit("no error")
     """
-    run(script)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=120, check=True)
 
 
 @pytest.mark.framework
