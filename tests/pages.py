@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from .cli.running import rnnstates
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
@@ -67,19 +69,18 @@ def run(command, folder):
     """Run a command of ours as a shell would, both streams in one."""
     program, *arguments = shlex.split(command, comments=True)
     assert program == "rnnstates"
-    return _output([sys.executable, "-m", "rnnstates_cli.main", *arguments], folder)
+    done = rnnstates(*arguments, cwd=folder, together=True)
+    printed = done.stdout.decode()
+    assert not done.returncode, printed
+    return printed
 
 
 def run_shell(text, folder):
     """Run a block of shell commands, in which ``rnnstates`` and ``python`` are those of the tests."""
     program = shlex.quote(sys.executable)
     ours = f'rnnstates() {{ {program} -m rnnstates_cli.main "$@"; }}; python() {{ {program} "$@"; }}; set -e\n'
-    return _output(["sh", "-c", ours + text], folder)
-
-
-def _output(words, folder):
     done = subprocess.run(
-        words, cwd=folder, env=os.environ | {"PYTHONUTF8": "1"},
+        ["sh", "-c", ours + text], cwd=folder, env=os.environ | {"PYTHONUTF8": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

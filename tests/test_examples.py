@@ -1,9 +1,7 @@
 """Every program in examples/ runs from any folder, is silent on stderr, and prints what docs/examples.md shows."""
 
-import os
 import re
-import subprocess
-import sys
+import runpy
 
 import pytest
 
@@ -31,32 +29,18 @@ def alike(printed, expected):
     return DECIMAL.sub("…", printed) == DECIMAL.sub("…", expected) and ours == pytest.approx(theirs, abs=TOLERANCE)
 
 
-@pytest.fixture(scope="module", params=EXAMPLES)
-def example(request, tmp_path_factory):
-    """The name of a program, how it ended, and the folder it ran in, in which there was nothing."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / request.param], cwd=folder, env=os.environ | {"PYTHONUTF8": "1"},
-        capture_output=True, encoding="utf-8", timeout=300,
-    )  # fmt: skip
-    return request.param, done, folder
-
-
-def test_it_ends_well_and_says_nothing_on_stderr_beside_the_log_of_tensorflow(example):
-    _, done, _ = example
-    said = [line for line in done.stderr.splitlines() if not re.match(CHATTER, line.encode())]
-    assert (done.returncode, said) == (0, [])
-
-
-def test_it_leaves_no_file_behind(example):
-    _, _, folder = example
-    assert not list(folder.iterdir())
-
-
-def test_it_prints_what_the_page_shows(example):
-    name, done, _ = example
+@pytest.mark.framework
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_prints_what_the_page_shows_and_nothing_on_stderr_and_leaves_no_file(
+    name, tmp_path, monkeypatch, capfd
+):
     assert name in shown(), f"{PAGE} has no console block that starts with '$ {COMMAND}{name}'"
-    assert alike(done.stdout, shown()[name]), done.stdout
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+    printed = capfd.readouterr()
+    assert alike(printed.out, shown()[name]), printed.out
+    assert [line for line in printed.err.splitlines() if not re.match(CHATTER, line.encode())] == []
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_page_shows_no_other_program():

@@ -27,13 +27,14 @@ def process(*arguments, cwd=None, stdin=None, env=None, **options):
     )
 
 
-def rnnstates(*arguments, cwd=None, stdin=None, env=None):
+def rnnstates(*arguments, cwd=None, stdin=None, env=None, together=False):
     """Run the command in this process, where everything is imported already; gives what ``process`` gives.
 
-    The three streams are those of the process, so that what compiled code prints is seen as well.
+    The three streams are those of the process, so that what compiled code prints is seen as well. ``together``, what it
+    prints to standard error is in standard output, in the order in which a terminal or a pipe would get it.
     """
     words = ["rnnstates", *map(str, arguments)]
-    with _place(cwd, env), _own_state(words), _streams(stdin or b"") as printed:
+    with _place(cwd, env), _own_state(words), _streams(stdin or b"", together) as printed:
         try:
             main()
         except SystemExit as ended:
@@ -69,18 +70,18 @@ def _own_state(words):
 
 
 @contextlib.contextmanager
-def _streams(given):
+def _streams(given, together):
     """Let 0, 1 and 2 be a pipe with these bytes and two files; gives a list that has their content afterwards."""
     printed = []
     kept = [os.dup(number) for number in range(3)]
     source, sink = os.pipe()
     feeder = threading.Thread(target=_feed, args=(sink, given))
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        for number, stream in enumerate((source, out.fileno(), err.fileno())):
+        for number, stream in enumerate((source, out.fileno(), (out if together else err).fileno())):
             os.dup2(stream, number)
         os.close(source)
         sys.stdin = os.fdopen(0, closefd=False)
-        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", buffering=1, closefd=False)
         feeder.start()
         try:
             yield printed
