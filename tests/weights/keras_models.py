@@ -1,5 +1,6 @@
 """Models that Keras builds and saves, with random weights; each layer's sizes differ from all others'."""
 
+import functools
 import os
 import warnings
 
@@ -124,6 +125,8 @@ def keras_of(generation):
         warnings.simplefilter("ignore")
         if generation == 2:
             import tf_keras as keras
+
+            without_kernels_for_cudnn()
         else:
             import keras
     return keras
@@ -134,3 +137,21 @@ def layer_named(model, path):
     first, _, rest = path.partition("/")
     layer = model.get_layer(first)
     return layer_named(layer, rest) if rest else layer
+
+
+@functools.cache
+def without_kernels_for_cudnn():
+    """Keep Keras 2 from tracing kernels for cuDNN, and their gradients, in graphs that it throws away.
+
+    It calls a layer in a scratch graph only to learn what shape comes out. Where it runs or saves the layer, all is done.
+    """
+    import tensorflow as tf
+    from tf_keras.src.layers.rnn import gru_lstm_utils
+
+    register = gru_lstm_utils.function_register
+
+    def register_if_kept(*args, **kwargs):
+        if not tf.compat.v1.get_default_graph().name.endswith("_scratch_graph"):
+            register(*args, **kwargs)
+
+    gru_lstm_utils.function_register = register_if_kept
