@@ -13,10 +13,9 @@ import rnnstates
 
 from .census import parity
 from .damage import refusal
-from .jax_precision import in_precision
+from .jax_models import KEY, in_precision, randomised
 from .running import ATOL, assert_same_states
 
-KEY = jax.random.PRNGKey(0)
 CELLS = {"LSTMCell": equinox.nn.LSTMCell, "GRUCell": equinox.nn.GRUCell}
 
 
@@ -34,31 +33,37 @@ def arrays_of(tree):
     return {jax.tree_util.keystr(path): np.asarray(array) for path, array in leaves}
 
 
+def cell_of(kind, precision, use_bias=True):
+    """A cell with 3 features and 5 units."""
+    return randomised(
+        equinox.filter_eval_shape(CELLS[kind], 3, 5, use_bias=use_bias, dtype=precision, key=KEY), precision
+    )
+
+
 @functools.cache
-def made(kind, precision="float32", use_bias=True):
-    """A cell with 3 features and 5 units: (cell, oracle)."""
-    random = np.random.default_rng(7)
+def all_made(precision):
+    """Every cell, with biases and without: (cells, function that makes a step with each), compiled in one go."""
     with in_precision(precision):
-        cell = CELLS[kind](3, 5, use_bias=use_bias, dtype=precision, key=KEY)
-        cell = jax.tree.map(
-            lambda array: jax.numpy.asarray(random.normal(size=array.shape) * 0.4, precision),
-            cell,
-        )
+        cells = {(kind, biased): cell_of(kind, precision, biased) for kind in CELLS for biased in (True, False)}
+    return cells, jax.jit(lambda states, inputs: {name: cell(inputs, states[name]) for name, cell in cells.items()})
+
+
+def made(kind, precision="float32", use_bias=True):
+    """A cell: (cell, oracle)."""
+    cells, step = all_made(precision)
 
     def oracle(sequence):
+        zero = np.zeros(5, precision)
+        done = [{name: (zero, zero) if name[0] == "LSTMCell" else zero for name in cells}]
         with in_precision(precision):
-            zero = jax.numpy.zeros(5, precision)
-            state, collected = ((zero, zero) if kind == "LSTMCell" else zero), []
             for inputs in sequence:
-                state = cell(inputs, state)
-                collected.append(state if kind == "LSTMCell" else (state,))
-        found = {
-            name: np.array([np.asarray(states[place]) for states in collected])
-            for place, name in enumerate(("hidden", "cell")[: len(collected[0])])
-        }
+                done.append(step(done[-1], inputs))
+        states = [each[kind, use_bias] for each in done[1:]]
+        states = zip(*states, strict=True) if kind == "LSTMCell" else (states,)
+        found = {name: np.array(values) for name, values in zip(("hidden", "cell"), states, strict=False)}
         return found | {f"{name}_final": values[-1] for name, values in found.items()}
 
-    return cell, oracle
+    return cells[kind, use_bias], oracle
 
 
 def save_as(arrays, folder, container="npz"):
@@ -91,7 +96,8 @@ def test_a_cell_may_lie_anywhere_in_a_model(kind, separator, tmp_path):
 
 def test_the_paths_of_jax_in_a_model_are_read(tmp_path):
     cells = [made(kind)[0] for kind in CELLS]
-    model = Model(cells, equinox.nn.Embedding(9, 3, key=KEY), equinox.nn.Linear(5, 2, key=KEY))
+    around = equinox.filter_eval_shape(lambda: (equinox.nn.Embedding(9, 3, key=KEY), equinox.nn.Linear(5, 2, key=KEY)))
+    model = Model(cells, *randomised(around))
     path = save_as(arrays_of(model), tmp_path)
     assert "choose one: layer='cells/0' (LSTMCell), layer='cells/1' (GRUCell)" in refusal(path)
     network = rnnstates.load_weights(path, layer="cells/1")

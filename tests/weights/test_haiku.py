@@ -12,8 +12,8 @@ import rnnstates
 
 from .census import parity
 from .damage import refusal
-from .jax_precision import in_precision
-from .running import ATOL, assert_same_states, ragged_inputs
+from .jax_models import KEY, in_precision, randomised
+from .running import ATOL, LENGTHS, assert_same_states, ragged_inputs
 
 CORES = {
     "LSTM": lambda: hk.LSTM(5),
@@ -24,12 +24,6 @@ CORES = {
     "LSTM of another name": lambda: hk.LSTM(5, name="encoder_lstm"),
 }
 SEPARATORS = ("/", "|", ".")
-KEY = jax.random.PRNGKey(0)
-
-
-def randomised(tree, precision="float32"):
-    random = np.random.default_rng(7)
-    return jax.tree.map(lambda array: (random.normal(size=array.shape) * 0.4).astype(precision), tree)
 
 
 def flat(params, separator="/"):
@@ -45,28 +39,45 @@ def save_as(params, folder, container="npz", separator="/"):
     return path
 
 
-@functools.cache
-def made(kind, precision="float32"):
-    """A core with 3 features and 5 units in a module: (params, oracle)."""
+def params_of(run, inputs, precision="float32"):
+    """Give random params of a transformed function."""
+    return randomised(jax.eval_shape(run.init, KEY, inputs), precision)
 
+
+def unrolled(kind):
     def unroll(inputs):
         core, resets = CORES[kind](), kind.endswith("reset")
         sequence = (inputs, np.zeros(inputs.shape[:2], bool)) if resets else inputs
         return hk.dynamic_unroll(core, sequence, core.initial_state(inputs.shape[1]), return_all_states=True)
 
-    unrolled = hk.without_apply_rng(hk.transform(unroll))
+    return hk.without_apply_rng(hk.transform(unroll))
+
+
+@functools.cache
+def all_made(precision):
+    """Every core with 3 features and 5 units: (params by kind, function that runs all), compiled in one go."""
+    runs = {kind: unrolled(kind) for kind in CORES}
     with in_precision(precision):
-        params = randomised(unrolled.init(KEY, np.zeros((2, 1, 3), precision)), precision)
+        params = {kind: params_of(run, np.zeros((2, 1, 3), precision), precision) for kind, run in runs.items()}
+    return params, jax.jit(lambda params, inputs: {kind: run.apply(params[kind], inputs) for kind, run in runs.items()})
+
+
+def made(kind, precision="float32"):
+    """A core in a module: (params, oracle)."""
+    params, run = all_made(precision)
 
     def oracle(sequence):
+        # Steps behind the sequence change nothing before them, and one shape is compiled once.
+        padded = np.zeros((LENGTHS.max(), 1, 3), precision)
+        padded[: len(sequence), 0] = sequence
         with in_precision(precision):
-            outputs, states = unrolled.apply(params, sequence[:, np.newaxis])
-        found = {"hidden": np.asarray(outputs)[:, 0]}
+            outputs, states = run(params, padded)[kind]
+        found = {"hidden": np.asarray(outputs)[: len(sequence), 0]}
         if isinstance(states, hk.LSTMState):
-            found["cell"] = np.asarray(states.cell)[:, 0]
+            found["cell"] = np.asarray(states.cell)[: len(sequence), 0]
         return found | {f"{name}_final": values[-1] for name, values in found.items()}
 
-    return params, oracle
+    return params[kind], oracle
 
 
 @parity("haiku", "lstm")
@@ -95,15 +106,15 @@ def test_each_core_of_a_deep_network_is_a_stack_of_its_own(tmp_path):
         core = hk.DeepRNN([hk.LSTM(5), hk.LSTM(4), hk.VanillaRNN(2)])
         return hk.dynamic_unroll(core, inputs, core.initial_state(inputs.shape[1]))[0]
 
-    unrolled = hk.without_apply_rng(hk.transform(unroll))
+    deep = hk.without_apply_rng(hk.transform(unroll))
     inputs = np.nan_to_num(ragged_inputs()).swapaxes(0, 1)
-    params = randomised(unrolled.init(KEY, inputs))
+    params = params_of(deep, inputs)
     path = save_as(params, tmp_path)
     assert "has 3 recurrent stacks; choose one: layer='lstm' (LSTM)" in refusal(path)
     layers = [rnnstates.load_weights(path, layer=name).layers[0] for name in ("lstm", "lstm_1", "vanilla_rnn")]
     network = rnnstates.Network(tuple(layers))
     states = rnnstates.extract(inputs.swapaxes(0, 1), "full", weights=network, states="hidden")
-    expected = np.asarray(unrolled.apply(params, inputs)).swapaxes(0, 1)
+    expected = np.asarray(jax.jit(deep.apply)(params, inputs)).swapaxes(0, 1)
     np.testing.assert_allclose(states["layer2/hidden"], expected, rtol=0, atol=1e-6)
 
 
@@ -138,7 +149,7 @@ def test_a_convolutional_lstm_is_refused(tmp_path):
         core = hk.Conv1DLSTM((7,), 5, 3)
         return core(inputs, core.initial_state(1))[0]
 
-    params = hk.transform(step).init(KEY, np.zeros((1, 7, 3), np.float32))
+    params = params_of(hk.transform(step), np.zeros((1, 7, 3), np.float32))
     assert "which are those of a ConvLSTM" in refusal(save_as(params, tmp_path))
 
 

@@ -12,10 +12,10 @@ import torch
 from flax import serialization
 from safetensors.torch import save_file
 
+from ..jax_models import KEY, randomised
 from ..keras_models import keras_of, randomise, save
 from ..tensorflow1_models import write
 
-KEY = jax.random.PRNGKey(0)
 # The layer that every model has: 3 features, 5 units.
 READER = ("LSTM", "reader_lstm", 3, 5)
 
@@ -96,7 +96,7 @@ def save_flax(layers, folder):
         other = {"Dense": nn.Dense(units), "LayerNorm": nn.LayerNorm(), "Conv": nn.Conv(units, (2,))}
         return other["LayerNorm" if kind == "Norm" else kind].init(KEY, inputs)["params"]
 
-    params = {name: made(kind, features, units) for kind, name, features, units in layers}
+    params = randomised(jax.eval_shape(lambda: {name: made(kind, *sizes) for kind, name, *sizes in layers}))
     (folder / "m.msgpack").write_bytes(serialization.to_bytes({"params": params}))
     return folder / "m.msgpack"
 
@@ -116,7 +116,7 @@ def save_haiku(layers, folder):
                 inputs = hk.LayerNorm(-1, create_scale=True, create_offset=True, name=name)(inputs)
         return inputs
 
-    params = hk.transform(run).init(KEY, np.ones((4, 1, layers[0][2]), "f4"))
+    params = randomised(jax.eval_shape(hk.transform(run).init, KEY, np.ones((4, 1, layers[0][2]), "f4")))
     np.savez(
         folder / "m.npz", **{f"{module}/{leaf}": array for module, own in params.items() for leaf, array in own.items()}
     )
@@ -132,8 +132,8 @@ def save_equinox(layers, folder):
         "LSTM": lambda features, units: equinox.nn.LSTMCell(features, units, key=KEY),
         "GRU": lambda features, units: equinox.nn.GRUCell(features, units, key=KEY),
     }
-    tree = {name: makers[kind](features, units) for kind, name, features, units in layers}
-    leaves = jax.tree_util.tree_flatten_with_path(equinox.filter(tree, equinox.is_array))[0]
+    tree = equinox.filter_eval_shape(lambda: {name: makers[kind](*sizes) for kind, name, *sizes in layers})
+    leaves = jax.tree_util.tree_flatten_with_path(randomised(tree))[0]
     np.savez(folder / "m.npz", **{jax.tree_util.keystr(path): np.asarray(array) for path, array in leaves})
     return folder / "m.npz"
 

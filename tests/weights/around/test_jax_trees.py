@@ -13,13 +13,10 @@ from flax.traverse_util import flatten_dict
 
 import rnnstates
 
+from ..jax_models import KEY, randomised
+
 RANDOM = np.random.default_rng(0)
 INPUTS = RANDOM.normal(size=(2, 6, 3)).astype("f4")
-KEY = jax.random.PRNGKey(0)
-
-
-def randomised(tree):
-    return jax.tree_util.tree_map(lambda leaf: RANDOM.normal(size=leaf.shape).astype("f4") / 2, tree)
 
 
 def by_keystr(tree, path):
@@ -38,16 +35,21 @@ class Learned(nnx.Module):
     def __init__(self, rngs):
         self.front = nnx.Linear(3, 3, rngs=rngs)
         self.rnn = nnx.RNN(nnx.LSTMCell(3, 5, rngs=rngs))
-        self.c0, self.h0 = (nnx.Param(jnp.asarray(RANDOM.normal(size=5))) for _ in range(2))
+        self.c0, self.h0 = (nnx.Param(jnp.zeros(5)) for _ in range(2))
 
-    def states(self, inputs):
-        return self.rnn(inputs, initial_carry=tuple(jnp.broadcast_to(each[...], (2, 5)) for each in (self.c0, self.h0)))
+
+@jax.jit
+def states_of(weights):
+    nnx.update(model := Learned(nnx.Rngs(0)), weights)
+    carry = tuple(jnp.broadcast_to(each[...], (2, 5)) for each in (model.c0, model.h0))
+    return model.rnn(INPUTS, initial_carry=carry)
 
 
 @pytest.mark.parametrize("form", ["keystr", "msgpack"])
 def test_variables_of_nnx_with_the_state_of_their_optimizer(form, tmp_path):
-    model = Learned(nnx.Rngs(0))
-    weights = nnx.state(model, nnx.Param)
+    model = nnx.eval_shape(lambda: Learned(nnx.Rngs(0)))
+    weights = randomised(nnx.state(model, nnx.Param))
+    nnx.update(model, weights)
     slots = nnx.state(nnx.Optimizer(model, optax.adam(1e-3), wrt=nnx.Param), nnx.optimizer.OptState)
     path = tmp_path / "m"
     if form == "keystr":
@@ -55,14 +57,15 @@ def test_variables_of_nnx_with_the_state_of_their_optimizer(form, tmp_path):
     else:
         tree = {"model": nnx.to_pure_dict(weights), "optimizer": nnx.to_pure_dict(slots)}
         path.write_bytes(serialization.to_bytes(tree))
-    check(path, model.states(INPUTS))
+    check(path, states_of(weights))
     _, starts, beside = rnnstates.load_weights(path).notes
     assert "'model/rnn/cell' starts from '" in starts
     assert "not run: 'model/front' (bias 3, kernel 3 x 3); if" in beside
 
 
 def test_the_state_of_optax_beside_a_model_of_equinox_is_no_part_of_it(tmp_path):
-    model = {"cell": eqx.nn.GRUCell(3, 5, key=KEY), "h0": jnp.full(5, 0.4), "out": eqx.nn.Linear(5, 2, key=KEY)}
+    made = eqx.filter_eval_shape(lambda: {"cell": eqx.nn.GRUCell(3, 5, key=KEY), "out": eqx.nn.Linear(5, 2, key=KEY)})
+    model = randomised(made) | {"h0": np.full(5, 0.4, "f4")}
     weights = eqx.filter(model, eqx.is_array)
     path = by_keystr((weights, optax.adam(1e-3).init(weights)), tmp_path / "m.npz")
 
@@ -70,7 +73,7 @@ def test_the_state_of_optax_beside_a_model_of_equinox_is_no_part_of_it(tmp_path)
         state = model["cell"](inputs, state)
         return state, state
 
-    check(path, jax.vmap(lambda sequence: jax.lax.scan(step, model["h0"], sequence)[1])(INPUTS))
+    check(path, jax.jit(jax.vmap(lambda sequence: jax.lax.scan(step, model["h0"], sequence)[1]))(INPUTS))
     assert len(rnnstates.load_weights(path).notes) == 2
 
 
@@ -89,9 +92,9 @@ class Carried(nn.Module):
 
 def save_carried(cell, names, shape, folder):
     module = Carried(cell, names, shape)
-    params = randomised(module.init(KEY, INPUTS))
+    params = randomised(jax.eval_shape(module.init, KEY, INPUTS))
     np.savez(folder / "m.npz", **flatten_dict(params, sep="/"))
-    return folder / "m.npz", module.apply(params, INPUTS)
+    return folder / "m.npz", lambda: jax.jit(module.apply)(params, INPUTS)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +106,8 @@ def save_carried(cell, names, shape, folder):
     ],
 )
 def test_a_carry_to_start_from_is_used(cell, names, shape, tmp_path):
-    path, expected = save_carried(cell, names, shape, tmp_path)
-    check(path, expected)
+    path, run = save_carried(cell, names, shape, tmp_path)
+    check(path, expected := run())
     zero = rnnstates.extract(INPUTS, "full", weights=path, initial_state="zero")["hidden"]
     assert np.abs(zero - expected).max() > 1e-3
 
@@ -125,13 +128,13 @@ def test_cores_that_haiku_numbers_are_a_chain_from_the_one_without_a_number(tmp_
 
     ids = RANDOM.integers(0, 9, (2, 6))
     model = hk.transform(run)
-    params = randomised(model.init(KEY, ids.T))
+    params = randomised(jax.eval_shape(model.init, KEY, ids.T))
     path = tmp_path / "m.npz"
     np.savez(path, **{f"{module}/{leaf}": array for module, own in params.items() for leaf, array in own.items()})
     with pytest.raises(rnnstates.BadWeights, match=r"in the order of their numbers: layer='gru_\*'\."):
         rnnstates.load_weights(path)
     assert "embed/embeddings' is assumed to feed 'gru'" in rnnstates.load_weights(path, layer="gru").notes[-1]
-    expected = np.swapaxes(model.apply(params, KEY, ids.T), 0, 1)
+    expected = np.swapaxes(jax.jit(model.apply)(params, KEY, ids.T), 0, 1)
     for pattern in ("gru_*", "gru*"):
         states = rnnstates.extract(ids, "full", weights=path, layer=pattern)
         highest = [name for name in states.keys() if name.endswith("hidden")][-1]

@@ -11,9 +11,8 @@ from flax import serialization
 
 import rnnstates
 
+from ..jax_models import KEY, randomised
 from ..tensorflow1_models import write
-
-KEY = jax.random.PRNGKey(0)
 
 
 class NormalisedCell(torch.nn.LSTMCell):
@@ -41,10 +40,13 @@ def torch_in_a_model(folder):
 
 
 def flax_cell(folder):
-    cell = nn.LSTMCell(5)
-    params = cell.init(KEY, cell.initialize_carry(KEY, (1, 3)), np.ones((1, 3)))["params"]
-    norms = {f"norm_{part}": nn.LayerNorm().init(KEY, np.ones((1, 5)))["params"] for part in ("i", "h")}
-    (folder / "m.msgpack").write_bytes(serialization.to_bytes({"params": {"LSTMCell_0": {**params, **norms}}}))
+    def made():
+        cell, inputs = nn.LSTMCell(5), np.ones((1, 3), "f4")
+        norms = {f"norm_{part}": nn.LayerNorm().init(KEY, np.ones((1, 5)))["params"] for part in ("i", "h")}
+        return cell.init(KEY, cell.initialize_carry(KEY, inputs.shape), inputs)["params"] | norms
+
+    params = randomised(jax.eval_shape(made))
+    (folder / "m.msgpack").write_bytes(serialization.to_bytes({"params": {"LSTMCell_0": params}}))
     return folder / "m.msgpack"
 
 
@@ -53,17 +55,16 @@ def haiku_cell(folder):
         core = hk.LSTM(5)
         return core(inputs, core.initial_state(1))
 
-    params = hk.transform(run).init(KEY, np.ones((1, 3), "f4"))
+    params = randomised(jax.eval_shape(hk.transform(run).init, KEY, np.ones((1, 3), "f4")))
     arrays = {f"{module}/{name}": values for module, own in params.items() for name, values in own.items()}
     np.savez(folder / "m.npz", **arrays, **{"lstm/layer_norm/scale": np.ones(5), "lstm/layer_norm/offset": np.ones(5)})
     return folder / "m.npz"
 
 
 def equinox_cell(folder):
-    arrays = {
-        "cell" + jax.tree_util.keystr(path): np.asarray(leaf)
-        for path, leaf in jax.tree_util.tree_flatten_with_path(equinox.nn.GRUCell(3, 5, key=KEY))[0]
-    }
+    cell = randomised(equinox.filter_eval_shape(equinox.nn.GRUCell, 3, 5, key=KEY))
+    leaves = jax.tree_util.tree_flatten_with_path(cell)[0]
+    arrays = {f"cell{jax.tree_util.keystr(path)}": leaf for path, leaf in leaves}
     np.savez(folder / "m.npz", **arrays, **{"cell.norm.weight": np.ones(5), "cell.norm.bias": np.ones(5)})
     return folder / "m.npz"
 

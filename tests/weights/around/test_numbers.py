@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 
 import rnnstates
 
+from ..jax_models import KEY, randomised
 from ..keras_models import keras_of
 from ..keras_models import save as save_keras
 from .models import FORMATS, READER
 
 X = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("f4")
-KEY = jax.random.PRNGKey(0)
 
 
 def lstm_state(**numbers):
@@ -80,8 +80,8 @@ def gained_haiku(values):
 
 @pytest.mark.parametrize("form", ["tree", "arrays by path"])
 def test_a_gain_in_trees_of_jax(form):
-    of_flax = GainedFlax().init(KEY, X)
-    of_haiku = hk.transform(gained_haiku).init(KEY, X)
+    of_flax = randomised(jax.eval_shape(GainedFlax().init, KEY, X))
+    of_haiku = randomised(jax.eval_shape(hk.transform(gained_haiku).init, KEY, X))
     if form == "arrays by path":
         of_flax = {"/".join(path): np.asarray(array) for path, array in flatten_dict(of_flax).items()}
         of_haiku = {
