@@ -143,7 +143,8 @@ def layer_named(model, path):
 def without_kernels_for_cudnn():
     """Keep Keras 2 from tracing kernels for cuDNN, and their gradients, in graphs that it throws away.
 
-    It calls a layer in a scratch graph only to learn what shape comes out. Where it runs or saves the layer, all is done.
+    It calls a layer in a scratch graph only to learn what shape comes out. Where it runs or saves the layer, it traces
+    all of them.
     """
     import tensorflow as tf
     from tf_keras.src.layers.rnn import gru_lstm_utils

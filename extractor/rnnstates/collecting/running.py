@@ -118,7 +118,7 @@ class Runner:
         self.heard: list[Heard] = []
         self.lookups = Lookups()
         self._steps: list[int] = []
-        self._graphs: dict[str, Any] = {}
+        self._graph: Any = None
 
     def __call__(self, inputs: Any) -> Batch:
         """Run a batch.
@@ -128,7 +128,7 @@ class Runner:
         BadWeights
             A layer computes something other than its cell step by step, or its states are not one per row.
         """
-        states, masks, differences = self._with_errors_named(self._run, inputs)
+        states, masks, differences = self._with_errors_named(inputs)
         rows = keras.tree.flatten(inputs)[0].shape[0]
         self._steps = self._steps or [of_call[0].shape[1] for of_call in states]
         for one, difference, of_call, steps in zip(self.heard, differences, states, self._steps, strict=True):
@@ -137,12 +137,15 @@ class Runner:
         return Batch([[_array(values) for values in of_call] for of_call in states], self._masks(masks))
 
     def masks(self, inputs: Any) -> list[Array | None]:
-        """Return only the masks, without computing states that they do not depend on."""
-        return self._masks(self._with_errors_named(self._masks_alone, inputs))
+        """Return only the masks.
 
-    def _with_errors_named(self, run: Callable[[Any], Any], inputs: Any) -> Any:
+        The whole batch is run: TensorFlow leaves out no loop, and another graph takes longer to trace than to run.
+        """
+        return self._masks(self._with_errors_named(inputs)[1])
+
+    def _with_errors_named(self, inputs: Any) -> Any:
         try:
-            return self._graph(run)(inputs)
+            return self._traced()(inputs)
         except (RnnstatesError, MemoryError):
             raise
         except tf.errors.ResourceExhaustedError as reason:
@@ -154,15 +157,15 @@ class Runner:
                 "Give what model(inputs) takes: an array, or a list or dict of them."
             ) from reason
 
-    def _graph(self, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Trace a function once; a model with ``run_eagerly`` is not traced."""
+    def _traced(self) -> Callable[[Any], Any]:
+        """Trace the model once; one with ``run_eagerly`` is not traced."""
         if self._model.run_eagerly:
-            return run
-        if run.__name__ not in self._graphs:
-            graph = tf.function(run, input_signature=[self._specs], autograph=False)
+            return self._run
+        if self._graph is None:
+            graph = tf.function(self._run, input_signature=[self._specs], autograph=False)
             # Concrete: TensorFlow would warn about functions that are created often and called rarely.
-            self._graphs[run.__name__] = graph.get_concrete_function()
-        traced: Callable[[Any], Any] = self._graphs[run.__name__]
+            self._graph = graph.get_concrete_function()
+        traced: Callable[[Any], Any] = self._graph
         return traced
 
     def _masks(self, masks: list[Any]) -> list[Array | None]:
@@ -181,9 +184,6 @@ class Runner:
             [none if one.mask is None else one.mask for one in heard],
             [one.difference for one in heard],
         )
-
-    def _masks_alone(self, inputs: Any) -> Any:
-        return self._run(inputs)[1]
 
     def _check_heard(self, heard: list[Heard]) -> None:
         called = {id(one.found) for one in heard}
