@@ -1,4 +1,4 @@
-"""What TensorFlow 1 computes itself: its own cells, built and run under ``dynamic_rnn``."""
+"""What TensorFlow 1 computes itself: its own cells, run under ``dynamic_rnn`` step by step, without a graph."""
 
 import functools
 import warnings
@@ -8,9 +8,9 @@ import numpy as np
 import rnnstates
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 
-from ..builders import BUILT_ENGINES
+from ..builders import engines_for
 
-LENGTHS = np.array([6, 3, 0, 1])
+LENGTHS = np.array([4, 2, 0, 1])
 ATOL = {"float32": 1e-6, "float64": 1e-12}
 SUFFIX = "model.ckpt-7"
 
@@ -116,28 +116,53 @@ def parts(path, cell):
         yield from ((path.format(number), name, size) for name, size in zip(names, sizes, strict=True))
 
 
+def run(build, random):
+    """Give random values to the variables that a program of TensorFlow 1 makes, and run it once more with them."""
+    from tensorflow.python.ops.variable_scope import EagerVariableStore
+
+    store, values = EagerVariableStore(), {}
+    with warnings.catch_warnings(), store.as_default():
+        warnings.simplefilter("ignore")  # its own deprecation
+        build()
+        for variable in store.variables():
+            name = variable.name.removesuffix(":0")
+            values[name] = random.normal(size=variable.shape).astype(variable.dtype.as_numpy_dtype) * 0.7
+            variable.assign(values[name])
+        return values, build()
+
+
 @functools.cache
 def asked(case, dtype):
     """What TensorFlow 1 says: the inputs, the variables by name, all states and the final ones by our names."""
     tf = import_tensorflow()
     random = np.random.default_rng(3)
     inputs = random.normal(size=(len(LENGTHS), LENGTHS.max(), 3)).astype(dtype)
-    with tf.Graph().as_default(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own deprecation
-        built = CASES[case][0](tf.compat.v1, tf.constant(inputs), LENGTHS, dtype)
-        with tf.compat.v1.Session() as session:
-            variables = {}
-            for variable in tf.compat.v1.global_variables():
-                variables[variable.op.name] = random.normal(size=variable.shape).astype(dtype) * 0.7
-                variable.load(variables[variable.op.name], session)
-            states, finals = session.run([[outputs for _, _, outputs, _ in built], [final for *_, final in built]])
+    variables, built = run(lambda: CASES[case][0](tf.compat.v1, tf.constant(inputs), LENGTHS, dtype), random)
     expected = {}
-    for (path, cell, *_), collected, final in zip(built, states, finals, strict=True):
+    for path, cell, collected, final in built:
         places = list(parts(path, cell))
         pieces = np.split(collected, np.cumsum([size for *_, size in places])[:-1], axis=-1)
         for (place, name, _), piece, last in zip(places, pieces, tf.nest.flatten(final), strict=True):
             expected[f"{place}/{name}".lstrip("/")] = piece, last
     return inputs, variables, expected
+
+
+def session():
+    """Start a session that runs a graph as it is: a graph that is run once is not worth making faster."""
+    v1 = import_tensorflow().compat.v1
+    config = v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return v1.Session(config=config)
+
+
+def initialise(running, random, scale=1.0):
+    """Give trainable variables random values in a session, and others their own."""
+    v1 = import_tensorflow().compat.v1
+    feeds = {
+        variable.initializer.inputs[1]: random.normal(size=variable.shape).astype(variable.dtype.as_numpy_dtype) * scale
+        for variable in v1.trainable_variables()
+    }
+    running.run(v1.global_variables_initializer(), feeds)
 
 
 def write(path, arrays, version=2):
@@ -153,11 +178,12 @@ def write(path, arrays, version=2):
 
 
 def check(path, case, precision, **options):
-    """Hold both engines against TensorFlow."""
+    """Hold each engine against TensorFlow."""
     inputs, _, expected = asked(case, precision)
-    for engine in BUILT_ENGINES:
+    network = rnnstates.load_weights(path, **options)
+    for engine in engines_for(network, precision):
         states = rnnstates.extract(
-            inputs, LENGTHS, weights=path, engine=engine, precision=precision, pool=("final",), **options
+            inputs, LENGTHS, weights=network, engine=engine, precision=precision, pool=("final",)
         )
         for name, (values, final) in expected.items():
             np.testing.assert_allclose(states[name], values, rtol=0, atol=ATOL[precision])

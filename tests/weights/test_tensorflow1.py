@@ -10,9 +10,21 @@ from rnnstates import BadWeights
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 from rnnstates.weights.load import describe_weights
 
-from ..builders import BUILT_ENGINES
+from ..builders import engines_for
 from .census import parity
-from .tensorflow1_models import ATOL, CASES, CLIPPED, LENGTHS, SUFFIX, asked, check, collecting, write
+from .tensorflow1_models import (
+    ATOL,
+    CASES,
+    CLIPPED,
+    LENGTHS,
+    SUFFIX,
+    asked,
+    check,
+    collecting,
+    initialise,
+    session,
+    write,
+)
 
 
 @parity("tensorflow1", "simple_rnn")
@@ -121,12 +133,13 @@ def test_a_cudnn_lstm_adds_nothing_to_its_forget_gate(tmp_path):
             outputs.append(both[1][turn])
         reads = np.hstack(outputs)
     write(tmp_path / SUFFIX, saved)
-    for engine in BUILT_ENGINES:
-        states = rnnstates.extract(inputs[np.newaxis], "full", weights=tmp_path / SUFFIX, engine=engine)
+    network = rnnstates.load_weights(tmp_path / SUFFIX)
+    for engine in engines_for(network):
+        states = rnnstates.extract(inputs[np.newaxis], "full", weights=network, engine=engine)
         for path, (cell, hidden) in expected.items():
             np.testing.assert_allclose(states[f"{path}/cell"][0], cell, rtol=0, atol=1e-6)
             np.testing.assert_allclose(states[f"{path}/hidden"][0], hidden, rtol=0, atol=1e-6)
-    assert any("0.0 added to the forget gate" in note for note in rnnstates.load_weights(tmp_path / SUFFIX).notes)
+    assert any("0.0 added to the forget gate" in note for note in network.notes)
 
 
 @parity("cudnn", "gru")
@@ -153,8 +166,16 @@ def test_a_cudnn_gru_resets_behind_the_product_and_has_two_biases_of_the_candida
     np.testing.assert_allclose(states["hidden"], np.array(layer(inputs[np.newaxis])), rtol=0, atol=ATOL[precision])
 
 
-def train(path, build, *, loops, dtype="float32", version=2):
-    """Save a program with its graph and an optimizer, as TensorFlow 1 did; give its inputs and all its states."""
+def train(path, build, *, loops, gradients=False, older=None, dtype="float32"):
+    """Save a program with its graph and an optimizer, as TensorFlow 1 did; give its inputs and all its states.
+
+    Parameters
+    ----------
+    gradients : bool
+        The graph computes them, which takes most of the time, and they are not zero.
+    older : str, optional
+        Where the same is saved as version 1, too.
+    """
     tf = import_tensorflow()
     random = np.random.default_rng(3)
     values = random.normal(size=(len(LENGTHS), LENGTHS.max(), 3)).astype(dtype)
@@ -169,37 +190,48 @@ def train(path, build, *, loops, dtype="float32", version=2):
                 outputs, _ = v1.nn.dynamic_rnn(cell, tf.constant(values), LENGTHS, dtype=dtype)
             else:
                 outputs = tf.stack(v1.nn.static_rnn(cell, tf.unstack(tf.constant(values), axis=1), dtype=dtype)[0], 1)
-            step = v1.train.AdamOptimizer(0.1).minimize(tf.reduce_sum(outputs * outputs))
-            with v1.Session() as session:
-                session.run(v1.global_variables_initializer())
-                for variable in v1.trainable_variables():
-                    variable.load(random.normal(size=variable.shape).astype(dtype) * 0.7, session)
-                session.run(step)
-                v1.train.Saver(write_version=version).save(session, str(path))
-                return values, session.run(outputs)
+            step = optimizer_step(v1, outputs if gradients else None)
+            with session() as running:
+                initialise(running, random, 0.7)
+                running.run(step)
+                for version, where in {1: older, 2: path}.items():
+                    if where is not None:
+                        v1.train.Saver(write_version=version).save(running, str(where))
+                return values, running.run(outputs)
     finally:
         v1.enable_control_flow_v2()
         v1.enable_resource_variables()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+def optimizer_step(v1, outputs):
+    """Let an optimizer make its variables, and reduce the outputs."""
+    optimizer = v1.train.AdamOptimizer(0.1)
+    if outputs is not None:
+        return optimizer.minimize(v1.reduce_sum(outputs * outputs))
+    return optimizer.apply_gradients([(v1.zeros_like(variable), variable) for variable in v1.trainable_variables()])
+
+
 @pytest.mark.parametrize("loops", [True, False])
 @pytest.mark.parametrize("activation", ["tanh", "softsign"])
-def test_the_graph_beside_a_checkpoint_says_what_is_added_and_where_it_clips(activation, loops, version, tmp_path):
+def test_the_graph_beside_a_checkpoint_says_what_is_added_and_where_it_clips(activation, loops, tmp_path):
+    """Of either version of a checkpoint, with the gradients of one activation."""
+
     def build(dtype):
         return collecting("LSTMCell")(5, activation=activation, dtype=dtype, **CLIPPED)
 
-    inputs, expected = train(tmp_path / SUFFIX, build, loops=loops, version=version)
-    states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / SUFFIX)
-    for row, length in enumerate(LENGTHS):
-        both = np.concatenate([states["cell"][row, :length], states["hidden"][row, :length]], axis=-1)
-        np.testing.assert_allclose(both, expected[row, :length], rtol=0, atol=1e-6)
-    network = rnnstates.load_weights(tmp_path / SUFFIX)
-    assert network.layers[0].forward.cell_clip == pytest.approx(0.4)
-    assert network.notes == ()
-    described = describe_weights(tmp_path / SUFFIX)["stacks"][0]["layers"][0]
-    assert described["forget_bias"].endswith("(file)")
-    assert described["activation"] == f"{activation} (file)"
+    paths = tmp_path / SUFFIX, tmp_path / "older.ckpt"
+    inputs, expected = train(paths[0], build, loops=loops, gradients=activation == "tanh", older=paths[1])
+    for path in paths:
+        states = rnnstates.extract(inputs, LENGTHS, weights=path)
+        for row, length in enumerate(LENGTHS):
+            both = np.concatenate([states["cell"][row, :length], states["hidden"][row, :length]], axis=-1)
+            np.testing.assert_allclose(both, expected[row, :length], rtol=0, atol=1e-6)
+        network = rnnstates.load_weights(path)
+        assert network.layers[0].forward.cell_clip == pytest.approx(0.4)
+        assert network.notes == ()
+        described = describe_weights(path)["stacks"][0]["layers"][0]
+        assert described["forget_bias"].endswith("(file)")
+        assert described["activation"] == f"{activation} (file)"
 
 
 @pytest.mark.parametrize("name", ["BasicLSTMCell", "GRUCell", "BasicRNNCell"])
