@@ -8,7 +8,9 @@ import h5py
 import numpy as np
 
 import rnnstates
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
+from ..builders import engines_for
 from ..parity_table import record
 
 LENGTHS = np.array([6, 3, 0, 1, 5])
@@ -69,38 +71,29 @@ def tensorflow_states(arrays, lstm, inputs, forget_bias=1.0):
         By path ``layer0/forward``: ``emitted`` and ``hidden`` [N, T, P], ``cell`` [N, T, H], aligned with the inputs,
         and the final ``last_cell`` and ``last_hidden``.
     """
-    import tensorflow as tf
-
-    with tf.Graph().as_default(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TensorFlow's own deprecations
-        wanted, loads = {}, []
-        for number, direction in enumerate(DIRECTIONS):
-            layer_input = turned(tf, inputs, direction)
-            for layer in range(lstm["n_layers"]):
-                root = f"RNN_{number}/RNN/MultiRNNCell/Cell{layer}/LSTMCell/"
-                stored = {name.removeprefix(root): values for name, values in arrays.items() if name.startswith(root)}
-                with tf.compat.v1.variable_scope(root.replace("/", "_")):
-                    result, variables = tensorflow_layer(tf, layer_input, lstm, layer, forget_bias)
-                loads.append((variables, stored))
-                layer_input = result["emitted"]
-                aligned = {
-                    name: values if name.startswith("last") else turned(tf, values, direction)
-                    for name, values in result.items()
-                }
-                wanted[f"layer{layer}/{direction}"] = aligned
-        with tf.compat.v1.Session() as session:
-            for variables, stored in loads:
-                for variable in variables:
-                    leaf = "W_P_0" if "projection" in variable.name else "W_0" if "kernel" in variable.name else "B"
-                    variable.load(stored[leaf], session)
-            return session.run(wanted)
+    tf = import_tensorflow()
+    found = {}
+    for number, direction in enumerate(DIRECTIONS):
+        layer_input = turned(tf, np.nan_to_num(inputs), direction)
+        for layer in range(lstm["n_layers"]):
+            root = f"RNN_{number}/RNN/MultiRNNCell/Cell{layer}/LSTMCell/"
+            stored = {name.removeprefix(root): values for name, values in arrays.items() if name.startswith(root)}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # TensorFlow's own deprecations
+                result = tensorflow_layer(tf, layer_input, lstm, layer, forget_bias, stored)
+            layer_input = result["emitted"]
+            found[f"layer{layer}/{direction}"] = {
+                name: np.array(values if name.startswith("last") else turned(tf, values, direction))
+                for name, values in result.items()
+            }
+    return found
 
 
 def turned(tf, values, direction):
     return values if direction == "forward" else tf.reverse_sequence(values, LENGTHS, seq_axis=1, batch_axis=0)
 
 
-def tensorflow_layer(tf, inputs, lstm, number, forget_bias):
+def tensorflow_layer(tf, inputs, lstm, number, forget_bias, stored):
     from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl
 
     units, projected = lstm["dim"], lstm["projection_dim"] < lstm["dim"]
@@ -109,6 +102,10 @@ def tensorflow_layer(tf, inputs, lstm, number, forget_bias):
     plain = rnn_cell_impl.LSTMCell(
         units, num_proj=width if projected else None, forget_bias=forget_bias, dtype=inputs.dtype, **clips
     )
+    plain.build(inputs.shape[:1] + inputs.shape[2:])
+    for variable in plain.weights:
+        leaf = "W_P_0" if "projection" in variable.name else "W_0" if "kernel" in variable.name else "B"
+        variable.assign(stored[leaf])
     residual = lstm["use_skip_connections"] and number > 0
     cell = rnn_cell_impl.ResidualWrapper(plain) if residual else plain
 
@@ -122,13 +119,11 @@ def tensorflow_layer(tf, inputs, lstm, number, forget_bias):
             output, state = cell(step, state)
             return tf.concat([output, state.h, state.c], axis=1), state
 
-    inputs = tf.where(tf.math.is_nan(inputs), tf.zeros_like(inputs), inputs)
     outputs, final = tf.compat.v1.nn.dynamic_rnn(
         Collecting(dtype=inputs.dtype), inputs, sequence_length=LENGTHS, dtype=inputs.dtype
     )
     emitted, hidden, cells = tf.split(outputs, [width, width, units], axis=-1)
-    result = {"emitted": emitted, "hidden": hidden, "cell": cells, "last_hidden": final.h, "last_cell": final.c}
-    return result, plain.weights
+    return {"emitted": emitted, "hidden": hidden, "cell": cells, "last_hidden": final.h, "last_cell": final.c}
 
 
 @functools.cache
@@ -143,6 +138,12 @@ def extracted(path, inputs, engine="numpy", precision="float64"):
     return rnnstates.extract(
         inputs, LENGTHS, weights=path, engine=engine, precision=precision, pool=("final",), threads=1
     )
+
+
+def of_each_engine(path, inputs, precision="float64"):
+    """Give the states of each engine."""
+    network = rnnstates.load_weights(path)
+    return [extracted(network, inputs, engine, precision) for engine in engines_for(network, precision)]
 
 
 def largest_difference(states, wanted, lstm):

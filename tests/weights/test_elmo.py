@@ -15,6 +15,7 @@ from .elmo_models import (
     asked,
     extracted,
     largest_difference,
+    of_each_engine,
     random_arrays,
     tensorflow_states,
     write,
@@ -23,10 +24,10 @@ from .elmo_models import (
 
 @parity("elmo", "lstm")
 @pytest.mark.parametrize("precision", sorted(ATOL))
-def test_every_state_is_the_one_tensorflow_computes(precision, engine, tmp_path):
+def test_every_state_is_the_one_tensorflow_computes(precision, tmp_path):
     lstm, arrays, inputs, wanted = asked(precision)
-    states = extracted(write(tmp_path / "elmo", arrays), inputs, engine, precision)
-    assert largest_difference(states, wanted, lstm) <= ATOL[precision]
+    for states in of_each_engine(write(tmp_path / "elmo", arrays), inputs, precision):
+        assert largest_difference(states, wanted, lstm) <= ATOL[precision]
 
 
 @parity("elmo", "lstm")
@@ -40,17 +41,18 @@ def test_every_state_is_the_one_tensorflow_computes(precision, engine, tmp_path)
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_every_variant_of_the_options_is_the_one_tensorflow_computes(changes, engine, tmp_path):
+def test_every_variant_of_the_options_is_the_one_tensorflow_computes(changes, tmp_path):
     lstm, arrays, inputs, wanted = asked("float64", **changes)
-    states = extracted(write(tmp_path / "elmo", arrays, lstm), inputs, engine)
-    assert largest_difference(states, wanted, lstm) <= 1e-12
+    for states in of_each_engine(write(tmp_path / "elmo", arrays, lstm), inputs):
+        assert largest_difference(states, wanted, lstm) <= 1e-12
 
 
 @parity("elmo", "lstm")
-def test_inputs_as_wide_as_the_projection_are_distinguished_from_the_hidden_state(engine, tmp_path):
+def test_inputs_as_wide_as_the_projection_are_distinguished_from_the_hidden_state(tmp_path):
     """So wide they always are in ELMo: the shapes alone would not show an exchange."""
     lstm, arrays, inputs, wanted = asked("float64", 2)
-    assert largest_difference(extracted(write(tmp_path / "elmo", arrays), inputs, engine), wanted, lstm) <= 1e-12
+    for states in of_each_engine(write(tmp_path / "elmo", arrays), inputs):
+        assert largest_difference(states, wanted, lstm) <= 1e-12
 
 
 def test_both_clips_really_clip_so_that_a_missing_one_would_be_seen():

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 import rnnstates
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
+from ..builders import engines_for
 from ..parity_table import record
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "unirep"
@@ -99,25 +101,21 @@ def tensorflow_states(arrays, names, layers, inputs, *, normalised=True):
     list of (hidden, cell)
         Of each layer, [N, T, H], zero past the length.
     """
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     units = leaves_of(arrays, names, 0)["wmh"].shape[0]
-    found = [(np.zeros((*inputs.shape[:2], units)), np.zeros((*inputs.shape[:2], units))) for _ in range(layers)]
-    for row, length in enumerate(LENGTHS):
-        if not length:
-            continue
-        with tf.Graph().as_default(), warnings.catch_warnings():
+    found = []
+    for layer in range(layers):
+        leaves = {leaf: values.astype(inputs.dtype) for leaf, values in leaves_of(arrays, names, layer).items()}
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TensorFlow's own deprecations
-            step, wanted = inputs[row : row + 1, :length], []
-            for layer in range(layers):
-                leaves = {leaf: values.astype(inputs.dtype) for leaf, values in leaves_of(arrays, names, layer).items()}
-                cell = published_cell(tf, leaves, normalised=normalised, dtype=inputs.dtype)
-                states, _ = tf.compat.v1.nn.dynamic_rnn(cell, step, dtype=inputs.dtype, scope=f"layer{layer}")
-                step = states[..., :units]
-                wanted.append(states)
-            with tf.compat.v1.Session() as session:
-                for layer, states in enumerate(session.run(wanted)):
-                    found[layer][0][row, :length], found[layer][1][row, :length] = np.split(states[0], 2, axis=-1)
+            cell = published_cell(tf, leaves, normalised=normalised, dtype=inputs.dtype)
+            states = np.zeros((*inputs.shape[:2], 2 * units), inputs.dtype)
+            for row, length in enumerate(LENGTHS):
+                if length:
+                    alone = inputs[row : row + 1, :length]
+                    states[row, :length] = tf.compat.v1.nn.dynamic_rnn(cell, alone, dtype=inputs.dtype)[0][0]
+        found.append(tuple(np.split(states, 2, axis=-1)))
+        inputs = found[-1][0]
     return found
 
 
@@ -161,6 +159,12 @@ def extracted(path, inputs, engine="numpy", precision="float64"):
     return rnnstates.extract(
         inputs, LENGTHS, weights=path, engine=engine, precision=precision, pool=("final",), threads=1
     )
+
+
+def of_each_engine(path, inputs, precision="float64"):
+    """Give the states of each engine."""
+    network = rnnstates.load_weights(path)
+    return [extracted(network, inputs, engine, precision) for engine in engines_for(network, precision)]
 
 
 def largest_difference(states, wanted):
