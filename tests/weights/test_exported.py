@@ -9,7 +9,7 @@ import rnnstates
 from rnnstates import BadWeights
 from rnnstates.runtime.tensorflow_start import import_tensorflow
 
-from .exports import export, without_gradients
+from .exports import export
 from .keras_models import keras_of, randomise
 
 INPUTS = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("f4")
@@ -19,12 +19,7 @@ ALL = {"return_sequences": True}
 
 def sequential(generation, make, features=3):
     keras = keras_of(generation)
-    return made_of(keras, keras.Input((None, features)), *make(keras.layers))
-
-
-def made_of(keras, *layers):
-    with without_gradients():
-        return randomise(keras.Sequential(layers))
+    return randomise(keras.Sequential([keras.Input((None, features)), *make(keras.layers)]))
 
 
 def hidden(path, inputs=INPUTS, **options):
@@ -126,7 +121,7 @@ def test_operations_between_two_layers_part_them(generation, tmp_path):
 def test_an_embedding_is_found_by_what_looks_it_up(generation, masked, tmp_path):
     keras = keras_of(generation)
     layers = [keras.layers.Embedding(11, 3, mask_zero=masked), keras.layers.LSTM(5, **ALL)]
-    model = made_of(keras, keras.Input((None,), dtype="int32"), *layers)
+    model = randomise(keras.Sequential([keras.Input((None,), dtype="int32"), *layers]))
     path = export(model, tmp_path / "model")
     np.testing.assert_allclose(hidden(path, IDS), np.array(model(IDS)), rtol=0, atol=1e-6)
     notes = [note for note in rnnstates.load_weights(path).notes if "masks steps with id 0" in note]
@@ -137,8 +132,7 @@ def test_an_embedding_is_found_by_what_looks_it_up(generation, masked, tmp_path)
 def test_a_mask_and_a_kept_state_are_noted(generation, tmp_path):
     keras = keras_of(generation)
     layers = [keras.layers.Masking(0.5), keras.layers.GRU(5, stateful=True, **ALL)]
-    model = made_of(keras, keras.Input((7, 3), batch_size=2), *layers)
-    path = export(model, tmp_path / "model", whole=True)
+    path = export(keras.Sequential([keras.Input((7, 3), batch_size=2), *layers]), tmp_path / "model", whole=True)
     notes = " ".join(rnnstates.load_weights(path).notes)
     assert re.search("is given an initial state by the model.* is given a mask by the model", notes)
 
@@ -173,7 +167,7 @@ def test_a_model_of_narrow_products_starts_from_zero_too(policy, generation, tmp
 def test_time_as_the_first_axis_is_noted(tmp_path):
     keras = keras_of(2)
     layer = keras.layers.LSTM(5, time_major=True, **ALL)
-    model = made_of(keras, keras.Input((None, 3)), layer)
+    model = randomise(keras.Sequential([keras.Input((None, 3)), layer]))
     path = export(model, tmp_path / "model")
     assert any("reads (time, batch, features) in the model" in note for note in rnnstates.load_weights(path).notes)
     turned = np.array(model(INPUTS.swapaxes(0, 1))).swapaxes(0, 1)
