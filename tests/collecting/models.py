@@ -1,5 +1,7 @@
 """Keras models of many shapes, with random weights; what their layers compute is asked of Keras itself."""
 
+import functools
+
 import numpy as np
 
 from rnnstates.keras import LengthAwareMean, StateGRU, StateLSTM
@@ -20,6 +22,12 @@ def randomise(model, seed=0):
         value = random.normal(size=weight.shape) * 0.4
         weight.assign(abs(value) if "variance" in weight.path else value)
     return model
+
+
+@functools.cache
+def shared(make):
+    """A model for all tests that change nothing of it."""
+    return randomise(make())
 
 
 def convolutional():
@@ -97,7 +105,7 @@ class Written(keras.Model):
 
 def written():
     model = Written()
-    model(FEATURES)
+    model(FEATURES[:1, :1])
     return model
 
 
@@ -116,7 +124,7 @@ class Chain(keras.Model):
 
 def chain(*readers):
     model = Chain(*readers)
-    model(FEATURES)
+    model(FEATURES[:1, :1])
     return randomise(model)
 
 

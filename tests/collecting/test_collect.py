@@ -1,7 +1,5 @@
 """collect(): what comes out is what the layers of a live model computed, and the model is as it was."""
 
-import functools
-
 import h5py
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from rnnstates.collecting import feeding
 from rnnstates.keras.started import keras
 
 from . import models
-from .models import FEATURES, LENGTHS, STEPS, TOKENS, WITHIN, computed, randomise
+from .models import FEATURES, LENGTHS, STEPS, TOKENS, WITHIN, computed, randomise, shared
 
 PLENTY = {"pool": ["mean", "last", "first", "max", "min", "sum", "std"], "states": ("hidden", "cell", "state")}
 
@@ -46,15 +44,15 @@ def test_a_stack_gives_every_layer_by_its_name():
     np.testing.assert_allclose(states["high/hidden_last"], model(FEATURES), atol=1e-6)
 
 
-@functools.cache
-def of_masked():
-    """The model with masks and what it gives: more than one test asks."""
-    model = randomise(models.masked())
+@pytest.fixture
+def of_masked(traced_once):
+    """The model with masks and what it gives."""
+    model = shared(models.masked)
     return model, rnnstates.collect(model, TOKENS)
 
 
-def test_masks_of_the_model_give_the_lengths():
-    model, states = of_masked()
+def test_masks_of_the_model_give_the_lengths(of_masked):
+    model, states = of_masked
     np.testing.assert_array_equal(states.lengths, LENGTHS)
     assert states.layers == ["both/forward", "both/backward", "cells/0", "cells/1"]
     both = model.get_layer("both")
@@ -72,8 +70,8 @@ def test_masks_of_the_model_give_the_lengths():
         np.testing.assert_allclose(states[row]["cells/1/hidden"], high[0], atol=1e-6)
 
 
-def test_padding_in_front_is_detected_from_the_mask():
-    model, usual = of_masked()
+def test_padding_in_front_is_detected_from_the_mask(of_masked):
+    model, usual = of_masked
     turned = np.stack([np.roll(row, STEPS - length) for row, length in zip(TOKENS, LENGTHS, strict=True)])
     states = rnnstates.collect(model, turned)
     assert states.attributes["padding"] == "pre"
@@ -165,8 +163,8 @@ def test_our_own_layers_give_what_they_gave():
     np.testing.assert_allclose(states["back/hidden_last"], back.last.hidden, atol=1e-6)
 
 
-def test_collect_and_extract_agree_on_the_same_file(tmp_path):
-    model = randomise(models.masked())
+def test_collect_and_extract_agree_on_the_same_file(tmp_path, traced_once):
+    model = shared(models.masked)
     model.save(tmp_path / "model.keras")
     collected = rnnstates.collect(model, TOKENS, layers="both", **PLENTY)
     extracted = rnnstates.extract(TOKENS, LENGTHS, weights=tmp_path / "model.keras", layer="both", **PLENTY)
@@ -179,8 +177,8 @@ def test_collect_and_extract_agree_on_the_same_file(tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["padded", "packed"])
-def test_a_file_holds_what_memory_holds_whatever_the_batches(layout, tmp_path):
-    model = randomise(models.masked())
+def test_a_file_holds_what_memory_holds_whatever_the_batches(layout, tmp_path, traced_once):
+    model = shared(models.masked)
     held = rnnstates.collect(model, TOKENS, layout=layout, **PLENTY)
     with rnnstates.collect(
         model, TOKENS, layout=layout, output=tmp_path / "out.h5", batch_size=4, ids=list("abcdef"), **PLENTY
@@ -194,8 +192,8 @@ def test_a_file_holds_what_memory_holds_whatever_the_batches(layout, tmp_path):
     assert answer["datasets"]["both/forward/cell_std"]["pooled"] < 1e-6
 
 
-def test_files_and_arrays_that_are_mapped_give_the_same(tmp_path):
-    model = randomise(models.convolutional())
+def test_files_and_arrays_that_are_mapped_give_the_same(tmp_path, traced_once):
+    model = shared(models.convolutional)
     np.save(tmp_path / "inputs.npy", FEATURES)
     usual = rnnstates.collect(model, FEATURES, LENGTHS)["lstm/cell"]
     mapped = np.load(tmp_path / "inputs.npy", mmap_mode="r")
@@ -228,8 +226,8 @@ def test_the_graph_is_traced_once_for_all_batches(monkeypatch):
     assert len(traced) == 1
 
 
-def test_no_sequences_at_all_give_empty_states():
-    states = rnnstates.collect(randomise(models.convolutional()), FEATURES[:0], LENGTHS[:0])
+def test_no_sequences_at_all_give_empty_states(traced_once):
+    states = rnnstates.collect(shared(models.convolutional), FEATURES[:0], LENGTHS[:0])
     assert states["lstm/cell"].shape == (0, STEPS, 5)
 
 
@@ -249,7 +247,7 @@ def keras_copy(model):
     return layer
 
 
-def test_no_more_than_a_batch_of_the_input_is_read_at_once(tmp_path, monkeypatch):
+def test_no_more_than_a_batch_of_the_input_is_read_at_once(tmp_path, monkeypatch, traced_once):
     read = []
     take = feeding.FileRows.take
     monkeypatch.setattr(
@@ -257,17 +255,17 @@ def test_no_more_than_a_batch_of_the_input_is_read_at_once(tmp_path, monkeypatch
     )
     np.save(tmp_path / "inputs.npy", np.repeat(FEATURES, 50, axis=0))
     rnnstates.collect(
-        randomise(models.convolutional()), tmp_path / "inputs.npy", "full", output=tmp_path / "out.h5", batch_size=8
+        shared(models.convolutional), tmp_path / "inputs.npy", "full", output=tmp_path / "out.h5", batch_size=8
     ).close()
     # The first row, to learn shapes from, then batch after batch, each once.
     assert read == [1, *[8] * 37, 4]
 
 
-def test_lengths_and_ids_beside_the_inputs_are_taken(tmp_path):
+def test_lengths_and_ids_beside_the_inputs_are_taken(tmp_path, traced_once):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         for group, lengths in (("", [8] * 6), ("test/", LENGTHS)):
             file[f"{group}inputs"], file[f"{group}lengths"] = FEATURES, lengths
             file[f"{group}ids"] = [f"{group}{row}" for row in range(6)]
-    states = rnnstates.collect(randomise(models.convolutional()), tmp_path / "x.h5", dataset="test/inputs")
+    states = rnnstates.collect(shared(models.convolutional), tmp_path / "x.h5", dataset="test/inputs")
     np.testing.assert_array_equal(states.lengths, LENGTHS)
     assert states[2].id == "test/2"

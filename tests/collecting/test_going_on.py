@@ -12,8 +12,9 @@ from rnnstates.keras.started import keras
 from rnnstates.output.recorder import Pace
 
 from . import models
-from .models import FEATURES, LENGTHS, randomise
+from .models import FEATURES, LENGTHS, randomise, shared
 
+pytestmark = pytest.mark.usefixtures("traced_once")
 ABOUT = {"command": "rnnstates", "started": None}
 
 
@@ -48,7 +49,7 @@ def ended_after(monkeypatch, batches, model, path, inputs=FEATURES):
 
 
 def test_the_same_call_resumes_to_the_same_bytes(tmp_path, small_windows, monkeypatch):
-    model = randomise(models.convolutional())
+    model = shared(models.convolutional)
     run(model, FEATURES, tmp_path / "whole.h5").close()
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     assert rnnstates.status(tmp_path / "out.h5")["windows"] == 2
@@ -58,7 +59,7 @@ def test_the_same_call_resumes_to_the_same_bytes(tmp_path, small_windows, monkey
 
 @pytest.mark.parametrize("changed", ["weights", "architecture", "lengths", "inputs"])
 def test_another_job_does_not_go_on_with_it(changed, tmp_path, small_windows, monkeypatch):
-    model = randomise(models.convolutional())
+    model = models.convolutional() if changed in ("weights", "architecture") else shared(models.convolutional)
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     inputs, lengths = FEATURES.copy(), LENGTHS.copy()
     if changed == "weights":
@@ -77,7 +78,7 @@ def test_another_job_does_not_go_on_with_it(changed, tmp_path, small_windows, mo
 
 
 def test_time_that_is_over_ends_a_run_that_can_go_on(tmp_path, small_windows):
-    model = randomise(models.convolutional())
+    model = shared(models.convolutional)
     with pytest.raises(Stopped, match="before one window of sequences was finished"):
         run(model, FEATURES, tmp_path / "out.h5", max_runtime=0.001)
     assert not list(tmp_path.iterdir())
@@ -86,13 +87,13 @@ def test_time_that_is_over_ends_a_run_that_can_go_on(tmp_path, small_windows):
 def test_progress_is_reported_in_steps(tmp_path, small_windows):
     reported = []
     run(
-        randomise(models.convolutional()), FEATURES, tmp_path / "out.h5", progress=lambda *steps: reported.append(steps)
+        shared(models.convolutional), FEATURES, tmp_path / "out.h5", progress=lambda *steps: reported.append(steps)
     ).close()
     assert reported == [(11, 27), (20, 27), (27, 27)]
 
 
 def test_progress_after_resuming_begins_with_the_steps_that_are_finished(tmp_path, small_windows, monkeypatch):
-    model, reported = randomise(models.convolutional()), []
+    model, reported = shared(models.convolutional), []
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     finished = rnnstates.status(tmp_path / "out.h5")["steps"]
     run(model, FEATURES, tmp_path / "out.h5", progress=lambda *steps: reported.append(steps)).close()
@@ -102,7 +103,7 @@ def test_progress_after_resuming_begins_with_the_steps_that_are_finished(tmp_pat
 
 @pytest.mark.parametrize("name, value", [("threads", 17), ("processor", "Elbrus"), ("gpus", ["H9000"])])
 def test_tensorflow_that_computes_otherwise_does_not_resume(name, value, tmp_path, small_windows, monkeypatch):
-    model = randomise(models.convolutional())
+    model = shared(models.convolutional)
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     known = recording.of_tensorflow
     monkeypatch.setattr(recording, "of_tensorflow", lambda tf: known(tf) | {name: value})
@@ -111,7 +112,7 @@ def test_tensorflow_that_computes_otherwise_does_not_resume(name, value, tmp_pat
 
 
 def test_another_keras_does_not_resume(tmp_path, small_windows, monkeypatch):
-    model = randomise(models.convolutional())
+    model = shared(models.convolutional)
     ended_after(monkeypatch, 2, model, tmp_path / "out.h5")
     monkeypatch.setattr(recording.keras, "__version__", "3.999")
     with pytest.raises(DoesNotMatch, match=r"arithmetic\.keras was '3\..*', is '3\.999'"):
@@ -135,7 +136,7 @@ def test_a_finished_output_of_the_same_model_and_inputs_is_skipped_and_of_others
 
 
 def test_a_model_file_that_was_moved_is_the_same_model(tmp_path):
-    randomise(models.convolutional()).save(tmp_path / "model.keras")
+    shared(models.convolutional).save(tmp_path / "model.keras")
     run(tmp_path / "model.keras", FEATURES, tmp_path / "out.h5").close()
     (tmp_path / "model.keras").rename(tmp_path / "moved.keras")
     with run(tmp_path / "moved.keras", FEATURES, tmp_path / "out.h5", if_exists="skip") as states:
@@ -145,7 +146,7 @@ def test_a_model_file_that_was_moved_is_the_same_model(tmp_path):
 def test_what_was_made_before_the_architecture_was_recorded_is_refused_with_the_reason(
     tmp_path, small_windows, monkeypatch
 ):
-    model, known = randomise(models.convolutional()), recording.origin_of
+    model, known = shared(models.convolutional), recording.origin_of
 
     def as_before(*given):
         return {name: value for name, value in known(*given).items() if name != "architecture_sha256"}

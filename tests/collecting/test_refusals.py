@@ -10,7 +10,7 @@ from rnnstates.errors import BadInput, BadLengths, BadWeights, OptionError
 from rnnstates.keras.started import keras, tf
 
 from . import models
-from .models import FEATURES, LENGTHS, TOKENS, randomise
+from .models import FEATURES, LENGTHS, TOKENS, randomise, shared
 
 layers = keras.layers
 
@@ -206,7 +206,7 @@ def test_an_interruption_and_what_progress_raises_are_left_as_they_are():
         rnnstates.collect(Failing(None), FEATURES, LENGTHS, progress=progress)
 
 
-def test_lengths_beyond_the_steps_of_the_layer_are_refused():
+def test_lengths_beyond_the_steps_of_the_layer_are_refused(traced_once):
     model = sequential(layers.Conv1D(4, 3, strides=2), layers.LSTM(5, name="lstm"))
     with pytest.raises(BadLengths, match="row 0 has length 8, but inputs has 3 steps"):
         rnnstates.collect(model, FEATURES, LENGTHS)
@@ -222,8 +222,8 @@ def test_layers_with_different_steps_are_taken_one_at_a_time():
     assert rnnstates.collect(model, FEATURES, "full", layers="coarse")["coarse/cell"].shape == (6, 4, 4)
 
 
-def test_a_mask_with_holes_needs_lengths():
-    model = randomise(models.masked())
+def test_a_mask_with_holes_needs_lengths(traced_once):
+    model = shared(models.masked)
     tokens = TOKENS.copy()
     tokens[0, 3] = 0
     with pytest.raises(BadInput, match="sequence 0: the model masks steps between others that count; give lengths="):
@@ -233,28 +233,28 @@ def test_a_mask_with_holes_needs_lengths():
     np.testing.assert_array_equal(held[0, 3], held[0, 2])
 
 
-def test_rows_padded_on_different_sides_need_lengths():
+def test_rows_padded_on_different_sides_need_lengths(traced_once):
     tokens = TOKENS.copy()
     tokens[1] = tokens[1, ::-1]
     with pytest.raises(BadInput, match="masks the start of some sequences and the end of others"):
-        rnnstates.collect(randomise(models.masked()), tokens)
+        rnnstates.collect(shared(models.masked), tokens)
 
 
-def test_counting_every_step_without_lengths_is_reported(caplog):
+def test_counting_every_step_without_lengths_is_reported(caplog, traced_once):
     with caplog.at_level(logging.WARNING, "rnnstates"):
-        states = rnnstates.collect(randomise(models.convolutional()), FEATURES)
+        states = rnnstates.collect(shared(models.convolutional), FEATURES)
     assert (states.lengths == 8).all()
     assert "no lengths are given and the model masks no steps, so every step counts" in caplog.text
 
 
 def test_padding_that_is_read_first_is_reported(caplog):
-    model = randomise(sequential(layers.Bidirectional(layers.LSTM(4), name="both")))
+    model = randomise(sequential(layers.Bidirectional(layers.SimpleRNN(4), name="both")))
     with caplog.at_level(logging.WARNING, "rnnstates"):
         rnnstates.collect(model, FEATURES, LENGTHS)
     assert "the model masks no steps for both/backward, so padding is read there before" in caplog.text
 
 
-def test_states_that_are_not_finite_are_refused_with_their_place():
+def test_states_that_are_not_finite_are_refused_with_their_place(traced_once):
     features = FEATURES.copy()
     features[4, 2, 1] = np.nan
     model = randomise(sequential(layers.LSTM(4, name="lstm")))
