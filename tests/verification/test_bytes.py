@@ -14,8 +14,8 @@ from .making import LENGTHS, NETWORKS, edit, flipped, make, seal, wrong
 
 FLIPS = 40
 FILES = {
-    "padded": {},
-    "packed": {"layout": "packed"},
+    "padded": {"pool": "mean,final"},
+    "packed": {"layout": "packed", "pool": "mean,final"},
     "a padded stack in float16, padded before": {
         "weights": NETWORKS["a bidirectional stack"], "dtype": "float16", "padding": "pre", "pool": "mean,final",
     },

@@ -184,11 +184,12 @@ def test_blocks_and_groups_of_any_size_give_the_same(place, monkeypatch):
         for padding in rnnstates.PADDINGS:
             make(layout=layout, padding=padding, output=f"{layout}-{padding}.h5")
             expected = right(f"{layout}-{padding}.h5")
-            for values in (5, 7 * 5, 20 * 5):
+            # A sequence each, through a file; some together; all at once.
+            for values, group_bytes in ((5, 1), (7 * 5, 3000), (20 * 5, recomputing.GROUP_BYTES)):
                 with monkeypatch.context() as small:
                     small.setattr(blocks, "BLOCK_VALUES", values)
                     small.setattr(comparing, "BLOCK_VALUES", values)
-                    small.setattr(recomputing, "GROUP_BYTES", values)  # through files, a sequence each
+                    small.setattr(recomputing, "GROUP_BYTES", group_bytes)
                     found = right(f"{layout}-{padding}.h5")
             for name, data in found["datasets"].items():
                 assert data["recomputed"] == pytest.approx(expected["datasets"][name]["recomputed"], abs=1e-12)
