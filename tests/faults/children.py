@@ -3,6 +3,7 @@
 ``python -m tests.faults.children INPUTS`` reads one JSON object a line, forks, and answers with how the child ended.
 """
 
+import gc
 import json
 import logging
 import os
@@ -72,6 +73,8 @@ def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("rnnstates").setLevel(logging.ERROR)
     small = Small(Path(sys.argv[1]))
+    # What was imported is not looked through, and so not copied, by any child.
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         # Python mends its locks behind a fork; a signal must wait until it has.

@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -14,14 +15,14 @@ import h5py
 import numpy as np
 
 import rnnstates
-from rnnstates.extraction import extract, job, schedule
+from rnnstates.extraction import deliver, extract, job, schedule
 from rnnstates.extraction.grid import Grid
 from rnnstates.output.journal_file import read_journal
 from rnnstates.output.names import names_of
 from rnnstates.output.recorder import Pace, Recorder
 
 from ..builders import one_layer, ragged
-from .faulty import Faulty
+from .faulty import FAULTS, Faulty
 
 __all__ = ["LAYOUTS", "WINDOWS", "Outcome", "Small", "at_once", "copied", "interrupt_at", "left", "recorded_in"]
 
@@ -57,7 +58,7 @@ class Small:
             lengths[5], lengths[6] = STEPS, 0
             np.save(inputs / "in.npy", np.nan_to_num(values).astype(np.float32))
             np.save(inputs / "lengths.npy", lengths)
-        self._before, self._whole = self.digest(), {}
+        self._before, self._whole, self._logs = self.digest(), {}, {}
 
     def digest(self):
         """A digest of all input bytes."""
@@ -75,6 +76,13 @@ class Small:
             shutil.rmtree(reference)
         return self._whole[layout]
 
+    def log(self, place, layout, fault):
+        """The moments of what a fault could strike in a run from what is in ``place``: nothing, or what was begun."""
+        kind = layout, FAULTS[fault].operations, bool(left(place))
+        if kind not in self._logs:
+            self._logs[kind] = self.run(place, layout, Faulty(fault)).system.log
+        return self._logs[kind]
+
     def run(self, place, layout="holes", system=None, **options):
         """Make ``place``/out.h5; what a run may raise on purpose is given back, anything else raised."""
         system, computed = system or Faulty(), []
@@ -82,12 +90,15 @@ class Small:
         options = {"engine": "numpy", "threads": 1, "provenance": QUIET, "weights": NETWORK, **options}
         inputs = options.pop("inputs", self.inputs / "in.npy")
         lengths = options.pop("lengths", self.inputs / "lengths.npy")
-        with at_once(system, layout, computed):
+        # An output is the same to the byte as one that was opened, or the test fails.
+        unopened = mock.patch.object(deliver, "open_states", _unopened) if layout in self._whole else nullcontext()
+        with at_once(system, layout, computed), unopened:
             try:
-                rnnstates.extract(
+                with rnnstates.extract(
                     inputs, lengths, output=place / "out.h5", layout="packed" if layout == "packed" else "padded",
                     states=("hidden",), pool=("mean",), **options,
-                ).close()  # fmt: skip
+                ):  # fmt: skip
+                    pass
             except (rnnstates.RnnstatesError, KeyboardInterrupt) as reason:
                 error = reason
         # As long as the error is held, so are the frames it passed through, with all their arrays.
@@ -118,6 +129,11 @@ class Small:
         assert outcome.computed in ((), tuple(sorted(set(range(WINDOWS)) - recorded)))
         assert self.digest() == self._before
         return outcome.computed
+
+
+def _unopened(path):
+    assert path.exists()
+    return nullcontext()
 
 
 @contextlib.contextmanager

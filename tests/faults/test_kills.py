@@ -7,7 +7,6 @@ import pytest
 
 from . import table
 from .children import DONE, MEANT, Children
-from .faulty import Faulty
 from .small import LAYOUTS, left
 
 SOME = 2
@@ -23,7 +22,7 @@ def children(small):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_process_killed_at_an_operation_can_be_finished(small, fresh, some, children, begun, layout):
     for source in (None, begun[layout]):
-        log = small.run(fresh(source), layout, Faulty("SIGKILL")).system.log
+        log = small.log(fresh(source), layout, "SIGKILL")
         for at in some(log, SOME if source is None else 2, layout):
             place = fresh(source)
             assert children.run(place, layout, at=at) == -signal.SIGKILL

@@ -41,7 +41,7 @@ def loop(small, fresh, some, fault, *, for_ever, source=None, most=SOME):
     seed = f"{fault} {for_ever} {source is not None}"
     for layout in LAYOUTS:
         start = None if source is None else source[layout]
-        log = small.run(fresh(start), layout, Faulty(fault)).system.log
+        log = small.log(fresh(start), layout, fault)
         for at in some(log, most, seed + layout):
             place = fresh(start)
             outcome = small.run(place, layout, Faulty(fault, at, for_ever=for_ever))
@@ -95,7 +95,7 @@ def test_a_signal_at_an_operation_ends_a_run_that_can_be_finished(small, fresh, 
 def test_short_and_interrupted_writes_are_not_seen(small, fresh, some, begun, fault, for_ever):
     for layout in LAYOUTS:
         for start in (None, begun[layout]):
-            log = small.run(fresh(start), layout, Faulty(fault)).system.log
+            log = small.log(fresh(start), layout, fault)
             for at in some(log, 1, fault):
                 place = fresh(start)
                 outcome = small.run(place, layout, Faulty(fault, at, for_ever=for_ever))
