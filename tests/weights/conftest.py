@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from .keras_models import keras_of, lstm, randomise, save
+from .keras_models import lstm, save, shared
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +12,7 @@ def saved(tmp_path_factory):
     """One model in each kind of file."""
     folder = tmp_path_factory.mktemp("saved")
     for kind in (".keras", ".weights.h5", "legacy model.h5"):
-        save(randomise(lstm(keras_of(3))), folder / kind, kind)
+        save(shared(lstm, 3), folder / kind, kind)
     return folder
 
 

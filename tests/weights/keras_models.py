@@ -15,6 +15,12 @@ def randomise(model, seed=0):
     return model
 
 
+@functools.cache
+def shared(build, generation, dtype="float32"):
+    """A model with random weights, for all tests that change nothing of it."""
+    return randomise(build(keras_of(generation), dtype))
+
+
 def lstm(keras, dtype="float32"):
     layers = keras.layers
     return keras.Sequential([keras.Input((None, 3)), layers.LSTM(5, name="enc", dtype=dtype)])

@@ -8,7 +8,7 @@ import pytest
 
 import rnnstates
 
-from .keras_models import embedded, keras_of, lstm, randomise, save
+from .keras_models import bidirectional, embedded, keras_of, lstm, randomise, save, shared
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +17,9 @@ def keras():
 
 
 @pytest.fixture
-def path(keras, tmp_path):
+def path(tmp_path):
     """A model of one LSTM as Keras 2 saves it."""
-    save(randomise(lstm(keras)), tmp_path / "m.h5", "legacy model.h5")
+    save(shared(lstm, 2), tmp_path / "m.h5", "legacy model.h5")
     return tmp_path / "m.h5"
 
 
@@ -46,7 +46,7 @@ def test_hard_sigmoid_has_the_slope_it_had_in_keras_2(keras, kind, tmp_path):
 
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
 def test_states_of_a_functional_model_are_those_of_keras_2(keras, kind, tmp_path):
-    model = randomise(embedded(keras))
+    model = shared(embedded, 2)
     save(model, tmp_path / "file", kind)
     tokens = np.random.default_rng(1).integers(1, 11, size=(2, 7))
     states = rnnstates.extract(tokens, "full", weights=tmp_path / "file")
@@ -64,8 +64,8 @@ def test_a_configuration_without_recurrent_activation_takes_the_default_of_its_v
         assert any("does not state its recurrent activation" in note for note in network.notes)
 
 
-def test_weights_alone_of_an_old_version_are_assumed_to_use_its_default(keras, tmp_path):
-    save(randomise(lstm(keras)), tmp_path / "w.h5", "legacy weights.h5")
+def test_weights_alone_of_an_old_version_are_assumed_to_use_its_default(tmp_path):
+    save(shared(lstm, 2), tmp_path / "w.h5", "legacy weights.h5")
     with h5py.File(tmp_path / "w.h5", "r+") as file:
         file.attrs["keras_version"] = "2.1.5"
     network = rnnstates.load_weights(tmp_path / "w.h5")
@@ -92,8 +92,8 @@ def test_names_split_over_several_attributes_are_put_together(path):
     assert rnnstates.load_weights(path).layers[0].forward.units == 5
 
 
-def test_the_names_of_tensorflow_1_have_no_cell_in_them(keras, tmp_path):
-    save(randomise(lstm(keras)), tmp_path / "w.h5", "legacy weights.h5")
+def test_the_names_of_tensorflow_1_have_no_cell_in_them(tmp_path):
+    save(shared(lstm, 2), tmp_path / "w.h5", "legacy weights.h5")
     expected = rnnstates.load_weights(tmp_path / "w.h5")
     with h5py.File(tmp_path / "w.h5", "r+") as file:
         group = file["enc"]
@@ -119,11 +119,8 @@ def test_a_bias_that_fits_no_cell_is_refused(path):
         rnnstates.load_weights(path)
 
 
-def test_a_bidirectional_without_names_of_its_halves_is_parted_in_the_middle(keras, tmp_path):
-    from .keras_models import bidirectional
-
-    model = randomise(bidirectional(keras))
-    save(model, tmp_path / "m.h5", "legacy model.h5")
+def test_a_bidirectional_without_names_of_its_halves_is_parted_in_the_middle(tmp_path):
+    save(shared(bidirectional, 2), tmp_path / "m.h5", "legacy model.h5")
     expected = rnnstates.load_weights(tmp_path / "m.h5").layers[0]
     with h5py.File(tmp_path / "m.h5", "r+") as file:
         group = file["model_weights/both"]

@@ -1,5 +1,6 @@
 """GRU, SimpleRNN, RNN of cells and the cuDNN layers of Keras: every state is the one that Keras computes."""
 
+import functools
 import warnings
 
 import h5py
@@ -26,8 +27,39 @@ def sequences_of(keras, layer, precision="float32"):
     return randomise(keras.Sequential([keras.Input((None, 3), dtype=precision), layer]), seed=8)
 
 
+def once(oracle):
+    """Ask an oracle once for each length; in several files are the same weights, and the inputs are the same."""
+    known = {}
+
+    def answer(sequence):
+        if len(sequence) not in known:
+            known[len(sequence)] = oracle(sequence)
+        return known[len(sequence)]
+
+    return answer
+
+
 def hidden_by(model, name="hidden"):
-    return lambda sequence: {name: np.array(model(sequence[np.newaxis]))[0]}
+    return once(lambda sequence: {name: np.array(model(sequence[np.newaxis]))[0]})
+
+
+def both_by(model, layer=0, units=4):
+    """Give both directions of a model's only layer."""
+
+    def oracle(sequence):
+        both = np.array(model(sequence[np.newaxis]))[0]
+        return {f"layer{layer}/forward/hidden": both[:, :units], f"layer{layer}/backward/hidden": both[:, units:]}
+
+    return once(oracle)
+
+
+@functools.cache
+def asked(kind, precision="float32", **options):
+    """A model of one layer of Keras 3, and what it says of each sequence."""
+    keras = keras_of(3)
+    layer = getattr(keras.layers, kind)(5, return_sequences=True, dtype=precision, **options)
+    model = sequences_of(keras, layer, precision)
+    return model, hidden_by(model)
 
 
 # Keras 2 writes .weights.h5 in a layout of its own, which keeps no name of the layer.
@@ -39,27 +71,26 @@ GRUS = {"after": {"reset_after": True}, "before": {"reset_after": False}}
 @pytest.mark.parametrize("precision", sorted(ATOL))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("reset", GRUS)
-def test_a_gru_is_that_of_keras_with_the_reset_before_and_after_the_product(keras, reset, kind, precision, tmp_path):
-    layer = keras.layers.GRU(5, return_sequences=True, dtype=precision, **GRUS[reset])
-    model = sequences_of(keras, layer, precision)
+def test_a_gru_is_that_of_keras_with_the_reset_before_and_after_the_product(reset, kind, precision, tmp_path):
+    model, oracle = asked("GRU", precision, **GRUS[reset])
     save(model, tmp_path / "file", kind)
-    assert_same_states(tmp_path / "file", hidden_by(model), precision=precision)
+    assert_same_states(tmp_path / "file", oracle, precision=precision)
     assert rnnstates.load_weights(tmp_path / "file").layers[0].forward.reset_after == GRUS[reset]["reset_after"]
 
 
 @parity("keras", "simple_rnn")
 @pytest.mark.parametrize("precision", sorted(ATOL))
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_simple_rnn_is_that_of_keras(keras, kind, precision, tmp_path):
-    model = sequences_of(keras, keras.layers.SimpleRNN(5, return_sequences=True, dtype=precision), precision)
+def test_a_simple_rnn_is_that_of_keras(kind, precision, tmp_path):
+    model, oracle = asked("SimpleRNN", precision)
     save(model, tmp_path / "file", kind)
-    assert_same_states(tmp_path / "file", hidden_by(model), precision=precision)
+    assert_same_states(tmp_path / "file", oracle, precision=precision)
 
 
 @parity("keras", "lstm")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_lone_lstm_gives_every_cell_state_of_keras(keras, kind, tmp_path):
-    model = sequences_of(keras, keras.layers.LSTM(5, return_sequences=True))
+    model, _ = asked("LSTM")
     save(model, tmp_path / "file", kind)
 
     def oracle(sequence):
@@ -73,39 +104,48 @@ def test_a_lone_lstm_gives_every_cell_state_of_keras(keras, kind, tmp_path):
     "options", [{"use_bias": False}, {"activation": "relu"}, {"recurrent_activation": "hard_sigmoid"}]
 )
 @pytest.mark.parametrize("reset", GRUS)
-def test_a_gru_without_bias_or_with_other_activations(keras, reset, options, tmp_path):
-    layer = keras.layers.GRU(5, return_sequences=True, **GRUS[reset], **options)
-    model = sequences_of(keras, layer)
+def test_a_gru_without_bias_or_with_other_activations(reset, options, tmp_path):
+    model, oracle = asked("GRU", **GRUS[reset], **options)
     model.save(tmp_path / "m.keras")
-    assert_same_states(tmp_path / "m.keras", hidden_by(model))
+    assert_same_states(tmp_path / "m.keras", oracle)
 
 
 @pytest.mark.parametrize(
     ("generation", "kind"), [(generation, kind) for generation in (2, 3) for kind in KINDS if (generation, kind) != OLD]
 )
 def test_a_bidirectional_gru_gives_both_directions_aligned(generation, kind, tmp_path):
+    model, oracle = asked_both(generation)
+    save(model, tmp_path / "file", kind)
+    assert_same_states(tmp_path / "file", oracle)
+
+
+@functools.cache
+def asked_both(generation):
     keras = keras_of(generation)
     layer = keras.layers.Bidirectional(keras.layers.GRU(4, return_sequences=True), name="both")
     model = sequences_of(keras, layer)
-    save(model, tmp_path / "file", kind)
-
-    def oracle(sequence):
-        both = np.array(model(sequence[np.newaxis]))[0]
-        return {"layer0/forward/hidden": both[:, :4], "layer0/backward/hidden": both[:, 4:]}
-
-    assert_same_states(tmp_path / "file", oracle)
+    return model, both_by(model)
 
 
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5"])
 @pytest.mark.parametrize("generation", [2, 3])
 def test_the_cells_of_an_rnn_become_layers(generation, kind, tmp_path):
+    model, oracle = asked_cells(generation)
+    save(model, tmp_path / "file", kind)
+    assert_same_states(tmp_path / "file", oracle)
+    network = rnnstates.load_weights(tmp_path / "file")
+    assert [layer.name for layer in network.layers] == ["cells/0", "cells/1", "cells/2", "cells/3"]
+
+
+@functools.cache
+def asked_cells(generation):
+    """An RNN of four cells, and the states of each by running prefixes."""
     keras = keras_of(generation)
     layers = keras.layers
     cells = [layers.LSTMCell(5), layers.GRUCell(4), layers.LSTMCell(6, use_bias=False), layers.SimpleRNNCell(2)]
     inputs = keras.Input((None, 3))
     model = keras.Model(inputs, layers.RNN(cells, return_sequences=True, return_state=True, name="cells")(inputs))
     randomise(model)
-    save(model, tmp_path / "file", kind)
 
     def oracle(sequence):
         prefixes = [model(sequence[np.newaxis, : step + 1]) for step in range(len(sequence))]
@@ -113,9 +153,7 @@ def test_the_cells_of_an_rnn_become_layers(generation, kind, tmp_path):
         names = ["layer0/hidden", "layer0/cell", "layer1/hidden", "layer2/hidden", "layer2/cell", "layer3/hidden"]
         return {name: np.array([states[place] for states in flat]) for place, name in enumerate(names)}
 
-    assert_same_states(tmp_path / "file", oracle)
-    network = rnnstates.load_weights(tmp_path / "file")
-    assert [layer.name for layer in network.layers] == ["cells/0", "cells/1", "cells/2", "cells/3"]
+    return model, once(oracle)
 
 
 def flatten(states):
@@ -124,22 +162,19 @@ def flatten(states):
 
 def test_one_cell_in_an_rnn_is_a_layer(keras, tmp_path):
     model = sequences_of(keras, keras.layers.RNN(keras.layers.GRUCell(4), return_sequences=True))
+    oracle = hidden_by(model)
     for kind in KINDS:
         save(model, tmp_path / "file", kind)
-        assert_same_states(tmp_path / "file", hidden_by(model))
+        assert_same_states(tmp_path / "file", oracle)
 
 
 def test_the_cells_of_a_bidirectional_rnn_never_meet_between_its_ends(keras, tmp_path):
     layers = keras.layers
     inner = layers.RNN([layers.LSTMCell(5), layers.GRUCell(4)], return_sequences=True)
     model = sequences_of(keras, layers.Bidirectional(inner, name="both"))
+    oracle = both_by(model, layer=1)
     for kind in (".keras", "legacy model.h5"):
         save(model, tmp_path / "file", kind)
-
-        def oracle(sequence):
-            both = np.array(model(sequence[np.newaxis]))[0]
-            return {"layer1/forward/hidden": both[:, :4], "layer1/backward/hidden": both[:, 4:]}
-
         assert_same_states(tmp_path / "file", oracle)
 
 
@@ -215,14 +250,7 @@ def test_the_layers_for_cudnn_are_read_as_keras_2_reads_them(cell, both, tmp_pat
     )
     layer = keras.layers.Bidirectional(layer, name="enc") if both else layer
     model = keras_2_loads(keras.Sequential([keras.Input((None, 3)), layer]), tmp_path / "w.h5", None)
-
-    def oracle(sequence):
-        values = np.array(model(sequence[np.newaxis]))[0]
-        if both:
-            return {"layer0/forward/hidden": values[:, :units], "layer0/backward/hidden": values[:, units:]}
-        return {"hidden": values}
-
-    assert_same_states(tmp_path / "w.h5", oracle)
+    assert_same_states(tmp_path / "w.h5", both_by(model, units=units) if both else hidden_by(model))
 
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
@@ -244,12 +272,7 @@ def test_a_bidirectional_with_one_frozen_half_is_parted_by_the_names(generation,
     model = sequences_of(keras, keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="both"))
     getattr(model.get_layer("both"), frozen).trainable = False
     save(model, tmp_path / "m.h5", "legacy model.h5")
-
-    def oracle(sequence):
-        both = np.array(model(sequence[np.newaxis]))[0]
-        return {"layer0/forward/hidden": both[:, :4], "layer0/backward/hidden": both[:, 4:]}
-
-    assert_same_states(tmp_path / "m.h5", oracle)
+    assert_same_states(tmp_path / "m.h5", both_by(model))
 
 
 def test_without_a_bias_a_file_of_weights_does_not_say_where_a_gru_resets_and_we_do(keras, tmp_path):

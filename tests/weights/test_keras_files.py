@@ -9,14 +9,14 @@ import rnnstates
 from rnnstates.weights.load import describe_weights
 from rnnstates.weights.recognise import is_weights_file
 
-from .keras_models import KERAS_MODELS, KINDS, keeps_names, keras_of, layer_named, lstm, nested, randomise, save
+from .keras_models import KERAS_MODELS, KINDS, keeps_names, keras_of, layer_named, lstm, nested, save, shared
 
 GENERATIONS = [2, 3]
 
 
 @pytest.fixture(scope="module", params=GENERATIONS, ids=lambda generation: f"keras {generation}")
-def keras(request):
-    return keras_of(request.param)
+def generation(request):
+    return request.param
 
 
 def assert_same_weights(network, model, names):
@@ -34,9 +34,9 @@ def assert_same_weights(network, model, names):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("build", KERAS_MODELS, ids=lambda build: build.__name__)
-def test_the_weights_are_those_that_keras_holds(keras, build, kind, tmp_path):
+def test_the_weights_are_those_that_keras_holds(generation, build, kind, tmp_path):
     names, numbered = KERAS_MODELS[build]
-    model = randomise(build(keras))
+    model = shared(build, generation)
     save(model, tmp_path / "file", kind)
     called = names if keeps_names(model, kind) else numbered
     network = rnnstates.load_weights(tmp_path / "file", layer=called[-1])
@@ -49,8 +49,8 @@ def test_the_weights_are_those_that_keras_holds(keras, build, kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_info_tells_layers_sizes_and_how_to_choose(keras, kind, tmp_path):
-    model = randomise(nested(keras))
+def test_info_tells_layers_sizes_and_how_to_choose(generation, kind, tmp_path):
+    model = shared(nested, generation)
     save(model, tmp_path / "file", kind)
     described = describe_weights(tmp_path / "file")
     inner, upper = KERAS_MODELS[nested][not keeps_names(model, kind)]
@@ -65,8 +65,8 @@ def test_info_tells_layers_sizes_and_how_to_choose(keras, kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [".keras", "legacy model.h5", "legacy weights.h5"])
-def test_provenance_says_how_the_file_was_understood(keras, kind, tmp_path):
-    save(lstm(keras), tmp_path / "file", kind)
+def test_provenance_says_how_the_file_was_understood(generation, kind, tmp_path):
+    save(shared(lstm, generation), tmp_path / "file", kind)
     assert rnnstates.load_weights(tmp_path / "file").origin == {
         "file": str(tmp_path / "file"),
         "sha256": hashlib.sha256((tmp_path / "file").read_bytes()).hexdigest(),
@@ -75,7 +75,7 @@ def test_provenance_says_how_the_file_was_understood(keras, kind, tmp_path):
             "legacy model.h5": "legacy Keras model (.h5)",
             "legacy weights.h5": "legacy Keras weights (.h5)",
         }[kind],
-        "version": keras.__version__,
+        "version": keras_of(generation).__version__,
         "options": {},
         "convention": "keras lstm",
         "gate_order": "input_gate, forget_gate, candidate, output_gate",
@@ -96,7 +96,7 @@ def test_provenance_says_how_the_file_was_understood(keras, kind, tmp_path):
     }
 
 
-def test_files_are_distinguished_by_content_not_by_name(keras, tmp_path):
+def test_files_are_distinguished_by_content_not_by_name(generation, tmp_path):
     for kind in KINDS:
-        save(lstm(keras), tmp_path / "weights.npy", kind)
+        save(shared(lstm, generation), tmp_path / "weights.npy", kind)
         assert rnnstates.load_weights(tmp_path / "weights.npy").features == 3

@@ -1,5 +1,6 @@
 """A model whose own layers read padding: its states are not those of the valid steps, so a note says which differ."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -34,6 +35,7 @@ def layers_of(kind, layers):
     }[kind]
 
 
+@functools.cache
 def model_of(kind, generation=3):
     keras = keras_of(generation)
     with warnings.catch_warnings():
