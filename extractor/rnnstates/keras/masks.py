@@ -9,7 +9,7 @@ from ..errors import BadLengths
 from .started import PACKAGE, Tensor, keras, tf
 from .tensors import check_numbers, to_tensor
 
-__all__ = ["StepsMask", "attach", "attached", "checked_in_graph", "mask_of", "to_lengths", "to_mask"]
+__all__ = ["StepsMask", "attach", "attached", "check_in_graph", "checked_in_graph", "mask_of", "to_lengths", "to_mask"]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -94,15 +94,25 @@ def checked_in_graph(inputs: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Any
     """Make a graph refuse lengths and masks that do not fit the inputs when it runs; return int32 and bool tensors."""
     shape = tf.shape(inputs)
     if lengths is not None:
-        wide, message = tf.cast(lengths, tf.int64), "rnnstates: a length is below 0 or above the steps of the inputs."
-        tf.debugging.assert_equal(tf.shape(lengths)[0], shape[0], "rnnstates: there has to be a length per sequence.")
-        tf.debugging.assert_non_negative(wide, message=message)
-        tf.debugging.assert_less_equal(wide, tf.cast(shape[1], tf.int64), message=message)
+        rows, steps, *_ = tf.unstack(shape)
+        check_in_graph(tf.equal(tf.size(lengths), rows), "there has to be a length per sequence.", rows)
+        wide = tf.cast(lengths, tf.int64)
+        fit = tf.reduce_all((wide >= 0) & (wide <= tf.cast(steps, tf.int64)))
+        check_in_graph(fit, "a length is below 0 or above the steps of the inputs.", steps)
         lengths = tf.cast(lengths, tf.int32)
     if mask is not None:
-        tf.debugging.assert_equal(tf.shape(mask), shape[:2], "rnnstates: a mask has another shape than the inputs.")
+        same = tf.reduce_all(tf.equal(tf.shape(mask), shape[:2]))
+        check_in_graph(same, "a mask has another shape than the inputs.", tf.shape(mask))
         mask = tf.cast(mask, tf.bool)
     return lengths, mask
+
+
+def check_in_graph(right: Tensor, message: str, found: Tensor) -> None:
+    """Make a graph raise ``InvalidArgumentError`` with a message and an int32 tensor unless ``right`` when it runs.
+
+    ``tf.debugging.assert_equal`` and the like make three times the nodes.
+    """
+    tf.debugging.Assert(right, [f"rnnstates: {message}", found])
 
 
 def _check(lengths: Tensor, shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..engines.differentiable.unrolling import unrolled
 from ..errors import BadInput, OptionError
 from .cells import CELLS, Settings
-from .masks import attach, attached, checked_in_graph, mask_of, to_lengths, to_mask
+from .masks import attach, attached, check_in_graph, checked_in_graph, mask_of, to_lengths, to_mask
 from .started import Tensor, keras, tf
 from .states import STATES, Ends, StatesTuple
 from .tensors import check_numbers, to_inputs, to_tensor
@@ -159,13 +159,12 @@ class StateLayer(keras.layers.Layer):
         if drop:
             inputs = inputs * self.cell.get_dropout_mask(inputs[:, 0])[:, tf.newaxis]
             self.cell.reset_dropout_mask()
-        rows = tf.shape(inputs)[0]
         for values in start or ():
-            tf.debugging.assert_equal(tf.shape(values)[0], rows, "rnnstates: initial_state has other rows than inputs.")
-        start = start or [tf.zeros([rows, width], self._computing) for width in self._widths]
+            same = tf.equal(tf.shape(values)[0], tf.shape(inputs)[0])
+            check_in_graph(same, "initial_state has other rows than inputs.", tf.shape(values))
+        start = self._widths if start is None else (tf.cast(values, self._computing) for values in start)
         states = tf.autograph.experimental.do_not_convert(unrolled)(
-            self._kind, kind.parameters(self.cell, self._settings, self._computing), inputs,
-            kind.state(*(tf.cast(values, self._computing) for values in start)),
+            self._kind, kind.parameters(self.cell, self._settings, self._computing), inputs, kind.state(*start),
             lengths=lengths, mask=mask, backward=self.go_backwards, fuse=self.fused,
         )  # fmt: skip
         made = (_shaped(tf.cast(values, self.compute_dtype), inputs.shape) for values in states)
@@ -203,7 +202,7 @@ class StateLayer(keras.layers.Layer):
     def _widths(self) -> tuple[int, ...]:
         """The last axis of each state."""
         width = getattr(self.cell, "width", self.units)
-        return tuple(width if name == "hidden" else self.units for name in CELLS[self._kind].state._fields)
+        return tuple(int(width if name == "hidden" else self.units) for name in CELLS[self._kind].state._fields)
 
     @property
     def _computing(self) -> str:

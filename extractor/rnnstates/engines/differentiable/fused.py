@@ -50,11 +50,22 @@ GATES = ("i", "f", "o", "ci", "co")
 
 
 class _Forward(NamedTuple):
-    """Result of the forward pass: the states [S, R, H], and ``gates(step)``: i, f, o, ci and co by name, [R, H]."""
+    """Result of the forward pass: the states [S, R, H], and ``gates(at)``: i, f, o, ci and co by name, [R, H]."""
 
     hidden: Tensor
     cell: Tensor
-    gates: Callable[[Any], dict[str, Any]]
+    gates: Callable[["_At"], dict[str, Any]]
+
+
+class _At:
+    """Reads a step of tensors [S, ...] as ``values[step]`` does, but computes its bounds only once for all of them."""
+
+    def __init__(self, tf: TensorFlow, step: Tensor) -> None:
+        self.step, self._read, begin = step, tf.raw_ops.StridedSlice, step[tf.newaxis]
+        self._bounds = {"begin": begin, "end": begin + 1, "strides": tf.ones([1], tf.int32), "shrink_axis_mask": 1}
+
+    def __call__(self, values: Tensor) -> Tensor:
+        return self._read(input=values, **self._bounds)
 
 
 class _Weights(NamedTuple):
@@ -113,7 +124,7 @@ class Fused:
             seq_len_max=self._tf.shape(inputs, self._tf.int64)[0], x=inputs, cs_prev=cell, h_prev=hidden,
             forget_bias=0.0, cell_clip=-1.0, use_peephole=self._peepholes, **weights._asdict(),
         )  # fmt: skip
-        return _Forward(made.h, made.cs, lambda step: {name: getattr(made, name)[step] for name in GATES})
+        return _Forward(made.h, made.cs, lambda at: {name: at(getattr(made, name)) for name in GATES})
 
     def _loop(self, weights: _Weights, inputs: Tensor, hidden: Tensor, cell: Tensor) -> _Forward:
         tf, steps = self._tf, self._tf.shape(inputs)[0]
@@ -135,7 +146,7 @@ class Fused:
         return _Forward(
             stacked(tf, arrays["h"], hidden),
             stacked(tf, arrays["cs"], cell),
-            lambda step: {name: arrays[name].read(step) for name in GATES},
+            lambda at: {name: arrays[name].read(at.step) for name in GATES},
         )
 
     def _step(self, weights: _Weights, z: Tensor, cell: Tensor) -> tuple[Any, ...]:
@@ -188,9 +199,10 @@ class Fused:
         first = inputs[0]
 
         def body(step: Tensor, g_hidden: Tensor, g_cell: Tensor, kept: Tensor) -> Any:
+            at = _At(tf, step)
             back = tf.raw_ops.LSTMBlockCellGrad(
-                x=first, cs_prev=before[step], h_prev=made.hidden[step], cs=made.cell[step], **made.gates(step),
-                cs_grad=g_cell + upstream[1][step], h_grad=g_hidden + upstream[0][step],
+                x=first, cs_prev=at(before), h_prev=at(made.hidden), cs=at(made.cell), **made.gates(at),
+                cs_grad=g_cell + at(upstream[1]), h_grad=g_hidden + at(upstream[0]),
                 use_peephole=self._peepholes, **weights._asdict(),
             )  # fmt: skip
             g_hidden = tf.matmul(back.dicfo, recurrent, transpose_b=True)

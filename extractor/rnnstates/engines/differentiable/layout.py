@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ...arrays.axes import Tensor
 from ...runtime.tensorflow_start import TensorFlow
 
-__all__ = ["Layout", "gathered", "lay_out", "of_rows", "spread", "valid_steps"]
+__all__ = ["Layout", "begun", "gathered", "lay_out", "spread", "valid_steps"]
 
 
 class Layout(NamedTuple):
@@ -26,15 +26,18 @@ class Layout(NamedTuple):
         For each group and step, the index into the batch seen as [B * T]; B * T itself for nothing.
     back : int32 [B, T]
         For each step of the batch, the index into the concatenated rows of the groups; past the last for none.
-    rows : tuple of int32 [R]
-        The sequences of each group; a row added to make the number even may be any.
+    counts : tuple of int32
+        The number R of rows of each group.
+    order : int32 [sum of R] or None
+        The sequences of all groups; a row added to make a number even may be any. None for the order of the batch.
     plain : bool
         All sequences are complete and in one group: only the axes are swapped.
     """
 
-    groups: tuple[Any, ...]
+    groups: tuple[Tensor, ...]
     back: Tensor
-    rows: tuple[Any, ...]
+    counts: tuple[Tensor, ...]
+    order: Tensor = None
     plain: bool = False
 
 
@@ -46,14 +49,22 @@ def valid_steps(tf: TensorFlow, lengths: Tensor, mask: Tensor, steps: Tensor) ->
 
 
 def lay_out(
-    tf: TensorFlow, shape: Tensor, lengths: Tensor, mask: Tensor, *, backward: bool, groups: int, even: bool = False
+    tf: TensorFlow,
+    rows: Tensor,
+    steps: Tensor,
+    lengths: Tensor,
+    mask: Tensor,
+    *,
+    backward: bool,
+    groups: int,
+    even: bool = False,
 ) -> Layout:
-    """Compute the layout.
+    """Compute the layout, in few nodes: each costs TensorFlow about as much time as running a small layer.
 
     Parameters
     ----------
     tf : module
-    shape : int32 [2]
+    rows, steps : int32
         B and T.
     lengths : int32 [B] or None
     mask : bool [B, T] or None
@@ -67,25 +78,50 @@ def lay_out(
         and logs a warning.
     """
     if lengths is None and mask is None and not backward and not even and groups <= 1:
-        return Layout((None,), None, (None,), plain=True)
-    read = _reading(tf, shape, lengths, mask, backward)
-    order = tf.argsort(-read.counts, stable=True) if groups and read.ragged else tf.range(shape[0])
-    slots = tf.argsort(order) if groups and read.ragged else order
-    taken, cuts = _take(tf, shape, read, order), _cuts(shape[0], groups)
-    made, bases, strides, offset = [], [], [], 0
-    for start, stop in cuts:
-        longest = tf.reduce_max(tf.gather(read.counts, order[start:stop])) if groups and read.ragged else shape[1]
-        # At least one step: products and loops expect it.
-        part = taken[start:stop, : tf.minimum(shape[1], tf.maximum(longest, 1))]
-        part = tf.pad(part, [[0, (stop - start) % 2], [0, 0]], constant_values=shape[0] * shape[1]) if even else part
-        made.append(_transposed(tf, part))
-        bases.append(offset + tf.range(stop - start))
-        strides.append(tf.fill([stop - start], tf.shape(part)[0]))
-        offset += tf.size(part)
-    base, stride = (tf.gather(tf.concat(values, axis=0), slots)[:, tf.newaxis] for values in (bases, strides))
-    back = base + read.ranks * stride
-    rows = [tf.pad(order[start:stop], [[0, (stop - start) % 2 if even else 0]]) for start, stop in cuts]
-    return Layout(tuple(made), back if read.valid is None else tf.where(read.valid, back, offset), tuple(rows))
+        return Layout((None,), None, (rows,), plain=True)
+    read, numbers = _reading(tf, steps, lengths, mask, backward), tf.range(rows)[:, tf.newaxis]
+    places, nothing = numbers * steps + read.steps, rows * steps
+    if read.there is not None:
+        places = tf.where(read.there, places, nothing)
+    if not groups:
+        back = numbers + read.ranks * rows
+        back = back if read.valid is None else tf.where(read.valid, back, nothing)
+        return Layout((_transposed(tf, places),), back, (rows,))
+    return _grouped(tf, read, places, _cut(tf, rows, groups, even=even), (rows, steps))
+
+
+def _grouped(tf: TensorFlow, read: "_Reading", places: Tensor, cut: "_Cut", shape: tuple[Tensor, Tensor]) -> Layout:
+    """Split the places [B, T] into groups of sequences, longest first, each as far as its longest."""
+    (rows, steps), longest, order = shape, shape[1], tf.range(shape[0])
+    slots = order
+    if read.counts is not None:
+        ranked, order = tf.math.top_k(read.counts, rows)
+        places, slots = tf.gather(places, order), tf.math.invert_permutation(order)
+        # Products and loops expect at least one step; a group without rows takes no more.
+        longest = tf.gather(tf.pad(ranked, [[0, 1]]), cut.starts) * tf.minimum(cut.sizes, 1)
+        longest = tf.minimum(steps, tf.maximum(longest, 1))
+    added = tf.reduce_sum(cut.counts) - rows
+    places = tf.pad(places, [[0, added], [0, 0]], constant_values=rows * steps)
+    parts = tf.split(places, cut.counts, num=cut.groups)
+    if read.counts is not None:
+        ends = tf.unstack(longest, cut.groups)
+        parts = [tf.slice(part, [0, 0], [-1, end]) for part, end in zip(parts, ends, strict=True)]
+    slots, taken = slots[:, tf.newaxis], cut.counts * longest
+    group = tf.reduce_sum(tf.cast(slots >= cut.between, tf.int32), axis=1, keepdims=True)
+    first = tf.cumsum(taken, exclusive=True) - cut.starts
+    back = tf.gather(first, group) + slots + read.ranks * tf.gather(cut.counts, group)
+    back = back if read.valid is None else tf.where(read.valid, back, tf.reduce_sum(taken))
+    counts = tuple(tf.unstack(cut.counts, cut.groups))
+    return Layout(tuple(_transposed(tf, part) for part in parts), back, counts, tf.pad(order, [[0, added]]))
+
+
+def begun(tf: TensorFlow, values: Tensor, layout: Layout, dtype: object) -> list[Tensor]:
+    """Give a state before the first step, [B, W], to the groups, each [R, W]; zeros where only W is given."""
+    if isinstance(values, int):
+        return [tf.zeros([count, values], dtype) for count in layout.counts]
+    if layout.order is None:
+        return [values]
+    return list(tf.split(_of_rows(tf, values, layout.order), layout.counts))
 
 
 def spread(tf: TensorFlow, values: Tensor, layout: Layout) -> list[Any]:
@@ -102,10 +138,8 @@ def spread(tf: TensorFlow, values: Tensor, layout: Layout) -> list[Any]:
     return list(there(values, layout.back, *layout.groups))
 
 
-def of_rows(tf: TensorFlow, values: Tensor, rows: Tensor) -> Tensor:
+def _of_rows(tf: TensorFlow, values: Tensor, rows: Tensor) -> Tensor:
     """Gather some rows of [B, W] into [R, W]; the gradient is a dense tensor, not a sparse one."""
-    if rows is None:
-        return values
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def take(values: Tensor, rows: Tensor) -> Tensor:
@@ -149,49 +183,45 @@ def _gathered(tf: TensorFlow, parts: Sequence[Any], layout: Layout) -> Tensor:
 
 
 class _Reading(NamedTuple):
-    """How each sequence is read.
+    """How each sequence is read; all of ``counts``, ``there`` and ``valid`` are None where every step counts.
 
     Parameters
     ----------
+    ranks : int32 [B, T] or [T]
+        Position at which each step is read; arbitrary where it does not count.
+    steps : int32 [B, T] or [T]
+        The step read at each position; arbitrary past the last.
     counts : int32 [B]
         Number of steps that count.
-    ranks : int32 [B, T]
-        Position at which each step is read; arbitrary where it does not count.
-    steps : int32 [B, T]
-        The step read at each position; arbitrary past the last.
-    valid : bool [B, T] or None
-    ragged : bool
+    there : bool [B, T]
+        Whether a step is read at each position.
+    valid : bool [B, T]
+        Whether each step counts.
     """
 
-    counts: Tensor
     ranks: Tensor
     steps: Tensor
-    valid: Tensor
-    ragged: bool
+    counts: Tensor = None
+    there: Tensor = None
+    valid: Tensor = None
 
 
-def _reading(tf: TensorFlow, shape: Tensor, lengths: Tensor, mask: Tensor, backward: bool) -> _Reading:
-    valid = valid_steps(tf, lengths, mask, shape[1])
-    ranks = steps = tf.broadcast_to(tf.range(shape[1]), shape)
-    counts = tf.fill(shape[:1], shape[1]) if lengths is None else lengths
-    if lengths is None and valid is not None:
-        seen = tf.cast(valid, tf.int32)
-        counts, ranks = tf.reduce_sum(seen, axis=1), tf.cumsum(seen, axis=1) - 1
-        steps = tf.argsort(1 - seen, axis=1, stable=True)
-    if backward:
-        last = counts[:, tf.newaxis] - 1
-        steps = tf.gather(steps, tf.maximum(last - tf.range(shape[1]), 0), batch_dims=1)
-        ranks = last - ranks
-    return _Reading(counts, ranks, steps, valid, valid is not None)
-
-
-def _take(tf: TensorFlow, shape: Tensor, read: _Reading, order: Tensor) -> Tensor:
-    """Return the indices into the batch in reading order, with the rows in a given order: int32 [B, T]."""
-    places = tf.range(shape[0])[:, tf.newaxis] * shape[1] + read.steps
-    if read.valid is not None:
-        there = tf.range(shape[1]) < read.counts[:, tf.newaxis]
-        places = tf.where(there, places, shape[0] * shape[1])
-    return tf.gather(places, order)
+def _reading(tf: TensorFlow, steps: Tensor, lengths: Tensor, mask: Tensor, backward: bool) -> _Reading:
+    positions = tf.range(steps)
+    if lengths is not None:
+        there, order = positions < lengths[:, tf.newaxis], positions
+        if backward:
+            order = lengths[:, tf.newaxis] - 1 - positions
+        return _Reading(order, tf.maximum(order, 0) if backward else order, lengths, there, there)
+    if mask is None:
+        order = steps - 1 - positions if backward else positions
+        return _Reading(order, order)
+    seen = tf.cast(mask, tf.int32)
+    counts, ranks = tf.reduce_sum(seen, axis=1), tf.cumsum(seen, axis=1, reverse=backward) - 1
+    # Equal values stay in their order.
+    order = tf.math.top_k(tf.reverse(seen, [1]) if backward else seen, steps).indices
+    order = steps - 1 - order if backward else order
+    return _Reading(ranks, order, counts, positions < counts[:, tf.newaxis], mask)
 
 
 def _transposed(tf: TensorFlow, places: Tensor) -> Tensor:
@@ -199,7 +229,28 @@ def _transposed(tf: TensorFlow, places: Tensor) -> Tensor:
     return tf.bitcast(tf.transpose(tf.bitcast(places, tf.float32)), tf.int32)
 
 
-def _cuts(rows: Tensor, groups: int) -> list[tuple[Any, Any]]:
-    """Split rows into groups, each but the last of even size."""
-    ends = [rows * number // groups // 2 * 2 for number in range(groups)] if groups else [0]
-    return list(zip(ends, [*ends[1:], rows], strict=True))
+class _Cut(NamedTuple):
+    """Rows split into ``groups``, each but the last of even size.
+
+    Parameters
+    ----------
+    groups : int
+        G.
+    starts, sizes, counts : int32 [G]
+        The first row of each, their number, and that with the row that makes it even.
+    between : int32 [G - 1]
+        ``starts`` without the first.
+    """
+
+    groups: int
+    starts: Tensor
+    sizes: Tensor
+    counts: Tensor
+    between: Tensor
+
+
+def _cut(tf: TensorFlow, rows: Tensor, groups: int, *, even: bool) -> _Cut:
+    between = rows * tf.constant([*range(1, groups)], tf.int32) // (2 * groups) * 2
+    starts = tf.concat([[0], between], axis=0)
+    sizes = tf.concat([between, rows[tf.newaxis]], axis=0) - starts
+    return _Cut(groups, starts, sizes, sizes + sizes % 2 if even else sizes, between)

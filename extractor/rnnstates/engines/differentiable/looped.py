@@ -41,7 +41,7 @@ def looped(
         The states before the first step, floating [R, W]; float32 where ``factors`` are narrower.
     factors : DType
         Dtype of the factors of products, e.g. ``bfloat16`` or ``float16``; that of the states for exact products.
-    live : bool [S, R] or None
+    live : bool [S, R, 1] or None
         Where a sequence has a step; past its last step the states are kept, lest they grow without bound.
 
     Returns
@@ -52,15 +52,15 @@ def looped(
     dtype = start[0].dtype
     ops = TensorFlowOps(tf, None if factors == dtype else narrow_matmul(tf, factors))
     parameters = _rounded(tf, parameters, factors)
-    projected = _projected(tf, ops, parameters, inputs, dtype)
-    steps = tf.shape(projected)[0]
+    steps, rows, _ = tf.unstack(tf.shape(inputs))
+    projected = _projected(tf, ops, parameters, inputs, dtype, (steps, rows))
     waiting = tf.TensorArray(dtype, steps).unstack(projected)
     arrays = tuple(tf.TensorArray(dtype, steps, element_shape=state.shape) for state in start)
 
     def body(step: Tensor, state: Any, arrays: Any) -> Any:
         after, _ = RECUR[cell](ops, parameters, waiting.read(step), state)
         if live is not None:
-            has_step = live[step][:, tf.newaxis]
+            has_step = tf.gather(live, step)
             after = type(state)(*(tf.where(has_step, *pair) for pair in zip(after, state, strict=True)))
         state = after
         return step + 1, state, tuple(array.write(step, values) for array, values in zip(arrays, state, strict=True))
@@ -80,12 +80,13 @@ def stacked(tf: TensorFlow, array: Tensor, first: Tensor) -> Tensor:
     return made
 
 
-def _projected(tf: TensorFlow, ops: TensorFlowOps, parameters: Any, inputs: Tensor, dtype: Any) -> Tensor:
+def _projected(
+    tf: TensorFlow, ops: TensorFlowOps, parameters: Any, inputs: Tensor, dtype: Any, shape: tuple[Tensor, Tensor]
+) -> Tensor:
     """Multiply inputs [S, R, I] by the kernel and add the bias: [S, R, G * H]."""
-    steps, rows = tf.unstack(tf.shape(inputs)[:2])
     features, columns = parameters.kernel.shape
     product = ops.matmul(tf.reshape(inputs, [-1, features]), parameters.kernel)
-    return tf.reshape(tf.cast(product, dtype) + parameters.bias, [steps, rows, columns])
+    return tf.reshape(tf.cast(product, dtype) + parameters.bias, [*shape, columns])
 
 
 def _rounded(tf: TensorFlow, parameters: Any, factors: Any) -> Any:

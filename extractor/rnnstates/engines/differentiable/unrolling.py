@@ -7,7 +7,7 @@ from typing import Any
 from ...arrays.axes import Tensor
 from ...runtime.tensorflow_start import TensorFlow, import_tensorflow
 from .fused import Fused, is_fused, is_one_op
-from .layout import Layout, gathered, lay_out, of_rows, spread
+from .layout import Layout, begun, gathered, lay_out, spread
 from .looped import looped
 
 __all__ = ["unrolled"]
@@ -33,12 +33,12 @@ def unrolled(
     cell : str
         ``lstm``, ``gru`` or ``simple_rnn``.
     parameters : NamedTuple
-        The cell's parameters, as tensors of the dtype of ``start``.
+        The cell's parameters, as tensors of the dtype of the states.
     inputs : floating [B, T, I]
-        Values at steps that do not count are arbitrary. A narrower dtype than that of ``start`` is used for the
+        Values at steps that do not count are arbitrary. A narrower dtype than that of the states is used for the
         factors of products.
     start : NamedTuple
-        The states before the first step read, floating [B, W].
+        The states before the first step read, floating [B, W]; or their widths, int, to start from zero.
     lengths : int32 [B] or None
         Number of valid steps at the start of each row; None to use the mask.
     mask : bool [B, T] or None
@@ -51,26 +51,23 @@ def unrolled(
     Returns
     -------
     NamedTuple
-        The states, floating [B, T, W] of the dtype of ``start``, each at the step of its input; zero at steps that do
-        not count. Differentiable with respect to ``inputs``, ``start`` and every tensor of ``parameters``.
+        The states, floating [B, T, W] of the dtype of ``parameters``, each at the step of its input; zero at steps that
+        do not count. Differentiable with respect to ``inputs``, ``start`` and every tensor of ``parameters``.
     """
     tf = import_tensorflow()
-    exact = inputs.dtype == start[0].dtype
-    fuse = fuse and exact and is_fused(cell, parameters, start[0].dtype)
+    dtype = parameters.kernel.dtype
+    fuse = fuse and inputs.dtype == dtype and is_fused(cell, parameters, dtype)
     ragged = lengths is not None or mask is not None
     one_op = fuse and is_one_op(parameters)
     groups = _groups(tf, ragged=ragged, one_op=one_op) if fuse else 0
-    layout = lay_out(
-        tf, tf.shape(inputs)[:2], lengths, mask, backward=backward, groups=groups, even=one_op
-    )  # fmt: skip
+    rows, steps, _ = tf.unstack(tf.shape(inputs))
+    layout = lay_out(tf, rows, steps, lengths, mask, backward=backward, groups=groups, even=one_op)
     if fuse:
         run: Any = Fused(tf, parameters)
     else:
-        run = partial(looped, tf, cell, parameters, factors=inputs.dtype, **_live(tf, layout, inputs))
-    made = [
-        run(values, type(start)(*(of_rows(tf, state, rows) for state in start)))
-        for values, rows in zip(spread(tf, inputs, layout), layout.rows, strict=True)
-    ]
+        run = partial(looped, tf, cell, parameters, factors=inputs.dtype, **_live(tf, layout, rows * steps))
+    begin = zip(*(begun(tf, values, layout, dtype) for values in start), strict=True)
+    made = [run(values, type(start)(*states)) for values, states in zip(spread(tf, inputs, layout), begin, strict=True)]
     return type(start)(*(gathered(tf, parts, layout) for parts in zip(*made, strict=True)))
 
 
@@ -85,9 +82,9 @@ def _groups(tf: TensorFlow, *, ragged: bool, one_op: bool) -> int:
     return min(MOST_GROUPS, len(os.sched_getaffinity(0)))
 
 
-def _live(tf: TensorFlow, layout: Layout, inputs: Tensor) -> dict[str, Any]:
+def _live(tf: TensorFlow, layout: Layout, nothing: Tensor) -> dict[str, Any]:
     """Return the loop's argument ``live``, where a sequence has a step; nothing if all steps are valid."""
     if layout.plain:
         return {}
     (places,) = layout.groups
-    return {"live": places < tf.reduce_prod(tf.shape(inputs)[:2])}
+    return {"live": tf.expand_dims(places < nothing, -1)}
