@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import warnings
 
 import numpy as np
 import onnx
@@ -13,8 +12,10 @@ from onnx.backend.test.case import node as onnx_cases
 import rnnstates
 from rnnstates.weights.load import describe_weights
 
+from ..builders import engines_for
 from .census import parity
 from .test_onnx import LENGTHS, H, I, N, T, arrays_of, model_of, node_of, runtime, save, sequences
+from .torch_exports import export_quietly
 
 for _module in ("lstm", "gru", "rnn"):
     importlib.import_module(f"{onnx_cases.__name__}.{_module}")
@@ -48,8 +49,9 @@ def test_a_case_of_onnx_itself_comes_out_as_expected(tmp_path, name):
     batch_first = bool(attributes.get("layout"))
     inputs = given["X"] if batch_first else given["X"].swapaxes(0, 1)
     lengths = given.get("sequence_lens", "full")
-    for engine in ("numpy", "tensorflow"):
-        found = rnnstates.extract(inputs, lengths, weights=path, engine=engine, pool=("final",))
+    network = rnnstates.load_weights(path)
+    for engine in engines_for(network):
+        found = rnnstates.extract(inputs, lengths, weights=network, engine=engine, pool=("final",))
         groups = ("layer0/forward/", "layer0/backward/")[:directions] if directions == 2 else ("",)
         shown = {
             "Y": np.stack([found[f"{group}hidden"] for group in groups], axis=2),
@@ -72,11 +74,8 @@ def export(module, inputs, path, **options):
     """Write a file with PyTorch's exporter of TorchScript, which needs nothing else."""
     import torch
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        given = {"dynamo": False, "input_names": ["x"], "dynamic_axes": {"x": [0, 1]}} | options
-        torch.onnx.export(module.eval(), (torch.as_tensor(inputs),), str(path), **given)
-    return path
+    given = {"dynamo": False, "input_names": ["x"], "dynamic_axes": {"x": [0, 1]}} | options
+    return export_quietly(module, (torch.as_tensor(inputs),), path, **given)
 
 
 def torch_module(kind, *, embedding=False, learned=False, **options):
@@ -110,11 +109,12 @@ def test_what_pytorch_exports_is_one_stack(tmp_path, kind, folded):
     inputs = np.random.RandomState(3).randn(T, N, I).astype("f4")
     path = export(torch_module(kind, **options), inputs, tmp_path / "m.onnx", do_constant_folding=folded)
     expected = next(iter(runtime(path, x=inputs).values()))
-    for engine in ("numpy", "tensorflow"):
-        found = rnnstates.extract(inputs.swapaxes(0, 1), "full", weights=path, engine=engine)
+    network = rnnstates.load_weights(path)
+    for engine in engines_for(network):
+        found = rnnstates.extract(inputs.swapaxes(0, 1), "full", weights=network, engine=engine)
         top = np.concatenate([found["layer1/forward/hidden"], found["layer1/backward/hidden"]], axis=-1)
         np.testing.assert_allclose(top.swapaxes(0, 1), expected, rtol=0, atol=1e-6)
-    assert rnnstates.load_weights(path).notes == ()
+    assert network.notes == ()
 
 
 @pytest.mark.parametrize("opset", [9, 11, 17])

@@ -10,7 +10,7 @@ import rnnstates
 from rnnstates import BadWeights
 
 from .test_onnx import GATES, H, I, N, T, arrays_of, model_of, runtime, save
-from .test_onnx_exports import quiet
+from .torch_exports import export_quietly
 
 make = helper.make_node
 value = helper.make_tensor_value_info
@@ -157,8 +157,7 @@ def test_a_projection_that_an_exporter_loses_is_refused(path, options):
     import torch
 
     layer = torch.nn.LSTM(I, WIDE, batch_first=True, proj_size=3).eval()
-    with quiet():
-        torch.onnx.export(layer, (torch.randn(N, T, I),), str(path), verbose=False, **options)
+    export_quietly(layer, (torch.randn(N, T, I),), path, verbose=False, **options)
     said = "starts from a cell state of width 8, but has 3 units; torch.onnx.export loses projections"
     with pytest.raises(BadWeights, match=re.escape(said)):
         rnnstates.load_weights(path)

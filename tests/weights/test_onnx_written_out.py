@@ -10,9 +10,10 @@ import rnnstates
 from rnnstates import BadWeights
 from rnnstates.weights.load import describe_weights
 
+from ..builders import engines_for
 from .census import parity
 from .test_onnx import H, I, N, model_of, runtime, save
-from .test_onnx_exports import quiet
+from .torch_exports import export_quietly
 
 make = helper.make_node
 T = 5
@@ -69,11 +70,12 @@ def saved(path, nodes, arrays, output, producer="pytorch"):
 def compare(path, groups=("",)):
     inputs = np.random.RandomState(1).randn(N, T, I).astype("f4")
     [expected] = runtime(path, X=inputs.swapaxes(0, 1)).values()
-    for engine in ("numpy", "tensorflow"):
-        found = rnnstates.extract(inputs, "full", weights=path, engine=engine)
+    network = rnnstates.load_weights(path)
+    for engine in engines_for(network):
+        found = rnnstates.extract(inputs, "full", weights=network, engine=engine)
         states = np.concatenate([found[f"{group}hidden"] for group in groups], axis=-1)
         np.testing.assert_allclose(states, expected.swapaxes(0, 1), rtol=0, atol=1e-6)
-    assert rnnstates.load_weights(path).notes == ()
+    assert network.notes == ()
     return found
 
 
@@ -203,8 +205,7 @@ def test_for_a_loop_over_cells_only_the_state_dict_is_asked_for_and_that_is_read
             return torch.stack(states, 1)
 
     model, path = Model().eval(), tmp_path / "m.onnx"
-    with quiet():
-        torch.onnx.export(model, (torch.randn(N, T, I),), str(path), **options)
+    export_quietly(model, (torch.randn(N, T, I),), path, **options)
     with pytest.raises(BadWeights, match=r"'inner\.weight_[ih]h' belongs to a PyTorch cell") as said:
         rnnstates.load_weights(path)
     assert "whose steps are unrolled. Give the state_dict of the model instead. Its arrays: '" in str(said.value)
