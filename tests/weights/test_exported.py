@@ -30,50 +30,64 @@ def hidden(path, inputs=INPUTS, **options):
     return np.concatenate([states[name] for name in names if name.split("/")[0] == top], -1)
 
 
+def stack(layers):
+    """Layers with one setting or another, named after it."""
+    return [
+        layers.GRU(5, reset_after=False, name="reset_before", **ALL),
+        layers.GRU(6, use_bias=False, name="no_bias", **ALL),
+        layers.LSTM(4, activation="relu", name="relu", **ALL),
+        layers.LSTM(7, recurrent_activation="hard_sigmoid", name="hard_sigmoid", **ALL),
+        layers.GRU(3, activation="softsign", recurrent_activation="hard_sigmoid", name="hard_sigmoid_gru", **ALL),
+        layers.SimpleRNN(8, activation="swish", name="simple_rnn", **ALL),
+        layers.Dropout(0.2),
+        layers.LSTM(9, dropout=0.1, recurrent_dropout=0.2, name="dropout_inside", **ALL),
+        layers.LSTM(2, activation="gelu", name="only_the_last_state"),
+    ]
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_states_are_those_of_keras_whatever_the_settings_of_a_layer(generation, tmp_path):
+    model = sequential(generation, stack)
+    layers = [layer for layer in model.layers if layer.get_weights()]
+    expected = keras_of(generation).Model(model.inputs[0], [layer.output for layer in layers])(INPUTS)
+    states = rnnstates.extract(INPUTS, "full", weights=export(model, tmp_path / "model"))
+    for number, (layer, values) in enumerate(zip(layers, expected, strict=True)):
+        found = states[f"layer{number}/hidden"]
+        found = found if layer.return_sequences else found[:, -1]
+        np.testing.assert_allclose(found, np.array(values), rtol=0, atol=2e-6, err_msg=layer.name)
+
+
 SETTINGS = {
-    "reset before": lambda layers: [layers.GRU(5, reset_after=False, **ALL)],
-    "no bias": lambda layers: [layers.GRU(5, use_bias=False, **ALL)],
-    "relu": lambda layers: [layers.LSTM(5, activation="relu", **ALL)],
-    "hard_sigmoid": lambda layers: [layers.LSTM(5, recurrent_activation="hard_sigmoid", **ALL)],
-    "hard_sigmoid of a GRU": lambda layers: [
-        layers.GRU(5, activation="softsign", recurrent_activation="hard_sigmoid", **ALL)
-    ],
-    "SimpleRNN": lambda layers: [layers.SimpleRNN(5, activation="swish", **ALL)],
-    "only the last state": lambda layers: [layers.LSTM(5, activation="gelu")],
     "two layers": lambda layers: [layers.LSTM(5, activation="elu", **ALL), layers.GRU(4, **ALL)],
     "backwards twice": lambda layers: [
         layers.LSTM(5, go_backwards=True, **ALL),
         layers.GRU(4, go_backwards=True, reset_after=False, **ALL),
     ],
-    "dropout": lambda layers: [layers.Dropout(0.2), layers.LSTM(5, dropout=0.1, recurrent_dropout=0.2, **ALL)],
-    "merged": lambda layers: [
+    "merged, and cells": lambda layers: [
         layers.Bidirectional(layers.LSTM(5, activation="softplus", **ALL), merge_mode="ave"),
-        layers.GRU(2, reset_after=False, **ALL),
+        layers.RNN([layers.LSTMCell(6, activation="relu"), layers.GRUCell(4)], **ALL),
     ],
     "multiplied": lambda layers: [layers.Bidirectional(layers.GRU(5, **ALL), merge_mode="mul"), layers.LSTM(2, **ALL)],
     "both directions": lambda layers: [
         layers.Bidirectional(layers.LSTM(5, activation="relu", **ALL)),
         layers.Bidirectional(layers.GRU(2, **ALL)),
     ],
-    "cells": lambda layers: [layers.RNN([layers.LSTMCell(5, activation="relu"), layers.GRUCell(4)], **ALL)],
 }
 
 
-# Those of which Keras 2 makes other graphs than Keras 3.
-OLDER = ("reset before", "hard_sigmoid", "two layers", "dropout", "merged", "cells")
-# Those that are exported with the functions of every layer, in which the reader of Keras 2 must not lose its way.
-WHOLE = ("two layers", "merged", "cells")
-# That with what is written of a layer that a GPU might run.
-GRADIENTS = "two layers"
+# Those of which Keras 2 makes other graphs than Keras 3. They are exported with the functions of every layer, in which
+# the reader must not lose its way.
+OLDER = ("two layers", "merged, and cells")
+# That with all that either Keras writes, or makes without writing it.
+WHOLE = "two layers"
 
 
 @pytest.mark.parametrize("generation, name", [*((3, name) for name in SETTINGS), *((2, name) for name in OLDER)])
-def test_states_are_those_of_keras_whatever_the_settings(generation, name, tmp_path):
+def test_states_are_those_of_keras_whatever_the_layers(generation, name, tmp_path):
     model = sequential(generation, SETTINGS[name])
-    expected = np.array(model(INPUTS))
-    found = hidden(export(model, tmp_path / "model", whole=name in WHOLE, gradients=name == GRADIENTS))
-    found = found if expected.ndim == 3 else found[:, -1]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+    whole = generation == 2 or name == WHOLE
+    path = export(model, tmp_path / "model", whole=whole, gradients=name == WHOLE)
+    np.testing.assert_allclose(hidden(path), np.array(model(INPUTS)), rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("generation", [2, 3])
@@ -132,7 +146,8 @@ def test_an_embedding_is_found_by_what_looks_it_up(generation, masked, tmp_path)
 def test_a_mask_and_a_kept_state_are_noted(generation, tmp_path):
     keras = keras_of(generation)
     layers = [keras.layers.Masking(0.5), keras.layers.GRU(5, stateful=True, **ALL)]
-    path = export(keras.Sequential([keras.Input((7, 3), batch_size=2), *layers]), tmp_path / "model", whole=True)
+    model = keras.Sequential([keras.Input((7, 3), batch_size=2), *layers])
+    path = export(model, tmp_path / "model", whole=generation == 2)
     notes = " ".join(rnnstates.load_weights(path).notes)
     assert re.search("is given an initial state by the model.* is given a mask by the model", notes)
 
@@ -192,7 +207,8 @@ def odd(keras, what):
 @pytest.mark.parametrize("generation", [2, 3])
 @pytest.mark.parametrize("what", ["unknown activation", "clipped"])
 def test_what_is_not_understood_is_refused_with_the_way_out(generation, what, tmp_path):
-    path = export(odd(keras_of(generation), what), tmp_path / "model", whole=what == "clipped")
+    whole = generation == 2 and what == "clipped"
+    path = export(odd(keras_of(generation), what), tmp_path / "model", whole=whole)
     with pytest.raises(
         BadWeights,
         match=r"how it is run is unknown; save the whole model .*rnnstates.collect\(\"model.keras\", inputs\)",
