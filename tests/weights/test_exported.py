@@ -64,7 +64,7 @@ SETTINGS = {
         layers.GRU(4, go_backwards=True, reset_after=False, **ALL),
     ],
     "merged, and cells": lambda layers: [
-        layers.Bidirectional(layers.LSTM(5, activation="softplus", **ALL), merge_mode="ave"),
+        layers.Bidirectional(layers.SimpleRNN(5, activation="softplus", **ALL), merge_mode="ave"),
         layers.RNN([layers.LSTMCell(6, activation="relu"), layers.GRUCell(4)], **ALL),
     ],
     "multiplied": lambda layers: [layers.Bidirectional(layers.GRU(5, **ALL), merge_mode="mul"), layers.LSTM(2, **ALL)],
