@@ -32,6 +32,14 @@ A_SEQUENCE, BESIDE = 64, 2**18
 SEEN = 10
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_other_tests_is_looked_through():
+    """Beside millions of objects Python would leave the few of a run uncollected for long, and take long to collect."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def smaller(monkeypatch):
     for name in ("WINDOW_BYTES", "TILE_BYTES"):
