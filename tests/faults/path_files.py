@@ -135,7 +135,7 @@ def make_model(folder):
 def _saved_by_keras():
     from rnnstates.keras.started import keras
 
-    model = keras.Sequential([keras.Input((3, 2)), keras.layers.GRU(2, return_sequences=True)])
+    model = keras.Sequential([keras.Input((3, 2)), keras.layers.SimpleRNN(2, return_sequences=True)])
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder, "m.keras"))
         return Path(folder, "m.keras").read_bytes()
