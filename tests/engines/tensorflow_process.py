@@ -53,6 +53,18 @@ for part in (make_many_functions, lambda: run_the_op(4), lambda: run_the_op(3)):
     part()
     os.write(2, b"|")
 """
+COMMAND = f"""{AGAIN}
+import tempfile
+import numpy as np
+from rnnstates_cli.main import main
+
+with tempfile.TemporaryDirectory() as place:
+    os.chdir(place)
+    np.save("in.npy", np.random.default_rng(0).normal(size=(9, 8, 3)).astype("f4"))
+    np.save("lengths.npy", np.arange(9))
+    sys.argv = "rnnstates extract in.npy out.h5 --lengths lengths.npy --engine tensorflow".split()
+    main()
+"""
 
 
 class Said(NamedTuple):
@@ -62,6 +74,7 @@ class Said(NamedTuple):
     digest: str
     digest_of_another_onednn: str
     keras: Ended
+    command: Ended
     many_functions: str
     even_rows: str
     odd_rows: str
@@ -70,6 +83,7 @@ class Said(NamedTuple):
 @functools.cache
 def said():
     """Start it, and ask each question in a fork of it."""
-    at_start, (usual, another, keras, engine) = run_each(START, map(Run, (DIGEST, OF_ANOTHER, KERAS, ENGINE)))
+    scripts = map(Run, (DIGEST, OF_ANOTHER, KERAS, COMMAND, ENGINE))
+    at_start, (usual, another, keras, command, engine) = run_each(START, scripts)
     assert engine.returncode == 0, engine.stderr
-    return Said(at_start, usual.stdout.strip(), another.stdout.strip(), keras, *engine.stderr.split("|")[:3])
+    return Said(at_start, usual.stdout.strip(), another.stdout.strip(), keras, command, *engine.stderr.split("|")[:3])

@@ -1,5 +1,6 @@
 """TensorFlow's own op over many steps against NumPy, the packed loop and Keras; which layers it gets."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -48,8 +49,14 @@ def unrolls(weights, gates=GATES):
     return fused, PackedUnroll(tf, weights, "float32", gates), make_engine("numpy", "float32").unroll(weights, gates)
 
 
-def assert_same(weights, inputs, lengths, initial=None):
-    fused, packed, numpy = unrolls(weights)
+@functools.cache
+def of_sizes(features, units):
+    """The same, made once for the sizes of a layer: TensorFlow's functions take any number of sequences."""
+    return unrolls(layer_weights(features, units))
+
+
+def assert_same(made, inputs, lengths, initial=None):
+    fused, packed, numpy = made
     found = fused(inputs, lengths, initial, Poisoned())
     for other in (packed(inputs, lengths, initial, Poisoned()), numpy(inputs, lengths, initial)):
         assert set(found) == set(other) == {"hidden", "cell", *GATES}
@@ -75,7 +82,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_it_equals_numpy_and_the_packed_loop(case):
     weights = layer_weights(3, 5, **CASES[case])
-    found = assert_same(weights, *tile(3))
+    found = assert_same(unrolls(weights), *tile(3))
     if weights.cell_clip:
         assert np.isclose(np.abs(found["cell"]).max(), weights.cell_clip, atol=1e-7)
 
@@ -83,7 +90,7 @@ def test_it_equals_numpy_and_the_packed_loop(case):
 def test_a_cell_state_beyond_three_is_not_clipped_unasked():
     """The op's first version clips at 3 by default."""
     weights = layer_weights(3, 5, forget_bias=9.0)
-    assert np.abs(assert_same(weights, *tile(3))["cell"]).max() > 3
+    assert np.abs(assert_same(unrolls(weights), *tile(3))["cell"]).max() > 3
 
 
 @pytest.mark.parametrize("features, units", [(1, 1), (2, 4), (4, 3), (7, 2), (5, 8)])
@@ -91,14 +98,14 @@ def test_a_cell_state_beyond_three_is_not_clipped_unasked():
 def test_odd_and_even_sizes_are_the_same_to_it(features, units, sequences):
     lengths = np.sort(np.random.default_rng(sequences).integers(0, 24, sequences))[::-1]
     lengths[0] = 23
-    assert_same(layer_weights(features, units), *tile(features, lengths))
+    assert_same(of_sizes(features, units), *tile(features, lengths))
 
 
 def test_it_starts_from_the_states_it_is_given():
     random = np.random.default_rng(3)
     initial = {"hidden": random.normal(size=(9, 5)), "cell": random.normal(size=(9, 5))}
-    assert_same(layer_weights(3, 5), *tile(3), initial)
-    assert_same(layer_weights(3, 5), *tile(3), {"cell": initial["cell"]})
+    assert_same(of_sizes(3, 5), *tile(3), initial)
+    assert_same(of_sizes(3, 5), *tile(3), {"cell": initial["cell"]})
 
 
 def test_blocks_of_any_length_give_the_same_states(monkeypatch):
