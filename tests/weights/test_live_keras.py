@@ -109,8 +109,13 @@ class Chain(keras.Model):
 
 
 def chain(*layers):
-    model = Chain(*layers)
-    model(INPUTS[:1, :1])
+    """Build it without a call, which would trace a graph for each of our layers."""
+    model, shape = Chain(*layers), (None, None, 3)
+    for layer in layers:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+        shape = getattr(shape, "hidden", shape)
+    model.built = True
     return randomise(model)
 
 
