@@ -1,5 +1,6 @@
 """A configuration beside a file of weights alone: states are those of the model, and what does not fit is refused."""
 
+import functools
 import json
 import os
 import zipfile
@@ -38,6 +39,11 @@ def model(request):
     return model_of(request.param)
 
 
+@pytest.fixture(scope="module")
+def expected(model):
+    return np.array(model(INPUTS)[0])
+
+
 def write(model, folder, kind=KINDS[0]):
     save(model, folder / "weights", kind)
     (folder / "model.json").write_text(model.to_json())
@@ -45,10 +51,10 @@ def write(model, folder, kind=KINDS[0]):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_states_are_those_of_the_model(model, kind, tmp_path):
+def test_states_are_those_of_the_model(model, expected, kind, tmp_path):
     weights, config = write(model, tmp_path, kind)
     states = rnnstates.extract(INPUTS, "full", weights=weights, config=config, layer="top")
-    np.testing.assert_allclose(states["layer2/hidden"][:, ::-1], np.array(model(INPUTS)[0]), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(states["layer2/hidden"][:, ::-1], expected, rtol=0, atol=1e-6)
     network = rnnstates.load_weights(weights, config=config, layer="beside")
     assert any("the model has 'narrow' (Dense) before 'beside'" in note for note in network.notes)
     assert not any("holds no configuration" in note for note in network.notes)
@@ -93,6 +99,7 @@ def test_a_configuration_of_another_generation_is_noted_where_a_name_changed(act
     assert any("was written by Keras 2 and" in note and "by Keras 3, in which" in note for note in notes) == is_noted
 
 
+@functools.cache
 def one(generation, layer="LSTM", units=5, name="enc", **settings):
     keras = keras_of(generation)
     return keras.Sequential([keras.Input((None, 3)), getattr(keras.layers, layer)(units, name=name, **settings)])
@@ -125,6 +132,7 @@ def test_a_configuration_with_fewer_layers_is_refused(kind, tmp_path):
         rnnstates.load_weights(weights, config=tmp_path / "other.json")
 
 
+@functools.cache
 def chain(generation, *layers):
     keras = keras_of(generation)
     return keras.Sequential(

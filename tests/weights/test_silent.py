@@ -1,5 +1,7 @@
 """Models that were once read as something else than Keras computes, without a word."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,18 +18,25 @@ def keras(request):
 WHOLE = [".keras", "legacy model.h5"]
 
 
-@pytest.mark.parametrize("kind", WHOLE)
-def test_a_layer_called_on_different_things_ends_the_chain(keras, kind, tmp_path):
+@functools.cache
+def called_on_different_things(keras):
     inputs = keras.Input((None, 4))
     a, b, c = (keras.layers.LSTM(4, return_sequences=True, name=name) for name in "abc")
-    save(randomise(keras.Model(inputs, [c(a(inputs)), a(b(inputs))])), tmp_path / "file", kind)
+    return randomise(keras.Model(inputs, [c(a(inputs)), a(b(inputs))]))
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_layer_called_on_different_things_ends_the_chain(keras, kind, tmp_path):
+    save(called_on_different_things(keras), tmp_path / "file", kind)
     network = rnnstates.load_weights(tmp_path / "file", layer="c")
     assert [layer.name for layer in network.layers] == ["a", "c"]
     assert any("before 'a', which is not run" in note for note in network.notes)
 
 
-@pytest.mark.parametrize("kind", WHOLE)
-def test_models_without_arrays_do_not_shift_the_others(keras, kind, tmp_path):
+@functools.cache
+def without_arrays(keras):
+    """Two models inside another, before one of which stands one without arrays; and these two."""
+
     def encoder(name):
         inputs = keras.Input((None, 4))
         return keras.Model(inputs, keras.layers.LSTM(4, return_sequences=True, name="lstm")(inputs), name=name)
@@ -36,8 +45,14 @@ def test_models_without_arrays_do_not_shift_the_others(keras, kind, tmp_path):
     scale = keras.Model(inner, keras.layers.Rescaling(2.0)(inner), name="scale")
     first, second = encoder("first"), encoder("second")
     left, right = keras.Input((None, 4)), keras.Input((None, 4))
-    save(randomise(keras.Model([left, right], [first(scale(left)), second(right)])), tmp_path / "file", kind)
-    for model in (first, second):
+    return randomise(keras.Model([left, right], [first(scale(left)), second(right)])), (first, second)
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_models_without_arrays_do_not_shift_the_others(keras, kind, tmp_path):
+    whole, inside = without_arrays(keras)
+    save(whole, tmp_path / "file", kind)
+    for model in inside:
         network = rnnstates.load_weights(tmp_path / "file", layer=f"{model.name}/lstm")
         np.testing.assert_array_equal(network.layers[0].forward.kernel, model.get_weights()[0])
 
@@ -105,17 +120,26 @@ def test_a_quantised_embedding_is_refused_not_passed_over(tmp_path):
         rnnstates.load_weights(tmp_path / "m.weights.h5")
 
 
-@pytest.mark.parametrize("kind", WHOLE)
-@pytest.mark.parametrize("frozen", [0, 1])
-def test_a_frozen_cell_in_a_list_is_not_taken_for_another(keras, frozen, kind, tmp_path):
+FIVE_WIDE = np.random.default_rng(1).normal(size=(2, 6, 5)).astype("f4")
+
+
+@functools.cache
+def of_cells(keras, frozen):
+    """A model of cells in a list, and what it gives."""
     layers = keras.layers
     cells = [layers.LSTMCell(5), layers.LSTMCell(5), layers.GRUCell(5)]
     cells[frozen].trainable = False
-    model = keras.Sequential([keras.Input((None, 5)), layers.RNN(cells, return_sequences=True)])
-    save(randomise(model), tmp_path / "m", kind)
-    inputs = np.random.default_rng(1).normal(size=(2, 6, 5)).astype("f4")
-    states = rnnstates.extract(inputs, "full", weights=tmp_path / "m")
-    np.testing.assert_allclose(states["layer2/hidden"], np.array(model(inputs)), atol=1e-6)
+    model = randomise(keras.Sequential([keras.Input((None, 5)), layers.RNN(cells, return_sequences=True)]))
+    return model, np.array(model(FIVE_WIDE))
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_frozen_cell_in_a_list_is_not_taken_for_another(keras, frozen, kind, tmp_path):
+    model, expected = of_cells(keras, frozen)
+    save(model, tmp_path / "m", kind)
+    states = rnnstates.extract(FIVE_WIDE, "full", weights=tmp_path / "m")
+    np.testing.assert_allclose(states["layer2/hidden"], expected, atol=1e-6)
 
 
 def test_cells_that_a_file_of_weights_alone_does_not_tell_apart_are_refused(keras, tmp_path):
@@ -124,17 +148,16 @@ def test_cells_that_a_file_of_weights_alone_does_not_tell_apart_are_refused(kera
         "three simple ones, as many arrays as a GRU of Keras 1": [layers.SimpleRNNCell(5) for _ in range(3)],
         "a list in a list": [layers.LSTMCell(5), layers.StackedRNNCells([layers.LSTMCell(5)])],
     }
-    inputs = np.random.default_rng(1).normal(size=(2, 6, 5)).astype("f4")
     for listed in cells.values():
         model = keras.Sequential([keras.Input((None, 5)), layers.RNN(listed, return_sequences=True)])
         save(randomise(model), tmp_path / "m", "legacy weights.h5" if keras.__name__ == "tf_keras" else ".weights.h5")
         try:
-            states = rnnstates.extract(inputs, "full", weights=tmp_path / "m")
+            states = rnnstates.extract(FIVE_WIDE, "full", weights=tmp_path / "m")
         except rnnstates.BadWeights as refused:
             assert "ave the whole model" in str(refused)  # noqa: PT017
         else:
             top = max(name for name in states.keys() if name.endswith("/hidden"))
-            np.testing.assert_allclose(states[top], np.array(model(inputs)), atol=1e-6)
+            np.testing.assert_allclose(states[top], np.array(model(FIVE_WIDE)), atol=1e-6)
 
 
 def test_a_cell_of_ones_own_in_a_list_is_not_passed_over(tmp_path):
