@@ -4,10 +4,11 @@ import functools
 import tempfile
 from pathlib import Path
 
+from ..weights.exports import export
 from .forms import pack
 from .seeds import FEATURES, UNITS, plain_arrays, values
 
-__all__ = ["checkpoints_1", "checkpoints_2", "saved_models", "scope_1"]
+__all__ = ["checkpoints_1", "checkpoints_2", "looping_model", "saved_models", "scope_1"]
 
 
 @functools.cache
@@ -108,17 +109,23 @@ def _exported(*layers):
     """Export a model of Keras of three steps."""
     keras = _keras()
     model = keras.Sequential([keras.Input((3, FEATURES)), *layers])
-    return _folder(lambda folder: model.export(str(folder), verbose=False))
+    return _folder(lambda folder: export(model, folder))
+
+
+@functools.cache
+def looping_model():
+    """A SavedModel with one function, which runs a layer."""
+    serving = _serving()
+    return _folder(lambda folder: _tensorflow().saved_model.save(serving, str(folder), signatures=serving.call))
 
 
 @functools.cache
 def saved_models():
     """SavedModels without functions, with one that runs a layer, of steps without a loop, of a masked Bidirectional."""
-    tf = _tensorflow()
-    serving, layers = _serving(), _keras().layers
+    layers = _keras().layers
     return [
-        _folder(lambda folder: tf.saved_model.save(_module(), str(folder))),
-        _folder(lambda folder: tf.saved_model.save(serving, str(folder), signatures=serving.call)),
+        _folder(lambda folder: _tensorflow().saved_model.save(_module(), str(folder))),
+        looping_model(),
         _exported(layers.GRU(UNITS, return_sequences=True, unroll=True)),
         _exported(layers.Masking(), layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True))),
     ]

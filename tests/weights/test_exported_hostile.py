@@ -11,14 +11,14 @@ from rnnstates import BadWeights, RnnstatesError
 from rnnstates.weights.frameworks.keras.exported import program, terms
 
 from ..fuzzing.forms import packed_parts
-from ..fuzzing.tensorflow_seeds import saved_models
+from ..fuzzing.tensorflow_seeds import looping_model
 
 LOOP = "While"
 
 
 @pytest.fixture(scope="module")
 def parts():
-    return packed_parts(saved_models()[1])
+    return packed_parts(looping_model())
 
 
 @pytest.fixture

