@@ -283,17 +283,17 @@ def test_a_folder_of_something_else_is_reported(tmp_path):
     assert "no such file" in refusal(tmp_path / "absent_weights.hdf5", MissingInput)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(200))
-def test_any_damage_to_an_array_or_to_options_is_either_read_or_reported(seed, arrays, model):
+def test_any_damage_to_an_array_or_to_options_is_either_read_or_reported(arrays, model):
     """Bytes changed at random: another kind of error than ours never comes out."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     for path, name in ((arrays, KERNEL), (model, "options.json")):
-        content = bytearray((path / name).read_bytes())
-        for _ in range(random.integers(1, 4)):
-            content[random.integers(0, min(len(content), 130))] = random.integers(0, 256)
-        (path / name).write_bytes(content)
-        try:
-            rnnstates.load_weights(path)
-        except BadWeights as error:
-            assert str(path) in str(error)  # noqa: PT017
+        whole = (path / name).read_bytes()
+        for attempt in range(200):
+            content = bytearray(whole)
+            for _ in range(random.integers(1, 4)):
+                content[random.integers(0, min(len(content), 130))] = random.integers(0, 256)
+            (path / name).write_bytes(content)
+            try:
+                rnnstates.load_weights(path)
+            except BadWeights as error:
+                assert str(path) in str(error), attempt  # noqa: PT017

@@ -26,21 +26,29 @@ def torchscript(folder):
     return folder / "s.pt"
 
 
-def equinox_leaves(folder):
+def equinox_cell(kind):
     import equinox
     import jax
 
-    equinox.tree_serialise_leaves(folder / "m.eqx", equinox.nn.LSTMCell(3, 4, key=jax.random.PRNGKey(0)))
+    from ...weights.jax_models import KEY, randomised
+
+    cell = randomised(equinox.filter_eval_shape(getattr(equinox.nn, kind), 3, 4, key=KEY))
+    return jax.tree.map(jax.numpy.asarray, cell)
+
+
+def equinox_leaves(folder):
+    import equinox
+
+    equinox.tree_serialise_leaves(folder / "m.eqx", equinox_cell("LSTMCell"))
     return folder / "m.eqx"
 
 
 def equinox_with_sizes(folder):
     import equinox
-    import jax
 
     with open(folder / "m.eqx", "wb") as file:
         file.write((json.dumps({"inputs": 3, "units": 4}) + "\n").encode())
-        equinox.tree_serialise_leaves(file, equinox.nn.GRUCell(3, 4, key=jax.random.PRNGKey(0)))
+        equinox.tree_serialise_leaves(file, equinox_cell("GRUCell"))
     return folder / "m.eqx"
 
 

@@ -74,10 +74,12 @@ def test_leaves_of_equinox(place):
     import equinox as eqx
     import jax
 
-    cell = eqx.nn.LSTMCell(FEATURES, UNITS, key=jax.random.PRNGKey(1))
+    from ...weights.jax_models import KEY, randomised
+
+    shapes = eqx.filter_eval_shape(eqx.nn.LSTMCell, FEATURES, UNITS, key=KEY)
+    cell = randomised(shapes)
     eqx.tree_serialise_leaves("m.eqx", cell)
-    other = eqx.nn.LSTMCell(FEATURES, UNITS, key=jax.random.PRNGKey(2))
-    model = eqx.tree_deserialise_leaves("m.eqx", other)
+    model = eqx.tree_deserialise_leaves("m.eqx", jax.tree.map(jax.numpy.asarray, randomised(shapes, seed=8)))
     snippet = re.search(r"np\.savez\('weights\.npz', .*?\)\}\)", KINDS["equinox"].mend)[0]
     take(snippet, place / "m.eqx", eqx=eqx, jax=jax, model=model)
     loaded = rnnstates.load_weights("weights.npz").layers[0].forward
@@ -89,9 +91,11 @@ def test_a_checkpoint_of_orbax(place):
     import jax
     import orbax.checkpoint
 
-    cell = flax.linen.OptimizedLSTMCell(UNITS)
-    carry = cell.initialize_carry(jax.random.PRNGKey(0), (1, FEATURES))
-    tree = cell.init(jax.random.PRNGKey(1), carry, np.zeros((1, FEATURES), "f4"))
+    from ...weights.jax_models import KEY, randomised
+
+    cell, step = flax.linen.OptimizedLSTMCell(UNITS), np.zeros((1, FEATURES), "f4")
+    tree = randomised(jax.eval_shape(lambda: cell.init(KEY, cell.initialize_carry(KEY, step.shape), step)))
+    tree = jax.tree.map(jax.numpy.asarray, tree)
     orbax.checkpoint.PyTreeCheckpointer().save(place / "saved", tree)
     snippet = re.search(r"tree = .*\(tree\)\)", KINDS["orbax"].mend)[0]
     with warnings.catch_warnings():
