@@ -53,10 +53,11 @@ def anything(root=ROOT):
     """Count, by room, what is declared to be ``Any`` and nothing else: parameters, results, fields and variables."""
     found = Counter()
     for path in sorted(root.rglob("*.py")):
+        room = room_of(path, root)
         for node in ast.walk(ast.parse(path.read_text())):
             declared = [node.returns] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
             declared += [node.annotation] if isinstance(node, ast.arg | ast.AnnAssign) else []
-            found[room_of(path, root)] += sum(isinstance(one, ast.Name) and one.id == "Any" for one in declared)
+            found[room] += sum(isinstance(one, ast.Name) and one.id == "Any" for one in declared)
     return +found
 
 
