@@ -193,15 +193,21 @@ def test_a_multiplicative_lstm_without_factors_is_refused():
         LayerWeights(np.ones((3, 20)), np.ones((5, 20)), np.ones(20), cell="nas")
 
 
-# Activations.
+# Activations, three to a layer: that of its gates, of its candidate and of its output.
+NAMES = [*ACTIVATIONS, *list(ACTIVATIONS)[: -len(ACTIVATIONS) % 3]]
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_both_engines_compute_an_activation_alike(name):
-    made = network("simple_rnn", activation=name)
-    inputs, lengths = ragged(3, 4)
-    numpy, tensorflow = (extract(made, inputs * 0.3, lengths, engine=engine) for engine in ("numpy", "tensorflow"))
-    np.testing.assert_allclose(numpy["hidden"], tensorflow["hidden"], rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("gates, candidate, output", list(zip(*[iter(NAMES)] * 3, strict=True)))
+def test_both_engines_compute_an_activation_alike(gates, candidate, output):
+    made = network("lstm", recurrent_activation=gates, activation=candidate, output_activation=output)
+    inputs, lengths = ragged(3, 3)
+    states = ("hidden", "cell", "input_gate", "forget_gate", "output_gate", "candidate")
+    numpy, tensorflow = (
+        extract(made, inputs * 3, lengths, engine=engine, states=states) for engine in ("numpy", "tensorflow")
+    )
+    for name in states:
+        assert numpy[name].any(), name
+        np.testing.assert_allclose(numpy[name], tensorflow[name], rtol=1e-12, atol=1e-12, err_msg=name)
 
 
 def test_names_with_numbers_are_read_and_nonsense_is_not():
