@@ -103,10 +103,19 @@ class Written(keras.Model):
         return values
 
 
-def written():
-    model = Written()
-    model(FEATURES[:1, :1])
+def built(model):
+    """Build the layers of a model in Python one after the other; its first call would trace it to do so."""
+    shape = (None, None, 3)
+    for layer in model.readers:
+        if not layer.built:
+            layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    model.built = True
     return model
+
+
+def written():
+    return built(Written())
 
 
 class Chain(keras.Model):
@@ -123,9 +132,7 @@ class Chain(keras.Model):
 
 
 def chain(*readers):
-    model = Chain(*readers)
-    model(FEATURES[:1, :1])
-    return randomise(model)
+    return randomise(built(Chain(*readers)))
 
 
 def computed(layer, inputs, **given):

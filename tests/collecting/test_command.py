@@ -12,7 +12,7 @@ from ..cli.running import rnnstates as run
 from ..cli.running import text
 from ..weights.keras_zip import with_config
 from . import models
-from .models import FEATURES, LENGTHS, randomise
+from .models import FEATURES, LENGTHS, randomise, shared
 
 layers = keras.layers
 
@@ -135,8 +135,8 @@ def test_files_without_a_safe_mode_are_refused(place, tmp_path):
         load_model(tmp_path / "cut.keras")
 
 
-def test_models_of_our_own_layers_are_loaded(tmp_path):
-    model = randomise(models.ours())
+def test_models_of_our_own_layers_are_loaded(tmp_path, traced_once):
+    model = shared(models.ours)
     model.save(tmp_path / "model.keras")
     states = rnnstates.collect(tmp_path / "model.keras", [FEATURES, LENGTHS])
     np.testing.assert_allclose(
