@@ -29,6 +29,7 @@ from .building import (
     theirs,
 )
 
+pytestmark = pytest.mark.usefixtures("all_graphs_as_they_are")
 CLIP = 0.4
 LSTM_OPTIONS = {
     "forget bias": {"forget_bias": 1.5},
@@ -132,8 +133,9 @@ def test_without_a_bias_there_is_none(case):
     assert "bias" not in by_name(layer)
     layer.set_weights(keras_layer.get_weights())
     expected, _ = by_equations(case, by_name(layer), inputs, RIGHT)
-    assert_states(layer(inputs, lengths=LENGTHS), expected)
-    np.testing.assert_allclose(layer(inputs).hidden, keras_layer(inputs)[0], rtol=0, atol=2e-6)
+    states = layer(inputs, lengths=LENGTHS)
+    assert_states(states, expected)
+    np.testing.assert_allclose(states.hidden[RIGHT], keras_layer(inputs)[0][RIGHT], rtol=0, atol=2e-6)
 
 
 def test_the_forget_bias_is_there_without_a_bias_too():

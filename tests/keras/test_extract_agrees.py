@@ -11,6 +11,7 @@ from rnnstates.keras import StateLSTM
 from ..builders import BUILT_ENGINES
 from .building import LENGTHS, RIGHT, H, I, P, by_name, ours, ragged, shared
 
+pytestmark = pytest.mark.usefixtures("all_graphs_as_they_are")
 CASES = {
     "lstm": {},
     "lstm peepholes": {"peepholes": True, "cell_clip": 0.4, "forget_bias": 1.0},
@@ -68,7 +69,7 @@ def test_float64_agrees_to_its_last_digits(engine):
 
 @pytest.mark.parametrize("case", ["lstm", "gru", "gru before", "simple_rnn"])
 def test_a_saved_weights_file_of_a_plain_layer_is_read_as_that_of_keras(case, tmp_path):
-    layer = ours(case)
+    layer = shared(case)
     model = keras.Sequential([keras.Input((None, I)), layer])
     model.save_weights(tmp_path / "model.weights.h5")
     network = rnnstates.load_weights(tmp_path / "model.weights.h5")

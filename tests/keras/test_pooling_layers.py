@@ -206,6 +206,7 @@ def test_a_layer_comes_back_from_its_configuration(name):
         assert layer.get_config()[option] != made(name).get_config()[option]
 
 
+@pytest.mark.usefixtures("graphs_as_they_are")
 def test_all_layers_come_back_from_a_file(tmp_path):
     inputs, lengths = keras.Input((None, I)), keras.Input((), dtype="int32")
     states = ours("lstm", go_backwards=True)(inputs, lengths=lengths)
