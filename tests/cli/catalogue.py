@@ -4,8 +4,11 @@ The readers' own tests look at each variant; here each kind of mistake goes thro
 new output and once with one that exists already.
 """
 
+import contextlib
+import functools
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +20,7 @@ import rnnstates
 from rnnstates_cli.main import _run
 
 from ..builders import embedded, one_layer, ragged
+from .running import rnnstates as rnnstates_command
 
 USAGE, DATA, MISSING = 2, 65, 66
 
@@ -56,13 +60,22 @@ class Accepted(NamedTuple):
 
 def fill_place():
     """Put good inputs, lengths and weights, and an output of an earlier run, into the working directory."""
-    hdf5()()
-    np.save("in.npy", INPUTS)
-    np.save("lengths.npy", LENGTHS)
-    rnnstates.save_weights(one_layer(), "w.weights.h5")
-    rnnstates.save_weights(embedded(), "e.weights.h5")
+    for name, data in good_files().items():
+        Path(name).write_bytes(data)
     Path("taken.h5").write_bytes(b"precious" * 100)
     Path("folder").mkdir()
+
+
+@functools.cache
+def good_files():
+    """Inputs, lengths and weights: {name: bytes}."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        hdf5()()
+        np.save("in.npy", INPUTS)
+        np.save("lengths.npy", LENGTHS)
+        rnnstates.save_weights(one_layer(), "w.weights.h5")
+        rnnstates.save_weights(embedded(), "e.weights.h5")
+        return contents()
 
 
 def run(monkeypatch, *arguments):
@@ -100,19 +113,28 @@ def check_refused(case, monkeypatch, capsys):
         assert contents() == before
 
 
-def notes_of(capsys):
-    lines = capsys.readouterr().err.splitlines()
-    return [line for line in lines if line.startswith(("note: ", "warning: "))]
+def notes_of(printed):
+    return [line for line in printed.splitlines() if line.startswith(("note: ", "warning: "))]
+
+
+@functools.cache
+def usual_job():
+    """What the usual job of these values makes, and its notes."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "usual.npy"), WHOLE)
+        np.save(Path(folder, "lengths.npy"), LENGTHS)
+        done = rnnstates_command("extract", "usual.npy", "usual.h5", "--lengths", "lengths.npy", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        return Path(folder, "usual.h5").read_bytes(), notes_of(done.stderr.decode())
 
 
 def check_accepted(case, monkeypatch, capsys):
     """Run an unusual job beside the usual one: the same states, and the notes it should get."""
-    np.save("usual.npy", WHOLE)
-    assert run(monkeypatch, "extract", "usual.npy", "usual.h5", "--lengths", "lengths.npy") == 0
-    usual = notes_of(capsys)
+    output, usual = usual_job()
+    Path("usual.h5").write_bytes(output)
     case.make()
     assert run(monkeypatch, "extract", case.arguments[0], "new.h5", *case.arguments[1:]) == 0
-    beyond = [note for note in notes_of(capsys) if note not in usual]
+    beyond = [note for note in notes_of(capsys.readouterr().err) if note not in usual]
     assert len(beyond) == len(case.notes), beyond
     assert all(words in note for words, note in zip(case.notes, beyond, strict=True)), beyond
     check_same("new.h5", "usual.h5")
