@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from ..network.oracles import to_tensorflow1
+from ..weights.tensorflow1_models import session
 
 
 def every_state(weights, inputs, lengths, *, forget_bias, cell_clip, projection_clip):
@@ -47,9 +48,9 @@ def every_state(weights, inputs, lengths, *, forget_bias, cell_clip, projection_
             num_proj=None if projection is None else projection.shape[1], proj_clip=projection_clip, dtype=inputs.dtype,
         )  # fmt: skip
         made, _ = tf.compat.v1.nn.dynamic_rnn(cell, inputs, sequence_length=lengths, dtype=inputs.dtype)
-        with tf.compat.v1.Session() as session:
+        with session() as running:
             for variable in tf.compat.v1.global_variables():
                 name = variable.op.name
-                variable.load(next(values[end] for end in values if name.endswith(end)), session)
-            states = session.run(made)
+                variable.load(next(values[end] for end in values if name.endswith(end)), running)
+            states = running.run(made)
     return np.split(states, [units], axis=2)[::-1]

@@ -43,6 +43,7 @@ def test_padding_values_never_reach_a_state_or_a_gradient(case, backward, way):
             np.testing.assert_array_equal(clean, dirty, err_msg=f"padding of {garbage}")
 
 
+@pytest.mark.usefixtures("graphs_as_they_are")
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16", "float64"])
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_padding_values_never_reach_a_state_in_any_precision(kind, dtype):
@@ -68,6 +69,7 @@ def test_nan_in_a_step_that_counts_stays_in_its_row_and_behind_it(fused):
         assert not values[4, LENGTHS[4] :].numpy().any()
 
 
+@pytest.mark.usefixtures("graphs_as_they_are")
 @pytest.mark.parametrize("kind", ["lstm", "gru", "simple_rnn"])
 def test_long_padding_leaves_gradients_finite_where_an_activation_is_not_bounded(kind):
     # A loop that ran on over the padding would let states grow beyond float32; zero from above times that is NaN.
