@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import click
 import numpy as np
@@ -17,7 +18,7 @@ from rnnstates.network.cells import CELLS
 from rnnstates_cli.main import BUG, cli
 
 from .house import floors, house
-from .pages import PAGES, ROOT, blocks, commands, normal, run, run_shell, run_snippet
+from .pages import PAGES, ROOT, blocks, commands, graphs_as_they_are, normal, run, run_shell, run_snippet
 
 # Not run: pictures, and what tests/clients/test_snippets.py runs.
 LEFT_OUT = {"text", "r", "octave"}
@@ -47,6 +48,11 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", WITH_BLOCKS)
 def test_a_page_is_right(page, place):
+    with graphs_as_they_are() if "keras" in PAGES[page] else nullcontext():
+        check_page(page, place)
+
+
+def check_page(page, place):
     names = {}
     for block in RUNNABLE[page]:
         if block.language == "python":

@@ -4,7 +4,6 @@ The readers' own tests look at each variant; here each kind of mistake goes thro
 new output and once with one that exists already.
 """
 
-import contextlib
 import functools
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import pytest
 
 import rnnstates
 from rnnstates_cli.main import _run
@@ -69,7 +69,8 @@ def fill_place():
 @functools.cache
 def good_files():
     """Inputs, lengths and weights: {name: bytes}."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         hdf5()()
         np.save("in.npy", INPUTS)
         np.save("lengths.npy", LENGTHS)
