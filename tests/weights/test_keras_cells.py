@@ -1,9 +1,7 @@
 """GRU, SimpleRNN, RNN of cells and the cuDNN layers of Keras: every state is the one that Keras computes."""
 
 import functools
-import warnings
 
-import h5py
 import numpy as np
 import pytest
 
@@ -205,74 +203,22 @@ def test_the_states_of_a_mixed_stack_are_left_out_where_a_cell_has_none(keras, t
     assert "layer 'low' is a gru, which has no state 'cell'; it is omitted there." in states.provenance["notes"]
 
 
-# What Keras 1 and the layers for cuDNN stored. Keras 2 still turns such files into its own layers: the oracle.
-
-
-def keras_2_loads(model_2, source, target):
-    """Let Keras 2 load a weights file into a model of its own, and give that model."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model_2.load_weights(source)
-    return model_2
-
-
-def save_weights_file(path, layer, arrays, version):
-    """Write a legacy weights file, as Keras 1 and 2 do."""
-    with h5py.File(path, "w") as file:
-        file.attrs["layer_names"], file.attrs["keras_version"] = [layer.encode()], version.encode()
-        file.attrs["backend"] = b"tensorflow"
-        group = file.create_group(layer)
-        group.attrs["weight_names"] = [name.encode() for name in arrays]
-        for name, array in arrays.items():
-            group[name] = array
-
-
-def random_arrays(shapes, seed=4):
-    random = np.random.default_rng(seed)
-    return {name: (random.normal(size=shape) * 0.4).astype(np.float32) for name, shape in shapes.items()}
-
-
-@pytest.mark.parametrize("both", [False, True], ids=["forward", "bidirectional"])
-@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
-def test_the_layers_for_cudnn_are_read_as_keras_2_reads_them(cell, both, tmp_path):
-    keras = keras_of(2)
-    blocks, units = {"LSTM": 4, "GRU": 3}[cell], 5
-    shapes = {
-        "kernel:0": (3, blocks * units),
-        "recurrent_kernel:0": (units, blocks * units),
-        "bias:0": (2 * blocks * units,),
-    }
-    halves = ("forward_", "backward_") if both else ("",)
-    arrays = random_arrays({f"enc/{half}cu_dnn/{name}": shape for half in halves for name, shape in shapes.items()})
-    save_weights_file(tmp_path / "w.h5", "enc", arrays, "2.2.4")
-    layer = getattr(keras.layers, cell)(
-        units, return_sequences=True, name="enc", **({"reset_after": True} if cell == "GRU" else {})
-    )
-    layer = keras.layers.Bidirectional(layer, name="enc") if both else layer
-    model = keras_2_loads(keras.Sequential([keras.Input((None, 3)), layer]), tmp_path / "w.h5", None)
-    assert_same_states(tmp_path / "w.h5", both_by(model, units=units) if both else hidden_by(model))
-
-
-@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
-def test_the_twelve_and_nine_arrays_of_keras_1_are_read_as_keras_2_reads_them(cell, tmp_path):
-    keras = keras_of(2)
-    gates = {"LSTM": "icfo", "GRU": "zrh"}[cell]
-    shapes = {f"enc_{part}_{gate}": {"W": (3, 5), "U": (5, 5), "b": (5,)}[part] for gate in gates for part in "WUb"}
-    save_weights_file(tmp_path / "w.h5", "enc", random_arrays(shapes), "1")
-    options = {"recurrent_activation": "hard_sigmoid", **({"reset_after": False} if cell == "GRU" else {})}
-    layer = getattr(keras.layers, cell)(5, return_sequences=True, name="enc", **options)
-    model = keras_2_loads(keras.Sequential([keras.Input((None, 3)), layer]), tmp_path / "w.h5", None)
-    assert_same_states(tmp_path / "w.h5", hidden_by(model))
+@functools.cache
+def asked_lstms(generation):
+    keras = keras_of(generation)
+    model = sequences_of(keras, keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="both"))
+    return model, both_by(model)
 
 
 @pytest.mark.parametrize("frozen", ["forward_layer", "backward_layer"])
 @pytest.mark.parametrize("generation", [2, 3])
 def test_a_bidirectional_with_one_frozen_half_is_parted_by_the_names(generation, frozen, tmp_path):
-    keras = keras_of(generation)
-    model = sequences_of(keras, keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name="both"))
-    getattr(model.get_layer("both"), frozen).trainable = False
+    model, oracle = asked_lstms(generation)
+    half = getattr(model.get_layer("both"), frozen)
+    half.trainable = False
     save(model, tmp_path / "m.h5", "legacy model.h5")
-    assert_same_states(tmp_path / "m.h5", both_by(model))
+    half.trainable = True
+    assert_same_states(tmp_path / "m.h5", oracle)
 
 
 def test_without_a_bias_a_file_of_weights_does_not_say_where_a_gru_resets_and_we_do(keras, tmp_path):
@@ -282,24 +228,38 @@ def test_without_a_bias_a_file_of_weights_does_not_say_where_a_gru_resets_and_we
     assert any("has no bias, so the file does not say where its GRU resets; after the product" in n for n in notes)
 
 
+@functools.cache
+def convolutional(generation, *, wrapped):
+    keras = keras_of(generation)
+    layer = keras.layers.ConvLSTM1D(2, 2, name="both")
+    return keras.Sequential([keras.Input((3, 5, 1)), keras.layers.Bidirectional(layer) if wrapped else layer])
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "export"])
 @pytest.mark.parametrize("generation", [2, 3])
 def test_a_convolutional_lstm_is_refused_by_its_name(generation, kind, tmp_path):
-    keras = keras_of(generation)
-    layer = keras.layers.ConvLSTM1D(2, 2, name="both")
-    model = keras.Sequential([keras.Input((3, 5, 1)), keras.layers.Bidirectional(layer) if kind == "export" else layer])
+    model = convolutional(generation, wrapped=kind == "export")
     export(model, tmp_path / "file") if kind == "export" else save(model, tmp_path / "file", kind)
     with pytest.raises(rnnstates.BadWeights, match=r"(is a|looks like) (Bidirectional around )?ConvLSTM1D"):
         rnnstates.load_weights(tmp_path / "file")
 
 
-@pytest.mark.parametrize("kind", [".weights.h5", "legacy weights.h5"])
-@pytest.mark.parametrize("generation", [2, 3])
-def test_directions_of_different_cells_are_read_from_weights_alone(generation, kind, tmp_path):
+ONE_LONG = ragged_inputs()[:1]
+
+
+@functools.cache
+def of_different_cells(generation):
+    """A model whose directions have different cells, and what it gives."""
     keras = keras_of(generation)
     layers, every = keras.layers, {"return_sequences": True}
     both = layers.Bidirectional(layers.LSTM(5, **every), backward_layer=layers.GRU(4, go_backwards=True, **every))
     model = sequences_of(keras, both)
+    return model, np.array(model(ONE_LONG))
+
+
+@pytest.mark.parametrize("kind", [".weights.h5", "legacy weights.h5"])
+@pytest.mark.parametrize("generation", [2, 3])
+def test_directions_of_different_cells_are_read_from_weights_alone(generation, kind, tmp_path):
+    model, expected = of_different_cells(generation)
     save(model, tmp_path / "file", kind)
-    inputs = ragged_inputs()[:1]
-    np.testing.assert_allclose(hidden(tmp_path / "file", inputs), np.array(model(inputs)), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(hidden(tmp_path / "file", ONE_LONG), expected, rtol=0, atol=1e-6)

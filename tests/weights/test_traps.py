@@ -70,8 +70,8 @@ TRAPS = {
         ("tests.extraction.test_semantics", "test_padding_values_never_reach_a_state"),
     ],
     "kernels for cuDNN and the twelve arrays of Keras 1 are taken as they lie": [
-        (OTHERS + "keras_cells", "test_the_layers_for_cudnn_are_read_as_keras_2_reads_them"),
-        (OTHERS + "keras_cells", "test_the_twelve_and_nine_arrays_of_keras_1_are_read_as_keras_2_reads_them"),
+        (OTHERS + "keras_1", "test_the_layers_for_cudnn_are_read_as_keras_2_reads_them"),
+        (OTHERS + "keras_1", "test_the_twelve_and_nine_arrays_of_keras_1_are_read_as_keras_2_reads_them"),
     ],
     "arrays are found by the order in which a file lists them, and an optimizer's are taken": [
         (OTHERS + "keras_2", "test_arrays_in_another_order_are_refused"),
