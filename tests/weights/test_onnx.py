@@ -10,6 +10,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import rnnstates
+from rnnstates.runtime.tensorflow_start import import_tensorflow
 
 from ..builders import engines_for
 from .census import parity
@@ -73,6 +74,16 @@ def lstm(*, before=(), change=None, arrays=None, opset=14, op="LSTM", **attribut
         change(node)
     kept = {name: array for name, array in arrays.items() if name not in made}
     return model_of([*before, node], kept, ["Y"], opset=opset)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unoptimised():
+    """Let TensorFlow run the graphs of its engine as they are: each runs once, and rewriting it takes longer."""
+    options = import_tensorflow().config.optimizer
+    before = options.get_experimental_options()
+    options.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    options.set_experimental_options({"disable_meta_optimizer": False} | before)
 
 
 def constant(name, array):

@@ -132,11 +132,11 @@ def test_rows_that_inputs_are_scaled_by_are_named_wherever_they_are_defined(tmp_
 
 
 def test_many_modules_take_time_in_proportion(tmp_path):
-    """Twenty thousand arrays take seconds; where each is held against each, minutes."""
-    arrays = {f"x.{number}.weight": torch.zeros(number % 30 + 10, number % 30 + 9) for number in range(20_000)}
+    """Eight thousand arrays take a second; where each is held against each, half a minute."""
+    arrays = {f"x.{number}.weight": torch.zeros(number % 30 + 10, number % 30 + 9) for number in range(8_000)}
     arrays |= {f"lstm.{name}": array for name, array in LSTM(6, 8).state_dict().items()}
     save_file(arrays, tmp_path / "m.safetensors")
     began = time.process_time()
     (note,) = rnnstates.load_weights(tmp_path / "m.safetensors").notes
     assert note.count("more modules") == 1
-    assert time.process_time() - began < 60
+    assert time.process_time() - began < 10
