@@ -36,8 +36,6 @@ SEEN = 10
 def nothing_of_other_tests_is_looked_through():
     """Beside millions of objects Python would leave the few of a run uncollected for long, and take long to collect."""
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -72,9 +72,8 @@ def signals_are_heeded():
 @pytest.fixture(autouse=True)
 def nothing_of_other_tests_is_freed():
     """Python drops what a handler raises while an object is freed, and graphs of TensorFlow take long to be freed."""
+    # And never again: to thaw them would have every later test look through all that collecting the tests has made.
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
