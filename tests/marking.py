@@ -70,6 +70,8 @@ def pytest_collection_modifyitems(config, items):
 def pytest_collection_finish(session):
     forget()
     gc.freeze()
+    # JAX and Hypothesis do something of their own at each collection.
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
     if session.config.getoption("--quick") and (there := _imported()):
         raise pytest.UsageError(f"collecting the quick tests has imported {there}; see tests/marking.py")

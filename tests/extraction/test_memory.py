@@ -36,6 +36,10 @@ SEEN = 10
 def nothing_of_other_tests_is_looked_through():
     """Beside millions of objects Python would leave the few of a run uncollected for long, and take long to collect."""
     gc.freeze()
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
 
 
 @pytest.fixture(autouse=True)
