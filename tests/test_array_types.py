@@ -68,6 +68,7 @@ def network(checked, *layers, **more):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_takes_and_gives_the_arrays_that_it_declares(cell, engine, checked):
     name, *sizes, options = CELLS[cell]

@@ -168,6 +168,7 @@ def test_one_window_is_written_while_the_next_is_computed(monkeypatch, many_wind
     assert len(begun) > 2
 
 
+@pytest.mark.slow
 def test_waiting_for_a_slow_input_takes_no_processor(many_windows):
     """A pipe that gives a window's worth now and then: whoever polled or spun meanwhile would use the processor."""
     inputs, lengths = ragged(sequences=50)

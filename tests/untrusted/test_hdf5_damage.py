@@ -57,6 +57,7 @@ def answers_or_refuses(door, path):
         door(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_byte_ends_in_an_answer_or_a_refusal(tmp_path, kind):
     path = tmp_path / ("sound.weights.h5" if kind == "weights" else "sound.h5")

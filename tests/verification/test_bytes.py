@@ -51,6 +51,7 @@ def test_a_flipped_bit_anywhere_is_found(windows, name):
             rnnstates.verify("bad.h5", sample=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_of_a_state_is_named_by_dataset_and_sequence(windows, name):
     make(**FILES[name])
@@ -170,6 +171,7 @@ def test_the_account_says_in_which_precision(place):
     wrong("^bad.h5: its provenance lacks precision; expected all", path="bad.h5")
 
 
+@pytest.mark.slow
 def test_a_damaged_mark_of_a_dimension_does_not_end_the_process(place):
     """HDF5's own test for one frees memory twice."""
     make()

@@ -14,6 +14,7 @@ from ..builders import BUILT_ENGINES, cell_weights, embedded, layer_weights, one
 from .making import INPUTS, LENGTHS, NETWORKS, edit, edit_provenance, make, right, seal, wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", rnnstates.DTYPES)
 @pytest.mark.parametrize("padding", rnnstates.PADDINGS)
 @pytest.mark.parametrize("layout", rnnstates.LAYOUTS)

@@ -62,6 +62,7 @@ def replace(group, name, value, **options):
     group.create_dataset(name, data=value, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_group_of_checksums_is_reported(place, name):
     damage, message = DAMAGES[name]

@@ -30,6 +30,7 @@ def test_every_convention_is_held_against_its_framework(covered):
     assert set(covered) == CLAIMED
 
 
+@pytest.mark.slow
 def test_a_claim_without_a_test_would_be_seen(covered):
     assert (CLAIMED | {("nobody", "lstm")}) - set(covered) == {("nobody", "lstm")}
 

@@ -283,6 +283,7 @@ def test_a_folder_of_something_else_is_reported(tmp_path):
     assert "no such file" in refusal(tmp_path / "absent_weights.hdf5", MissingInput)
 
 
+@pytest.mark.slow
 def test_any_damage_to_an_array_or_to_options_is_either_read_or_reported(arrays, model):
     """Bytes changed at random: another kind of error than ours never comes out."""
     random = np.random.default_rng(0)

@@ -249,6 +249,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     assert "no recurrent layer found" in refusal(written(tmp_path, {"a": 1}))
 
 
+@pytest.mark.slow
 def test_flipped_bytes_give_a_network_or_a_refusal(tmp_path):
     whole, random = msgpack.packb({"params": cell(), "step": 3}), np.random.default_rng(11)
     # Most bytes are values; the others are what reading can stumble over.
