@@ -33,7 +33,7 @@ unit quick coverage: export PYTHONDONTWRITEBYTECODE :=
 unit: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
-# For the loop while working: no process, no framework, nothing slow. Under a minute.
+# For the loop while working: no process, no framework, nothing slow. About a minute.
 quick: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --quick $(TESTS)
 
