@@ -185,14 +185,16 @@ def test_cells_in_the_list_of_an_rnn_are_layers(generation, kind, tmp_path):
 
 
 def test_what_an_optimizer_keeps_is_no_weight(tmp_path):
-    """``save_weights`` of a model that was trained writes this."""
+    """``save_weights`` of a model that was trained writes this; a Checkpoint of one's own, under any name."""
     model, optimizer = model_of(2), keras_of(2).optimizers.Adam()
     optimizer.build(model.trainable_variables)
     path = tmp_path / "model"
-    import_tensorflow().train.Checkpoint(root=model, optimizer=optimizer).write(str(path))
+    import_tensorflow().train.Checkpoint(net=model, adam=optimizer).write(str(path))
     with open_container(str(path)) as container:
         assert len(container.tensors) > 2 * len(model.weights)
     check(path, 2)
+    (note,) = (note for note in rnnstates.load_weights(path).notes if "not run" in note)
+    assert "not run: 'dense' (bias 2, kernel 7 x 2);" in note
 
 
 def test_without_a_configuration_a_note_says_what_is_assumed(tmp_path):
