@@ -43,6 +43,12 @@ def test_the_import_table_has_no_stale_rows():
     assert {room: libraries for room, libraries in found.items() if libraries} == LIBRARIES
 
 
+def test_the_tests_have_the_rooms_of_the_library():
+    rooms, folders = ({path.parent.name for path in place.glob("*/__init__.py")} for place in (LIBRARY, ROOT / "tests"))
+    assert folders - rooms == {"cli", "clients", "faults", "fuzzing", "sample_data"}
+    assert rooms <= folders
+
+
 def test_the_layout_does_not_grow_worse():
     """Fewer is better: lower the figures of the table then."""
     rooms = house()
