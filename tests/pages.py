@@ -1,6 +1,5 @@
 """README.md and the pages of docs/: their fenced blocks, and how each is run."""
 
-import contextlib
 import doctest
 import os
 import re
@@ -86,18 +85,6 @@ def run_shell(text, folder):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return done.stdout
-
-
-@contextlib.contextmanager
-def graphs_as_they_are():
-    """Let TensorFlow run graphs as they are written: what its optimizer makes of them takes long, and shows nowhere."""
-    import tensorflow as tf
-
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 def run_snippet(text, names, where):

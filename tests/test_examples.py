@@ -7,7 +7,8 @@ import pytest
 
 from rnnstates.runtime.tensorflow_start import CHATTER
 
-from .pages import ROOT, graphs_as_they_are, sessions
+from . import graphs
+from .pages import ROOT, sessions
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 COMMAND = "python examples/"
@@ -36,7 +37,7 @@ def test_an_example_prints_what_the_page_shows_and_nothing_on_stderr_and_leaves_
 ):
     assert name in shown(), f"{PAGE} has no console block that starts with '$ {COMMAND}{name}'"
     monkeypatch.chdir(tmp_path)
-    with graphs_as_they_are():
+    with graphs.as_they_are():
         runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
     printed = capfd.readouterr()
     assert alike(printed.out, shown()[name]), printed.out

@@ -17,8 +17,9 @@ from rnnstates import errors
 from rnnstates.network.cells import CELLS
 from rnnstates_cli.main import BUG, cli
 
+from . import graphs
 from .house import floors, house
-from .pages import PAGES, ROOT, blocks, commands, graphs_as_they_are, normal, run, run_shell, run_snippet
+from .pages import PAGES, ROOT, blocks, commands, normal, run, run_shell, run_snippet
 
 # Not run: pictures, and what tests/clients/test_snippets.py runs.
 LEFT_OUT = {"text", "r", "octave"}
@@ -48,7 +49,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", WITH_BLOCKS)
 def test_a_page_is_right(page, place):
-    with graphs_as_they_are() if "keras" in PAGES[page] else nullcontext():
+    with graphs.as_they_are() if "keras" in PAGES[page] else nullcontext():
         check_page(page, place)
 
 

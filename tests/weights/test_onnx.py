@@ -10,8 +10,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 import rnnstates
-from rnnstates.runtime.tensorflow_start import import_tensorflow
 
+from .. import graphs
 from ..builders import engines_for
 from .census import parity
 
@@ -78,12 +78,9 @@ def lstm(*, before=(), change=None, arrays=None, opset=14, op="LSTM", **attribut
 
 @pytest.fixture(scope="module", autouse=True)
 def unoptimised():
-    """Let TensorFlow run the graphs of its engine as they are: each runs once, and rewriting it takes longer."""
-    options = import_tensorflow().config.optimizer
-    before = options.get_experimental_options()
-    options.set_experimental_options({"disable_meta_optimizer": True})
-    yield
-    options.set_experimental_options({"disable_meta_optimizer": False} | before)
+    """Each graph of TensorFlow's engine runs once."""
+    with graphs.as_they_are():
+        yield
 
 
 def constant(name, array):
