@@ -3,33 +3,10 @@
 import numpy as np
 import pytest
 
-from rnnstates import Network, RecurrentLayer
-from rnnstates.network.cells import CELLS, STATES
 from rnnstates.network.pooling import POOLINGS, pool
-from rnnstates.output.format import Shape, plan_datasets
 from rnnstates.verification import blocks
 from rnnstates.verification.consistency import Running
-from rnnstates.verification.promised import Part
 from rnnstates.verification.tolerance import difference
-
-from ..builders import bidirectional_stack, cell_weights
-from .making import LENGTHS, NETWORKS
-
-
-@pytest.mark.parametrize("states", [[], ["hidden", "cell"], list(STATES)])
-@pytest.mark.parametrize("cell", [*CELLS, "stack", "projection"])
-def test_the_promise_is_what_a_run_plans(cell, states):
-    network = {"stack": bidirectional_stack(), "projection": NETWORKS["a projection"]}.get(cell)
-    network = network or Network((RecurrentLayer(cell, forward=cell_weights(cell, 3, 5)),))
-    types = {"dtype": np.dtype("f4"), "precision": np.dtype("f4")}
-    planned = plan_datasets(network, Shape(LENGTHS, 8), states=states, pool=list(POOLINGS), **types)
-    promised = [
-        (f"{part.path}/{state}".strip("/") + (f"_{pooling}" if pooling else ""), part.width(state))
-        for path, _, direction, weights in network.parts()
-        for part in [Part(path, weights.cell, direction, weights.units, weights.width)]
-        for state, pooling in part.names(states, list(POOLINGS))
-    ]
-    assert promised == [(spec.name, spec.width) for spec in planned]
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])

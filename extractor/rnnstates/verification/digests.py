@@ -7,7 +7,6 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,11 +122,8 @@ def shape_of(states: States, promise: Promise) -> Shape:
 def located(states: States, promise: Promise) -> list[Located] | str:
     """Find each dataset of states in the file; return the name of one that is not contiguous there, if any."""
     found = []
-    for promised in promise.specs:
-        dataset = states[promised.name]
-        # Final states have the precision of the computation.
-        spec = replace(promised, dtype=dataset.dtype)
-        offset = dataset.id.get_offset()
+    for spec in promise.specs:
+        offset = states[spec.name].id.get_offset()
         if offset is None and spec.nbytes:
             return spec.name
         found.append(Located(spec, offset or 0))

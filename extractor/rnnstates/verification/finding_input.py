@@ -14,6 +14,7 @@ from ..inputs.base import Source
 from ..inputs.identity import sample_file
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
+from ..network.cells import carried, state_width
 from ..output.states import States
 from ..untrusted.missing import open_file
 from .promised import Promise
@@ -180,7 +181,7 @@ def find_initial(states: States, promise: Promise, path: str, initial: object) -
         return None
     if recorded is None:
         raise OptionError(f"initial_state=: {path} was made without one; leave it out.")
-    wanted = {(part.path, name): part.width(name) for part in promise.parts for name in part.carried}
+    wanted = {(part.path, name): state_width(part, name) for part in promise.parts for name in carried(part)}
     chosen = _recorded_initial(recorded["from"], file, path) if initial is None else initial
     return open_initial(chosen, wanted, states.sequences)
 

@@ -143,7 +143,7 @@ def _given(
 
 
 def _listed(parts: tuple[Part, ...]) -> str:
-    sizes = (f"{part.units} units" if part.units == part.hidden else f"{part.units} -> {part.hidden}" for part in parts)
+    sizes = (f"{part.units} units" if part.units == part.width else f"{part.units} -> {part.width}" for part in parts)
     return ", ".join(
         f"{part.path or '/'} {part.direction} {part.cell} {size}" for part, size in zip(parts, sizes, strict=True)
     )

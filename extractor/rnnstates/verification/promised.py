@@ -11,9 +11,10 @@ import numpy as np
 
 from ..errors import BadStates
 from ..errors.choices import LAYOUTS
-from ..network.cells import CELLS, DERIVED, STATES
-from ..network.pooling import FINAL, POOLINGS
-from ..output.format import DatasetSpec
+from ..network.cells import CELLS, STATES
+from ..network.model import Direction
+from ..network.pooling import POOLINGS
+from ..output.format import DatasetSpec, Shape, plan_datasets
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
@@ -38,33 +39,30 @@ class Part(NamedTuple):
     cell, direction : str
     units : int
         H.
-    hidden : int
+    width : int
         The width of ``hidden``: H, or P with a projection.
     """
 
     path: str
     cell: str
-    direction: str
+    direction: Direction
     units: int
-    hidden: int
+    width: int
 
     @property
-    def carried(self) -> tuple[str, ...]:
-        """The states that it carries from one step to the next."""
-        fields: tuple[str, ...] = CELLS[self.cell].state._fields
-        return fields
+    def name(self) -> str:
+        """What a layer is called here."""
+        return self.path
 
-    def width(self, state: str) -> int:
-        """Return the size of a state's last axis."""
-        parts = [name for name in DERIVED.get(state, (state,)) if state not in DERIVED or name in self.carried]
-        return sum(self.hidden if name == "hidden" else self.units for name in parts)
 
-    def names(self, states: list[str], pool: list[str]) -> Iterator[tuple[str, str | None]]:
-        """Yield (state, pooling or None) of each dataset, in the order of ``plan_datasets``."""
-        kept = [state for state in states if state in (*self.carried, *CELLS[self.cell].gates._fields, *DERIVED)]
-        yield from ((state, None) for state in kept)
-        yield from ((state, name) for state in (kept if states else self.carried) for name in pool if name != FINAL)
-        yield from ((state, name) for state in self.carried for name in pool if name == FINAL)
+class _Described(NamedTuple):
+    """The parts of a file, described as a ``Network`` describes its own."""
+
+    listed: tuple[Part, ...]
+
+    def parts(self) -> Iterator[tuple[str, Part, Direction, Part]]:
+        """Yield (path, layer, direction, sizes)."""
+        return ((part.path, part, part.direction, part) for part in self.listed)
 
 
 class Promise(NamedTuple):
@@ -106,8 +104,7 @@ def read_promise(states: States, file: h5py.File, path: str) -> Promise:
         )
     try:
         steps, parts = _steps(states), _parts(states, file)
-        names = _recorded(states)
-        specs = tuple(spec for part in parts for spec in _specs(states, part, steps, names))
+        specs = _specs(states, parts, steps)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:
         raise BadStates(
             f"{path}: its attributes do not describe its content ({type(reason).__name__}: {reason}). {ADVICE}"
@@ -145,7 +142,8 @@ def _part(file: h5py.File, name: str, hidden: int) -> Part:
     cell, direction = (value.decode() if isinstance(value, bytes) else str(value) for value in (cell, direction))
     if cell not in CELLS or direction not in ("forward", "backward"):
         raise ValueError(f"a cell '{cell}' that runs '{direction}'")
-    return Part(group.name.strip("/"), cell, direction, int(units), int(hidden))
+    reads: Direction = "forward" if direction == "forward" else "backward"
+    return Part(group.name.strip("/"), cell, reads, int(units), int(hidden))
 
 
 def _recorded(states: States) -> tuple[list[str], list[str]]:
@@ -156,14 +154,14 @@ def _recorded(states: States) -> tuple[list[str], list[str]]:
     return kept, pool
 
 
-def _specs(states: States, part: Part, steps: int, names: tuple[list[str], list[str]]) -> Iterator[DatasetSpec]:
-    dtype = np.dtype(states.provenance["dtype"]).newbyteorder("<")
-    valid = int(states.lengths.sum())
-    axes = (valid,) if states.attributes["layout"] == "packed" else (states.sequences, steps)
-    for state, pooling in part.names(*names):
-        shape = (*axes, part.width(state)) if pooling is None else (states.sequences, part.width(state))
-        name = f"{part.path}/{state}".strip("/") + (f"_{pooling}" if pooling else "")
-        yield DatasetSpec(name, part.path, state, pooling, shape, dtype, ())
+def _specs(states: States, parts: tuple[Part, ...], steps: int) -> tuple[DatasetSpec, ...]:
+    kept, pool = _recorded(states)
+    shape = Shape(states.lengths.astype(np.int64), steps, states.attributes["layout"], states.attributes["padding"])
+    computed = "float64" if states.provenance["precision"] == "float64" else "float32"
+    return plan_datasets(
+        _Described(parts), shape, states=kept, pool=pool,
+        dtype=np.dtype(states.provenance["dtype"]), precision=np.dtype(computed),
+    )  # fmt: skip
 
 
 def _wrong(states: States, specs: tuple[DatasetSpec, ...]) -> Iterator[str]:
@@ -174,8 +172,7 @@ def _wrong(states: States, specs: tuple[DatasetSpec, ...]) -> Iterator[str]:
         dataset = states[spec.name]
         if dataset.shape != spec.shape:
             yield f"dataset '{spec.name}' has shape {dataset.shape}; expected {spec.shape}"
-        # Final states have the precision of the computation.
-        if dataset.dtype != spec.dtype and (spec.pooling != FINAL or dataset.dtype.kind != "f"):
+        if dataset.dtype != spec.dtype:
             yield f"dataset '{spec.name}' has dtype {dataset.dtype}; expected {spec.dtype}"
 
 

@@ -15,6 +15,7 @@ from ..arrays.axes import Array
 from ..extraction.extract import extract
 from ..inputs.base import Source
 from ..inputs.initial_states import InitialStates
+from ..network.cells import carried, state_width
 from ..network.model import Network
 from ..output.states import States
 from .blocks import BLOCK_VALUES, steps_of
@@ -112,14 +113,14 @@ def groups(states: States, promise: Promise, original: Original, rows: Rows) -> 
 
 
 def _bytes(promise: Promise, steps: int) -> int:
-    carried = sum(part.width(name) for part in promise.parts for name in part.carried)
-    return 8 * steps * (carried + sum(spec.width for spec in promise.specs if spec.pooling is None))
+    width = sum(state_width(part, name) for part in promise.parts for name in carried(part))
+    return 8 * steps * (width + sum(spec.width for spec in promise.specs if spec.pooling is None))
 
 
 def _kept(states: States, promise: Promise) -> list[str]:
     """List the states to keep: those in the file, and those that layers carry, to which errors are proportional."""
-    carried = (name for part in promise.parts for name in part.carried)
-    return list(dict.fromkeys([*states.provenance["states"], *carried]))
+    names = (name for part in promise.parts for name in carried(part))
+    return list(dict.fromkeys([*states.provenance["states"], *names]))
 
 
 def _inputs(states: States, source: Source, rows: Rows) -> Array:
