@@ -18,9 +18,9 @@ FLOORS = (
 LIBRARIES = {
     "arrays": {"numpy"},
     "runtime": {"tensorflow", "threadpoolctl"},
-    "untrusted": {"numpy", "h5py"},
+    "untrusted": {"numpy", "h5py", "hdf5plugin"},
     "network": {"numpy"},
-    "inputs": {"numpy", "h5py", "hdf5plugin"},
+    "inputs": {"numpy", "h5py"},
     "engines": {"numpy", "tensorflow"},
     "weights": {"numpy", "h5py", "google", "msgpack", "onnx", "tensorflow", "torch"},
     "output": {"numpy", "h5py"},

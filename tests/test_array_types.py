@@ -38,9 +38,6 @@ ANY_AXES = {
     # As a file has them: chunks, axes in another order, and what is not known to fit yet.
     "inputs.axes": ("Axes.turn",),
     "inputs.belonging": ("check_ids",),
-    "inputs.hdf5_inflated": (
-        *("InflatedChunks._chunk", "InflatedChunks._converted", "InflatedChunks._unpacked", "InflatedChunks.read_into"),
-    ),
     "inputs.ids": ("ids_of",),
     "inputs.ids_shape": ("listed",),
     "inputs.initial": ("_check",),

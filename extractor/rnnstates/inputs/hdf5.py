@@ -10,12 +10,12 @@ import numpy as np
 from ..arrays.axes import Stored, empty_window
 from ..errors import BadData, BadInput
 from ..untrusted.hdf5 import check_dataset, find, open_hdf5, reading
+from ..untrusted.hdf5_filters import check_filters
+from ..untrusted.hdf5_inflated import InflatedChunks
 from ..untrusted.hdf5_packing import packing_of, packing_of_tokens, reading_notes
 from ..untrusted.missing import open_file
 from .axes import Axes
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
-from .hdf5_filters import check_filters
-from .hdf5_inflated import InflatedChunks
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
 from .writers import doubt_in

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 
 from ..arrays.axes import Array
-from ..errors import BadInput
-from ..untrusted.hdf5_chunks import Chunks, filters_of
+from ..errors import BadData, BadInput
+from .hdf5_chunks import Chunks, filters_of
 
 __all__ = ["InflatedChunks"]
 
@@ -33,10 +33,12 @@ class InflatedChunks:
     where : str
     cache : int
         Bytes of chunks to keep, for blocks whose edges lie inside them.
+    error : type
+        What to raise if a chunk is damaged.
     """
 
-    def __init__(self, dataset: h5py.Dataset, where: str, cache: int) -> None:
-        self._dataset, self._where = dataset, where
+    def __init__(self, dataset: h5py.Dataset, where: str, cache: int, error: type[BadData] = BadInput) -> None:
+        self._dataset, self._where, self._error = dataset, where, error
         self._chunks: tuple[int, ...] = dataset.chunks
         self._dtype: np.dtype[Any] = dataset.dtype
         self._type, self._count = dataset.id.get_type(), math.prod(self._chunks)
@@ -55,7 +57,7 @@ class InflatedChunks:
 
         Raises
         ------
-        BadInput
+        BadData
             A chunk is damaged.
         """
         spans = [
@@ -84,7 +86,7 @@ class InflatedChunks:
         content, expected = self._stored.unpacked(first), self._count * self._type.get_size()
         if content is None or len(content) != expected:
             found = "cannot be unpacked" if content is None else f"is unpacked to {len(content)} bytes"
-            raise BadInput(
+            raise self._error(
                 f"{self._where}: its chunk at {first} {found}; expected {expected} bytes. The file is damaged or "
                 "its disk fails; copy or make it again."
             )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import rnnstates
 from rnnstates import BadInput
 from rnnstates.inputs.hdf5 import Hdf5Source
-from rnnstates.inputs.hdf5_inflated import InflatedChunks
+from rnnstates.untrusted.hdf5_inflated import InflatedChunks
 
 SHAPE = (7, 6, 3)
 
