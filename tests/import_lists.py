@@ -46,6 +46,6 @@ WEIGHED = {
     "info of states": 103,
     "info of an array": 101,
     "info of an input": 125,
-    "extract": 164,
-    "extract with weights of Keras": 217,
+    "extract": 165,
+    "extract with weights of Keras": 218,
 }

@@ -68,7 +68,7 @@ _OUTPUT = (
            help=f"States of every step: {WORDS['states']} ([cell, hidden]), or none."),
     option("--pool", default="mean,last", show_default=True, metavar="NAMES", group="Output",
            type=Names(CHOICES["pool"]),
-           help=f"One vector per sequence: {WORDS['pool']}, or none."),
+           help=f"One vector per sequence: {WORDS['pool']}, or none; hidden:mean is of one state only."),
     option("--layout", type=click.Choice(CHOICES["layout"]), default="padded", show_default=True, group="Output",
            help="[N, T, H] with zeros, or [sum of lengths, H] with offsets."),
     option("--precision", type=click.Choice(CHOICES["precision"]), default="float32", show_default=True,

@@ -12,7 +12,7 @@ from ..extraction.already_done import already_done
 from ..extraction.amounts import end_of
 from ..extraction.deliver import to_file, to_memory
 from ..extraction.identity import identity_of
-from ..extraction.request import DEFAULTS, Options, Progress, Request, make_request
+from ..extraction.request import DEFAULTS, Options, Pool, Progress, Request, make_request
 from ..extraction.target import Target, find_target
 from ..network.cells import GATE_STATES
 from ..network.pooling import FINAL
@@ -41,7 +41,7 @@ def collect(
     *,
     output: str | os.PathLike[str] | None = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
-    pool: str | Sequence[str] | None = DEFAULTS.pool,
+    pool: Pool = DEFAULTS.pool,
     layout: Layout = DEFAULTS.layout,
     padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
@@ -148,7 +148,7 @@ def _deliver(collection: "Collection", target: Target, options: Options, until: 
 
 
 def _check(request: Request, batch_size: int | None) -> None:
-    if gates := [state for state in request.states if state in GATE_STATES]:
+    if gates := [state for state in request.computed if state in GATE_STATES]:
         raise OptionError(f"states={gates[0]!r}: a model's layers give no gates; expected hidden, cell or state.")
     if FINAL in request.pool:
         raise OptionError('pool="final": only outputs of extract can be continued; expected mean, last, ….')

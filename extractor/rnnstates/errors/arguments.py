@@ -46,6 +46,12 @@ def _are_names(value: object) -> bool:
     )
 
 
+def _are_pools(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(state, str) and _are_names(names) for state, names in value.items())
+    return _are_names(value)
+
+
 def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
 
@@ -57,6 +63,7 @@ SIZE = Kind(lambda value: _is_whole(value) and value <= LARGEST, f"a whole numbe
 WHOLE = Kind(_is_whole, "a whole number")
 NUMBER = Kind(_is_number, "a number")
 NAMES = Kind(_are_names, "a str of names with commas between, or a list of them")
+POOLS = Kind(_are_pools, "a str of names with commas between, a list of them, or a dict of them by state")
 FLAG = Kind(_is_flag, "True or False", optional=False)
 
 ARGUMENTS: dict[str, Kind] = {
@@ -82,7 +89,8 @@ ARGUMENTS: dict[str, Kind] = {
     **dict.fromkeys(("features", "units", "threads", "batch_size"), SIZE),
     **dict.fromkeys(("seed", "sample"), WHOLE),
     **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip", "preactivation_clip"), NUMBER),
-    **dict.fromkeys(("states", "pool", "layers", "notes"), NAMES),
+    **dict.fromkeys(("states", "layers", "notes"), NAMES),
+    "pool": POOLS,
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),
     **dict.fromkeys(("allow_nonfinite", "force", "restart", "verify", "quick"), FLAG),

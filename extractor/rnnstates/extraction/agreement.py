@@ -79,20 +79,25 @@ def check_states(network: Network, request: Request, notes: Notes) -> None:
     ------
     OptionError
     """
-    for state in request.states:
+    for state in request.computed:
         lacking = [
             (layer.name, weights.cell) for _, layer, _, weights in network.parts() if state not in available(weights)
         ]
         if not lacking:
             continue
         name, cell = lacking[0]
-        default = tuple(request.states) == DEFAULT_STATES
-        if len(lacking) == len(list(network.parts())) and not default:
+        asked = _asked(state, request)
+        if len(lacking) == len(list(network.parts())) and asked:
             had = ", ".join(dict.fromkeys(s for _, _, _, weights in network.parts() for s in available(weights)))
-            raise OptionError(
-                f"states={state!r}: no layer has it; layer '{name}' is {with_article(cell)}. Available: {had}."
-            )
+            raise OptionError(f"{asked}: no layer has it; layer '{name}' is {with_article(cell)}. Available: {had}.")
         notes.say(f"layer '{name}' is {with_article(cell)}, which has no state '{state}'; it is omitted there.")
+
+
+def _asked(state: str, request: Request) -> str:
+    """Return the argument that names a state; "" if only the default does."""
+    by_pool = (f"pool={word!r}" for word in request.pool if word.startswith(f"{state}:"))
+    by_default = state not in request.states or tuple(request.states) == DEFAULT_STATES
+    return next(by_pool, "" if by_default else f"states={state!r}")
 
 
 def note_padding(network: Network, shape: Shape, notes: Notes) -> None:

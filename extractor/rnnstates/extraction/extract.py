@@ -24,7 +24,7 @@ from .job import Job
 from .planned import log_plan
 from .prepare import prepare
 from .provenance import NOT_STARTED, Computing, provenance_of
-from .request import DEFAULTS, Options, Progress
+from .request import DEFAULTS, Options, Pool, Progress
 from .schedule import make_stack, run
 from .target import Target, find_target
 
@@ -54,7 +54,7 @@ def extract(
     config: str | os.PathLike[str] | None = None,
     initial_state: Any = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
-    pool: str | Sequence[str] | None = DEFAULTS.pool,
+    pool: Pool = DEFAULTS.pool,
     layout: Layout = DEFAULTS.layout,
     padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
@@ -108,7 +108,8 @@ def extract(
         (``input_gate``, ``forget_gate``, ``output_gate``, ``candidate``; of a GRU ``update_gate``, ``reset_gate``,
         ``candidate``). ``("hidden", "cell")`` keeps those of the two that the cell has.
     pool : names
-        What to keep for every sequence: names in ``rnnstates.POOLINGS``.
+        What to keep for every sequence: names in ``rnnstates.POOLINGS``, of the same states. ``"hidden:mean"`` or
+        ``{"hidden": ("mean",)}`` for one state only, kept for every step or not.
     layout : str
         ``padded`` [N, T, H] or ``packed`` [sum(lengths), H].
     padding : str

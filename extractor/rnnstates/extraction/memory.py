@@ -60,7 +60,7 @@ def measure(
     item = request.computing.itemsize
     states = pooled = 0
     for _, _, _, weights in network.parts():
-        kept = {*carried(weights), *(state for state in request.states if state in available(weights))}
+        kept = {*carried(weights), *(state for state in request.computed if state in available(weights))}
         # The states of each layer, a second copy reversed or packed, and one state in float64 while it is pooled.
         copies = ENGINES[engine].executor_of(weights, request.precision).copies
         states += sum(copies * state_width(weights, state) * item for state in kept)

@@ -1,8 +1,7 @@
 """Options of a run with their defaults, and their checks, one by one, before any file is opened."""
 
-import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,15 +23,18 @@ from ..errors.choices import (
     Precision,
 )
 from ..network.cells import STATES
-from ..network.pooling import POOLINGS
 from ..weights.options import ZERO
 from .amounts import parse_size
 from .problems import Problems
+from .words import names, one, pools
 
-__all__ = ["DEFAULTS", "DEFAULT_STATES", "Options", "Progress", "Request", "make_request"]
+__all__ = ["DEFAULTS", "DEFAULT_STATES", "Options", "Pool", "Progress", "Request", "make_request"]
 
 # Called with the steps done and the total steps.
 Progress = Callable[[int, int], None]
+
+# Names of poolings; ``hidden:mean`` or {"hidden": "mean"} for one state only.
+Pool = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
 
 # The default of ``states``; a cell without a cell state gives its hidden state only.
 DEFAULT_STATES = ("hidden", "cell")
@@ -66,7 +68,7 @@ class Options:
     config: str | os.PathLike[str] | None = None
     initial_state: Any = None
     states: str | Sequence[str] | None = DEFAULT_STATES
-    pool: str | Sequence[str] | None = ("mean", "last")
+    pool: Pool = ("mean", "last")
     layout: Layout = "padded"
     padding: Padding = "post"
     dataset: str | None = None
@@ -128,7 +130,9 @@ class Request:
 
     Parameters
     ----------
-    states, pool : tuple of str
+    states : tuple of str
+    pool : tuple of str
+        ``mean`` for every state that is pooled, ``cell:mean`` for one of them.
     layout, padding, engine, precision : str
     dtype : dtype
         Dtype of the stored states.
@@ -155,6 +159,12 @@ class Request:
     preferred_engine: str | None = None
 
     @property
+    def computed(self) -> tuple[str, ...]:
+        """The states that are named: for every step, then those pooled by name."""
+        pooled = (word.partition(":")[0] for word in self.pool if ":" in word)
+        return tuple(dict.fromkeys((*self.states, *pooled)))
+
+    @property
     def computing(self) -> np.dtype[Any]:
         """The dtype of inputs and states during the computation; with bfloat16 only products are rounded to it."""
         return _computing(self.precision)
@@ -173,13 +183,13 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
         Unknown words (with the nearest known one) and numbers out of range, all reported together; nothing to compute.
     """
     checks: dict[str, Callable[[Any], Any]] = {
-        "states": lambda given: _names("states", given, STATES),
-        "pool": lambda given: _names("pool", given, tuple(POOLINGS)),
-        "layout": lambda given: _one("layout", given, LAYOUTS),
-        "padding": lambda given: _one("padding", given, PADDINGS),
-        "dtype": lambda given: given if given is None else _one("dtype", given, DTYPES),
-        "precision": lambda given: _one("precision", given, PRECISIONS),
-        "engine": lambda given: _one("engine", given, ("auto", *ENGINE_NAMES)),
+        "states": lambda given: names("states", given, STATES),
+        "pool": pools,
+        "layout": lambda given: one("layout", given, LAYOUTS),
+        "padding": lambda given: one("padding", given, PADDINGS),
+        "dtype": lambda given: given if given is None else one("dtype", given, DTYPES),
+        "precision": lambda given: one("precision", given, PRECISIONS),
+        "engine": lambda given: one("engine", given, ("auto", *ENGINE_NAMES)),
         "threads": _threads,
         "memory": lambda given: parse_size(given) if isinstance(given, str) else given,
     }
@@ -194,23 +204,6 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
     if not request.states and not request.pool:
         raise OptionError("states=None, pool=None: nothing to compute; keep states, poolings or both.")
     return request
-
-
-def _names(option: str, given: "str | Sequence[str] | None", known: Sequence[str]) -> tuple[str, ...]:
-    names = given.split(",") if isinstance(given, str) else list(given or ())
-    names = [name.strip() for name in names if name.strip()]
-    if names == ["none"]:
-        return ()
-    return tuple(dict.fromkeys(_one(option, name, known) for name in names))
-
-
-def _one(option: str, name: str, known: Iterable[str]) -> str:
-    known = tuple(known)
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise OptionError(f"{option}={name!r}: unknown; known are {', '.join(known)}.{hint}")
 
 
 def _threads(threads: int | None) -> int:

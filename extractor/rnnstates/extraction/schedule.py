@@ -42,7 +42,7 @@ def make_stack(job: Job, engine: Engine) -> Stack:
     EngineUnavailable
         It cannot run one of the layers.
     """
-    return Stack(job.network, engine, [state for state in job.request.states if state in GATE_STATES])
+    return Stack(job.network, engine, [state for state in job.request.computed if state in GATE_STATES])
 
 
 def run(

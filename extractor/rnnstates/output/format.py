@@ -170,7 +170,7 @@ def plan_datasets(
         States to keep for every step, for the cells that have them. The same states are pooled; if there are none,
         every state that the cell carries.
     pool : sequence of str
-        Names in ``POOLINGS``.
+        Names in ``POOLINGS``; ``cell:mean`` pools one state, whether or not it is kept for every step.
     dtype : dtype
         Dtype of the stored states.
     precision : dtype
@@ -205,15 +205,22 @@ def _of_part(
         axes, names = per_step
         width, unit = _unit(weights, state)
         yield DatasetSpec(prefix + state, part, state, None, (*axes, width), dtype, (*names, unit))
-    pooled = [
-        (state, pooling) for state in (kept if states else carried(weights)) for pooling in pool if pooling != FINAL
-    ]
-    pooled += [(state, pooling) for state in carried(weights) for pooling in pool if pooling == FINAL]
-    for state, pooling in pooled:
+    for state, pooling in _pooled(weights, states, pool):
         width, unit = _unit(weights, state)
         stored = final_dtype if pooling == FINAL else dtype
         name = f"{prefix}{state}_{pooling}"
         yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), stored, ("sequence", unit))
+
+
+def _pooled(weights: Sizes, states: Sequence[str], pool: Sequence[str]) -> list[tuple[str, str]]:
+    """List each (state, pooling) of a part once: of all states that are pooled, of states by name, then ``final``."""
+    has = available(weights)
+    pairs = [(state, word) for state in states or carried(weights) for word in pool if ":" not in word]
+    pairs = [(state, pooling) for state, pooling in pairs if pooling != FINAL]
+    pairs += [(state, pooling) for state, colon, pooling in (word.partition(":") for word in pool) if colon]
+    pairs = [(state, pooling) for state, pooling in pairs if state in has]
+    pairs += [(state, FINAL) for state in carried(weights) if FINAL in pool]
+    return list(dict.fromkeys(pairs))
 
 
 def _unit(weights: Sizes, state: str) -> tuple[int, str]:

@@ -107,11 +107,12 @@ def _specs(network: Network, request: Request, shape: Shape) -> tuple[DatasetSpe
         network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing
     )
     made = {(spec.part, spec.state, spec.pooling): spec for spec in planned}
+    poolings = dict.fromkeys(word.rpartition(":")[2] for word in request.pool)
     wanted = [
         (part, state, pooling)
         for part, _, _, weights in network.parts()
-        for state in request.states or carried(weights)
-        for pooling in request.pool
+        for state in dict.fromkeys((*(request.states or carried(weights)), *request.computed))
+        for pooling in poolings
     ]
     return tuple(made[key] for key in wanted if key in made)
 

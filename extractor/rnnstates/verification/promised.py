@@ -148,7 +148,11 @@ def _part(file: h5py.File, name: str, hidden: int) -> Part:
 
 def _recorded(states: States) -> tuple[list[str], list[str]]:
     kept, pool = list(states.provenance["states"]), list(states.provenance["pool"])
-    for what, names, known in (("state", kept, STATES), ("pooling", pool, tuple(POOLINGS))):
+    pooled = [word.rpartition(":") for word in pool]
+    for what, names, known in (
+        ("state", [*kept, *(state for state, colon, _ in pooled if colon)], STATES),
+        ("pooling", [pooling for *_, pooling in pooled], tuple(POOLINGS)),
+    ):
         if unknown := [name for name in names if name not in known]:
             raise ValueError(f"{what} '{unknown[0]}'")
     return kept, pool
