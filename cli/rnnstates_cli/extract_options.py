@@ -7,7 +7,7 @@ Input           ``--lengths --inputs --ids --padding``
 Weights         ``--weights --layer --initial-state --units --seed --model``
 Output          ``--states --pool --layout --precision --dtype --if-exists --force``
 Run             ``--engine --threads --memory --max-runtime --dry-run --progress --json --quiet --verbose``
-Rarely needed   ``--axes --allow-nonfinite --forget-bias --convention --config --activation
+Rarely needed   ``--axes --univariate --allow-nonfinite --forget-bias --convention --config --activation
                 --recurrent-activation --cell-clip --projection-clip --embedding --save-weights --restart --verify
                 --no-timestamps``
 ==============  ==================================================================================================
@@ -101,7 +101,9 @@ _RUN = (
 _RARE = (
     option("--axes", metavar="ORDER", group=RARE,
            help="Order in which the axes of INPUT are stored: TNI for time first, ITN as written by MATLAB and R, …; "
-                "TN for token ids.  [default: NTI, NT]"),
+                "TN for token ids, TI for one sequence.  [default: NTI; of two axes, what fits weights and lengths]"),
+    option("--univariate", is_flag=True, group=RARE,
+           help="INPUT is [N, T], one feature per step; needed for integers, which may be token ids."),
     option("--allow-nonfinite", is_flag=True, group=RARE, help="Accept NaN and infinity in valid steps."),
     *RARE_WEIGHTS,
     option("--save-weights", metavar="FILE", group=RARE, type=FILE,

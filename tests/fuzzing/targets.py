@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnstates import BadInput, BadWeights, RnnstatesError
+from rnnstates.inputs.form import Form
 from rnnstates.inputs.ids import open_ids
 from rnnstates.inputs.initial import open_initial
 from rnnstates.inputs.lengths import read_lengths
@@ -79,17 +80,17 @@ def some_of(source):
 
 def npy_stream(content):
     with documented():
-        source = StreamSource(io.BytesIO(content), tokens=True)
+        source = StreamSource(io.BytesIO(content), form=Form(tokens=True))
         some_of(source)
 
 
 def inputs(content):
-    with documented(), contextlib.closing(open_source(written(content, "x"), tokens=True)) as source:
+    with documented(), contextlib.closing(open_source(written(content, "x"), form=Form(tokens=True))) as source:
         some_of(source)
 
 
 def inputs_and_more(content):
-    with documented(), contextlib.closing(open_source(written(content, "x"), tokens=True)) as source:
+    with documented(), contextlib.closing(open_source(written(content, "x"), form=Form(tokens=True))) as source:
         some_of(source)
         read_lengths(None, source)
         open_ids(None, source)

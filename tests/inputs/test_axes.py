@@ -10,6 +10,7 @@ import pytest
 import rnnstates
 from rnnstates import BadInput, BadLengths, OptionError
 from rnnstates.inputs import open_source
+from rnnstates.inputs.form import Form
 from rnnstates.network.initialise import random_network
 
 from .conformance import make_inputs
@@ -54,7 +55,7 @@ KINDS = [npy, fortran, hdf5, chunked, filtered, lambda array, _: array]
 @pytest.mark.parametrize("axes", ORDERS)
 def test_every_order_of_every_kind_reads_the_same_values(tmp_path, kind, axes):
     truth = make_inputs(SHAPE, ">f4")
-    source = open_source(kind(stored_as(truth, axes), tmp_path), axes=axes)
+    source = open_source(kind(stored_as(truth, axes), tmp_path), form=Form(axes=axes))
     assert source.shape == SHAPE
     for rows, steps in [((0, 7), (0, 5)), ((2, 4), (0, 5)), ((6, 7), (1, 4)), ((3, 5), (4, 5)), ((2, 2), (0, 5))]:
         block = source.read(slice(*rows), slice(*steps))
@@ -69,7 +70,7 @@ def test_every_order_of_every_kind_reads_the_same_values(tmp_path, kind, axes):
 @pytest.mark.parametrize("axes", ["NT", "tn"])
 def test_token_ids_have_orders_too(tmp_path, kind, axes):
     truth = make_inputs((6, 4), np.int16)
-    source = open_source(kind(stored_as(truth, axes.upper()), tmp_path), axes=axes, tokens=True)
+    source = open_source(kind(stored_as(truth, axes.upper()), tmp_path), form=Form(tokens=True, axes=axes))
     np.testing.assert_array_equal(source.read(slice(1, 5), slice(0, 3)), truth[1:5, :3])
     source.close()
 
@@ -91,7 +92,7 @@ def test_states_and_verification_are_those_of_the_usual_order(tmp_path, axes):
 )
 def test_a_wrong_order_is_refused_with_what_is_right(axes, shape):
     with pytest.raises(OptionError, match=r"axes=.*letters N, T and I"):
-        open_source(np.ones(shape, int), axes=axes, tokens=len(shape) == 2)
+        open_source(np.ones(shape, int), form=Form(tokens=len(shape) == 2, axes=axes))
 
 
 def test_a_stream_takes_only_what_can_be_read_from_front_to_back():
@@ -99,7 +100,7 @@ def test_a_stream_takes_only_what_can_be_read_from_front_to_back():
     np.save(stream, np.ones(SHAPE))
     stream.seek(0)
     with pytest.raises(OptionError, match=r'axes="TNI" cannot be read from a stream'):
-        open_source(stream, axes="TNI")
+        open_source(stream, form=Form(axes="TNI"))
 
 
 @pytest.mark.parametrize(("axes", "asked"), [("NIT", "NIT"), ("ITN", "ITN"), ("INT", None)])

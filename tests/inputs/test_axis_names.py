@@ -8,6 +8,7 @@ import rnnstates
 from rnnstates.errors import BadInput
 from rnnstates.inputs import open_source
 from rnnstates.inputs.axis_names import CONFLICT, order_from_names
+from rnnstates.inputs.form import Form
 from rnnstates.network.initialise import random_network
 
 from .conformance import make_inputs
@@ -204,7 +205,7 @@ def test_damaged_names_are_refused_and_do_not_end_the_process(tmp_path, place, d
     path.write_bytes(content[:at] + damage + body + content[at + 4096 :])
     with pytest.raises(BadInput, match="the names of its axes: HDF5 cannot read it"):
         doubt(path)
-    source = open_source(path, axes="TNI")
+    source = open_source(path, form=Form(axes="TNI"))
     assert source.shape == (3, 4, 2)
     source.close()
 

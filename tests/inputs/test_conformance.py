@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rnnstates.inputs import OPENERS, open_source
+from rnnstates.inputs.form import Form
 
 from .conformance import SourceConformance
 
@@ -16,13 +17,13 @@ class TestNpyFile(SourceConformance):
 
     def open_array(self, array, tmp_path, *, tokens=False):
         np.save(tmp_path / "x.npy", array)
-        return open_source(tmp_path / "x.npy", tokens=tokens)
+        return open_source(tmp_path / "x.npy", form=Form(tokens=tokens))
 
 
 class TestFortranNpyFile(SourceConformance):
     def open_array(self, array, tmp_path, *, tokens=False):
         np.save(tmp_path / "x.npy", np.asfortranarray(array))
-        return open_source(str(tmp_path / "x.npy"), tokens=tokens)
+        return open_source(str(tmp_path / "x.npy"), form=Form(tokens=tokens))
 
 
 class TestContiguousHdf5(SourceConformance):
@@ -31,7 +32,7 @@ class TestContiguousHdf5(SourceConformance):
     def open_array(self, array, tmp_path, *, tokens=False):
         with h5py.File(tmp_path / "x.h5", "w") as file:
             file.create_dataset("inputs", data=array)
-        return open_source(tmp_path / "x.h5", tokens=tokens)
+        return open_source(tmp_path / "x.h5", form=Form(tokens=tokens))
 
 
 class TestCompressedHdf5(SourceConformance):
@@ -40,17 +41,17 @@ class TestCompressedHdf5(SourceConformance):
         chunks, maxshape = (2,) * array.ndim, (None, *array.shape[1:])
         with h5py.File(tmp_path / "x.h5", "w") as file:
             file.create_dataset("a/b", data=array, chunks=chunks, maxshape=maxshape, **storage)
-        return open_source(tmp_path / "x.h5", dataset="a/b", tokens=tokens)
+        return open_source(tmp_path / "x.h5", dataset="a/b", form=Form(tokens=tokens))
 
 
 class TestArray(SourceConformance):
     def open_array(self, array, tmp_path, *, tokens=False):
-        return open_source(array, tokens=tokens)
+        return open_source(array, form=Form(tokens=tokens))
 
 
 class TestStridedArray(SourceConformance):
     def open_array(self, array, tmp_path, *, tokens=False):
-        return open_source(np.repeat(array, 2, axis=1)[:, ::2], tokens=tokens)
+        return open_source(np.repeat(array, 2, axis=1)[:, ::2], form=Form(tokens=tokens))
 
 
 class TestStream(SourceConformance):
@@ -61,7 +62,7 @@ class TestStream(SourceConformance):
         stream = io.BytesIO()
         np.save(stream, array)
         stream.seek(0)
-        return open_source(stream, tokens=tokens)
+        return open_source(stream, form=Form(tokens=tokens))
 
 
 def test_every_opener_has_a_conformance_class():
@@ -71,7 +72,7 @@ def test_every_opener_has_a_conformance_class():
 def test_the_conformance_class_can_fail(tmp_path):
     class Broken(TestArray):
         def open_array(self, array, tmp_path, *, tokens=False):
-            return open_source(array[::-1], tokens=tokens)
+            return open_source(array[::-1], form=Form(tokens=tokens))
 
     truth = np.arange(105.0).reshape(7, 5, 3)
     with pytest.raises(AssertionError):

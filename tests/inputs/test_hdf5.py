@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rnnstates.arrays.axes import empty_window
 from rnnstates.errors import BadInput
 from rnnstates.inputs import hdf5, open_source
+from rnnstates.inputs.form import Form
 from rnnstates.inputs.hdf5 import MOST_CACHE, Hdf5Source
 
 from .conformance import make_inputs
@@ -122,7 +123,7 @@ def test_the_only_dataset_that_fits_is_taken(path):
 
 def test_integers_with_two_axes_fit_when_the_weights_bring_an_embedding(path):
     write(path, characters=make_inputs((6, 4), np.uint8), lengths=np.full((6, 1), 4))
-    source = open_source(path, tokens=True)
+    source = open_source(path, form=Form(tokens=True))
     source.close()
     assert source.shape == (6, 4)
     with pytest.raises(BadInput, match=r"none that fits; .* integers of shape \(N, T\) are token ids and need weights"):
@@ -131,7 +132,7 @@ def test_integers_with_two_axes_fit_when_the_weights_bring_an_embedding(path):
 
 def test_token_ids_stored_as_floats_are_read_when_named_inputs(path):
     write(path, inputs=make_inputs((6, 4), np.float32))
-    source = open_source(path, tokens=True)
+    source = open_source(path, form=Form(tokens=True))
     source.close()
     assert source.shape == (6, 4)
 

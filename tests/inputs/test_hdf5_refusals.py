@@ -141,7 +141,7 @@ def test_what_has_no_numbers_is_refused(path):
         file.create_dataset("fixed", shape=(2, 3, 4), dtype="S5")
         file.create_dataset("reference", shape=(2, 3, 4), dtype=h5py.ref_dtype)
         file.create_dataset("varying", shape=(2, 3, 4), dtype=varying)
-        file.create_dataset("boolean", shape=(2, 3, 4), dtype=bool)
+        file.create_dataset("boolean", shape=(2, 3), dtype=bool)
         file.create_dataset("complex", shape=(2, 3, 4), dtype=complex)
         file.create_dataset("records", shape=(2, 3, 4), dtype=[("a", "f4"), ("b", "i4")])
         file.create_dataset("nothing", data=h5py.Empty("f4"))

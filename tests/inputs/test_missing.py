@@ -12,6 +12,7 @@ import pytest
 import rnnstates
 from rnnstates import BadInput, BadLengths, BadWeights
 from rnnstates.inputs import open_source
+from rnnstates.inputs.form import Form
 
 from ..untrusted.test_packing import SHAPE, read, stored, write
 
@@ -81,10 +82,10 @@ def test_bytes_may_all_be_values_so_that_a_part_never_written_is_noted(tmp_path,
 
 
 def test_a_fill_value_of_token_ids_may_be_padding_so_that_it_is_noted(tmp_path):
-    found, source = read(partly_written(tmp_path / "x.h5", "i4", 7, shape=(4, 5)), tokens=True)
+    found, source = read(partly_written(tmp_path / "x.h5", "i4", 7, shape=(4, 5)), form=Form(tokens=True))
     assert found.tolist() == [[1] * 5] * 3 + [[7] * 5]
     assert [note for note in source.notes if "never written; they hold HDF5's fill value 7" in note]
-    _, source = read(partly_written(tmp_path / "y.h5", "i4", 7, shape=(4, 5), rows=4), tokens=True)
+    _, source = read(partly_written(tmp_path / "y.h5", "i4", 7, shape=(4, 5), rows=4), form=Form(tokens=True))
     assert not source.notes
 
 
@@ -103,7 +104,7 @@ def test_lengths_and_ids_that_were_never_written_are_refused(tmp_path):
 def test_float_features_of_two_axes_stay_floating_where_they_are_missing(tmp_path):
     values = stored("f4")[..., 0]
     values[1, 2] = -999
-    found, _ = read(write(tmp_path / "x.h5", values, _FillValue=np.float32(-999)), tokens=True)
+    found, _ = read(write(tmp_path / "x.h5", values, _FillValue=np.float32(-999)), form=Form(tokens=True))
     assert np.argwhere(np.isnan(found)).tolist() == [[1, 2]]
 
 
@@ -239,5 +240,5 @@ def test_bounds_are_those_of_the_netcdf_users_guide(tmp_path, dtype, attributes,
 def test_an_attribute_without_a_value_is_refused_by_its_name(tmp_path, name, kind):
     path = write(tmp_path / "x.h5", stored("i2"), **{name: h5py.Empty(kind)})
     with pytest.raises(BadInput, match=f"its attribute '{name}' has no value"):
-        open_source(path, axes="NTI")
+        open_source(path, form=Form(axes="NTI"))
     rnnstates.describe(path)

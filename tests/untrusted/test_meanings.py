@@ -8,6 +8,7 @@ import xarray
 import rnnstates
 from rnnstates.errors import BadInput
 from rnnstates.inputs import open_source
+from rnnstates.inputs.form import Form
 
 from ..inputs.conformance import make_inputs
 
@@ -249,7 +250,7 @@ def test_scales_of_other_conventions_are_noted_unless_they_change_nothing(tmp_pa
 def test_a_text_without_a_value_says_nothing(tmp_path, name):
     values = make_inputs(SHAPE, "i2")
     path = with_part(tmp_path / "x.h5", "inputs", values, **{name: h5py.Empty("S4"), "flag_values": [1, 2]})
-    source = open_source(path, axes="NTI")
+    source = open_source(path, form=Form(axes="NTI"))
     np.testing.assert_array_equal(source.read(slice(0, 4), slice(0, 3)), values)
     source.close()
 

@@ -7,6 +7,7 @@ import pytest
 import rnnstates
 from rnnstates import BadInput, BadLengths, BadWeights
 from rnnstates.inputs import open_source
+from rnnstates.inputs.form import Form
 
 SHAPE = (4, 5, 3)
 
@@ -75,7 +76,7 @@ def test_missing_values_are_nan_and_refused_in_a_step_that_counts(tmp_path, dtyp
     values = stored(dtype)
     values[1, 2, 0], values[3, 4, 1] = (7, -3) if "rhdf5-NA.OK" not in attributes else (-(2**31),) * 2
     path = write(tmp_path / "x.h5", values, **attributes)
-    found, _ = read(path, axes="NTI")
+    found, _ = read(path, form=Form(axes="NTI"))
     gone = missing(values)
     assert gone.any()
     np.testing.assert_array_equal(np.isnan(found), gone)
@@ -123,7 +124,7 @@ def test_damaged_attributes_are_refused_by_name(tmp_path, attributes):
 def test_token_ids_and_lengths_are_never_scaled(tmp_path):
     path = write(tmp_path / "x.h5", stored("u2")[..., 0], scale_factor=2.0)
     with pytest.raises(BadInput, match="scale_factor"):
-        open_source(path, tokens=True)
+        open_source(path, form=Form(tokens=True))
     path = write(tmp_path / "y.h5", stored("f4"))
     write(path, np.array([5, 1, 2, 3]), "lengths", add_offset=1)
     with pytest.raises(BadLengths, match="add_offset"):
@@ -137,7 +138,7 @@ def test_token_ids_and_lengths_are_never_scaled(tmp_path):
 
 
 def test_a_missing_token_id_is_refused_in_a_step_that_counts(tmp_path):
-    found, _ = read(write(tmp_path / "x.h5", np.array([[1, 2, 0], [0, 3, 0]]), _FillValue=0), tokens=True)
+    found, _ = read(write(tmp_path / "x.h5", np.array([[1, 2, 0], [0, 3, 0]]), _FillValue=0), form=Form(tokens=True))
     assert found.tolist() == [[1, 2, -1], [-1, 3, -1]]
 
 

@@ -64,7 +64,7 @@ def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", no
         The model masks steps in between.
     """
     source = _source(feed, steps)
-    if lengths is not None or beside(source, "lengths", BadLengths) is not None:
+    if lengths is not None or beside(source.container, "lengths", BadLengths) is not None:
         return Counted(read_lengths(lengths, source), padding)
     if not masks.any:
         notes.warn(

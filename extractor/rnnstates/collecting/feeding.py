@@ -11,8 +11,9 @@ from ..arrays.axes import Array
 from ..arrays.checksums import Sums, add, sums
 from ..errors import BadInput, OptionError
 from ..inputs import open_source
-from ..inputs.axes import Axes, Doubt
+from ..inputs.axes import Doubt
 from ..inputs.checking import check_present
+from ..inputs.form import Form
 from ..inputs.hdf5 import Hdf5Source
 from ..inputs.identity import identify, sample_array
 from ..inputs.writers import doubt_of
@@ -52,7 +53,7 @@ class ArrayRows:
         if self._array.dtype.kind not in "biuf" or not self._array.ndim:
             raise BadInput(f"{name}: shape {self._array.shape}, dtype {self._array.dtype}; expected numbers, one row "
                            "per sequence.")  # fmt: skip
-        order = Axes(axes, self._array.shape, name)
+        order = Form(tokens=True, axes=axes).axes_of(self._array.shape, self._array.dtype, name)
         if axes is None:
             _check_order(doubt_of(values, order.letters, name))
         else:
@@ -75,7 +76,7 @@ class FileRows:
     """A .npy or HDF5 file, as ``extract`` reads it."""
 
     def __init__(self, path: str | os.PathLike[str], dataset: str | None, axes: str | None = None) -> None:
-        self.source = open_source(path, dataset=dataset, tokens=True, axes=axes)
+        self.source = open_source(path, dataset=dataset, form=Form(tokens=True, axes=axes))
         if isinstance(self.source, Hdf5Source):
             self.source.refuses_missing = True
         try:

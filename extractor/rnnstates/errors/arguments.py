@@ -93,7 +93,7 @@ ARGUMENTS: dict[str, Kind] = {
     "pool": POOLS,
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),
-    **dict.fromkeys(("allow_nonfinite", "force", "restart", "verify", "quick"), FLAG),
+    **dict.fromkeys(("allow_nonfinite", "force", "quick", "restart", "univariate", "verify"), FLAG),
     **dict.fromkeys(("residual", "reset_after", "coupled"), FLAG),
     "progress": Kind(callable, "a function of (steps done, steps in all)"),
     "provenance": Kind(lambda value: isinstance(value, Mapping), "a dict"),

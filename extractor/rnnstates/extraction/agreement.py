@@ -18,7 +18,16 @@ from ..output.format import Shape
 from .memory import MUCH
 from .request import DEFAULT_STATES, Request
 
-__all__ = ["Notes", "check_features", "check_states", "note_data", "note_padding", "note_start", "note_whole"]
+__all__ = [
+    "Notes",
+    "check_features",
+    "check_states",
+    "note_data",
+    "note_form",
+    "note_padding",
+    "note_start",
+    "note_whole",
+]
 
 logger = logging.getLogger("rnnstates")
 
@@ -112,6 +121,21 @@ def note_padding(network: Network, shape: Shape, notes: Notes) -> None:
             f"the model masks no steps for {named}, so its own {first_met} direction reads padding before the valid "
             'steps; here the lengths decide, and no padding is read. lengths="full" gives what the model computes.'
         )
+
+
+def note_form(source: Source, notes: Notes) -> None:
+    """Say how an array was read that has fewer axes than (N, T, I), unless the caller stated it."""
+    axes = source.axes
+    if axes.is_given or (axes.ids and not axes.is_one_sequence):
+        return
+    sequences, steps = source.shape[:2]
+    if axes.is_one_sequence and source.lengths is not None:
+        total = int(source.lengths.sum())
+        notes.say(f"{source.name}: read as {sequences} sequences that follow one another, {total} steps in all.")
+    elif axes.is_one_sequence:
+        notes.say(f"{source.name}: read as one sequence of {steps} steps.")
+    elif "I" not in axes.letters:
+        notes.say(f"{source.name}: read as {sequences} sequences of one feature per step.")
 
 
 def note_data(source: Source, shape: Shape, request: Request, notes: Notes, *, tokens: bool) -> None:

@@ -59,6 +59,7 @@ def extract(
     padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
     axes: str | None = None,
+    univariate: bool = False,
     ids: Any = None,
     engine: Engine = DEFAULTS.engine,
     precision: Precision = DEFAULTS.precision,
@@ -118,8 +119,11 @@ def extract(
         Name of the inputs in an HDF5 file; None uses ``inputs``, or the only dataset that fits.
     axes : str or None
         The order in which the axes of the inputs are stored: the letters N (sequences), T (steps) and I (features),
-        e.g. ``"TNI"`` for time first or ``"ITN"`` as written by MATLAB and R; for token ids ``"NT"`` or ``"TN"``. None
-        means ``"NTI"`` and ``"NT"``.
+        e.g. ``"TNI"`` for time first or ``"ITN"`` as written by MATLAB and R; ``"NT"`` or ``"TN"`` for token ids or one
+        feature per step, ``"TI"`` or ``"IT"`` for one sequence, or several that follow one another. None means
+        ``"NTI"``, and of two axes what the weights and lengths leave possible.
+    univariate : bool
+        Whether the inputs are [N, T], one feature per step; needed for integers, which may be token ids.
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None uses the dataset ``ids``, if there is one.
     engine : str

@@ -2,20 +2,23 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..engines.choice import begin
 from ..errors import BadInput
 from ..inputs import open_ids, open_source, read_lengths
 from ..inputs.base import Source
+from ..inputs.form import Form
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
 from ..inputs.layout import IdsWithoutTable
+from ..inputs.packed import PackedSource, cut, is_packed
 from ..network.cells import carried, state_width
 from ..network.model import Network
 from ..network.note import STORED_START, ZERO_START, undecided
 from ..output.format import Shape
-from .agreement import Notes, check_features, check_states, note_data, note_padding, note_start
+from .agreement import Notes, check_features, check_states, note_data, note_form, note_padding, note_start
 from .begun import NOTHING, Begun
 from .choose_network import choose_network, make_random
 from .job import Job, plan
@@ -48,9 +51,10 @@ def prepare(
     if start_engine and _exists(inputs) and _exists(options.weights):
         # Wrong options have been refused by now; what follows reads files, which takes time.
         begin(request.engine, request.precision)
-    network = _choose(inputs, options)
-    source = _open(inputs, options, network)
+    network = _choose(inputs, lengths, options)
+    source = _open(inputs, lengths, options, network)
     try:
+        source = cut(source, lengths)
         return _plan(source, lengths, options, request, network)
     except BaseException:
         source.close()
@@ -62,7 +66,7 @@ def _exists(given: object) -> bool:
     return not isinstance(given, str | os.PathLike) or Path(given).exists()
 
 
-def _choose(inputs: object, options: Options) -> Network | None:
+def _choose(inputs: object, lengths: object, options: Options) -> Network | None:
     """Choose the network; if that fails, also report what is wrong with an input file."""
     problems, network = Problems(), None
     with problems.gathered():
@@ -70,16 +74,21 @@ def _choose(inputs: object, options: Options) -> Network | None:
     # A stream can be read only once, by the run itself.
     if problems and isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
         with problems.gathered():
-            open_source(inputs, dataset=options.dataset, tokens=True, axes=options.axes).close()
+            open_source(inputs, dataset=options.dataset, form=_form(options, lengths, tokens=True)).close()
     problems.raise_all()
     return network
 
 
-def _open(inputs: object, options: Options, network: Network | None) -> Source:
+def _form(options: Options, lengths: object, *, tokens: bool, features: int | None = None) -> Form:
+    return Form(tokens, options.axes, options.univariate, features, partial(is_packed, lengths))
+
+
+def _open(inputs: object, lengths: object, options: Options, network: Network | None) -> Source:
     """Open the input; if it holds token ids, say which tables the weights have and why none is used."""
+    tokens = network is not None and network.embedding is not None
+    form = _form(options, lengths, tokens=tokens, features=None if network is None else network.features)
     try:
-        tokens = network is not None and network.embedding is not None
-        return open_source(inputs, dataset=options.dataset, tokens=tokens, axes=options.axes)
+        return open_source(inputs, dataset=options.dataset, form=form)
     except IdsWithoutTable as reason:
         if network is None or not network.no_embedding:
             raise
@@ -91,6 +100,7 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
     notes = Notes()
     for note in source.notes:
         notes.say(note)
+    note_form(source, notes)
     network = make_random(options, source, notes) if chosen is None else chosen
     for note in undecided(network.notes, () if options.start is None else (STORED_START, ZERO_START)):
         notes.say(note)
@@ -98,7 +108,8 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
     with problems.gathered():
         tokens = check_features(source, network, notes, given=chosen is not None)
     with problems.gathered():
-        counted = read_lengths(lengths, source)
+        # Those of packed sequences have been read; they may be offsets.
+        counted = read_lengths(None if isinstance(source, PackedSource) else lengths, source)
     with problems.gathered():
         ids = open_ids(options.ids, source)
     with problems.gathered():

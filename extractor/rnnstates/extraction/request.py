@@ -73,6 +73,7 @@ class Options:
     padding: Padding = "post"
     dataset: str | None = None
     axes: str | None = None
+    univariate: bool = False
     ids: Any = None
     engine: Engine = "auto"
     precision: Precision = "float32"

@@ -13,7 +13,15 @@ from ..version import __version__
 __all__ = ["EXTRAS", "versions"]
 
 # The package that each extra installs.
-EXTRAS = {"flax": "msgpack", "onnx": "onnx", "sklearn": "scikit-learn", "torch": "torch"}
+EXTRAS = {
+    "arrow": "pyarrow",
+    "compress": "hdf5plugin",
+    "flax": "msgpack",
+    "onnx": "onnx",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "zarr": "zarr",
+}
 
 
 def versions() -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from ..arrays.axes import Array
-from ..errors import OptionError
 
 __all__ = ["NUMBERS", "TOKENS", "Axes", "Doubt", "transposed"]
 
@@ -47,71 +48,73 @@ class Doubt(NamedTuple):
 class Axes:
     """One order of axes.
 
+    An axis that is not stored has one entry: a single sequence (``TI``), or one feature per step (``NT``).
+
     Parameters
     ----------
-    given : str or None
-        The letters N, T and I in stored order (``TNI`` for time first), only N and T for token ids; None for ``NTI``
-        and ``NT``.
+    letters : str
+        One of N, T and I per stored axis (``TNI`` for time first); "" if no input has this rank.
     stored : tuple of int
         The stored shape.
-    where : str
-        The input, for messages.
+    ids : bool
+        Whether a step is a token id, which has no axis of features.
+    is_given : bool
+        Whether the caller stated the order.
 
     Attributes
     ----------
-    letters : str
-        One per stored axis.
     shape : tuple of int
-        (N, T, I) or (N, T); the stored shape if no input has its rank, which ``check_layout`` refuses.
-
-    Raises
-    ------
-    OptionError
-        ``given`` is not such an order, or has another number of axes.
+        (N, T, I) or (N, T); the stored shape without letters, which ``check_layout`` refuses.
 
     Examples
     --------
-    >>> Axes("TNI", (10, 2, 8), "x.npy").shape
-    (2, 10, 8)
+    >>> Axes("TNI", (10, 2, 8)).shape, Axes("TI", (10, 8)).shape, Axes("NT", (2, 10), ids=True).shape
+    ((2, 10, 8), (1, 10, 8), (2, 10))
     """
 
-    def __init__(self, given: str | None, stored: tuple[int, ...], where: str) -> None:
-        self.is_given = given is not None
-        known = {3: NUMBERS, 2: TOKENS}.get(len(stored), "")
-        if given is not None:
-            known = _checked(given, stored, where)
-        self.letters = known
-        self._order = tuple(known.index(letter) for letter in NUMBERS if letter in known)
-        self.shape = tuple(stored[axis] for axis in self._order) if known else stored
+    def __init__(self, letters: str, stored: tuple[int, ...], *, ids: bool = False, is_given: bool = False) -> None:
+        self.letters, self.ids, self.is_given = letters, ids, is_given
+        self._wanted = TOKENS if ids else NUMBERS
+        self._order = tuple(letters.index(letter) for letter in NUMBERS if letter in letters)
+        sizes = dict(zip(letters, stored, strict=False))
+        self.shape = tuple(sizes.get(letter, 1) for letter in self._wanted) if letters else stored
 
     @property
     def is_turned(self) -> bool:
         """Whether the axes are stored in another order than N, T, I."""
-        return self.letters not in (NUMBERS, TOKENS, "")
+        return self.letters != "".join(letter for letter in NUMBERS if letter in self.letters)
+
+    @property
+    def is_one_sequence(self) -> bool:
+        """Whether no axis counts sequences: there is one, or several follow one another."""
+        return bool(self.letters) and "N" not in self.letters
 
     def place(self, rows: slice, steps: slice) -> tuple[slice, ...]:
         """Return the slice of each stored axis that holds these rows and steps."""
-        whole = {"N": rows, "T": steps, "I": slice(0, self.shape[2] if len(self.shape) > 2 else 0)}
+        whole = {"N": rows, "T": steps, "I": slice(0, self.shape[-1])}
         return tuple(whole[letter] for letter in self.letters)
 
     def turn(self, block: Array) -> Array:
-        """Transpose a block in stored order to [N, T, I]; nothing is copied."""
-        return block.transpose(self._order)
+        """Transpose a block in stored order to [N, T, I] or [N, T]; nothing is copied."""
+        stored = [letter for letter in self._wanted if letter in self.letters]
+        turned = block.transpose(self._order)
+        missing = (slice(None) if letter in stored else np.newaxis for letter in self._wanted)
+        return turned[tuple(missing)]
 
-    def stored_axis(self, letter: str) -> int:
-        """Return the stored axis of a letter."""
-        return self.letters.index(letter)
+    def stored_axis(self, letter: str) -> int | None:
+        """Return the stored axis of a letter; None if it is not stored."""
+        return self.letters.index(letter) if letter in self.letters else None
 
     def identity(self) -> dict[str, str]:
         """Return the axes for the identity of an input; nothing for the usual order."""
-        return {"axes": self.letters} if self.is_turned else {}
+        return {} if self.letters in (self._wanted, "") else {"axes": self.letters}
 
     def swapped(self, one: str, other: str) -> str:
         """Return the order with two axes swapped, for advice.
 
         Examples
         --------
-        >>> Axes(None, (2, 10, 8), "x.npy").swapped("T", "I")
+        >>> Axes("NTI", (2, 10, 8)).swapped("T", "I")
         'NIT'
         """
         return self.letters.translate(str.maketrans(one + other, other + one))
@@ -123,12 +126,12 @@ def transposed(source: "Turned", letter: str, size: int) -> str:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> axes = Axes(None, (2, 8, 10), "x.npy")
+    >>> axes = Axes("NTI", (2, 8, 10))
     >>> transposed(SimpleNamespace(axes=axes, shape=axes.shape), "I", 8)
     ' Its axis 1 has 8: transposed? axes="NIT" reads it so.'
     """
     for other, found in zip(NUMBERS, source.shape, strict=False):
-        if other != letter and found == size and letter in source.axes.letters:
+        if other != letter and found == size and {letter, other} <= set(source.axes.letters):
             place, order = source.axes.stored_axis(other), source.axes.swapped(letter, other)
             return f' Its axis {place} has {size}: transposed? axes="{order}" reads it so.'
     return ""
@@ -144,15 +147,3 @@ class Turned(Protocol):
     @property
     def axes(self) -> Axes:
         """The order in which they are stored."""
-
-
-def _checked(given: object, stored: tuple[int, ...], where: str) -> str:
-    expected = "the letters N, T and I (sequences, steps, features) in the order of the stored axes, or N and T"
-    if not isinstance(given, str) or "".join(sorted(given.upper())) not in ("INT", "NT"):
-        raise OptionError(f'axes={given!r}: expected {expected} for token ids, such as axes="TNI" for time first.')
-    if len(given) != len(stored):
-        raise OptionError(
-            f'{where}: axes="{given}" names {len(given)} axes, but the shape {stored} has {len(stored)}; expected '
-            f"{expected} for token ids."
-        )
-    return given.upper()

@@ -4,10 +4,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..arrays.axes import Stored
+from ..arrays.axes import AllLengths, Stored
 from .axes import Axes, Doubt
+from .container import Container
 
-__all__ = ["Source"]
+__all__ = ["Bare", "Source"]
 
 
 class Source(Protocol):
@@ -35,6 +36,12 @@ class Source(Protocol):
         The stored order of its axes.
     doubt : Doubt or None
         Why the stored order may be another one.
+    container : Container or None
+        The file of several arrays that it is in.
+    lengths : int64 [N] or None
+        The lengths of sequences that are stored without padding; None if they are padded.
+    own_ids : object
+        The names that the sequences are stored under, as ``open_ids`` takes them; None if they have none.
     """
 
     name: str
@@ -46,6 +53,9 @@ class Source(Protocol):
     notes: tuple[str, ...]
     axes: Axes
     doubt: Doubt | None
+    container: Container | None
+    lengths: AllLengths | None
+    own_ids: object
 
     def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...], in its own memory or read-only.
@@ -58,3 +68,12 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
+
+
+class Bare:
+    """What a ``Source`` has if nothing is known but its array; an implementation states what differs."""
+
+    container: Container | None = None
+    lengths: AllLengths | None = None
+    own_ids: object = None
+    doubt: Doubt | None = None

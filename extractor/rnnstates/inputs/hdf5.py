@@ -2,32 +2,34 @@
 
 import math
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ..arrays.axes import Stored, empty_window
 from ..errors import BadData, BadInput
-from ..untrusted.hdf5 import check_dataset, find, open_hdf5, reading
+from ..untrusted.hdf5 import check_dataset, datasets, find, open_hdf5, reading
 from ..untrusted.hdf5_filters import check_filters
 from ..untrusted.hdf5_inflated import InflatedChunks
 from ..untrusted.hdf5_packing import packing_of, packing_of_tokens, reading_notes
 from ..untrusted.missing import open_file
-from .axes import Axes
+from .base import Bare
+from .container import Container
+from .form import PADDED, Form
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .identity import check_unchanged, identify, sample_file
 from .layout import ACCEPTED, check_layout, dtype_notes
 from .writers import doubt_in
 
-__all__ = ["Hdf5Source", "checked", "reading"]
+__all__ = ["Hdf5Container", "Hdf5Source", "checked", "reading"]
 
 # One row of chunks stays decompressed between reads, up to this many bytes.
 MOST_CACHE = 64 * 2**20
 LEAST_CACHE = 2**20
 
 
-class Hdf5Source:
+class Hdf5Source(Bare):
     """A dataset of an HDF5 file, open until ``close``; see ``Source`` for the attributes.
 
     Parameters
@@ -35,10 +37,7 @@ class Hdf5Source:
     path : str or path
     dataset : str or None
         Its name; None: ``inputs``, else the only one that fits.
-    tokens : bool
-        The weights have an embedding, so [N, T] holds token ids.
-    axes : str or None
-        See ``Axes``.
+    form : Form
 
     Attributes
     ----------
@@ -57,8 +56,7 @@ class Hdf5Source:
         path: str | os.PathLike[str],
         *,
         dataset: str | None = None,
-        tokens: bool = False,
-        axes: str | None = None,
+        form: Form = PADDED,
     ) -> None:
         self.path = str(path)
         with open_file(path, "an HDF5 file") as raw:
@@ -66,9 +64,10 @@ class Hdf5Source:
         self.file: h5py.File = open_hdf5(path, BadInput)
         try:
             with reading(self.path, BadInput):
-                key = choose(self.file, self.path, dataset, tokens=tokens)
+                key = choose(self.file, self.path, dataset, form, self._container)
                 self.name = f"{path}: dataset '{key}'"
-                self._dataset = self._open(key, tokens=tokens, axes=axes)
+                self.container: Container | None = self._container(key)
+                self._dataset = self._open(key, form)
         except BaseException:
             self.file.close()
             raise
@@ -90,14 +89,17 @@ class Hdf5Source:
                 f"{self.name} has chunks of {chunk_bytes} bytes; about 1 MiB is faster and needs less memory.",
             )
 
-    def _open(self, key: str, *, tokens: bool, axes: str | None) -> h5py.Dataset:
+    def _container(self, key: str) -> "Hdf5Container":
+        return Hdf5Container(self.file, self.path, tuple(key.split("/")[:-1]))
+
+    def _open(self, key: str, form: Form) -> h5py.Dataset:
         dataset = checked(find(self.file, key, self.path, BadInput), self.name, BadInput)
         called = describe_dtype(dataset)
         if called in NO_DTYPE:
             raise BadInput(f"{self.name}: dtype {called}; expected {ACCEPTED}. Pad the sequences into one such array.")
-        self.axes = Axes(axes, tuple(dataset.shape), self.name)
+        self.axes = form.axes_of(dataset.shape, dataset.dtype, self.name, self.container)
         self.shape: tuple[int, ...] = self.axes.shape
-        check_layout(self.shape, dataset.dtype, self.name, tokens=tokens)
+        check_layout(self.axes, dataset.dtype, self.name, tokens=form.tokens)
         self.doubt = None if self.axes.is_given else doubt_in(dataset, self.axes.letters, self.name)
         unpacked = packing_of if len(self.shape) == 3 else packing_of_tokens
         self._packing = unpacked(dataset, self.name, BadInput)
@@ -155,8 +157,37 @@ def checked(dataset: h5py.Dataset, where: str, error: type[BadData]) -> h5py.Dat
     return dataset
 
 
-def _chunk_size(dataset: h5py.Dataset, axis: int) -> int:
-    return max(1, min(dataset.chunks[axis], dataset.shape[axis])) if dataset.chunks else 1
+class Hdf5Container(NamedTuple):
+    """An open HDF5 file; see ``Container``."""
+
+    file: h5py.File
+    path: str
+    group: tuple[str, ...]
+
+    def find(self, name: str, error: type[BadData]) -> h5py.Dataset | None:
+        """Return the dataset of a name; None if there is none.
+
+        Raises
+        ------
+        error
+            It is a link, or its values are elsewhere or cannot be decompressed.
+        """
+        with reading(f"{self.path}: '{name}'", error):
+            found = None if name in (".", "..") else find(self.file, name, self.path, error)
+            if not isinstance(found, h5py.Dataset):
+                return None
+            return checked(found, f"{self.path}: dataset '{name}'", error)
+
+    def present(self, error: type[BadData]) -> dict[str, h5py.Dataset]:
+        """Return all datasets by name."""
+        return dict(datasets(self.file, self.path, error))
+
+
+def _chunk_size(dataset: h5py.Dataset, axis: int | None) -> int:
+    """Return the size of a chunk along an axis; 1 for an axis that is not stored."""
+    if axis is None or not dataset.chunks:
+        return 1
+    return max(1, int(min(dataset.chunks[axis], dataset.shape[axis])))
 
 
 def _chunk_bytes(dataset: h5py.Dataset) -> int:

@@ -1,18 +1,21 @@
 """Chooses the dataset of an HDF5 file that holds the sequences."""
 
 import difflib
+from collections.abc import Callable, Mapping
 
 import h5py
 
 from ..errors import BadInput
 from ..untrusted.hdf5 import datasets, find
+from .container import Container, Described
+from .form import Form
 from .layout import IdsWithoutTable, is_numeric
 
 __all__ = ["NO_DTYPE", "UNKNOWN", "choose", "describe_dtype", "guess", "listing"]
 
 DEFAULT = "inputs"
 # Used for something else, so never sequences unless named.
-OTHER = ("lengths", "ids")
+OTHER = ("lengths", "ids", "offsets")
 MOST_LISTED = 5
 # Finding a similar name takes time for each name and character.
 MOST_GUESSED, LONGEST_GUESSED = 1000, 200
@@ -22,15 +25,17 @@ STRING, REFERENCE, VARYING, UNKNOWN = "string", "reference", "arrays of varying 
 NO_DTYPE = (STRING, REFERENCE, VARYING, UNKNOWN)
 
 
-def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str:
+def choose(file: h5py.File, path: str, name: str | None, form: Form, container_of: Callable[[str], Container]) -> str:
     """Return the path of the dataset to read.
 
     Parameters
     ----------
     name : str or None
         The parameter ``dataset=``. None: ``inputs``, else the only one that fits.
-    tokens : bool
-        Integers [N, T] fit too.
+    form : Form
+        With ``tokens``, integers [N, T] fit too; if no other does, numbers [sum of lengths, I] beside these lengths.
+    container_of : callable
+        From a name to the ``Container`` around that dataset.
 
     Raises
     ------
@@ -45,21 +50,27 @@ def choose(file: h5py.File, path: str, name: str | None, *, tokens: bool) -> str
     if name is not None:
         what = f"'{name.strip('/')}' is a group" if found is not None else f"no dataset '{name}'"
         raise BadInput(f"{path}: {what}; present: {listing(present)}.{guess(name, present)} Name one with dataset=.")
-    fitting = {key: dataset for key, dataset in present.items() if _fits(key, dataset, tokens=tokens)}
+    fitting = {key: dataset for key, dataset in present.items() if _fits(key, dataset, tokens=form.tokens)}
+    if not fitting:
+        fitting = {
+            key: dataset
+            for key, dataset in present.items()
+            if _fits(key, dataset, tokens=False, axes=2) and form.follows(container_of(key), dataset.shape[0])
+        }
     if len(fitting) == 1:
         return next(iter(fitting))
-    wanted_shape = "a numeric one of shape (N, T, I)" + (" or integers (N, T)" if tokens else "")
+    wanted_shape = "a numeric one of shape (N, T, I)" + (" or integers (N, T)" if form.tokens else "")
     if fitting:
         raise BadInput(
             f"{path}: no dataset 'inputs', and {len(fitting)} that fit: {listing(fitting)}. Name one with dataset=."
         )
     found = f"{path}: no dataset 'inputs' and none that fits; expected {wanted_shape}, present: {listing(present)}."
-    hint = "" if tokens else _token_hint(present)
+    hint = "" if form.tokens else _token_hint(present)
     problem = f"{found}{guess(DEFAULT, present)} Name one with dataset={hint}."
     raise IdsWithoutTable(problem, found) if hint else BadInput(problem)
 
 
-def listing(present: dict[str, h5py.Dataset]) -> str:
+def listing(present: Mapping[str, Described]) -> str:
     """List datasets with shape and dtype, at most five."""
     shown = [
         f"'{name}' {dataset.shape} {describe_dtype(dataset)}" for name, dataset in list(present.items())[:MOST_LISTED]
@@ -68,13 +79,13 @@ def listing(present: dict[str, h5py.Dataset]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "") if shown else "none"
 
 
-def guess(name: str, present: dict[str, h5py.Dataset]) -> str:
+def guess(name: str, present: Mapping[str, Described]) -> str:
     """Suggest a similar name, if there is one."""
     near = difflib.get_close_matches(name.strip("/")[:LONGEST_GUESSED], list(present)[:MOST_GUESSED], n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def describe_dtype(dataset: h5py.Dataset) -> str:
+def describe_dtype(dataset: Described) -> str:
     """Name a dataset's dtype, even if NumPy has none."""
     try:
         dtype = dataset.dtype
@@ -89,14 +100,14 @@ def describe_dtype(dataset: h5py.Dataset) -> str:
     return str(dtype)
 
 
-def _fits(key: str, dataset: h5py.Dataset, *, tokens: bool) -> bool:
+def _fits(key: str, dataset: h5py.Dataset, *, tokens: bool, axes: int = 3) -> bool:
     try:
         shape, dtype = dataset.shape or (), dataset.dtype
     except TypeError:
         return False
     if key.rpartition("/")[2] in OTHER:
         return False
-    return (len(shape) == 3 and is_numeric(dtype)) or (tokens and len(shape) == 2 and dtype.kind in "iu")
+    return (len(shape) == axes and is_numeric(dtype)) or (tokens and len(shape) == 2 and dtype.kind in "iu")
 
 
 def _token_hint(present: dict[str, h5py.Dataset]) -> str:

@@ -15,16 +15,16 @@ from ..arrays.axes import Array, Names
 from ..errors import BadInput
 from ..untrusted.foreign import Wanted
 from ..untrusted.given import as_array, plain
+from ..untrusted.hdf5 import reading
 from ..untrusted.hdf5_chunks import check_inflated
 from ..untrusted.hdf5_heaps import check_strings
 from ..untrusted.hdf5_packing import whole_numbers
 from ..untrusted.npy import MAGIC
 from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
-from .hdf5 import reading
 from .hdf5_choice import describe_dtype
 from .ids_shape import Owner, Read, are_characters, check_shape, listed
-from .named import beside, check_open, locate
+from .named import Named, beside, check_open, locate
 from .npy import load_npy, read_header
 
 __all__ = ["Ids", "ids_of", "open_ids"]
@@ -70,7 +70,8 @@ def open_ids(ids: object, source: Source) -> Ids | None:
     Parameters
     ----------
     ids : None, str, path or array [N], [N, 1], [1, N] or of single bytes [N, k]
-        None: the dataset ``ids`` next to the input, found as lengths are, if there is one. A name: a dataset of the
+        None: the names that the sequences are stored under, else the dataset ``ids`` next to the input, found as
+        lengths are, if there is one. A name: a dataset of the
         file, else a .npy or text file. Strings, bytes or integers; bytes that are not UTF-8 are kept unchanged. Single
         bytes [N, k] are joined, as netCDF stores strings.
     source : Source
@@ -89,11 +90,13 @@ def open_ids(ids: object, source: Source) -> Ids | None:
         The file is absent or unreadable.
     """
     if ids is None:
-        ids = beside(source, "ids", BadInput)
+        ids = beside(source.container, "ids", BadInput) if source.own_ids is None else source.own_ids
         if ids is None:
             return None
     if isinstance(ids, str | os.PathLike):
         ids = locate(ids, source, "ids", BadInput)
+    if isinstance(ids, Named):
+        return ids_of(ids.values, ids.where, source)
     if isinstance(ids, h5py.Dataset):
         return _from_dataset(ids, source)
     if isinstance(ids, os.PathLike):

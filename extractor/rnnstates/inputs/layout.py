@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput
+from .axes import Axes
 
 __all__ = ["ACCEPTED", "KINDS", "IdsWithoutTable", "check_layout", "dtype_notes", "is_numeric"]
 
-ACCEPTED = "float16, float32, float64, longdouble or integers of any width, in either byte order"
+ACCEPTED = "float16, float32, float64, longdouble, booleans or integers of any width, in either byte order"
 
 # NumPy's kind codes in words.
 KINDS = {
@@ -59,13 +60,14 @@ def is_numeric(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iuf"
 
 
-def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, tokens: bool) -> None:
-    """Refuse anything but a batch of padded sequences.
+def check_layout(axes: Axes, dtype: np.dtype[Any], where: str, *, tokens: bool) -> None:
+    """Refuse anything but sequences.
 
     Parameters
     ----------
-    shape : tuple of int
-        Expected (N, T, I), or (N, T) with ``tokens``; N may be 0.
+    axes : Axes
+        Of a shape (N, T, I), or (N, T) with ``tokens``; N may be 0. T may be 0 too if several sequences may follow one
+        another.
     tokens : bool
         The weights have an embedding, so [N, T] holds token ids.
 
@@ -74,36 +76,37 @@ def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str, *, to
     BadInput
         The dtype is not numeric, the rank is wrong, or there are no steps or no features.
     """
-    if not is_numeric(dtype):
+    shape = axes.shape
+    if not is_numeric(dtype) and not (dtype.kind == "b" and len(shape) == 3):
         kind = KINDS.get(dtype.kind, "no numbers")
         raise BadInput(f"{where}: dtype {dtype} ({kind}); expected {ACCEPTED}. {MENDS.get(dtype.kind, MEND)}")
     if len(shape) != 3 and not (tokens and len(shape) == 2):
         wanted = "(N, T, I), or (N, T) for token ids" if tokens else "(N, T, I): sequences, steps, features"
-        problem = f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype, tokens=tokens)}"
+        problem = f"{where}: shape {shape}; expected {wanted}. {_reshaping(shape, dtype)}"
         if dtype.kind in "iu" and len(shape) == 2 and not tokens:
             raise IdsWithoutTable(problem, f"{where}: shape {shape}, as token ids have; expected {wanted}.")
         raise BadInput(problem)
     for axis, what in ((1, "steps (T)"), (2, "features (I)")):
+        if axis == 1 and axes.is_one_sequence:
+            continue
         if len(shape) > axis and shape[axis] == 0:
             raise BadInput(f"{where}: shape {shape} has 0 {what}; expected at least 1. Make the file again.")
 
 
-def _reshaping(shape: tuple[int, ...], dtype: np.dtype[Any], *, tokens: bool) -> str:
+def _reshaping(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     """Say how to make sequences of an array of another rank."""
     if len(shape) > 3:
         return f"Merge the axes after the steps: x.reshape({shape[0]}, {shape[1]}, -1)."
     ids = dtype.kind in "iu"
     if len(shape) == 2:
         return (FOR_IDS if ids else "") + (
-            "For one feature per step, reshape to (N, T, 1): x[:, :, np.newaxis]. One sequence of I features is "
-            "x[np.newaxis]. Split and pad concatenated sequences: keras.utils.pad_sequences(np.split(x, "
-            "np.cumsum(lengths)[:-1]), padding='post', dtype=x.dtype)."
+            "One feature per step is x[:, :, np.newaxis], one sequence x[np.newaxis]; of a file, univariate=True and "
+            f'axes="TI" read them. Sequences that follow one another need lengths= that sum to their {shape[0]} rows.'
         )
     if len(shape) == 1:
-        one = "Token ids of one sequence are x[np.newaxis]" + (
-            "" if tokens else ", with weights that have an embedding"
-        )
-        return (f"{one}. " if ids or tokens else "") + "One sequence of one feature is x.reshape(1, -1, 1)."
+        return (
+            FOR_IDS if ids else ""
+        ) + "One sequence of one feature is x.reshape(1, -1, 1); of a file, univariate=True reads it."
     return "It is a single number; give the array of all steps."
 
 

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
@@ -14,22 +14,39 @@ from ..arrays.axes import AllLengths
 from ..errors import BadLengths
 from ..untrusted.foreign import Wanted
 from ..untrusted.given import as_array
+from ..untrusted.hdf5 import reading
 from ..untrusted.hdf5_chunks import check_inflated
 from ..untrusted.hdf5_packing import whole_numbers
 from ..untrusted.npy import MAGIC
 from .axes import transposed
 from .base import Source
 from .content import UTF8_MARK, first_of_list, of_another_kind, open_list, refuse_all_but_text, rest_of_list
-from .hdf5 import Hdf5Source, reading
 from .hdf5_choice import describe_dtype
 from .layout import KINDS, is_numeric
-from .named import beside, check_open, locate, places
+from .named import Inside, Named, beside, check_open, locate, places
 from .npy import load_npy, read_header
 
-__all__ = ["read_lengths"]
+__all__ = ["Counted", "find_lengths", "read_counts", "read_lengths"]
 
 EXPECTED = "a .npy file or text with one whole number per line"
 MASK = "If they are a mask, sum it along the steps."
+
+
+class Counted(NamedTuple):
+    """Whole numbers as they were given, before they are compared with the sequences.
+
+    Parameters
+    ----------
+    values : numeric, of any shape
+    where : str
+        For messages.
+    called : str
+        Their dtype, for messages.
+    """
+
+    values: Annotated[npt.NDArray[Any], "..."]
+    where: str
+    called: str
 
 
 def read_lengths(lengths: object, source: Source, *, inputs_path: str | os.PathLike[str] | None = None) -> AllLengths:
@@ -38,8 +55,9 @@ def read_lengths(lengths: object, source: Source, *, inputs_path: str | os.PathL
     Parameters
     ----------
     lengths : None, str, path or array [N] or [N, 1]
-        None: the dataset ``lengths`` next to the input: in its group, else in the nearest enclosing one. ``full``:
-        every step counts. A name: a dataset of the file, else a .npy or text file. Whole numbers of any dtype.
+        None: those that the sequences are stored with, else the dataset ``lengths`` next to the input: in its group,
+        else in the nearest enclosing one. ``full``: every step counts. A name: a dataset of the file, else a .npy or
+        text file. Whole numbers of any dtype.
     source : Source
         The input they belong to.
     inputs_path : str, path or None
@@ -56,28 +74,64 @@ def read_lengths(lengths: object, source: Source, *, inputs_path: str | os.PathL
     MissingInput
         The file is absent or unreadable.
     """
-    if lengths is None:
-        lengths = _default(source, inputs_path)
-    if isinstance(lengths, str) and lengths == "full":
+    is_full = isinstance(lengths, str) and lengths == "full"
+    if source.lengths is not None and (lengths is None or is_full):
+        return source.lengths
+    counted = None if is_full else find_lengths(lengths, source, source.shape[0])
+    if counted is None and (is_full or source.axes.is_one_sequence):
         return np.full(source.shape[0], source.shape[1], np.int64)
+    if counted is None:
+        raise _missing(source, inputs_path)
+    _check_form(counted, source)
+    found = _check_values(counted.values, counted.where, source)
+    if source.lengths is not None:
+        _check_agreement(found, source.lengths, counted.where, source)
+    return found
+
+
+def find_lengths(lengths: object, source: Inside, most: int) -> Counted | None:
+    """Find given lengths, without comparing them with the sequences.
+
+    Parameters
+    ----------
+    lengths : None, str, path or array
+        As for ``read_lengths``, except ``full``.
+    source : Inside
+        The input they belong to.
+    most : int
+        The number of sequences, or more; a file may not be much longer.
+
+    Returns
+    -------
+    Counted or None
+        None if none are given and none are next to the input.
+
+    Raises
+    ------
+    BadLengths, MissingInput
+        They cannot be read.
+    """
+    if lengths is None:
+        found = beside(source.container, "lengths", BadLengths)
+        return None if found is None else read_counts(found)
     if isinstance(lengths, str | os.PathLike):
         lengths = locate(lengths, source, "lengths", BadLengths)
     if isinstance(lengths, h5py.Dataset):
-        return _from_dataset(lengths, source)
+        check_open(lengths, "lengths=", BadLengths)
+        lengths = Named(f"{lengths.file.filename}: dataset '{lengths.name.strip('/')}'", lengths)
+    if isinstance(lengths, Named):
+        return read_counts(lengths)
     if isinstance(lengths, os.PathLike):
-        return _from_file(lengths, source)
-    return _from_array(lengths, source)
+        return _from_file(lengths, most)
+    return _from_array(lengths)
 
 
-def _default(source: Source, inputs_path: str | os.PathLike[str] | None) -> h5py.Dataset:
-    dataset = beside(source, "lengths", BadLengths)
-    if dataset is not None:
-        return dataset
+def _missing(source: Source, inputs_path: str | os.PathLike[str] | None) -> BadLengths:
     missing = f"{source.name}: no lengths given"
-    if isinstance(source, Hdf5Source):
-        listed = " or ".join(f"'{place}'" for place in places(source, "lengths"))
-        missing = f"{source.path}: no dataset {listed}"
-    raise BadLengths(
+    if source.container is not None:
+        listed = " or ".join(f"'{place}'" for place in places(source.container, "lengths"))
+        missing = f"{source.container.path}: no dataset {listed}"
+    return BadLengths(
         f"{missing}; expected one length per sequence. Name them with lengths={_beside(source, inputs_path)}, or pass "
         'lengths="full" if every step counts.'
     )
@@ -94,45 +148,54 @@ def _beside(source: Source, inputs_path: str | os.PathLike[str] | None) -> str:
     return ""
 
 
-def _from_dataset(dataset: h5py.Dataset, source: Source) -> AllLengths:
-    check_open(dataset, "lengths=", BadLengths)
-    where = f"{dataset.file.filename}: dataset '{dataset.name.strip('/')}'"
+def read_counts(found: Named) -> Counted:
+    """Read an array of whole numbers next to the input.
+
+    Raises
+    ------
+    BadLengths
+        It cannot be read, or values are missing.
+    """
+    dataset, where = found.values, found.where
+    if not isinstance(dataset, h5py.Dataset):
+        return Counted(dataset, where, str(dataset.dtype))
     with reading(where, BadLengths):
-        _check_form(dataset.shape or (), dataset.dtype, describe_dtype(dataset), where, source)
+        called = describe_dtype(dataset)
+        if not is_numeric(dataset.dtype):
+            raise _no_numbers(dataset.dtype, called, where)
         check_inflated(dataset, where, BadLengths)
         values: npt.NDArray[Any] = dataset[()]
         if (packing := whole_numbers(dataset, where, BadLengths)) is not None:
             packing.check_present(values.reshape(-1), where, BadLengths)
-    return _check_values(values, where, source)
+    return Counted(values, where, called)
 
 
-def _from_file(path: os.PathLike[str], source: Source) -> AllLengths:
+def _from_file(path: os.PathLike[str], most: int) -> Counted:
     with open_list(path, EXPECTED, BadLengths) as file:
         start = first_of_list(file, path)
         if start.startswith(MAGIC):
-            return _from_npy(file, str(path), source)
-        if not start and source.shape[0]:
+            return _from_npy(file, str(path))
+        if not start and most:
             raise of_another_kind(path, start, EXPECTED, BadLengths, Wanted.LIST)
         if start:
             refuse_all_but_text(path, start, EXPECTED, BadLengths)
-        content = start + rest_of_list(file, path, source.shape[0], EXPECTED, BadLengths)
-        values = _parse(content, str(path), source.shape[0])
-    _check_form(values.shape, values.dtype, "", str(path), source)
-    return _check_values(values, str(path), source)
+        content = start + rest_of_list(file, path, most, EXPECTED, BadLengths)
+        values = _parse(content, str(path), most)
+    return Counted(values, str(path), "")
 
 
-def _from_npy(file: BinaryIO, where: str, source: Source) -> AllLengths:
+def _from_npy(file: BinaryIO, where: str) -> Counted:
     header = read_header(file, where, BadLengths)
-    _check_form(header.shape, header.dtype, str(header.dtype), where, source)
-    return _check_values(load_npy(file, header, where, BadLengths), where, source)
+    if not is_numeric(header.dtype):
+        raise _no_numbers(header.dtype, str(header.dtype), where)
+    return Counted(load_npy(file, header, where, BadLengths), where, str(header.dtype))
 
 
-def _from_array(lengths: object, source: Source) -> AllLengths:
+def _from_array(lengths: object) -> Counted:
     values = as_array(lengths, "lengths", BadLengths, "Give one whole number per sequence.")
     if values.dtype.kind != "b" and isinstance(lengths, list | tuple):
         _refuse_bools(lengths)
-    _check_form(values.shape, values.dtype, str(values.dtype), "lengths", source)
-    return _check_values(values, "lengths", source)
+    return Counted(values, "lengths", str(values.dtype))
 
 
 def _refuse_bools(lengths: Sequence[Any]) -> None:
@@ -162,14 +225,18 @@ def _number(line: bytes, row: int, where: str) -> float:
         raise BadLengths(f"{where}: row {row} is {text!r}; expected {EXPECTED}.") from reason
 
 
-def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where: str, source: Source) -> None:
-    count = source.shape[0]
-    if not is_numeric(dtype):
-        mend = MASK if dtype.kind == "b" else "Save them as integers."
-        raise BadLengths(
-            f"{where}: dtype {called} ({KINDS.get(dtype.kind, 'no numbers')}); expected whole numbers. {mend}"
-        )
+def _no_numbers(dtype: np.dtype[Any], called: str, where: str) -> BadLengths:
+    mend = MASK if dtype.kind == "b" else "Save them as integers."
+    kind = KINDS.get(dtype.kind, "no numbers")
+    return BadLengths(f"{where}: dtype {called} ({kind}); expected whole numbers. {mend}")
+
+
+def _check_form(counted: Counted, source: Source) -> None:
+    values, where, count = counted.values, counted.where, source.shape[0]
+    if not is_numeric(values.dtype):
+        raise _no_numbers(values.dtype, counted.called, where)
     # One row too: programs that reverse axes write a column so.
+    shape = values.shape
     if len(shape) == 2 and 1 in shape:
         shape = shape[:1] if shape[1] == 1 else shape[1:]
     if len(shape) != 1:
@@ -179,6 +246,16 @@ def _check_form(shape: tuple[int, ...], dtype: np.dtype[Any], called: str, where
         raise BadLengths(
             f"{where}: {shape[0]} lengths, but {source.name} has {count} sequences; give one length per sequence."
             f"{transposed(source, 'N', shape[0])}"
+        )
+
+
+def _check_agreement(given: AllLengths, own: AllLengths, where: str, source: Source) -> None:
+    """Refuse lengths that contradict those of sequences without padding."""
+    if (given != own).any():
+        row = int(np.argmax(given != own))
+        raise BadLengths(
+            f"{where}: row {row} is {given[row]}, but sequence {row} of {source.name} has {own[row]} steps, which all "
+            "count, because it is stored without padding. Leave the lengths out, or cut the sequences."
         )
 
 

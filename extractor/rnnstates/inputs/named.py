@@ -1,52 +1,66 @@
-"""Resolves the name given for lengths or ids: a dataset next to the input, or a file."""
+"""Resolves the name given for lengths or ids: an array next to the input, or a file."""
 
 import os
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import h5py
 
 from ..errors import BadData, MissingInput
-from ..untrusted.hdf5 import datasets, find
-from .base import Source
-from .hdf5 import Hdf5Source, checked, reading
+from .container import Container, Member
 from .hdf5_choice import guess, listing
 
-__all__ = ["beside", "check_open", "dataset_of", "locate", "places"]
+__all__ = ["Inside", "Named", "beside", "check_open", "locate", "places"]
 
 
-def places(source: Source, name: str) -> list[str]:
-    """List the paths where a dataset may be next to the input: in its group first, in the root of the file last."""
-    groups = str(source.identity["dataset"]).split("/")[:-1] if isinstance(source, Hdf5Source) else []
+class Inside(Protocol):
+    """An input that may be one of several arrays in a file, such as a ``Source``."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def container(self) -> Container | None:
+        """The file, if there may be other arrays."""
+
+
+class Named(NamedTuple):
+    """An array next to the input.
+
+    Parameters
+    ----------
+    where : str
+        The file and its name, for messages.
+    values : h5py.Dataset or array
+    """
+
+    where: str
+    values: Member
+
+
+def places(container: Container, name: str) -> list[str]:
+    """List the paths where an array may be next to the input: in its group first, in the root of the file last."""
+    groups = container.group
     return ["/".join([*groups[:count], name]) for count in range(len(groups), -1, -1)]
 
 
-def beside(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
-    """Return the dataset of this name nearest to the input; None if there is none.
+def beside(container: Container | None, name: str, error: type[BadData]) -> Named | None:
+    """Return the array of this name nearest to the input; None if there is none.
 
     Raises
     ------
     error
-        As ``dataset_of``.
+        It is there, but cannot be read.
     """
-    found = (dataset_of(source, place, error) for place in places(source, name))
-    return next((dataset for dataset in found if dataset is not None), None)
-
-
-def dataset_of(source: Source, name: str, error: type[BadData]) -> h5py.Dataset | None:
-    """Return a dataset of the input's HDF5 file; None if there is none of that name.
-
-    Raises
-    ------
-    error
-        It is a link, or its values are elsewhere or cannot be decompressed.
-    """
-    if not isinstance(source, Hdf5Source) or name in (".", ".."):
+    if container is None:
         return None
-    with reading(f"{source.path}: '{name}'", error):
-        found = find(source.file, name, source.path, error)
-        if not isinstance(found, h5py.Dataset):
-            return None
-        return checked(found, f"{source.path}: dataset '{name}'", error)
+    return next((found for place in places(container, name) if (found := _in(container, place, error))), None)
+
+
+def _in(container: Container, name: str, error: type[BadData]) -> Named | None:
+    found = container.find(name, error)
+    return None if found is None else Named(f"{container.path}: dataset '{name.strip('/')}'", found)
 
 
 def check_open(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
@@ -64,9 +78,9 @@ def check_open(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
 
 
 def locate(
-    name: str | os.PathLike[str], source: Source, parameter: str, error: type[BadData]
-) -> h5py.Dataset | os.PathLike[str]:
-    """Resolve a name; a dataset takes precedence over a file.
+    name: str | os.PathLike[str], source: Inside, parameter: str, error: type[BadData]
+) -> Named | os.PathLike[str]:
+    """Resolve a name; an array next to the input takes precedence over a file.
 
     Parameters
     ----------
@@ -80,18 +94,18 @@ def locate(
     MissingInput
         There is no such file, and the input has no datasets.
     error
-        It is neither a dataset of the input nor a file.
+        It is neither an array next to the input nor a file.
     """
-    if isinstance(name, str):
-        dataset = dataset_of(source, name, error)
-        if dataset is not None:
-            return dataset
-    if isinstance(source, Hdf5Source) and isinstance(name, str) and not _is_there(name):
-        present = dict(datasets(source.file, source.path, error))
-        raise error(
-            f"{parameter}={name!r}: neither a dataset of {source.path} nor a file; present: {listing(present)}."
-            f"{guess(name, present)} Check the name."
-        )
+    container = source.container
+    if isinstance(name, str) and container is not None:
+        if found := _in(container, name, error):
+            return found
+        if not _is_there(name):
+            present = container.present(error)
+            raise error(
+                f"{parameter}={name!r}: neither a dataset of {container.path} nor a file; present: {listing(present)}."
+                f"{guess(name, present)} Check the name."
+            )
     if not _is_there(name):
         raise MissingInput(
             f"{parameter}={os.fspath(name)!r}: no such file, and {source.name} is not an HDF5 file with datasets. "

@@ -14,14 +14,15 @@ from ..arrays.axes import Array, Stored, empty_window
 from ..errors import BadData, BadInput, MissingInput, OptionError
 from ..untrusted.missing import open_file
 from ..untrusted.npy import NpyHeader, check_size, parse_header
-from .axes import Axes, Doubt
+from .base import Bare
+from .form import PADDED, Form
 from .identity import check_unchanged, identify, sample_file
 from .layout import check_layout, dtype_notes
 
 __all__ = ["NpySource", "load_npy", "read_header", "to_native"]
 
 
-class NpySource:
+class NpySource(Bare):
     """A .npy file of versions 1 to 3 in C or Fortran order; see ``Source`` for the attributes.
 
     Parameters
@@ -29,10 +30,7 @@ class NpySource:
     path : str or path
     dataset : None
         A .npy file has no datasets.
-    tokens : bool
-        The weights have an embedding, so [N, T] holds token ids.
-    axes : str or None
-        See ``Axes``.
+    form : Form
 
     Raises
     ------
@@ -44,8 +42,7 @@ class NpySource:
         path: str | os.PathLike[str],
         *,
         dataset: str | None = None,
-        tokens: bool = False,
-        axes: str | None = None,
+        form: Form = PADDED,
     ) -> None:
         self.name = str(path)
         if dataset is not None:
@@ -56,10 +53,9 @@ class NpySource:
         self._file = open_file(path, "a .npy file")
         try:
             self._header = read_header(self._file, self.name, BadInput)
-            self.doubt: Doubt | None = None
-            self.axes = Axes(axes, self._header.shape, self.name)
+            self.axes = form.axes_of(self._header.shape, self._header.dtype, self.name)
             self.shape, self.dtype = self.axes.shape, self._header.dtype
-            check_layout(self.shape, self.dtype, self.name, tokens=tokens)
+            check_layout(self.axes, self.dtype, self.name, tokens=form.tokens)
             known = sample_file(self._file) | self.axes.identity()
             self.identity = identify("npy", self.shape, self.dtype, path=str(path), **known)
         except BaseException:

@@ -12,6 +12,7 @@ from ..untrusted.missing import missing_reported, open_file
 from ..untrusted.npy import MAGIC
 from .base import Source
 from .content import FIRST_BYTES, of_another_kind
+from .form import PADDED, Form
 from .hdf5 import Hdf5Source
 from .memory import MemorySource
 from .npy import NpySource
@@ -28,8 +29,7 @@ class Opener(Protocol):
         path: str | os.PathLike[str],
         *,
         dataset: str | None = None,
-        tokens: bool = False,
-        axes: str | None = None,
+        form: Form = PADDED,
     ) -> Source:
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
@@ -40,20 +40,18 @@ OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
 EXPECTED = "a .npy or HDF5 file"
 
 
-def open_source(inputs: object, *, dataset: str | None = None, tokens: bool = False, axes: str | None = None) -> Source:
+def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADDED) -> Source:
     """Open the input sequences.
 
     Parameters
     ----------
     inputs : str, path, binary stream or array
         A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), or numbers in memory:
-        [N, T, I], or [N, T] with ``tokens``.
+        of the forms that ``form`` allows.
     dataset : str or None
         Which dataset of an HDF5 file (``dataset=``); None: ``inputs``, else the only one that fits.
-    tokens : bool
-        The weights have an embedding, so [N, T] holds token ids.
-    axes : str or None
-        The stored order of the axes, see ``Axes``.
+    form : Form
+        What is known about the input.
 
     Raises
     ------
@@ -62,10 +60,10 @@ def open_source(inputs: object, *, dataset: str | None = None, tokens: bool = Fa
     BadInput
         It holds no sequences.
     OptionError
-        ``dataset`` is given, but the input has no datasets; ``axes`` does not fit it.
+        ``dataset`` is given, but the input has no datasets; ``form.axes`` does not fit it.
     """
     if isinstance(inputs, str | os.PathLike):
-        return _open_path(inputs, dataset=dataset, tokens=tokens, axes=axes)
+        return _open_path(inputs, dataset=dataset, form=form)
     if dataset is not None:
         raise OptionError(
             f"dataset={dataset!r}: names a dataset, but the input is not an HDF5 file; leave dataset= out."
@@ -73,33 +71,33 @@ def open_source(inputs: object, *, dataset: str | None = None, tokens: bool = Fa
     if isinstance(inputs, io.TextIOBase):
         raise BadInput("inputs=: is a text stream; expected a binary one. Open the file with open(path, 'rb').")
     if hasattr(inputs, "read"):
-        return StreamSource(cast("BinaryIO", inputs), tokens=tokens, axes=axes)
-    return MemorySource(inputs, tokens=tokens, axes=axes)
+        return StreamSource(cast("BinaryIO", inputs), form=form)
+    return MemorySource(inputs, form=form)
 
 
-def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
+def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, form: Form) -> Source:
     try:
         if dataset is not None:
             raise OptionError(f"{name}: dataset={dataset!r} names a dataset, but this is a pipe; leave dataset= out.")
-        return StreamSource(file, name=name, tokens=tokens, owned=True, axes=axes)
+        return StreamSource(file, name=name, form=form, owned=True)
     except BaseException:
         file.close()
         raise
 
 
-def _open_path(path: str | os.PathLike[str], *, dataset: str | None, tokens: bool, axes: str | None) -> Source:
+def _open_path(path: str | os.PathLike[str], *, dataset: str | None, form: Form) -> Source:
     with missing_reported(path, EXPECTED):
         # Folders too, and .npy files with several arrays.
         refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
     file = open_file(path, EXPECTED, pipes=True)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         # A named pipe, as the shell makes for <(...), cannot be opened twice.
-        return _open_pipe(file, str(path), dataset=dataset, tokens=tokens, axes=axes)
+        return _open_pipe(file, str(path), dataset=dataset, form=form)
     with file, missing_reported(path, EXPECTED):
         start = file.read(FIRST_BYTES)
     for magic, opener in OPENERS.items():
         if start.startswith(magic):
-            return opener(path, dataset=dataset, tokens=tokens, axes=axes)
+            return opener(path, dataset=dataset, form=form)
     if is_hdf5(path):
-        return OPENERS[SIGNATURE](path, dataset=dataset, tokens=tokens, axes=axes)
+        return OPENERS[SIGNATURE](path, dataset=dataset, form=form)
     raise of_another_kind(path, start, EXPECTED, BadInput)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..arrays.axes import AllLengths
 from ..errors import BadInput
 from .base import Source
+from .form import Form
 from .memory import MemorySource
 from .stream import StreamSource
 
@@ -60,11 +61,13 @@ def seems_turned(source: Source, lengths: AllLengths, padding: str) -> bool:
     bool
         Whether the few examined sequences all begin with the same step, and more than half of them then change.
     """
+    if source.lengths is not None:
+        return False
     if isinstance(source, StreamSource):
         if not ((lengths > 0) & (lengths < source.shape[1])).any():
             return False
         first = source.first_rows(MOST_BYTES)
-        source, lengths = MemorySource(first, tokens=first.ndim == 2), lengths[: len(first)]
+        source, lengths = MemorySource(first, form=Form(tokens=first.ndim == 2)), lengths[: len(first)]
     short = np.flatnonzero((lengths > 0) & (lengths < source.shape[1]))
     looks: list[Look] = []
     # Damage is reported by whoever needs the data.

@@ -11,7 +11,9 @@ from ..errors import BadInput, MissingInput, OptionError, RnnstatesError
 from ..untrusted.foreign import FIRST_BYTES, describe
 from ..untrusted.hdf5 import SIGNATURE
 from ..untrusted.npy import MAGIC, parse_header
-from .axes import NUMBERS, TOKENS, Axes, Doubt
+from .axes import NUMBERS, TOKENS
+from .base import Bare
+from .form import PADDED, Form
 from .identity import identify
 from .layout import check_layout, dtype_notes
 from .npy import to_native
@@ -21,7 +23,7 @@ __all__ = ["StreamSource"]
 PIECE = 2**20
 
 
-class StreamSource:
+class StreamSource(Bare):
     """A .npy stream in C order; ``read`` needs rows in ascending order. See ``Source`` for the attributes.
 
     Parameters
@@ -30,12 +32,10 @@ class StreamSource:
         Anything with ``read``; never closed here unless ``owned``.
     name : str
         Its name in messages.
-    tokens : bool
-        The weights have an embedding, so [N, T] holds token ids.
+    form : Form
+        Only the usual orders of axes can be read from front to back.
     owned : bool
         Close it at the end.
-    axes : str or None
-        See ``Axes``; only the usual orders can be read from front to back.
 
     Raises
     ------
@@ -50,45 +50,47 @@ class StreamSource:
         stream: BinaryIO,
         *,
         name: str = "standard input",
-        tokens: bool = False,
+        form: Form = PADDED,
         owned: bool = False,
-        axes: str | None = None,
     ) -> None:
         self.name = name
         self._stream, self._owned = _Prefixed(stream, name), owned
         _check_start(self._stream, name)
         header = parse_header(self._stream, name, BadInput)
-        self.doubt: Doubt | None = None
-        self.axes = Axes(axes, header.shape, name)
+        self.axes = form.axes_of(header.shape, header.dtype, name)
         if self.axes.is_turned:
             raise OptionError(
                 f'{name}: axes="{self.axes.letters}" cannot be read from a stream, where one sequence follows another; '
                 f'expected "{NUMBERS}" or "{TOKENS}". Save it to a file.'
             )
-        check_layout(header.shape, header.dtype, name, tokens=tokens)
+        check_layout(self.axes, header.dtype, name, tokens=form.tokens)
         if header.fortran_order:
             raise BadInput(
                 f"{name}: the array is in Fortran order, whose rows cannot be read one after another from a stream. "
                 "Save it in C order (np.ascontiguousarray), or give it as a file."
             )
-        self.shape, self.dtype = header.shape, header.dtype
+        self.shape, self.dtype = self.axes.shape, header.dtype
         self._row_items = int(np.prod(self.shape[1:], dtype=object))
         self._position = 0
-        self.rows_together, self.steps_together = 1, self.shape[1]
+        self.rows_together, self.steps_together = 1, max(1, self.shape[1])
         self.notes = dtype_notes(self.shape, self.dtype, self.name)
         self.identity = identify("stream", self.shape, self.dtype)
-        if self.shape[0] == 0:
+        if self.shape[0] == 0 or self.shape[1] == 0:
             self._check_end()
 
     def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...]; the rows must follow those read before."""
-        total, step_bytes = self.shape[1], self._row_items // self.shape[1] * self.dtype.itemsize
+        total, step_bytes = self.shape[1], int(np.prod(self.shape[2:])) * self.dtype.itemsize
         block = empty_window((rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:]), self.dtype)
         if block.shape[1] == total:
             self._fill(block, rows.start * total * step_bytes)
         else:
             for number, row in enumerate(range(rows.start, rows.stop)):
                 self._fill(block[number], (row * total + steps.start) * step_bytes)
+        if self.axes.is_one_sequence:
+            if steps.stop == total:
+                self._check_end()
+            return to_native(block)
         self._skip_to(rows.stop * total * step_bytes)
         if rows.stop == self.shape[0]:
             self._check_end()

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import BadInput, BadLengths
 from ..errors.articles import with_article
-from ..inputs.axes import Axes
+from ..inputs.form import Form
 from ..inputs.writers import check_order, doubt_of
 from ..untrusted.given import as_array
 from .expected import MEND, Expected, Padding, Sequences
@@ -44,7 +44,7 @@ def read_sequences(X: object, lengths: object, padding: Padding, expected: Expec
     array = as_array(X, "X", BadInput, MEND)
     if array.shape[:1] == (0,) or array.dtype.kind == "O":
         return _of_list(_objects(array), lengths, expected)
-    letters = Axes(None, array.shape, "X").letters
+    letters = Form(tokens=True).axes_of(array.shape, array.dtype, "X").letters
     check_order(doubt_of(X, letters, "X"), letters)
     return read_padded(array, lengths, padding, expected)
 

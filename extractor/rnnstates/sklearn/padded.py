@@ -8,6 +8,7 @@ from ..arrays.axes import Array
 from ..errors import BadInput, BadLengths
 from ..inputs import read_lengths
 from ..inputs.base import Source
+from ..inputs.form import Form
 from ..inputs.layout import check_layout
 from ..inputs.memory import MemorySource
 from .expected import Expected, Lengths, Padding, Sequences
@@ -30,14 +31,15 @@ def read_padded(array: Array, lengths: object, padding: Padding, expected: Expec
     ------
     BadInput, BadLengths
     """
-    check_layout(array.shape, array.dtype, "X", tokens=expected.vocabulary)
+    form = Form(tokens=expected.vocabulary)
+    check_layout(form.axes_of(array.shape, array.dtype, "X"), array.dtype, "X", tokens=expected.vocabulary)
     ids = array.ndim == 2
     if expected.ids not in (None, ids):
-        form = "(N, T), token ids," if expected.ids else f"(N, T, {expected.features}),"
-        raise BadInput(f"X: shape {array.shape}; expected {form} {expected.why}.")
+        wanted = "(N, T), token ids," if expected.ids else f"(N, T, {expected.features}),"
+        raise BadInput(f"X: shape {array.shape}; expected {wanted} {expected.why}.")
     if not ids and expected.features not in (None, array.shape[2]):
         raise BadInput(f"X: has {array.shape[2]} features per step; expected {expected.features}, {expected.why}.")
-    source = MemorySource(array, tokens=expected.vocabulary)
+    source = MemorySource(array, form=form)
     source.name = "X"
     return Sequences(source, _lengths(array, lengths, padding, source), padding.side)
 

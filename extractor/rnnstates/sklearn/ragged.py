@@ -7,7 +7,8 @@ import numpy as np
 
 from ..arrays.axes import Array, empty_window
 from ..errors import BadInput
-from ..inputs.axes import Axes, Doubt
+from ..inputs.axes import NUMBERS, TOKENS, Axes
+from ..inputs.base import Bare
 from ..inputs.identity import identify
 from ..inputs.layout import ACCEPTED, KINDS, is_numeric
 from ..inputs.writers import check_order, doubt_of
@@ -20,7 +21,7 @@ __all__ = ["RaggedSource", "read_ragged"]
 Informative = dict[int, Array]
 
 
-class RaggedSource:
+class RaggedSource(Bare):
     """Arrays that are padded with zeros block by block, as they are read; see ``Source`` for the attributes.
 
     Parameters
@@ -43,8 +44,8 @@ class RaggedSource:
     def __init__(self, rows: Sequence[Array], shape: tuple[int, ...], dtype: "np.dtype[Any]") -> None:
         self.name = "X"
         self._rows, self.shape, self.dtype = rows, shape, dtype
-        self.axes = Axes(None, shape, self.name)
-        self.doubt: Doubt | None = None
+        ids = len(shape) == len(TOKENS)
+        self.axes = Axes(TOKENS if ids else NUMBERS, shape, ids=ids)
         self.rows_together = self.steps_together = 1
         self.notes: tuple[str, ...] = ()
         # No run is resumed with these, so the checksums that replace a time of change are not needed.

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, OptionError
+from ..errors import BadInput, BadLengths, OptionError
 from ..inputs import open_source
 from ..inputs.axes import NUMBERS, TOKENS
 from ..inputs.base import Source
+from ..inputs.form import Form
 from ..inputs.identity import sample_file
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
+from ..inputs.packed import cut
 from ..network.cells import carried, state_width
 from ..output.states import States
 from ..untrusted.missing import open_file
@@ -96,9 +98,10 @@ def find_source(states: States, path: str, inputs: object, notes: list[str]) -> 
     MissingInput
         ``inputs`` is not there.
     """
-    recorded, tokens = states.provenance["input"], bool(states.provenance["tokens"])
+    recorded = states.provenance["input"]
+    form = _form_of(recorded, tokens=bool(states.provenance["tokens"]))
     if inputs is not None:
-        return _given(inputs, recorded, path, tokens=tokens, notes=notes)
+        return _given(inputs, states, path, form, notes)
     if not recorded["path"]:
         kind = "came through a pipe" if recorded["kind"] == "stream" else "was an array in memory"
         raise NotFound(f"the input {kind}; give it with inputs=FILE")
@@ -107,13 +110,14 @@ def find_source(states: States, path: str, inputs: object, notes: list[str]) -> 
         raise NotFound(f"the input {recorded['path']} is not there; give it with inputs=FILE")
     for place in there[1:]:
         with contextlib.suppress(BadInput):
-            return _recorded(place, recorded, path, tokens=tokens)
-    return _recorded(there[0], recorded, path, tokens=tokens)
+            return _recorded(place, states, path, form)
+    return _recorded(there[0], states, path, form)
 
 
-def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: bool) -> Source:
+def _recorded(place: str, states: States, path: str, form: Form) -> Source:
+    recorded = states.provenance["input"]
     try:
-        source = open_source(place, dataset=recorded.get("dataset"), tokens=tokens, axes=_axes_of(recorded))
+        source = _cut(open_source(place, dataset=recorded.get("dataset"), form=form), states)
     except (OptionError, BadInput) as reason:
         raise BadInput(
             f"{reason} {path} was made from an input of {recorded['size']} bytes of {recorded['kind']}; give that "
@@ -128,8 +132,9 @@ def _recorded(place: str, recorded: Mapping[str, Any], path: str, *, tokens: boo
     )
 
 
-def _given(inputs: object, recorded: Mapping[str, Any], path: str, *, tokens: bool, notes: list[str]) -> Source:
-    source = _open(inputs, recorded.get("dataset"), tokens=tokens, axes=_axes_of(recorded))
+def _given(inputs: object, states: States, path: str, form: Form, notes: list[str]) -> Source:
+    recorded = states.provenance["input"]
+    source = _cut(_open(inputs, recorded.get("dataset"), form), states)
     try:
         _check(source, recorded, path)
     except BaseException:
@@ -140,20 +145,32 @@ def _given(inputs: object, recorded: Mapping[str, Any], path: str, *, tokens: bo
     return source
 
 
-def _open(inputs: object, dataset: str | None, *, tokens: bool, axes: str) -> Source:
+def _cut(source: Source, states: States) -> Source:
+    """Cut sequences that follow one another as the run did."""
+    if not states.provenance["input"].get("packed"):
+        return source
+    try:
+        return cut(source, states.lengths)
+    except BadLengths as reason:
+        source.close()
+        raise BadInput(f"{reason} They are those of the states; give the input that these were made from.") from reason
+
+
+def _open(inputs: object, dataset: str | None, form: Form) -> Source:
     """Open what was named: the dataset of the recorded name, else what ``extract`` would take."""
     if dataset is not None and isinstance(inputs, str | os.PathLike):
         try:
-            return open_source(inputs, dataset=dataset, tokens=tokens, axes=axes)
+            return open_source(inputs, dataset=dataset, form=form)
         except (OptionError, BadInput):
             pass
-    return open_source(inputs, tokens=tokens, axes=axes)
+    return open_source(inputs, form=form)
 
 
-def _axes_of(recorded: Mapping[str, Any]) -> str:
-    """Return the order of axes in which the run read its input."""
+def _form_of(recorded: Mapping[str, Any], *, tokens: bool) -> Form:
+    """Return the form in which the run read its input."""
     usual = NUMBERS if len(recorded["shape"]) == len(NUMBERS) else TOKENS
-    return str(recorded.get("axes", usual))
+    axes = str(recorded.get("axes", usual))
+    return Form(tokens, axes, univariate=not tokens and "I" not in axes)
 
 
 def _check(source: Source, recorded: Mapping[str, Any], path: str) -> None:
