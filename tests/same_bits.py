@@ -96,7 +96,7 @@ def digests(folder):
         output = Path(folder, f"{number}.h5") if number % 2 else None
         states = rnnstates.extract(values, lengths, weights=network, output=output, **options)
         parts = hashlib.sha256()
-        for key in sorted(states.keys()):
+        for key in sorted(states.datasets):
             array = np.asarray(states[key])
             parts.update(f"{key} {array.dtype} {array.shape}".encode() + array.tobytes())
         found[name] = parts.hexdigest()

@@ -21,7 +21,9 @@ SCRIPT = {
     'rnnstates.collect(x, x, padding="left")': 'Argument "padding" to "collect" has incompatible type',
     'rnnstates.StateExtractor(precision="float8")': 'Argument "precision" to "StateExtractor" has incompatible type',
     "reveal_type(states[0])": "SequenceStates",
-    "reveal_type(states[:2])": "list[rnnstates.output.states.SequenceStates]",
+    "reveal_type(states[:2])": "rnnstates.output.states.states.States",
+    "states[[1, 0]], states[states.lengths > 0], states[np.array([1, 0])]": "",
+    'reveal_type(states.layer(0).by_id("a"))': "SequenceStates",
     "states[1.5]": "No overload variant",
 }  # fmt: skip
 

@@ -152,7 +152,9 @@ def _summary(output: str, states: Any, seconds: float) -> dict[str, Any]:
         "sequences": states.sequences,
         "steps": int(states.lengths.sum()),
         "layers": states.layers,
-        "datasets": {name: {"shape": list(data.shape), "dtype": str(data.dtype)} for name, data in states.items()},
+        "datasets": {
+            name: {"shape": list(data.shape), "dtype": str(data.dtype)} for name, data in states.datasets.items()
+        },
         "engine": made["engine"],
         "precision": made["precision"],
         "notes": made["notes"],

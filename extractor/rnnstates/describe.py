@@ -107,7 +107,8 @@ def _of_states(path: str | os.PathLike[str]) -> dict[str, Any]:
             **{name: states.attributes[name] for name in names},
             **_counts(states),
             "datasets": [
-                {"name": name, "shape": list(data.shape), "dtype": str(data.dtype)} for name, data in states.items()
+                {"name": name, "shape": list(data.shape), "dtype": str(data.dtype)}
+                for name, data in states.datasets.items()
             ],
             "provenance": states.provenance,
         }

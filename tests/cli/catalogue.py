@@ -143,8 +143,8 @@ def check_accepted(case, monkeypatch, capsys):
 
 def check_same(one, other):
     with rnnstates.open(one) as made, rnnstates.open(other) as truth:
-        assert set(made.keys()) == set(truth.keys())
-        for name in truth.keys():
+        assert set(made.datasets) == set(truth.datasets)
+        for name in truth.datasets:
             np.testing.assert_array_equal(made[name][()], truth[name][()])
 
 

@@ -42,7 +42,7 @@ def test_nothing_but_in_and_out_does_the_job_and_says_what_it_assumed(place):
     assert lines[2].startswith("out.h5: 9 sequences, ")
     assert len(lines) == 3
     with library.open(place / "out.h5") as states:
-        assert set(states.keys()) == {
+        assert set(states.datasets) == {
             "hidden", "cell", "hidden_mean", "hidden_last", "cell_mean", "cell_last", "lengths", "ids",
         }  # fmt: skip
         assert states["hidden"].shape == (9, 8, 64)
@@ -63,8 +63,8 @@ def test_the_command_and_the_library_give_the_same_bits(place):
         layout="packed", precision="float64", dtype="float32",
     )  # fmt: skip
     with library.open(place / "out.h5") as states:
-        assert set(states.keys()) == set(memory.keys())
-        for name in memory.keys():
+        assert set(states.datasets) == set(memory.datasets)
+        for name in memory.datasets:
             np.testing.assert_array_equal(states[name][()], memory[name])
 
 

@@ -61,7 +61,7 @@ def make(folder: Path) -> dict[str, Made]:
 def _made(path, inputs, lengths, build, options, ids, dataset):
     rnnstates.extract(inputs, lengths, weights=build(), ids=ids, output=path, **options).close()
     memory = rnnstates.extract(inputs, lengths, weights=build(), **options)
-    states = [name for name in memory.keys() if name not in ("lengths", "offsets")]
+    states = [name for name in memory.datasets if name not in ("lengths", "offsets")]
     row = int(np.argmax(np.asarray(lengths) > 1))
     assert row == 0, "the first sequence has a second step"
     return Made(

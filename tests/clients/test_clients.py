@@ -101,5 +101,5 @@ def test_a_file_whose_ids_are_marked_as_utf8_as_version_0_1_wrote_them_opens(tmp
         for name in ("window", "dataset", "sum", "byte"):
             del file["integrity"][name]
     with rnnstates.open(path) as states:
-        assert [sequence.id for sequence in states.each()] == ids
+        assert [sequence.id for sequence in states] == ids
     assert rnnstates.verify(path, quick=True, inputs=inputs, weights=one_layer())["recomputed"]

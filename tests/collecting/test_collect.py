@@ -183,8 +183,8 @@ def test_a_file_holds_what_memory_holds_whatever_the_batches(layout, tmp_path, t
     with rnnstates.collect(
         model, TOKENS, layout=layout, output=tmp_path / "out.h5", batch_size=4, ids=list("abcdef"), **PLENTY
     ) as states:
-        assert set(states.keys()) == {*held.keys(), "ids"}
-        for name in held.keys():
+        assert set(states.datasets) == {*held.datasets, "ids"}
+        for name in held.datasets:
             np.testing.assert_allclose(states[name], held[name], atol=1e-6, err_msg=name)
     answer = rnnstates.verify(tmp_path / "out.h5")
     assert answer["checksums"] == "right"

@@ -192,7 +192,7 @@ def test_two_threads_give_the_bits_of_one():
             return list(pool.map(lambda arguments: unroll(*arguments), tiles))
 
     for one, two in zip(compute(1), compute(2), strict=True):
-        for name in one.keys():
+        for name in one:
             np.testing.assert_array_equal(one[name], two[name])
 
 

@@ -31,7 +31,7 @@ def test_a_sequence_in_two_parts_gives_what_it_gives_in_one(cell, engine, tmp_pa
 def test_final_states_keep_the_precision_that_they_were_computed_in(tmp_path):
     inputs, lengths = ragged()
     states = extract(network("lstm"), inputs, lengths, dtype="float16", states="hidden", pool="last,final")
-    assert {name: str(states[name].dtype) for name in states.keys() if name != "lengths"} == {
+    assert {name: str(states[name].dtype) for name in states.datasets if name != "lengths"} == {
         "hidden": "float16", "hidden_last": "float16", "hidden_final": "float64", "cell_final": "float64",
     }  # fmt: skip
 

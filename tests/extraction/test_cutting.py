@@ -133,8 +133,8 @@ def test_cut_in_time_gives_the_states_and_poolings_of_whole_sequences(name, layo
     assert plan["cut"] is (name not in ("turned", "bidirectional stack"))
     assert expected.provenance["plan"]["window_steps"] == STEPS
     assert (plan["window_steps"] <= 10) is plan["cut"]
-    assert set(cut.keys()) == set(expected.keys())
-    for dataset in expected.keys():
+    assert set(cut.datasets) == set(expected.datasets)
+    for dataset in expected.datasets:
         np.testing.assert_allclose(cut[dataset], expected[dataset], rtol=0, atol=1e-13, err_msg=dataset)
 
 
@@ -147,7 +147,7 @@ def test_the_compiled_engine_gives_the_same_bits_wherever_time_and_rows_are_cut(
     cut_small()
     cut = rnnstates.extract(inputs, lengths, **options)
     alone = [rnnstates.extract(inputs[i : i + 1], lengths[i : i + 1], **options) for i in range(10)]
-    for dataset in whole.keys():
+    for dataset in whole.datasets:
         if not dataset.endswith("_mean"):
             np.testing.assert_array_equal(cut[dataset], whole[dataset], err_msg=dataset)
             np.testing.assert_array_equal(np.concatenate([one[dataset] for one in alone]), whole[dataset][:10])
@@ -161,7 +161,7 @@ def test_token_ids_are_cut_too(cut_small, engine):
     cut_small(window_bytes=24 * 44 * 7)
     cut = rnnstates.extract(ids, lengths, **options)
     assert cut.provenance["plan"]["window_steps"] == 14
-    for dataset in whole.keys():
+    for dataset in whole.datasets:
         np.testing.assert_allclose(cut[dataset], whole[dataset], rtol=0, atol=1e-13, err_msg=dataset)
 
 
@@ -190,7 +190,7 @@ def test_a_stream_that_is_read_once_is_cut_into_whole_rows(name, cut_small):
     assert piped.provenance["plan"]["window_steps"] == STEPS
     direct = rnnstates.extract(inputs, lengths, **options)
     assert direct.provenance["plan"]["window_steps"] <= 10
-    for dataset in direct.keys():
+    for dataset in direct.datasets:
         np.testing.assert_allclose(piped[dataset], direct[dataset], rtol=0, atol=1e-13, err_msg=dataset)
 
 
@@ -215,7 +215,7 @@ def test_of_a_stretch_of_time_only_sequences_that_have_steps_in_it_are_read(padd
     assert plan["window_rows"] > 10
     # Both directions read all valid steps, and what shares a window with the first of them.
     assert sum(taken) < 2 * (lengths.sum() + 70 * plan["window_steps"])
-    for dataset in whole.keys():
+    for dataset in whole.datasets:
         np.testing.assert_allclose(cut[dataset], whole[dataset], rtol=0, atol=1e-13, err_msg=dataset)
 
 

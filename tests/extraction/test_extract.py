@@ -39,8 +39,8 @@ def test_the_file_holds_what_memory_holds(engine, tmp_path):
         }
         memory = rnnstates.extract(inputs, lengths, **options)
         with rnnstates.extract(inputs, lengths, output=tmp_path / f"{layout}.h5", **options) as file:
-            assert set(file.keys()) == set(memory.keys())
-            for name in memory.keys():
+            assert set(file.datasets) == set(memory.datasets)
+            for name in memory.datasets:
                 np.testing.assert_array_equal(file[name][()], memory[name])
                 assert file[name].dtype == memory[name].dtype
             assert file[1].id == memory[1].id == "s/1"
@@ -64,7 +64,7 @@ def test_float16_overflow_is_counted_and_reported(caplog):
 def test_pooling_only_keeps_no_step(engine):
     inputs, lengths = ragged()
     states = rnnstates.extract(inputs, lengths, weights=one_layer(), engine=engine, states="none", pool="mean")
-    assert set(states.keys()) == {"hidden_mean", "cell_mean", "lengths"}
+    assert set(states.datasets) == {"hidden_mean", "cell_mean", "lengths"}
 
 
 def test_the_result_in_memory_is_read_only():

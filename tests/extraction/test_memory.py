@@ -121,7 +121,7 @@ def test_a_job_stays_within_the_memory_it_is_given_and_computes_the_same(peak, t
     free = peak((100, 2000 // SMALLER, 16), **options)
     needed = rnnstates.preview(tmp_path / "in.npy", "full", **options)["memory"]
     with rnnstates.open(tmp_path / "out.h5") as states:
-        expected = {name: values[...] for name, values in states.items()}
+        expected = {name: values[...] for name, values in states.datasets.items()}
     given = needed // 2
     held = peak((100, 2000 // SMALLER, 16), memory=given, **options)
     assert held < given + BESIDE

@@ -44,7 +44,7 @@ def test_windows_and_threads_do_not_change_a_bit_of_the_result(many_windows, mon
     cut = rnnstates.extract(inputs, lengths, weights=one_layer(), threads=2)
     monkeypatch.undo()
     whole = rnnstates.extract(inputs, lengths, weights=one_layer(), threads=1)
-    for name in whole.keys():
+    for name in whole.datasets:
         np.testing.assert_array_equal(cut[name], whole[name])
 
 

@@ -57,7 +57,7 @@ def test_padding_values_never_reach_a_state(engine, garbage, padding):
     clean = rnnstates.extract(np.nan_to_num(inputs), lengths, weights=network, engine=engine, padding=padding)
     inputs[np.isnan(inputs)] = garbage
     dirty = rnnstates.extract(inputs, lengths, weights=network, engine=engine, padding=padding)
-    for name in clean.keys():
+    for name in clean.datasets:
         np.testing.assert_array_equal(clean[name], dirty[name])
 
 
@@ -155,7 +155,7 @@ def test_batch_mates_change_nothing_but_rounding_and_repeating_changes_no_bit(en
     together = rnnstates.extract(inputs, lengths, **options)
     again = rnnstates.extract(inputs, lengths, **options)
     alone = rnnstates.extract(inputs[5:6], lengths[5:6], **options)
-    for name in together.keys():
+    for name in together.datasets:
         np.testing.assert_array_equal(together[name], again[name])
         if name not in ("lengths", "offsets"):
             np.testing.assert_allclose(together[name][5], alone[name][0], atol=1e-6)
@@ -254,7 +254,7 @@ def test_all_engines_agree():
                 rnnstates.extract(inputs, lengths, weights=network, engine=engine, precision=precision)
                 for engine in sorted(BUILT_ENGINES, key="numpy".__ne__)
             )
-            for name in readable.keys():
+            for name in readable.datasets:
                 for other in others:
                     np.testing.assert_allclose(other[name], readable[name], atol=tolerance)
 
@@ -271,5 +271,5 @@ def test_token_ids_are_looked_up_and_padding_ids_are_not(engine):
     looked_up = rnnstates.extract(
         network.embedding[np.where(np.arange(6) < lengths[:, None], tokens, 0)], lengths, weights=plain, engine=engine
     )
-    for name in states.keys():
+    for name in states.datasets:
         np.testing.assert_array_equal(states[name], looked_up[name])

@@ -74,7 +74,7 @@ def _made(folder):
     made = {path.name: path.read_bytes() for path in folder.glob("new*.weights.h5")}
     if (folder / NEW).exists():
         with rnnstates.open(folder / NEW) as states:
-            made[NEW] = {name: np.asarray(values).tobytes() for name, values in states.items()}
+            made[NEW] = {name: np.asarray(values).tobytes() for name, values in states.datasets.items()}
     return made
 
 

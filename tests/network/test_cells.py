@@ -146,7 +146,7 @@ def test_gates_are_zero_past_the_length_whatever_the_padding_holds():
     for row, length in enumerate(lengths):
         assert (states["forget_gate"][row, :length] > 0).all()
         assert not states["forget_gate"][row, length:].any()
-    assert set(states.keys()) == {"forget_gate", "forget_gate_mean", "lengths"}
+    assert set(states.datasets) == {"forget_gate", "forget_gate_mean", "lengths"}
 
 
 def test_a_gate_that_no_layer_has_is_refused():

@@ -37,7 +37,7 @@ def test_per_sequence_views_hold_only_valid_steps(files):
     for path, memory in files.values():
         with rnnstates.open(path) as states:
             for row in range(9):
-                for name in states.keys():
+                for name in states.datasets:
                     if name in ("lengths", "offsets", "ids"):
                         continue
                     ours = states[row][name]
@@ -65,7 +65,7 @@ def test_numbers_outside_and_negative_numbers_behave_as_in_a_list(files):
         assert states[-1].id == states[8].id == "s/8é"
         with pytest.raises(IndexError, match=r"sequence 9 of 9; expected 0 to 8"):
             states[9]
-        assert [sequence.id for sequence in states.each()] == [f"s/{row}é" for row in range(9)]
+        assert [sequence.id for sequence in states] == [f"s/{row}é" for row in range(9)]
         assert repr(states[0]) == "<states of sequence 's/0é', 8 steps>"
 
 
@@ -78,8 +78,8 @@ def test_without_ids_a_sequence_is_called_by_its_number(files):
 def test_xarray_opens_it_with_named_dimensions(files, name):
     path, memory = files[name]
     with xarray.open_dataset(path, engine="h5netcdf") as dataset:
-        assert set(dataset.data_vars) == set(memory.keys())
-        for variable in memory.keys():
+        assert set(dataset.data_vars) == set(memory.datasets)
+        for variable in memory.datasets:
             assert not [dimension for dimension in dataset[variable].dims if "phony" in dimension]
         assert dataset["hidden_mean"].dims == ("sequence", "unit")
         if name == "plain":

@@ -1,7 +1,9 @@
 """States are a sequence of sequences, whose datasets are reached by name."""
 
 import copy
+import operator
 import pickle
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -36,41 +38,54 @@ def test_an_index_beyond_ends_as_that_of_a_list(states, index):
         states[index]
 
 
-@pytest.mark.parametrize("part", [slice(0, 2), slice(None, None, -1), slice(-1, None), slice(9, 12)])
-def test_a_slice_is_a_list_of_sequences(states, part):
-    assert [sequence.length for sequence in states[part]] == LENGTHS[part]
-
-
-@pytest.mark.parametrize("key", [1.0, None, True, (0, 1), [0], np.array([0, 1]), b"hidden", {}])
+@pytest.mark.parametrize(
+    "key", [1.0, None, True, (0, 1), [0.5], ["a"], [[0, 1]], [[0], [0, 1]], np.ones((2, 2), int), b"hidden", {0: 1}]
+)
 def test_another_key_is_refused_with_what_is_expected(states, key):
-    with pytest.raises(rnnstates.OptionError, match="expected the number of a sequence, a slice of them or the"):
+    with pytest.raises(rnnstates.OptionError, match="is no index; expected the number of a sequence, a slice of them,"):
         states[key]
     with pytest.raises(rnnstates.OptionError, match="expected the name of a state"):
         states[0][key]
 
 
 def test_datasets_are_reached_by_name(states):
-    assert "hidden" in states
-    assert "/hidden" in states
-    assert "nothing" not in states
-    assert 0 not in states
-    assert set(dict(states)) == set(states.keys()) == {name for name, _ in states.items()}
-    assert len(states.values()) == len(states.keys())
-    assert states.get("nothing") is None
-    assert states.get("hidden").shape == states["hidden"].shape
-    with pytest.raises(KeyError, match="not in these states, which have "):
-        states["nothing"]
+    assert isinstance(states.datasets, Mapping)
+    assert "hidden" in states.datasets
+    assert "/hidden" in states.datasets
+    assert "nothing" not in states.datasets
+    assert 0 not in states.datasets
+    assert set(dict(states.datasets)) == set(states.datasets) == {name for name, _ in states.datasets.items()}
+    assert len(states.datasets.values()) == len(states.datasets)
+    assert states.datasets.get("nothing") is None
+    assert states.datasets.get("hidden").shape == states["hidden"].shape
+    assert repr(states.datasets) == f"<datasets {', '.join(states.datasets)}>"
+    for mapping in (states, states.datasets):
+        with pytest.raises(KeyError, match="nothing: not in these states, which have "):
+            mapping["nothing"]
+    with pytest.raises(TypeError, match="item assignment"):
+        states.datasets["hidden"] = 0
+
+
+def test_in_is_refused_because_it_could_mean_several_things(states):
+    for one in ("hidden", 0, states[0]):
+        with pytest.raises(rnnstates.OptionError, match=r"expected `name in states\.datasets` or `id in states\.ids`"):
+            one in states  # noqa: B015
+    assert not hasattr(states, "keys")
 
 
 def test_a_sequence_iterates_over_its_names(states):
-    assert list(states[1]) == [name for name in states.keys() if name != "offsets"]
+    assert list(states[1]) == [name for name in states.datasets if name != "offsets"]
     assert dict(states[1])["hidden"].shape == (2, 2)
 
 
-def test_states_are_equal_to_themselves_alone(states):
+def test_states_are_compared_by_their_arrays_only(states):
     assert states == states
-    assert states != rnnstates.extract(INPUTS, LENGTHS, units=2, engine="numpy")
-    assert len({states, states}) == 1
+    assert states != 3
+    assert states is not None
+    assert len({states, states, states[:]}) == 2
+    for compare in (operator.eq, operator.ne):
+        with pytest.raises(rnnstates.OptionError, match="many arrays, which == does not compare; expected arrays, as"):
+            compare(states, rnnstates.extract(INPUTS, LENGTHS, units=2, engine="numpy"))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +94,7 @@ def test_states_are_equal_to_themselves_alone(states):
 def test_pickled_states_are_the_same(states, again):
     with again(states) as other:
         assert other.layers == states.layers
-        for name in states.keys():
+        for name in states.datasets:
             np.testing.assert_array_equal(other[name][()], states[name][()])
 
 
@@ -107,7 +122,7 @@ def test_a_closed_file_says_so(tmp_path):
     states.close()
     assert len(states) == 4
     assert "hidden" in repr(states)
-    for use in (lambda: states["hidden"], lambda: states[0].hidden, states.items, lambda: dict(states)):
+    for use in (lambda: states["hidden"], lambda: states[0].hidden, states.datasets.values().__iter__().__next__):
         with pytest.raises(rnnstates.BadStates, match=r"o\.h5: was closed; open it again with rnnstates\.open"):
             use()
 

@@ -43,9 +43,9 @@ def read_all(path):
     with rnnstates.open(path) as opened:
         assert opened.layers
         assert repr(opened)
-        for sequence in opened.each():
+        for sequence in opened:
             assert repr(sequence)
-            assert all(sequence[name] is not None for name in opened.keys() if name != "offsets")
+            assert all(sequence[name] is not None for name in opened.datasets if name != "offsets")
 
 
 DOORS = (rnnstates.describe, rnnstates.load_weights, read_all, rnnstates.status, rnnstates.verify)

@@ -268,7 +268,7 @@ def test_a_dimension_of_netcdf_without_values_is_no_data(tmp_path, names):
         rnnstates.extract(path, units=2, engine="numpy")
     states = rnnstates.extract(path, "full", units=2, engine="numpy")
     np.testing.assert_array_equal(states["hidden"], rnnstates.extract(array, "full", units=2, engine="numpy")["hidden"])
-    assert "ids" not in states
+    assert "ids" not in states.datasets
     assert [one["name"] for one in rnnstates.describe(path)["datasets"]] == ["inputs"]
     with pytest.raises(BadInput, match=rf"no dataset '{names[1]}'; present: 'inputs' \(4, 3, 2\) float32\. Name"):
         rnnstates.extract(path, "full", dataset=names[1], units=2, engine="numpy")

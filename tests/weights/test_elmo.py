@@ -151,7 +151,7 @@ def test_a_layer_can_be_chosen(tmp_path):
     _, arrays, inputs, wanted = asked("float64")
     path = write(tmp_path / "elmo", arrays)
     states = rnnstates.extract(inputs, LENGTHS, weights=path, layer="Cell1", precision="float64", engine="numpy")
-    assert not [name for name in states.keys() if name.startswith("layer2")]
+    assert not [name for name in states.datasets if name.startswith("layer2")]
     np.testing.assert_allclose(states["layer1/backward/cell"], wanted["layer1/backward"]["cell"], atol=1e-12)
 
 

@@ -25,7 +25,7 @@ def sequential(generation, make, features=3):
 def hidden(path, inputs=INPUTS, **options):
     """The hidden states of the highest layer, both directions side by side."""
     states = rnnstates.extract(inputs, "full", weights=path, **options)
-    names = [name for name in states.keys() if name.endswith("hidden")]
+    names = [name for name in states.datasets if name.endswith("hidden")]
     top = max(name.split("/")[0] for name in names)
     return np.concatenate([states[name] for name in names if name.split("/")[0] == top], -1)
 

@@ -91,7 +91,7 @@ def test_every_state_is_the_one_keras_computes(build, kind, precision, tmp_path)
 
 
 def assert_states_are(states, rows, atol):
-    assert len([name for name in states.keys() if name.endswith("cell")]) == len(rows[0])
+    assert len([name for name in states.datasets if name.endswith("cell")]) == len(rows[0])
     for row, length in enumerate(LENGTHS):
         for path, (hidden, cell) in rows[row].items():
             np.testing.assert_allclose(states[f"{path}hidden"][row, :length], hidden, rtol=0, atol=atol)

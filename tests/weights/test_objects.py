@@ -11,8 +11,8 @@ INPUTS = np.random.RandomState(0).standard_normal((3, 5, 4)).astype("float32")
 
 
 def same(one, other):
-    assert list(one.keys()) == list(other.keys())
-    for name in one.keys():
+    assert list(one.datasets) == list(other.datasets)
+    for name in one.datasets:
         np.testing.assert_array_equal(one[name], other[name])
 
 

@@ -53,7 +53,7 @@ def test_keras_loads_them_and_computes_the_same(make, tmp_path):
     random = np.random.default_rng(1)
     inputs = random.normal(size=(2, 6, 3)) if network.embedding is None else random.integers(0, 7, size=(2, 6))
     states = rnnstates.extract(inputs, "full", weights=network, precision="float64")
-    ours = [states[name] for name in states.keys() if name.startswith("layer1") and name.endswith("hidden")]
+    ours = [states[name] for name in states.datasets if name.startswith("layer1") and name.endswith("hidden")]
     ours = np.concatenate(ours, axis=2) if ours else states["hidden"]
     np.testing.assert_allclose(ours, np.array(model(inputs)), atol=1e-12)
 

@@ -156,7 +156,7 @@ def test_cells_that_a_file_of_weights_alone_does_not_tell_apart_are_refused(kera
         except rnnstates.BadWeights as refused:
             assert "ave the whole model" in str(refused)  # noqa: PT017
         else:
-            top = max(name for name in states.keys() if name.endswith("/hidden"))
+            top = max(name for name in states.datasets if name.endswith("/hidden"))
             np.testing.assert_allclose(states[top], np.array(model(FIVE_WIDE)), atol=1e-6)
 
 

@@ -108,7 +108,7 @@ def test_what_the_graph_shows_is_what_is_computed(case, way, tmp_path):
     states = rnnstates.extract(inputs, LENGTHS, weights=tmp_path / "m.ckpt", **AS_GIVEN)
     for row, length in enumerate(LENGTHS):
         np.testing.assert_allclose(states["hidden"][row, :length], expected[row, :length, UNITS:], rtol=0, atol=2e-6)
-        if "cell" in states:
+        if "cell" in states.datasets:
             np.testing.assert_allclose(states["cell"][row, :length], expected[row, :length, :UNITS], rtol=0, atol=2e-6)
     notes = rnnstates.load_weights(tmp_path / "m.ckpt", **AS_GIVEN).notes
     assert not any("assumed" in note for note in notes)

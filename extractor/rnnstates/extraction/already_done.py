@@ -102,7 +102,7 @@ def _identity_of_file(output: Path, states: States) -> dict[str, Any]:
     try:
         layout, padding = (str(states.attributes[name]) for name in ("layout", "padding"))
         shape = Shape(states.lengths.astype(np.int64), 0, layout, padding)
-        ids = _StoredIds(states["ids"]) if "ids" in states else None
+        ids = _StoredIds(states["ids"]) if "ids" in states.datasets else None
         return identity_of(states.provenance, shape, ids)
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
         raise DoesNotMatch(

@@ -93,13 +93,15 @@ def open_initial(
 
 def _given(initial: object) -> dict[str, Any]:
     """Return arrays by name; from ``States``, only the final ones, which are initial states."""
-    if isinstance(initial, type) or not hasattr(initial, "keys") or not hasattr(initial, "__getitem__"):
+    # States have theirs in a mapping.
+    held = getattr(initial, "datasets", initial)
+    if isinstance(initial, type) or not hasattr(held, "keys") or not hasattr(held, "__getitem__"):
         raise OptionError(
             f"initial_state=: is {with_article(type(initial).__name__)}; expected {EXPECTED} (its path), a mapping "
             "from name to array, 'zero' or None."
         )
     try:
-        stored = {name: initial[name] for name in initial.keys()}
+        stored = {name: held[name] for name in held}
     except (MemoryError, RnnstatesError):
         raise
     # A closed file may raise anything.

@@ -170,7 +170,7 @@ def _specs(states: States, parts: tuple[Part, ...], steps: int) -> tuple[Dataset
 
 def _wrong(states: States, specs: tuple[DatasetSpec, ...]) -> Iterator[str]:
     for spec in specs:
-        if spec.name not in states:
+        if spec.name not in states.datasets:
             yield f"dataset '{spec.name}' is missing; expected shape {spec.shape}"
             continue
         dataset = states[spec.name]
@@ -182,9 +182,9 @@ def _wrong(states: States, specs: tuple[DatasetSpec, ...]) -> Iterator[str]:
 
 def _wrong_small(states: States) -> Iterator[str]:
     count = states.sequences
-    if states.provenance["ids"] and "ids" not in states:
+    if states.provenance["ids"] and "ids" not in states.datasets:
         yield f"dataset 'ids' is missing; expected one id for each of {count} sequences"
-    if "ids" in states and states["ids"].shape != (count,):
+    if "ids" in states.datasets and states["ids"].shape != (count,):
         yield f"dataset 'ids' has shape {states['ids'].shape}; expected ({count},)"
 
 
@@ -201,7 +201,7 @@ def _wrong_lengths(states: States, steps: int) -> Iterator[str]:
     if states.attributes["layout"] != "packed":
         return
     expected = np.concatenate([[0], np.cumsum(lengths)])
-    offsets = states["offsets"][()] if "offsets" in states else None
+    offsets = states["offsets"][()] if "offsets" in states.datasets else None
     if offsets is None or offsets.shape != expected.shape:
         shape = "is missing" if offsets is None else f"has shape {offsets.shape}"
         yield f"dataset 'offsets' {shape}; expected {expected.shape}"

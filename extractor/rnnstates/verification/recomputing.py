@@ -149,10 +149,10 @@ def _initial(initial: InitialStates | None, rows: Rows) -> dict[str, Array] | No
 
 def magnitude(exact: States, row: int) -> float:
     """Return the largest finite absolute state of a recomputed sequence."""
-    largest = max(float(np.max(np.abs(exact[name][row]))) for name in exact.keys() if name.endswith(LARGEST))
+    largest = max(float(np.max(np.abs(exact[name][row]))) for name in exact.datasets if name.endswith(LARGEST))
     if math.isfinite(largest):
         return largest
-    names = {name.rpartition("_")[0] for name in exact.keys() if name.endswith(LARGEST)}
+    names = {name.rpartition("_")[0] for name in exact.datasets if name.endswith(LARGEST)}
     return max((_largest(values) for name in names for values in _in_blocks(exact, name, row)), default=0.0)
 
 

@@ -60,7 +60,7 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
     with reading(where, BadStates), open_raw(where) as raw:
         found = located(states, promise)
         group = find(file, INTEGRITY, where, BadStates)
-        if group is None and not any(name.endswith(LEAVES) for name in states.keys()):
+        if group is None and not any(name.endswith(LEAVES) for name in states.datasets):
             return False
         if isinstance(found, str):
             raise BadStates(

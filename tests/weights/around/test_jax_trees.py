@@ -27,7 +27,7 @@ def by_keystr(tree, path):
 
 def check(path, expected, **options):
     states = rnnstates.extract(INPUTS, "full", weights=path, **options)
-    names = [name for name in states.keys() if name.endswith("hidden")]
+    names = [name for name in states.datasets if name.endswith("hidden")]
     np.testing.assert_allclose(states[names[-1]], expected, rtol=0, atol=1e-6)
 
 
@@ -137,7 +137,7 @@ def test_cores_that_haiku_numbers_are_a_chain_from_the_one_without_a_number(tmp_
     expected = np.swapaxes(jax.jit(model.apply)(params, KEY, ids.T), 0, 1)
     for pattern in ("gru_*", "gru*"):
         states = rnnstates.extract(ids, "full", weights=path, layer=pattern)
-        highest = [name for name in states.keys() if name.endswith("hidden")][-1]
+        highest = [name for name in states.datasets if name.endswith("hidden")][-1]
         np.testing.assert_allclose(states[highest], expected, rtol=0, atol=1e-6)
 
 

@@ -1,0 +1,97 @@
+"""All that a run stored, in a file or in memory: shared by its states and by those of any part of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ...arrays.axes import AllLengths
+from ...errors import BadStates
+from ...network.pooling import POOLINGS
+from ...untrusted.hdf5 import reading
+from .ids import IdIndex
+from .types import Dataset, Numbers
+
+__all__ = ["Whole", "has_steps"]
+
+
+def has_steps(name: str, dataset: Dataset) -> bool:
+    """Return whether a dataset has a row for each step, not one for each sequence."""
+    return dataset.ndim > 1 and name.rpartition("_")[2] not in POOLINGS
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """What a run stored.
+
+    Parameters
+    ----------
+    datasets : mapping
+        NumPy arrays or h5py datasets by name.
+    attributes : mapping
+    lengths : int64 [N]
+    file : h5py.File or None
+    reopen : (callable, str) or None
+        The function that opens the file again, and the file's path.
+    """
+
+    datasets: Mapping[str, Dataset]
+    attributes: Mapping[str, Any]
+    lengths: AllLengths
+    file: h5py.File | None = None
+    reopen: tuple[Callable[[str], Any], str] | None = None
+
+    @property
+    def where(self) -> str:
+        """The file's path, for messages."""
+        return self.reopen[1] if self.reopen else "states"
+
+    @property
+    def packed(self) -> bool:
+        """Whether the steps of all sequences follow each other without padding."""
+        return bool(self.attributes["layout"] == "packed")
+
+    def opened(self) -> Mapping[str, Dataset]:
+        """Return the datasets, if they can still be read.
+
+        Raises
+        ------
+        BadStates
+            The file was closed.
+        """
+        if self.file is not None and not self.file:
+            raise BadStates(f"{self.where}: was closed; open it again with rnnstates.open.")
+        return self.datasets
+
+    @cached_property
+    def offsets(self) -> Numbers:
+        """Where each sequence begins in the packed layout, and the end: int64 [N + 1]."""
+        stored = self.opened()["offsets"]
+        with reading(f"{self.where}: 'offsets'", BadStates):
+            offsets = np.asarray(stored)
+        if offsets.shape != (len(self.lengths) + 1,) or not np.array_equal(np.diff(offsets), self.lengths):
+            raise BadStates(f"{self.where}: 'offsets' do not fit the lengths; it is damaged, make it again.")
+        return offsets.astype(np.int64)
+
+    @cached_property
+    def has_text_ids(self) -> bool:
+        """Whether the ids are text; without ids, the numbers of the sequences stand for them."""
+        return "ids" in self.datasets and self.opened()["ids"].dtype.kind not in "iu"
+
+    @cached_property
+    def by_id(self) -> IdIndex:
+        """The sequences by their ids; made when the first is looked for."""
+        ids = self.opened().get("ids", np.arange(len(self.lengths)))
+        with reading(f"{self.where}: 'ids'", BadStates):
+            return IdIndex(ids)
+
+    def first_steps(self, dataset: Dataset, rows: Numbers) -> Numbers:
+        """Return where the valid steps of sequences begin: in the packed layout in the dataset, else in their row."""
+        if self.packed:
+            return self.offsets[rows]
+        if self.attributes["padding"] == "pre":
+            return dataset.shape[1] - self.lengths[rows].astype(np.int64)  # type: ignore[no-any-return]
+        return np.zeros(len(rows), np.int64)
