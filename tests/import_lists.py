@@ -43,9 +43,9 @@ NEVER = {
 WEIGHED = {
     "help": 35,
     "extract help": 29,
-    "info of states": 111,
-    "info of an array": 109,
-    "info of an input": 133,
-    "extract": 173,
-    "extract with weights of Keras": 226,
+    "info of states": 116,
+    "info of an array": 114,
+    "info of an input": 138,
+    "extract": 178,
+    "extract with weights of Keras": 231,
 }

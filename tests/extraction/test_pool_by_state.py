@@ -17,7 +17,7 @@ def extract(pool, **options):
 
 
 def pooled(states):
-    return {name for name in states.keys() if "_" in name and name != "forget_gate"}
+    return {name for name in states.datasets if "_" in name and name != "forget_gate"}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_pooling_of_one_state_is_that_of_all_without_the_others(engine, pool, 
 
 def test_a_stack_pools_one_state_in_every_layer():
     found = extract("cell:last", weights=bidirectional_stack(), states="none")
-    assert set(found.keys()) - {"lengths"} == {f"{part}/cell_last" for part in PARTS}
+    assert set(found.datasets) - {"lengths"} == {f"{part}/cell_last" for part in PARTS}
 
 
 def test_verify_recomputes_what_is_pooled_by_state(tmp_path):
@@ -83,6 +83,6 @@ def test_a_pooling_that_no_state_has_is_refused(pool, message):
 
 def test_a_state_that_the_cell_lacks_is_refused_by_name_although_it_is_kept_by_default():
     network = Network((RecurrentLayer("gru", forward=cell_weights("gru", 3, 5)),))
-    assert "cell" not in extract("mean", weights=network).keys()
+    assert "cell" not in extract("mean", weights=network).datasets
     with pytest.raises(OptionError, match=r"pool='cell:last': no layer has it; layer 'gru' is a gru\."):
         extract("mean,cell:last", weights=network)

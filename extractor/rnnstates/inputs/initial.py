@@ -101,7 +101,7 @@ def _given(initial: object) -> dict[str, Any]:
             "from name to array, 'zero' or None."
         )
     try:
-        stored = {name: held[name] for name in held}
+        stored = {name: held[name] for name in held.keys()}  # noqa: SIM118 - all that is known of it
     except (MemoryError, RnnstatesError):
         raise
     # A closed file may raise anything.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ...arrays.axes import Flat
 from ...errors import OptionError
 from ...errors.articles import with_article
-from .types import Dataset, Numbers
+from .whole import Dataset, Numbers
 
 __all__ = ["Chosen", "index_of", "merged", "places_of", "read_runs"]
 
@@ -127,8 +127,8 @@ class Chosen:
     Examples
     --------
     >>> chosen = Chosen(np.arange(10), np.array([7, 2]), np.array([2, 3]))
-    >>> chosen.shape, chosen[1:4], chosen[-1], chosen[[0, -1]]
-    ((5,), array([8, 2, 3]), 4, array([7, 4]))
+    >>> chosen.shape, chosen[1:4], chosen[[0, -1]]
+    ((5,), array([8, 2, 3]), array([7, 4]))
     """
 
     def __init__(self, stored: Dataset, starts: Numbers, counts: Numbers) -> None:

@@ -10,9 +10,7 @@ from ...arrays.axes import Names
 from ...errors import BadStates, OptionError
 from ...untrusted.hdf5 import reading
 from .choosing import Chosen, index_of, places_of
-from .ids import key_of
-from .types import Dataset, Numbers
-from .whole import Whole, has_steps
+from .whole import Dataset, Numbers, Whole, has_steps
 
 __all__ = ["Datasets"]
 
@@ -146,6 +144,8 @@ class Datasets(Mapping[str, Dataset]):
         BadStates
             Several sequences have it.
         """
+        from .ids import key_of
+
         key, whole = key_of(wanted, are_text=self.whole.has_text_ids), self.whole
         whole.opened()
         with reading(f"{whole.where}: 'ids'", BadStates):

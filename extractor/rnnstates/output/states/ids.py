@@ -4,7 +4,7 @@ import numpy as np
 
 from ...errors import OptionError
 from ...errors.articles import with_article
-from .types import Dataset, Numbers
+from .whole import Dataset, Numbers
 
 __all__ = ["IdIndex", "key_of"]
 

@@ -9,8 +9,7 @@ from ...errors import BadStates, OptionError
 from ...errors.articles import with_article
 from ...untrusted.hdf5 import reading
 from .datasets import Datasets, text
-from .types import Dataset
-from .whole import has_steps
+from .whole import Dataset, has_steps
 
 __all__ = ["SequenceStates"]
 

@@ -15,8 +15,7 @@ from ...errors.articles import with_article
 from .choosing import index_of
 from .datasets import Datasets
 from .sequence import SequenceStates
-from .types import Dataset
-from .whole import Whole
+from .whole import Dataset, Numbers, Whole
 
 __all__ = ["States"]
 
@@ -240,7 +239,7 @@ class States:
         return f"<States of {self.sequences} sequences: {', '.join(self._datasets)}>"
 
 
-def _restored(make: Callable[..., States], given: tuple[Any, ...], rows: Any, group: str) -> States:
+def _restored(make: Callable[..., States], given: tuple[Any, ...], rows: Numbers | None, group: str) -> States:
     """Make pickled states again."""
     states = make(*given)
     return States._of(replace(states._datasets, rows=rows, group=group))

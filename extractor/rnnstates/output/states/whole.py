@@ -3,19 +3,26 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from ...arrays.axes import AllLengths
 from ...errors import BadStates
 from ...network.pooling import POOLINGS
 from ...untrusted.hdf5 import reading
-from .ids import IdIndex
-from .types import Dataset, Numbers
 
-__all__ = ["Whole", "has_steps"]
+if TYPE_CHECKING:
+    from .ids import IdIndex
+
+__all__ = ["Dataset", "Numbers", "Whole", "has_steps"]
+
+# An array in memory; an h5py.Dataset, which comes without types, in a file.
+Dataset: TypeAlias = Any
+# Rows, lengths or steps, of any count.
+Numbers = Annotated[npt.NDArray[np.int64], "_"]
 
 
 def has_steps(name: str, dataset: Dataset) -> bool:
@@ -82,8 +89,10 @@ class Whole:
         return "ids" in self.datasets and self.opened()["ids"].dtype.kind not in "iu"
 
     @cached_property
-    def by_id(self) -> IdIndex:
+    def by_id(self) -> "IdIndex":
         """The sequences by their ids; made when the first is looked for."""
+        from .ids import IdIndex
+
         ids = self.opened().get("ids", np.arange(len(self.lengths)))
         with reading(f"{self.where}: 'ids'", BadStates):
             return IdIndex(ids)
