@@ -53,8 +53,8 @@ WAYS = {"memory": lambda flat, folder: flat, "npy": as_npy, "stream": as_stream,
 
 def same(found, expected):
     """Every array of a run is that of another, bit for bit."""
-    assert set(found.keys()) == set(expected.keys())
-    for name in expected.keys():
+    assert set(found.datasets) == set(expected.datasets)
+    for name in expected.datasets:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
