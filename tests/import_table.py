@@ -10,7 +10,7 @@ FLOORS = (
     {"runtime", "untrusted"},
     {"network", "inputs"},
     {"engines", "weights", "output"},
-    {"extraction", "keras", "describe"},
+    {"extraction", "exporting", "keras", "describe"},
     {"collecting", "sklearn", "verification"},
 )
 
@@ -25,6 +25,7 @@ LIBRARIES = {
     "weights": {"numpy", "h5py", "google", "msgpack", "onnx", "tensorflow", "torch"},
     "output": {"numpy", "h5py"},
     "extraction": {"numpy", "h5py"},
+    "exporting": {"numpy", "zarr"},
     "keras": {"numpy", "keras"},
     "describe": {"h5py"},
     "collecting": {"numpy"},
@@ -44,9 +45,9 @@ PARTS_OF_TENSORFLOW = {
 class Most(NamedTuple):
     """What the layout may come to; fewer is better."""
 
-    rooms: int = 16
+    rooms: int = 17
     floors: int = 6
-    imports: int = 71
+    imports: int = 77
 
 
 MOST = Most()

@@ -120,10 +120,13 @@ class Reporter:
     ----------
     kind : str
         ``auto``, ``plain`` or ``none``.
+    unit : str
+        What is counted.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, unit: str = "step") -> None:
         self._bar: Any = None
+        self._unit = unit
         self._kind = "bar" if kind == "auto" and sys.stderr.isatty() else kind
         self._last = time.monotonic()
         # Steps done, and when, at the first update: what an earlier run finished says nothing about this one's speed.
@@ -139,7 +142,7 @@ class Reporter:
             self._update_bar(done, total)
         elif self._kind != "none" and now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            sys.stderr.write(f"{done} of {total} steps{self._speed(done, total, now)}\n")
+            sys.stderr.write(f"{done} of {total} {self._unit}s{self._speed(done, total, now)}\n")
             sys.stderr.flush()
 
     def _speed(self, done: int, total: int, now: float) -> str:
@@ -155,7 +158,9 @@ class Reporter:
             try:
                 from tqdm import tqdm
 
-                self._bar = tqdm(total=total, initial=done, unit="step", unit_scale=True, leave=False, file=sys.stderr)
+                self._bar = tqdm(
+                    total=total, initial=done, unit=self._unit, unit_scale=True, leave=False, file=sys.stderr
+                )
             except ValueError:
                 # An environment variable such as TQDM_NCOLS that tqdm cannot parse.
                 self._kind = "plain"

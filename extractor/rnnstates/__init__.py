@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .describe import describe
     from .engines.choice import ENGINES
     from .errors.choices import DTYPES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
+    from .exporting.export import export
+    from .exporting.formats import EXPORTERS
     from .extraction.choices import CHOICES
     from .extraction.extract import extract
     from .extraction.preview import preview
@@ -63,6 +65,7 @@ _LAZY = {
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
     "DTYPES": ("errors.choices", "DTYPES"),
     "ENGINES": ("engines.choice", "ENGINES"),
+    "EXPORTERS": ("exporting.formats", "EXPORTERS"),
     "IF_EXISTS": ("errors.choices", "IF_EXISTS"),
     "LAYOUTS": ("errors.choices", "LAYOUTS"),
     "LayerWeights": ("network.model", "LayerWeights"),
@@ -78,6 +81,7 @@ _LAZY = {
     "clean": ("output.unfinished", "clean"),
     "collect": ("collecting.collect", "collect"),
     "describe": ("describe", "describe"),
+    "export": ("exporting.export", "export"),
     "extract": ("extraction.extract", "extract"),
     "load_weights": ("weights.load", "load_weights"),
     "open": ("output.reader", "open_states"),
@@ -91,7 +95,19 @@ _LAZY = {
 
 # Functions that read or write files: errors of the operating system become errors of ours.
 _OF_FILES = (
-    *("clean", "collect", "describe", "extract", "load_weights", "open", "preview", "save_weights", "status", "verify"),
+    *(
+        "clean",
+        "collect",
+        "describe",
+        "export",
+        "extract",
+        "load_weights",
+        "open",
+        "preview",
+        "save_weights",
+        "status",
+        "verify",
+    ),
 )
 
 # Not in ``import *``: the Keras layers, which start TensorFlow, and what needs an extra.
@@ -103,6 +119,7 @@ __all__ = [
     "CONVENTIONS",
     "DTYPES",
     "ENGINES",
+    "EXPORTERS",
     "IF_EXISTS",
     "LAYOUTS",
     "PADDINGS",
@@ -137,6 +154,7 @@ __all__ = [
     "clean",
     "collect",
     "describe",
+    "export",
     "extract",
     "load_weights",
     "open",

@@ -67,7 +67,7 @@ POOLS = Kind(_are_pools, "a str of names with commas between, a list of them, or
 FLAG = Kind(_is_flag, "True or False", optional=False)
 
 ARGUMENTS: dict[str, Kind] = {
-    **dict.fromkeys(("output", "path", "config", "save_weights"), PATH),
+    **dict.fromkeys(("output", "path", "config", "save_weights", "destination"), PATH),
     **dict.fromkeys(
         (
             "layer",
@@ -89,7 +89,7 @@ ARGUMENTS: dict[str, Kind] = {
     **dict.fromkeys(("features", "units", "threads", "batch_size"), SIZE),
     **dict.fromkeys(("seed", "sample"), WHOLE),
     **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip", "preactivation_clip"), NUMBER),
-    **dict.fromkeys(("states", "layers", "notes"), NAMES),
+    **dict.fromkeys(("states", "layers", "notes", "datasets"), NAMES),
     "pool": POOLS,
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),

@@ -1,10 +1,16 @@
-"""Puts a finished file of any kind under its final name, which must be free: nobody's file is ever overwritten."""
+"""Makes files of any kind under a temporary name, and gives them their final one, which must be free.
 
+Nobody's file is ever overwritten.
+"""
+
+import contextlib
 import errno
-from collections.abc import Callable
+import os
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["give_free_name"]
+__all__ = ["give_free_name", "sync_file", "unnamed_beside"]
 
 Naming = Callable[[Path, Path], object]
 
@@ -34,3 +40,21 @@ def give_free_name(finished: Path, target: Path, *, link: Naming, rename: Naming
         if target.exists():
             raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
         rename(finished, target)
+
+
+@contextlib.contextmanager
+def unnamed_beside(target: Path) -> Iterator[Path]:
+    """Create an empty file next to the target, and remove it in the end in any case."""
+    # Random rather than the process id: a process in another container may have the same one.
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+    try:
+        yield unfinished
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

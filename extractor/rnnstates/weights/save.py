@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ..errors import CannotCreate, OptionError, PermissionDenied, WriteFailed
 from ..errors.arguments import check_arguments
 from ..errors.articles import with_article
 from ..network.model import Network
-from ..runtime.naming import give_free_name
+from ..runtime.naming import give_free_name, sync_file, unnamed_beside
 from .writers import WRITERS, Writer
 
 __all__ = ["check_kept", "keep_weights", "save_weights"]
@@ -61,9 +60,9 @@ def save_weights(network: Network, path: str | os.PathLike[str], *, to: str | No
         raise OptionError(
             f"{path}: {problem}; a {writer.suffix} file cannot express that. Keep the file that the weights came from."
         )
-    with _errors_translated(path), _unnamed_beside(target) as unfinished:
+    with _errors_translated(path), unnamed_beside(target) as unfinished:
         unfinished.write_bytes(writer.content(network))
-        _sync(unfinished)
+        sync_file(unfinished)
         give_free_name(unfinished, target, link=os.link, rename=os.rename)
 
 
@@ -105,23 +104,6 @@ def _writer(path: str | os.PathLike[str], to: str | None) -> Writer:
             return writer
     wanted = endings if to is None else WRITERS[to].suffix
     raise OptionError(f"{path}: expected a name that ends in {wanted}, because that is what is written.")
-
-
-@contextlib.contextmanager
-def _unnamed_beside(target: Path) -> Iterator[Path]:
-    """Create an empty file next to the target, and remove it in the end in any case."""
-    # Random rather than the process id: a process in another container may have the same one.
-    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
-    try:
-        yield unfinished
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

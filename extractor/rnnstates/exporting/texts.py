@@ -1,0 +1,41 @@
+"""The ids of sequences: numbers, or text read in blocks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..arrays.axes import Rows
+from ..errors import BadStates
+from ..untrusted.hdf5 import reading
+from .runs import runs_of
+from .stored import Stored
+
+__all__ = ["Names", "has_text", "id_blocks", "ids_at"]
+
+# Ids as Python has them.
+Names = list[int] | list[str]
+ROWS_AT_ONCE = 65536
+
+
+def has_text(stored: Stored) -> bool:
+    """Return whether the ids are text."""
+    return stored.ids is not None and stored.ids.dtype.kind in "SU"
+
+
+def ids_at(stored: Stored, rows: Rows) -> Names:
+    """Read the ids of some sequences; the numbers of the sequences, if they have none."""
+    if stored.ids is None:
+        return [int(row) for row in rows]
+    names: list[int | str] = []
+    with reading(f"{stored.where}: 'ids'", BadStates):
+        for first, last in runs_of(rows):
+            read = stored.ids[int(rows[first]) : int(rows[last - 1]) + 1].tolist()
+            names += [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in read]
+    return names  # type: ignore[return-value]
+
+
+def id_blocks(stored: Stored) -> Iterator[tuple[int, Names]]:
+    """Yield (first sequence, ids), from the first sequence to the last."""
+    count = stored.shape.sequences
+    for first in range(0, count, ROWS_AT_ONCE):
+        yield first, ids_at(stored, np.arange(first, min(first + ROWS_AT_ONCE, count)))

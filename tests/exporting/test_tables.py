@@ -1,0 +1,117 @@
+"""Tables: pandas reads from every file what the states have, bit for bit."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import rnnstates
+
+from .reading import TABLES, TEXTS, made, of_steps
+
+FORMATS = list(TABLES)
+OPTIONS = [
+    {"ids": TEXTS},
+    {"layout": "packed", "padding": "pre", "dtype": "float16"},
+    {"padding": "pre", "dtype": "float64", "precision": "float64", "ids": list(range(20, 29))},
+    {"stack": True, "layout": "packed", "ids": ["", *TEXTS[1:]]},
+]
+
+
+def exported(path, suffix, **options):
+    target = path.with_suffix(suffix)
+    rnnstates.export(path, target, **options)
+    return TABLES[suffix](target)
+
+
+def columns(frame, name, dtype, suffix):
+    found = [column for column in frame.columns if column.rpartition("_")[0] == name]
+    assert [int(column.rpartition("_")[2]) for column in found] == list(range(len(found)))
+    values = frame[found].to_numpy()
+    if suffix != ".csv":
+        assert values.dtype == dtype
+    return values.astype(dtype)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_pooled_vectors_are_one_row_per_sequence(options, suffix, tmp_path):
+    path = made(tmp_path / "o.h5", **options)
+    frame = exported(path, suffix)
+    assert list(frame["id"].astype(str)) == list(map(str, options.get("ids", range(9))))
+    with rnnstates.open(path) as states:
+        names = [name for name in states.keys() if name.endswith(("_mean", "_last"))]
+        assert len(names) in (4, 16)
+        for name in names:
+            expected = states[name][...]
+            assert np.array_equal(columns(frame, name, expected.dtype, suffix), expected, equal_nan=True)
+        assert len(frame.columns) == 1 + sum(states[name].shape[1] for name in names)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_states_are_one_row_per_valid_step(options, suffix, tmp_path):
+    path = made(tmp_path / "o.h5", **options)
+    name = "layer1/backward/cell" if "stack" in options else "cell"
+    frame = exported(path, suffix, datasets=name)
+    with rnnstates.open(path) as states:
+        expected = of_steps([{name: one[name]} for one in states], name)
+        assert np.array_equal(columns(frame, name, expected.dtype, suffix), expected)
+        ids = options.get("ids", range(9))
+        keys = [(str(ids[row]), row, step) for row in range(9) for step in range(states.lengths[row])]
+    assert list(zip(frame["id"].astype(str), frame["sequence"], frame["step"], strict=True)) == keys
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_small_blocks_of_chosen_rows_and_units_give_the_same(suffix, tmp_path, monkeypatch):
+    import rnnstates.exporting.content as content
+
+    boxes = content.boxes
+    monkeypatch.setattr(content, "boxes", lambda leading, size, *_: boxes(leading, size, 900))
+    monkeypatch.setattr("rnnstates.exporting.csv_text.LINES_AT_ONCE", 2)
+    path = made(tmp_path / "o.h5", ids=TEXTS)
+    rows = [7, 8, 0, 1, 2, 4]
+    frame = exported(path, suffix, datasets="hidden,cell", rows=rows, units="3:,0")
+    with rnnstates.open(path) as states:
+        chosen = [states[row] for row in rows]
+        assert list(frame.columns[3:]) == [f"{name}_{unit}" for name in ("hidden", "cell") for unit in (3, 4, 0)]
+        for name in ("hidden", "cell"):
+            expected = of_steps(chosen, name)[:, [3, 4, 0]]
+            assert np.array_equal(frame[[f"{name}_{unit}" for unit in (3, 4, 0)]].to_numpy(np.float32), expected)
+        assert list(frame["sequence"]) == [row for row in rows for _ in range(states.lengths[row])]
+        assert list(frame["id"]) == [TEXTS[row] for row in rows for _ in range(states.lengths[row])]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_how_the_states_were_made_is_in_the_schema(suffix, tmp_path):
+    import pyarrow.dataset
+
+    path = made(tmp_path / "o.h5")
+    exported(path, suffix)
+    schema = pyarrow.dataset.dataset(path.with_suffix(suffix), format=suffix.strip(".")).schema
+    with rnnstates.open(path) as states:
+        assert json.loads(schema.metadata[b"rnnstates"]) == states.provenance
+
+
+def test_lengths_are_a_column(tmp_path):
+    path = made(tmp_path / "o.h5")
+    frame = exported(path, ".csv", datasets="lengths,hidden_mean")
+    with rnnstates.open(path) as states:
+        assert list(frame["lengths"]) == states.lengths.tolist()
+
+
+def test_no_states_but_those_of_steps_are_exported_if_there_are_no_others(tmp_path):
+    frame = exported(made(tmp_path / "o.h5", pool="none"), ".csv")
+    assert list(frame.columns[:4]) == ["id", "sequence", "step", "cell_0"]
+
+
+IDS = ['=1+2", "x', "two\nlines", "car\rriage", "comma,", " space ", "../../etc", "NA", "\x1b[31mred", "ü‮"]
+
+
+def test_ids_of_any_characters_are_read_back_from_csv(tmp_path):
+    path = made(tmp_path / "o.h5", ids=IDS)
+    rnnstates.export(path, tmp_path / "o.csv")
+    with open(tmp_path / "o.csv", encoding="utf-8", newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["id", *IDS]
+    assert list(TABLES[".csv"](tmp_path / "o.csv")["id"]) == IDS
