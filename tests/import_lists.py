@@ -41,7 +41,7 @@ NEVER = {
 
 # How many modules of ours a case imports at most; fewer is better.
 WEIGHED = {
-    "help": 35,
+    "help": 38,
     "extract help": 29,
     "info of states": 116,
     "info of an array": 114,

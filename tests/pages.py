@@ -26,6 +26,8 @@ VARYING = [
     (r"\((compiled|numpy), ", "(…, "),
     (r"engine (compiled|numpy), ", "engine …, "),
     (r"\d\.\de-\d\d", "…"),
+    # A digit more or less in text, or the version of a package.
+    (r"datasets? \(\d+\.\d [kM]B\)", "datasets (…)"),
     (r"\d+ threads?, about \d+(\.\d+)? [kMGT]B", "… threads"),
 ]
 

@@ -51,7 +51,7 @@ def _safetensors(path):
 
     with safe_open(path, "np") as file:
         metadata = file.metadata()
-        arrays = {name: file.get_tensor(name) for name in file.keys()}
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     ids = {"ids": json.loads(metadata["ids"])} if "ids" in metadata else {}
     return {**arrays, **ids, "provenance": metadata["provenance"]}
 

@@ -42,10 +42,10 @@ def test_all_states_come_back(options, suffix, tmp_path):
     path = made(tmp_path / "o.h5", **options)
     read = exported(path, suffix)
     with rnnstates.open(path) as states:
-        names = [name for name in states.keys() if name != "ids"]
+        names = [name for name in states.datasets if name != "ids"]
         for name in names:
             check(read, name, suffix, states[name][...])
-        assert set(read) == {plain(name, suffix) for name in names} | {"provenance"} | ({"ids"} & set(states.keys()))
+        assert set(read) == {plain(name, suffix) for name in names} | {"provenance"} | ({"ids"} & set(states.datasets))
         assert json.loads(read["provenance"]) == states.provenance
     if "ids" in options:
         assert list(read["ids"]) == options["ids"]
@@ -92,7 +92,7 @@ def test_small_blocks_give_the_same(suffix, tmp_path, monkeypatch):
         read = exported(path, suffix, layout=layout, units=[4, 0, 3], rows="1:")
         with rnnstates.open(path) as states:
             if layout == "packed":
-                expected = of_steps(list(states)[1:], "cell")
+                expected = of_steps(states[1:], "cell")
             else:
                 expected = np.zeros((8, 8, 5), np.float32)
                 for row, sequence in enumerate(list(states)[1:]):

@@ -41,7 +41,7 @@ def test_pooled_vectors_are_one_row_per_sequence(options, suffix, tmp_path):
     frame = exported(path, suffix)
     assert list(frame["id"].astype(str)) == list(map(str, options.get("ids", range(9))))
     with rnnstates.open(path) as states:
-        names = [name for name in states.keys() if name.endswith(("_mean", "_last"))]
+        names = [name for name in states.datasets if name.endswith(("_mean", "_last"))]
         assert len(names) in (4, 16)
         for name in names:
             expected = states[name][...]
