@@ -60,7 +60,7 @@ ANYTHING = {
     "collecting": 72,
     "engines": 43,
     "extraction": 15,
-    "inputs": 4,
+    "inputs": 15,
     "keras": 88,
     "network": 2,
     "output": 7,

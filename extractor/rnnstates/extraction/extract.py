@@ -81,9 +81,12 @@ def extract(
     Parameters
     ----------
     inputs : array [N, T, I], token ids [N, T], path of a .npy or HDF5 file, or binary stream of a .npy
-        Token ids need weights with an embedding.
+        Token ids need weights with an embedding. Sequences of different lengths: a list of arrays [length, I] or token
+        ids [length], a ragged tensor of TensorFlow, nested tensor or packed sequence of PyTorch or Awkward array; or
+        one array [sum of lengths, I] with their lengths. One sequence: [T, I]; one feature per step: [N, T].
     lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence. None uses the dataset ``lengths`` next to an HDF5 input.
+        Valid steps of each sequence. None uses the dataset ``lengths`` next to an HDF5 input, and all steps of
+        sequences without padding.
     output : path or None
         The HDF5 file to make; None keeps the states in memory.
     weights : path, Network, mapping of arrays, torch module, Keras model or layer, or None

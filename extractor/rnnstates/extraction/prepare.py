@@ -80,7 +80,8 @@ def _choose(inputs: object, lengths: object, options: Options) -> Network | None
 
 
 def _form(options: Options, lengths: object, *, tokens: bool, features: int | None = None) -> Form:
-    return Form(tokens, options.axes, options.univariate, features, partial(is_packed, lengths))
+    counted = lengths is not None
+    return Form(tokens, options.axes, options.univariate, features, counted, partial(is_packed, lengths))
 
 
 def _open(inputs: object, lengths: object, options: Options, network: Network | None) -> Source:
