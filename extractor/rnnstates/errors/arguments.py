@@ -78,6 +78,7 @@ ARGUMENTS: dict[str, Kind] = {
             "dataset",
             "axes",
             "dtype",
+            "compression",
             "if_exists",
             "to",
         ),

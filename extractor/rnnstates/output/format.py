@@ -31,10 +31,14 @@ from ..network.cells import Sizes, available, carried, state_width
 from ..network.model import Direction
 from ..network.pooling import FINAL
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets"]
+__all__ = [
+    "COMPRESSED_VERSION", "FORMAT", "FORMAT_VERSION", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets",
+]  # fmt: skip
 
 FORMAT = "rnnstates"
 FORMAT_VERSION = 1
+# The states are in compressed chunks, and checked by value.
+COMPRESSED_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from ..untrusted.foreign import Wanted, refuse_foreign
 from ..untrusted.hdf5 import DAMAGED, check_dataset, datasets, open_hdf5
 from ..untrusted.hdf5_attributes import fixed_attributes, is_fixed, is_scale
 from ..untrusted.missing import missing_reported
-from .format import FORMAT, FORMAT_VERSION
+from .format import COMPRESSED_VERSION, FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
 from .states import States
 
 __all__ = ["is_states_file", "open_states", "open_unfinished"]
 
+VERSIONS = (FORMAT_VERSION, COMPRESSED_VERSION)
 EXPECTED = "an HDF5 file of states"
 ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
@@ -83,8 +84,9 @@ def _states(file: h5py.File, where: str) -> States:
         raise BadStates(f"{where}: not a states file (no attribute format = 'rnnstates'); make one with extract.")
     known = fixed_attributes(file)
     version: object = file.attrs["format_version"] if "format_version" in known else 0
-    if version != FORMAT_VERSION:
-        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {FORMAT_VERSION}; update it.")
+    if version not in VERSIONS:
+        known_versions = " and ".join(map(str, VERSIONS))
+        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {known_versions}; update it.")
     missing = [name for name in ROOT_ATTRIBUTES if name not in known] + [
         name for name in ("lengths",) if name not in file
     ]
@@ -97,6 +99,11 @@ def _states(file: h5py.File, where: str) -> States:
     }
     for name, found in named.items():
         check_dataset(found, f"{where}: '{name}'", BadStates)
+        if found.chunks:
+            # Only compressed files need it.
+            from ..untrusted.hdf5_filters import check_filters
+
+            check_filters(found, f"{where}: '{name}'", BadStates)
     attributes = _read_attributes(file, known)
     _check_root(attributes, named["lengths"], where)
     states = States(named, attributes, file, (open_states, str(Path(where).resolve())))

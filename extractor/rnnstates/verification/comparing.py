@@ -10,7 +10,7 @@ from ..output.format import DatasetSpec
 from ..output.states import States
 from .blocks import BLOCK_VALUES, read, steps_of
 from .findings import Findings
-from .promised import Promise
+from .promised import Promise, narrowest
 from .recomputing import Original, Rows, groups, magnitude, products, recomputed
 from .tolerance import computed_within, difference, rounding
 
@@ -54,7 +54,7 @@ class _Comparison:
         self, states: States, exact: States, spec: DatasetSpec, row: int, place: int, sizes: Mapping[str, float]
     ) -> None:
         self._states, self._exact, self._spec, self._row, self._place = states, exact, spec, row, place
-        self._length = int(states.lengths[row])
+        self._length, self._narrowest = int(states.lengths[row]), narrowest(states, spec)
         self._bound = computed_within(
             states.provenance["precision"],
             spec.pooling,
@@ -74,7 +74,7 @@ class _Comparison:
             if self._states.provenance["allow_nonfinite"]:
                 away[~np.isfinite(expected)] = 0
             largest = max(largest, float(away.max(initial=0.0)))
-            wrong = away > self._bound + rounding(np.nan_to_num(expected, posinf=0.0, neginf=0.0), stored.dtype)
+            wrong = away > self._bound + rounding(np.nan_to_num(expected, posinf=0.0, neginf=0.0), self._narrowest)
             if wrong.any() and not reported:
                 reported = True
                 self._note(findings, stored, expected, np.argwhere(wrong)[0], None if whole else first)

@@ -13,7 +13,7 @@ from ..output.format import DatasetSpec
 from ..output.states import States
 from .blocks import Block, blocks, read
 from .findings import Findings
-from .promised import Promise
+from .promised import Promise, narrowest
 from .tolerance import difference, pooled_within
 
 __all__ = ["Running", "check_values"]
@@ -187,7 +187,7 @@ def _wrong_values(states: States, spec: DatasetSpec) -> Callable[[Array], Array]
     if states.provenance["allow_nonfinite"]:
         return lambda values: np.zeros(values.shape, np.bool_)
     computed = 8 if states.provenance["precision"] == "float64" else 4
-    narrowed = spec.pooling != FINAL and spec.dtype.itemsize < computed
+    narrowed = narrowest(states, spec).itemsize < computed
     return np.isnan if narrowed else lambda values: ~np.isfinite(values)
 
 
@@ -219,8 +219,8 @@ def _compare(pair: _Pair, running: Running, rows: slice, findings: Findings) -> 
     # States that are not finite say nothing about the pooled value; they are reported on their own.
     known = running.finite & (running.counts > 0)
     away = np.where(known[:, np.newaxis], difference(stored, expected), 0.0)
-    scale, dtypes = running.scale(name, expected), (pair.states[pair.every.name].dtype, stored.dtype)
-    allowed = pooled_within(scale, expected, running.counts, states=dtypes[0], stored=dtypes[1])
+    every, pooled = (narrowest(pair.states, spec) for spec in (pair.every, pair.pooled))
+    allowed = pooled_within(running.scale(name, expected), expected, running.counts, states=every, stored=pooled)
     for row in np.flatnonzero((away > allowed).any(axis=1)):
         unit = int(np.argmax(away[row] > allowed[row]))
         what = f"'{pair.pooled.name}' is not the {name} of '{pair.every.name}'"

@@ -28,6 +28,7 @@ __all__ = [
     "damaged_windows",
     "described",
     "located",
+    "note_damage",
     "open_raw",
     "shape_of",
 ]  # fmt: skip
@@ -156,7 +157,7 @@ def damaged_windows(
             sequences = window_slice(grid.shape, number, grid.window_rows)
             found = _sums(raw, dataset, grid.shape.rows_of(dataset.spec, sequences))
             if found != written(number, place):
-                _note(damage.setdefault(dataset.spec.name, []), sequences)
+                note_damage(damage.setdefault(dataset.spec.name, []), sequences)
     return damage
 
 
@@ -185,7 +186,7 @@ def _sums(raw: RawFile, dataset: Located, rows: tuple[int, int]) -> Sums:
     return total
 
 
-def _note(stretches: list[tuple[int, int]], sequences: slice) -> None:
+def note_damage(stretches: list[tuple[int, int]], sequences: slice) -> None:
     """Add a window, merging it with the previous stretch if adjacent."""
     first = sequences.start
     if stretches and stretches[-1][1] + 1 == first:

@@ -4,23 +4,23 @@ The attributes are those of the root (``layout``, ``padding``, ``layers``, ``pro
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..errors.choices import LAYOUTS
+from ..errors.choices import DTYPES, LAYOUTS
 from ..network.cells import CELLS, STATES
 from ..network.model import Direction
-from ..network.pooling import POOLINGS
+from ..network.pooling import FINAL, POOLINGS
 from ..output.format import DatasetSpec, Shape, plan_datasets
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
 from .findings import shortened
 
-__all__ = ["Part", "Promise", "read_promise"]
+__all__ = ["Part", "Promise", "narrowest", "read_promise"]
 
 ADVICE = "The file is damaged or was edited; make it again."
 PADDINGS = ("post", "pre")
@@ -115,6 +115,15 @@ def read_promise(states: States, file: h5py.File, path: str) -> Promise:
     for spec in specs:
         check_dataset(states[spec.name], f"{path}: '{spec.name}'", BadStates)
     return Promise(steps, parts, specs)
+
+
+def narrowest(states: States, spec: DatasetSpec) -> np.dtype[Any]:
+    """Return the narrowest type in which a dataset was ever stored: ``repack`` may have widened it since.
+
+    Final states keep the precision of the computation.
+    """
+    known = states.provenance.get("narrowest")
+    return np.dtype(known) if spec.pooling != FINAL and known in DTYPES else spec.dtype
 
 
 def _steps(states: States) -> int:
