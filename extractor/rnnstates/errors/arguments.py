@@ -80,6 +80,7 @@ ARGUMENTS: dict[str, Kind] = {
             "dtype",
             "compression",
             "if_exists",
+            "per_sequence",
             "to",
         ),
         TEXT,
