@@ -36,7 +36,7 @@ def of_steps(states, name):
 def _npz(path):
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
-    return {name: array.item() if name == "provenance" else array for name, array in arrays.items()}
+    return {**arrays, "provenance": arrays["provenance"].item()}
 
 
 def _torch(path):
@@ -50,10 +50,10 @@ def _safetensors(path):
     from safetensors import safe_open
 
     with safe_open(path, "np") as file:
-        metadata = file.metadata() or {}
+        metadata = file.metadata()
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     ids = {"ids": json.loads(metadata["ids"])} if "ids" in metadata else {}
-    return {**arrays, **ids, **({"provenance": metadata["provenance"]} if "provenance" in metadata else {})}
+    return {**arrays, **ids, "provenance": metadata["provenance"]}
 
 
 def _zarr(path):
@@ -74,7 +74,7 @@ def _mat(path):
             read[name] = read[name][:, 0]
     if "ids" in read and read["ids"].dtype == object:
         read["ids"] = ["".join(one) for one in read["ids"]]
-    return {name: array[0] if name == "provenance" else array for name, array in read.items()}
+    return {**read, "provenance": read["provenance"][0]}
 
 
 # Read a file as a dict of arrays by name.

@@ -3,11 +3,10 @@
 from typing import Literal, get_args
 
 __all__ = [
-    "COMPRESSIONS", "DTYPES", "ENGINE_NAMES", "IF_EXISTS", "LAYOUTS", "PADDINGS", "PRECISIONS", "Compression", "DType",
-    "Engine", "IfExists", "Layout", "Padding", "Precision",
+    "DTYPES", "ENGINE_NAMES", "IF_EXISTS", "LAYOUTS", "PADDINGS", "PRECISIONS", "DType", "Engine", "IfExists",
+    "Layout", "Padding", "Precision",
 ]  # fmt: skip
 
-Compression = Literal["none", "gzip", "zstd", "blosc"]
 DType = Literal["float32", "float16", "float64"]
 Engine = Literal["auto", "compiled", "tensorflow", "numpy"]
 IfExists = Literal["fail", "skip", "replace"]
@@ -15,7 +14,6 @@ Layout = Literal["padded", "packed"]
 Padding = Literal["post", "pre"]
 Precision = Literal["float32", "float64", "bfloat16"]
 
-COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 DTYPES: tuple[DType, ...] = get_args(DType)
 # The names in ``engines.choice.ENGINES``, which needs NumPy; a test keeps them equal.
 ENGINE_NAMES: tuple[str, ...] = get_args(Engine)[1:]

@@ -24,7 +24,6 @@ def _arrays(content: Arrays) -> Iterator[LazyArray]:
     yield from content.arrays
     if content.ids:
         yield content.ids.as_array()
-    if content.provenance:
-        text = np.array([content.provenance])
-        # One text without axes.
-        yield LazyArray("provenance", (), text.dtype.newbyteorder("<"), (), 0, lambda: text)
+    text = np.array([content.provenance])
+    # One text without axes.
+    yield LazyArray("provenance", (), text.dtype.newbyteorder("<"), (), 0, lambda: text)

@@ -23,11 +23,6 @@ LARGEST = 2**16
 class Remembered:
     r"""The small writes to an initially empty file; what was never written is zero.
 
-    Parameters
-    ----------
-    largest : int
-        Bytes of a write that is kept; larger ones are on disk only.
-
     Attributes
     ----------
     end : int
@@ -41,8 +36,7 @@ class Remembered:
     (b'\x00abc\x00\x00', 4097)
     """
 
-    def __init__(self, largest: int = LARGEST) -> None:
-        self._largest = largest
+    def __init__(self) -> None:
         self._pages: dict[int, bytearray] = {}
         self._elsewhere: list[range] = []
         self.end = 0
@@ -50,12 +44,8 @@ class Remembered:
     def wrote(self, data: memoryview, position: int) -> None:
         """Record bytes that were written."""
         self.end = max(self.end, position + len(data))
-        if len(data) > self._largest:
-            before = self._elsewhere.pop() if self._elsewhere else range(position, position)
-            if before.stop != position:
-                self._elsewhere.append(before)
-                before = range(position, position)
-            self._elsewhere.append(range(before.start, position + len(data)))
+        if len(data) > LARGEST:
+            self._elsewhere.append(range(position, position + len(data)))
             return
         while data:
             number, inside = divmod(position, PAGE)
@@ -85,23 +75,17 @@ class PatientFile(io.RawIOBase):
     system : System
     descriptor : int
         Of an empty file, open for reading and writing; stays open when this object is closed.
-    largest : int
-        Bytes of a write that may be metadata, and is kept in memory.
     """
 
-    def __init__(self, system: System, descriptor: int, largest: int = LARGEST) -> None:
+    def __init__(self, system: System, descriptor: int) -> None:
         self._system, self._descriptor, self._position = system, descriptor, 0
-        self._written = Remembered(largest)
+        self._written = Remembered()
         self._failure: BaseException | None = None
         self._left = False
 
     def leave(self) -> None:
         """Ignore all further calls by HDF5, and raise the first failure."""
         self._left = True
-        self.check()
-
-    def check(self) -> None:
-        """Raise the first failure, if there was one."""
         if self._failure is not None:
             raise self._failure
 

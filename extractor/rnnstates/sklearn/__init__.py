@@ -3,8 +3,7 @@
 Row numbers in messages are those of X.
 """
 
-from ..inputs.ragged import Expected
-from .expected import Padding, Sequences
+from .expected import Expected, Padding, Sequences
 from .given import read_sequences
 
 __all__ = ["Expected", "Padding", "Sequences", "read_sequences"]

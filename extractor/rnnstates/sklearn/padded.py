@@ -11,8 +11,7 @@ from ..inputs.base import Source
 from ..inputs.form import Form
 from ..inputs.layout import check_layout
 from ..inputs.memory import MemorySource
-from ..inputs.ragged import Expected
-from .expected import Lengths, Padding, Sequences
+from .expected import Expected, Lengths, Padding, Sequences
 
 __all__ = ["given_lengths", "read_padded", "steps_before_padding"]
 
