@@ -46,6 +46,6 @@ WEIGHED = {
     "info of states": 116,
     "info of an array": 114,
     "info of an input": 138,
-    "extract": 179,
-    "extract with weights of Keras": 232,
+    "extract": 178,
+    "extract with weights of Keras": 231,
 }

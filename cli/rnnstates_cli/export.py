@@ -13,6 +13,7 @@ from .reporting import Reporter, json_text, logged, say, size
 __all__ = ["export"]
 
 FORMATS = ", ".join(EXPORTERS)
+APART = tuple(suffix.strip(".") for suffix, form in EXPORTERS.items() if not form.is_folder)
 
 _OPTIONS = (
     option("--datasets", metavar="NAMES", group="What",
@@ -25,6 +26,8 @@ _OPTIONS = (
     option("--layout", type=click.Choice(CHOICES["layout"]), group="What",
            help="For arrays of states: padded to [N, T, units], or packed to [sum of lengths, units].  [default: as "
                 "stored]"),
+    option("--per-sequence", type=click.Choice(APART), group="What",
+           help="Make DEST a folder with one such file per sequence, and a list of them."),
     option("--force", is_flag=True, group="Run", help="Replace DEST."),
     option("--progress", type=click.Choice(("auto", "plain", "none")), default="auto", show_default=True, group="Run",
            help="A bar on a terminal and lines elsewhere; lines; or nothing."),
@@ -40,6 +43,7 @@ _OPTIONS = (
         "rnnstates export out.h5 means.csv --datasets hidden_mean",
         "rnnstates export out.h5 steps.parquet --datasets hidden --units 0:10,17",
         "rnnstates export out.h5 out.npz --layout packed --rows 0:1000",
+        "rnnstates export out.h5 folder --per-sequence npy --datasets hidden",
     ),
 )
 @argument("output", "OUTPUT", "A states file that extract wrote.")

@@ -10,7 +10,7 @@ import rnnstates
 __all__ = ["cli"]
 
 # In the order of use; a command is the function of that name in the module of that name.
-NAMES = ("extract", "info", "convert", "verify", "export", "status", "clean", "completion")
+NAMES = ("extract", "info", "convert", "verify", "export", "repack", "status", "clean", "completion")
 
 
 class _Commands(MutableMapping[str, click.Command]):

@@ -31,6 +31,7 @@ _OPTIONS = (
 
 BYTES = {
     "right": "every byte as it was written",
+    "by value": "every value as it was written",
     "absent": "no checksums",
     "not looked at": "bytes not checked",
 }

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .collecting.collect import collect
     from .describe import describe
     from .engines.choice import ENGINES
-    from .errors.choices import DTYPES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
+    from .errors.choices import COMPRESSIONS, DTYPES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
     from .exporting.export import export
     from .exporting.formats import EXPORTERS
     from .extraction.choices import CHOICES
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .network.names import STATES
     from .network.pooling import POOLINGS
     from .output.reader import open_states as open
+    from .output.repack import repack
     from .output.states import States
     from .output.unfinished import clean, status
     from .sklearn.estimator import StateExtractor as StateExtractor
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 # Public name: (module, attribute).
 _LAZY = {
     "CHOICES": ("extraction.choices", "CHOICES"),
+    "COMPRESSIONS": ("errors.choices", "COMPRESSIONS"),
     "CONVENTIONS": ("weights.conventions", "CONVENTIONS"),
     "DTYPES": ("errors.choices", "DTYPES"),
     "ENGINES": ("engines.choice", "ENGINES"),
@@ -87,6 +89,7 @@ _LAZY = {
     "open": ("output.reader", "open_states"),
     "preview": ("extraction.preview", "preview"),
     "random_network": ("network.initialise", "random_network"),
+    "repack": ("output.repack", "repack"),
     "save_weights": ("weights.save", "save_weights"),
     "status": ("output.unfinished", "status"),
     "verify": ("verification.verify", "verify"),
@@ -104,6 +107,7 @@ _OF_FILES = (
         "load_weights",
         "open",
         "preview",
+        "repack",
         "save_weights",
         "status",
         "verify",
@@ -116,6 +120,7 @@ _EXTRAS = ("StateExtractor",)
 
 __all__ = [
     "CHOICES",
+    "COMPRESSIONS",
     "CONVENTIONS",
     "DTYPES",
     "ENGINES",
@@ -160,6 +165,7 @@ __all__ = [
     "open",
     "preview",
     "random_network",
+    "repack",
     "save_weights",
     "status",
     "verify",

@@ -36,7 +36,7 @@ def of_steps(states, name):
 def _npz(path):
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
-    return {**arrays, "provenance": arrays["provenance"].item()}
+    return {name: array.item() if name == "provenance" else array for name, array in arrays.items()}
 
 
 def _torch(path):
@@ -50,10 +50,10 @@ def _safetensors(path):
     from safetensors import safe_open
 
     with safe_open(path, "np") as file:
-        metadata = file.metadata()
+        metadata = file.metadata() or {}
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     ids = {"ids": json.loads(metadata["ids"])} if "ids" in metadata else {}
-    return {**arrays, **ids, "provenance": metadata["provenance"]}
+    return {**arrays, **ids, **({"provenance": metadata["provenance"]} if "provenance" in metadata else {})}
 
 
 def _zarr(path):
@@ -74,7 +74,7 @@ def _mat(path):
             read[name] = read[name][:, 0]
     if "ids" in read and read["ids"].dtype == object:
         read["ids"] = ["".join(one) for one in read["ids"]]
-    return {**read, "provenance": read["provenance"][0]}
+    return {name: array[0] if name == "provenance" else array for name, array in read.items()}
 
 
 # Read a file as a dict of arrays by name.

@@ -163,11 +163,6 @@ def test_nested_lists_are_an_input():
     np.testing.assert_array_equal(source.read(slice(0, 1), slice(1, 3)), [[[3, 4], [5, 6]]])
 
 
-def test_ragged_lists_are_refused_with_advice():
-    with pytest.raises(BadInput, match=r"inputs: not a rectangular array .* Pad the sequences to one length"):
-        open_source([[[1.0], [2.0]], [[3.0]]])
-
-
 def test_a_masked_array_is_refused_because_its_mask_would_be_lost():
     with pytest.raises(BadInput, match="inputs: a masked array"):
         open_source(np.ma.masked_less(make_inputs(), 9))

@@ -5,11 +5,9 @@ import os
 
 import h5py
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnstates.output import patient_file
 from rnnstates.output.patient_file import PatientFile, Remembered
 from rnnstates.output.system import Disk
 
@@ -38,11 +36,10 @@ def test_what_was_written_is_read_back_and_the_rest_is_zero(writes, position, co
 
 @given(st.integers(0, 1000), st.integers(1, 1000))
 def test_what_was_too_much_to_keep_is_reported_and_never_wrong(position, count):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patient_file, "LARGEST", 100)
-        kept = Remembered()
-        kept.wrote(memoryview(b"a" * 50), 100)
-        kept.wrote(memoryview(b"b" * 300), 400)
+    kept = Remembered(largest=100)
+    kept.wrote(memoryview(b"a" * 50), 100)
+    kept.wrote(memoryview(b"b" * 140), 400)
+    kept.wrote(memoryview(b"b" * 160), 540)
     found = kept.read(count, position)
     overlaps = position < 700 and position + count > 400
     assert (found is None) == overlaps

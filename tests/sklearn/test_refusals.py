@@ -9,7 +9,7 @@ import scipy.sparse
 
 import rnnstates
 from rnnstates import Network, RecurrentLayer, StateExtractor
-from rnnstates.sklearn import ragged as ragged_rows
+from rnnstates.inputs import ragged as ragged_rows
 
 from ..builders import cell_weights, embedded, layer_weights, one_layer, ragged
 from .making import cut
@@ -135,7 +135,7 @@ def test_a_value_that_only_float64_holds_is_named():
         (np.ones((2, 4, 3)), [1, 5], r"lengths: row 1 has length 5, but X has 4 steps"),
         (np.ones((2, 4, 3)), [1], r"lengths: 1 lengths, but X has 2 sequences"),
         (np.ones((2, 4, 3)), np.ones((2, 4), bool), r"lengths: dtype bool .* If they are a mask, sum it"),
-        (ROWS, [4, 1], r"lengths: row 1 is 1, but row 1 of X has 2 steps, which all count in a list\. Leave the"),
+        (ROWS, [4, 1], r"lengths: row 1 is 1, but sequence 1 of X has 2 steps, which all count, .* Leave the"),
         (ROWS, "none", r"lengths: 'none'; expected whole numbers"),
     ],
 )

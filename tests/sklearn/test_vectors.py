@@ -9,8 +9,8 @@ import pytest
 import rnnstates
 from rnnstates import StateExtractor
 from rnnstates.arrays import axes
+from rnnstates.inputs import ragged as ragged_rows
 from rnnstates.sklearn import Expected, Padding, read_sequences
-from rnnstates.sklearn import ragged as ragged_rows
 
 from ..builders import bidirectional_stack, layer_weights, one_layer, ragged
 from .making import NETWORKS, cut, shifted, side_by_side

@@ -37,7 +37,7 @@ def schema_of(table: Table, pyarrow: Arrow) -> Arrow:
         (column.name, pyarrow.string() if column.dtype == "text" else pyarrow.from_numpy_dtype(np.dtype(column.dtype)))
         for column in (*table.keys, *table.columns)
     ]
-    return pyarrow.schema(fields, metadata={"rnnstates": table.provenance})
+    return pyarrow.schema(fields, metadata={"rnnstates": table.provenance} if table.provenance else None)
 
 
 def batches(table: Table, pyarrow: Arrow, schema: Arrow) -> Iterator[Arrow]:

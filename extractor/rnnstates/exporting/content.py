@@ -98,7 +98,7 @@ class Arrays:
     ids : TextArray or None
         Ids that are texts; those that are numbers are among the arrays.
     provenance : str
-        One JSON object.
+        One JSON object; empty where it is written elsewhere.
     """
 
     arrays: tuple[LazyArray, ...]
@@ -149,7 +149,7 @@ class Table:
     read : callable
         Gives the block of a slice of rows.
     provenance : str
-        One JSON object.
+        One JSON object; empty where it is written elsewhere.
     """
 
     keys: tuple[Column, ...]

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ from ..errors.choices import LAYOUTS, Layout
 from ..output.reader import open_states
 from ..output.states import States
 from .choosing import Places, members_chosen, rows_chosen, units_chosen
-from .formats import EXPORTERS, Format
-from .placing import check_place, check_room, new_file, new_folder
-from .plan import Plan, arrays_of, table_of
+from .formats import EXPORTERS
+from .plan import Plan
 from .stored import Member, Stored, stored_of
-from .zarr_folder import is_export
+from .writing import Destination, Meter, write_plan
 
 __all__ = ["export"]
 
@@ -31,6 +28,7 @@ def export(
     rows: Places | None = None,
     units: Places | None = None,
     layout: Layout | None = None,
+    per_sequence: str | None = None,
     force: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, Any]:
@@ -52,6 +50,9 @@ def export(
         The units of every dataset, e.g. ``"0:10,17"``.
     layout : str
         ``padded`` or ``packed``, for arrays of states; default: as stored.
+    per_sequence : str
+        ``npy``, ``csv`` or another of these formats: ``destination`` is a folder then, with one file for each sequence,
+        named by its id, and ``manifest.csv``, which lists them.
     force : bool
         Replace an existing file, or a folder that export made.
     progress : callable
@@ -84,80 +85,54 @@ def export(
     <BLANKLINE>
     """
     check_arguments({"destination": destination, "datasets": datasets, "force": force, "progress": progress})
-    target = Path(destination)
-    form = _format(destination)
+    made = _destination(destination, per_sequence, force=bool(force))
     if layout not in (None, *LAYOUTS):
         raise OptionError(f"layout={layout!r}: unknown; expected one of {', '.join(LAYOUTS)}.")
-    check_place(target, force=bool(force), is_folder=form.is_folder, is_ours=is_export)
+    _check_apart(made.path, output)
+    made.check()
     with nullcontext(output) if isinstance(output, States) else open_states(output) as states:
-        where = "states" if isinstance(output, States) else os.fspath(output)
-        _check_apart(target, output)
-        stored = stored_of(states, where)
-        members = members_chosen(datasets, stored) or _usual(stored, form)
+        stored = stored_of(states, "states" if isinstance(output, States) else os.fspath(output))
+        members = members_chosen(datasets, stored) or _usual(stored, made)
         chosen = {member.name: units_chosen(units, member) for member in members}
-        meter = _Meter(progress)
+        meter = Meter(progress)
         plan = Plan(stored, rows_chosen(rows, stored), members, chosen, layout or stored.shape.layout, meter.count)
-        return {"output": where, **_written(plan, form, target, force=bool(force), meter=meter)}
-
-
-@dataclass
-class _Meter:
-    """Counts the bytes read."""
-
-    progress: Callable[[int, int], object] | None
-    total: int = 0
-    done: int = 0
-
-    def count(self, nbytes: int) -> None:
-        self.done += nbytes
-        if self.progress:
-            self.progress(min(self.done, self.total), self.total)
-
-
-def _written(plan: Plan, form: Format, target: Path, *, force: bool, meter: _Meter) -> dict[str, Any]:
-    writer = import_module(f".{form.module}", __package__)
-    content = table_of(plan) if form.holds == "table" else arrays_of(plan, with_lengths=form.holds == "arrays")
-    meter.total = content.nbytes
-    # The size of text and of what is compressed is not known.
-    if form.holds != "table" and not form.is_folder:
-        check_room(target, content.nbytes)
-    with new_folder(target, force=force) if form.is_folder else new_file(target, force=force) as unfinished:
-        writer.write(content, unfinished)
+        write_plan(plan, made, meter)
     return {
-        "destination": str(target),
-        "format": target.suffix.lower(),
+        "output": stored.where,
+        "destination": os.fspath(destination),
+        "format": made.suffix,
         "sequences": len(plan.rows),
         "steps": plan.chosen.shape.valid_steps,
-        "datasets": [member.name for member in plan.members],
-        "bytes": _size(target),
+        "datasets": [member.name for member in members],
+        "bytes": made.size(),
     }
 
 
-def _size(target: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
-    if target.is_dir():
-        return sum(_size(path) for path in target.iterdir())
-    return target.stat().st_size
+def _destination(given: str | os.PathLike[str], per_sequence: str | None, *, force: bool) -> Destination:
+    if per_sequence is None:
+        suffix = Path(given).suffix.lower()
+        if suffix not in EXPORTERS:
+            raise OptionError(
+                f"{os.fspath(given)}: expected a name that ends in {', '.join(EXPORTERS)}, because that decides the "
+                "format."
+            )
+        return Destination(Path(given), suffix, is_apart=False, force=force)
+    files = [suffix.strip(".") for suffix, form in EXPORTERS.items() if not form.is_folder]
+    if per_sequence.strip(".").lower() not in files:
+        raise OptionError(f"per_sequence={per_sequence!r}: unknown; expected one of {', '.join(files)}.")
+    return Destination(Path(given), f".{per_sequence.strip('.').lower()}", is_apart=True, force=force)
 
 
-def _format(destination: str | os.PathLike[str]) -> Format:
-    suffix = Path(destination).suffix.lower()
-    if suffix not in EXPORTERS:
-        raise OptionError(
-            f"{destination}: expected a name that ends in {', '.join(EXPORTERS)}, because that decides the format."
-        )
-    return EXPORTERS[suffix]
-
-
-def _usual(stored: Stored, form: Format) -> tuple[Member, ...]:
+def _usual(stored: Stored, made: Destination) -> tuple[Member, ...]:
     """Return what is exported if no dataset is named."""
     states = [member for member in stored.members.values() if member.is_state]
-    pooled = [member for member in states if not member.per_step]
+    # What a table has one row of: a sequence, or in a file of one sequence a step.
+    preferred = [member for member in states if member.per_step == made.is_apart]
     if not states:
         raise OptionError(f'datasets=: {stored.where} has no states; name what to export, e.g. datasets="lengths".')
-    if form.holds == "table":
-        return tuple(pooled or states)
-    if form.holds == "array" and len(states) != 1:
+    if made.form.holds == "table":
+        return tuple(preferred or states)
+    if made.form.holds == "array" and len(states) != 1:
         raise OptionError(
             f"datasets=: one array is exported to .npy, but {stored.where} has {len(states)}; name one of "
             f"{', '.join(member.name for member in states)}."

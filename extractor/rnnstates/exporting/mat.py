@@ -45,7 +45,8 @@ def write(content: Arrays, path: Path) -> None:
             _write_array(file, array, names[array.name])
         if content.ids:
             _write_cells(file, content.ids)
-        file.write(_text("provenance", content.provenance))
+        if content.provenance:
+            file.write(_text("provenance", content.provenance))
 
 
 def _variables(content: Arrays) -> dict[str, str]:

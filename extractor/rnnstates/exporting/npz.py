@@ -24,6 +24,7 @@ def _arrays(content: Arrays) -> Iterator[LazyArray]:
     yield from content.arrays
     if content.ids:
         yield content.ids.as_array()
-    text = np.array([content.provenance])
-    # One text without axes.
-    yield LazyArray("provenance", (), text.dtype.newbyteorder("<"), (), 0, lambda: text)
+    if content.provenance:
+        text = np.array([content.provenance])
+        # One text without axes.
+        yield LazyArray("provenance", (), text.dtype.newbyteorder("<"), (), 0, lambda: text)

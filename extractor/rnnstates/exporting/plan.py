@@ -85,10 +85,8 @@ def arrays_of(plan: Plan, *, with_lengths: bool = True) -> Arrays:
 def one_sequence(plan: Plan) -> Arrays:
     """Return the datasets of the only sequence: states [length, ...], vectors without the axis of sequences."""
     packed = replace(plan, layout="packed")
-    arrays = [_array(packed, member) for member in plan.members]
-    vectors = [not member.per_step for member in plan.members]
-    alone = [_first(array) if is_one else array for array, is_one in zip(arrays, vectors, strict=True)]
-    return Arrays(tuple(alone), None, plan.stored.provenance)
+    arrays = [(_array(packed, member), member.per_step) for member in plan.members]
+    return Arrays(tuple(array if per_step else _first(array) for array, per_step in arrays), None, "")
 
 
 def _first(array: LazyArray) -> LazyArray:

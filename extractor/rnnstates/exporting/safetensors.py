@@ -30,7 +30,7 @@ def write(content: Arrays, path: Path) -> None:
     OptionError
         The ids do not fit the header.
     """
-    metadata = {"provenance": content.provenance}
+    metadata = {"provenance": content.provenance} if content.provenance else {}
     if content.ids:
         if content.ids.count * (content.ids.width + 4) > MOST_CHARACTERS:
             raise OptionError(

@@ -69,7 +69,8 @@ def _pickled(content: Arrays) -> Iterator[bytes]:
         yield _plain(content.ids.name) + CODES["EMPTY_LIST"]
         for names in content.ids.blocks():
             yield CODES["MARK"] + b"".join(map(_plain, names)) + CODES["APPENDS"]
-    yield _plain("provenance") + _plain(content.provenance)
+    if content.provenance:
+        yield _plain("provenance") + _plain(content.provenance)
     yield CODES["SETITEMS"] + CODES["STOP"]
 
 

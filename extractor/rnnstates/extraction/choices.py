@@ -1,6 +1,6 @@
 """``rnnstates.CHOICES``: for each parameter the words it accepts, gathered from all rooms. Needs no NumPy."""
 
-from ..errors.choices import DTYPES, ENGINE_NAMES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
+from ..errors.choices import COMPRESSIONS, DTYPES, ENGINE_NAMES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
 from ..network.names import POOLING_NAMES, STATES
 from ..weights.conventions import CONVENTIONS
 from ..weights.writers import WRITERS
@@ -12,6 +12,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "pool": POOLING_NAMES,
     "layout": LAYOUTS,
     "dtype": DTYPES,
+    "compression": COMPRESSIONS,
     "padding": PADDINGS,
     "if_exists": IF_EXISTS,
     "engine": ("auto", *ENGINE_NAMES),

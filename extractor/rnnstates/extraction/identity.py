@@ -44,7 +44,7 @@ def _sums_of(job: Job) -> list[int] | None:
     total, (sequences, steps, *_) = (0, 0), source.shape
     rows = max(1, BYTES_AT_ONCE * sequences // max(1, int(np.prod(source.shape)) * source.dtype.itemsize))
     for start in range(0, sequences, rows):
-        block = np.ascontiguousarray(source.read(slice(start, start + rows), slice(0, steps)))
+        block = np.ascontiguousarray(source.read(slice(start, min(start + rows, sequences)), slice(0, steps)))
         total = add(total, sums(block.reshape(-1).view(np.uint8), start * block[0].nbytes))
     return list(total)
 

@@ -38,6 +38,8 @@ class Form:
         Whether a step is one number, a feature, so that there is no axis of features.
     features : int or None
         The features of a step, if the weights are given.
+    counted : bool
+        Whether lengths are given, so that rows of one length may be padded.
     follows : callable
         Takes the container of an array and its number of rows, and returns whether offsets or lengths say that these
         are the steps of all sequences, one after another. Only called if that matters, because it may read them.
@@ -47,6 +49,7 @@ class Form:
     axes: str | None = None
     univariate: bool = False
     features: int | None = None
+    counted: bool = False
     follows: Follows = _unknown
 
     def axes_of(

@@ -14,6 +14,7 @@ from .base import Source
 from .content import FIRST_BYTES, of_another_kind
 from .form import PADDED, Form
 from .hdf5 import Hdf5Source
+from .lists import open_list_of
 from .memory import MemorySource
 from .npy import NpySource
 from .stream import StreamSource
@@ -45,8 +46,9 @@ def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADD
 
     Parameters
     ----------
-    inputs : str, path, binary stream or array
-        A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), or numbers in memory:
+    inputs : str, path, binary stream, array or sequences
+        A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), sequences of different
+        lengths in memory (see ``lists``), or numbers in memory:
         of the forms that ``form`` allows.
     dataset : str or None
         Which dataset of an HDF5 file (``dataset=``); None: ``inputs``, else the only one that fits.
@@ -72,7 +74,7 @@ def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADD
         raise BadInput("inputs=: is a text stream; expected a binary one. Open the file with open(path, 'rb').")
     if hasattr(inputs, "read"):
         return StreamSource(cast("BinaryIO", inputs), form=form)
-    return MemorySource(inputs, form=form)
+    return open_list_of(inputs, form) or MemorySource(inputs, form=form)
 
 
 def _open_pipe(file: BinaryIO, name: str, *, dataset: str | None, form: Form) -> Source:

@@ -15,8 +15,10 @@ from ..arrays.checksums import Sums, add, sums
 from .format import DatasetSpec, Shape
 
 __all__ = [
+    "CONTENT",
     "INTEGRITY",
     "MEANING",
+    "MEANING_BY_VALUE",
     "REST",
     "REST_BYTES",
     "SUMS",
@@ -27,13 +29,17 @@ __all__ = [
 ]
 
 INTEGRITY = "integrity"
-SUMS, REST = f"{INTEGRITY}/sums", f"{INTEGRITY}/rest"
+SUMS, REST, CONTENT = (f"{INTEGRITY}/{name}" for name in ("sums", "rest", "content"))
 REST_BYTES = 32
 MEANING = (
     "sums[window, dataset] = (sum of w, sum of (i + 1) * w) modulo 2**64 over the elements of the dataset that belong "
     "to the window's sequences, padding included; w: an element's bits as an unsigned little-endian integer, i: its "
     "place in the whole dataset, from 0. rest = SHA-256 of all bytes of the file outside the datasets listed, sums and "
     "rest, in their order."
+)
+MEANING_BY_VALUE = (
+    MEANING.partition(" rest = ")[0] + " content = SHA-256 of everything else by value: attributes, names, shapes, "
+    "types, and the other datasets."
 )
 # Bytes read at a time.
 AT_ONCE = 2**22

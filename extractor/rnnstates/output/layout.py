@@ -6,7 +6,7 @@ contiguous, allocated early and never filled. Holes in a sparse file read as zer
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -16,13 +16,12 @@ import numpy.typing as npt
 
 from ..arrays.axes import Names
 from ..runtime.signals import signals_wait
-from .format import FORMAT, INPUT_LENGTHS, DatasetSpec, Shape, version_of
+from .format import FORMAT, FORMAT_VERSION, DatasetSpec, HasParts, Shape, group_name
 from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
-from .kept.parts import EVERYTHING, HasParts, Kept, StoredParts, group_name
 from .patient_file import PatientFile
 from .system import System
 
-__all__ = ["Contents", "Ids", "encoded", "lay_out"]
+__all__ = ["Contents", "Ids", "attach", "contiguous", "encoded", "lay_out", "write_text", "write_texts"]
 
 # What netCDF writes as the name of a dimension without values of its own.
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:>9d}"
@@ -60,8 +59,6 @@ class Contents:
         How it was made, in JSON types; other types are converted by ``str``.
     window_rows : int
         Number of sequences in a window, the unit of the sums.
-    kept : Kept
-        What is stored of the network.
     """
 
     specs: tuple[DatasetSpec, ...]
@@ -70,17 +67,6 @@ class Contents:
     ids: Ids | None
     provenance: Mapping[str, Any]
     window_rows: int
-    kept: Kept = EVERYTHING
-
-    @property
-    def stored(self) -> StoredParts:
-        """The parts whose states are stored."""
-        return StoredParts(self.network, self.kept)
-
-    @property
-    def version(self) -> int:
-        """The version of the format: 2 if a reader of version 1 would take units, steps or layers for others."""
-        return version_of(self.shape, self.kept, self.specs)
 
     @property
     def windows(self) -> int:
@@ -138,44 +124,40 @@ def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Datas
     """Create the datasets for the sums of each window and the digest of all the rest."""
     group = file.create_group(INTEGRITY)
     group.attrs.create("window_rows", contents.window_rows, dtype="<i8")
-    _text(group, "meaning", MEANING)
-    _texts(group, "datasets", [spec.name for spec in contents.specs])
-    sums = _contiguous(group, "sums", (contents.windows, len(contents.specs), 2), np.dtype("<u8"))
-    rest = _contiguous(group, "rest", (REST_BYTES,), np.dtype("u1"))
-    _attach(group, sums, ("window", "dataset", "sum"))
-    _attach(group, rest, ("byte",))
+    write_text(group, "meaning", MEANING)
+    write_texts(group, "datasets", [spec.name for spec in contents.specs])
+    sums = contiguous(group, "sums", (contents.windows, len(contents.specs), 2), np.dtype("<u8"))
+    rest = contiguous(group, "rest", (REST_BYTES,), np.dtype("u1"))
+    attach(group, sums, ("window", "dataset", "sum"))
+    attach(group, rest, ("byte",))
     return {SUMS: sums, REST: rest}
 
 
 def _write_attributes(file: h5py.File, contents: Contents) -> None:
-    _text(file, "format", FORMAT)
-    file.attrs.create("format_version", contents.version, dtype="<i8")
-    _text(file, "layout", contents.shape.layout)
-    _text(file, "padding", contents.shape.padding)
-    _text(file, "provenance", encoded(contents.provenance))
-    for name, steps in contents.shape.kept.named().items():
-        file.attrs.create(name, steps, dtype="<i8")
-    parts = list(contents.stored.parts())
-    _texts(file, "layers", [group_name(part) for part, *_ in parts])
-    for part, layer, direction, weights in (*parts, *contents.stored.others()):
+    write_text(file, "format", FORMAT)
+    file.attrs.create("format_version", FORMAT_VERSION, dtype="<i8")
+    write_text(file, "layout", contents.shape.layout)
+    write_text(file, "padding", contents.shape.padding)
+    write_text(file, "provenance", encoded(contents.provenance))
+    parts = list(contents.network.parts())
+    write_texts(file, "layers", [group_name(part) for part, *_ in parts])
+    for part, layer, direction, weights in parts:
         group = file.require_group(group_name(part))
         described: Mapping[str, str] = {"cell_type": weights.cell, "direction": direction, "layer_name": layer.name}
         for name, value in described.items():
-            _text(group, name, value)
+            write_text(group, name, value)
         group.attrs.create("units", weights.units, dtype="<i8")
 
 
 def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
-    _small(file, "lengths", contents.shape.stored_lengths, "sequence")
-    if not contents.shape.kept.all:
-        _small(file, INPUT_LENGTHS, contents.shape.lengths, "sequence")
+    _small(file, "lengths", contents.shape.lengths, "sequence")
     if contents.shape.layout == "packed":
         _small(file, "offsets", contents.shape.offsets, "boundary")
     if contents.ids is None:
         return
     stored = _type_of(contents.ids)
     dataset = file.create_dataset("ids", (contents.shape.sequences,), stored)
-    _attach(file, dataset, ("sequence",))
+    attach(file, dataset, ("sequence",))
     for start, block in contents.ids.blocks(ROWS_AT_ONCE):
         # With the type's own character set: HDF5 does not convert between ASCII and UTF-8.
         dataset[start : start + len(block)] = block.astype(stored)
@@ -191,26 +173,18 @@ def _type_of(ids: Ids) -> "np.dtype[Any]":
 
 def _small(file: h5py.File, name: str, values: Annotated[npt.NDArray[np.int64], "_"], dimension: str) -> None:
     dataset = file.create_dataset(name, data=values, dtype="<i8")
-    _attach(file, dataset, (dimension,))
+    attach(file, dataset, (dimension,))
 
 
 def _create(file: h5py.File, spec: DatasetSpec) -> h5py.Dataset:
     group_path, _, name = spec.name.rpartition("/")
     group = file[group_path or "/"]
-    if spec.units is not None and spec.dimensions[-1] not in group:
-        _coordinate(group, spec.dimensions[-1], spec.units)
-    dataset = _contiguous(group, name, spec.shape, spec.dtype)
-    _attach(group, dataset, spec.dimensions)
+    dataset = contiguous(group, name, spec.shape, spec.dtype)
+    attach(group, dataset, spec.dimensions)
     return dataset
 
 
-def _coordinate(group: h5py.Group, name: str, values: Sequence[int]) -> None:
-    """Create a dimension whose entries have numbers, as netCDF writes it."""
-    scale = group.create_dataset(name, data=np.array(values, "<i8"), track_times=False)
-    scale.make_scale(name)
-
-
-def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> h5py.Dataset:
+def contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> h5py.Dataset:
     """Create a dataset that is allocated at once and not filled."""
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_layout(h5py.h5d.CONTIGUOUS)
@@ -222,9 +196,9 @@ def _contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np
     return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
 
 
-def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
+def attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
     """Name the axes: dimensions of the whole file are at the root, all others in their group."""
-    _text(dataset, "axes", " ".join(dimensions))
+    write_text(dataset, "axes", " ".join(dimensions))
     for axis, (name, size) in enumerate(zip(dimensions, dataset.shape, strict=True)):
         owner = group.file if name in SHARED else group
         if name not in owner:
@@ -233,11 +207,12 @@ def _attach(group: h5py.Group, dataset: h5py.Dataset, dimensions: tuple[str, ...
         dataset.dims[axis].attach_scale(owner[name])
 
 
-def _text(target: h5py.Group, name: str, value: str) -> None:
-    _texts(target, name, value)
+def write_text(target: h5py.Group, name: str, value: str) -> None:
+    """Write one text."""
+    write_texts(target, name, value)
 
 
-def _texts(target: h5py.Group, name: str, value: "str | list[str]") -> None:
+def write_texts(target: h5py.Group, name: str, value: "str | list[str]") -> None:
     """Write fixed-length UTF-8, the only kind of string that all readers of HDF5 understand."""
     encoded = np.array([text.encode() for text in ([value] if isinstance(value, str) else value)])
     data = encoded[0] if isinstance(value, str) else encoded

@@ -1,6 +1,7 @@
 """Renames ``OUTPUT.partial`` to the output once it is complete, and removes the temporary files next to it."""
 
 from contextlib import suppress
+from pathlib import Path
 
 from ..errors import CannotCreate, WriteFailed
 from ..runtime.naming import give_free_name
@@ -8,7 +9,7 @@ from .names import Names
 from .ours import has_name, is_journal, left_by_a_run
 from .system import Place
 
-__all__ = ["discard", "name_output", "remove_unfinished", "tidy"]
+__all__ = ["discard", "name_fresh", "name_output", "remove_unfinished", "tidy"]
 
 
 def name_output(place: Place, fd: int, *, force: bool) -> None:
@@ -31,14 +32,25 @@ def name_output(place: Place, fd: int, *, force: bool) -> None:
     OSError
         The disk is failing.
     """
-    names, system = place
-    if not has_name(fd, names.partial):
-        raise _replaced(names)
-    if force:
-        system.rename(names.partial, names.output)
-    else:
-        _name_free(place)
-    system.sync_directory(names.output.parent)
+    try:
+        _name(place, fd, place.names.partial, force=force)
+    except FileExistsError as reason:
+        raise _taken(place.names) from reason
+
+
+def name_fresh(place: Place, fd: int, *, force: bool) -> None:
+    """Rename ``OUTPUT.partial.new``, a finished copy that is on disk, in the same way.
+
+    Raises
+    ------
+    FileExistsError
+        The name was taken meanwhile.
+    WriteFailed
+        It is not the file that was written.
+    OSError
+        The disk is failing.
+    """
+    _name(place, fd, place.names.fresh, force=force)
 
 
 def tidy(place: Place) -> None:
@@ -69,17 +81,20 @@ def remove_unfinished(place: Place, fd: int) -> None:
         system.unlink(names.journal)
 
 
-def _name_free(place: Place) -> None:
+def _name(place: Place, fd: int, finished: Path, *, force: bool) -> None:
     names, system = place
-    try:
-        give_free_name(names.partial, names.output, link=system.link, rename=system.rename)
-    except FileExistsError as reason:
-        raise _taken(names) from reason
+    if not has_name(fd, finished):
+        raise _replaced(names, finished)
+    if force:
+        system.rename(finished, names.output)
+    else:
+        give_free_name(finished, names.output, link=system.link, rename=system.rename)
+    system.sync_directory(names.output.parent)
 
 
-def _replaced(names: Names) -> WriteFailed:
+def _replaced(names: Names, finished: Path) -> WriteFailed:
     return WriteFailed(
-        f"{names.partial}: was moved, removed or replaced while this run was computing, so it may not hold the states "
+        f"{finished}: was moved, removed or replaced while this run was computing, so it may not hold the states "
         f"that were written; {names.output} is not made. Keep other programs (synchronisation, backups) away "
         "from it and repeat the run."
     )

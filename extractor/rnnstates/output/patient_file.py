@@ -23,6 +23,11 @@ LARGEST = 2**16
 class Remembered:
     r"""The small writes to an initially empty file; what was never written is zero.
 
+    Parameters
+    ----------
+    largest : int
+        Bytes of a write that is kept; larger ones are on disk only.
+
     Attributes
     ----------
     end : int
@@ -36,7 +41,8 @@ class Remembered:
     (b'\x00abc\x00\x00', 4097)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, largest: int = LARGEST) -> None:
+        self._largest = largest
         self._pages: dict[int, bytearray] = {}
         self._elsewhere: list[range] = []
         self.end = 0
@@ -44,8 +50,12 @@ class Remembered:
     def wrote(self, data: memoryview, position: int) -> None:
         """Record bytes that were written."""
         self.end = max(self.end, position + len(data))
-        if len(data) > LARGEST:
-            self._elsewhere.append(range(position, position + len(data)))
+        if len(data) > self._largest:
+            before = self._elsewhere.pop() if self._elsewhere else range(position, position)
+            if before.stop != position:
+                self._elsewhere.append(before)
+                before = range(position, position)
+            self._elsewhere.append(range(before.start, position + len(data)))
             return
         while data:
             number, inside = divmod(position, PAGE)
@@ -75,17 +85,23 @@ class PatientFile(io.RawIOBase):
     system : System
     descriptor : int
         Of an empty file, open for reading and writing; stays open when this object is closed.
+    largest : int
+        Bytes of a write that may be metadata, and is kept in memory.
     """
 
-    def __init__(self, system: System, descriptor: int) -> None:
+    def __init__(self, system: System, descriptor: int, largest: int = LARGEST) -> None:
         self._system, self._descriptor, self._position = system, descriptor, 0
-        self._written = Remembered()
+        self._written = Remembered(largest)
         self._failure: BaseException | None = None
         self._left = False
 
     def leave(self) -> None:
         """Ignore all further calls by HDF5, and raise the first failure."""
         self._left = True
+        self.check()
+
+    def check(self) -> None:
+        """Raise the first failure, if there was one."""
         if self._failure is not None:
             raise self._failure
 

@@ -16,17 +16,15 @@ from ..untrusted.foreign import Wanted, refuse_foreign
 from ..untrusted.hdf5 import DAMAGED, check_dataset, datasets, open_hdf5
 from ..untrusted.hdf5_attributes import fixed_attributes, is_fixed, is_scale
 from ..untrusted.missing import missing_reported
-from .format import FORMAT, FORMAT_VERSION, INPUT_LENGTHS, REDUCED_VERSION
+from .format import COMPRESSED_VERSION, FORMAT, FORMAT_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
 from .states import States
 
 __all__ = ["is_states_file", "open_states", "open_unfinished"]
 
+VERSIONS = (FORMAT_VERSION, COMPRESSED_VERSION)
 EXPECTED = "an HDF5 file of states"
-VERSIONS = (FORMAT_VERSION, REDUCED_VERSION)
-# The attributes that say that some steps are left out.
-STEPS = ("every", "last_steps")
 ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
 
@@ -101,15 +99,16 @@ def _states(file: h5py.File, where: str) -> States:
     }
     for name, found in named.items():
         check_dataset(found, f"{where}: '{name}'", BadStates)
+        if found.chunks:
+            # Only compressed files need it.
+            from ..untrusted.hdf5_filters import check_filters
+
+            check_filters(found, f"{where}: '{name}'", BadStates)
     attributes = _read_attributes(file, known)
     _check_root(attributes, named["lengths"], where)
     states = States(named, attributes, file, (open_states, str(Path(where).resolve())))
-    for name, is_needed in (
-        ("offsets", attributes["layout"] == "packed"),
-        (INPUT_LENGTHS, any(name in attributes for name in STEPS)),
-    ):
-        if is_needed and name not in named:
-            raise BadStates(f"{where}: lacks {name}; it is damaged, make it again.")
+    if states.attributes["layout"] == "packed" and "offsets" not in named:
+        raise BadStates(f"{where}: lacks offsets; it is damaged, make it again.")
     return states
 
 
@@ -122,15 +121,10 @@ def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -
         "layers": isinstance(layers, list) and bool(layers) and all(map(_is_group, layers)),
         "provenance": isinstance(attributes["provenance"], dict),
         "lengths": lengths.ndim == 1 and lengths.dtype.kind in "iu",
-        **{name: _is_number(attributes[name]) for name in STEPS if name in attributes},
     }
     wrong = [name for name, is_right in right.items() if not is_right]
     if wrong:
         raise BadStates(f"{where}: {', '.join(wrong)} cannot be what extract wrote; it is damaged, make it again.")
-
-
-def _is_number(steps: object) -> bool:
-    return type(steps) is int and steps > 0
 
 
 def _is_group(name: object) -> bool:

@@ -3,7 +3,8 @@
 Row numbers in messages are those of X.
 """
 
-from .expected import Expected, Padding, Sequences
+from ..inputs.ragged import Expected
+from .expected import Padding, Sequences
 from .given import read_sequences
 
 __all__ = ["Expected", "Padding", "Sequences", "read_sequences"]

@@ -1,4 +1,4 @@
-"""What the sequences of X must be (``Expected``), and the sequences that were read (``Sequences``)."""
+"""How X is padded (``Padding``), and the sequences that were read (``Sequences``)."""
 
 from dataclasses import dataclass
 
@@ -7,36 +7,9 @@ import numpy.typing as npt
 
 from ..inputs.base import Source
 
-__all__ = ["MEND", "Expected", "Lengths", "Padding", "Sequences"]
+__all__ = ["Lengths", "Padding", "Sequences"]
 
-# What to do about a sequence that is not an array.
-MEND = "Expected one number per feature in each step."
 Lengths = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the sequences must be.
-
-    Parameters
-    ----------
-    vocabulary : bool
-        Whether the weights have an embedding, so that sequences may be token ids.
-    features : int or None
-        I; None if the sequences determine it.
-    ids : bool or None
-        Whether they must be token ids; None if the sequences determine it.
-    why : str
-        The reason for these, for messages.
-    no_embedding : str
-        Why the weights have no embedding, if they have arrays that may be one.
-    """
-
-    vocabulary: bool = False
-    features: int | None = None
-    ids: bool | None = None
-    why: str = ""
-    no_embedding: str = ""
 
 
 @dataclass(frozen=True)

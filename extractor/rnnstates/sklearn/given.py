@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput, BadLengths
+from ..errors import BadInput
 from ..errors.articles import with_article
 from ..inputs.form import Form
+from ..inputs.ragged import MEND, Expected, read_ragged
 from ..inputs.writers import check_order, doubt_of
 from ..untrusted.given import as_array
-from .expected import MEND, Expected, Padding, Sequences
+from .expected import Padding, Sequences
 from .padded import given_lengths, read_padded
-from .ragged import read_ragged
 
 __all__ = ["read_sequences"]
 
@@ -52,7 +52,8 @@ def read_sequences(X: object, lengths: object, padding: Padding, expected: Expec
 def _of_list(rows: Sequence[Any], lengths: object, expected: Expected) -> Sequences:
     if not len(rows):
         raise BadInput("X: has no sequences; expected at least one. Check what selects them.")
-    return _agreeing(read_ragged(rows, expected), lengths)
+    source = read_ragged(rows, expected)
+    return Sequences(source, given_lengths("full" if lengths is None else lengths, source))
 
 
 def _objects(array: "np.ndarray[Any, Any]") -> Sequence[Any]:
@@ -75,17 +76,3 @@ def _refuse(X: object) -> None:  # noqa: N803
         raise BadInput(f"X: a sparse {kind}; {EXPECTED}. Take .toarray() of each sequence.")
     if not hasattr(X, "__array__"):
         raise BadInput(f"X: {with_article(kind)}; {EXPECTED}. Files are read by rnnstates.extract.")
-
-
-def _agreeing(sequences: Sequences, lengths: object) -> Sequences:
-    """Refuse lengths that contradict those of the arrays."""
-    if lengths is None or (isinstance(lengths, str) and lengths == "full"):
-        return sequences
-    given, own = given_lengths(lengths, sequences.source), sequences.lengths
-    if (given != own).any():
-        row = int(np.argmax(given != own))
-        raise BadLengths(
-            f"lengths: row {row} is {given[row]}, but row {row} of X has {own[row]} steps, which all count in a list. "
-            "Leave the lengths out, or cut the arrays."
-        )
-    return sequences

@@ -11,7 +11,8 @@ from ..inputs.base import Source
 from ..inputs.form import Form
 from ..inputs.layout import check_layout
 from ..inputs.memory import MemorySource
-from .expected import Expected, Lengths, Padding, Sequences
+from ..inputs.ragged import Expected
+from .expected import Lengths, Padding, Sequences
 
 __all__ = ["given_lengths", "read_padded", "steps_before_padding"]
 

@@ -8,17 +8,21 @@ memory becomes values, or the process dies; if it is more, all of it is allocate
 import math
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ..errors import BadData
 
-__all__ = ["Chunks", "check_chunks", "check_inflated", "filters_of", "unpacked_chunks"]
+__all__ = ["Chunks", "check_chunks", "check_frames", "check_inflated", "filters_of", "unpacked_chunks"]
 
 # Deflate expands one byte to at most 1032; twice that leaves a margin.
 MOST_INFLATED = 2064
 CHECKSUM = 4
+# The first bytes of a frame of Zstandard, and the longest start of one (bytes).
+ZSTD = b"\x28\xb5\x2f\xfd"
+LONGEST_START = 18
 SIMPLE = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
 
 
@@ -49,6 +53,56 @@ def check_chunks(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Non
             f"{where}: its chunk at {found.chunk_offset} has {found.size} bytes at byte {found.byte_offset} of {size}, "
             "which is impossible. The file is damaged, make it again."
         )
+
+
+def check_frames(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
+    """Refuse chunks of Zstandard or Blosc whose first bytes announce another size than the chunk's; none is unpacked.
+
+    Their decompressors write what is announced, or fail.
+
+    Raises
+    ------
+    error
+    """
+    whole, filters = _whole(dataset), filters_of(dataset)
+    announced = FRAMES.get(filters[-1]) if filters else None
+    if announced is None or whole is None:
+        return
+    places: list[tuple[tuple[int, ...], int, int]] = []
+    dataset.id.chunk_iter(
+        lambda chunk: None if chunk.filter_mask else places.append((chunk.chunk_offset, chunk.byte_offset, chunk.size))
+    )
+    with Path(dataset.file.filename).open("rb", buffering=0) as raw:
+        for place, position, size in places:
+            raw.seek(position)
+            found = announced(raw.read(min(size, LONGEST_START)))
+            if found != whole:
+                raise error(
+                    f"{where}: its chunk at {place} announces {'no size' if found is None else f'{found} bytes'}; "
+                    f"expected {whole}. The file is damaged, make it again."
+                )
+
+
+def _zstd_size(start: bytes) -> int | None:
+    """Return the size that a frame of Zstandard announces (RFC 8878, 3.1.1.1); None if it announces none."""
+    if start[:4] != ZSTD or len(start) < 5:
+        return None
+    flags = start[4]
+    single = flags >> 5 & 1
+    bytes_of_size = (single, 2, 4, 8)[flags >> 6]
+    at = 5 + (not single) + (0, 1, 2, 4)[flags & 3]
+    if not bytes_of_size or len(start) < at + bytes_of_size:
+        return None
+    return int.from_bytes(start[at : at + bytes_of_size], "little") + (256 if bytes_of_size == 2 else 0)
+
+
+def _blosc_size(start: bytes) -> int | None:
+    """Return the size that a buffer of Blosc announces in the second of its four words."""
+    return int.from_bytes(start[4:8], "little") if len(start) >= 16 else None
+
+
+# By the filter that was applied last.
+FRAMES = {32015: _zstd_size, 32001: _blosc_size}
 
 
 def check_inflated(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:

@@ -7,7 +7,7 @@ import h5py
 
 from ..errors import BadData
 
-__all__ = ["check_filters"]
+__all__ = ["check_filters", "compression_of"]
 
 # Registered with The HDF Group; hdf5plugin provides them.
 FILTERS = {
@@ -25,6 +25,8 @@ FILTERS = {
     32026: "blosc2",
     32028: "sperr",
 }
+# They change the order of bytes, or add a checksum.
+HARMLESS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
 def check_filters(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:
@@ -53,3 +55,11 @@ def _missing(dataset: h5py.Dataset) -> list[int]:
     filters = dataset.id.get_create_plist()
     codes = [int(filters.get_filter(number)[0]) for number in range(filters.get_nfilters())]
     return [code for code in codes if not h5py.h5z.filter_avail(code)]
+
+
+def compression_of(dataset: h5py.Dataset) -> str:
+    """Return what compresses a dataset: ``gzip``, ``zstd``, …, or ``none``."""
+    filters = dataset.id.get_create_plist()
+    codes = [int(filters.get_filter(number)[0]) for number in range(filters.get_nfilters())]
+    found = [FILTERS.get(code, f"filter {code}") for code in codes if code not in HARMLESS]
+    return ", ".join("gzip" if code == f"filter {h5py.h5z.FILTER_DEFLATE}" else code for code in found) or "none"

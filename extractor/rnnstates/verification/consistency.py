@@ -13,7 +13,7 @@ from ..output.format import DatasetSpec
 from ..output.states import States
 from .blocks import Block, blocks, read
 from .findings import Findings
-from .promised import Promise
+from .promised import Promise, narrowest
 from .tolerance import difference, pooled_within
 
 __all__ = ["Running", "check_values"]
@@ -123,15 +123,13 @@ def check_values(states: States, promise: Promise, findings: Findings) -> dict[s
         By name of each pooled dataset whose states are stored too: the largest absolute difference from the pooling
         of those states.
     """
-    directions = {part: direction for part, _, direction, _ in (*promise.stored.parts(), *promise.stored.others())}
+    directions = {part.path: part.direction for part in promise.parts}
     differences: dict[str, float] = {}
     for spec in promise.specs:
         if spec.pooling is not None:
             _check_finite(states, spec, findings)
             continue
-        # Of some steps a pooling of all cannot be computed.
-        others = promise.specs if promise.shape.kept.all else ()
-        pairs = [_Pair(states, spec, other, directions[spec.part]) for other in others if _is_of(other, spec)]
+        pairs = [_Pair(states, spec, other, directions[spec.part]) for other in promise.specs if _is_of(other, spec)]
         differences |= dict.fromkeys((pair.pooled.name for pair in pairs), 0.0)
         for running, rows in _pool(states, spec, findings):
             for pair in pairs:
@@ -150,8 +148,7 @@ class _Pair(NamedTuple):
 
 
 def _is_of(pooled: DatasetSpec, every: DatasetSpec) -> bool:
-    same = (pooled.part, pooled.state, pooled.columns) == (every.part, every.state, every.columns)
-    return pooled.pooling is not None and same
+    return pooled.pooling is not None and (pooled.part, pooled.state) == (every.part, every.state)
 
 
 def _pool(states: States, spec: DatasetSpec, findings: Findings) -> Iterator[tuple[Running, slice]]:
@@ -190,7 +187,7 @@ def _wrong_values(states: States, spec: DatasetSpec) -> Callable[[Array], Array]
     if states.provenance["allow_nonfinite"]:
         return lambda values: np.zeros(values.shape, np.bool_)
     computed = 8 if states.provenance["precision"] == "float64" else 4
-    narrowed = spec.pooling != FINAL and spec.dtype.itemsize < computed
+    narrowed = narrowest(states, spec).itemsize < computed
     return np.isnan if narrowed else lambda values: ~np.isfinite(values)
 
 
@@ -222,8 +219,8 @@ def _compare(pair: _Pair, running: Running, rows: slice, findings: Findings) -> 
     # States that are not finite say nothing about the pooled value; they are reported on their own.
     known = running.finite & (running.counts > 0)
     away = np.where(known[:, np.newaxis], difference(stored, expected), 0.0)
-    scale, dtypes = running.scale(name, expected), (pair.states[pair.every.name].dtype, stored.dtype)
-    allowed = pooled_within(scale, expected, running.counts, states=dtypes[0], stored=dtypes[1])
+    every, pooled = (narrowest(pair.states, spec) for spec in (pair.every, pair.pooled))
+    allowed = pooled_within(running.scale(name, expected), expected, running.counts, states=every, stored=pooled)
     for row in np.flatnonzero((away > allowed).any(axis=1)):
         unit = int(np.argmax(away[row] > allowed[row]))
         what = f"'{pair.pooled.name}' is not the {name} of '{pair.every.name}'"

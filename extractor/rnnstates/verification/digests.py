@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..arrays.checksums import Sums, add
 from ..output.format import DatasetSpec, Shape
 from ..output.integrity import window_slice, window_sums
@@ -26,7 +28,9 @@ __all__ = [
     "damaged_windows",
     "described",
     "located",
+    "note_damage",
     "open_raw",
+    "shape_of",
 ]  # fmt: skip
 
 # A shorter hole is read like data: asking for the next one takes as long (bytes).
@@ -109,6 +113,13 @@ class Grid(NamedTuple):
     window_rows: int
 
 
+def shape_of(states: States, promise: Promise) -> Shape:
+    """Return the shape of the job that made a file."""
+    return Shape(
+        states.lengths.astype(np.int64), promise.steps, states.attributes["layout"], states.attributes["padding"]
+    )
+
+
 def located(states: States, promise: Promise) -> list[Located] | str:
     """Find each dataset of states in the file; return the name of one that is not contiguous there, if any."""
     found = []
@@ -146,7 +157,7 @@ def damaged_windows(
             sequences = window_slice(grid.shape, number, grid.window_rows)
             found = _sums(raw, dataset, grid.shape.rows_of(dataset.spec, sequences))
             if found != written(number, place):
-                _note(damage.setdefault(dataset.spec.name, []), sequences)
+                note_damage(damage.setdefault(dataset.spec.name, []), sequences)
     return damage
 
 
@@ -175,7 +186,7 @@ def _sums(raw: RawFile, dataset: Located, rows: tuple[int, int]) -> Sums:
     return total
 
 
-def _note(stretches: list[tuple[int, int]], sequences: slice) -> None:
+def note_damage(stretches: list[tuple[int, int]], sequences: slice) -> None:
     """Add a window, merging it with the previous stretch if adjacent."""
     first = sequences.start
     if stretches and stretches[-1][1] + 1 == first:

@@ -4,26 +4,23 @@ The attributes are those of the root (``layout``, ``padding``, ``layers``, ``pro
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..errors.choices import LAYOUTS
+from ..errors.choices import DTYPES, LAYOUTS
 from ..network.cells import CELLS, STATES
 from ..network.model import Direction
-from ..network.pooling import POOLINGS
-from ..output.format import INPUT_LENGTHS, DatasetSpec, Shape, plan_datasets
-from ..output.kept.described import Said, read
-from ..output.kept.parts import Kept, StoredParts, group_name
-from ..output.kept.steps import KeptSteps
+from ..network.pooling import FINAL, POOLINGS
+from ..output.format import DatasetSpec, Shape, plan_datasets
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
 from .findings import shortened
 
-__all__ = ["Part", "Promise", "read_promise"]
+__all__ = ["Part", "Promise", "narrowest", "read_promise"]
 
 ADVICE = "The file is damaged or was edited; make it again."
 PADDINGS = ("post", "pre")
@@ -73,18 +70,15 @@ class Promise(NamedTuple):
 
     Parameters
     ----------
+    steps : int
+        T.
     parts : tuple of Part
-        Those of the network that computed it.
     specs : tuple of DatasetSpec
-    shape : Shape
-    stored : StoredParts
-        The parts that are in the file, averages included.
     """
 
+    steps: int
     parts: tuple[Part, ...]
     specs: tuple[DatasetSpec, ...]
-    shape: Shape
-    stored: StoredParts
 
 
 def read_promise(states: States, file: h5py.File, path: str) -> Promise:
@@ -109,22 +103,27 @@ def read_promise(states: States, file: h5py.File, path: str) -> Promise:
             "An older version made it, or it was edited: make it again."
         )
     try:
-        said = read(states.provenance.get("kept"))
-        steps, parts = _steps(states), _parts(states, file, said)
-        shape = _shape(states, steps, said.steps)
-        stored = StoredParts(_Described(parts), said.kept)
-        _check_kept(states, stored, said)
-        specs = _specs(states, parts, shape, said.kept)
+        steps, parts = _steps(states), _parts(states, file)
+        specs = _specs(states, parts, steps)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:
         raise BadStates(
             f"{path}: its attributes do not describe its content ({type(reason).__name__}: {reason}). {ADVICE}"
         ) from reason
-    wrong = [*_wrong_small(states), *_wrong(states, specs), *_wrong_lengths(states, shape)]
+    wrong = [*_wrong_small(states), *_wrong(states, specs), *_wrong_lengths(states, steps)]
     if wrong:
         raise BadStates(f"{path}: {'; '.join(shortened(wrong))}. {ADVICE}")
     for spec in specs:
         check_dataset(states[spec.name], f"{path}: '{spec.name}'", BadStates)
-    return Promise(parts, specs, shape, stored)
+    return Promise(steps, parts, specs)
+
+
+def narrowest(states: States, spec: DatasetSpec) -> np.dtype[Any]:
+    """Return the narrowest type in which a dataset was ever stored: ``repack`` may have widened it since.
+
+    Final states keep the precision of the computation.
+    """
+    known = states.provenance.get("narrowest")
+    return np.dtype(known) if spec.pooling != FINAL and known in DTYPES else spec.dtype
 
 
 def _steps(states: States) -> int:
@@ -138,27 +137,9 @@ def _steps(states: States) -> int:
     return int(steps)
 
 
-def _shape(states: States, steps: int, kept: KeptSteps) -> Shape:
-    lengths = np.asarray(states[INPUT_LENGTHS if not kept.all else "lengths"])
-    if lengths.shape != (states.sequences,) or lengths.dtype.kind != "i":
-        raise TypeError(f"{INPUT_LENGTHS} of shape {lengths.shape} and dtype {lengths.dtype}")
-    return Shape(lengths.astype(np.int64), steps, states.attributes["layout"], states.attributes["padding"], kept)
-
-
-def _check_kept(states: States, stored: StoredParts, said: Said) -> None:
-    """Refuse a file whose own attributes say something else than its provenance."""
-    layers = [group_name(part) for part, *_ in stored.parts()]
-    if layers != states.layers:
-        raise ValueError(f"layers {', '.join(states.layers)}, but {', '.join(layers)} were kept")
-    steps = {name: states.attributes[name] for name in ("every", "last_steps") if name in states.attributes}
-    if steps != said.steps.named():
-        raise ValueError(f"steps {steps}, but {said.steps.named()} were kept")
-
-
-def _parts(states: States, file: h5py.File, said: Said) -> tuple[Part, ...]:
+def _parts(states: States, file: h5py.File) -> tuple[Part, ...]:
     widths = states.provenance["hidden_widths"]
-    groups = states.layers if said.computed is None else [group_name(part) for part in said.computed]
-    return tuple(_part(file, group, hidden) for group, hidden in zip(groups, widths, strict=True))
+    return tuple(_part(file, group, hidden) for group, hidden in zip(states.layers, widths, strict=True))
 
 
 def _part(file: h5py.File, name: str, hidden: int) -> Part:
@@ -186,12 +167,13 @@ def _recorded(states: States) -> tuple[list[str], list[str]]:
     return kept, pool
 
 
-def _specs(states: States, parts: tuple[Part, ...], shape: Shape, kept: Kept) -> tuple[DatasetSpec, ...]:
-    named, pool = _recorded(states)
+def _specs(states: States, parts: tuple[Part, ...], steps: int) -> tuple[DatasetSpec, ...]:
+    kept, pool = _recorded(states)
+    shape = Shape(states.lengths.astype(np.int64), steps, states.attributes["layout"], states.attributes["padding"])
     computed = "float64" if states.provenance["precision"] == "float64" else "float32"
     return plan_datasets(
-        _Described(parts), shape, states=named, pool=pool,
-        dtype=np.dtype(states.provenance["dtype"]), precision=np.dtype(computed), kept=kept,
+        _Described(parts), shape, states=kept, pool=pool,
+        dtype=np.dtype(states.provenance["dtype"]), precision=np.dtype(computed),
     )  # fmt: skip
 
 
@@ -215,22 +197,14 @@ def _wrong_small(states: States) -> Iterator[str]:
         yield f"dataset 'ids' has shape {states['ids'].shape}; expected ({count},)"
 
 
-def _wrong_lengths(states: States, shape: Shape) -> Iterator[str]:
-    lengths, read_lengths = states.lengths, shape.lengths
-    wrong = (read_lengths < 0) | (read_lengths > shape.steps)
-    if wrong.any():
-        row, name = int(np.argmax(wrong)), "lengths" if shape.kept.all else INPUT_LENGTHS
-        yield (
-            f"dataset '{name}' has {int(read_lengths[row])} for sequence {row} ({int(wrong.sum())} such); expected 0 "
-            f"to {shape.steps}"
-        )
-        return
-    wrong = lengths != shape.stored_lengths
+def _wrong_lengths(states: States, steps: int) -> Iterator[str]:
+    lengths = states.lengths
+    wrong = (lengths < 0) | (lengths > steps)
     if wrong.any():
         row = int(np.argmax(wrong))
         yield (
-            f"dataset 'lengths' has {int(lengths[row])} for sequence {row}; expected {int(shape.stored_lengths[row])} "
-            f"of {int(read_lengths[row])} steps"
+            f"dataset 'lengths' has {int(lengths[row])} for sequence {row} ({int(wrong.sum())} such); expected 0 to "
+            f"{steps}"
         )
         return
     if states.attributes["layout"] != "packed":
@@ -238,8 +212,8 @@ def _wrong_lengths(states: States, shape: Shape) -> Iterator[str]:
     expected = np.concatenate([[0], np.cumsum(lengths)])
     offsets = states["offsets"][()] if "offsets" in states.datasets else None
     if offsets is None or offsets.shape != expected.shape:
-        found = "is missing" if offsets is None else f"has shape {offsets.shape}"
-        yield f"dataset 'offsets' {found}; expected {expected.shape}"
+        shape = "is missing" if offsets is None else f"has shape {offsets.shape}"
+        yield f"dataset 'offsets' {shape}; expected {expected.shape}"
     elif (offsets != expected).any():
         row = int(np.argmax(offsets != expected))
         yield f"dataset 'offsets' has {offsets[row]} at {row}; expected {expected[row]}, the sum of the lengths before"

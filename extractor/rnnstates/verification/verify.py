@@ -22,11 +22,10 @@ from .promised import Promise, read_promise
 from .recomputing import Original, Rows, choose_rows
 from .tolerance import PRECISIONS
 from .unfinished import refuse_unfinished
-from .whole_file import DAMAGED, check_bytes
+from .whole_file import DAMAGED, Checked, check_bytes
 
 __all__ = ["verify"]
 
-WITHOUT = "{}: has no checksums, because it was made before files had them; only its values were checked."
 DIFFERENT = "The file was damaged or edited, or the input or the weights are not those of the run; make it again."
 
 
@@ -80,10 +79,11 @@ def verify(
     -------
     dict
         In JSON types: ``file``, ``sequences``, ``steps`` (valid ones), ``precision``, ``checksums`` (``right``;
-        ``absent`` in a file made before files had them; ``not looked at`` if ``quick``), ``datasets`` (by name:
-        ``recomputed`` and ``pooled``, the largest absolute differences from the recomputed states and from the pooling
-        of the stored states, None if nothing was compared), ``recomputed`` (numbers of the sequences), ``reason``
-        (why there are none, else None), ``notes``.
+        ``by value`` if values were compared instead of bytes, because the file is compressed or another program
+        rewrote it; ``absent`` in a file made before files had them; ``not looked at`` if ``quick``), ``datasets`` (by
+        name: ``recomputed`` and ``pooled``, the largest absolute differences from the recomputed states and from the
+        pooling of the stored states, None if nothing was compared), ``recomputed`` (numbers of the sequences),
+        ``reason`` (why there are none, else None), ``notes``.
 
     Raises
     ------
@@ -124,12 +124,11 @@ def verify(
     refuse_unfinished(where, quick=quick)
     with ExitStack() as closing:
         file, states, promise = _open(where, closing)
-        checksums = "not looked at" if quick else "right" if check_bytes(where, file, states, promise) else "absent"
+        checked = Checked("not looked at", []) if quick else check_bytes(where, file, states, promise)
         pooled = {} if quick else _consistent(where, states, promise)
-        recomputed = _sample(where, states, promise, given, rows=choose_rows(promise.shape.lengths, sample, seed))
-        if checksums == "absent":
-            recomputed.notes.insert(0, WITHOUT.format(where))
-        return _answer(where, states, promise, pooled, recomputed) | {"checksums": checksums}
+        recomputed = _sample(where, states, promise, given, rows=choose_rows(states.lengths, sample, seed))
+        recomputed.notes[:0] = checked.notes
+        return _answer(where, states, promise, pooled, recomputed) | {"checksums": checked.checksums}
 
 
 class _Sample(NamedTuple):

@@ -10,19 +10,40 @@ import numpy.typing as npt
 from ..arrays.checksums import Sums
 from ..errors import BadStates
 from ..inputs.hdf5 import reading
+from ..output.format import COMPRESSED_VERSION
 from ..output.integrity import INTEGRITY, REST, REST_BYTES, SUMS, digest_rest
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
-from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, described, located, open_raw
+from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, described, located, open_raw, shape_of
 from .findings import shortened
 from .promised import Promise
 
-__all__ = ["DAMAGED", "check_bytes"]
+__all__ = ["DAMAGED", "Checked", "check_bytes"]
 
 DAMAGED = "The file was damaged or edited after it was made; make it again."
+WITHOUT = "{}: has no checksums, because it was made before files had them; only its values were checked."
+REWRITTEN = "{}: was rewritten by another program; its bytes are others, but every value is as it was written."
+STATES_ONLY = (
+    "{}: was rewritten by another program; its states are as they were written, but nothing tells whether lengths, ids "
+    "and attributes are."
+)
 # The ends of the checksum datasets' names, by which a group is recognised although its own name is damaged.
 LEAVES = tuple(path.removeprefix(INTEGRITY) for path in (SUMS, REST))
+
+
+class Checked(NamedTuple):
+    """What the checksums of a file that passed say.
+
+    Parameters
+    ----------
+    checksums : str
+        ``right``, ``by value`` or ``absent``.
+    notes : list of str
+    """
+
+    checksums: str
+    notes: list[str]
 
 
 class _Stored(NamedTuple):
@@ -44,34 +65,49 @@ class _Stored(NamedTuple):
     places: list[tuple[int, int]]
 
 
-def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -> bool:
-    """Compare every byte of a file with its checksums.
-
-    Returns
-    -------
-    bool
-        False if it has none, because it was made before files had them.
+def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -> Checked:
+    """Compare every byte of a file with its checksums, or every value if its datasets are not contiguous.
 
     Raises
     ------
     BadStates
-        Bytes have changed (the message names dataset and sequences), or the checksums themselves are damaged.
+        Something has changed (the message names dataset and sequences), or the checksums themselves are damaged.
     """
     with reading(where, BadStates), open_raw(where) as raw:
         found = located(states, promise)
         group = find(file, INTEGRITY, where, BadStates)
         if group is None and not any(name.endswith(LEAVES) for name in states.datasets):
-            return False
-        if isinstance(found, str):
-            raise BadStates(
-                f"{where}: '{found}' is not contiguous in the file, as it was when written; its checksums cannot be "
-                f"compared. {DAMAGED}"
-            )
-        stored = _read(group, where, found, Grid(promise.shape, 1))
+            return Checked("absent", [WITHOUT.format(where)])
+        if isinstance(found, str) or _is_compressed(states) or _is_rewritten(group):
+            return _by_value(where, file, states, promise)
+        stored = _read(group, where, found, Grid(shape_of(states, promise), 1))
         wrong = _wrong(raw, found, stored)
     if wrong:
         raise BadStates(f"{where}: {'; '.join(wrong)}. {DAMAGED}")
-    return True
+    return Checked("right", [])
+
+
+def _is_rewritten(group: object) -> bool:
+    """Return whether another program has stored the sums in another way."""
+    found = group.get(SUMS.rpartition("/")[2]) if isinstance(group, h5py.Group) else None
+    return isinstance(found, h5py.Dataset) and found.chunks is not None
+
+
+def _by_value(where: str, file: h5py.File, states: States, promise: Promise) -> Checked:
+    # Only files that were compressed or rewritten need it.
+    from .by_value import check_values_by_sums
+
+    wrong, everything = check_values_by_sums(where, file, states, promise)
+    if wrong:
+        raise BadStates(f"{where}: {'; '.join(wrong)}. {DAMAGED}")
+    if _is_compressed(states):
+        return Checked("by value", [])
+    return Checked("by value", [(REWRITTEN if everything else STATES_ONLY).format(where)])
+
+
+def _is_compressed(states: States) -> bool:
+    """Return whether we compressed the states ourselves."""
+    return bool(states.attributes["format_version"] == COMPRESSED_VERSION)
 
 
 def _wrong(raw: RawFile, datasets: list[Located], stored: _Stored) -> list[str]:

@@ -1,0 +1,89 @@
+"""The digest of what a states file holds beside the states, by value: it does not depend on how HDF5 stores it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import BadStates
+from ..untrusted.hdf5 import datasets, find
+from ..untrusted.hdf5_attributes import fixed_attributes, is_scale
+from .integrity import INTEGRITY, SUMS
+
+__all__ = ["content_digest", "groups_of"]
+
+ROWS_AT_ONCE = 65536
+
+
+def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
+    """Digest names, attributes, shapes and types of everything in a file, and the values of all but the states.
+
+    Parameters
+    ----------
+    file : h5py.File
+    where : str
+        For messages.
+    states : list of str
+        The datasets whose values do not count: they have sums. Those of ``integrity`` do not count either.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal. What netCDF writes for itself, in attributes that begin with an underscore and in
+        dimension scales, does not count.
+    """
+    digest = hashlib.sha256()
+    found = {
+        name: dataset
+        for name, dataset in datasets(file, where, BadStates)
+        if not is_scale(dataset) and not name.startswith(INTEGRITY + "/")
+    }
+    for path in sorted(groups_of([*found, SUMS])):
+        group = find(file, path, where, BadStates)
+        if group is not None:
+            digest.update(_encoded("group", path, _attributes(group)))
+    for name, dataset in sorted(found.items()):
+        about = [list(dataset.shape or ()), _kind(dataset.dtype), _attributes(dataset)]
+        digest.update(_encoded("dataset", name, about))
+        for block in [] if name in states else _blocks(dataset):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def groups_of(names: list[str]) -> set[str]:
+    """Return the paths of all groups that datasets lie in.
+
+    Examples
+    --------
+    >>> sorted(groups_of(["lengths", "layer0/forward/cell"]))
+    ['', 'layer0', 'layer0/forward']
+    """
+    return {"/".join(name.split("/")[:depth]) for name in names for depth in range(name.count("/") + 1)}
+
+
+def _encoded(*about: object) -> bytes:
+    return json.dumps(about, sort_keys=True).encode() + b"\n"
+
+
+def _attributes(attached: h5py.Group | h5py.Dataset) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for name in fixed_attributes(attached):
+        if not name.startswith("_"):
+            value = np.asarray(attached.attrs[name])
+            found[name] = [list(value.shape), _kind(value.dtype), value.tobytes().hex()]
+    return found
+
+
+def _kind(dtype: "np.dtype[Any]") -> str:
+    return dtype.newbyteorder("<").str
+
+
+def _blocks(dataset: h5py.Dataset) -> Iterator[bytes]:
+    if dataset.shape == ():
+        yield np.asarray(dataset[()]).tobytes()
+        return
+    for start in range(0, len(dataset), ROWS_AT_ONCE):
+        yield np.asarray(dataset[start : start + ROWS_AT_ONCE]).tobytes()
