@@ -23,7 +23,7 @@ LIBRARIES = {
     "inputs": {"numpy", "h5py"},
     "engines": {"numpy", "tensorflow"},
     "weights": {"numpy", "h5py", "google", "msgpack", "onnx", "tensorflow", "torch"},
-    "output": {"numpy", "h5py", "hdf5plugin"},
+    "output": {"numpy", "h5py", "hdf5plugin", "pandas", "pyarrow", "torch", "xarray"},
     "extraction": {"numpy", "h5py"},
     "exporting": {"numpy", "zarr"},
     "keras": {"numpy", "keras"},

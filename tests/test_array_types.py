@@ -35,6 +35,10 @@ ANY_AXES = {
     "inputs.identity": ("digest_array", "sample_array"),
     "network.checks": ("_arrays", "check_values"),
     "output.sink": ("_room",),
+    # States of steps or of sequences, as asked for.
+    "output.states.frames": ("_units",),
+    "output.states.items": ("Items.__getitem__",),
+    "output.states.torch_dataset": ("_tensor",),
     # As a file has them: chunks, axes in another order, and what is not known to fit yet.
     "inputs.axes": ("Axes.turn",),
     "inputs.belonging": ("check_ids",),

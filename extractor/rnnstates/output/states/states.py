@@ -14,6 +14,7 @@ from ...errors import OptionError, RnnstatesError
 from ...errors.articles import with_article
 from .choosing import index_of
 from .datasets import Datasets
+from .forms import Forms
 from .sequence import SequenceStates
 from .whole import Dataset, Numbers, Whole
 
@@ -26,7 +27,7 @@ OfNumbers = Annotated[npt.NDArray[np.integer[Any]], "_"] | Annotated[npt.NDArray
 Several: TypeAlias = slice | Sequence[int] | Sequence[bool] | OfNumbers
 
 
-class States:
+class States(Forms):
     """The states of a run: a read-only sequence of sequences, with datasets by name.
 
     Parameters

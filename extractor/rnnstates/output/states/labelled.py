@@ -1,0 +1,110 @@
+"""States as an ``xarray.Dataset``, or a tree of them for several layers, with coordinates; read when they are used."""
+
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ...errors import EngineUnavailable
+from ...network.names import POOLING_NAMES
+from ..layout import encoded
+from .datasets import Datasets
+from .tokens import places_of_steps
+from .whole import Dataset, has_steps
+
+try:
+    import xarray
+    from xarray.backends import BackendArray
+    from xarray.core import indexing
+except ImportError as reason:
+    raise EngineUnavailable(f"xarray cannot be imported ({reason}); pip install xarray h5netcdf.") from reason
+
+__all__ = ["labelled"]
+
+# Dimensions and values by name.
+Variables: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
+# What coordinates say.
+ABOUT = ("ids", "lengths", "offsets")
+
+
+class StoredArray(BackendArray):  # type: ignore[misc]  # xarray's own base class of arrays that are read when used
+    """A dataset that is read when it is used."""
+
+    def __init__(self, datasets: Datasets, name: str, dataset: Dataset) -> None:
+        self._datasets, self._name = datasets, name
+        self.shape, self.dtype = dataset.shape, dataset.dtype
+
+    def __getitem__(self, key: object) -> Dataset:
+        basic = indexing.IndexingSupport.BASIC
+        return indexing.explicit_indexing_adapter(key, self.shape, basic, self._datasets[self._name].__getitem__)
+
+
+def labelled(datasets: Datasets) -> "xarray.Dataset | xarray.DataTree":
+    """Return a dataset; for several layers a tree of one each."""
+    coordinates = _coordinates(datasets)
+    if datasets.layers == ["/"]:
+        return xarray.Dataset(_variables(datasets), coordinates | _units(datasets), _attributes(datasets))
+    if not hasattr(xarray, "DataTree"):
+        raise EngineUnavailable(f"xarray {xarray.__version__} has no trees of datasets; pip install 'xarray>=2024.10'.")
+    parts = {layer: replace(datasets, group=datasets.group_of(layer)) for layer in datasets.layers}
+    trees = {f"/{layer}": xarray.Dataset(_variables(part), _units(part)) for layer, part in parts.items()}
+    return xarray.DataTree.from_dict({"/": xarray.Dataset(None, coordinates, _attributes(datasets)), **trees})
+
+
+def _attributes(datasets: Datasets) -> dict[str, Any]:
+    """Return what the file says at its root; provenance as there, in JSON."""
+    about = datasets.whole.attributes
+    kept = {name: about[name] for name in ("format", "format_version", "layout", "padding") if name in about}
+    return kept | {"layers": datasets.layers, "provenance": encoded(about["provenance"])}
+
+
+def _coordinates(datasets: Datasets) -> Variables:
+    found: Variables = {"sequence": (("sequence",), datasets.ids()), "lengths": (("sequence",), datasets.lengths)}
+    if datasets.whole.packed:
+        sequence, step = places_of_steps(datasets.lengths)
+        return found | {"step_sequence": (("step",), sequence), "step_time": (("step",), step)}
+    padded = [dataset for name, dataset in _states(datasets) if has_steps(name, dataset)]
+    return found | ({"time": (("time",), np.arange(padded[0].shape[1]))} if padded else {})
+
+
+def _states(datasets: Datasets) -> list[tuple[str, Dataset]]:
+    opened = datasets.whole.opened()
+    return [(name, opened[datasets.path(name)]) for name in datasets if name not in ABOUT]
+
+
+def _units(datasets: Datasets) -> Variables:
+    """Return the numbers of units of each width: [H]."""
+    named = {dimensions[-1]: values.shape[-1] for dimensions, values in _variables(datasets).values()}
+    return {name: ((name,), np.arange(size)) for name, size in named.items() if name.endswith("unit")}
+
+
+def _variables(datasets: Datasets) -> Variables:
+    found: Variables = {}
+    for name, stored in _states(datasets):
+        dimensions = _dimensions(datasets, name, stored)
+        if isinstance(stored, np.ndarray):
+            found[name] = dimensions, datasets[name]
+        else:
+            lazy = StoredArray(datasets, name, datasets[name])
+            found[name] = dimensions, indexing.LazilyIndexedArray(lazy)
+    return found
+
+
+def _dimensions(datasets: Datasets, name: str, stored: Dataset) -> tuple[str, ...]:
+    """Name the axes as the file does."""
+    first: tuple[str, ...] = ("sequence",)
+    if has_steps(name, stored):
+        first = ("step",) if datasets.whole.packed else ("sequence", "time")
+    rest = stored.ndim - len(first)
+    if rest != 1:
+        return (*first, *(f"{name}_{axis}" for axis in range(rest)))
+    state, _, pooling = name.rpartition("_")
+    state = state if pooling in POOLING_NAMES else name
+    return (*first, "unit" if stored.shape[-1] == _width(datasets) else f"{state}_unit")
+
+
+def _width(datasets: Datasets) -> int:
+    """Return H of a layer: the width of whatever no projection makes narrower, and [cell, hidden] no wider."""
+    widths = {name.partition("_")[0]: stored.shape[-1] for name, stored in _states(datasets) if stored.ndim > 1}
+    narrow = {state: width for state, width in widths.items() if state != "state"}
+    return max(narrow.values(), default=0)
