@@ -5,7 +5,7 @@ group           options
 ==============  ==================================================================================================
 Input           ``--lengths --inputs --ids --padding``
 Weights         ``--weights --layer --initial-state --units --seed --model``
-Output          ``--states --pool --layout --precision --dtype --if-exists --force``
+Output          ``--states --pool --layout --precision --dtype --compression --if-exists --force``
 Run             ``--engine --threads --memory --max-runtime --dry-run --progress --json --quiet --verbose``
 Rarely needed   ``--axes --univariate --allow-nonfinite --forget-bias --convention --config --activation
                 --recurrent-activation --cell-clip --projection-clip --embedding --save-weights --restart --verify
@@ -75,6 +75,8 @@ _OUTPUT = (
            group="Output", help="Precision of the computation."),
     option("--dtype", type=click.Choice(CHOICES["dtype"]), group="Output",
            help="Type of the stored states.  [default: the precision]"),
+    option("--compression", type=click.Choice(CHOICES["compression"]), default="none", show_default=True,
+           group="Output", help="How the finished states are compressed; all but gzip need hdf5plugin to be read."),
     option("--if-exists", type=click.Choice(CHOICES["if_exists"]), group="Output",
            help="If OUTPUT exists: fail, replace it, or skip the job if the same job made it and refuse any other.  "
                 "[default: fail]"),

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
-from ..errors.choices import DType, IfExists, Layout, Padding
+from ..errors.choices import Compression, DType, IfExists, Layout, Padding
 from ..extraction.already_done import already_done
 from ..extraction.amounts import end_of
 from ..extraction.deliver import to_file, to_memory
@@ -48,6 +48,7 @@ def collect(
     axes: str | None = None,
     ids: Any = None,
     dtype: DType | None = None,
+    compression: Compression = DEFAULTS.compression,
     batch_size: int | None = None,
     allow_nonfinite: bool = False,
     if_exists: IfExists | None = None,
@@ -81,8 +82,8 @@ def collect(
         The HDF5 file to write; None keeps the states in memory.
     batch_size : int or None
         Rows that the model runs at once; None for at most 16 MiB of states and 256 rows.
-    states, pool, layout, padding, dataset, axes, ids, dtype, allow_nonfinite, if_exists, force, restart, verify,
-    max_runtime, progress
+    states, pool, layout, padding, dataset, axes, ids, dtype, compression, allow_nonfinite, if_exists, force, restart,
+    verify, max_runtime, progress
         As ``extract`` takes them; there are no gates, and no pooling ``final``.
     provenance : mapping or None
         As ``extract`` takes it.
@@ -143,6 +144,7 @@ def _deliver(collection: "Collection", target: Target, options: Options, until: 
     wanted = Wanted(
         contents, identity_of(about, collection.shape, collection.ids),
         command=options.command, restart=options.restart, verify=options.verify,
+        compression=collection.request.compression,
     )  # fmt: skip
     return to_file(collection, compute, target.place, wanted, force=target.replaces, pace=PACE)
 

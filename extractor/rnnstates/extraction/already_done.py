@@ -10,13 +10,13 @@ import numpy as np
 
 from ..arrays.axes import Names
 from ..errors import BadData, DoesNotMatch, MissingInput
-from ..output.finished import damage
-from ..output.format import Shape
+from ..output.finished import damage, damage_by_value
+from ..output.format import COMPRESSED_VERSION, Shape
 from ..output.journal_file import read_journal
 from ..output.layout import Contents
 from ..output.lock import RunLock, is_held
 from ..output.matching import differences, unrecorded
-from ..output.naming import tidy
+from ..output.naming import tidy, tidy_compressed
 from ..output.partial import is_output_of
 from ..output.reader import open_states
 from ..output.states import States
@@ -63,7 +63,7 @@ def already_done(place: Place, contents: Contents) -> States | None:
         raise DoesNotMatch(f"{reason} It is not the finished output of this job. {MEND}") from reason
     try:
         _compare(names.output, states, contents)
-        _check_bytes(names.output, contents)
+        _check_bytes(names.output, states, contents)
         _tidy(place)
     except BaseException:
         states.close()
@@ -115,10 +115,11 @@ def _job(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in identity.items() if name not in WHERE}
 
 
-def _check_bytes(output: Path, contents: Contents) -> None:
+def _check_bytes(output: Path, states: States, contents: Contents) -> None:
     try:
         with open_hdf5(output, BadData) as file:
-            wrong = damage(file, contents)
+            compressed = states.attributes["format_version"] == COMPRESSED_VERSION
+            wrong = damage_by_value(file, states, contents) if compressed else damage(file, contents)
     except UNREADABLE as reason:
         wrong = [str(reason)]
     if wrong:
@@ -136,6 +137,12 @@ def _tidy(place: Place) -> None:
         known = read_journal(names.journal)
         if known is not None and is_output_of(place, known):
             tidy(place)
+        elif known is not None and known.complete:
+            # Few runs need it.
+            from ..output.compressing import is_compressed_from
+
+            if is_compressed_from(place, known):
+                tidy_compressed(place)
 
 
 class _StoredIds:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engines.choice import abandon, make_engine
 from ..errors import MemoryBudgetError
-from ..errors.choices import DType, Engine, IfExists, Layout, Padding, Precision
+from ..errors.choices import Compression, DType, Engine, IfExists, Layout, Padding, Precision
 from ..output.destination import check_space
 from ..output.layout import Contents
 from ..output.partial import Wanted
@@ -64,6 +64,7 @@ def extract(
     engine: Engine = DEFAULTS.engine,
     precision: Precision = DEFAULTS.precision,
     dtype: DType | None = None,
+    compression: Compression = DEFAULTS.compression,
     threads: int | None = None,
     memory: int | str | None = None,
     allow_nonfinite: bool = False,
@@ -136,6 +137,10 @@ def extract(
     dtype : str or None
         The type of the stored states: ``float32``, ``float16`` or ``float64``; None for the precision (float32 with
         bfloat16).
+    compression : str
+        ``none``, or how the states of an output are compressed once all are computed: ``gzip``, which every HDF5
+        reads; ``zstd`` or ``blosc``, which need hdf5plugin wherever the file is read. Meanwhile the disk holds both
+        forms.
     threads : int or None
         Number of tiles computed in parallel; None for one per core. The results do not depend on it.
     memory : int, str or None
@@ -221,6 +226,7 @@ def _computed(job: Job, target: Target, options: Options, known: Recorded | None
     wanted = Wanted(
         _contents(job, about), identity_of(about, job.shape, job.ids),
         command=options.command, restart=options.restart, verify=options.verify,
+        compression=job.request.compression,
     )  # fmt: skip
     return to_file(job, compute, place, wanted, force=target.replaces, pace=PACE)
 

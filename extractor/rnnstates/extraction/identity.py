@@ -16,7 +16,7 @@ from .job import Job
 __all__ = ["Recorded", "identity_of", "recorded"]
 
 # Provenance that may differ between runs of the same job.
-ANY = ("command", "started", "notes", "identity")
+ANY = ("command", "started", "notes", "identity", "repacked")
 # What identifies weights, initial states and inputs, in JSON types.
 Recorded = Mapping[str, Any]
 

@@ -107,9 +107,12 @@ class Job:
 
     @property
     def bytes_to_write(self) -> int:
-        """Bytes on disk: the valid steps of states without the holes between them; short sequences leave no holes."""
+        """Bytes on disk: the valid steps of states without the holes between them; short sequences leave no holes.
+
+        While the states are compressed, the disk holds them in both forms.
+        """
         whole = [is_held(spec, self.shape) for spec in self.specs]
-        return sum(
+        return (1 if self.request.compression == "none" else 2) * sum(
             spec.nbytes if held else spec.width * spec.dtype.itemsize * self.shape.valid_steps
             for spec, held in zip(self.specs, whole, strict=True)
         )

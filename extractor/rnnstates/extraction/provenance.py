@@ -150,6 +150,7 @@ def provenance_of(
         "arithmetic": dict(computing.arithmetic),
         "precision": request.precision,
         "dtype": request.dtype.name,
+        **({} if request.compression == "none" else {"compression": request.compression}),
         "allow_nonfinite": request.allow_nonfinite,
         "ids": job.ids is not None,
         "input": dict(job.source.identity),

@@ -3,18 +3,20 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..errors import OptionError
 from ..errors.arguments import check_arguments
 from ..errors.choices import (
+    COMPRESSIONS,
     DTYPES,
     ENGINE_NAMES,
     LAYOUTS,
     PADDINGS,
     PRECISIONS,
+    Compression,
     DType,
     Engine,
     IfExists,
@@ -78,6 +80,7 @@ class Options:
     engine: Engine = "auto"
     precision: Precision = "float32"
     dtype: DType | None = None
+    compression: Compression = "none"
     threads: int | None = None
     memory: int | str | None = None
     allow_nonfinite: bool = False
@@ -143,6 +146,8 @@ class Request:
         Bytes of windows and tiles that the run may hold; None for no bound except the grid's.
     allow_nonfinite : bool
         Whether NaN and infinity are accepted in valid steps.
+    compression : str
+        How the file is compressed; ``none`` in memory.
     preferred_engine : str or None
         The engine to use if ``engine`` is ``auto`` and it can run the job: that of an unfinished run.
     """
@@ -157,6 +162,7 @@ class Request:
     threads: int
     memory: int | None
     allow_nonfinite: bool
+    compression: Compression = "none"
     preferred_engine: str | None = None
 
     @property
@@ -189,6 +195,7 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
         "layout": lambda given: one("layout", given, LAYOUTS),
         "padding": lambda given: one("padding", given, PADDINGS),
         "dtype": lambda given: given if given is None else one("dtype", given, DTYPES),
+        "compression": lambda given: _compression(given or "none", options.output),
         "precision": lambda given: one("precision", given, PRECISIONS),
         "engine": lambda given: one("engine", given, ("auto", *ENGINE_NAMES)),
         "threads": _threads,
@@ -205,6 +212,18 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
     if not request.states and not request.pool:
         raise OptionError("states=None, pool=None: nothing to compute; keep states, poolings or both.")
     return request
+
+
+def _compression(name: str, output: object) -> str:
+    if one("compression", name, COMPRESSIONS) == "none":
+        return name
+    # Few runs need it.
+    from ..output.repacking.codecs import codec
+
+    codec(cast("Compression", name))
+    if output is None:
+        raise OptionError(f'compression="{name}": states in memory are arrays; expected an output, which is a file.')
+    return name
 
 
 def _threads(threads: int | None) -> int:

@@ -6,10 +6,10 @@ from pathlib import Path
 from ..errors import CannotCreate, WriteFailed
 from ..runtime.naming import give_free_name
 from .names import Names
-from .ours import has_name, is_journal, left_by_a_run
+from .ours import has_name, is_journal, is_unfinished, left_by_a_run
 from .system import Place
 
-__all__ = ["discard", "name_fresh", "name_output", "remove_unfinished", "tidy"]
+__all__ = ["discard", "name_fresh", "name_output", "remove_unfinished", "replaced", "taken", "tidy", "tidy_compressed"]
 
 
 def name_output(place: Place, fd: int, *, force: bool) -> None:
@@ -35,7 +35,7 @@ def name_output(place: Place, fd: int, *, force: bool) -> None:
     try:
         _name(place, fd, place.names.partial, force=force)
     except FileExistsError as reason:
-        raise _taken(place.names) from reason
+        raise taken(place.names) from reason
 
 
 def name_fresh(place: Place, fd: int, *, force: bool) -> None:
@@ -64,6 +64,15 @@ def tidy(place: Place) -> None:
             system.unlink(path)
 
 
+def tidy_compressed(place: Place) -> None:
+    """Remove what a run has left that compressed its ``.partial`` into the output, ``.partial`` included."""
+    names, system = place
+    with suppress(OSError):
+        if is_unfinished(names):
+            system.unlink(names.partial)
+    tidy(place)
+
+
 def discard(place: Place) -> None:
     """Remove what an unfinished run left, except the lock."""
     names, system = place
@@ -84,7 +93,7 @@ def remove_unfinished(place: Place, fd: int) -> None:
 def _name(place: Place, fd: int, finished: Path, *, force: bool) -> None:
     names, system = place
     if not has_name(fd, finished):
-        raise _replaced(names, finished)
+        raise replaced(names, finished)
     if force:
         system.rename(finished, names.output)
     else:
@@ -92,7 +101,8 @@ def _name(place: Place, fd: int, finished: Path, *, force: bool) -> None:
     system.sync_directory(names.output.parent)
 
 
-def _replaced(names: Names, finished: Path) -> WriteFailed:
+def replaced(names: Names, finished: Path) -> WriteFailed:
+    """Return the error for a finished file that no longer has its name."""
     return WriteFailed(
         f"{finished}: was moved, removed or replaced while this run was computing, so it may not hold the states "
         f"that were written; {names.output} is not made. Keep other programs (synchronisation, backups) away "
@@ -100,7 +110,8 @@ def _replaced(names: Names, finished: Path) -> WriteFailed:
     )
 
 
-def _taken(names: Names) -> CannotCreate:
+def taken(names: Names) -> CannotCreate:
+    """Return the error for an output that appeared meanwhile."""
     return CannotCreate(
         f"{names.output}: appeared while this run was computing and is left alone; the finished states are in "
         f"{names.partial}. Move {names.output} away and repeat the run."

@@ -111,7 +111,7 @@ def is_unfinished(names: Names) -> bool:
 
 def left_by_a_run(names: Names) -> list[Path]:
     """List what a run left next to a finished output: the file's other name, and the journal."""
-    found = [names.partial] if _is_same_file(names.partial, names.output) else []
+    found = [path for path in (names.partial, names.fresh) if _is_same_file(path, names.output)]
     return [*found, names.journal] if is_journal(names.journal) else found
 
 

@@ -13,6 +13,7 @@ from functools import partial as fixed
 from typing import Any, NamedTuple
 
 from ..errors import DoesNotMatch, OutputBusy
+from ..errors.choices import Compression
 from .destination import no_room
 from .integrity import REST, SUMS, digest_rest
 from .journal import Header, Journal, Window
@@ -47,6 +48,8 @@ class Wanted(NamedTuple):
         Discard what an earlier run left.
     verify : bool
         Compare its finished windows with their sums before trusting them.
+    compression : str
+        How the finished states are compressed.
     """
 
     contents: Contents
@@ -55,6 +58,7 @@ class Wanted(NamedTuple):
     session: str = ""
     restart: bool = False
     verify: bool = False
+    compression: Compression = "none"
 
 
 class Partial(NamedTuple):

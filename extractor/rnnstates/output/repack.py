@@ -122,7 +122,7 @@ def _opened(path: str) -> Iterator[Finished]:
 
 
 def _chosen(old: Finished, layout: str | None, dtype: str | None, compression: Compression | None) -> Rewriting:
-    stored = np.dtype(old.states.provenance["dtype"])
+    stored = old.dtype
     return Rewriting(
         layout or old.shape.layout,
         np.dtype(dtype or stored),
@@ -173,7 +173,7 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _notes(old: Finished, how: Rewriting, overflowed: int) -> Iterator[str]:
-    before, after = np.dtype(old.states.provenance["dtype"]), how.dtype
+    before, after = old.dtype, how.dtype
     if after.itemsize < before.itemsize:
         yield f"the states are rounded from {before} to {after}."
     if after.itemsize > before.itemsize:

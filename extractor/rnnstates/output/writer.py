@@ -24,7 +24,7 @@ from .integrity import window_slice
 from .journal import Window
 from .journal_file import read_journal
 from .lock import RunLock
-from .naming import name_output, remove_unfinished, tidy
+from .naming import name_output, remove_unfinished, tidy, tidy_compressed
 from .ours import has_name
 from .partial import Partial, Wanted, is_output_of, open_partial
 from .recorder import PACE, Pace, Recorder
@@ -85,6 +85,7 @@ class FileSink:
         pace: Pace = PACE,
     ) -> None:
         self._place, self._contents, self._force = place, wanted.contents, force
+        self._compression = wanted.compression
         self._gathered: dict[int, _Gathered] = {}
         self._overflowed, self._mutex = 0, threading.Lock()
         self._numbers = {spec.name: number for number, spec in enumerate(wanted.contents.specs)}
@@ -181,9 +182,18 @@ class FileSink:
         """
         with self._translated():
             self._recorder.close(complete=True)
-            name_output(self._place, self._partial.fd, force=self._force)
+            self._name()
         self.committed = True
         tidy(self._place)
+
+    def _name(self) -> None:
+        if self._compression == "none":
+            name_output(self._place, self._partial.fd, force=self._force)
+            return
+        # Few runs need it.
+        from .compressing import compress
+
+        compress(self._place, self._partial, self._compression, force=self._force)
 
     def _was_committed(self, wanted: Wanted) -> bool:
         """Return whether the output was made by an earlier run of this job that ended while tidying up."""
@@ -195,6 +205,12 @@ class FileSink:
         if known is not None and ours and is_output_of(self._place, known):
             tidy(self._place)
             return True
+        if known is not None and ours and self._compression != "none":
+            from .compressing import is_compressed_from
+
+            if is_compressed_from(self._place, known):
+                tidy_compressed(self._place)
+                return True
         if not self._force:
             raise exists(names.output)
         return False

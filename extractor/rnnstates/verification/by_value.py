@@ -3,14 +3,10 @@
 HDF5 reads the same values from either; where they lie in the file, and what lies between them, is not compared.
 """
 
-from collections.abc import Iterable
-
 import h5py
 
-from ..output.content import content_digest
-from ..output.format import FORMAT_VERSION, DatasetSpec
-from ..output.integrity import window_slice
-from ..output.repacking import Finished, StoredRows, read_finished
+from ..output.format import FORMAT_VERSION
+from ..output.repacking import Finished, read_finished
 from ..output.states import States
 from .digests import ELSEWHERE, Damage, described, note_damage
 from .promised import Promise
@@ -36,7 +32,7 @@ def check_values_by_sums(where: str, file: h5py.File, states: States, promise: P
     wrong = described(_damage(old))
     if old.content is None and states.attributes["format_version"] == FORMAT_VERSION:
         return wrong, False
-    if old.content is None or old.content.hex() != content_digest(file, where, [spec.name for spec in old.specs]):
+    if not old.has_rest():
         wrong.append(ELSEWHERE)
     return wrong, True
 
@@ -44,14 +40,6 @@ def check_values_by_sums(where: str, file: h5py.File, states: States, promise: P
 def _damage(old: Finished) -> Damage:
     damage: Damage = {}
     for number, spec in enumerate(old.specs):
-        stored = StoredRows(old.file[spec.name], spec, old.where)
-        for sequences in _wrong(old, stored, spec, number):
+        for sequences in old.damaged(number):
             note_damage(damage.setdefault(spec.name, []), sequences)
     return damage
-
-
-def _wrong(old: Finished, stored: StoredRows, spec: DatasetSpec, number: int) -> Iterable[slice]:
-    for window, expected in enumerate(old.sums[:, number].tolist()):
-        sequences = window_slice(old.shape, window, old.window_rows)
-        if stored.sums(old.shape.rows_of(spec, sequences)) != tuple(expected):
-            yield sequences

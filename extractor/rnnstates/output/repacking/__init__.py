@@ -5,9 +5,8 @@ file; ``moving`` says where they go in the other layout; ``rows`` converts and w
 every dataset, in the file that ``structure`` has laid out.
 """
 
-from .finished import Finished, read_finished
+from .finished import Finished, digest_of, read_finished
 from .named import write_named
-from .rewrite import Rewriting, rewrite
-from .stored import StoredRows
+from .rewriting import Rewriting, rewrite
 
-__all__ = ["Finished", "Rewriting", "StoredRows", "read_finished", "rewrite", "write_named"]
+__all__ = ["Finished", "Rewriting", "digest_of", "read_finished", "rewrite", "write_named"]

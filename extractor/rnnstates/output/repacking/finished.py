@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial as fixed
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -22,7 +22,7 @@ from ..integrity import CONTENT, INTEGRITY, REST, REST_BYTES, SUMS, digest_rest,
 from ..states import States
 from .stored import StateRows, StoredRows
 
-__all__ = ["DAMAGED", "Finished", "read_finished"]
+__all__ = ["DAMAGED", "Finished", "digest_of", "read_finished"]
 
 DAMAGED = "The file was damaged or edited after it was made; make it again."
 
@@ -62,8 +62,13 @@ class Finished:
     @property
     def digest(self) -> str:
         """What tells it from every other file: a digest of its checksums, hexadecimal."""
-        found = b"".join(digest or b"-" for digest in (self._small(REST), self.content))
-        return hashlib.sha256(found + self.sums.tobytes()).hexdigest()
+        return digest_of(self._small(REST), self.content, self.sums.tobytes())
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of all states but the final ones."""
+        dtype: np.dtype[Any] = np.dtype(self.states.provenance["dtype"])
+        return dtype
 
     @property
     def content(self) -> bytes | None:
@@ -97,21 +102,31 @@ class Finished:
                     f"were written. {DAMAGED}"
                 )
 
+    def damaged(self, number: int) -> Iterator[slice]:
+        """Yield the sequences of each window of a dataset whose values are not those that were written."""
+        spec = self.specs[number]
+        stored = StoredRows(self.file[spec.name], spec, self.where)
+        for window, expected in enumerate(self.sums[:, number].tolist()):
+            sequences = window_slice(self.shape, window, self.window_rows)
+            if stored.sums(self.shape.rows_of(spec, sequences)) != tuple(expected):
+                yield sequences
+
+    def has_rest(self) -> bool:
+        """Return whether everything but the states has its digest: by bytes, or by value if it was compressed."""
+        rest = self._small(REST)
+        if rest is not None and self.is_contiguous:
+            return rest.hex() == self._digest_of_bytes()
+        names = [spec.name for spec in self.specs]
+        return self.content is not None and self.content.hex() == content_digest(self.file, self.where, names)
+
     def check_rest(self) -> None:
-        """Compare everything but the states with its digest: by bytes, or by value if the file was compressed.
+        """Raise an error unless ``has_rest``.
 
         Raises
         ------
         BadStates
-            Something was changed.
         """
-        rest, content = self._small(REST), self.content
-        names = [spec.name for spec in self.specs]
-        if rest is not None and self.is_contiguous:
-            right = rest.hex() == self._digest_of_bytes()
-        else:
-            right = content is not None and content.hex() == content_digest(self.file, self.where, names)
-        if not right:
+        if not self.has_rest():
             raise BadStates(
                 f"{self.where}: something outside the states was changed (attributes, lengths, ids, …). {DAMAGED}"
             )
@@ -130,6 +145,11 @@ class Finished:
             read = fixed(_read, raw)
             places = [(part.id.get_offset() or 0, part.nbytes) for part in parts]
             return digest_rest(read, raw.seek(0, 2), places)
+
+
+def digest_of(rest: bytes | None, content: bytes | None, sums: bytes) -> str:
+    """Digest the checksums of a file: those of everything but the states, by bytes and by value, and all sums."""
+    return hashlib.sha256((rest or b"-") + (content or b"-") + sums).hexdigest()
 
 
 def _read(raw: BinaryIO, count: int, position: int) -> bytes:

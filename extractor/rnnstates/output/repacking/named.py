@@ -6,7 +6,7 @@ from contextlib import suppress
 from ..naming import name_fresh
 from ..system import Place
 from .finished import Finished
-from .rewrite import Rewriting, rewrite
+from .rewriting import Rewriting, rewrite
 
 __all__ = ["write_named"]
 
