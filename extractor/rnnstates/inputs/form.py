@@ -10,7 +10,7 @@ from ..errors import OptionError
 from .axes import NUMBERS, TOKENS, Axes
 from .container import Container
 
-__all__ = ["PADDED", "Form"]
+__all__ = ["ONE", "ONE_OF_NUMBERS", "PADDED", "Form"]
 
 # Whether the first axis of an array with so many rows holds the steps of all sequences, one after another.
 Follows = Callable[[Container | None, int], bool]

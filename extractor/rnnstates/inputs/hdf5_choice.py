@@ -11,7 +11,7 @@ from .container import Container, Described
 from .form import Form
 from .layout import IdsWithoutTable, is_numeric
 
-__all__ = ["NO_DTYPE", "UNKNOWN", "choose", "describe_dtype", "guess", "listing"]
+__all__ = ["DEFAULT", "NO_DTYPE", "OTHER", "UNKNOWN", "VARYING", "choose", "describe_dtype", "guess", "listing"]
 
 DEFAULT = "inputs"
 # Used for something else, so never sequences unless named.

@@ -13,7 +13,7 @@ from ..untrusted.npy import MAGIC
 from .base import Source
 from .content import FIRST_BYTES, of_another_kind
 from .form import PADDED, Form
-from .hdf5 import Hdf5Source
+from .hdf5_series import open_in_hdf5
 from .lists import open_list_of
 from .memory import MemorySource
 from .npy import NpySource
@@ -36,7 +36,7 @@ class Opener(Protocol):
 
 
 # From the first bytes of a file to what opens it.
-OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: Hdf5Source}
+OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: open_in_hdf5}
 
 EXPECTED = "a .npy or HDF5 file"
 

@@ -13,15 +13,18 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import BadData
 from .hdf5_chunks import unpacked_chunks
 
-__all__ = ["MOST_SEARCHED", "check_heaps", "check_own_heaps", "check_strings", "heaps_checked"]
+__all__ = [
+    "MOST_SEARCHED", "check_heaps", "check_own_heaps", "check_strings", "heaps_checked", "varying_lengths",
+]  # fmt: skip
 
 # The signature of a heap, its version, and what is always zero.
 SIGNATURE = b"GCOL"
@@ -123,6 +126,47 @@ def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
                 )
             heaps = np.unique(found["heap"][found["heap"] < size]).tolist()
             _check(file, (base + heap for heap in heaps if heap), where, error)
+
+
+def varying_lengths(dataset: h5py.Dataset, where: str, error: type[BadData]) -> Annotated[npt.NDArray[np.int64], "_"]:
+    """Read the lengths of the arrays in a dataset [N] of arrays of varying length, without the arrays.
+
+    Returns
+    -------
+    int64 [N]
+
+    Raises
+    ------
+    error
+        They cannot be located in the file, or an array is longer than the file.
+    """
+    lengths = np.zeros(dataset.shape[0], np.int64)
+    size = Path(dataset.file.filename).stat().st_size
+    with Path(dataset.file.filename).open("rb") as file:
+        for start, stored in _places_of_references(dataset, file):
+            if stored is None:
+                raise error(
+                    f"{where}: compressed in a way that hides the lengths of its arrays; copy it with h5repack."
+                )
+            found = np.frombuffer(stored[: len(stored) // REFERENCE.itemsize * REFERENCE.itemsize], REFERENCE)
+            lengths[start : start + len(found)] = found["length"][: len(lengths) - start]
+    longest = int(lengths.max(initial=0)) * h5py.check_vlen_dtype(dataset.dtype).itemsize
+    if longest > size:
+        raise error(
+            f"{where}: an array declares {longest} bytes, but the whole file has {size}; it is damaged, make it again."
+        )
+    return lengths
+
+
+def _places_of_references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Read a dataset's references, each piece with the number of its first row."""
+    if dataset.chunks:
+        yield from ((place[0], content) for place, content in unpacked_chunks(dataset))
+        return
+    row = 0
+    for stored in _references(dataset, file):
+        yield row, stored
+        row += len(stored or b"") // REFERENCE.itemsize
 
 
 def _references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[bytes | None]:

@@ -170,7 +170,7 @@ def _form_of(recorded: Mapping[str, Any], *, tokens: bool) -> Form:
     """Return the form in which the run read its input."""
     usual = NUMBERS if len(recorded["shape"]) == len(NUMBERS) else TOKENS
     axes = str(recorded.get("axes", usual))
-    return Form(tokens, axes, univariate=not tokens and "I" not in axes)
+    return Form(tokens, axes, univariate=recorded.get("univariate", not tokens and "I" not in axes))
 
 
 def _check(source: Source, recorded: Mapping[str, Any], path: str) -> None:
