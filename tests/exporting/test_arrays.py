@@ -77,8 +77,8 @@ def test_either_layout_is_made_of_the_other(options, rows, suffix, tmp_path):
             check(read, "offsets", suffix, np.concatenate([[0], np.cumsum(other.lengths[list(chosen)])]))
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_small_blocks_give_the_same(suffix, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("suffix", "shortest"), [*((suffix, 0) for suffix in FORMATS), (".mat", 10**9)])
+def test_small_blocks_give_the_same(suffix, shortest, tmp_path, monkeypatch):
     import rnnstates.exporting.content
     import rnnstates.exporting.mat
     import rnnstates.exporting.zarr_folder
@@ -87,6 +87,7 @@ def test_small_blocks_give_the_same(suffix, tmp_path, monkeypatch):
     for module in (rnnstates.exporting.content, rnnstates.exporting.mat, rnnstates.exporting.zarr_folder):
         monkeypatch.setattr(module, "boxes", lambda leading, size, *_: boxes(leading, size, 70))
     monkeypatch.setattr("rnnstates.exporting.reading.BLOCK", 400)
+    monkeypatch.setattr("rnnstates.exporting.mat.SHORTEST", shortest)
     for number, (stored, layout) in enumerate([("padded", "padded"), ("padded", "packed"), ("packed", "padded")]):
         path = made(tmp_path / f"{number}.h5", layout=stored, ids=TEXTS)
         read = exported(path, suffix, layout=layout, units=[4, 0, 3], rows="1:")
@@ -129,6 +130,27 @@ def test_states_in_memory_are_exported_as_those_in_a_file(tmp_path):
     read = ARRAYS[".npz"](tmp_path / "o.npz")
     assert np.array_equal(read["hidden"], states["hidden"])
     assert read["ids"].tolist() == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("layout", ["padded", "packed"])
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_some_of_the_states_of_a_file_are_exported_as_they_are(suffix, layout, tmp_path):
+    path = made(tmp_path / "o.h5", stack=True, ids=TEXTS, layout=layout)
+    with rnnstates.open(path) as states:
+        some = states[[5, 0, 6, 7]].layer("layer1")
+        rnnstates.export(some, tmp_path / f"o{suffix}", layout="packed", rows="1:", units="1")
+        read = ARRAYS[suffix](tmp_path / f"o{suffix}")
+        for name in ("forward/hidden", "backward/cell"):
+            check(read, name, suffix, of_steps(some[1:], name)[:, 1:2])
+        assert list(read["ids"]) == [TEXTS[row] for row in (0, 6, 7)]
+
+
+def test_states_that_were_compressed_are_exported(tmp_path):
+    path = made(tmp_path / "o.h5", ids=TEXTS)
+    rnnstates.repack(path, tmp_path / "small.h5", compression="gzip")
+    rnnstates.export(tmp_path / "small.h5", tmp_path / "o.npz", rows="4:,1")
+    with rnnstates.open(path) as states:
+        check(ARRAYS[".npz"](tmp_path / "o.npz"), "cell", ".npz", states["cell"][...][[4, 5, 6, 7, 8, 1]])
 
 
 def test_arrays_of_a_pt_file_begin_where_they_can_be_mapped(tmp_path):

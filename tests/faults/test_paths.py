@@ -70,8 +70,9 @@ def test_a_failing_call_on_a_file_is_an_error_of_ours(job, for_ever, tmp_path, c
 
 
 def _made(folder):
-    """Give what was made, by name: the arrays of an output, the bytes of weights."""
-    made = {path.name: path.read_bytes() for path in folder.glob("new*.weights.h5")}
+    """Give what was made, by name: the arrays of an output, the bytes of another file."""
+    endings = (".weights.h5", ".csv", ".npz")
+    made = {path.name: path.read_bytes() for ending in endings for path in folder.glob(f"new*{ending}")}
     if (folder / NEW).exists():
         with rnnstates.open(folder / NEW) as states:
             made[NEW] = {name: np.asarray(values).tobytes() for name, values in states.datasets.items()}

@@ -39,6 +39,7 @@ COMMANDS = {
     "info": ("info done.h5", ("done.h5",), ()),
     "info of weights": ("info w.safetensors", ("w.safetensors",), ()),
     "convert": ("convert w.safetensors v.weights.h5", ("w.safetensors",), ("v.weights.h5",)),
+    "export": ("export done.h5 o.npz --rows 0:2", ("done.h5",), ("o.npz",)),
     "verify": ("verify done.h5 --sample 2", ("done.h5", "in.h5"), ()),
     "status": ("status out.h5", ("out.h5.journal", "out.h5.lock"), ("out.h5",)),
     "clean": ("clean out.h5", (), OURS),

@@ -15,7 +15,7 @@ from rnnstates.output.lock import Holder
 from . import keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
 from .forms import pack
 
-__all__ = ["convert", "info", "unfinished", "verify"]
+__all__ = ["convert", "export", "info", "unfinished", "verify"]
 
 UNITS = 2
 OPTIONS = {"states": "hidden", "pool": "none", "engine": "numpy"}
@@ -35,6 +35,11 @@ def convert():
 def info():
     """Files of all kinds: inputs, states, weights."""
     return [*seeds.inputs_npy()[:2], *seeds.inputs_hdf5(), *_outputs(), *convert()]
+
+
+def export():
+    """Give outputs of both layouts."""
+    return _outputs()
 
 
 def _outputs():

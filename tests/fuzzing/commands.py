@@ -19,7 +19,7 @@ from .forms import FORMS
 from .outcomes import Outcome, documented
 from .places import forget, room, unpacked, written
 
-__all__ = ["clean", "convert", "info", "status", "verify"]
+__all__ = ["clean", "convert", "export", "info", "status", "verify"]
 
 LONGEST_OUTPUT = 2**20
 # The output of a run, and what an unfinished one leaves beside it.
@@ -29,6 +29,8 @@ BESIDE = {LOCK, *(OUTPUT + end for end in (".partial", ".partial.new", ".journal
 # Names of weights and of inputs in a folder that is packed into one input.
 CHECKPOINT, INPUTS, WEIGHTS = "m", "in.npy", "w.safetensors"
 CONVERTED = ("out.safetensors", "out.weights.h5")
+EXPORTED = ("out.npz", "out.csv", "out.mat", "out.pt", "out.safetensors", "out.parquet")
+EXPORTING = (("--json",), ("--layout", "packed"), ("--layout", "padded", "--rows", "1,0", "--units", "1:"))
 # Computing again takes most of the time.
 VERIFYING = (("--sample=0",), ("--sample=0", "--json"), ("--sample=0", "--quick"), ("--sample=1", "--json"))
 
@@ -98,6 +100,16 @@ def info(content):
 def convert(content):
     target = room() / CONVERTED[choice(content, 2)]
     _, before, after = executed("convert", as_file_or_folder(content), target, "--json")
+    made = after.pop(str(target), None)
+    target.unlink(missing_ok=True)
+    assert after == before
+    assert (made is None) == bool(Outcome.refused)
+
+
+def export(content):
+    target = room() / EXPORTED[choice(content, len(EXPORTED))]
+    form = EXPORTING[choice(content + b"form", len(EXPORTING))]
+    _, before, after = executed("export", written(content, OUTPUT), target, *form)
     made = after.pop(str(target), None)
     target.unlink(missing_ok=True)
     assert after == before

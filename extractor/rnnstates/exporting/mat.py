@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import OptionError
 from .content import Arrays, LazyArray, TextArray
-from .reading import boxes
+from .reading import BLOCK, boxes
 
 __all__ = ["write"]
 
@@ -26,6 +26,8 @@ CLASSES = {
 }  # fmt: skip
 CELL, CHAR, LOGICAL = 1, 4, 0x200
 INT8, INT32, UINT32, MATRIX, UTF8 = 1, 5, 6, 14, 16
+# Sequences that are written together at least.
+SHORTEST = 64
 # Bytes of a variable, and characters of its name.
 MOST, LONGEST_NAME = 2**31 - 1, 63
 
@@ -96,12 +98,13 @@ def _runs(array: LazyArray, dtype: "np.dtype[np.generic]") -> Iterator[tuple[int
     """Yield stretches of the array in Fortran's order, with their positions in bytes."""
     leading = array.shape[: array.leading]
     count = int(np.prod(leading, dtype=np.int64))
-    # All sequences of a few steps, rather than a few sequences: the runs are longer.
-    for reverse in boxes(leading[::-1], array.element_bytes):
-        box = reverse[::-1]
+    # All steps of some sequences, unless these were so few that the runs would be short.
+    together = BLOCK // max(1, array.element_bytes * int(np.prod(leading[1:], dtype=np.int64)))
+    by_steps = (reverse[::-1] for reverse in boxes(leading[::-1], array.element_bytes))
+    for box in boxes(leading, array.element_bytes) if together >= SHORTEST else by_steps:
         values = np.asarray(array.read(*box)).astype(dtype, copy=False)
         # One line per unit, its steps and sequences in Fortran's order.
-        lines = np.ascontiguousarray(values.T.reshape(-1, *(one.stop - one.start for one in reverse)))
+        lines = np.ascontiguousarray(values.T.reshape(-1, *(one.stop - one.start for one in box[::-1])))
         is_whole = len(box) < 2 or box[0].stop - box[0].start == leading[0]
         first = sum(one.start * scale for one, scale in zip(box, (1, *leading[:1]), strict=False))
         for number, line in enumerate(lines):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..arrays.axes import Array, Rows
+from ..arrays.axes import Array, Mask, Rows
 from ..errors import BadStates
 from ..output.format import Shape
 from ..untrusted.hdf5 import reading
@@ -44,6 +44,18 @@ class Chosen:
         """The shape of what is exported; packed here are the valid steps of the chosen sequences only."""
         stored = self.stored
         return Shape(stored.lengths[self.rows], stored.steps, stored.layout, stored.padding)
+
+    @cached_property
+    def starts(self) -> Rows:
+        """The first valid step of each in the padded layout: int64 [K]."""
+        lengths = self.shape.lengths
+        return self.stored.steps - lengths if self.stored.padding == "pre" else np.zeros_like(lengths)
+
+    def is_valid(self, places: slice, steps: slice) -> Mask:
+        """Tell which steps of some sequences are valid: bool [places, steps]."""
+        starts, columns = self.starts[places, None], np.arange(steps.start, steps.stop)
+        is_valid: Mask = (columns >= starts) & (columns < starts + self.shape.lengths[places, None])
+        return is_valid
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +99,22 @@ class Reader:
 
     def padded(self, places: slice, steps: slice) -> Box:
         """Read chosen sequences with their padding: [places, steps, ...]."""
-        chosen = self.chosen
-        box = np.zeros((places.stop - places.start, steps.stop - steps.start, *self.item), self.member.dtype)
-        if chosen.stored.layout == "padded":
-            for a, b in runs_of(rows := chosen.rows[places]):
+        rows = self.chosen.rows[places]
+        box = np.zeros((len(rows), steps.stop - steps.start, *self.item), self.member.dtype)
+        if self.chosen.stored.layout == "padded":
+            for a, b in runs_of(rows):
                 box[a:b] = self._at(slice(int(rows[a]), int(rows[b - 1]) + 1), steps)
             return box
-        begin, lengths = chosen.shape.offsets, chosen.shape.lengths
+        offsets, starts = self.chosen.shape.offsets, self.chosen.starts
+        is_valid = self.chosen.is_valid(places, steps)
+        if steps == slice(0, self.chosen.stored.steps):
+            box[is_valid] = self.packed(slice(int(offsets[places.start]), int(offsets[places.stop])))
+            return box
         for row, place in enumerate(range(places.start, places.stop)):
-            length = int(lengths[place])
-            at = chosen.stored.steps - length if chosen.stored.padding == "pre" else 0
-            first, last = max(steps.start, at), min(steps.stop, at + length)
-            if first < last:
-                origin = int(begin[place]) - at
-                box[row, first - steps.start : last - steps.start] = self.packed(slice(origin + first, origin + last))
+            columns = np.flatnonzero(is_valid[row])
+            if len(columns):
+                first = int(offsets[place] - starts[place]) + steps.start + int(columns[0])
+                box[row, columns] = self.packed(slice(first, first + len(columns)))
         return box
 
     def _valid(self, places: slice, begin: int, end: int) -> Iterator[Elements]:
@@ -118,21 +132,18 @@ class Reader:
 
     def _unpadded(self, places: slice, begin: int, end: int) -> Iterator[Elements]:
         """Read valid steps ``begin`` to ``end`` of a few sequences of the padded layout."""
-        stored, offsets = self.chosen.stored, self.chosen.shape.offsets
-        lengths = self.chosen.shape.lengths[places]
+        offsets, starts = self.chosen.shape.offsets[places.start : places.stop + 1], self.chosen.starts[places]
         row = int(self.chosen.rows[places.start])
-        if len(lengths) == 1:
-            at = (stored.steps - int(lengths[0]) if stored.padding == "pre" else 0) - int(offsets[places.start])
-            first, last = max(begin, int(offsets[places.start])), min(end, int(offsets[places.stop]))
+        if len(starts) == 1:
+            at = int(starts[0] - offsets[0])
+            first, last = max(begin, int(offsets[0])), min(end, int(offsets[1]))
             yield self._at(slice(row, row + 1), slice(first + at, last + at))[0]
             return
-        longest = int(lengths.max())
-        steps = slice(stored.steps - longest, stored.steps) if stored.padding == "pre" else slice(0, longest)
-        columns = np.arange(longest)
-        is_valid = columns >= longest - lengths[:, None] if stored.padding == "pre" else columns < lengths[:, None]
-        valid = self._at(slice(row, row + len(lengths)), steps)[is_valid]
-        origin = int(offsets[places.start])
-        yield valid[max(0, begin - origin) : end - origin]
+        # Only as many steps as the longest of them has.
+        lasts = starts + np.diff(offsets)
+        steps = slice(int(starts.min()), int(lasts.max()))
+        valid = self._at(slice(row, row + len(starts)), steps)[self.chosen.is_valid(places, steps)]
+        yield valid[max(0, begin - int(offsets[0])) : end - int(offsets[0])]
 
     def _at(self, *index: slice) -> Array:
         with reading(f"'{self.member.name}'", BadStates):

@@ -29,9 +29,11 @@ R = TypeVar("R")
 # Parameters that may be paths, the most important first; and the words among their values that are not paths.
 PATHS = (
     *("inputs", "path", "model", "output", "weights", "lengths", "ids", "initial_state"),
-    *("config", "save_weights"),
+    *("config", "save_weights", "destination"),
 )
 NO_PATHS = ("full", "zero")
+# Functions that only read their output.
+READERS = ("status", "export")
 # Python's message.
 NO_THREAD = "can't start new thread"
 # Raised by the operating system, and by Python on its behalf.
@@ -69,7 +71,7 @@ def documented(function: Callable[P, R], name: str = "") -> Callable[P, R]:
             error = carried.error
         except (RnnstatesError, *FAILURES) as reason:
             given = _paths(inspect.signature(function).bind_partial(*args, **kwargs).arguments)
-            written = None if function.__name__ == "status" else given.get("output")
+            written = None if function.__name__ in READERS else given.get("output")
             ours = reason if isinstance(reason, RnnstatesError) else _error_of_ours(reason, given, written)
             if ours is not None:
                 _name_as_given(ours, given.get("output", given.get("path")))
