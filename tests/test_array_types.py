@@ -46,7 +46,8 @@ ANY_AXES = {
     "inputs.ids_shape": ("listed",),
     "inputs.initial": ("_check",),
     "inputs.initial_states": ("InitialStates.__init__", "_rows"),
-    "inputs.npy": ("NpySource._fill", "NpySource._read_box", "fill_at", "load_npy", "to_native"),
+    "inputs.npy": ("_read_box", "load_npy", "raw_bytes", "read_whole", "to_native"),
+    "inputs.npz": ("NpzContainer.find",),
     "inputs.stream": ("StreamSource._fill",),
 }
 

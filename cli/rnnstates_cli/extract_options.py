@@ -40,7 +40,7 @@ _INPUT = (
            help="Valid steps of each sequence: a dataset of INPUT, a .npy or text file, or 'full' if every step is "
                 "valid.  [default: the dataset 'lengths']"),
     option("--inputs", "dataset", metavar="NAME", group="Input",
-           help="Dataset of an HDF5 INPUT.  [default: 'inputs', or the only one that fits]"),
+           help="Dataset of an HDF5 or .npz INPUT.  [default: 'inputs', or the only one that fits]"),
     option("--ids", metavar="NAME|FILE", group="Input", type=FILE,
            help="Names of the sequences, copied to OUTPUT.  [default: the dataset 'ids', if there is one]"),
     option("--padding", type=click.Choice(CHOICES["padding"]), default="post", show_default=True, group="Input",

@@ -10,6 +10,7 @@ from .errors import BadInput, BadStates
 from .errors.arguments import check_arguments
 from .inputs.content import FIRST_BYTES, of_another_kind
 from .inputs.npy import read_header
+from .inputs.npz import describe_npz
 from .inputs.writers import shown_attributes
 from .output.reader import is_states_file, open_states
 from .output.states import States
@@ -17,10 +18,11 @@ from .untrusted.foreign import Wanted, refuse_foreign
 from .untrusted.hdf5 import datasets, is_hdf5, open_hdf5, reading
 from .untrusted.missing import missing_reported, open_file
 from .untrusted.npy import MAGIC
+from .untrusted.zip import is_zip
 
 __all__ = ["describe"]
 
-EXPECTED = "a .npy, HDF5 or weights file"
+EXPECTED = "a .npy, .npz, HDF5 or weights file"
 
 
 def describe(
@@ -31,7 +33,7 @@ def describe(
     Parameters
     ----------
     path : str or path
-        A file that ``extract`` reads or writes: sequences (.npy, HDF5), weights, states.
+        A file that ``extract`` reads or writes: sequences (.npy, .npz, HDF5), weights, states.
     convention : str or None
         What plain names in a weights file mean, as for ``load_weights``.
     config : path or None
@@ -66,6 +68,8 @@ def describe(
     if is_hdf5(path):
         with open_hdf5(path, BadInput) as file, reading(str(path), BadInput):
             return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}
+    if is_zip(path):
+        return about | {"kind": "input", "container": "npz", "datasets": describe_npz(path)}
     return about | {"kind": "input", "container": "npy"} | _of_npy(path)
 
 

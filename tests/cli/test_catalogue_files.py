@@ -80,12 +80,13 @@ def failing(monkeypatch):
 PICKLE = ("a Python pickle, which is never loaded because it can run any code", "np.save")
 OBJECTS = ("holds pickled Python objects (dtype object), which are never loaded because", "save that with np.save")
 ARCHIVE = ("a zip archive such as .npz", "np.save('inputs.npy', np.load('file.npz')['inputs'])")
+EXPECTED = "expected a .npy, .npz or HDF5 file"
 LENGTHS_EXPECTED = "expected a .npy file or text with one whole number per line"
 LONG = r"9" * 31
 
 # Missing, unreadable, a directory; neither HDF5 nor .npy; empty; wrong suffix.
 KINDS = {
-    "a missing file": Mistake(None, ["no.h5"], MISSING, ("no.h5: no such file; expected a .npy or HDF5 file. Check",)),
+    "a missing file": Mistake(None, ["no.h5"], MISSING, (f"no.h5: no such file; {EXPECTED}. Check",)),
     "missing lengths": Mistake(
         None, ["in.npy", "--lengths", "no.npy"], MISSING, ("--lengths no.npy: no such file", "Check the path")
     ),
@@ -118,7 +119,7 @@ KINDS = {
     "a failing disk": Mistake(
         None, FROM_NPY, MISSING, ("lengths.npy: cannot be read at byte 128 (Input/output error)",), failing
     ),
-    "a directory": Mistake(None, ["folder"], MISSING, ("folder: a directory; expected a .npy or HDF5 file. Name",)),
+    "a directory": Mistake(None, ["folder"], MISSING, (f"folder: a directory; {EXPECTED}. Name",)),
     "a directory of lengths": Mistake(
         None, ["in.npy", "--lengths", "folder"], MISSING, ("folder: a directory; " + LENGTHS_EXPECTED,)
     ),
@@ -129,7 +130,7 @@ KINDS = {
         content("in.npy", b""),
         FROM_NPY,
         DATA,
-        ("in.npy: empty, not one byte; expected a .npy or HDF5", "Make it again"),
+        (f"in.npy: empty, not one byte; {EXPECTED}", "Make it again"),
     ),
     "empty lengths": Mistake(
         content("lengths.npy", b""), FROM_NPY, DATA, ("lengths.npy: empty, not one byte; " + LENGTHS_EXPECTED,)
@@ -150,7 +151,7 @@ KINDS = {
         content("in.npy", b"\x00\x01\x02\x03"),
         FROM_NPY,
         DATA,
-        (r"in.npy: starts with b'\x00\x01\x02\x03', which is not a known kind of file; expected a .npy or HDF5 file",),
+        (rf"in.npy: starts with b'\x00\x01\x02\x03', which is not a known kind of file; {EXPECTED}",),
     ),
     "a text": Mistake(
         content("in.npy", b"1,2,3\n"),
@@ -250,7 +251,12 @@ PICKLED = {
     "lengths of objects": Mistake(
         npy(np.full(4, None), "lengths.npy", allow_pickle=True), FROM_NPY, DATA, ("lengths.npy: ", *OBJECTS)
     ),
-    "a npz": Mistake(lambda: np.savez("in.npz", inputs=INPUTS), ["in.npz"], DATA, ("in.npz: ", *ARCHIVE)),
+    "a npz of objects": Mistake(
+        lambda: np.savez("in.npz", inputs=np.full((4, 5, 3), None)),
+        ["in.npz"],
+        DATA,
+        ("in.npz: dataset 'inputs': ", *OBJECTS, "padded to one length"),
+    ),
     "lengths in a npz": Mistake(
         lambda: np.savez("l.npz", lengths=LENGTHS),
         ["in.npy", "--lengths", "l.npz"],
@@ -275,6 +281,10 @@ ACCEPTED = {
         lambda: (np.save("x.npy", WHOLE), os.rename("x.npy", "x.h5")), ["x.h5", "--lengths", "lengths.npy"]
     ),
     "an HDF5 with the suffix of npy": Accepted(only("x.npy", inputs=WHOLE, lengths=LENGTHS), ["x.npy"]),
+    "a npz": Accepted(lambda: np.savez("in.npz", inputs=WHOLE, lengths=LENGTHS), ["in.npz"]),
+    "a npz with the suffix of HDF5": Accepted(
+        lambda: (np.savez("x.npz", inputs=WHOLE, lengths=LENGTHS), os.rename("x.npz", "x.h5")), ["x.h5"]
+    ),
     "an HDF5 without a suffix": Accepted(only("x", inputs=WHOLE, lengths=LENGTHS), ["x"]),
 }
 

@@ -54,6 +54,24 @@ def test_a_npy_tells_shape_dtype_and_order(place):
     assert "shape: 4 x 5 x 3\n" in text
 
 
+@pytest.mark.parametrize("save, more", [(np.savez, {}), (np.savez_compressed, {"compression": "deflate"})])
+def test_a_npz_input_is_listed_by_array(place, save, more):
+    save(place / "in.npz", inputs=np.zeros((4, 5, 3), ">f2"), lengths=np.arange(4), objects=np.full(2, None))
+    described, text = info(place, "in.npz")
+    assert (described["kind"], described["container"]) == ("input", "npz")
+    assert described["datasets"] == [
+        {"name": "inputs", "shape": [4, 5, 3], "dtype": ">f2", "order": "C", **more},
+        {"name": "lengths", "shape": [4], "dtype": "int64", "order": "C", **more},
+    ]
+    assert "  inputs: 4 x 5 x 3 >f2" in text
+
+
+def test_weights_in_a_npz_are_weights(place):
+    np.savez(place / "w.npz", kernel=np.ones((3, 8)), recurrent_kernel=np.ones((2, 8)), bias=np.zeros(8))
+    done = rnnstates("info", "w.npz", "--convention", "keras", cwd=place)
+    assert done.stdout.decode().startswith("file: w.npz\nbytes: 1154\nkind: weights\n")
+
+
 def test_weights_tell_each_stack_and_its_sizes(place):
     described, text = info(place, "w.weights.h5")
     (stack,) = described["stacks"]
@@ -86,13 +104,14 @@ def test_one_sequence_is_one_and_not_yes(tmp_path):
         (".", 66, "a directory"),
         ("text", 65, "text that starts with 'hello'"),
         ("cut.h5", 65, "HDF5 cannot open it"),
-        ("zip.npz", 65, "no recurrent layer found; the npz holds 'x'"),
+        ("cut.npz", 65, "cut.npz: a zip archive that cannot be read"),
     ],
 )
 def test_what_cannot_be_described_is_reported(place, name, code, message):
     (place / "text").write_text("hello\n")
     (place / "cut.h5").write_bytes((place / "out.h5").read_bytes()[:3000])
-    np.savez(place / "zip.npz", x=np.ones(3))
+    np.savez(place / "whole.npz", x=np.ones(3))
+    (place / "cut.npz").write_bytes((place / "whole.npz").read_bytes()[:200])
     done = rnnstates("info", name, cwd=place)
     assert done.returncode == code
     assert message in done.stderr.decode()

@@ -20,6 +20,7 @@ __all__ = [
     "initial",
     "inputs_hdf5",
     "inputs_npy",
+    "inputs_npz",
     "inputs_stream",
     "journals",
     "keras_arrays",
@@ -94,6 +95,17 @@ def inputs_hdf5():
         hdf5(chunked_ids, libver="latest"),
         hdf5(fill),
     ]
+
+
+def inputs_npz():
+    """Sequences in .npz, with lengths and ids, stored and compressed."""
+    beside = {"lengths": np.array([3, 2]), "ids": np.array(["a", "bc"]), "more/offsets": np.arange(3)}
+    made = []
+    for save in (np.savez, np.savez_compressed):
+        held = io.BytesIO()
+        save(held, inputs=values(2, 3, FEATURES), **beside)
+        made.append(held.getvalue())
+    return [*made, zipped(beside | {"a": np.asfortranarray(values(2, 3, FEATURES))})]
 
 
 def lengths():

@@ -226,6 +226,7 @@ PARSERS: dict[str, Parser] = {
     "npy-stream": Parser(npy_stream, seeds.inputs_stream),
     "npy": Parser(inputs, seeds.inputs_npy),
     "hdf5-inputs": Parser(inputs_and_more, seeds.inputs_hdf5),
+    "npz-inputs": Parser(inputs_and_more, seeds.inputs_npz),
     "lengths": Parser(lengths, seeds.lengths),
     "ids": Parser(ids, seeds.ids),
     "initial": Parser(initial, seeds.initial),

@@ -44,6 +44,26 @@ class TestCompressedHdf5(SourceConformance):
         return open_source(tmp_path / "x.h5", dataset="a/b", form=Form(tokens=tokens))
 
 
+class TestNpz(SourceConformance):
+    magic = b"PK\x03\x04"
+
+    def open_array(self, array, tmp_path, *, tokens=False):
+        np.savez(tmp_path / "x.npz", inputs=array)
+        return open_source(tmp_path / "x.npz", form=Form(tokens=tokens))
+
+
+class TestCompressedNpz(SourceConformance):
+    def open_array(self, array, tmp_path, *, tokens=False):
+        np.savez_compressed(tmp_path / "x.npz", **{"a/b": array, "lengths": np.ones(len(array))})
+        return open_source(tmp_path / "x.npz", dataset="a/b", form=Form(tokens=tokens))
+
+
+class TestFortranNpz(SourceConformance):
+    def open_array(self, array, tmp_path, *, tokens=False):
+        np.savez_compressed(tmp_path / "x.npz", inputs=np.asfortranarray(array))
+        return open_source(tmp_path / "x.npz", form=Form(tokens=tokens))
+
+
 class TestArray(SourceConformance):
     def open_array(self, array, tmp_path, *, tokens=False):
         return open_source(array, form=Form(tokens=tokens))

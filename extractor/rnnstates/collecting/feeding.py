@@ -73,7 +73,7 @@ class ArrayRows:
 
 
 class FileRows:
-    """A .npy or HDF5 file, as ``extract`` reads it."""
+    """A .npy, .npz or HDF5 file, as ``extract`` reads it."""
 
     def __init__(self, path: str | os.PathLike[str], dataset: str | None, axes: str | None = None) -> None:
         self.source = open_source(path, dataset=dataset, form=Form(tokens=True, axes=axes))

@@ -81,7 +81,7 @@ def extract(
 
     Parameters
     ----------
-    inputs : array [N, T, I], token ids [N, T], path of a .npy or HDF5 file, or binary stream of a .npy
+    inputs : array [N, T, I], token ids [N, T], path of a .npy, .npz or HDF5 file, or binary stream of a .npy
         Token ids need weights with an embedding. Sequences of different lengths: a list of arrays [length, I] or token
         ids [length], a ragged tensor of TensorFlow, nested tensor or packed sequence of PyTorch or Awkward array; or
         one array [sum of lengths, I] with their lengths. One sequence: [T, I]; one feature per step: [N, T].

@@ -11,7 +11,18 @@ from .container import Container, Described
 from .form import Form
 from .layout import IdsWithoutTable, is_numeric
 
-__all__ = ["DEFAULT", "NO_DTYPE", "OTHER", "UNKNOWN", "VARYING", "choose", "describe_dtype", "guess", "listing"]
+__all__ = [
+    "DEFAULT",
+    "NO_DTYPE",
+    "OTHER",
+    "UNKNOWN",
+    "VARYING",
+    "choose",
+    "choose_among",
+    "describe_dtype",
+    "guess",
+    "listing",
+]
 
 DEFAULT = "inputs"
 # Used for something else, so never sequences unless named.
@@ -47,9 +58,26 @@ def choose(file: h5py.File, path: str, name: str | None, form: Form, container_o
     if isinstance(found, h5py.Dataset):
         return wanted.strip("/")
     present = dict(datasets(file, path, BadInput))
+    if name is not None and found is not None:
+        raise BadInput(
+            f"{path}: '{name.strip('/')}' is a group; present: {listing(present)}.{guess(name, present)} "
+            "Name one with dataset=."
+        )
+    return choose_among(present, path, name, form, container_of)
+
+
+def choose_among(
+    present: Mapping[str, Described], path: str, name: str | None, form: Form,
+    container_of: Callable[[str], Container],
+) -> str:  # fmt: skip
+    """Return the name of the array to read, of a file of several; otherwise like ``choose``."""
+    wanted = (name or DEFAULT).strip("/")
+    if wanted in present:
+        return wanted
     if name is not None:
-        what = f"'{name.strip('/')}' is a group" if found is not None else f"no dataset '{name}'"
-        raise BadInput(f"{path}: {what}; present: {listing(present)}.{guess(name, present)} Name one with dataset=.")
+        raise BadInput(
+            f"{path}: no dataset '{name}'; present: {listing(present)}.{guess(name, present)} Name one with dataset=."
+        )
     fitting = {key: dataset for key, dataset in present.items() if _fits(key, dataset, tokens=form.tokens)}
     if not fitting:
         fitting = {
@@ -100,7 +128,7 @@ def describe_dtype(dataset: Described) -> str:
     return str(dtype)
 
 
-def _fits(key: str, dataset: h5py.Dataset, *, tokens: bool, axes: int = 3) -> bool:
+def _fits(key: str, dataset: Described, *, tokens: bool, axes: int = 3) -> bool:
     try:
         shape, dtype = dataset.shape or (), dataset.dtype
     except TypeError:
@@ -110,7 +138,7 @@ def _fits(key: str, dataset: h5py.Dataset, *, tokens: bool, axes: int = 3) -> bo
     return (len(shape) == axes and is_numeric(dtype)) or (tokens and len(shape) == 2 and dtype.kind in "iu")
 
 
-def _token_hint(present: dict[str, h5py.Dataset]) -> str:
+def _token_hint(present: Mapping[str, Described]) -> str:
     if any(_fits(key, dataset, tokens=True) for key, dataset in present.items()):
         return "; integers of shape (N, T) are token ids and need weights with an embedding (weights=)"
     if any(

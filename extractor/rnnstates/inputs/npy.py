@@ -6,6 +6,7 @@ A memory-mapped file that is truncated while it is read kills the process; a rea
 import math
 import os
 import stat
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,7 +20,11 @@ from .form import PADDED, Form
 from .identity import check_unchanged, identify, sample_file
 from .layout import check_layout, dtype_notes
 
-__all__ = ["NpySource", "load_npy", "read_header", "to_native"]
+__all__ = ["FORTRAN_NOTE", "NpySource", "load_npy", "read_header", "read_place", "read_whole", "to_native"]
+
+# Fills a buffer with the bytes from an offset on.
+Fill = Callable[[memoryview, int], None]
+FORTRAN_NOTE = "{} is in Fortran order and is read in many small pieces; np.save(np.ascontiguousarray(...)) is faster."
 
 
 class NpySource(Bare):
@@ -62,19 +67,13 @@ class NpySource(Bare):
             self._file.close()
             raise
         self.rows_together = self.steps_together = 1
-        fortran = (_FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
+        fortran = (FORTRAN_NOTE.format(path),) if self._header.fortran_order else ()
         self.notes: tuple[str, ...] = fortran + dtype_notes(self.shape, self.dtype, self.name)
 
     def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...] in native byte order."""
         check_unchanged(self._file.fileno(), self.identity, self.name)
-        place = self.axes.place(rows, steps)
-        if self._header.fortran_order:
-            # The same bytes are an array in C order with reversed axes.
-            block = self._read_box(self._header.shape[::-1], place[::-1]).T
-        else:
-            block = self._read_box(self._header.shape, place)
-        return self.axes.turn(to_native(block))
+        return self.axes.turn(read_place(self._header, self.axes.place(rows, steps), self._fill))
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` if the file has changed since it was opened."""
@@ -84,25 +83,8 @@ class NpySource(Bare):
         """Close the file; safe to call twice."""
         self._file.close()
 
-    def _read_box(self, stored: tuple[int, ...], place: tuple[slice, ...]) -> Array:
-        """Read a part of an array in C order, given by one slice per axis: each contiguous run in one call."""
-        counts = [part.stop - part.start for part in place]
-        block = empty_window(tuple(counts), self.dtype)
-        # The axes after this one are read whole, so the wanted part of it is contiguous.
-        last = max((axis for axis, count in enumerate(counts) if count != stored[axis]), default=0)
-        item_bytes = math.prod(stored[last + 1 :]) * self.dtype.itemsize
-        for index in np.ndindex(*counts[:last]):
-            first = 0
-            for axis, number in enumerate((*index, 0)):
-                first = first * stored[axis] + place[axis].start + number
-            self._fill(block[index], first * item_bytes)
-        return block
-
-    def _fill(self, contiguous: Array, offset: int) -> None:
-        fill_at(self._file, contiguous, self._header.offset + offset, where=self.name, error=BadInput)
-
-
-_FORTRAN_NOTE = "{} is in Fortran order and is read in many small pieces; np.save(np.ascontiguousarray(...)) is faster."
+    def _fill(self, raw: memoryview, offset: int) -> None:
+        fill_at(self._file, raw, offset, where=self.name, error=BadInput)
 
 
 def read_header(file: BinaryIO, where: str, error: type[BadData]) -> NpyHeader:
@@ -122,16 +104,56 @@ def read_header(file: BinaryIO, where: str, error: type[BadData]) -> NpyHeader:
     return header
 
 
-def load_npy(file: BinaryIO, header: NpyHeader, where: str, error: type[BadData]) -> Array:
-    """Read the whole array of an open file, in native byte order; for small arrays."""
+def read_place(header: NpyHeader, place: tuple[slice, ...], fill: Fill) -> Stored:
+    """Read a part of an array, given by one slice per stored axis, in native byte order.
+
+    Parameters
+    ----------
+    header : NpyHeader
+    place : tuple of slice
+    fill : callable
+        Fills a buffer with the bytes from an offset in the file on.
+    """
+    if header.fortran_order:
+        # The same bytes are an array in C order with reversed axes.
+        return to_native(_read_box(header, header.shape[::-1], place[::-1], fill).T)
+    return to_native(_read_box(header, header.shape, place, fill))
+
+
+def _read_box(header: NpyHeader, stored: tuple[int, ...], place: tuple[slice, ...], fill: Fill) -> Array:
+    """Read a part of an array in C order: each contiguous run in one call."""
+    counts = [part.stop - part.start for part in place]
+    block = empty_window(tuple(counts), header.dtype)
+    # The axes after this one are read whole, so the wanted part of it is contiguous.
+    last = max((axis for axis, count in enumerate(counts) if count != stored[axis]), default=0)
+    item_bytes = math.prod(stored[last + 1 :]) * header.dtype.itemsize
+    for index in np.ndindex(*counts[:last]):
+        first = 0
+        for axis, number in enumerate((*index, 0)):
+            first = first * stored[axis] + place[axis].start + number
+        fill(raw_bytes(block[index]), header.offset + first * item_bytes)
+    return block
+
+
+def read_whole(header: NpyHeader, fill: Fill) -> Array:
+    """Read a whole array, in native byte order; for small arrays."""
     array = np.empty(header.shape, header.dtype, order="F" if header.fortran_order else "C")
-    fill_at(file, array.T if header.fortran_order else array, header.offset, where=where, error=error)
+    fill(raw_bytes(array.T if header.fortran_order else array), header.offset)
     return to_native(array)
 
 
-def fill_at(file: BinaryIO, contiguous: Array, offset: int, *, where: str, error: type[BadData]) -> None:
-    """Fill a contiguous array with the file's bytes from an offset on, continuing after short reads."""
-    raw = memoryview(contiguous.reshape(-1).view(np.uint8).data)
+def load_npy(file: BinaryIO, header: NpyHeader, where: str, error: type[BadData]) -> Array:
+    """Read the whole array of an open file, in native byte order; for small arrays."""
+    return read_whole(header, lambda raw, offset: fill_at(file, raw, offset, where=where, error=error))
+
+
+def raw_bytes(contiguous: Array) -> memoryview:
+    """Return the bytes of an array in C order."""
+    return memoryview(contiguous.reshape(-1).view(np.uint8).data)
+
+
+def fill_at(file: BinaryIO, raw: memoryview, offset: int, *, where: str, error: type[BadData]) -> None:
+    """Fill a buffer with the file's bytes from an offset on, continuing after short reads."""
     done = 0
     while done < len(raw):
         try:

@@ -17,6 +17,7 @@ from .hdf5_series import open_in_hdf5
 from .lists import open_list_of
 from .memory import MemorySource
 from .npy import NpySource
+from .npz import NpzSource
 from .stream import StreamSource
 
 __all__ = ["OPENERS", "open_source"]
@@ -35,10 +36,11 @@ class Opener(Protocol):
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
 
+ZIP = b"PK\x03\x04"
 # From the first bytes of a file to what opens it.
-OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: open_in_hdf5}
+OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: open_in_hdf5, ZIP: NpzSource}
 
-EXPECTED = "a .npy or HDF5 file"
+EXPECTED = "a .npy, .npz or HDF5 file"
 
 
 def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADDED) -> Source:
@@ -47,7 +49,7 @@ def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADD
     Parameters
     ----------
     inputs : str, path, binary stream, array or sequences
-        A .npy or HDF5 file (its content decides), a .npy stream (anything with ``read``), sequences of different
+        A .npy, .npz or HDF5 file (its content decides), a .npy stream (anything with ``read``), sequences of different
         lengths in memory (see ``lists``), or numbers in memory:
         of the forms that ``form`` allows.
     dataset : str or None

@@ -16,6 +16,7 @@ class Holds(Enum):
     WEIGHTS = "weights, which are read; but no sequences"
     INPUTS = "sequences, which are read; but no weights"
     BOTH = "sequences or weights, which are read"
+    ARRAYS = "arrays by name, sequences or weights, which are read"
     SETTINGS = "the settings of a model without its weights; they are read beside them"
     TEXT = "weights or settings, both of which are read; but no sequences"
 
@@ -27,6 +28,7 @@ class Wanted(Enum):
     INPUTS = "sequences"
     LIST = "lengths or ids"
     STATES = "states to start from"
+    ARRAYS = "arrays by name, sequences or weights, which are read"
     SETTINGS = "the settings of a model"
     OUTPUT = "what extract wrote"
     ANY = "whatever it is"
@@ -34,13 +36,13 @@ class Wanted(Enum):
 
 # What can be read in each place, and so is not foreign there.
 _READ = {
-    Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH, Holds.TEXT),
-    Wanted.INPUTS: (Holds.INPUTS, Holds.BOTH),
+    Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH, Holds.ARRAYS, Holds.TEXT),
+    Wanted.INPUTS: (Holds.INPUTS, Holds.BOTH, Holds.ARRAYS),
     Wanted.LIST: (Holds.INPUTS,),
     Wanted.STATES: (Holds.BOTH,),
     Wanted.SETTINGS: (Holds.SETTINGS, Holds.TEXT),
     Wanted.OUTPUT: (Holds.BOTH,),
-    Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH, Holds.TEXT),
+    Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH, Holds.ARRAYS, Holds.TEXT),
 }
 # Where neither sequences nor weights are wanted, the advice depends on the place and not on the kind.
 _WAYS = {
@@ -89,7 +91,7 @@ class Kind(NamedTuple):
 
     def _way_out(self, wanted: Wanted) -> str:
         # A list may be inside a file of arrays that is read elsewhere; its kind says how to take it out.
-        inside = wanted is Wanted.LIST and self.holds in (Holds.WEIGHTS, Holds.BOTH)
+        inside = wanted is Wanted.LIST and self.holds in (Holds.WEIGHTS, Holds.BOTH, Holds.ARRAYS)
         if wanted in _WAYS and self.holds is not Holds.NEITHER and not inside:
             return _WAYS[wanted]
         if self.holds is Holds.VALUES and wanted is Wanted.WEIGHTS:

@@ -70,7 +70,7 @@ VALUES: dict[str, Kind] = {
     "npz": Kind(
         "a zip archive such as .npz, with the arrays {names}",
         "Take one array out of it: np.save('{file}.npy', np.load('file.npz')['{first}']).",
-        Holds.WEIGHTS,
+        Holds.ARRAYS,
     ),
     "hdf5": Kind("an HDF5 file", "Copy the dataset into the input file and give its name.", Holds.BOTH),
     "zip": _archive("a zip archive that holds {names}", "unzip FILE"),

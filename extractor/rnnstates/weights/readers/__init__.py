@@ -54,7 +54,7 @@ READERS: dict[str, Reader] = {
     "HDF5 with options": Reader("folder.recognise_with_options", "folder.open_with_options", holds_inputs_too=True),
     "HDF5": Reader("hdf5.recognise_hdf5", "hdf5.open_hdf5_weights", holds_inputs_too=True),
     "Keras zip": Reader("keras_zip.is_keras_zip", "keras_zip.open_keras_zip"),
-    "npz": Reader("npz.is_npz", "npz.open_npz_weights"),
+    "npz": Reader("npz.is_npz", "npz.open_npz_weights", holds_inputs_too=True),
     "PyTorch": Reader("torch.file.recognise_torch", "torch.file.open_torch"),
     "safetensors": Reader("safetensors.recognise_safetensors", "safetensors.open_safetensors"),
     "ONNX": Reader("onnx.start.recognise_onnx", "onnx.file.open_onnx"),
