@@ -10,7 +10,6 @@ from .errors import BadInput, BadStates
 from .errors.arguments import check_arguments
 from .inputs.content import FIRST_BYTES, of_another_kind
 from .inputs.npy import read_header
-from .inputs.npz import describe_npz
 from .inputs.writers import shown_attributes
 from .output.reader import is_states_file, open_states
 from .output.states import States
@@ -69,6 +68,8 @@ def describe(
         with open_hdf5(path, BadInput) as file, reading(str(path), BadInput):
             return about | {"kind": "input", "container": "HDF5", "datasets": _datasets(file, str(path))}
     if is_zip(path):
+        from .inputs.npz import describe_npz
+
         return about | {"kind": "input", "container": "npz", "datasets": describe_npz(path)}
     return about | {"kind": "input", "container": "npy"} | _of_npy(path)
 

@@ -17,7 +17,6 @@ from .hdf5_series import open_in_hdf5
 from .lists import open_list_of
 from .memory import MemorySource
 from .npy import NpySource
-from .npz import NpzSource
 from .stream import StreamSource
 
 __all__ = ["OPENERS", "open_source"]
@@ -36,9 +35,16 @@ class Opener(Protocol):
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
 
+def _open_npz(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
+    # Imported for such files only, so that others start faster.
+    from .npz import NpzSource
+
+    return NpzSource(path, dataset=dataset, form=form)
+
+
 ZIP = b"PK\x03\x04"
 # From the first bytes of a file to what opens it.
-OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: open_in_hdf5, ZIP: NpzSource}
+OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: open_in_hdf5, ZIP: _open_npz}
 
 EXPECTED = "a .npy, .npz or HDF5 file"
 
