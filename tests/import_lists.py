@@ -43,9 +43,9 @@ NEVER = {
 WEIGHED = {
     "help": 38,
     "extract help": 29,
-    "info of states": 116,
-    "info of an array": 114,
-    "info of an input": 138,
-    "extract": 178,
-    "extract with weights of Keras": 231,
+    "info of states": 120,
+    "info of an array": 118,
+    "info of an input": 142,
+    "extract": 186,
+    "extract with weights of Keras": 239,
 }

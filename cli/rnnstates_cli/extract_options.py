@@ -5,7 +5,8 @@ group           options
 ==============  ==================================================================================================
 Input           ``--lengths --inputs --ids --padding``
 Weights         ``--weights --layer --initial-state --units --seed --model``
-Output          ``--states --pool --layout --precision --dtype --compression --if-exists --force``
+Output          ``--states --pool --keep-layers --keep-units --every --last-steps --layer-average --layout
+                --precision --dtype --compression --if-exists --force``
 Run             ``--engine --threads --memory --max-runtime --dry-run --progress --json --quiet --verbose``
 Rarely needed   ``--axes --univariate --allow-nonfinite --forget-bias --convention --config --activation
                 --recurrent-activation --cell-clip --projection-clip --embedding --save-weights --restart --verify
@@ -69,6 +70,16 @@ _OUTPUT = (
     option("--pool", default="mean,last", show_default=True, metavar="NAMES", group="Output",
            type=Names(CHOICES["pool"]),
            help=f"One vector per sequence: {WORDS['pool']}, or none; hidden:mean is of one state only."),
+    option("--keep-layers", metavar="top|NAMES", group="Output",
+           help="Layers to store, such as layer1 or layer0/backward; all are computed.  [default: all]"),
+    option("--keep-units", metavar="LIST", group="Output",
+           help="Units to store, such as 0:10,17, of each layer.  [default: all]"),
+    option("--every", type=click.IntRange(min=1), metavar="N", group="Output",
+           help="Store the states of steps 0, N, 2N, … of each sequence; vectors still count every step."),
+    option("--last-steps", type=click.IntRange(min=1), metavar="N", group="Output",
+           help="Store the states of the last N steps of each sequence."),
+    option("--layer-average", metavar="all|NAMES", group="Output",
+           help="Store the mean of several layers as well, as the group 'average'."),
     option("--layout", type=click.Choice(CHOICES["layout"]), default="padded", show_default=True, group="Output",
            help="[N, T, H] with zeros, or [sum of lengths, H] with offsets."),
     option("--precision", type=click.Choice(CHOICES["precision"]), default="float32", show_default=True,

@@ -11,7 +11,7 @@ __all__ = ["of_collect"]
 NOT_WITH_A_MODEL = (
     *("weights", "units", "seed", "forget_bias", "convention", "config", "activation", "recurrent_activation"),
     *("cell_clip", "projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine"),
-    "precision",
+    *("precision", "keep_layers", "layer_average"),
 )
 # The defaults of those among them that have one.
 DEFAULTS = {"engine": "auto", "precision": "float32"}

@@ -171,7 +171,7 @@ STRUCTURE = {
     "no such group": (lambda file: file.attrs.create("layers", np.array([b"layer7"])), "no group 'layer7'"),
     "no provenance": (lambda file: set_text(file, "provenance", "{"), "out.h5: cannot be read"),
     "no format": (lambda file: file.attrs.pop("format"), "not a states file"),
-    "a later version": (lambda file: file.attrs.modify("format_version", 2), "format version 2; this rnnstates reads"),
+    "a later version": (lambda file: file.attrs.modify("format_version", 9), "format version 9; this rnnstates reads"),
     "values elsewhere": (
         lambda file: file.pop("cell") and file.create_dataset("cell", (9, 8, 5), "<f4", external=[("x", 0, 1440)]),
         r"'cell': its values are in another file \(x\)",

@@ -42,6 +42,9 @@ def collect(
     output: str | os.PathLike[str] | None = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
     pool: Pool = DEFAULTS.pool,
+    keep_units: str | Sequence[int] | range | None = None,
+    every: int | None = None,
+    last_steps: int | None = None,
     layout: Layout = DEFAULTS.layout,
     padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
@@ -82,8 +85,8 @@ def collect(
         The HDF5 file to write; None keeps the states in memory.
     batch_size : int or None
         Rows that the model runs at once; None for at most 16 MiB of states and 256 rows.
-    states, pool, layout, padding, dataset, axes, ids, dtype, compression, allow_nonfinite, if_exists, force, restart,
-    verify, max_runtime, progress
+    states, pool, keep_units, every, last_steps, layout, padding, dataset, axes, ids, dtype, compression,
+    allow_nonfinite, if_exists, force, restart, verify, max_runtime, progress
         As ``extract`` takes them; there are no gates, and no pooling ``final``.
     provenance : mapping or None
         As ``extract`` takes it.
@@ -135,8 +138,9 @@ def _deliver(collection: "Collection", target: Target, options: Options, until: 
     if target.place is None:
         return to_memory(collection, compute, about=about)
     contents = Contents(
-        collection.specs, collection.shape, collection.network, collection.ids, about, collection.grid.window_rows
-    )
+        collection.specs, collection.shape, collection.network, collection.ids, about, collection.grid.window_rows,
+        collection.kept,
+    )  # fmt: skip
     if target.skips and (done := already_done(target.place, contents)) is not None:
         return done
     if not options.restart:

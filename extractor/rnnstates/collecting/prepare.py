@@ -10,10 +10,12 @@ from ..arrays.axes import Array
 from ..errors import BadWeights
 from ..errors.articles import with_article
 from ..extraction.agreement import Notes
+from ..extraction.keeping import check_units
 from ..extraction.request import Options, Request
 from ..inputs import open_ids
 from ..keras.started import keras
 from ..output.format import Shape, plan_datasets
+from ..output.kept.parts import Kept
 from ..runtime.tensorflow_start import without_chatter
 from .counting import Counted, Masks, count, note_padding, steps_of
 from .feeding import Feed, check_number, open_feed
@@ -53,12 +55,15 @@ def prepare(
         row_bytes = sum(values.nbytes for of_call in first.states for values in of_call) + feed.row_bytes
         grid = _grid(row_bytes, batch_size)
         counted = _count(lengths, feed, runner, network, padding=request.padding, rows=grid.batch_rows, notes=notes)
-        shape = Shape(counted.lengths, steps, request.layout, counted.padding)
+        shape = Shape(counted.lengths, steps, request.layout, counted.padding, request.keeping.steps)
+        kept = Kept(units=request.keeping.units)
         specs = plan_datasets(
-            network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing
-        )
+            network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing,
+            kept=kept,
+        )  # fmt: skip
+        check_units(kept, network, specs)
         ids = open_ids(options.ids, _ids_of(feed))
-        return Collection(request, feed, network, ids, shape, grid, specs, notes, runner, first)
+        return Collection(request, feed, network, ids, shape, grid, specs, notes, runner, first, kept=kept)
     except BaseException:
         feed.close()
         raise

@@ -13,6 +13,7 @@ from ..extraction.request import Request
 from ..network.cells import DERIVED
 from ..network.pooling import pool
 from ..output.format import DatasetSpec, Shape
+from ..output.kept.parts import EVERYTHING, Kept, StoredParts
 from ..output.layout import Ids
 from ..output.sink import AnyFloats, Sink, to_dtype
 from .checking import check_alone
@@ -54,6 +55,12 @@ class Collection:
     engine: str = "keras"
     tokens: bool = False
     initial: None = None
+    kept: Kept = EVERYTHING
+
+    @property
+    def stored(self) -> StoredParts:
+        """The parts that are stored: all."""
+        return StoredParts(self.network, self.kept)
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` if the inputs have changed since they were opened."""
@@ -154,12 +161,15 @@ class _Window:
     def _put(self, spec: DatasetSpec, values: StepStates, lengths: Lengths, rows: slice, part: Part) -> None:
         if spec.pooling is not None:
             vectors = pool(spec.pooling, values, lengths, direction=part.direction)
-            self._sink.put(spec, rows.start, self._cast(vectors, spec), self._number)
+            kept_vectors = vectors if spec.columns is None else vectors[:, spec.columns]
+            self._sink.put(spec, rows.start, self._cast(kept_vectors, spec), self._number)
             return
-        some = np.flatnonzero(lengths)
-        flat = self._cast(values, spec).reshape(-1, spec.width)
+        kept = self._job.shape.kept.choose(values, lengths, np.zeros_like(lengths), lengths)
+        some, steps = np.flatnonzero(kept.counts), kept.values.shape[1]
+        units = kept.values if spec.columns is None else kept.values[:, :, spec.columns]
+        flat = self._cast(units, spec).reshape(-1, spec.width)
         places = self._job.shape.first_rows[rows][some]
-        self._sink.put_sequences(spec, places, flat, some * values.shape[1], lengths[some], self._number)
+        self._sink.put_sequences(spec, places, flat, some * steps, kept.counts[some], self._number)
 
     def _cast(self, values: AnyFloats, spec: DatasetSpec) -> AnyFloats:
         cast, overflowed = to_dtype(values, spec.dtype)

@@ -52,6 +52,13 @@ def _are_pools(value: object) -> bool:
     return _are_names(value)
 
 
+def _are_units(value: object) -> bool:
+    if isinstance(value, str | range):
+        return True
+    is_list = isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1
+    return is_list and isinstance(value, Collection) and len(value) > 0 and all(map(_is_whole, value))
+
+
 def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
 
@@ -88,10 +95,11 @@ ARGUMENTS: dict[str, Kind] = {
     **dict.fromkeys(("layout", "padding", "engine", "precision"), WORD),
     # Of the public classes for weights.
     **dict.fromkeys(("cell", "where", "name", "merge", "no_embedding"), WORD),
-    **dict.fromkeys(("features", "units", "threads", "batch_size"), SIZE),
+    **dict.fromkeys(("features", "units", "threads", "batch_size", "every", "last_steps"), SIZE),
     **dict.fromkeys(("seed", "sample"), WHOLE),
     **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip", "preactivation_clip"), NUMBER),
-    **dict.fromkeys(("states", "layers", "notes", "datasets"), NAMES),
+    **dict.fromkeys(("states", "layers", "notes", "datasets", "keep_layers", "layer_average"), NAMES),
+    "keep_units": Kind(_are_units, "a str such as '0:10,17', a list of numbers or a range"),
     "pool": POOLS,
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),

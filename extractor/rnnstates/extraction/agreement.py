@@ -15,6 +15,7 @@ from ..network.cells import available
 from ..network.fingerprint import fingerprint
 from ..network.model import Network
 from ..output.format import Shape
+from ..output.kept.parts import HasParts
 from .memory import MUCH
 from .request import DEFAULT_STATES, Request
 
@@ -81,7 +82,7 @@ def check_features(source: Source, network: Network, notes: Notes, *, given: boo
     return False
 
 
-def check_states(network: Network, request: Request, notes: Notes) -> None:
+def check_states(network: HasParts, request: Request, notes: Notes) -> None:
     """Refuse a state that no layer has; a state that some layers lack is omitted there, with a notice.
 
     Raises

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays.axes import Names
 from ..errors import BadData, DoesNotMatch, MissingInput
 from ..output.finished import damage, damage_by_value
-from ..output.format import COMPRESSED_VERSION, Shape
+from ..output.format import COMPRESSED_VERSION, INPUT_LENGTHS, Shape
 from ..output.journal_file import read_journal
 from ..output.layout import Contents
 from ..output.lock import RunLock, is_held
@@ -101,7 +101,8 @@ def _compare(output: Path, states: States, contents: Contents) -> None:
 def _identity_of_file(output: Path, states: States) -> dict[str, Any]:
     try:
         layout, padding = (str(states.attributes[name]) for name in ("layout", "padding"))
-        shape = Shape(states.lengths.astype(np.int64), 0, layout, padding)
+        lengths = np.asarray(states[INPUT_LENGTHS if INPUT_LENGTHS in states.datasets else "lengths"])
+        shape = Shape(lengths.astype(np.int64), 0, layout, padding)
         ids = _StoredIds(states["ids"]) if "ids" in states.datasets else None
         return identity_of(states.provenance, shape, ids)
     except (KeyError, TypeError, ValueError, AttributeError) as reason:

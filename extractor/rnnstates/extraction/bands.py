@@ -34,7 +34,11 @@ class Band:
     def __init__(self, job: Job, sink: Sink, window: Window, parties: int) -> None:
         self._sink, self.rows, self._number, self._overflowed = sink, window.rows, window.number, 0
         rows = window.rows
-        self._first_rows = job.shape.first_rows[rows]
+        self._first_rows, self._lengths, self._steps = (
+            job.shape.first_rows[rows],
+            job.shape.lengths[rows],
+            job.shape.kept,
+        )
         self._start, self._stop = job.shape.extent(rows)
         self._held = {
             spec.name: (spec, np.zeros((self._size(spec), spec.width), spec.dtype)) for spec in job.specs_held
@@ -61,8 +65,12 @@ class Band:
         lengths, before : int64 [k]
             Valid steps in the piece, and before it.
         """
-        cast = self._cast(values, spec)
-        places = self._first_rows[members] + before
+        kept = self._steps.choose(values, lengths, before, self._lengths[members])
+        if not kept.counts.any():
+            return
+        values, lengths = kept.values, kept.counts
+        cast = self._cast(values if spec.columns is None else values[:, :, spec.columns], spec)
+        places = self._first_rows[members] + kept.places
         if spec.name in self._held:
             steps = np.arange(values.shape[1])
             valid = valid_mask(lengths, values.shape[1])

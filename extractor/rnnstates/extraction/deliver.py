@@ -8,7 +8,8 @@ import numpy as np
 
 from ..arrays.axes import Names
 from ..errors import OutputUnread, RnnstatesError, Stopped
-from ..output.format import DatasetSpec, HasParts, Shape, group_name
+from ..output.format import DatasetSpec, Shape, version_of
+from ..output.kept.parts import HasParts, Kept, StoredParts, group_name
 from ..output.layout import Ids
 from ..output.partial import Wanted
 from ..output.reader import open_states
@@ -39,6 +40,14 @@ class Delivered(Protocol):
     @property
     def network(self) -> HasParts:
         """The network, whose parts have states."""
+
+    @property
+    def kept(self) -> Kept:
+        """What is stored of it."""
+
+    @property
+    def stored(self) -> StoredParts:
+        """Its parts that are stored."""
 
     @property
     def specs(self) -> tuple[DatasetSpec, ...]:
@@ -102,11 +111,11 @@ def _stopped(recorded: int, windows: int) -> str:
 def to_memory(job: Delivered, compute: Compute, *, about: Mapping[str, Any]) -> States:
     """Compute and return all states; ``about`` is their provenance."""
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
-    sink = MemorySink(job.specs, job.shape, ids)
+    sink = MemorySink(job.specs, job.shape, ids, version_of(job.kept, job.shape.kept, job.specs))
     compute(sink)
     job.check_unchanged()
     _warn_of_overflow(job, sink.overflowed)
-    return sink.states([group_name(part) for part, *_ in job.network.parts()], about)
+    return sink.states([group_name(part) for part, *_ in job.stored.parts()], about)
 
 
 def _warn_of_overflow(job: Delivered, overflowed: int) -> None:

@@ -55,6 +55,11 @@ def extract(
     initial_state: Any = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
     pool: Pool = DEFAULTS.pool,
+    keep_layers: str | Sequence[str] | None = None,
+    keep_units: str | Sequence[int] | range | None = None,
+    every: int | None = None,
+    last_steps: int | None = None,
+    layer_average: str | Sequence[str] | None = None,
     layout: Layout = DEFAULTS.layout,
     padding: Padding = DEFAULTS.padding,
     dataset: str | None = None,
@@ -115,6 +120,16 @@ def extract(
     pool : names
         What to keep for every sequence: names in ``rnnstates.POOLINGS``, of the same states. ``"hidden:mean"`` or
         ``{"hidden": ("mean",)}`` for one state only, kept for every step or not.
+    keep_layers : names or None
+        The layers to store; all are computed. ``top`` is the last one; others have the names of the attribute
+        ``layers`` (``layer1``, ``layer0/backward``) or of the model. ``none`` stores no layer, for a ``layer_average``.
+    keep_units : str, sequence of int or None
+        The units to store, such as ``"0:10,17"``, of every state except ``final`` ones.
+    every, last_steps : int or None
+        Store the states of some valid steps only: 0, N, 2N, … of each sequence, or its last N. Pooled states still
+        count all valid steps.
+    layer_average : names or None
+        Layers (``all`` or names, as for ``keep_layers``) whose mean is stored in addition, as the group ``average``.
     layout : str
         ``padded`` [N, T, H] or ``packed`` [sum(lengths), H].
     padding : str
@@ -232,7 +247,7 @@ def _computed(job: Job, target: Target, options: Options, known: Recorded | None
 
 
 def _contents(job: Job, about: Mapping[str, Any]) -> Contents:
-    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows)
+    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows, job.kept)
 
 
 @contextmanager

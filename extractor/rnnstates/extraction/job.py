@@ -1,8 +1,8 @@
 """A planned run: network, input, engine, datasets, grid and memory, fixed before the first state is computed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from ..inputs.base import Source
 from ..inputs.initial_states import InitialStates
 from ..network.model import Network
 from ..output.format import DatasetSpec, Shape, plan_datasets
+from ..output.kept.parts import EVERYTHING, Kept, StoredParts
+from ..output.kept.steps import ALL_STEPS
 from ..output.layout import Ids
 from .agreement import Notes, note_whole
 from .grid import Grid, make_grid, memory_needed
+from .keeping import check_units, kept_of
 from .memory import fit_memory, is_held, measure
 from .request import Request
 
@@ -46,6 +49,12 @@ class Job:
     tokens: bool
     notes: Notes
     initial: InitialStates | None = None
+    kept: Kept = EVERYTHING
+
+    @cached_property
+    def stored(self) -> StoredParts:
+        """The parts of the network that are stored."""
+        return StoredParts(self.network, self.kept)
 
     @cached_property
     def sweeps(self) -> dict[str, tuple[str, ...]]:
@@ -113,7 +122,7 @@ class Job:
         """
         whole = [is_held(spec, self.shape) for spec in self.specs]
         return (1 if self.request.compression == "none" else 2) * sum(
-            spec.nbytes if held else spec.width * spec.dtype.itemsize * self.shape.valid_steps
+            spec.nbytes if held else spec.width * spec.dtype.itemsize * self.shape.stored_valid_steps
             for spec, held in zip(self.specs, whole, strict=True)
         )
 
@@ -138,28 +147,38 @@ def plan(
     ------
     MemoryBudgetError
         It does not fit the memory that it may use.
+    OptionError
+        A layer or unit to keep does not exist.
     """
-    specs = plan_datasets(
-        network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing
-    )
+    kept = kept_of(network, request.keeping)
     engine = request.engine
     if engine == "auto":
         preferred = request.preferred_engine
         engine = choose_engine(network, shape.lengths, precision=request.precision, preferred=preferred)
     cut = WHOLE not in sweeps(network)
-    held = [spec for spec in specs if is_held(spec, shape)]
-    widths = measure(
-        source, network, request, engine=engine, held=held, steps=shape.steps, continued=continued
-    )  # fmt: skip
+    measured = partial(measure, source, network, request, engine=engine, continued=continued)
+    # The grid is that of a run that keeps everything, so that what is kept has the same bits.
+    whole = replace(shape, kept=ALL_STEPS)
+    widths = measured(shape=whole, specs=_datasets(network, whole, request))
     grid = make_grid(
         (shape.sequences, shape.steps), widths, tile_rows=tile_rows(ENGINES[engine], network, shape.lengths), cut=cut,
         together=(source.rows_together, source.steps_together),
     )  # fmt: skip
+    specs = _datasets(network, shape, request, kept)
+    check_units(kept, network, specs)
+    widths = measured(shape=shape, specs=specs, kept=kept)
     threads, windows_held, memory = fit_memory(request, shape.lengths, grid, widths)
     least = memory_needed(np.asarray(shape.lengths, np.int64), grid, widths, windows_held=1, threads=1)
     if not cut:
         note_whole(source, least, int(shape.lengths.max(initial=0)), notes)
     return Job(
         request=request, source=source, network=network, ids=ids, shape=shape, grid=grid, specs=specs, engine=engine,
-        threads=threads, windows_held=windows_held, memory=memory, least=least, tokens=tokens, notes=notes,
+        threads=threads, windows_held=windows_held, memory=memory, least=least, tokens=tokens, notes=notes, kept=kept,
+    )  # fmt: skip
+
+
+def _datasets(network: Network, shape: Shape, request: Request, kept: Kept = EVERYTHING) -> tuple[DatasetSpec, ...]:
+    return plan_datasets(
+        network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing,
+        kept=kept,
     )  # fmt: skip

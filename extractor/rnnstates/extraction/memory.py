@@ -1,5 +1,6 @@
 """Counts the bytes that a run needs, and chooses how many threads and windows fit ``memory``."""
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..inputs.base import Source
 from ..network.cells import available, carried, state_width
 from ..network.model import Network
 from ..output.format import DatasetSpec, Shape
+from ..output.kept.parts import EVERYTHING, Kept, StoredParts
 from .grid import Grid, Widths, memory_needed
 from .request import Request
 
@@ -28,7 +30,7 @@ MUCH = 2**30
 
 def is_held(spec: DatasetSpec, shape: Shape) -> bool:
     """Return whether a dataset is stored band by band rather than sequence by sequence."""
-    return spec.pooling is not None or shape.steps * spec.width * spec.dtype.itemsize <= SHORT
+    return spec.pooling is not None or shape.stored_steps * spec.width * spec.dtype.itemsize <= SHORT
 
 
 def measure(
@@ -37,9 +39,10 @@ def measure(
     request: Request,
     *,
     engine: str,
-    held: list[DatasetSpec],
-    steps: int,
+    shape: Shape,
+    specs: Sequence[DatasetSpec],
     continued: bool,
+    kept: Kept = EVERYTHING,
 ) -> Widths:
     """Count the bytes of a step and of a sequence.
 
@@ -50,30 +53,37 @@ def measure(
     request : Request
     engine : str
         The chosen engine.
-    held : list of DatasetSpec
-        The datasets that are stored band by band.
-    steps : int
-        T, the padded length.
+    shape : Shape
+    specs : sequence of DatasetSpec
+        The planned datasets.
     continued : bool
         Whether the run has initial states.
+    kept : Kept
     """
     item = request.computing.itemsize
     states = pooled = 0
     for _, _, _, weights in network.parts():
-        kept = {*carried(weights), *(state for state in request.computed if state in available(weights))}
+        names = {*carried(weights), *(state for state in request.computed if state in available(weights))}
         # The states of each layer, a second copy reversed or packed, and one state in float64 while it is pooled.
         copies = ENGINES[engine].executor_of(weights, request.precision).copies
-        states += sum(copies * state_width(weights, state) * item for state in kept)
-        pooled = max(pooled, *(8 * state_width(weights, state) for state in kept))
+        states += sum(copies * state_width(weights, state) * item for state in names)
+        pooled = max(pooled, *(8 * state_width(weights, state) for state in names))
     window, checked = _window_widths(source, request)
+    stored = StoredParts(network, kept)
+    sizes = {part: weights for part, _, _, weights in (*stored.parts(), *stored.others())}
+    averages = {(spec.part, spec.state) for spec in specs if spec.part in stored.averages}
+    # Each average, and three of one of them in float64 while it is summed.
+    averaged = sum((item + 24) * state_width(sizes[part], state) for part, state in averages)
     # A vector as stored, and three in float64 while summing.
     of_sequence = sum(
-        spec.width * (spec.dtype.itemsize * steps if spec.pooling is None else spec.dtype.itemsize + 24)
-        for spec in held
+        spec.width * spec.dtype.itemsize * (shape.stored_steps if spec.pooling is None else 1)
+        + (0 if spec.pooling is None else 24 * state_width(sizes[spec.part], spec.state))
+        for spec in specs
+        if is_held(spec, shape)
     )
     carry = 8 * sum(state_width(weights, name) for _, _, _, weights in network.parts() for name in carried(weights))
     return Widths(
-        window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled,
+        window=window, checked=checked, computed=2 * network.features * item, states=states + 2 * pooled + averaged,
         kept=of_sequence + carry * (3 if continued else 2), operations=operations(network),
     )  # fmt: skip
 

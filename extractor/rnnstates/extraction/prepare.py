@@ -18,10 +18,12 @@ from ..network.cells import carried, state_width
 from ..network.model import Network
 from ..network.note import STORED_START, ZERO_START, undecided
 from ..output.format import Shape
+from ..output.kept.parts import StoredParts
 from .agreement import Notes, check_features, check_states, note_data, note_form, note_padding, note_start
 from .begun import NOTHING, Begun
 from .choose_network import choose_network, make_random
 from .job import Job, plan
+from .keeping import kept_of
 from .problems import Problems
 from .request import Options, Request, make_request
 
@@ -114,9 +116,9 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
     with problems.gathered():
         ids = open_ids(options.ids, source)
     with problems.gathered():
-        check_states(network, request, notes)
+        check_states(StoredParts(network, kept_of(network, request.keeping)), request, notes)
     problems.raise_all()
-    shape = Shape(counted, source.shape[1], request.layout, request.padding)
+    shape = Shape(counted, source.shape[1], request.layout, request.padding, request.keeping.steps)
     note_data(source, shape, request, notes, tokens=tokens)
     note_padding(network, shape, notes)
     starts = options.start is not None

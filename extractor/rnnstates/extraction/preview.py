@@ -10,7 +10,8 @@ from ..engines.base import Engine
 from ..engines.choice import make_engine
 from ..engines.stack import Stack
 from ..output.destination import check_space, free_space
-from ..output.format import group_name
+from ..output.kept.described import described
+from ..output.kept.parts import group_name
 from ..output.partial import check_unfinished
 from ..output.system import Place
 from ..weights.save import check_kept
@@ -61,8 +62,9 @@ def preview(bound: inspect.BoundArguments) -> dict[str, Any]:
     -------
     dict
         In JSON types: ``sequences``, ``steps`` (valid ones), ``padded_steps``, ``layers``, ``datasets`` (name, shape,
-        dtype, bytes), ``bytes_to_write``, ``bytes_free`` (where the output goes, else None), ``engine``, ``threads``,
-        ``memory`` (bytes held at once), ``plan``, ``notes``.
+        dtype, bytes), ``kept`` (layers, units and steps, if some are left out), ``bytes_to_write``, ``bytes_free``
+        (where the output goes, else None), ``engine``, ``threads``, ``memory`` (bytes held at once), ``plan``,
+        ``notes``.
 
     Raises
     ------
@@ -98,11 +100,12 @@ def _described(job: Job, place: Place | None) -> dict[str, Any]:
         "sequences": job.shape.sequences,
         "steps": job.shape.valid_steps,
         "padded_steps": job.shape.steps,
-        "layers": [_describe_part(part, layer.name, weights.units) for part, layer, _, weights in job.network.parts()],
+        "layers": [_describe_part(part, layer.name, weights.units) for part, layer, _, weights in job.stored.parts()],
         "datasets": [
             {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype.name, "bytes": spec.nbytes}
             for spec in job.specs
         ],
+        "kept": described(job.kept, job.shape.kept, job.network),
         "bytes_to_write": job.bytes_to_write,
         "bytes_free": None if place is None else free_space(place.names.output),
         "engine": job.engine,

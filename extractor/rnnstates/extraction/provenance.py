@@ -13,7 +13,9 @@ from ..engines.base import Engine
 from ..engines.stack import Stack
 from ..inputs.identity import sample_file
 from ..inputs.initial_states import InitialStates
-from ..output.format import HasParts
+from ..output.format import Shape
+from ..output.kept.described import described
+from ..output.kept.parts import HasParts, Kept, StoredParts
 from ..runtime.tensorflow_start import version_of_tensorflow
 from ..version import __version__
 from .request import Request
@@ -58,6 +60,18 @@ class Described(Protocol):
     @property
     def network(self) -> HasOrigin:
         """The network, whose ``origin`` and parts are recorded."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the whole job, which says what steps are stored."""
+
+    @property
+    def kept(self) -> Kept:
+        """What is stored of the network."""
+
+    @property
+    def stored(self) -> StoredParts:
+        """Its parts that are stored."""
 
     @property
     def ids(self) -> object:
@@ -161,6 +175,7 @@ def provenance_of(
         "initial_state_file": _initial_file(job.initial),
         "states": list(request.states),
         "pool": list(request.pool),
+        "kept": described(job.kept, job.shape.kept, job.network),
         "plan": job.grid.as_dict(),
         "notes": list(job.notes),
         "identity": None if identity is None else dict(identity),

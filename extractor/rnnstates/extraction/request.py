@@ -27,6 +27,7 @@ from ..errors.choices import (
 from ..network.cells import STATES
 from ..weights.options import ZERO
 from .amounts import parse_size
+from .keeping import Keeping, layers_named, steps_kept, units_kept
 from .problems import Problems
 from .words import names, one, pools
 
@@ -71,6 +72,11 @@ class Options:
     initial_state: Any = None
     states: str | Sequence[str] | None = DEFAULT_STATES
     pool: Pool = ("mean", "last")
+    keep_layers: str | Sequence[str] | None = None
+    keep_units: str | Sequence[int] | range | None = None
+    every: int | None = None
+    last_steps: int | None = None
+    layer_average: str | Sequence[str] | None = None
     layout: Layout = "padded"
     padding: Padding = "post"
     dataset: str | None = None
@@ -137,6 +143,8 @@ class Request:
     states : tuple of str
     pool : tuple of str
         ``mean`` for every state that is pooled, ``cell:mean`` for one of them.
+    keeping : Keeping
+        Layers, units and steps to keep.
     layout, padding, engine, precision : str
     dtype : dtype
         Dtype of the stored states.
@@ -154,6 +162,7 @@ class Request:
 
     states: tuple[str, ...]
     pool: tuple[str, ...]
+    keeping: Keeping
     layout: str
     padding: str
     dtype: np.dtype[Any]
@@ -206,6 +215,8 @@ def make_request(options: Options, preferred_engine: str | None = None) -> Reque
     for name, check in checks.items():
         with problems.gathered():
             checked[name] = check(getattr(options, name))
+    with problems.gathered():
+        checked["keeping"] = _keeping(options)
     problems.raise_all()
     checked["dtype"] = np.dtype(checked["dtype"] or _computing(options.precision).name)
     request = Request(**checked, allow_nonfinite=options.allow_nonfinite, preferred_engine=preferred_engine)
@@ -224,6 +235,13 @@ def _compression(name: str, output: object) -> str:
     if output is None:
         raise OptionError(f'compression="{name}": states in memory are arrays; expected an output, which is a file.')
     return name
+
+
+def _keeping(options: Options) -> Keeping:
+    return Keeping(
+        layers=layers_named(options.keep_layers), average=layers_named(options.layer_average) or (),
+        units=units_kept(options.keep_units), steps=steps_kept(options.every, options.last_steps),
+    )  # fmt: skip
 
 
 def _threads(threads: int | None) -> int:

@@ -56,12 +56,18 @@ class TileSweep:
             for part, _, direction, weights in job.network.parts()
             if part in job.sweeps[sweep]
         }
+        # What is stored of this sweep; the average of layers is there with them.
+        self._stored = {
+            part: (direction, weights)
+            for part, _, direction, weights in (*job.stored.parts(), *job.stored.others())
+            if self._sources(part)[0] in self._parts
+        }
         lengths = job.shape.lengths[tile.band.rows][tile.members]
         self.carry = _starts(self._parts, tile.starts, tile.members, job.request.computing)
         self._starts = {part: dict(states) for part, states in self.carry.items()}
         self._pools = {
             spec.name: Accumulator(
-                spec.pooling, lengths, spec.width, job.request.computing, self._parts[spec.part][0]
+                spec.pooling, lengths, self._width(spec), job.request.computing, self._stored[spec.part][0]
             )
             for spec in self._specs(pooled=True)
             if spec.pooling is not None
@@ -74,24 +80,48 @@ class TileSweep:
 
     def take(self, piece: Piece, results: Mapping[str, States]) -> None:
         """Store and pool the states of a piece, and keep its last states."""
+        specs = self._specs(pooled=False) + self._specs(pooled=True)
+        values = {
+            (part, state): self._values(results, part, state)
+            for part, state in dict.fromkeys((spec.part, spec.state) for spec in specs)
+        }
         for spec in self._specs(pooled=False):
             self.tile.band.put_states(
-                spec, self.tile.members[: len(piece.lengths)], _state(results[spec.part], spec.state),
+                spec, self.tile.members[: len(piece.lengths)], values[spec.part, spec.state],
                 lengths=piece.lengths, before=piece.before,
             )  # fmt: skip
         for spec in self._specs(pooled=True):
-            self._pools[spec.name].add(_state(results[spec.part], spec.state), piece.lengths)
+            self._pools[spec.name].add(values[spec.part, spec.state], piece.lengths)
         if self.name != WHOLE:
             self._hand_on(piece, results)
 
     def finish(self) -> None:
         """Store the pooled vectors."""
         for spec in self._specs(pooled=True):
-            start = self._starts[spec.part].get(spec.state)
-            self.tile.band.put_pooled(spec, self.tile.members, self._pools[spec.name].result(start))
+            start = self._starts.get(spec.part, {}).get(spec.state)
+            vectors = self._pools[spec.name].result(start)
+            kept = vectors if spec.columns is None else vectors[:, spec.columns]
+            self.tile.band.put_pooled(spec, self.tile.members, kept)
+
+    def _sources(self, part: str) -> tuple[str, ...]:
+        averages = self._job.stored.averages
+        return averages[part].sources if part in averages else (part,)
+
+    def _values(self, results: Mapping[str, States], part: str, state: str) -> StepStates:
+        """Return a state of a part; of an average, the mean of its layers, summed in float64."""
+        sources = [_state(results[source], state) for source in self._sources(part)]
+        if len(sources) == 1:
+            return sources[0]
+        total = np.zeros(sources[0].shape, np.float64)
+        for values in sources:
+            np.add(total, values, out=total)
+        return (total / len(sources)).astype(sources[0].dtype)
+
+    def _width(self, spec: DatasetSpec) -> int:
+        return state_width(self._stored[spec.part][1], spec.state)
 
     def _specs(self, *, pooled: bool) -> list[DatasetSpec]:
-        return [spec for spec in self._job.specs if spec.part in self._parts and (spec.pooling is not None) == pooled]
+        return [spec for spec in self._job.specs if spec.part in self._stored and (spec.pooling is not None) == pooled]
 
     def _hand_on(self, piece: Piece, results: Mapping[str, States]) -> None:
         live = np.arange(len(piece.lengths))

@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 
 from ..errors import BadStates
-from ..untrusted.hdf5 import datasets, find
+from ..untrusted.hdf5 import check_dataset, datasets, find
 from ..untrusted.hdf5_attributes import fixed_attributes, is_scale
 from .integrity import INTEGRITY, SUMS
 
-__all__ = ["content_digest", "groups_of"]
+__all__ = ["content_digest", "coordinates", "groups_of"]
 
 ROWS_AT_ONCE = 65536
 
@@ -33,7 +33,7 @@ def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
     -------
     str
         SHA-256, hexadecimal. What netCDF writes for itself, in attributes that begin with an underscore and in
-        dimension scales, does not count.
+        dimension scales without values of their own, does not count.
     """
     digest = hashlib.sha256()
     found = {
@@ -50,7 +50,17 @@ def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
         digest.update(_encoded("dataset", name, about))
         for block in [] if name in states else _blocks(dataset):
             digest.update(block)
+    for name, scale in coordinates(file, where):
+        digest.update(_encoded("coordinate", name, [int(value) for value in scale[()]]))
     return digest.hexdigest()
+
+
+def coordinates(file: h5py.File, where: str) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield the dimension scales that have values, the numbers of units, with their names in order."""
+    for name, found in sorted(datasets(file, where, BadStates)):
+        if is_scale(found) and found.ndim == 1 and found.dtype.kind == "i":
+            check_dataset(found, f"{where}: '{name}'", BadStates)
+            yield name, found
 
 
 def groups_of(names: list[str]) -> set[str]:

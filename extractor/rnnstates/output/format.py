@@ -6,7 +6,7 @@ A file holds, for a network of one layer and one direction, at the root:
 ``hidden``, ``cell``          [N, T, H]            zero past the length; packed layout: [sum(lengths), H]
 ``state``                     [N, T, 2H]           [cell, hidden]; on request
 ``hidden_mean``, …            [N, H]               any ``<state>_<pooling>``
-``lengths``                   [N] int64
+``lengths``                   [N] int64            stored steps; ``input_lengths`` beside it if some are left out
 ``offsets``                   [N + 1] int64        packed layout only: sequence i is rows offsets[i]:offsets[i + 1]
 ``ids``                       [N]                  when the input has them
 ``integrity/sums``            [windows, D, 2]      checksums of D datasets (``checksums``), window by window
@@ -17,28 +17,35 @@ Other networks have the same set once per part, in the groups ``layer0``, ``laye
 ``layers`` lists the groups (``/`` for the plain case), so that one loop reads every file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays.axes import AllLengths
-from ..network.cells import Sizes, available, carried, state_width
-from ..network.model import Direction
+from ..network.cells import Sizes, available, carried, made_of, state_width
 from ..network.pooling import FINAL
+from .kept.parts import EVERYTHING, HasParts, Kept, StoredParts
+from .kept.steps import ALL_STEPS, KeptSteps
+from .kept.units import KeptUnits
 
 __all__ = [
-    "COMPRESSED_VERSION", "FORMAT", "FORMAT_VERSION", "DatasetSpec", "HasParts", "Shape", "group_name", "plan_datasets",
-]  # fmt: skip
+    *("COMPRESSED_VERSION", "FORMAT", "FORMAT_VERSION", "INPUT_LENGTHS", "REDUCED_VERSION", "DatasetSpec", "Shape"),
+    *("plan_datasets", "version_of"),
+]
 
 FORMAT = "rnnstates"
 FORMAT_VERSION = 1
 # The states are in compressed chunks, and checked by value.
 COMPRESSED_VERSION = 2
+# Some of the units or steps only, which readers of version 1 would take for others.
+REDUCED_VERSION = 3
+# The lengths of the input, if ``lengths`` counts stored steps.
+INPUT_LENGTHS = "input_lengths"
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,10 @@ class DatasetSpec:
         Little-endian, so that files do not depend on the machine.
     dimensions : tuple of str
         The name of each axis.
+    columns : tuple of int or None
+        Which columns of the state are stored; None for all.
+    units : tuple of int or None
+        The number of the unit in each column, if some are left out.
     """
 
     name: str
@@ -69,6 +80,8 @@ class DatasetSpec:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     dimensions: tuple[str, ...]
+    columns: tuple[int, ...] | None = None
+    units: tuple[int, ...] | None = None
 
     @property
     def width(self) -> int:
@@ -83,23 +96,27 @@ class DatasetSpec:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """The shape of a whole job.
+    """The shape of a whole job: what is read, and what is stored of it.
 
     Parameters
     ----------
     lengths : int64 [N]
+        As read.
     steps : int
-        T, the padded length.
+        T, the padded length, as read.
     layout : str
         ``padded`` or ``packed``.
     padding : str
         ``post`` or ``pre``: at which end of a row of the padded layout the padding is.
+    kept : KeptSteps
+        The steps that are stored.
     """
 
     lengths: AllLengths
     steps: int
     layout: str = "padded"
     padding: str = "post"
+    kept: KeptSteps = ALL_STEPS
 
     @property
     def sequences(self) -> int:
@@ -108,51 +125,52 @@ class Shape:
 
     @property
     def valid_steps(self) -> int:
-        """The sum of all lengths."""
+        """The sum of all lengths, as read."""
         return int(self.lengths.sum())
+
+    @cached_property
+    def stored_lengths(self) -> AllLengths:
+        """The stored steps of each sequence: int64 [N]."""
+        return self.lengths if self.kept.all else self.kept.counts(self.lengths)
+
+    @property
+    def stored_steps(self) -> int:
+        """The padded length of stored states."""
+        return self.kept.most(self.steps)
+
+    @property
+    def stored_valid_steps(self) -> int:
+        """The sum of all stored lengths."""
+        return int(self.stored_lengths.sum())
 
     @cached_property
     def offsets(self) -> Annotated[npt.NDArray[np.int64], "_"]:
         """Where each sequence starts in the packed layout: int64 [N + 1]."""
-        return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        return np.concatenate([[0], np.cumsum(self.stored_lengths)]).astype(np.int64)
 
     @cached_property
     def first_rows(self) -> AllLengths:
         """For each sequence, its first row in a per-step dataset seen as [rows, width]: int64 [N]."""
         if self.layout == "packed":
             return self.offsets[:-1]
-        starts = np.arange(self.sequences, dtype=np.int64) * self.steps
-        return starts if self.padding == "post" else starts + self.steps - self.lengths
+        starts = np.arange(self.sequences, dtype=np.int64) * self.stored_steps
+        return starts if self.padding == "post" else starts + self.stored_steps - self.stored_lengths
 
     def extent(self, sequences: slice) -> tuple[int, int]:
         """Return the rows of some sequences in such a dataset, including padding: the first, and one past the last."""
         if self.layout == "packed":
             return int(self.offsets[sequences.start]), int(self.offsets[sequences.stop])
-        return sequences.start * self.steps, sequences.stop * self.steps
+        return sequences.start * self.stored_steps, sequences.stop * self.stored_steps
 
     def rows_of(self, spec: DatasetSpec, sequences: slice) -> tuple[int, int]:
         """Return the rows of some sequences in any dataset, seen as [rows, width]."""
         return self.extent(sequences) if spec.pooling is None else (sequences.start, sequences.stop)
 
 
-class Named(Protocol):
-    """A layer, of which only the name matters here."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the model."""
-
-
-class HasParts(Protocol):
-    """A ``Network``, or anything else that has parts whose states are stored."""
-
-    def parts(self) -> Iterator[tuple[str, Named, Direction, Sizes]]:
-        """Yield (path, layer, direction, weights); used are the layer's ``name`` and the cell and sizes of weights."""
-
-
-def group_name(part: str) -> str:
-    """Return the name of a part's group as listed in the attribute ``layers``."""
-    return part or "/"
+def version_of(kept: Kept, steps: KeptSteps, specs: Sequence[DatasetSpec]) -> int:
+    """Return the version of a file: ``REDUCED_VERSION`` if it breaks what version 1 promises."""
+    unlisted = kept.layers is not None and any(spec.part not in kept.layers for spec in specs if spec.pooling == FINAL)
+    return FORMAT_VERSION if steps.all and kept.units is None and not unlisted else REDUCED_VERSION
 
 
 def plan_datasets(
@@ -163,6 +181,7 @@ def plan_datasets(
     pool: Sequence[str],
     dtype: "np.dtype[Any]",
     precision: "np.dtype[Any]",
+    kept: Kept = EVERYTHING,
 ) -> tuple[DatasetSpec, ...]:
     """List every dataset of states, part by part.
 
@@ -179,54 +198,64 @@ def plan_datasets(
         Dtype of the stored states.
     precision : dtype
         Dtype of the computation, in which the final states are stored, so that another run can continue from them.
+    kept : Kept
+        Final states are kept of all units of all layers.
     """
+    stored, final = StoredParts(network, kept), [pooling for pooling in pool if pooling == FINAL]
+    types = {None: dtype.newbyteorder("<"), FINAL: precision.newbyteorder("<")}
+    wanted = [
+        *((part, weights, _wanted(weights, states, pool)) for part, _, _, weights in stored.parts()),
+        *((part, weights, _wanted(weights, (), final)) for part, _, _, weights in stored.others()),
+    ]
     return tuple(
-        spec
-        for part, _, _, weights in network.parts()
-        for spec in _of_part(part, weights, shape, states=states, pool=pool, dtype=dtype, final_dtype=precision)
+        _spec(part, weights, state, pooling, shape=shape, dtype=types.get(pooling, types[None]), units=kept.units)
+        for part, weights, pairs in wanted
+        for state, pooling in pairs
+        if pooling != FINAL or part not in stored.averages
     )
 
 
-def _of_part(
-    part: str,
-    weights: Sizes,
-    shape: Shape,
-    *,
-    states: Sequence[str],
-    pool: Sequence[str],
-    dtype: "np.dtype[Any]",
-    final_dtype: "np.dtype[Any]",
-) -> Iterator[DatasetSpec]:
-    prefix = f"{part}/" if part else ""
-    kept = [state for state in states if state in available(weights)]
-    dtype, final_dtype = dtype.newbyteorder("<"), final_dtype.newbyteorder("<")
-    per_step: tuple[tuple[int, ...], tuple[str, ...]] = (
-        ((shape.valid_steps,), ("step",))
-        if shape.layout == "packed"
-        else ((shape.sequences, shape.steps), ("sequence", "time"))
-    )
-    for state in kept:
-        axes, names = per_step
-        width, unit = _unit(weights, state)
-        yield DatasetSpec(prefix + state, part, state, None, (*axes, width), dtype, (*names, unit))
-    for state, pooling in _pooled(weights, states, pool):
-        width, unit = _unit(weights, state)
-        stored = final_dtype if pooling == FINAL else dtype
-        name = f"{prefix}{state}_{pooling}"
-        yield DatasetSpec(name, part, state, pooling, (shape.sequences, width), stored, ("sequence", unit))
-
-
-def _pooled(weights: Sizes, states: Sequence[str], pool: Sequence[str]) -> list[tuple[str, str]]:
-    """List each (state, pooling) of a part once: of all states that are pooled, of states by name, then ``final``."""
-    has = available(weights)
-    pairs = [(state, word) for state in states or carried(weights) for word in pool if ":" not in word]
-    pairs = [(state, pooling) for state, pooling in pairs if pooling != FINAL]
-    pairs += [(state, pooling) for state, colon, pooling in (word.partition(":") for word in pool) if colon]
-    pairs = [(state, pooling) for state, pooling in pairs if state in has]
+def _wanted(weights: Sizes, states: Sequence[str], pool: Sequence[str]) -> list[tuple[str, str | None]]:
+    """List each (state, pooling) of a part: every step, all states that are pooled, states by name, then ``final``."""
+    plain = [word for word in pool if ":" not in word and word != FINAL]
+    named = [tuple(word.split(":")) for word in pool if ":" in word]
+    pairs: list[tuple[str, str | None]] = [(state, None) for state in states]
+    pairs += [(state, pooling) for state in states or carried(weights) for pooling in plain]
+    pairs += [(state, pooling) for state, pooling in named]
+    pairs = [(state, pooling) for state, pooling in pairs if state in available(weights)]
     pairs += [(state, FINAL) for state in carried(weights) if FINAL in pool]
     return list(dict.fromkeys(pairs))
 
 
-def _unit(weights: Sizes, state: str) -> tuple[int, str]:
+def _spec(
+    part: str, weights: Sizes, state: str, pooling: str | None, *, shape: Shape, dtype: "np.dtype[Any]",
+    units: KeptUnits | None,
+) -> DatasetSpec:  # fmt: skip
+    name = f"{part}/{state}".strip("/") + (f"_{pooling}" if pooling else "")
+    axes: tuple[int, ...] = (shape.sequences,)
+    dimensions: tuple[str, ...] = ("sequence",)
+    if pooling is None and shape.layout == "packed":
+        axes, dimensions = (shape.stored_valid_steps,), ("step",)
+    elif pooling is None:
+        axes, dimensions = (shape.sequences, shape.stored_steps), ("sequence", "time")
     width = state_width(weights, state)
-    return width, "unit" if width == weights.units else f"{state}_unit"
+    unit = "unit" if width == weights.units else f"{state}_unit"
+    if units is None or pooling == FINAL:
+        unit = unit if units is None else f"all_{unit}"
+        return DatasetSpec(name, part, state, pooling, (*axes, width), dtype, (*dimensions, unit))
+    columns, numbers = _columns(weights, state, units)
+    shape_of = (*axes, len(columns))
+    return DatasetSpec(name, part, state, pooling, shape_of, dtype, (*dimensions, unit), columns, numbers)
+
+
+def _columns(weights: Sizes, state: str, units: KeptUnits) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return which columns of a state are stored, and the number of the unit in each."""
+    columns: list[int] = []
+    numbers: list[int] = []
+    before = 0
+    for one in made_of(weights, state):
+        width = state_width(weights, one)
+        numbers += units.of(width)
+        columns += [before + unit for unit in units.of(width)]
+        before += width
+    return tuple(columns), tuple(numbers)

@@ -6,7 +6,7 @@ contiguous, allocated early and never filled. Holes in a sparse file read as zer
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from ..arrays.axes import Names
 from ..runtime.signals import signals_wait
-from .format import FORMAT, FORMAT_VERSION, DatasetSpec, HasParts, Shape, group_name
+from .format import FORMAT, INPUT_LENGTHS, DatasetSpec, Shape, version_of
 from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
+from .kept.parts import EVERYTHING, HasParts, Kept, StoredParts, group_name
 from .patient_file import PatientFile
 from .system import System
 
@@ -59,6 +60,8 @@ class Contents:
         How it was made, in JSON types; other types are converted by ``str``.
     window_rows : int
         Number of sequences in a window, the unit of the sums.
+    kept : Kept
+        What is stored of the network.
     """
 
     specs: tuple[DatasetSpec, ...]
@@ -67,6 +70,17 @@ class Contents:
     ids: Ids | None
     provenance: Mapping[str, Any]
     window_rows: int
+    kept: Kept = EVERYTHING
+
+    @property
+    def stored(self) -> StoredParts:
+        """The parts whose states are stored."""
+        return StoredParts(self.network, self.kept)
+
+    @property
+    def version(self) -> int:
+        """The version of the format."""
+        return version_of(self.kept, self.shape.kept, self.specs)
 
     @property
     def windows(self) -> int:
@@ -135,13 +149,16 @@ def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Datas
 
 def _write_attributes(file: h5py.File, contents: Contents) -> None:
     write_text(file, "format", FORMAT)
-    file.attrs.create("format_version", FORMAT_VERSION, dtype="<i8")
+    file.attrs.create("format_version", contents.version, dtype="<i8")
     write_text(file, "layout", contents.shape.layout)
     write_text(file, "padding", contents.shape.padding)
     write_text(file, "provenance", encoded(contents.provenance))
-    parts = list(contents.network.parts())
+    for name, steps in contents.shape.kept.named().items():
+        file.attrs.create(name, steps, dtype="<i8")
+    parts, stored = list(contents.stored.parts()), {spec.part for spec in contents.specs}
+    others = [part for part in contents.stored.others() if part[0] in stored]
     write_texts(file, "layers", [group_name(part) for part, *_ in parts])
-    for part, layer, direction, weights in parts:
+    for part, layer, direction, weights in (*parts, *others):
         group = file.require_group(group_name(part))
         described: Mapping[str, str] = {"cell_type": weights.cell, "direction": direction, "layer_name": layer.name}
         for name, value in described.items():
@@ -150,7 +167,9 @@ def _write_attributes(file: h5py.File, contents: Contents) -> None:
 
 
 def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
-    _small(file, "lengths", contents.shape.lengths, "sequence")
+    _small(file, "lengths", contents.shape.stored_lengths, "sequence")
+    if not contents.shape.kept.all:
+        _small(file, INPUT_LENGTHS, contents.shape.lengths, "sequence")
     if contents.shape.layout == "packed":
         _small(file, "offsets", contents.shape.offsets, "boundary")
     if contents.ids is None:
@@ -179,9 +198,17 @@ def _small(file: h5py.File, name: str, values: Annotated[npt.NDArray[np.int64], 
 def _create(file: h5py.File, spec: DatasetSpec) -> h5py.Dataset:
     group_path, _, name = spec.name.rpartition("/")
     group = file[group_path or "/"]
+    if spec.units is not None and spec.dimensions[-1] not in group:
+        coordinate(group, spec.dimensions[-1], spec.units)
     dataset = contiguous(group, name, spec.shape, spec.dtype)
     attach(group, dataset, spec.dimensions)
     return dataset
+
+
+def coordinate(group: h5py.Group, name: str, values: Sequence[int] | Annotated[npt.NDArray[np.int64], "_"]) -> None:
+    """Create a dimension whose entries have numbers, as netCDF writes it."""
+    scale = group.create_dataset(name, data=np.array(values, "<i8"), track_times=False)
+    scale.make_scale(name)
 
 
 def contiguous(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> h5py.Dataset:

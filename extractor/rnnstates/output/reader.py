@@ -16,15 +16,17 @@ from ..untrusted.foreign import Wanted, refuse_foreign
 from ..untrusted.hdf5 import DAMAGED, check_dataset, datasets, open_hdf5
 from ..untrusted.hdf5_attributes import fixed_attributes, is_fixed, is_scale
 from ..untrusted.missing import missing_reported
-from .format import COMPRESSED_VERSION, FORMAT, FORMAT_VERSION
+from .format import COMPRESSED_VERSION, FORMAT, FORMAT_VERSION, INPUT_LENGTHS, REDUCED_VERSION
 from .integrity import INTEGRITY
 from .names import PARTIAL
 from .states import States
 
 __all__ = ["is_states_file", "open_states", "open_unfinished"]
 
-VERSIONS = (FORMAT_VERSION, COMPRESSED_VERSION)
 EXPECTED = "an HDF5 file of states"
+VERSIONS = (FORMAT_VERSION, COMPRESSED_VERSION, REDUCED_VERSION)
+# The attributes that say that some steps are left out.
+STEPS = ("every", "last_steps")
 ROOT_ATTRIBUTES = ("layout", "padding", "layers", "provenance")
 
 
@@ -85,8 +87,8 @@ def _states(file: h5py.File, where: str) -> States:
     known = fixed_attributes(file)
     version: object = file.attrs["format_version"] if "format_version" in known else 0
     if version not in VERSIONS:
-        known_versions = " and ".join(map(str, VERSIONS))
-        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {known_versions}; update it.")
+        read = ", ".join(map(str, VERSIONS))
+        raise BadStates(f"{where}: format version {version}; this rnnstates reads version {read}; update it.")
     missing = [name for name in ROOT_ATTRIBUTES if name not in known] + [
         name for name in ("lengths",) if name not in file
     ]
@@ -107,8 +109,12 @@ def _states(file: h5py.File, where: str) -> States:
     attributes = _read_attributes(file, known)
     _check_root(attributes, named["lengths"], where)
     states = States(named, attributes, file, (open_states, str(Path(where).resolve())))
-    if states.attributes["layout"] == "packed" and "offsets" not in named:
-        raise BadStates(f"{where}: lacks offsets; it is damaged, make it again.")
+    for name, is_needed in (
+        ("offsets", attributes["layout"] == "packed"),
+        (INPUT_LENGTHS, any(name in attributes for name in STEPS)),
+    ):
+        if is_needed and name not in named:
+            raise BadStates(f"{where}: lacks {name}; it is damaged, make it again.")
     return states
 
 
@@ -121,10 +127,15 @@ def _check_root(attributes: dict[str, Any], lengths: h5py.Dataset, where: str) -
         "layers": isinstance(layers, list) and bool(layers) and all(map(_is_group, layers)),
         "provenance": isinstance(attributes["provenance"], dict),
         "lengths": lengths.ndim == 1 and lengths.dtype.kind in "iu",
+        **{name: _is_number(attributes[name]) for name in STEPS if name in attributes},
     }
     wrong = [name for name, is_right in right.items() if not is_right]
     if wrong:
         raise BadStates(f"{where}: {', '.join(wrong)} cannot be what extract wrote; it is damaged, make it again.")
+
+
+def _is_number(steps: object) -> bool:
+    return type(steps) is int and steps > 0
 
 
 def _is_group(name: object) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays.axes import Array, Floats, Names, Rows, Table
 from ..arrays.checksums import Sums
 from ..arrays.copying import copy_rows
-from .format import FORMAT, FORMAT_VERSION, DatasetSpec, Shape
+from .format import FORMAT, FORMAT_VERSION, INPUT_LENGTHS, DatasetSpec, Shape
 from .journal import Window
 from .layout import encoded
 from .states import States
@@ -93,15 +93,21 @@ class MemorySink:
     specs : tuple of DatasetSpec
     shape : Shape
     ids : array [N] or None
+    version : int
+        That of the format.
     """
 
-    def __init__(self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Names | None) -> None:
-        self._shape, self._lock = shape, threading.Lock()
+    def __init__(
+        self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Names | None, version: int = FORMAT_VERSION
+    ) -> None:
+        self._shape, self._version, self._lock = shape, version, threading.Lock()
         self.windows: dict[int, Window] = {}
         self.overflowed = 0
         self.arrays: dict[str, Array] = {spec.name: _room(spec, shape) for spec in specs}
         self._rows = {spec.name: self.arrays[spec.name].reshape(-1, spec.width) for spec in specs}
-        self.arrays["lengths"] = shape.lengths.copy()
+        self.arrays["lengths"] = shape.stored_lengths.copy()
+        if not shape.kept.all:
+            self.arrays[INPUT_LENGTHS] = shape.lengths.copy()
         if shape.layout == "packed":
             self.arrays["offsets"] = shape.offsets
         if ids is not None:
@@ -134,9 +140,10 @@ class MemorySink:
             array.flags.writeable = False
         attributes = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": self._version,
             "layout": self._shape.layout,
             "padding": self._shape.padding,
+            **self._shape.kept.named(),
             "layers": layers,
             "provenance": json.loads(encoded(provenance)),
         }

@@ -76,7 +76,7 @@ def has_holes(contents: Contents, spec: DatasetSpec) -> bool:
     """Return whether a dataset has padding that is never written."""
     shape = contents.shape
     padded = spec.pooling is None and shape.layout == "padded"
-    return padded and shape.valid_steps < shape.sequences * shape.steps
+    return padded and shape.stored_valid_steps < shape.sequences * shape.stored_steps
 
 
 def packed_sums(window: Window) -> bytes:

@@ -1,7 +1,5 @@
 """Compares recomputed sequences with the stored ones: how far apart they are, and where the difference is too large."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +10,7 @@ from .blocks import BLOCK_VALUES, read, steps_of
 from .findings import Findings
 from .promised import Promise, narrowest
 from .recomputing import Original, Rows, groups, magnitude, products, recomputed
+from .reducing import Expected
 from .tolerance import computed_within, difference, rounding
 
 __all__ = ["compare_sample"]
@@ -37,12 +36,15 @@ def compare_sample(
         The largest absolute difference by dataset name.
     """
     differences = dict.fromkeys((spec.name for spec in promise.specs), 0.0)
-    for group in groups(states, promise, original, rows):
+    for group in groups(promise, original, rows):
         with recomputed(states, promise, original, group) as exact:
             for place, row in enumerate(group.tolist()):
-                sizes = {"magnitude": magnitude(exact, place), "products": products(states, original, row)}
+                sizes = {"magnitude": magnitude(exact, place), "products": products(states, promise, original, row)}
+                length = int(promise.shape.lengths[row])
                 for spec in promise.specs:
-                    away = _Comparison(states, exact, spec, row, place, sizes).run(findings)
+                    expected = Expected(exact, promise, spec, place, length)
+                    bound = computed_within(states.provenance["precision"], spec.pooling, length=length, **sizes)
+                    away = _Comparison(states, expected, spec, row, bound).run(findings)
                     differences[spec.name] = max(differences[spec.name], away)
     return differences
 
@@ -50,17 +52,9 @@ def compare_sample(
 class _Comparison:
     """One dataset of one sequence."""
 
-    def __init__(
-        self, states: States, exact: States, spec: DatasetSpec, row: int, place: int, sizes: Mapping[str, float]
-    ) -> None:
-        self._states, self._exact, self._spec, self._row, self._place = states, exact, spec, row, place
+    def __init__(self, states: States, expected: Expected, spec: DatasetSpec, row: int, bound: float) -> None:
+        self._states, self._expected, self._spec, self._row, self._bound = states, expected, spec, row, bound
         self._length, self._narrowest = int(states.lengths[row]), narrowest(states, spec)
-        self._bound = computed_within(
-            states.provenance["precision"],
-            spec.pooling,
-            length=self._length,
-            **sizes,
-        )
 
     def run(self, findings: Findings) -> float:
         """Compare all of it; return the largest difference, and note the first value that differs too much."""
@@ -83,11 +77,8 @@ class _Comparison:
     def _values(self, steps: slice) -> tuple[Array, npt.NDArray[np.float64]]:
         name = self._spec.name
         if self._spec.pooling is not None:
-            return read(self._states, name, np.s_[self._row : self._row + 1]), self._exact[name][self._place][
-                np.newaxis
-            ]
-        expected = steps_of(self._exact, name, self._place, steps)
-        return steps_of(self._states, name, self._row, steps), expected.astype(np.float64, copy=False)
+            return read(self._states, name, np.s_[self._row : self._row + 1]), self._expected.pooled()
+        return steps_of(self._states, name, self._row, steps), self._expected.steps(steps)
 
     def _note(
         self,

@@ -123,13 +123,15 @@ def check_values(states: States, promise: Promise, findings: Findings) -> dict[s
         By name of each pooled dataset whose states are stored too: the largest absolute difference from the pooling
         of those states.
     """
-    directions = {part.path: part.direction for part in promise.parts}
+    directions = {part: direction for part, _, direction, _ in (*promise.stored.parts(), *promise.stored.others())}
     differences: dict[str, float] = {}
     for spec in promise.specs:
         if spec.pooling is not None:
             _check_finite(states, spec, findings)
             continue
-        pairs = [_Pair(states, spec, other, directions[spec.part]) for other in promise.specs if _is_of(other, spec)]
+        # Of some steps a pooling of all cannot be computed.
+        others = promise.specs if promise.shape.kept.all else ()
+        pairs = [_Pair(states, spec, other, directions[spec.part]) for other in others if _is_of(other, spec)]
         differences |= dict.fromkeys((pair.pooled.name for pair in pairs), 0.0)
         for running, rows in _pool(states, spec, findings):
             for pair in pairs:
@@ -148,7 +150,8 @@ class _Pair(NamedTuple):
 
 
 def _is_of(pooled: DatasetSpec, every: DatasetSpec) -> bool:
-    return pooled.pooling is not None and (pooled.part, pooled.state) == (every.part, every.state)
+    same = (pooled.part, pooled.state, pooled.columns) == (every.part, every.state, every.columns)
+    return pooled.pooling is not None and same
 
 
 def _pool(states: States, spec: DatasetSpec, findings: Findings) -> Iterator[tuple[Running, slice]]:

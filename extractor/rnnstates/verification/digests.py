@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from ..arrays.checksums import Sums, add
 from ..output.format import DatasetSpec, Shape
 from ..output.integrity import window_slice, window_sums
@@ -30,7 +28,6 @@ __all__ = [
     "located",
     "note_damage",
     "open_raw",
-    "shape_of",
 ]  # fmt: skip
 
 # A shorter hole is read like data: asking for the next one takes as long (bytes).
@@ -111,13 +108,6 @@ class Grid(NamedTuple):
 
     shape: Shape
     window_rows: int
-
-
-def shape_of(states: States, promise: Promise) -> Shape:
-    """Return the shape of the job that made a file."""
-    return Shape(
-        states.lengths.astype(np.int64), promise.steps, states.attributes["layout"], states.attributes["padding"]
-    )
 
 
 def located(states: States, promise: Promise) -> list[Located] | str:

@@ -3,7 +3,7 @@
 The attributes are those of the root (``layout``, ``padding``, ``layers``, ``provenance``) and of each group.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import h5py
@@ -14,7 +14,10 @@ from ..errors.choices import DTYPES, LAYOUTS
 from ..network.cells import CELLS, STATES
 from ..network.model import Direction
 from ..network.pooling import FINAL, POOLINGS
-from ..output.format import DatasetSpec, Shape, plan_datasets
+from ..output.format import INPUT_LENGTHS, DatasetSpec, Shape, plan_datasets
+from ..output.kept.described import Said, read
+from ..output.kept.parts import Kept, StoredParts, group_name
+from ..output.kept.steps import KeptSteps
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
@@ -70,15 +73,18 @@ class Promise(NamedTuple):
 
     Parameters
     ----------
-    steps : int
-        T.
     parts : tuple of Part
+        Those of the network that computed it.
     specs : tuple of DatasetSpec
+    shape : Shape
+    stored : StoredParts
+        The parts that are in the file, averages included.
     """
 
-    steps: int
     parts: tuple[Part, ...]
     specs: tuple[DatasetSpec, ...]
+    shape: Shape
+    stored: StoredParts
 
 
 def read_promise(states: States, file: h5py.File, path: str) -> Promise:
@@ -103,18 +109,22 @@ def read_promise(states: States, file: h5py.File, path: str) -> Promise:
             "An older version made it, or it was edited: make it again."
         )
     try:
-        steps, parts = _steps(states), _parts(states, file)
-        specs = _specs(states, parts, steps)
+        said = read(states.provenance.get("kept"))
+        steps, parts = _steps(states), _parts(states, file, said)
+        shape = _shape(states, steps, said.steps)
+        stored = StoredParts(_Described(parts), said.kept)
+        _check_kept(states, stored, said)
+        specs = _specs(states, parts, shape, said.kept)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:
         raise BadStates(
             f"{path}: its attributes do not describe its content ({type(reason).__name__}: {reason}). {ADVICE}"
         ) from reason
-    wrong = [*_wrong_small(states), *_wrong(states, specs), *_wrong_lengths(states, steps)]
+    wrong = [*_wrong_small(states), *_wrong(states, specs), *_wrong_lengths(states, shape)]
     if wrong:
         raise BadStates(f"{path}: {'; '.join(shortened(wrong))}. {ADVICE}")
     for spec in specs:
         check_dataset(states[spec.name], f"{path}: '{spec.name}'", BadStates)
-    return Promise(steps, parts, specs)
+    return Promise(parts, specs, shape, stored)
 
 
 def narrowest(states: States, spec: DatasetSpec) -> np.dtype[Any]:
@@ -137,22 +147,45 @@ def _steps(states: States) -> int:
     return int(steps)
 
 
-def _parts(states: States, file: h5py.File) -> tuple[Part, ...]:
+def _shape(states: States, steps: int, kept: KeptSteps) -> Shape:
+    lengths = np.asarray(states[INPUT_LENGTHS if not kept.all else "lengths"])
+    if lengths.shape != (states.sequences,) or lengths.dtype.kind != "i":
+        raise TypeError(f"{INPUT_LENGTHS} of shape {lengths.shape} and dtype {lengths.dtype}")
+    return Shape(lengths.astype(np.int64), steps, states.attributes["layout"], states.attributes["padding"], kept)
+
+
+def _check_kept(states: States, stored: StoredParts, said: Said) -> None:
+    """Refuse a file whose own attributes say something else than its provenance."""
+    layers = [group_name(part) for part, *_ in stored.parts()]
+    if layers != states.layers:
+        raise ValueError(f"layers {', '.join(states.layers)}, but {', '.join(layers)} were kept")
+    steps = {name: states.attributes[name] for name in ("every", "last_steps") if name in states.attributes}
+    if steps != said.steps.named():
+        raise ValueError(f"steps {steps}, but {said.steps.named()} were kept")
+
+
+def _parts(states: States, file: h5py.File, said: Said) -> tuple[Part, ...]:
     widths = states.provenance["hidden_widths"]
-    return tuple(_part(file, group, hidden) for group, hidden in zip(states.layers, widths, strict=True))
+    # With some layers only, what others there were stands in the provenance.
+    known = said.computed if said.computed is not None else [_of_group(file, group) for group in states.layers]
+    return tuple(_part(about, hidden) for about, hidden in zip(known, widths, strict=True))
 
 
-def _part(file: h5py.File, name: str, hidden: int) -> Part:
+def _of_group(file: h5py.File, name: str) -> Mapping[str, Any]:
     group = find(file, name, file.filename, BadStates)
     if not isinstance(group, h5py.Group):
         raise KeyError(f"no group '{name}'")
     known = {attribute: group.attrs[attribute] for attribute in fixed_attributes(group)}
+    return {"group": group.name, **{name: known[name] for name in GROUP_ATTRIBUTES}}
+
+
+def _part(known: Mapping[str, Any], hidden: int) -> Part:
     cell, direction, units = (known[attribute] for attribute in GROUP_ATTRIBUTES)
     cell, direction = (value.decode() if isinstance(value, bytes) else str(value) for value in (cell, direction))
     if cell not in CELLS or direction not in ("forward", "backward"):
         raise ValueError(f"a cell '{cell}' that runs '{direction}'")
     reads: Direction = "forward" if direction == "forward" else "backward"
-    return Part(group.name.strip("/"), cell, reads, int(units), int(hidden))
+    return Part(known["group"].strip("/"), cell, reads, int(units), int(hidden))
 
 
 def _recorded(states: States) -> tuple[list[str], list[str]]:
@@ -167,13 +200,12 @@ def _recorded(states: States) -> tuple[list[str], list[str]]:
     return kept, pool
 
 
-def _specs(states: States, parts: tuple[Part, ...], steps: int) -> tuple[DatasetSpec, ...]:
-    kept, pool = _recorded(states)
-    shape = Shape(states.lengths.astype(np.int64), steps, states.attributes["layout"], states.attributes["padding"])
+def _specs(states: States, parts: tuple[Part, ...], shape: Shape, kept: Kept) -> tuple[DatasetSpec, ...]:
+    named, pool = _recorded(states)
     computed = "float64" if states.provenance["precision"] == "float64" else "float32"
     return plan_datasets(
-        _Described(parts), shape, states=kept, pool=pool,
-        dtype=np.dtype(states.provenance["dtype"]), precision=np.dtype(computed),
+        _Described(parts), shape, states=named, pool=pool,
+        dtype=np.dtype(states.provenance["dtype"]), precision=np.dtype(computed), kept=kept,
     )  # fmt: skip
 
 
@@ -197,14 +229,22 @@ def _wrong_small(states: States) -> Iterator[str]:
         yield f"dataset 'ids' has shape {states['ids'].shape}; expected ({count},)"
 
 
-def _wrong_lengths(states: States, steps: int) -> Iterator[str]:
-    lengths = states.lengths
-    wrong = (lengths < 0) | (lengths > steps)
+def _wrong_lengths(states: States, shape: Shape) -> Iterator[str]:
+    lengths, read_lengths = states.lengths, shape.lengths
+    wrong = (read_lengths < 0) | (read_lengths > shape.steps)
+    if wrong.any():
+        row, name = int(np.argmax(wrong)), "lengths" if shape.kept.all else INPUT_LENGTHS
+        yield (
+            f"dataset '{name}' has {int(read_lengths[row])} for sequence {row} ({int(wrong.sum())} such); expected 0 "
+            f"to {shape.steps}"
+        )
+        return
+    wrong = lengths != shape.stored_lengths
     if wrong.any():
         row = int(np.argmax(wrong))
         yield (
-            f"dataset 'lengths' has {int(lengths[row])} for sequence {row} ({int(wrong.sum())} such); expected 0 to "
-            f"{steps}"
+            f"dataset 'lengths' has {int(lengths[row])} for sequence {row}; expected {int(shape.stored_lengths[row])} "
+            f"of {int(read_lengths[row])} steps"
         )
         return
     if states.attributes["layout"] != "packed":
@@ -212,8 +252,8 @@ def _wrong_lengths(states: States, steps: int) -> Iterator[str]:
     expected = np.concatenate([[0], np.cumsum(lengths)])
     offsets = states["offsets"][()] if "offsets" in states.datasets else None
     if offsets is None or offsets.shape != expected.shape:
-        shape = "is missing" if offsets is None else f"has shape {offsets.shape}"
-        yield f"dataset 'offsets' {shape}; expected {expected.shape}"
+        found = "is missing" if offsets is None else f"has shape {offsets.shape}"
+        yield f"dataset 'offsets' {found}; expected {expected.shape}"
     elif (offsets != expected).any():
         row = int(np.argmax(offsets != expected))
         yield f"dataset 'offsets' has {offsets[row]} at {row}; expected {expected[row]}, the sum of the lengths before"

@@ -15,7 +15,7 @@ from ..arrays.axes import Array
 from ..extraction.extract import extract
 from ..inputs.base import Source
 from ..inputs.initial_states import InitialStates
-from ..network.cells import carried, state_width
+from ..network.cells import available, carried, state_width
 from ..network.model import Network
 from ..output.states import States
 from .blocks import BLOCK_VALUES, steps_of
@@ -75,14 +75,14 @@ def recomputed(states: States, promise: Promise, original: Original, rows: Rows)
 
     The dtype is float64; ``max`` and ``min`` are pooled in addition to what the file has. Row i is that of ``rows[i]``.
     """
-    provenance, lengths = states.provenance, states.lengths[rows]
+    provenance, lengths = states.provenance, promise.shape.lengths[rows]
     with ExitStack() as closing:
         output = None
         if _bytes(promise, int(lengths.sum())) > GROUP_BYTES:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="rnnstates-verify-"))
             output = Path(folder, "exact.h5")
         exact = extract(
-            _inputs(states, original.source, rows),
+            _inputs(states, promise, original.source, rows),
             lengths,
             output=output,
             weights=original.network,
@@ -100,32 +100,35 @@ def recomputed(states: States, promise: Promise, original: Original, rows: Rows)
         yield exact
 
 
-def groups(states: States, promise: Promise, original: Original, rows: Rows) -> Iterator[Rows]:
+def groups(promise: Promise, original: Original, rows: Rows) -> Iterator[Rows]:
     """Split the sample into groups of similar length and about ``GROUP_BYTES``, padding included."""
     step = _bytes(promise, 1) + 8 * original.network.features
-    longest_first = rows[np.argsort(states.lengths[rows], kind="stable")[::-1]]
+    lengths = promise.shape.lengths
+    longest_first = rows[np.argsort(lengths[rows], kind="stable")[::-1]]
     start = 0
     while start < len(rows):
-        longest = int(states.lengths[longest_first[start]])
+        longest = int(lengths[longest_first[start]])
         stop = start + max(1, min(ROWS_AT_ONCE, GROUP_BYTES // (step * longest)))
         yield np.sort(longest_first[start:stop])
         start = stop
 
 
 def _bytes(promise: Promise, steps: int) -> int:
-    width = sum(state_width(part, name) for part in promise.parts for name in carried(part))
-    return 8 * steps * (width + sum(spec.width for spec in promise.specs if spec.pooling is None))
+    # All layers and units are computed, whatever the file has of them.
+    stored = {spec.state for spec in promise.specs}
+    names = ((part, name) for part in promise.parts for name in (*carried(part), *(stored & {*available(part)})))
+    return 8 * steps * sum(state_width(part, name) for part, name in names)
 
 
 def _kept(states: States, promise: Promise) -> list[str]:
     """List the states to keep: those in the file, and those that layers carry, to which errors are proportional."""
     names = (name for part in promise.parts for name in carried(part))
-    return list(dict.fromkeys([*states.provenance["states"], *names]))
+    return list(dict.fromkeys([*states.provenance["states"], *names, *(spec.state for spec in promise.specs)]))
 
 
-def _inputs(states: States, source: Source, rows: Rows) -> Array:
+def _inputs(states: States, promise: Promise, source: Source, rows: Rows) -> Array:
     """Read the sequences row by row, cut to the longest of them: [B, S, ...]."""
-    longest, steps = int(states.lengths[rows].max()), source.shape[1]
+    longest, steps = int(promise.shape.lengths[rows].max()), source.shape[1]
     valid = slice(0, longest) if states.attributes["padding"] == "post" else slice(steps - longest, steps)
     inputs = np.zeros((len(rows), longest, *source.shape[2:]), source.dtype.newbyteorder("="))
     for place, row in enumerate(rows):
@@ -156,9 +159,9 @@ def magnitude(exact: States, row: int) -> float:
     return max((_largest(values) for name in names for values in _in_blocks(exact, name, row)), default=0.0)
 
 
-def products(states: States, original: Original, row: int) -> float:
+def products(states: States, promise: Promise, original: Original, row: int) -> float:
     """Bound from above the sums of absolute products of a sequence's inputs and the first layer's weights."""
-    inputs = _inputs(states, original.source, np.array([row]))[0]
+    inputs = _inputs(states, promise, original.source, np.array([row]))[0]
     if original.network.embedding is not None and inputs.ndim == 1:
         inputs = np.asarray(original.network.embedding)[inputs.astype(np.int64)]
     peaks = np.max(np.abs(inputs), axis=0, where=np.isfinite(inputs), initial=0.0).astype(np.float64)

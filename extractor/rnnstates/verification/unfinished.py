@@ -12,7 +12,7 @@ from ..output.names import PARTIAL, Names, names_of
 from ..output.ours import is_unfinished
 from ..output.reader import open_unfinished
 from ..untrusted.hdf5 import open_hdf5
-from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, described, located, open_raw, shape_of
+from .digests import ELSEWHERE, Damage, Grid, Located, damaged_windows, described, located, open_raw
 from .promised import read_promise
 
 __all__ = ["refuse_unfinished"]
@@ -84,7 +84,7 @@ def _damage(names: Names, journal: Journal) -> tuple[Damage, bool]:
             return {}, True
         with open_unfinished(where) as states, open_hdf5(where, BadStates) as file:
             promise = read_promise(states, file, where)
-            datasets, grid = located(states, promise), Grid(shape_of(states, promise), header.window_rows)
+            datasets, grid = located(states, promise), Grid(promise.shape, header.window_rows)
         if isinstance(datasets, str) or not _fits(header, datasets, grid):
             return {}, True
         finished = journal.windows

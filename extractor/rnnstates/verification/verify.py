@@ -126,7 +126,7 @@ def verify(
         file, states, promise = _open(where, closing)
         checked = Checked("not looked at", []) if quick else check_bytes(where, file, states, promise)
         pooled = {} if quick else _consistent(where, states, promise)
-        recomputed = _sample(where, states, promise, given, rows=choose_rows(states.lengths, sample, seed))
+        recomputed = _sample(where, states, promise, given, rows=choose_rows(promise.shape.lengths, sample, seed))
         recomputed.notes[:0] = checked.notes
         return _answer(where, states, promise, pooled, recomputed) | {"checksums": checked.checksums}
 

@@ -15,7 +15,7 @@ from ..output.integrity import INTEGRITY, REST, REST_BYTES, SUMS, digest_rest
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
 from ..untrusted.hdf5_attributes import fixed_attributes
-from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, described, located, open_raw, shape_of
+from .digests import ELSEWHERE, Grid, Located, RawFile, damaged_windows, described, located, open_raw
 from .findings import shortened
 from .promised import Promise
 
@@ -80,7 +80,7 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
             return Checked("absent", [WITHOUT.format(where)])
         if isinstance(found, str) or _is_compressed(states) or _is_rewritten(group):
             return _by_value(where, file, states, promise)
-        stored = _read(group, where, found, Grid(shape_of(states, promise), 1))
+        stored = _read(group, where, found, Grid(promise.shape, 1))
         wrong = _wrong(raw, found, stored)
     if wrong:
         raise BadStates(f"{where}: {'; '.join(wrong)}. {DAMAGED}")

@@ -12,7 +12,18 @@ from ..model import LayerWeights
 from ..names import DERIVED, GATE_STATES, STATES
 from . import gru, lstm, mlstm, simple_rnn
 
-__all__ = ["CELLS", "DERIVED", "GATE_STATES", "STATES", "Cell", "Sizes", "available", "carried", "state_width"]
+__all__ = [
+    "CELLS",
+    "DERIVED",
+    "GATE_STATES",
+    "STATES",
+    "Cell",
+    "Sizes",
+    "available",
+    "carried",
+    "made_of",
+    "state_width",
+]
 
 # NamedTuples: what a cell carries, its gates, and the arrays and settings that its step reads.
 State: TypeAlias = Any
@@ -78,7 +89,11 @@ def available(weights: Sizes) -> tuple[str, ...]:
     return (*carried(weights), *CELLS[weights.cell].gates._fields, *DERIVED)
 
 
+def made_of(weights: Sizes, state: str) -> tuple[str, ...]:
+    """List the states that a state is made of, in order: itself, or the parts of a derived one that the cell has."""
+    return tuple(part for part in DERIVED[state] if part in carried(weights)) if state in DERIVED else (state,)
+
+
 def state_width(weights: Sizes, state: str) -> int:
     """Return the size of a state's last axis."""
-    parts = [part for part in DERIVED.get(state, (state,)) if state not in DERIVED or part in carried(weights)]
-    return sum(weights.width if part == "hidden" else weights.units for part in parts)
+    return sum(weights.width if part == "hidden" else weights.units for part in made_of(weights, state))

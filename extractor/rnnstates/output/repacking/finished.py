@@ -19,6 +19,7 @@ from ...untrusted.hdf5_attributes import fixed_attributes, text_of
 from ..content import content_digest
 from ..format import DatasetSpec, Shape
 from ..integrity import CONTENT, INTEGRITY, REST, REST_BYTES, SUMS, digest_rest, window_slice
+from ..kept.described import read
 from ..states import States
 from .stored import StateRows, StoredRows
 
@@ -219,7 +220,7 @@ def _spec(states: States, name: str, where: str) -> DatasetSpec:
 def _shape(states: States, specs: tuple[DatasetSpec, ...], where: str) -> Shape:
     """Return the shape of the job, which every dataset must have."""
     layout, padding = states.attributes["layout"], states.attributes["padding"]
-    steps = int(states.provenance["input"]["shape"][1])
+    steps = read(states.provenance.get("kept")).steps.most(int(states.provenance["input"]["shape"][1]))
     shape = Shape(states.lengths.astype(np.int64), steps, layout, padding)
     if ((shape.lengths < 0) | (shape.lengths > steps)).any():
         raise _damaged(where, f"a length is outside of 0 to {steps}")

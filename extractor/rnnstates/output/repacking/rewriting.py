@@ -18,8 +18,9 @@ from ...runtime.signals import signals_wait
 from ...untrusted.hdf5 import reading
 from ...version import __version__
 from ..content import content_digest
-from ..format import COMPRESSED_VERSION, FORMAT_VERSION, DatasetSpec, Shape
+from ..format import COMPRESSED_VERSION, DatasetSpec, Shape, version_of
 from ..integrity import CONTENT, REST, SUMS, digest_rest
+from ..kept.described import read
 from ..layout import encoded
 from ..patient_file import PatientFile
 from ..sink import to_dtype
@@ -190,8 +191,10 @@ def _converted(spec: DatasetSpec, shape: Shape, how: Rewriting) -> DatasetSpec:
 
 def _root(old: Finished, how: Rewriting) -> Mapping[str, str | int]:
     """Return the root attributes that say how the file differs from the old one."""
+    said = read(old.states.provenance.get("kept"))
+    plain = version_of(said.kept, said.steps, old.specs)
     return {
-        "format_version": FORMAT_VERSION if how.compression == NONE else COMPRESSED_VERSION,
+        "format_version": plain if how.compression == NONE else COMPRESSED_VERSION,
         "layout": how.layout,
         "provenance": encoded(_provenance(old, how)),
     }

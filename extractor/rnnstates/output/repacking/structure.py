@@ -10,10 +10,10 @@ from ...errors import BadStates
 from ...errors.choices import Compression
 from ...untrusted.hdf5 import datasets
 from ...untrusted.hdf5_attributes import fixed_attributes, is_scale, text_of
-from ..content import groups_of
+from ..content import coordinates, groups_of
 from ..format import DatasetSpec, Shape
 from ..integrity import CONTENT, INTEGRITY, MEANING, MEANING_BY_VALUE, REST, REST_BYTES, SUMS
-from ..layout import attach, contiguous, write_text, write_texts
+from ..layout import attach, contiguous, coordinate, write_text, write_texts
 from .codecs import NONE, codec
 from .cuts import chunks_of
 from .finished import Finished
@@ -68,6 +68,9 @@ def lay_out_copy(old: Finished, file: h5py.File, new: NewFile) -> None:
             _copy(dataset, file, name)
     if new.shape.layout == "packed":
         attach(file, file.create_dataset(OFFSETS, data=new.shape.offsets, dtype="<i8"), ("boundary",))
+    for name, scale in coordinates(old.file, old.where):
+        group_path, _, own = name.rpartition("/")
+        coordinate(file.require_group(group_path or "/"), own, scale[()])
     for spec in new.specs:
         _make(file, spec, new.compression)
     _make_integrity(old, file, by_value=new.compression != NONE)
