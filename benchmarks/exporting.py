@@ -45,7 +45,10 @@ def export(states: Path, suffix: str, *options: str) -> Measured:
     made = states.with_name(f"made{suffix}")
     datasets = "hidden" if suffix == ".npy" else "hidden,cell"
     try:
-        return measure([*COMMAND, str(states), str(made), "--datasets", datasets, *options], states.with_suffix(".txt"))
+        command = [*COMMAND, str(states), str(made), "--datasets", datasets, *options]
+        found = measure(command, states.with_suffix(".txt"))
+        print(suffix, *options, found, file=sys.stderr)
+        return found
     finally:
         shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
 
@@ -82,9 +85,8 @@ def main() -> None:
         machine=report.about(here), day=report.today(), sequences=options.sequences, megabytes=megabytes
     )
     rows = [[name, f"{run.peak_mb:.0f}", f"{run.seconds:.1f}"] for name, run in found.items()]
-    report.save(
-        options.name, f"{introduction}\n\n{markdown(['format', 'peak MB', 'seconds'], rows)}", {"exports": found}
-    )
+    text = f"{introduction}\n\n{markdown(['format', 'peak MB', 'seconds'], rows)}"
+    report.save(options.name, text, {"machine": here, "exports": found})
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from rnnstates import CHOICES, EXPORTERS
 
-from .grouped import GroupedCommand, argument, option, with_options
+from .grouped import GroupedCommand, Names, argument, option, with_options
 from .options import JSON, QUIET
 from .reporting import Reporter, json_text, logged, say, size
 
@@ -15,8 +16,25 @@ __all__ = ["export"]
 FORMATS = ", ".join(EXPORTERS)
 APART = tuple(suffix.strip(".") for suffix, form in EXPORTERS.items() if not form.is_folder)
 
+
+class _Datasets(click.types.StringParamType):
+    """Names of datasets of the file on the command line; shells complete the last."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        import rnnstates
+
+        # Click leaves arguments aside when an option still lacks its value.
+        output = ctx.params.get("output") or next(iter(ctx.args), "")
+        try:
+            with rnnstates.open(output) as states:
+                known = list(states.datasets)
+        except rnnstates.RnnstatesError:
+            return []
+        return [item for item in Names(known).shell_complete(ctx, param, incomplete) if item.value != "none"]
+
+
 _OPTIONS = (
-    option("--datasets", metavar="NAMES", group="What",
+    option("--datasets", metavar="NAMES", group="What", type=_Datasets(),
            help="Datasets of OUTPUT, with commas between.  [default: all states and pooled vectors; in a table the "
                 "pooled vectors]"),
     option("--rows", metavar="ROWS|FILE", group="What",

@@ -139,6 +139,13 @@ def test_shells_complete_names_files_and_layers():
     assert completed("bash", *weights) == ["plain,lstm"]
 
 
+def test_shells_complete_the_datasets_of_an_output(tmp_path):
+    library.extract(np.ones((2, 3, 4), np.float32), "full", output=tmp_path / "o.h5", pool="last").close()
+    words = ("export", str(tmp_path / "o.h5"), "a.csv", "--datasets")
+    assert completed("bash", *words, "cell,hid") == ["plain,cell,hidden", "plain,cell,hidden_last"]
+    assert completed("bash", "export", "absent.h5", "a.csv", "--datasets", "h") == [""]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_of_each_shell_is_printed(shell):
     script = text(rnnstates("completion", shell).stdout)

@@ -4,6 +4,10 @@ import contextlib
 import errno
 import os
 import resource
+import signal
+import subprocess
+import sys
+import time
 
 import h5py
 import numpy as np
@@ -87,6 +91,48 @@ def test_a_destination_that_appears_meanwhile_is_left_alone(kind, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["o.h5", f"out{kind}"]
 
 
+# The command, which stops in the middle until a signal ends it.
+WAITING = """
+import time
+from pathlib import Path
+from rnnstates_cli import reporting
+from rnnstates_cli.main import main
+
+def wait(reporter, done, total):
+    Path("waiting").touch()
+    time.sleep(60)
+
+reporting.Reporter.update = wait
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "words"), [
+    (signal.SIGINT, ("out.csv",)),
+    (signal.SIGTERM, ("out.zarr",)),
+    (signal.SIGHUP, ("out", "--per-sequence", "npz")),
+    (signal.SIGKILL, ("out.npz",)),
+])  # fmt: skip
+def test_a_signal_ends_the_command_and_leaves_no_file_of_that_name(number, words, tmp_path):
+    made(tmp_path / "o.h5")
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, "export", "o.h5", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as child:
+        while not (tmp_path / "waiting").exists():
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.send_signal(number)
+        complaint = child.communicate(timeout=60)[1]
+    assert child.returncode == -number
+    left = sorted(set(os.listdir(tmp_path)) - {"waiting"})
+    if number == signal.SIGKILL:
+        assert left[0].startswith(".out.npz.")
+        assert left[1:] == ["o.h5"]
+    else:
+        assert left == ["o.h5"]
+        assert "before the output was finished" in complaint
+
+
 def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path, monkeypatch):
     from rnnstates.exporting import placing
 
@@ -162,3 +208,15 @@ def test_offsets_that_are_not_sums_are_refused(tmp_path):
         file["offsets"][4] += 1
     with pytest.raises(rnnstates.BadStates, match="offsets are not the sums of the lengths"):
         rnnstates.export(path, tmp_path / "out.npz")
+
+
+def test_names_that_are_no_plain_paths_are_left_out(tmp_path):
+    path = made(tmp_path / "o.h5")
+    with h5py.File(path, "r+") as file:
+        for name in ("..", "labels", "provenance"):
+            file.create_dataset(name, data=np.arange(9))
+    for name in ("..", "provenance"):
+        with pytest.raises(rnnstates.OptionError, match="or not numbers; expected one of"):
+            rnnstates.export(path, tmp_path / "out.npz", datasets=[name])
+    rnnstates.export(path, tmp_path / "out.npz", datasets=["labels"])
+    assert np.load(tmp_path / "out.npz").files == ["labels", "lengths", "provenance"]

@@ -20,7 +20,7 @@ Values: TypeAlias = Any
 # Kinds of NumPy's dtypes that are numbers: floats, integers, truth values.
 NUMBERS = "fiub"
 # Not exported by name: they go with the others.
-BESIDE = ("ids", "offsets")
+BESIDE = ("ids", "offsets", "provenance")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def stored_of(states: States, where: str) -> Stored:
     numbers = {
         name: dataset
         for name, dataset in named.items()
-        if name not in BESIDE and dataset.dtype.kind in NUMBERS and dataset.dtype.itemsize <= 8
+        if _is_plain(name) and dataset.dtype.kind in NUMBERS and dataset.dtype.itemsize <= 8
     }
     with reading(where, BadStates):
         shape = _shape(states, [numbers[name] for name in numbers if _state(name, groups) == (True, True)])
@@ -102,6 +102,11 @@ def stored_of(states: States, where: str) -> Stored:
     if ids is not None and (ids.shape != shape.lengths.shape or ids.dtype.kind not in "iuSU"):
         raise _damaged(where, "ids are not one number or text for each sequence")
     return Stored(where, shape, {one.name: one for one in members if one}, ids, encoded(states.provenance))
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name is a path without detours, and not taken in every format."""
+    return name not in BESIDE and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _shape(states: States, of_steps: list[Values]) -> Shape:

@@ -30,8 +30,15 @@ def ids_at(stored: Stored, rows: Rows) -> Names:
     with reading(f"{stored.where}: 'ids'", BadStates):
         for first, last in runs_of(rows):
             read = stored.ids[int(rows[first]) : int(rows[last - 1]) + 1].tolist()
-            names += [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in read]
+            names += map(_plain, read)
     return names  # type: ignore[return-value]
+
+
+def _plain(name: int | str | bytes) -> int | str:
+    """Return an id as a number or as text that can be encoded."""
+    if isinstance(name, str):
+        name = name.encode("utf-8", "replace")
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
 
 
 def id_blocks(stored: Stored) -> Iterator[tuple[int, Names]]:
