@@ -227,6 +227,14 @@ def test_the_final_states_of_some_sequences_continue_those(tmp_path):
     np.testing.assert_allclose(rest["hidden"], whole["hidden"][[3, 1], 2:], atol=1e-6)
 
 
+def test_some_sequences_are_exported(states, tmp_path):
+    part = states[[4, 1, 2, 0]]
+    rnnstates.export(part, tmp_path / "part.npz", datasets=["hidden", "cell_mean"])
+    with np.load(tmp_path / "part.npz") as arrays:
+        for name in ("hidden", "cell_mean", "lengths"):
+            np.testing.assert_array_equal(arrays[name], np.asarray(part[name]))
+
+
 def test_offsets_that_do_not_fit_the_lengths_are_refused(tmp_path):
     extracted("file, packed", tmp_path).close()
     with h5py.File(tmp_path / "o.h5", "r+") as file:
