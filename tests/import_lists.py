@@ -43,9 +43,9 @@ NEVER = {
 WEIGHED = {
     "help": 38,
     "extract help": 29,
-    "info of states": 120,
-    "info of an array": 118,
-    "info of an input": 142,
-    "extract": 186,
-    "extract with weights of Keras": 239,
+    "info of states": 124,
+    "info of an array": 122,
+    "info of an input": 146,
+    "extract": 190,
+    "extract with weights of Keras": 243,
 }

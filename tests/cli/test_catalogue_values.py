@@ -42,7 +42,8 @@ def lengths(values, *says):
 
 RANGE = "Lengths must be whole numbers from 0 to 5; check that they were made for these inputs."
 ONE_EACH = "give one length per sequence"
-MASK = "If they are a mask, sum it along the steps."
+MASK = "A mask has one value per sequence and step"
+TWICE = np.array([[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
 
 LENGTHS_OF = {
     "a negative length": lengths([1, -2, 3, -4], "row 1 has length -2", "has 5 steps (wrong in 2 of 4 rows)", RANGE),
@@ -57,11 +58,18 @@ LENGTHS_OF = {
     "too few lengths": lengths([1, 2], "2 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "too many lengths": lengths([1] * 9, "9 lengths, but ", "has 4 sequences; " + ONE_EACH),
     "a table of lengths": lengths(
-        np.ones((4, 2), int), "shape (4, 2); expected (4,), one length per sequence. Reshape"
+        np.ones((4, 2), int), "shape (4, 2); expected (4,), one length per sequence, or a mask of 4 sequences and 5"
     ),
     "one length": lengths(np.int64(3), "shape (); expected (4,), one length per sequence. Reshape"),
-    "a mask of numbers": lengths(np.ones((4, 5), int), "shape (4, 5); expected (4,)", MASK),
-    "a mask": lengths(np.ones((4, 5), bool), "dtype bool (booleans); expected whole numbers.", MASK),
+    "a mask of other steps": lengths(np.ones((4, 6), bool), "shape (4, 6); expected (4,)", "4 sequences and 5", MASK),
+    "a mask with time first": lengths(np.ones((5, 4), int), "shape (5, 4); expected (4,)", "It is turned.", MASK),
+    "a mask of other numbers": lengths(TWICE * 2, "sequence 0, step 0 is 2; expected a mask of booleans"),
+    "a mask with a hole": lengths(TWICE, "sequence 1 has a hole at step 1: it is masked, but"),
+    "a mask of both sides": lengths(
+        TWICE[:, ::-1] * [[1], [0], [1], [1]] + [[0] * 5, [1] + [0] * 4, [0] * 5, [0] * 5],
+        "marks the first steps of sequence 1, but the last ones of sequence 0; expected",
+    ),
+    "no mask but truth values": lengths(np.ones(4, bool), "dtype bool (booleans); expected whole numbers.", MASK),
     "complex lengths": lengths(np.ones(4, complex), "dtype complex128 (complex numbers); expected", "Save them as"),
 }
 

@@ -32,7 +32,7 @@ def hdf5(tmp_path):
 
 
 def check(lengths, source, expected=GOOD):
-    result = read_lengths(lengths, source)
+    result = read_lengths(lengths, source).lengths
     assert result.dtype == np.int64
     np.testing.assert_array_equal(result, expected)
 
@@ -184,10 +184,10 @@ def test_a_name_that_is_nothing_says_where_it_was_looked_for(source, hdf5, tmp_p
         ([[6, 3], [3, 1]], r"shape \(2, 2\); expected \(4,\), one length per sequence"),
         (6, r"shape \(\); expected \(4,\)"),
         (
-            np.ones((N, T), bool),
-            r"dtype bool \(booleans\); expected whole numbers\. If they are a mask, sum it along the steps",
+            np.ones(N, bool),
+            r"dtype bool \(booleans\); expected whole numbers\. A mask has one value per sequence and step",
         ),
-        ([6, True, 3, 1], r"row 1 is True; expected whole numbers\. If they are a mask, sum"),
+        ([6, True, 3, 1], r"row 1 is True; expected whole numbers\. A mask has one"),
         ((6, 3, np.False_, 1), "row 2 is False; expected whole numbers"),
         ([[6], [3], [3], [True]], "row 3 is True; expected whole numbers"),
         ([[6.5, True, 3, 1]], "row 1 is True; expected whole numbers"),

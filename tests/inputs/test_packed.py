@@ -189,7 +189,12 @@ def test_all_sequences_may_be_empty():
         (np.ones((20, 4)), [3, 4], BadLengths, r"2 lengths that sum to 7, but inputs has 20 steps that follow"),
         (np.ones((20, 4)), [3.5, 16.5], BadLengths, r"row 0 is 3\.5; expected whole numbers, which sum to the 20"),
         (np.ones((20, 4)), [-3, 23], BadLengths, r"row 0 is -3; expected whole numbers"),
-        (np.ones((20, 4)), np.ones((4, 5), int), BadLengths, r"shape \(4, 5\); expected one length per sequence"),
+        (
+            np.ones((20, 4)),
+            np.ones((4, 5), int),
+            BadLengths,
+            r"shape \(4, 5\); expected one length per sequence, or a mask",
+        ),
         (np.ones((0, 4)), None, BadInput, r"one sequence of 0 steps"),
         (np.ones((20, 5)), [20], BadInput, r"has 5 features per step, but layer 'lstm' reads 4"),
     ],

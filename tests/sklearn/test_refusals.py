@@ -134,7 +134,7 @@ def test_a_value_that_only_float64_holds_is_named():
         (np.ones((2, 4, 3)), "in.npy", r"lengths: 'in\.npy'; expected whole numbers, one per sequence, or \"full\"\."),
         (np.ones((2, 4, 3)), [1, 5], r"lengths: row 1 has length 5, but X has 4 steps"),
         (np.ones((2, 4, 3)), [1], r"lengths: 1 lengths, but X has 2 sequences"),
-        (np.ones((2, 4, 3)), np.ones((2, 4), bool), r"lengths: dtype bool .* If they are a mask, sum it"),
+        (np.ones((2, 4, 3)), np.ones(2, bool), r"lengths: dtype bool .* A mask has one value per sequence and step"),
         (ROWS, [4, 1], r"lengths: row 1 is 1, but sequence 1 of X has 2 steps, which all count, .* Leave the"),
         (ROWS, "none", r"lengths: 'none'; expected whole numbers"),
     ],

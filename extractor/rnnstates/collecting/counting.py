@@ -2,26 +2,24 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays.axes import Array
 from ..errors import BadInput, BadLengths, OptionError
 from ..extraction.agreement import Notes
-from ..inputs.lengths import read_lengths
+from ..inputs.axes import TOKENS, Axes
+from ..inputs.lengths import FULL, MODEL, ValidSteps, read_lengths, valid_steps
+from ..inputs.mask import MaskTally
 from ..inputs.named import beside
+from ..inputs.padding_value import parse_padding_value
 from .feeding import Feed, FileRows
 
-__all__ = ["Counted", "Masks", "count", "note_padding", "steps_of"]
+__all__ = ["Masks", "count", "note_padding", "steps_of"]
 
-
-class Counted(NamedTuple):
-    """The length of each sequence, and the side of its padding."""
-
-    lengths: npt.NDArray[np.int64]
-    padding: str
+WHERE = "the model's mask"
+GIVE = "Give lengths=, which say what counts (at a masked step the states stand still)."
 
 
 def steps_of(shapes: dict[str, int]) -> int:
@@ -41,7 +39,7 @@ def steps_of(shapes: dict[str, int]) -> int:
     return next(iter(shapes.values()))
 
 
-def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", notes: Notes) -> Counted:
+def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", notes: Notes) -> ValidSteps:
     """Find the lengths.
 
     Parameters
@@ -63,24 +61,31 @@ def count(lengths: Any, feed: Feed, steps: int, padding: str, masks: "Masks", no
     BadInput
         The model masks steps in between.
     """
-    source = _source(feed, steps)
-    if lengths is not None or beside(source.container, "lengths", BadLengths) is not None:
-        return Counted(read_lengths(lengths, source), padding)
-    if not masks.any:
-        notes.warn(
-            "no lengths are given and the model masks no steps, so every step counts, as it does for the model; if "
-            "the inputs are padded, give their lengths."
+    source = _source(feed, steps, lengths)
+    is_model = isinstance(lengths, str) and lengths == MODEL
+    named = lengths is not None or beside(source.container, "lengths", BadLengths) is not None
+    if named and not is_model:
+        return read_lengths(lengths, source, padding=padding)
+    if masks.any:
+        return masks.counted(feed.sequences, padding)
+    if is_model:
+        raise BadLengths(
+            'lengths="model": the model masks no steps of these layers; expected a Masking layer, or an Embedding with '
+            "mask_zero=True, before them. Give the lengths."
         )
-        return Counted(np.full(feed.sequences, steps, np.int64), padding)
-    return masks.counted(feed.sequences)
+    notes.warn(
+        "no lengths are given and the model masks no steps, so every step counts, as it does for the model; if the "
+        "inputs are padded, give their lengths."
+    )
+    return read_lengths(FULL, source, padding=padding)
 
 
-def note_padding(counted: Counted, steps: int, masked: dict[str, bool], notes: Notes) -> None:
+def note_padding(counted: ValidSteps, steps: int, masked: dict[str, bool], notes: Notes) -> None:
     """Warn about layers that read padding before the steps that count, because the model masks nothing there.
 
     Parameters
     ----------
-    counted : Counted
+    counted : ValidSteps
     steps : int
         T.
     masked : dict
@@ -95,11 +100,20 @@ def note_padding(counted: Counted, steps: int, masked: dict[str, bool], notes: N
         )
 
 
-def _source(feed: Feed, steps: int) -> Any:
+def _source(feed: Feed, steps: int, lengths: object) -> Any:
     """Return the first input as a source with the layers' steps; its file must not be closed."""
     first = feed.opened[0]
-    source = copy.copy(first.source if isinstance(first, FileRows) else first)
+    source: Any = copy.copy(first.source if isinstance(first, FileRows) else first)
+    if (value := parse_padding_value(lengths)) is not None:
+        if source.shape[1:2] != (steps,):
+            raise BadLengths(
+                f"{value.word}: {source.name} has shape {source.shape}, but the recurrent layers have {steps} steps; "
+                "expected as many in both. Give lengths, in steps of the layers."
+            )
+        return source
     source.shape = (feed.sequences, steps)
+    if not source.axes.letters:
+        source.axes = Axes(TOKENS, source.shape, ids=True)
     return source
 
 
@@ -119,26 +133,20 @@ class Masks:
     def __init__(self, paths: Sequence[str], batches: Iterable[tuple[int, list[Array | None]]], *, any: bool) -> None:  # noqa: A002
         self._paths, self._batches, self.any = paths, batches, any
 
-    def counted(self, sequences: int) -> Counted:
+    def counted(self, sequences: int, padding: str) -> ValidSteps:
         """Find lengths and padding.
 
         Raises
         ------
         OptionError
-            Layers get different masks.
+            Layers get different masks, or the masks contradict ``padding="pre"``.
         BadInput
             A mask skips steps between valid ones, or rows are padded on different sides.
         """
-        lengths = np.zeros(sequences, np.int64)
-        sides: set[str] = set()
+        tally = MaskTally(sequences, f"{WHERE}: ", BadInput, GIVE)
         for start, masks in self._batches:
-            mask = self._one(masks)
-            lengths[start : start + len(mask)] = mask.sum(axis=1)
-            sides |= {_side(mask, start)}
-        sides -= {"both"}
-        if len(sides) > 1:
-            raise BadInput(f"the model masks the start of some sequences and the end of others; {GIVE}")
-        return Counted(lengths, *(sides or {"post"}))
+            tally.add(start, np.asarray(self._one(masks), np.bool_))
+        return valid_steps(tally, padding, WHERE, MODEL)
 
     def _one(self, masks: list[Array | None]) -> Array:
         first, *rest = ((path, mask) for path, mask in zip(self._paths, masks, strict=True))
@@ -150,21 +158,3 @@ class Masks:
                 )
         assert first[1] is not None
         return first[1]
-
-
-GIVE = "give lengths=, which say what counts (at a masked step the states stand still)."
-
-
-def _side(mask: Array, start: int) -> str:
-    """Return the side of the padding: ``post``, ``pre``, or ``both`` if it is undetermined."""
-    steps, counts = np.arange(mask.shape[1]), mask.sum(axis=1, keepdims=True)
-    post, pre = mask == (steps < counts), mask == (steps >= mask.shape[1] - counts)
-    if post.all():
-        return "both" if pre.all() else "post"
-    if pre.all():
-        return "pre"
-    either = post.all(axis=1) | pre.all(axis=1)
-    row = int(np.argmin(either))
-    if either.all():
-        raise BadInput(f"the model masks the start of some sequences and the end of others; {GIVE}")
-    raise BadInput(f"sequence {start + row}: the model masks steps between others that count; {GIVE}")

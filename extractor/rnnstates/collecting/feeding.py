@@ -12,6 +12,7 @@ from ..arrays.checksums import Sums, add, sums
 from ..errors import BadInput, OptionError
 from ..inputs import open_source
 from ..inputs.axes import Doubt
+from ..inputs.base import Bare
 from ..inputs.checking import check_present
 from ..inputs.form import Form
 from ..inputs.hdf5 import Hdf5Source
@@ -45,7 +46,7 @@ class Rows(Protocol):
         """Close the file."""
 
 
-class ArrayRows:
+class ArrayRows(Bare):
     """An array of any rank; of a memory-mapped one only the needed rows are read."""
 
     def __init__(self, values: Any, name: str, axes: str | None = None) -> None:
@@ -58,12 +59,17 @@ class ArrayRows:
             _check_order(doubt_of(values, order.letters, name))
         else:
             self._array = order.turn(self._array)
-        self.name, self.shape, self.dtype = name, self._array.shape, self._array.dtype
+        self.name, self.shape, self.dtype, self.axes = name, self._array.shape, self._array.dtype, order
+        self.rows_together = self.steps_together = 1
         self.identity = identify("memory", self.shape, self.dtype, **sample_array(self._array), **order.identity())
 
     def take(self, rows: slice) -> Array:
         """Read some rows."""
         return np.ascontiguousarray(self._array[rows])
+
+    def read(self, rows: slice, steps: slice) -> Array:
+        """Read some rows and steps."""
+        return self._array[rows, steps]
 
     def check_unchanged(self) -> None:
         """Do nothing."""

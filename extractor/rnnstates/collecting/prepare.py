@@ -13,11 +13,12 @@ from ..extraction.agreement import Notes
 from ..extraction.keeping import check_units
 from ..extraction.request import Options, Request
 from ..inputs import open_ids
+from ..inputs.lengths import ValidSteps
 from ..keras.started import keras
 from ..output.format import Shape, plan_datasets
 from ..output.kept.parts import Kept
 from ..runtime.tensorflow_start import without_chatter
-from .counting import Counted, Masks, count, note_padding, steps_of
+from .counting import Masks, count, note_padding, steps_of
 from .feeding import Feed, check_number, open_feed
 from .finding import Layer, choose, find_recurrent
 from .model_file import load_model
@@ -55,7 +56,7 @@ def prepare(
         row_bytes = sum(values.nbytes for of_call in first.states for values in of_call) + feed.row_bytes
         grid = _grid(row_bytes, batch_size)
         counted = _count(lengths, feed, runner, network, padding=request.padding, rows=grid.batch_rows, notes=notes)
-        shape = Shape(counted.lengths, steps, request.layout, counted.padding, request.keeping.steps)
+        shape = Shape(counted.lengths, steps, request.layout, counted.padding, request.keeping.steps, counted.found)
         kept = Kept(units=request.keeping.units)
         specs = plan_datasets(
             network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing,
@@ -101,11 +102,13 @@ def _grid(row_bytes: int, batch_size: int | None) -> Grid:
 
 def _count(
     lengths: Any, feed: Feed, runner: Runner, network: Parts, *, padding: str, rows: int, notes: Notes
-) -> Counted:  # fmt: skip
+) -> ValidSteps:  # fmt: skip
     """Find the lengths, and warn about layers that read padding."""
     paths = [one.found.path for one in runner.heard]
     masks = Masks(paths, _masks(runner, feed, rows), any=any(one.mask is not None for one in runner.heard))
     counted = count(lengths, feed, feed.steps, padding, masks, notes)
+    for note in counted.notes:
+        notes.say(note)
     first_met = "backward" if counted.padding == "post" else "forward"
     meeting = [part for part in network.listed if part.direction == first_met]
     note_padding(counted, feed.steps, {part.path: runner.heard[part.call].mask is not None for part in meeting}, notes)

@@ -13,6 +13,7 @@ from ..inputs.form import Form
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
 from ..inputs.layout import IdsWithoutTable
+from ..inputs.lengths import is_word
 from ..inputs.packed import PackedSource, cut, is_packed
 from ..network.cells import carried, state_width
 from ..network.model import Network
@@ -112,13 +113,17 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
         tokens = check_features(source, network, notes, given=chosen is not None)
     with problems.gathered():
         # Those of packed sequences have been read; they may be offsets.
-        counted = read_lengths(None if isinstance(source, PackedSource) else lengths, source)
+        given = None if isinstance(source, PackedSource) and not is_word(lengths) else lengths
+        valid = read_lengths(given, source, padding=request.padding)
     with problems.gathered():
         ids = open_ids(options.ids, source)
     with problems.gathered():
         check_states(StoredParts(network, kept_of(network, request.keeping)), request, notes)
     problems.raise_all()
-    shape = Shape(counted, source.shape[1], request.layout, request.padding, request.keeping.steps)
+    for note in valid.notes:
+        notes.say(note)
+    kept = request.keeping.steps
+    shape = Shape(valid.lengths, source.shape[1], request.layout, valid.padding, kept, valid.found)
     note_data(source, shape, request, notes, tokens=tokens)
     note_padding(network, shape, notes)
     starts = options.start is not None

@@ -63,7 +63,7 @@ class Described(Protocol):
 
     @property
     def shape(self) -> Shape:
-        """The shape of the whole job, which says what steps are stored."""
+        """The shape of the whole job, which says what steps count and are stored."""
 
     @property
     def kept(self) -> Kept:
@@ -167,6 +167,7 @@ def provenance_of(
         **({} if request.compression == "none" else {"compression": request.compression}),
         "allow_nonfinite": request.allow_nonfinite,
         "ids": job.ids is not None,
+        "lengths": job.shape.found,
         "input": dict(job.source.identity),
         "weights": dict(job.network.origin),
         "hidden_widths": [weights.width for _, _, _, weights in job.network.parts()],

@@ -15,7 +15,9 @@ from ..errors import BadData, BadInput, BadLengths, MissingInput
 from .axes import Doubt
 from .base import Source
 from .container import Container
-from .lengths import Counted, find_lengths, read_counts
+from .counts import Counted, find_lengths, read_counts
+from .lengths import FULL, is_word
+from .mask import Marks
 from .named import Inside, beside
 
 __all__ = ["PackedSource", "cut", "is_packed"]
@@ -103,9 +105,9 @@ def cut(source: Source, lengths: object) -> Source:
     Parameters
     ----------
     source : Source
-    lengths : None, ``"full"``, str, path or array [N]
+    lengths : None, word, str, path or array [N]
         As for ``read_lengths``: they sum to the steps of the array. Offsets [N + 1] do too. None: ``offsets`` or
-        ``lengths`` next to the input; one sequence if there are none, or with ``"full"``.
+        ``lengths`` next to the input; one sequence if there are none, or with ``"full"`` or a mask.
 
     Raises
     ------
@@ -116,8 +118,7 @@ def cut(source: Source, lengths: object) -> Source:
     if not source.axes.is_one_sequence or source.lengths is not None:
         return source
     steps = source.shape[1]
-    is_full = isinstance(lengths, str) and lengths == "full"
-    found = None if is_full else _find(lengths, source, steps)
+    found = None if _is_full(lengths) else _find(None if is_word(lengths) else lengths, source, steps)
     if found is None or _is_padded(found, steps):
         if not steps:
             raise BadInput(f"{source.name}: one sequence of 0 steps (T); expected at least 1. Make the file again.")
@@ -138,12 +139,16 @@ def is_packed(lengths: object, container: Container | None, rows: int) -> bool:
     """
     # What cannot be read is reported by whoever needs it.
     with suppress(BadData, MissingInput):
-        if isinstance(lengths, str) and lengths == "full":
+        if _is_full(lengths):
             return False
-        found = _find(lengths, _Around("inputs", container), rows)
+        found = _find(None if is_word(lengths) else lengths, _Around("inputs", container), rows)
         if found is not None and _are_whole(found.counted):
             return found.is_offsets or _sum(found.counted) == rows != found.counted.values.size
     return False
+
+
+def _is_full(lengths: object) -> bool:
+    return isinstance(lengths, str) and lengths == FULL
 
 
 class _Around(NamedTuple):
@@ -162,7 +167,7 @@ def _find(lengths: object, source: Inside, steps: int) -> _Found | None:
     if lengths is None and (named := beside(source.container, "offsets", BadLengths)) is not None:
         return _Found(read_counts(named), True)
     counted = find_lengths(lengths, source, steps)
-    if counted is None:
+    if counted is None or isinstance(counted, Marks):
         return None
     values = counted.values.reshape(-1)
     are_offsets = _are_whole(counted) and _sum(counted) != steps and _is_rising(values, steps)

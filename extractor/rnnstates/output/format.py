@@ -110,6 +110,8 @@ class Shape:
         ``post`` or ``pre``: at which end of a row of the padded layout the padding is.
     kept : KeptSteps
         The steps that are stored.
+    found : str
+        How the lengths were found, for the record.
     """
 
     lengths: AllLengths
@@ -117,6 +119,7 @@ class Shape:
     layout: str = "padded"
     padding: str = "post"
     kept: KeptSteps = ALL_STEPS
+    found: str = "given"
 
     @property
     def sequences(self) -> int:

@@ -53,7 +53,7 @@ def _of_list(rows: Sequence[Any], lengths: object, expected: Expected) -> Sequen
     if not len(rows):
         raise BadInput("X: has no sequences; expected at least one. Check what selects them.")
     source = read_ragged(rows, expected)
-    return Sequences(source, given_lengths("full" if lengths is None else lengths, source))
+    return Sequences(source, given_lengths("full" if lengths is None else lengths, source).lengths)
 
 
 def _objects(array: "np.ndarray[Any, Any]") -> Sequence[Any]:

@@ -1,20 +1,18 @@
 """Reads a padded array; its lengths are given, or found from the padding value."""
 
-import math
-
-import numpy as np
-
 from ..arrays.axes import Array
 from ..errors import BadInput, BadLengths
 from ..inputs import read_lengths
 from ..inputs.base import Source
 from ..inputs.form import Form
 from ..inputs.layout import check_layout
+from ..inputs.lengths import ValidSteps
 from ..inputs.memory import MemorySource
+from ..inputs.padding_value import PaddingValue, steps_before_padding
 from ..inputs.ragged import Expected
-from .expected import Lengths, Padding, Sequences
+from .expected import Padding, Sequences
 
-__all__ = ["given_lengths", "read_padded", "steps_before_padding"]
+__all__ = ["given_lengths", "read_padded"]
 
 
 def read_padded(array: Array, lengths: object, padding: Padding, expected: Expected) -> Sequences:
@@ -42,53 +40,23 @@ def read_padded(array: Array, lengths: object, padding: Padding, expected: Expec
         raise BadInput(f"X: has {array.shape[2]} features per step; expected {expected.features}, {expected.why}.")
     source = MemorySource(array, form=form)
     source.name = "X"
-    return Sequences(source, _lengths(array, lengths, padding, source), padding.side)
+    valid = _valid(array, lengths, padding, source)
+    return Sequences(source, valid.lengths, valid.padding)
 
 
-def given_lengths(lengths: object, source: Source) -> Lengths:
+def given_lengths(lengths: object, source: Source, side: str = "post") -> ValidSteps:
     """Check given lengths like ``extract``, except that files are not accepted."""
     if isinstance(lengths, str) and lengths != "full":
         raise BadLengths(f'lengths: {lengths!r}; expected whole numbers, one per sequence, or "full".')
-    return read_lengths(lengths, source)
+    return read_lengths(lengths, source, padding=side)
 
 
-def steps_before_padding(array: Array, value: float, side: str) -> Lengths:
-    """Count the steps of each sequence without its padding: steps at its end whose features all have this value.
-
-    Parameters
-    ----------
-    array : numeric [N, T, I] or [N, T]
-    value : float
-        NaN for NaN.
-    side : str
-        ``post``, or ``pre`` for padding in front.
-
-    Returns
-    -------
-    int64 [N]
-
-    Examples
-    --------
-    >>> steps_before_padding(np.array([[1, 0, 2, 0, 0], [0, 0, 0, 0, 0], [1, 2, 3, 4, 5]]), 0, "post")
-    array([3, 0, 5])
-    """
-    # Row by row, so that no mask of the whole array is in memory.
-    return np.array([_counted(row, value, side) for row in array], np.int64)
-
-
-def _counted(row: Array, value: float, side: str) -> int:
-    same = np.isnan(row) if math.isnan(value) else row == value
-    counts = np.flatnonzero(~same.reshape(len(row), -1).all(axis=1))
-    if not len(counts):
-        return 0
-    return int(counts[-1]) + 1 if side == "post" else len(row) - int(counts[0])
-
-
-def _lengths(array: Array, lengths: object, padding: Padding, source: Source) -> Lengths:
+def _valid(array: Array, lengths: object, padding: Padding, source: Source) -> ValidSteps:
     if lengths is not None:
-        return given_lengths(lengths, source)
+        return given_lengths(lengths, source, padding.side)
     if padding.value is not None:
-        return steps_before_padding(array, padding.value, padding.side)
+        value = PaddingValue(padding.side, padding.value, f"padding_value={padding.value}")
+        return ValidSteps(steps_before_padding(source, value), padding.side, value.word)
     raise BadLengths(
         f"X: a padded array of shape {array.shape}, and no lengths given, so the padding is unknown. Give "
         'lengths=, or lengths="full" if every step counts; set padding_value to the value of the padding; or '

@@ -88,8 +88,8 @@ def _refuse_truths(dataset: h5py.Dataset, texts: dict[str, str], where: str, err
         found.append("HDF5's type is a bit field")
     if found:
         raise error(
-            f"{where}: truth values ({found[0]}); expected numbers. If they are a mask, sum it along the steps; "
-            "otherwise save them as integers."
+            f"{where}: truth values ({found[0]}); expected numbers. A mask has one value per sequence and step; "
+            "save anything else as integers."
         )
 
 
