@@ -37,7 +37,7 @@ _FIXED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SIMPLE  =", "fits"),
     (0, b"PAR1", "parquet"),
     (0, b"ARROW1", "arrow"),
-    (0, b"FEA1", "arrow"),
+    (0, b"FEA1", "feather 1"),
     (0, b"\xff\xff\xff\xff", "arrow stream"),
     (0, b"Obj\x01", "avro"),
     (0, b"ORC", "orc"),
@@ -103,7 +103,7 @@ def kind_of_start(start: bytes) -> str:
     """Return the kind of a file by its first bytes; empty if unknown."""
     for place, magic, kind in _FIXED:
         if start[place : place + len(magic)] == magic:
-            return "arrow" if kind == "arrow stream" else kind
+            return kind
     if start[:2] == b"\x1f\x8b":
         return _inside_gzip(start)
     if start[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda") and _inflated(start, zlib.MAX_WBITS):

@@ -20,6 +20,10 @@ def _archive(found: str, how: str) -> Kind:
     return Kind(found, f"Unpack it ({how}) and give the file that you mean.", Holds.NEITHER)
 
 
+_TABLE = (
+    "Sequences in a column of lists are the first argument of extract; weights need names: np.savez('weights.npz', "
+    "kernel=..., recurrent_kernel=..., bias=...) and convention=NAME."
+)
 _AUDIO = "soundfile.read(FILE) or librosa.load(FILE)"
 _IMAGE = "np.asarray(PIL.Image.open(FILE))"
 _AGAIN = "Download the file itself: replace /blob/ in the link of its page by /resolve/ or /raw/."
@@ -100,8 +104,10 @@ VALUES: dict[str, Kind] = {
     "utf-16": Kind("text in UTF-16", "Save it as UTF-8.", Holds.NEITHER),
     "netcdf 3": _read("a netCDF file of version 3", "xarray.open_dataset(FILE)['NAME'].values"),
     "fits": _read("a FITS file", "astropy.io.fits.getdata(FILE)"),
-    "parquet": _read("a Parquet file", "pandas.read_parquet(FILE).to_numpy()"),
-    "arrow": _read("an Arrow or Feather file", "pandas.read_feather(FILE).to_numpy()"),
+    "parquet": Kind("a Parquet file", _TABLE, Holds.INPUTS),
+    "arrow": Kind("an Arrow or Feather file", _TABLE, Holds.INPUTS),
+    "arrow stream": _read("an Arrow stream", "pyarrow.ipc.open_stream(FILE).read_all()"),
+    "feather 1": _read("a Feather file of version 1", "pandas.read_feather(FILE).to_numpy()"),
     "avro": _read("an Avro file", "the package fastavro"),
     "orc": _read("an ORC file", "pandas.read_orc(FILE).to_numpy()"),
     "zarr": _read("a Zarr store", "zarr.open(FILE)['NAME'][:]"),

@@ -1,0 +1,134 @@
+"""Lists of a column as arrays: the lengths of some sequences, and all their steps one after another."""
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...arrays.axes import AllLengths
+from ...errors import BadInput
+from .started import Arrow, import_arrow, is_of
+
+__all__ = ["Lists", "Ragged", "is_list", "lists_of", "ragged"]
+
+# Steps one after another, of one feature or several.
+Values = Annotated[npt.NDArray[Any], "_ *features"]
+
+
+class Ragged(NamedTuple):
+    """Some sequences.
+
+    Parameters
+    ----------
+    lengths : int64 [K]
+    values : numeric [sum of lengths, I] or [sum of lengths]
+    """
+
+    lengths: AllLengths
+    values: Values
+
+
+class Lists(NamedTuple):
+    """What the lists of a column hold.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of a single value.
+    is_nested : bool
+        Whether a step is a list of features; else it is one number.
+    features : int or None
+        The features of each step, if the type says that.
+    """
+
+    dtype: np.dtype[Any]
+    is_nested: bool
+    features: int | None
+
+
+def is_list(kind: Arrow) -> bool:
+    """Return whether a type is one of lists."""
+    return is_of(kind, "list", "large_list", "fixed_size_list", "list_view", "large_list_view")
+
+
+def lists_of(kind: Arrow) -> Lists | None:
+    """Return what a column of lists of numbers holds; None for any other type."""
+    if not is_list(kind):
+        return None
+    step = kind.value_type
+    is_nested = is_list(step)
+    value = step.value_type if is_nested else step
+    if not is_of(value, "integer", "floating", "boolean"):
+        return None
+    features = step.list_size if is_nested and is_of(step, "fixed_size_list") else None
+    return Lists(np.dtype(value.to_pandas_dtype()), is_nested, features)
+
+
+def ragged(column: Arrow, lists: Lists, first: int, where: str) -> Ragged:
+    """Turn an array of lists into arrays of NumPy, without copying where that is possible.
+
+    Parameters
+    ----------
+    column : pyarrow.Array [K]
+    lists : Lists
+    first : int
+        The row of its first list, for messages.
+    where : str
+
+    Raises
+    ------
+    BadInput
+        A list or value is null, or steps have different numbers of features.
+    """
+    if column.null_count:
+        raise BadInput(
+            f"{where}: row {first + _first_null(column)} is null; expected a list in every row, empty if there are no "
+            "steps. Fill or drop it."
+        )
+    lengths = _lengths(column)
+    steps = column.flatten()
+    if steps.null_count:
+        _refuse_null(_first_null(steps), lengths, first, where)
+    if not lists.is_nested:
+        return Ragged(lengths, _numbers(steps))
+    widths, values = _lengths(steps), steps.flatten()
+    features = int(widths[0]) if lists.features is None and len(widths) else lists.features or 0
+    if (widths != features).any():
+        step = int(np.argmax(widths != features))
+        row, at = _place(step, lengths)
+        raise BadInput(
+            f"{where}: row {first + row}, step {at} has {widths[step]} features, but the step before has {features}; "
+            "expected as many in every step of every row. Make the file again."
+        )
+    if values.null_count:
+        _refuse_null(_first_null(values) // max(1, features), lengths, first, where)
+    return Ragged(lengths, _numbers(values).reshape(-1, features))
+
+
+def _lengths(array: Arrow) -> AllLengths:
+    counts: AllLengths = import_arrow().compute.list_value_length(array).to_numpy(zero_copy_only=False)
+    return counts.astype(np.int64)
+
+
+def _numbers(array: Arrow) -> Values:
+    values: Values = array.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _first_null(array: Arrow) -> int:
+    return int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
+
+
+def _place(step: int, lengths: AllLengths) -> tuple[int, int]:
+    """Return the row of a step, and its number in that row."""
+    ends = np.cumsum(lengths)
+    row = int(np.searchsorted(ends, step, side="right"))
+    return row, step - int(ends[row] - lengths[row])
+
+
+def _refuse_null(step: int, lengths: AllLengths, first: int, where: str) -> None:
+    row, at = _place(step, lengths)
+    raise BadInput(
+        f"{where}: row {first + row}, step {at} is null or has a null in it; expected numbers. Fill it, with NaN and "
+        "allow_nonfinite=True if it is missing, or drop the row."
+    )
