@@ -20,7 +20,7 @@ LIBRARIES = {
     "runtime": {"tensorflow", "threadpoolctl"},
     "untrusted": {"numpy", "h5py", "hdf5plugin"},
     "network": {"numpy"},
-    "inputs": {"numpy", "h5py"},
+    "inputs": {"numpy", "h5py", "pyarrow"},
     "engines": {"numpy", "tensorflow"},
     "weights": {"numpy", "h5py", "google", "msgpack", "onnx", "tensorflow", "torch"},
     "output": {"numpy", "h5py", "hdf5plugin", "pandas", "pyarrow", "torch", "xarray"},

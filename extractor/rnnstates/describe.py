@@ -13,7 +13,7 @@ from .inputs.npy import read_header
 from .inputs.writers import shown_attributes
 from .output.reader import is_states_file, open_states
 from .output.states import States
-from .untrusted.foreign import Wanted, refuse_foreign
+from .untrusted.foreign import KINDS, Wanted, kind_of_path, refuse_foreign
 from .untrusted.hdf5 import datasets, is_hdf5, open_hdf5, reading
 from .untrusted.missing import missing_reported, open_file
 from .untrusted.npy import MAGIC
@@ -21,7 +21,7 @@ from .untrusted.zip import is_zip
 
 __all__ = ["describe"]
 
-EXPECTED = "a .npy, .npz, HDF5 or weights file"
+EXPECTED = "a .npy, .npz, HDF5, Parquet, Arrow or weights file"
 
 
 def describe(
@@ -32,7 +32,7 @@ def describe(
     Parameters
     ----------
     path : str or path
-        A file that ``extract`` reads or writes: sequences (.npy, .npz, HDF5), weights, states.
+        A file that ``extract`` reads or writes: sequences (.npy, .npz, HDF5, Parquet, Arrow), weights, states.
     convention : str or None
         What plain names in a weights file mean, as for ``load_weights``.
     config : path or None
@@ -62,6 +62,11 @@ def describe(
         if states:
             with reading(str(path), BadStates):
                 return about | _of_states(path)
+    if _is_table(path):
+        # Only such files need what reads them.
+        from .inputs.arrow.describing import describe_table
+
+        return about | {"kind": "input"} | describe_table(path)
     if _holds_weights(path):
         return about | _of_weights(path, convention, config)
     if is_hdf5(path):
@@ -72,6 +77,11 @@ def describe(
 
         return about | {"kind": "input", "container": "npz", "datasets": describe_npz(path)}
     return about | {"kind": "input", "container": "npy"} | _of_npy(path)
+
+
+def _is_table(path: str | os.PathLike[str]) -> bool:
+    with missing_reported(path, EXPECTED):
+        return kind_of_path(path) in (KINDS["parquet"], KINDS["arrow"])
 
 
 def _holds_weights(path: str | os.PathLike[str]) -> bool:

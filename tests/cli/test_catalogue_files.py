@@ -80,7 +80,7 @@ def failing(monkeypatch):
 PICKLE = ("a Python pickle, which is never loaded because it can run any code", "np.save")
 OBJECTS = ("holds pickled Python objects (dtype object), which are never loaded because", "save that with np.save")
 ARCHIVE = ("a zip archive such as .npz", "np.save('inputs.npy', np.load('file.npz')['inputs'])")
-EXPECTED = "expected a .npy, .npz or HDF5 file"
+EXPECTED = "expected a .npy, .npz, HDF5, Parquet or Arrow file"
 LENGTHS_EXPECTED = "expected a .npy file or text with one whole number per line"
 LONG = r"9" * 31
 
@@ -106,7 +106,10 @@ KINDS = {
         None, ["in.h5", "--weights", "no.keras"], MISSING, ("no.keras: no such file; " + WEIGHTS, "Check the path")
     ),
     "missing initial states": Mistake(
-        None, ["in.h5", "--initial-state", "no.npz"], MISSING, ("no.npz: no such file; expected a .npz or HDF5 file",)
+        None,
+        ["in.h5", "--initial-state", "no.npz"],
+        MISSING,
+        ("no.npz: no such file; expected a .npz, HDF5, Parquet or Arrow file",),
     ),
     "an unreadable file": Mistake(None, FROM_NPY, MISSING, ("in.npy: may not be read; check its",), unreadable),
     "unreadable lengths": Mistake(

@@ -9,6 +9,7 @@ import pytest
 from rnnstates.inputs import OPENERS, open_source
 from rnnstates.inputs.form import Form
 
+from . import tables
 from .conformance import SourceConformance
 
 
@@ -83,6 +84,20 @@ class TestStream(SourceConformance):
         np.save(stream, array)
         stream.seek(0)
         return open_source(stream, form=Form(tokens=tokens))
+
+
+class TestParquet(SourceConformance):
+    magic = b"PAR1"
+
+    def open_array(self, array, tmp_path, *, tokens=False):
+        return open_source(tables.whole(tmp_path, "parquet", array), form=Form(tokens=tokens))
+
+
+class TestArrow(SourceConformance):
+    magic = b"ARROW1"
+
+    def open_array(self, array, tmp_path, *, tokens=False):
+        return open_source(tables.whole(tmp_path, "arrow", array), form=Form(tokens=tokens))
 
 
 def test_every_opener_has_a_conformance_class():

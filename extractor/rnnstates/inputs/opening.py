@@ -35,6 +35,13 @@ class Opener(Protocol):
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
 
+def _open_table(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
+    # Only such files need what reads them.
+    from .arrow.source import ColumnSource
+
+    return ColumnSource(path, dataset=dataset, form=form)
+
+
 def _open_npz(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
     # Imported for such files only, so that others start faster.
     from .npz import NpzSource
@@ -43,10 +50,16 @@ def _open_npz(path: str | os.PathLike[str], *, dataset: str | None = None, form:
 
 
 ZIP = b"PK\x03\x04"
+TABLES = (b"PAR1", b"ARROW1")
 # From the first bytes of a file to what opens it.
-OPENERS: dict[bytes, Opener] = {MAGIC: NpySource, SIGNATURE: open_in_hdf5, ZIP: _open_npz}
+OPENERS: dict[bytes, Opener] = {
+    MAGIC: NpySource,
+    SIGNATURE: open_in_hdf5,
+    ZIP: _open_npz,
+    **dict.fromkeys(TABLES, _open_table),
+}
 
-EXPECTED = "a .npy, .npz or HDF5 file"
+EXPECTED = "a .npy, .npz, HDF5, Parquet or Arrow file"
 
 
 def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADDED) -> Source:
@@ -55,11 +68,12 @@ def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADD
     Parameters
     ----------
     inputs : str, path, binary stream, array or sequences
-        A .npy, .npz or HDF5 file (its content decides), a .npy stream (anything with ``read``), sequences of different
-        lengths in memory (see ``lists``), or numbers in memory:
-        of the forms that ``form`` allows.
+        A .npy, .npz, HDF5, Parquet or Arrow file (its content decides), a .npy stream (anything with ``read``),
+        sequences of different lengths in memory (see ``lists``), or numbers in memory: of the forms that ``form``
+        allows.
     dataset : str or None
-        Which dataset of an HDF5 file (``dataset=``); None: ``inputs``, else the only one that fits.
+        Which dataset of an HDF5 file, or column of a table (``dataset=``); None: ``inputs``, else the only one that
+        fits.
     form : Form
         What is known about the input.
 

@@ -59,7 +59,7 @@ class Columns:
         where = f"{self.path}: column '{name}'"
         return _plain(self._table.column(name), where, error)
 
-    def present(self, error: type[BadData]) -> Mapping[str, OneColumn]:
+    def present(self, _error: type[BadData]) -> Mapping[str, OneColumn]:
         """Return what describes each column, by name."""
         return {name: OneColumn((self._table.starts[-1],)) for name in self._table.schema.names}
 
@@ -68,7 +68,9 @@ def _plain(column: Arrow, where: str, error: type[BadData]) -> Flat:
     if is_of(column.type, "dictionary"):
         column = column.cast(column.type.value_type)
     if not is_of(column.type, "integer", "floating", "boolean", "string", "large_string", "string_view"):
-        raise error(f"{where}: type {str(column.type)[:100]}; expected numbers or strings, one per row. Convert the column.")
+        raise error(
+            f"{where}: type {str(column.type)[:100]}; expected numbers or strings, one per row. Convert the column."
+        )
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
         raise error(f"{where}: row {row} is null; expected one value per row. Fill it, or drop the row.")
@@ -107,10 +109,8 @@ def choose(schema: Arrow, path: str, name: str | None) -> tuple[str, Lists]:
     if len(found) == 1:
         return next(iter(found.items()))
     if found:
-        raise BadInput(
-            f"{path}: no column 'inputs', and {len(found)} that fit: {', '.join(map(repr, list(found)[:MOST_LISTED]))}. "
-            "Name one with dataset=."
-        )
+        fitting = ", ".join(f"'{key}'" for key in list(found)[:MOST_LISTED])
+        raise BadInput(f"{path}: no column 'inputs', and {len(found)} that fit: {fitting}. Name one with dataset=.")
     raise BadInput(f"{path}: no column of sequences; expected {EXPECTED}, present: {described(schema)}. {FLAT}")
 
 

@@ -9,10 +9,13 @@ from ...arrays.axes import AllLengths
 from ...errors import BadInput
 from .started import Arrow, import_arrow, is_of
 
-__all__ = ["Lists", "Ragged", "is_list", "lists_of", "ragged"]
+__all__ = ["NOTHING", "Lists", "Ragged", "is_list", "lists_of", "ragged"]
 
 # Steps one after another, of one feature or several.
 Values = Annotated[npt.NDArray[Any], "_ *features"]
+
+
+Offsets = Annotated[npt.NDArray[np.int64], "_"]
 
 
 class Ragged(NamedTuple):
@@ -20,12 +23,26 @@ class Ragged(NamedTuple):
 
     Parameters
     ----------
-    lengths : int64 [K]
-    values : numeric [sum of lengths, I] or [sum of lengths]
+    offsets : int64 [K + 1]
+        Where each begins, and where the last one ends.
+    values : numeric [steps of all, I] or [steps of all]
     """
 
-    lengths: AllLengths
+    offsets: Offsets
     values: Values
+
+    @property
+    def rows(self) -> int:
+        """K."""
+        return len(self.offsets) - 1
+
+    def steps(self, row: int, steps: slice) -> Values:
+        """Return some steps of a sequence, fewer if it ends before."""
+        begin, end = self.offsets[row : row + 2].tolist()
+        return self.values[min(begin + steps.start, end) : min(begin + steps.stop, end)]
+
+
+NOTHING = Ragged(np.zeros(1, np.int64), np.zeros(0))
 
 
 class Lists(NamedTuple):
@@ -86,23 +103,24 @@ def ragged(column: Arrow, lists: Lists, first: int, where: str) -> Ragged:
             "steps. Fill or drop it."
         )
     lengths = _lengths(column)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
     steps = column.flatten()
     if steps.null_count:
-        _refuse_null(_first_null(steps), lengths, first, where)
+        _refuse_null(_first_null(steps), offsets, first, where)
     if not lists.is_nested:
-        return Ragged(lengths, _numbers(steps))
+        return Ragged(offsets, _numbers(steps))
     widths, values = _lengths(steps), steps.flatten()
     features = int(widths[0]) if lists.features is None and len(widths) else lists.features or 0
     if (widths != features).any():
         step = int(np.argmax(widths != features))
-        row, at = _place(step, lengths)
+        row, at = _place(step, offsets)
         raise BadInput(
             f"{where}: row {first + row}, step {at} has {widths[step]} features, but the step before has {features}; "
             "expected as many in every step of every row. Make the file again."
         )
     if values.null_count:
-        _refuse_null(_first_null(values) // max(1, features), lengths, first, where)
-    return Ragged(lengths, _numbers(values).reshape(-1, features))
+        _refuse_null(_first_null(values) // max(1, features), offsets, first, where)
+    return Ragged(offsets, _numbers(values).reshape(len(steps), features))
 
 
 def _lengths(array: Arrow) -> AllLengths:
@@ -119,15 +137,14 @@ def _first_null(array: Arrow) -> int:
     return int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
 
 
-def _place(step: int, lengths: AllLengths) -> tuple[int, int]:
+def _place(step: int, offsets: Offsets) -> tuple[int, int]:
     """Return the row of a step, and its number in that row."""
-    ends = np.cumsum(lengths)
-    row = int(np.searchsorted(ends, step, side="right"))
-    return row, step - int(ends[row] - lengths[row])
+    row = int(np.searchsorted(offsets, step, side="right")) - 1
+    return row, step - int(offsets[row])
 
 
-def _refuse_null(step: int, lengths: AllLengths, first: int, where: str) -> None:
-    row, at = _place(step, lengths)
+def _refuse_null(step: int, offsets: Offsets, first: int, where: str) -> None:
+    row, at = _place(step, offsets)
     raise BadInput(
         f"{where}: row {first + row}, step {at} is null or has a null in it; expected numbers. Fill it, with NaN and "
         "allow_nonfinite=True if it is missing, or drop the row."

@@ -2,9 +2,8 @@
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import BinaryIO
 
 import numpy as np
 
@@ -18,12 +17,10 @@ from ..form import PADDED, Form
 from ..identity import check_unchanged, identify, sample_file
 from ..layout import check_layout, dtype_notes
 from .columns import Columns, choose
-from .ragged import Lists, Ragged, ragged
-from .tables import ArrowTable, ParquetTable, Table
+from .ragged import NOTHING, Lists, Ragged, ragged
+from .tables import Table, open_table
 
-__all__ = ["ColumnSource", "open_arrow", "open_parquet"]
-
-Open = Callable[[BinaryIO, str], Table]
+__all__ = ["ColumnSource"]
 
 
 class ColumnSource(Bare):
@@ -37,23 +34,17 @@ class ColumnSource(Bare):
     dataset : str or None
         The name of the column; None: ``inputs``, else the only one of lists of numbers.
     form : Form
-    kind : str
-        For the identity.
-    opened : callable
-        Takes an open file and its name, and returns the ``Table`` in it.
 
     Raises
     ------
     MissingInput, BadInput, OptionError, EngineUnavailable
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, dataset: str | None, form: Form, kind: str, opened: Open
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> None:
         self._file = open_file(path, "a Parquet or Arrow file")
         try:
             sample = sample_file(self._file)
-            self._table = opened(self._file, str(path))
+            self._table = open_table(self._file, str(path))
             column, lists = choose(self._table.schema, str(path), dataset)
             self.name = f"{path}: column '{column}'"
             self.container: Container | None = Columns(self._table, str(path))
@@ -67,7 +58,7 @@ class ColumnSource(Bare):
             self._file.close()
             raise
         known = sample | self.axes.identity()
-        self.identity = identify(kind, self.shape, self.dtype, path=str(path), dataset=column, **known)
+        self.identity = identify(self._table.kind, self.shape, self.dtype, path=str(path), dataset=column, **known)
         self.rows_together = 1
         # To read some steps of a row, all of it is decoded.
         self.steps_together = self.shape[1]
@@ -83,26 +74,24 @@ class ColumnSource(Bare):
             )
         shape = (len(self._column.lengths), max(1, int(self._column.lengths.max(initial=0))))
         if lists.is_nested:
-            features = lists.features or self._column.features or form.features or 0
-            return form.axes_of((*shape, features), lists.dtype, self.name)
+            # Those of the weights, if there is no step.
+            known = self._column.features if self._column.features is not None else form.features
+            return form.axes_of((*shape, known or 0), lists.dtype, self.name)
         # A list of fractional numbers can only be one feature per step; of integers it may be token ids.
-        known = {"axes": TOKENS} if lists.dtype.kind == "f" else {"follows": PADDED.follows}
-        return replace(form, **known).axes_of(shape, lists.dtype, self.name)
+        form = replace(form, axes=TOKENS) if lists.dtype.kind == "f" else replace(form, follows=PADDED.follows)
+        return form.axes_of(shape, lists.dtype, self.name)
 
     def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...], zero after each sequence."""
         check_unchanged(self._file.fileno(), self.identity, self.name)
         shape = (rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:])
         block = empty_window(shape, self.dtype)
-        row = rows.start
-        while row < rows.stop and block.size:
-            first, found = self._column.at(row)
-            ends = np.cumsum(found.lengths)
-            for row in range(row, min(rows.stop, first + len(ends))):
-                begin = int(ends[row - first] - found.lengths[row - first])
-                part = found.values[begin + steps.start : min(begin + steps.stop, int(ends[row - first]))]
-                block[row - rows.start, : len(part)] = part.reshape(len(part), *self.shape[2:])
-            row += 1
+        first, found = self._column.at(rows.start) if block.size else (rows.start, NOTHING)
+        for row in range(rows.start, rows.stop if block.size else rows.start):
+            if row >= first + found.rows:
+                first, found = self._column.at(row)
+            part = found.steps(row - first, steps)
+            block[row - rows.start, : len(part)] = part.reshape(len(part), *self.shape[2:])
         return block
 
     def check_unchanged(self) -> None:
@@ -130,13 +119,8 @@ class _Column:
         self.features: int | None = lists.features
         self._coming, self._first = self._from(0), 0
         self._found: Ragged | None = None
-        counted = [found.lengths for _, found in self._from(0)]
+        counted = [np.diff(found.offsets) for _, found in self._from(0)]
         self.lengths: AllLengths = np.concatenate([np.zeros(0, np.int64), *counted])
-        if len(self.lengths) != table.starts[-1]:
-            raise BadInput(
-                f"{where}: holds {len(self.lengths)} rows, but the file says {table.starts[-1]}. The file is damaged, "
-                "make it again."
-            )
 
     def _from(self, piece: int) -> Iterator[tuple[int, Ragged]]:
         """Yield the rows from a piece on, and the number of the first of them."""
@@ -146,7 +130,12 @@ class _Column:
                 found = ragged(column, self._lists, first, self._where)
                 self._check_features(found, first)
                 yield first, found
-                first += len(found.lengths)
+                first += found.rows
+            if first != self._table.starts[number + 1]:
+                raise BadInput(
+                    f"{self._where}: ends at row {first}; expected {self._table.starts[number + 1]}, as the file says. "
+                    "The file is damaged, make it again."
+                )
 
     def _check_features(self, found: Ragged, first: int) -> None:
         if not self._lists.is_nested or not len(found.values):
@@ -154,34 +143,22 @@ class _Column:
         if self.features is None:
             self.features = found.values.shape[1]
         if found.values.shape[1] != self.features:
+            row = first + int(np.argmax(np.diff(found.offsets) > 0))
             raise BadInput(
-                f"{self._where}: row {first + int(np.argmax(found.lengths > 0))} has {found.values.shape[1]} features "
-                f"per step, but rows before have {self.features}; expected as many in every step of every row. Make "
-                "the file again."
+                f"{self._where}: row {row} has {found.values.shape[1]} features per step, but rows before have "
+                f"{self.features}; expected as many in every step of every row. Make the file again."
             )
 
     def at(self, row: int) -> tuple[int, Ragged]:
         """Return decoded rows that include this one, and the number of the first of them."""
         starts = self._table.starts
         piece = bisect_right(starts, row) - 1
-        if self._found is None or row < self._first or self._first + len(self._found.lengths) < starts[piece]:
+        if self._found is None or row < self._first or self._first + self._found.rows < starts[piece]:
             self._coming, self._found = self._from(piece), None
-        while self._found is None or row >= self._first + len(self._found.lengths):
+        while self._found is None or row >= self._first + self._found.rows:
             self._first, self._found = next(self._coming)
         return self._first, self._found
 
     def forget(self) -> None:
         """Drop what is decoded."""
         self._coming, self._found = iter(()), None
-
-
-def open_parquet(
-    path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED
-) -> ColumnSource:
-    """Open a column of a Parquet file; see ``ColumnSource``."""
-    return ColumnSource(path, dataset=dataset, form=form, kind="parquet", opened=ParquetTable)
-
-
-def open_arrow(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> ColumnSource:
-    """Open a column of an Arrow or Feather file; see ``ColumnSource``."""
-    return ColumnSource(path, dataset=dataset, form=form, kind="arrow", opened=ArrowTable)

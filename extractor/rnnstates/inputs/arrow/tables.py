@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 from ...errors import BadInput
 from .started import Arrow, arrow_errors, import_arrow
 
-__all__ = ["ArrowTable", "ParquetTable", "Table"]
+__all__ = ["Table", "open_table"]
 
 # Bytes of a Parquet file that are read at a time.
 BUFFER = 2**20
@@ -23,11 +23,14 @@ class Table(Protocol):
 
     Attributes
     ----------
+    kind : str
+        ``parquet`` or ``arrow``.
     schema : pyarrow.Schema
     starts : list of int
         The first row of each piece, and the number of rows.
     """
 
+    kind: str
     schema: Arrow
     starts: list[int]
 
@@ -50,6 +53,8 @@ class ParquetTable:
         It is closed with the table.
     where : str
     """
+
+    kind = "parquet"
 
     def __init__(self, file: BinaryIO, where: str) -> None:
         self._raw, self._where, parquet = file, where, import_arrow().parquet
@@ -84,9 +89,7 @@ class ParquetTable:
         return found
 
     def _count(self, piece: int, name: str) -> int:
-        return sum(
-            count for path, count in self._values[piece].items() if path == name or path.startswith(f"{name}.")
-        )
+        return sum(count for path, count in self._values[piece].items() if path == name or path.startswith(f"{name}."))
 
     def values(self, name: str) -> int:
         """Return how many single values a column says that it has."""
@@ -124,6 +127,8 @@ class ArrowTable:
     where : str
     """
 
+    kind = "arrow"
+
     def __init__(self, file: BinaryIO, where: str) -> None:
         self._raw, self._where, self._ipc = file, where, import_arrow().ipc
         with arrow_errors(where, BadInput):
@@ -156,3 +161,24 @@ class ArrowTable:
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._raw.close()
+
+
+# From the first bytes of a file to what reads it.
+TABLES: dict[bytes, type[ParquetTable] | type[ArrowTable]] = {b"PAR1": ParquetTable, b"ARROW1": ArrowTable}
+
+
+def open_table(file: BinaryIO, where: str) -> Table:
+    """Open the table in a file, which is closed with it.
+
+    Raises
+    ------
+    BadInput
+        It is damaged, or neither a Parquet nor an Arrow file.
+    EngineUnavailable
+    """
+    start = file.read(max(map(len, TABLES)))
+    for magic, table in TABLES.items():
+        if start.startswith(magic):
+            file.seek(0)
+            return table(file, where)
+    raise BadInput(f"{where}: neither a Parquet nor an Arrow file any more. Start again when it is complete.")

@@ -15,6 +15,7 @@ class Holds(Enum):
     NEITHER = "nothing to read, or a file of any kind inside"
     WEIGHTS = "weights, which are read; but no sequences"
     INPUTS = "sequences, which are read; but no weights"
+    TABLE = "sequences in a column of lists, which are read; but neither weights nor single lists"
     BOTH = "sequences or weights, which are read"
     ARRAYS = "arrays by name, sequences or weights, which are read"
     SETTINGS = "the settings of a model without its weights; they are read beside them"
@@ -37,12 +38,12 @@ class Wanted(Enum):
 # What can be read in each place, and so is not foreign there.
 _READ = {
     Wanted.WEIGHTS: (Holds.WEIGHTS, Holds.BOTH, Holds.ARRAYS, Holds.TEXT),
-    Wanted.INPUTS: (Holds.INPUTS, Holds.BOTH, Holds.ARRAYS),
+    Wanted.INPUTS: (Holds.INPUTS, Holds.TABLE, Holds.BOTH, Holds.ARRAYS),
     Wanted.LIST: (Holds.INPUTS,),
     Wanted.STATES: (Holds.BOTH,),
     Wanted.SETTINGS: (Holds.SETTINGS, Holds.TEXT),
     Wanted.OUTPUT: (Holds.BOTH,),
-    Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.BOTH, Holds.ARRAYS, Holds.TEXT),
+    Wanted.ANY: (Holds.WEIGHTS, Holds.INPUTS, Holds.TABLE, Holds.BOTH, Holds.ARRAYS, Holds.TEXT),
 }
 # Where neither sequences nor weights are wanted, the advice depends on the place and not on the kind.
 _WAYS = {
