@@ -109,7 +109,7 @@ KINDS = {
         None,
         ["in.h5", "--initial-state", "no.npz"],
         MISSING,
-        ("no.npz: no such file; expected a .npz, HDF5, Parquet or Arrow file",),
+        ("no.npz: no such file; expected a .npz or HDF5 file",),
     ),
     "an unreadable file": Mistake(None, FROM_NPY, MISSING, ("in.npy: may not be read; check its",), unreadable),
     "unreadable lengths": Mistake(
