@@ -108,8 +108,8 @@ def test_ids_and_lengths_are_columns(tmp_path, way, encode):
     assert rnnstates.extract(path, "n", units=2, ids="numbers").ids.tolist() == list(range(0, 21, 3))
     with pytest.raises(BadLengths, match=r"row 0 is 2, but sequence 0 of .*column 'x' has 3 steps, which all count"):
         rnnstates.extract(path, "wrong", units=2)
-    with pytest.raises(BadInput, match=r"ids='nubers': neither a dataset of .* Did you mean 'numbers'\?"):
-        rnnstates.extract(path, units=2, ids="nubers")
+    with pytest.raises(BadInput, match=r"ids='number': neither a dataset of .* Did you mean 'numbers'\?"):
+        rnnstates.extract(path, units=2, ids="number")
 
 
 def test_a_part_of_a_larger_array_is_read_as_that_part(tmp_path):
