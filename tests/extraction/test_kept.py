@@ -1,5 +1,7 @@
 """What is kept of a run is, bit for bit, what a run that keeps everything has there."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -405,3 +407,69 @@ def test_a_repacked_file_keeps_what_was_kept(options, compression, tmp_path, mon
             file[name][0] += 1
         with pytest.raises(rnnstates.BadStates, match=r"something outside the states was changed"):
             rnnstates.verify("new.h5", weights=EQUAL_STACK)
+
+
+@pytest.mark.parametrize(
+    "choice", [{"every": 3}, {"last_steps": 4, "layout": "packed"}, {"every": 2, "padding": "pre"}]
+)
+def test_steps_and_units_keep_their_numbers_wherever_states_are_read(choice, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    steps = {name: value for name, value in choice.items() if name in ("every", "last_steps")}
+    options = {**choice, "keep_units": "3,1", "states": "hidden,state", "pool": "max,final"}
+    in_memory = extract("one layer", **options)
+    with extract("one layer", **options, output=tmp_path / "out.h5") as stored:
+        for states in (in_memory, stored):
+            assert states.units("hidden").tolist() == states.units("hidden_max").tolist() == [3, 1]
+            assert states.units("state").tolist() == [3, 1, 3, 1]
+            assert states.units("cell_final").tolist() == [0, 1, 2, 3, 4]
+            expected = [numbers(int(length), **steps) for length in LENGTHS]
+            everything = [step for of_sequence in expected for step in of_sequence]
+            assert [sequence.steps.tolist() for sequence in states] == expected
+            part = states[[4, 1]]
+            found = part.tokens("hidden")
+            assert found.step.tolist() == expected[4] + expected[1]
+            frame = part.frame("hidden")
+            assert list(frame.columns) == ["sequence", "step", "hidden_3", "hidden_1"]
+            labelled = states.to_xarray()
+            assert labelled["unit"].values.tolist() == [3, 1]
+            assert labelled["cell_final"].dims == ("sequence", "all_cell_unit")
+            np.testing.assert_array_equal(labelled["hidden_max"].sel(unit=3), states["hidden_max"][:, 0])
+            np.testing.assert_array_equal(labelled["input_lengths"], LENGTHS)
+            if "step" in labelled.dims:
+                assert labelled["step_time"].values.tolist() == everything
+    rnnstates.export(tmp_path / "out.h5", tmp_path / "steps.csv", datasets="hidden", units="1")
+    table = pandas.read_csv(tmp_path / "steps.csv")
+    assert list(table.columns) == ["id", "sequence", "step", "hidden_1"]
+    assert table["step"].tolist() == everything
+    with pytest.raises(OptionError, match=r"units=: the file kept no unit 2 of 'hidden'; expected some of 3, 1\."):
+        rnnstates.export(tmp_path / "out.h5", tmp_path / "other.csv", datasets="hidden", units="1:3")
+
+
+def test_an_average_keeps_the_numbers_of_its_units():
+    states = extract("equal stack", layer_average="all", keep_layers="none", keep_units="1:", states="hidden")
+    assert states.units("average/backward/hidden").tolist() == [1, 2, 3]
+    assert states.layer("average/backward").to_xarray()["unit"].values.tolist() == [1, 2, 3]
+
+
+def test_units_that_the_provenance_does_not_explain_are_refused():
+    states = extract("one layer", keep_units="1", states="hidden")
+    attributes = {**states.attributes, "provenance": {**states.provenance, "hidden_widths": []}}
+    with pytest.raises(rnnstates.BadStates, match=r"'hidden': its provenance does not say which units it has \("):
+        rnnstates.States(dict(states.datasets), attributes).units("hidden")
+
+
+@pytest.mark.parametrize(
+    "kept", [5, {}, {"computed": 3}, {"every": 0, "computed": []}, {"keep_units": 3, "computed": []},
+             {"keep_layers": [1], "computed": []}, {"computed": [1]}, {"keep_units": "x", "computed": []}]
+)  # fmt: skip
+def test_a_file_that_says_nonsense_of_what_it_keeps_is_damaged(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extract("one layer", output="out.h5").close()
+    with h5py.File("out.h5", "r+") as file:
+        made = json.loads(file.attrs["provenance"])
+        data = json.dumps({**made, "kept": kept}).encode()
+        file.attrs.create("provenance", data, dtype=h5py.string_dtype("utf-8", len(data)))
+    with pytest.raises(rnnstates.BadStates, match=r"out\.h5: its attributes do not describe its content"):
+        rnnstates.verify("out.h5")
+    with pytest.raises(rnnstates.BadStates, match=r"out\.h5: "):
+        rnnstates.repack("out.h5", "new.h5")

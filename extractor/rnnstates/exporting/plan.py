@@ -168,7 +168,8 @@ def _columns(reader: Reader) -> list[Column]:
         )
     if not member.item:
         return [Column(member.name, member.dtype)]
-    numbers = np.arange(member.item[0]) if reader.units is None else reader.units
+    numbers = np.arange(member.item[0]) if member.numbers is None else member.numbers
+    numbers = numbers if reader.units is None else numbers[reader.units]
     return [Column(f"{member.name}_{number}", member.dtype) for number in numbers.tolist()]
 
 
@@ -192,7 +193,7 @@ def _lines(plan: Plan, readers: list[Reader]) -> Callable[[slice], Block]:
         keys = [
             [ids[place] for place in (places - first).tolist()],
             plan.rows[places].tolist(),
-            (numbers - offsets[places]).tolist(),
+            plan.stored.step_numbers(plan.rows[places], numbers - offsets[places]).tolist(),
         ]
         values = [reader.packed(lines) for reader in readers]
         plan.count(sum(one.nbytes for one in values))

@@ -1,10 +1,12 @@
 """What a states file holds, as export sees it: the only module that knows ``States``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..arrays.axes import Rows
 from ..errors import BadStates
 from ..network.names import POOLING_NAMES, STATES
 from ..output.format import Shape
@@ -37,6 +39,8 @@ class Member:
         Whether it is a state or a pooled vector, not lengths or something else of the sequences.
     item : tuple of int
         The shape of an element, mostly (W,).
+    numbers : int64 [W] or None
+        The number of the unit in each column; None if it has no units.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Member:
     per_step: bool
     is_state: bool
     item: tuple[int, ...]
+    numbers: Rows | None = None
 
     @property
     def dtype(self) -> "np.dtype[Any]":
@@ -67,6 +72,8 @@ class Stored:
         [N], integers or text.
     provenance : str
         A JSON object.
+    step_numbers : callable
+        ``step_numbers(rows [K], places [K])`` returns the numbers of stored steps, by their places in the sequences.
     """
 
     where: str
@@ -74,6 +81,7 @@ class Stored:
     members: dict[str, Member]
     ids: Values
     provenance: str
+    step_numbers: Callable[[Rows, Rows], Rows]
 
 
 def stored_of(states: States, where: str) -> Stored:
@@ -97,11 +105,13 @@ def stored_of(states: States, where: str) -> Stored:
             raise _damaged(where, "offsets are not the sums of the lengths")
     if not np.all((shape.lengths >= 0) & (shape.lengths <= shape.steps)):
         raise _damaged(where, f"a length is not between 0 and {shape.steps}")
-    members = [_member(name, dataset, shape, groups, where) for name, dataset in numbers.items()]
+    members = [_member(name, dataset, shape, states, where) for name, dataset in numbers.items()]
     ids = named.get("ids")
     if ids is not None and (ids.shape != shape.lengths.shape or ids.dtype.kind not in "iuSU"):
         raise _damaged(where, "ids are not one number or text for each sequence")
-    return Stored(where, shape, {one.name: one for one in members if one}, ids, encoded(states.provenance))
+    return Stored(
+        where, shape, {one.name: one for one in members if one}, ids, encoded(states.provenance), states.step_numbers
+    )
 
 
 def _is_plain(name: str) -> bool:
@@ -125,16 +135,17 @@ def _state(name: str, groups: list[str]) -> tuple[bool, bool]:
     return (group or "/") in groups and (is_pooled or last in STATES), last in STATES
 
 
-def _member(name: str, values: Values, shape: Shape, groups: list[str], where: str) -> Member | None:
+def _member(name: str, values: Values, shape: Shape, states: States, where: str) -> Member | None:
     """Return a dataset with what is known about it; None if it does not belong to sequences or steps."""
-    is_state, per_step = _state(name, groups)
+    is_state, per_step = _state(name, states.layers)
     of_steps = (shape.valid_steps,) if shape.layout == "packed" else (shape.sequences, shape.steps)
     of_sequences = (shape.sequences,)
     if not is_state:
         per_step = values.shape[: len(of_steps)] == of_steps and of_steps != of_sequences
     leading = of_steps if per_step else of_sequences
     if values.shape[: len(leading)] == leading and (not is_state or values.ndim == len(leading) + 1):
-        return Member(name, values, per_step, is_state, tuple(values.shape[len(leading) :]))
+        item = tuple(values.shape[len(leading) :])
+        return Member(name, values, per_step, is_state, item, states.units(name) if is_state else None)
     if is_state:
         raise _damaged(where, f"'{name}' has shape {values.shape}; expected {leading} and the units")
     return None

@@ -113,7 +113,7 @@ def read_promise(states: States, file: h5py.File, path: str) -> Promise:
         steps, parts = _steps(states), _parts(states, file, said)
         shape = _shape(states, steps, said.steps)
         stored = StoredParts(_Described(parts), said.kept)
-        _check_kept(states, stored, said)
+        _check_kept(states, parts, stored, said)
         specs = _specs(states, parts, shape, said.kept)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:
         raise BadStates(
@@ -154,8 +154,12 @@ def _shape(states: States, steps: int, kept: KeptSteps) -> Shape:
     return Shape(lengths.astype(np.int64), steps, states.attributes["layout"], states.attributes["padding"], kept)
 
 
-def _check_kept(states: States, stored: StoredParts, said: Said) -> None:
-    """Refuse a file whose own attributes say something else than its provenance."""
+def _check_kept(states: States, parts: tuple[Part, ...], stored: StoredParts, said: Said) -> None:
+    """Refuse a file whose own attributes say something else than its provenance, or whose average cannot be."""
+    sizes = {part.path: (part.cell, part.units, part.width) for part in parts}
+    for path, average in stored.averages.items():
+        if len({sizes[source] for source in average.sources}) > 1:
+            raise ValueError(f"'{path}' is the average of layers that differ")
     layers = [group_name(part) for part, *_ in stored.parts()]
     if layers != states.layers:
         raise ValueError(f"layers {', '.join(states.layers)}, but {', '.join(layers)} were kept")

@@ -49,24 +49,27 @@ class Said(NamedTuple):
     computed: list[Mapping[str, Any]] | None
 
 
-def read(said: Mapping[str, Any] | None) -> Said:
+def read(said: "Mapping[str, Any] | None") -> Said:
     """Read what is kept from the provenance of a file, which anybody may have edited.
 
     Raises
     ------
-    KeyError, TypeError, ValueError, AttributeError
+    ValueError
         It is not what ``described`` gives.
     """
     if said is None:
         return Said(Kept(), KeptSteps(), None)
-    layers, units = said.get("keep_layers"), said.get("keep_units")
-    kept = Kept(
-        None if layers is None else _paths(layers),
-        _paths(said.get("layer_average", [])),
-        None if units is None else KeptUnits.parse(units),
-    )
-    every, last = (_positive(said.get(name)) for name in ("every", "last_steps"))
-    return Said(kept, KeptSteps(every, last), list(said["computed"]))
+    try:
+        layers, units = said.get("keep_layers"), said.get("keep_units")
+        kept = Kept(
+            None if layers is None else _paths(layers),
+            _paths(said.get("layer_average", [])),
+            None if units is None else KeptUnits.parse(units),
+        )
+        every, last = (_positive(said.get(name)) for name in ("every", "last_steps"))
+        return Said(kept, KeptSteps(every, last), [dict(part) for part in said["computed"]])
+    except (KeyError, TypeError, AttributeError) as reason:
+        raise ValueError(f"kept: {reason!r}") from reason
 
 
 def _paths(groups: Sequence[str]) -> tuple[str, ...]:

@@ -78,6 +78,17 @@ class KeptSteps:
         """
         return np.arange(0 if self.last is None else max(0, length - self.last), length, self.every or 1)
 
+    def number(self, places: Rows, totals: Rows) -> Rows:
+        """Return the numbers of stored steps, by their places among the stored ones and the lengths of the sequences.
+
+        Parameters
+        ----------
+        places, totals : int64 [K]
+        """
+        skipped = 0 if self.last is None else np.maximum(totals - self.last, 0)
+        numbers: Rows = places * (self.every or 1) + skipped
+        return numbers
+
     def choose(self, values: StepStates, lengths: Lengths, before: Places, totals: Lengths) -> Chosen:
         """Choose the stored steps of a piece of some sequences.
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...arrays.axes import Names
 from ...errors import BadStates, OptionError
 from ...untrusted.hdf5 import reading
+from ..kept.numbers import unit_numbers
 from .choosing import Chosen, index_of, places_of
 from .whole import Dataset, Numbers, Whole, has_steps
 
@@ -112,6 +113,11 @@ class Datasets(Mapping[str, Dataset]):
     def lengths(self) -> Numbers:
         """The lengths of the sequences: int64 [K]."""
         return self.whole.lengths if self.rows is None else self.whole.lengths[self.rows]
+
+    def units(self, name: str) -> Numbers:
+        """Return the number of the unit in each column of a state or pooled vector: int64 [W]."""
+        path = self.path(name)
+        return unit_numbers(self.whole.attributes["provenance"], path, self.whole.opened()[path].shape[-1])
 
     def row(self, index: int) -> int:
         """Return the number of a sequence in the run."""

@@ -39,7 +39,7 @@ def frame(datasets: Datasets, name: str, kind: str) -> Frame:
 
 def _of_steps(datasets: Datasets, name: str) -> dict[str, Flat]:
     found = tokens(datasets, name)
-    return {"sequence": found.sequence, "id": found.id, "step": found.step} | _units(name, found.X)
+    return {"sequence": found.sequence, "id": found.id, "step": found.step} | _units(datasets, name, found.X)
 
 
 def _of_sequences(datasets: Datasets, name: str, stored: Dataset) -> dict[str, Flat]:
@@ -47,15 +47,15 @@ def _of_sequences(datasets: Datasets, name: str, stored: Dataset) -> dict[str, F
         raise OptionError(f"{name}: has no row for each sequence or step; expected a state or a pooled vector.")
     with reading(f"{datasets.whole.where}: '{name}'", BadStates):
         values = np.asarray(datasets[name][()])
-    return {"sequence": np.arange(len(values)), "id": datasets.ids()} | _units(name, values)
+    return {"sequence": np.arange(len(values)), "id": datasets.ids()} | _units(datasets, name, values)
 
 
-def _units(name: str, values: Array) -> dict[str, Flat]:
+def _units(datasets: Datasets, name: str, values: Array) -> dict[str, Flat]:
     """Return the columns of units: ``hidden_0``, ``hidden_1``, …."""
     leaf = name.strip("/").rpartition("/")[2]
     if values.ndim == 1:
         return {} if leaf == "ids" else {leaf: values}
-    return {f"{leaf}_{unit}": column for unit, column in enumerate(values.T)}
+    return {f"{leaf}_{unit}": column for unit, column in zip(datasets.units(name), values.T, strict=True)}
 
 
 def _pandas(columns: dict[str, Flat]) -> Frame:

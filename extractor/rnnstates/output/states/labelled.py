@@ -6,7 +6,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...errors import EngineUnavailable
-from ...network.names import POOLING_NAMES
+from ...network.names import FINAL, POOLING_NAMES
+from ..format import INPUT_LENGTHS
+from ..kept.numbers import kept_steps
 from ..layout import encoded
 from .datasets import Datasets
 from .tokens import places_of_steps
@@ -24,7 +26,7 @@ __all__ = ["labelled"]
 # Dimensions and values by name.
 Variables: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 # What coordinates say.
-ABOUT = ("ids", "lengths", "offsets")
+ABOUT = ("ids", "lengths", "offsets", INPUT_LENGTHS)
 
 
 class StoredArray(BackendArray):  # type: ignore[misc]  # xarray's own base class of arrays that are read when used
@@ -60,11 +62,18 @@ def _attributes(datasets: Datasets) -> dict[str, Any]:
 
 def _coordinates(datasets: Datasets) -> Variables:
     found: Variables = {"sequence": (("sequence",), datasets.ids()), "lengths": (("sequence",), datasets.lengths)}
+    kept = kept_steps(datasets.whole.attributes)
+    if not kept.all:
+        found[INPUT_LENGTHS] = ("sequence",), datasets.whole.input_lengths[datasets.all_rows()]
     if datasets.whole.packed:
-        sequence, step = places_of_steps(datasets.lengths)
+        sequence, place = places_of_steps(datasets.lengths)
+        step = datasets.whole.step_numbers(datasets.all_rows()[sequence], place)
         return found | {"step_sequence": (("step",), sequence), "step_time": (("step",), step)}
+    if kept.last is not None or (kept.every and datasets.whole.attributes["padding"] == "pre"):
+        # A column has steps of different numbers.
+        return found
     padded = [dataset for name, dataset in _states(datasets) if has_steps(name, dataset)]
-    return found | ({"time": (("time",), np.arange(padded[0].shape[1]))} if padded else {})
+    return found | ({"time": (("time",), np.arange(padded[0].shape[1]) * (kept.every or 1))} if padded else {})
 
 
 def _states(datasets: Datasets) -> list[tuple[str, Dataset]]:
@@ -73,9 +82,9 @@ def _states(datasets: Datasets) -> list[tuple[str, Dataset]]:
 
 
 def _units(datasets: Datasets) -> Variables:
-    """Return the numbers of units of each width: [H]."""
-    named = {dimensions[-1]: values.shape[-1] for dimensions, values in _variables(datasets).values()}
-    return {name: ((name,), np.arange(size)) for name, size in named.items() if name.endswith("unit")}
+    """Return the numbers of units of each width: [W]."""
+    named = {dimensions[-1]: name for name, (dimensions, _) in _variables(datasets).items()}
+    return {unit: ((unit,), datasets.units(name)) for unit, name in named.items() if unit.endswith("unit")}
 
 
 def _variables(datasets: Datasets) -> Variables:
@@ -100,11 +109,23 @@ def _dimensions(datasets: Datasets, name: str, stored: Dataset) -> tuple[str, ..
         return (*first, *(f"{name}_{axis}" for axis in range(rest)))
     state, _, pooling = name.rpartition("_")
     state = state if pooling in POOLING_NAMES else name
+    if pooling == FINAL and _some_units(datasets):
+        return (*first, f"all_{state}_unit")
     return (*first, "unit" if stored.shape[-1] == _width(datasets) else f"{state}_unit")
+
+
+def _some_units(datasets: Datasets) -> bool:
+    """Return whether units are left out, except of final states."""
+    kept = datasets.whole.attributes["provenance"].get("kept")
+    return isinstance(kept, dict) and "keep_units" in kept
 
 
 def _width(datasets: Datasets) -> int:
     """Return H of a layer: the width of whatever no projection makes narrower, and [cell, hidden] no wider."""
-    widths = {name.partition("_")[0]: stored.shape[-1] for name, stored in _states(datasets) if stored.ndim > 1}
+    widths = {
+        name.partition("_")[0]: stored.shape[-1]
+        for name, stored in _states(datasets)
+        if stored.ndim > 1 and not (name.endswith(f"_{FINAL}") and _some_units(datasets))
+    }
     narrow = {state: width for state, width in widths.items() if state != "state"}
     return max(narrow.values(), default=0)

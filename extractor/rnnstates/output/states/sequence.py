@@ -9,7 +9,7 @@ from ...errors import BadStates, OptionError
 from ...errors.articles import with_article
 from ...untrusted.hdf5 import reading
 from .datasets import Datasets, text
-from .whole import Dataset, has_steps
+from .whole import Dataset, Numbers, has_steps
 
 __all__ = ["SequenceStates"]
 
@@ -27,8 +27,14 @@ class SequenceStates:
 
     @property
     def length(self) -> int:
-        """The number of valid steps."""
+        """The number of stored steps: all valid ones, unless the run kept some of them."""
         return int(self._datasets.whole.lengths[self._row])
+
+    @property
+    def steps(self) -> Numbers:
+        """The numbers of the stored steps among the valid ones of the input, from 0: int64 [length]."""
+        places = np.arange(self.length)
+        return self._datasets.whole.step_numbers(np.full_like(places, self._row), places)
 
     @property
     def id(self) -> int | str:

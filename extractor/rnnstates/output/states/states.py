@@ -90,6 +90,23 @@ class States(Forms):
         """``layout``, ``padding``, ``layers``, ``provenance`` and what else the file says at its root."""
         return {**self._datasets.whole.attributes, "layers": self.layers}
 
+    def units(self, name: str) -> Numbers:
+        """Return the number of the unit in each column of a state or pooled vector: int64 [W].
+
+        0 to W - 1, unless the run kept some units only; of ``state``, first those of the cell.
+        """
+        return self._datasets.units(name)
+
+    def step_numbers(self, sequences: Numbers, places: Numbers) -> Numbers:
+        """Return the numbers of stored steps among the valid ones of the input, from 0: int64 [K].
+
+        Parameters
+        ----------
+        sequences, places : int64 [K]
+            The sequence of each step, and its place among the stored ones; equal to it unless the run kept some steps.
+        """
+        return self._datasets.whole.step_numbers(self._datasets.all_rows()[sequences], places)
+
     @property
     def lengths(self) -> AllLengths:
         """The number of valid steps of each sequence: int64 [N]."""

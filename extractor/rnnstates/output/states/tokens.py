@@ -32,7 +32,7 @@ class Tokens(NamedTuple):
     id : object (text) or integer [K]
         Its id; without ids in the input, its number there.
     step : int64 [K]
-        The place of each step in its sequence, from 0 at its first valid step.
+        The number of each step in its sequence, from 0 at its first valid step.
     """
 
     X: Table
@@ -104,6 +104,7 @@ def _read(datasets: Datasets, stored: Dataset, name: str, stretch: Stretch, ids:
         if len(values) != counts.sum():
             raise ValueError("fewer steps than the lengths say")
     sequence, step = places_of_steps(counts, first)
+    step = datasets.whole.step_numbers(rows[sequence], step)
     sequence += start
     return Tokens(values, sequence, ids[sequence], step)
 

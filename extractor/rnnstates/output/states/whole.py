@@ -13,6 +13,8 @@ from ...arrays.axes import AllLengths
 from ...errors import BadStates
 from ...network.pooling import POOLINGS
 from ...untrusted.hdf5 import reading
+from ..format import INPUT_LENGTHS
+from ..kept.numbers import kept_steps
 
 if TYPE_CHECKING:
     from .ids import IdIndex
@@ -82,6 +84,27 @@ class Whole:
         if offsets.shape != (len(self.lengths) + 1,) or not np.array_equal(np.diff(offsets), self.lengths):
             raise BadStates(f"{self.where}: 'offsets' do not fit the lengths; it is damaged, make it again.")
         return offsets.astype(np.int64)
+
+    @cached_property
+    def input_lengths(self) -> AllLengths:
+        """The valid steps of each sequence of the input, stored or not: int64 [N]."""
+        if kept_steps(self.attributes).all:
+            return self.lengths.astype(np.int64)
+        with reading(f"{self.where}: '{INPUT_LENGTHS}'", BadStates):
+            found = np.asarray(self.opened()[INPUT_LENGTHS]).astype(np.int64)
+        if not np.array_equal(kept_steps(self.attributes).counts(found), self.lengths):
+            raise BadStates(f"{self.where}: '{INPUT_LENGTHS}' do not fit the lengths; it is damaged, make it again.")
+        return found
+
+    def step_numbers(self, rows: Numbers, places: Numbers) -> Numbers:
+        """Return the numbers of stored steps among the valid ones of their sequences: int64 [K].
+
+        Parameters
+        ----------
+        rows, places : int64 [K]
+            The sequence of each step, and its place among the stored ones.
+        """
+        return kept_steps(self.attributes).number(places, self.input_lengths[rows])
 
     @cached_property
     def has_text_ids(self) -> bool:
