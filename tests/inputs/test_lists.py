@@ -1,6 +1,8 @@
 """Sequences of different lengths in memory, of every library, give the states of the padded array."""
 
+import errno
 import gc
+import tempfile
 import warnings
 import weakref
 
@@ -174,3 +176,70 @@ def test_a_run_over_rows_resumes_only_with_the_same_rows(tmp_path):
     rows[4] = rows[4] + 1
     with pytest.raises(rnnstates.DoesNotMatch):
         rnnstates.extract(rows, units=2, output=tmp_path / "o.h5", if_exists="skip")
+
+
+# Iterators
+
+
+@pytest.mark.parametrize("kind", ["features", "ids", "series"])
+def test_an_iterator_gives_the_states_of_the_padded_array(tmp_path, kind):
+    network = {
+        "features": lambda: one_layer(units=UNITS, features=FEATURES),
+        "ids": lambda: embedded(vocabulary=9, features=4, units=UNITS),
+        "series": lambda: one_layer(units=UNITS, features=1),
+    }[kind]()
+    values = np.random.RandomState(1).randint(0, 9, (7, 7)) if kind == "ids" else padded(features=network.features)
+    rows = rows_of(values[:, :, 0] if kind == "series" else values)
+    expected = rnnstates.extract(values, LENGTHS, weights=network)
+    with rnnstates.extract(iter(rows), weights=network, output=tmp_path / "o.h5") as found:
+        for name in expected.datasets:
+            np.testing.assert_array_equal(found[name][()], expected[name])
+    assert [path.name for path in tmp_path.iterdir()] == ["o.h5"]
+    again = rnnstates.extract(iter(rows), weights=network, output=tmp_path / "o.h5", if_exists="skip")
+    assert again.skipped
+    again.close()
+    rows[4] = rows[4] + 1
+    with pytest.raises(rnnstates.DoesNotMatch):
+        rnnstates.extract(iter(rows), weights=network, output=tmp_path / "o.h5", if_exists="skip")
+
+
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ([], r"inputs: an iterator that gives no sequence"),
+        ([np.ones((2, 3)), np.ones((2, 4))], r"inputs: row 1: shape \(2, 4\), but row 0 has \(2, 3\)"),
+        ([np.ones((2, 3, 1))], r"inputs: row 0: shape \(2, 3, 1\); expected \(steps, features\)"),
+        ([np.ones((2, 3), "f4"), np.ones((2, 3))], r"inputs: row 1: dtype float64 does not fit float32"),
+        ([np.array([["a"]])], r"inputs: row 0: dtype <U1 \(strings\)"),
+        ([[[1.0], [2.0, 3.0]]], r"inputs: row 0: not a rectangular array"),
+    ],
+)
+def test_what_an_iterator_gives_is_checked(tmp_path, rows, message):
+    with pytest.raises(BadInput, match=message):
+        rnnstates.extract(iter(rows), units=2, output=tmp_path / "o.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_iterator_needs_an_output():
+    with pytest.raises(rnnstates.OptionError, match=r"inputs=: is an iterator, .* pass output=, or a list of them"):
+        rnnstates.extract(iter([np.ones((2, 3))]), units=2)
+
+
+def test_a_full_disk_ends_the_run_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(rnnstates.WriteFailed, match=r"cannot be kept in .* \(No space left on device\)"):
+        rnnstates.extract(iter([np.ones((2, 3))]), units=2, output=tmp_path / "o.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_the_iterator_is_its_own(tmp_path):
+    def broken():
+        yield np.ones((2, 3))
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        rnnstates.extract(broken(), units=2, output=tmp_path / "o.h5")
+    assert not list(tmp_path.iterdir())

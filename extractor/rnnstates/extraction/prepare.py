@@ -1,12 +1,13 @@
 """Turns options into a job: checks options, then weights, then inputs, each as early as possible. Computes nothing."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ..engines.choice import begin
-from ..errors import BadInput
+from ..errors import BadInput, OptionError
 from ..inputs import open_ids, open_source, read_lengths
 from ..inputs.base import Source
 from ..inputs.form import Form
@@ -15,6 +16,7 @@ from ..inputs.initial_states import InitialStates
 from ..inputs.layout import IdsWithoutTable
 from ..inputs.lengths import is_word
 from ..inputs.packed import PackedSource, cut, is_packed
+from ..inputs.spool import spool
 from ..network.cells import carried, state_width
 from ..network.model import Network
 from ..network.note import STORED_START, ZERO_START, undecided
@@ -91,12 +93,22 @@ def _open(inputs: object, lengths: object, options: Options, network: Network | 
     """Open the input; if it holds token ids, say which tables the weights have and why none is used."""
     tokens = network is not None and network.embedding is not None
     form = _form(options, lengths, tokens=tokens, features=None if network is None else network.features)
+    if isinstance(inputs, Iterator) and not hasattr(inputs, "read"):
+        return _spooled(inputs, options, form)
     try:
         return open_source(inputs, dataset=options.dataset, form=form)
     except IdsWithoutTable as reason:
         if network is None or not network.no_embedding:
             raise
         raise BadInput(f"{reason.found} Token ids need an embedding. {network.no_embedding}") from reason
+
+
+def _spooled(sequences: Iterator[object], options: Options, form: Form) -> Source:
+    if options.output is None:
+        raise OptionError(
+            "inputs=: is an iterator, whose sequences are kept beside the output; pass output=, or a list of them."
+        )
+    return spool(sequences, Path(options.output).absolute().parent, form)
 
 
 def _plan(source: Source, lengths: object, options: Options, request: Request, chosen: Network | None) -> Job:
