@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .errors.choices import COMPRESSIONS, DTYPES, IF_EXISTS, LAYOUTS, PADDINGS, PRECISIONS
     from .exporting.export import export
     from .exporting.formats import EXPORTERS
+    from .exporting.inputs_file import write_inputs
     from .extraction.choices import CHOICES
     from .extraction.extract import extract
     from .extraction.preview import preview
@@ -93,6 +94,7 @@ _LAZY = {
     "save_weights": ("weights.save", "save_weights"),
     "status": ("output.unfinished", "status"),
     "verify": ("verification.verify", "verify"),
+    "write_inputs": ("exporting.inputs_file", "write_inputs"),
     "versions": ("extraction.versions", "versions"),
 }
 
@@ -111,6 +113,7 @@ _OF_FILES = (
         "save_weights",
         "status",
         "verify",
+        "write_inputs",
     ),
 )
 
@@ -170,6 +173,7 @@ __all__ = [
     "status",
     "verify",
     "versions",
+    "write_inputs",
 ]
 
 
