@@ -79,22 +79,6 @@ def test_a_dataset_in_place_of_a_group_is_reported(place):
     wrong("^out.h5: had checksums, but the group 'integrity' is gone")
 
 
-@pytest.mark.parametrize("name", ["cell", "integrity/sums"])
-def test_states_that_were_stored_in_another_way_are_compared_by_value(place, name):
-    make()
-    with h5py.File("out.h5", "r+") as file:
-        replace(file, name, file[name][()], chunks=True, compression="gzip")
-    found = right()
-    assert found["checksums"] == "by value"
-    told = "its states are as they were written, but nothing tells whether lengths, ids and attributes are."
-    assert found["notes"] == [f"out.h5: was rewritten by another program; {told}"]
-    with h5py.File("out.h5", "r+") as file:
-        file["cell"][3, 0, 1] += 1e-7
-    wrong("^out.h5: 'cell': sequences 0 to 8 are not as they were written. The file was damaged or edited", sample=0)
-    without_checksums()
-    assert right()["checksums"] == "absent"
-
-
 def test_a_quick_look_reads_the_sample_only(place):
     make()
     with h5py.File("out.h5", "r+") as file:

@@ -79,4 +79,4 @@ def is_compressed_from(place: Place, known: Journal) -> bool:
 def _digest(known: Journal) -> str:
     """Return the digest of the ``.partial`` that a journal describes."""
     numbers = [number for _, window in sorted(known.windows.items()) for sums in window.sums for number in sums]
-    return digest_of(bytes.fromhex(known.header.rest), None, struct.pack(f"<{len(numbers)}Q", *numbers))
+    return digest_of(bytes.fromhex(known.header.rest), struct.pack(f"<{len(numbers)}Q", *numbers))

@@ -11,11 +11,12 @@ import numpy as np
 from ..errors import BadStates
 from ..untrusted.hdf5 import check_dataset, datasets, find
 from ..untrusted.hdf5_attributes import fixed_attributes, is_scale
-from .integrity import INTEGRITY, SUMS
+from .integrity import CONTENT, PLACES, REST, SUMS
 
-__all__ = ["content_digest", "coordinates", "groups_of"]
+__all__ = ["content_digest", "coordinates", "groups_of", "is_moved"]
 
 ROWS_AT_ONCE = 65536
+CHECKSUMS = (SUMS, REST, CONTENT)
 
 
 def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
@@ -27,7 +28,7 @@ def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
     where : str
         For messages.
     states : list of str
-        The datasets whose values do not count: they have sums. Those of ``integrity`` do not count either.
+        The datasets whose values do not count: they have sums.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
     found = {
         name: dataset
         for name, dataset in datasets(file, where, BadStates)
-        if not is_scale(dataset) and not name.startswith(INTEGRITY + "/")
+        if not is_scale(dataset) and name not in CHECKSUMS
     }
     for path in sorted(groups_of([*found, SUMS])):
         group = find(file, path, where, BadStates)
@@ -72,6 +73,23 @@ def groups_of(names: list[str]) -> set[str]:
     ['', 'layer0', 'layer0/forward']
     """
     return {"/".join(name.split("/")[:depth]) for name in names for depth in range(name.count("/") + 1)}
+
+
+def is_moved(file: h5py.File, where: str, states: list[str]) -> bool:
+    """Return whether another program has rewritten a file, so that its bytes say nothing.
+
+    That is so if a dataset is not contiguous, or begins elsewhere than the file says.
+    """
+    offsets = []
+    for name in (*states, SUMS):
+        dataset = find(file, name, where, BadStates)
+        if not isinstance(dataset, h5py.Dataset) or dataset.chunks is not None:
+            return isinstance(dataset, h5py.Dataset)
+        offsets.append(dataset.id.get_offset() or 0)
+    places = find(file, PLACES, where, BadStates)
+    if not isinstance(places, h5py.Dataset):
+        return False
+    return bool(places.shape != (len(states),) or places[()].tolist() != offsets[:-1])
 
 
 def _encoded(*about: object) -> bytes:

@@ -19,6 +19,7 @@ __all__ = [
     "INTEGRITY",
     "MEANING",
     "MEANING_BY_VALUE",
+    "PLACES",
     "REST",
     "REST_BYTES",
     "SUMS",
@@ -29,18 +30,22 @@ __all__ = [
 ]
 
 INTEGRITY = "integrity"
-SUMS, REST, CONTENT = (f"{INTEGRITY}/{name}" for name in ("sums", "rest", "content"))
+SUMS, REST, CONTENT, PLACES = (f"{INTEGRITY}/{name}" for name in ("sums", "rest", "content", "places"))
 REST_BYTES = 32
-MEANING = (
+_OF_SUMS = (
     "sums[window, dataset] = (sum of w, sum of (i + 1) * w) modulo 2**64 over the elements of the dataset that belong "
     "to the window's sequences, padding included; w: an element's bits as an unsigned little-endian integer, i: its "
-    "place in the whole dataset, from 0. rest = SHA-256 of all bytes of the file outside the datasets listed, sums and "
-    "rest, in their order."
+    "place in the whole dataset, from 0. "
 )
-MEANING_BY_VALUE = (
-    MEANING.partition(" rest = ")[0] + " content = SHA-256 of everything else by value: attributes, names, shapes, "
-    "types, and the other datasets."
+_OF_CONTENT = (
+    "content = SHA-256 of names, attributes, shapes and types, and of the values of all other datasets but sums and "
+    "rest."
 )
+MEANING = (
+    _OF_SUMS + "rest = SHA-256 of all bytes of the file outside the datasets listed, sums and rest, in their order. "
+    "places = where the datasets listed begin, unless another program has rewritten the file. " + _OF_CONTENT
+)
+MEANING_BY_VALUE = _OF_SUMS + _OF_CONTENT
 # Bytes read at a time.
 AT_ONCE = 2**22
 

@@ -16,13 +16,17 @@ import numpy.typing as npt
 
 from ..arrays.axes import Names
 from ..runtime.signals import signals_wait
+from .content import content_digest
 from .format import FORMAT, INPUT_LENGTHS, DatasetSpec, Shape, version_of
-from .integrity import INTEGRITY, MEANING, REST, REST_BYTES, SUMS
+from .integrity import CONTENT, INTEGRITY, MEANING, PLACES, REST, REST_BYTES, SUMS
 from .kept.parts import EVERYTHING, HasParts, Kept, StoredParts, group_name
 from .patient_file import PatientFile
 from .system import System
 
-__all__ = ["Contents", "Ids", "attach", "contiguous", "encoded", "lay_out", "write_text", "write_texts"]
+__all__ = [
+    "Contents", "Ids", "attach", "contiguous", "encoded", "lay_out", "make_places", "write_places", "write_text",
+    "write_texts",
+]  # fmt: skip
 
 # What netCDF writes as the name of a dimension without values of its own.
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:>9d}"
@@ -131,7 +135,9 @@ def _lay_out(disk: PatientFile, contents: Contents) -> dict[str, int]:
         made = {spec.name: _create(file, spec) for spec in contents.specs}
         made |= _make_integrity(file, contents)
         file.flush()
-        return {name: dataset.id.get_offset() or 0 for name, dataset in made.items()}
+        offsets = {name: dataset.id.get_offset() or 0 for name, dataset in made.items()}
+        write_places(file, [spec.name for spec in contents.specs])
+        return offsets
 
 
 def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Dataset]:
@@ -144,7 +150,23 @@ def _make_integrity(file: h5py.File, contents: Contents) -> dict[str, h5py.Datas
     rest = contiguous(group, "rest", (REST_BYTES,), np.dtype("u1"))
     attach(group, sums, ("window", "dataset", "sum"))
     attach(group, rest, ("byte",))
+    make_places(group, len(contents.specs))
     return {SUMS: sums, REST: rest}
+
+
+def make_places(group: h5py.Group, count: int) -> None:
+    """Create the datasets for the places of a number of datasets, and for the digest by value."""
+    attach(group, contiguous(group, "places", (count,), np.dtype("<i8")), ("dataset",))
+    attach(group, contiguous(group, "content", (REST_BYTES,), np.dtype("u1")), ("byte",))
+
+
+def write_places(file: h5py.File, states: list[str]) -> None:
+    """Write where the datasets of states begin, then the digest of everything else by value."""
+    if states:
+        file[PLACES][...] = [file[name].id.get_offset() or 0 for name in states]
+    digest = content_digest(file, file.filename, states)
+    file[CONTENT][...] = np.frombuffer(bytes.fromhex(digest), np.uint8)
+    file.flush()
 
 
 def _write_attributes(file: h5py.File, contents: Contents) -> None:

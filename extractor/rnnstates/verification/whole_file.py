@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..arrays.checksums import Sums
 from ..errors import BadStates
 from ..inputs.hdf5 import reading
+from ..output.content import is_moved
 from ..output.format import COMPRESSED_VERSION
 from ..output.integrity import INTEGRITY, REST, REST_BYTES, SUMS, digest_rest
 from ..output.states import States
@@ -78,19 +79,14 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
         group = find(file, INTEGRITY, where, BadStates)
         if group is None and not any(name.endswith(LEAVES) for name in states.datasets):
             return Checked("absent", [WITHOUT.format(where)])
-        if isinstance(found, str) or _is_compressed(states) or _is_rewritten(group):
+        names = [spec.name for spec in promise.specs]
+        if isinstance(found, str) or _is_compressed(states) or (group is not None and is_moved(file, where, names)):
             return _by_value(where, file, states, promise)
         stored = _read(group, where, found, Grid(promise.shape, 1))
         wrong = _wrong(raw, found, stored)
     if wrong:
         raise BadStates(f"{where}: {'; '.join(wrong)}. {DAMAGED}")
     return Checked("right", [])
-
-
-def _is_rewritten(group: object) -> bool:
-    """Return whether another program has stored the sums in another way."""
-    found = group.get(SUMS.rpartition("/")[2]) if isinstance(group, h5py.Group) else None
-    return isinstance(found, h5py.Dataset) and found.chunks is not None
 
 
 def _by_value(where: str, file: h5py.File, states: States, promise: Promise) -> Checked:

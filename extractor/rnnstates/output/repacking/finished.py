@@ -16,7 +16,7 @@ from ...errors import BadStates
 from ...network.pooling import POOLINGS
 from ...untrusted.hdf5 import check_dataset, find, reading
 from ...untrusted.hdf5_attributes import fixed_attributes, text_of
-from ..content import content_digest
+from ..content import content_digest, is_moved
 from ..format import DatasetSpec, Shape
 from ..integrity import CONTENT, INTEGRITY, REST, REST_BYTES, SUMS, digest_rest, window_slice
 from ..kept.described import read
@@ -56,14 +56,9 @@ class Finished:
     sums: Annotated[npt.NDArray[np.uint64], "_ _ 2"]
 
     @property
-    def is_contiguous(self) -> bool:
-        """Whether every dataset that has sums, and the sums, lie in the file as they are."""
-        return all(_is_contiguous(self.file[name]) for name in (*(spec.name for spec in self.specs), SUMS))
-
-    @property
     def digest(self) -> str:
         """What tells it from every other file: a digest of its checksums, hexadecimal."""
-        return digest_of(self._small(REST), self.content, self.sums.tobytes())
+        return digest_of(self._small(REST) or self.content or b"", self.sums.tobytes())
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -115,9 +110,9 @@ class Finished:
     def has_rest(self) -> bool:
         """Return whether everything but the states has its digest: by bytes, or by value if it was compressed."""
         rest = self._small(REST)
-        if rest is not None and self.is_contiguous:
-            return rest.hex() == self._digest_of_bytes()
         names = [spec.name for spec in self.specs]
+        if rest is not None and not is_moved(self.file, self.where, names):
+            return rest.hex() == self._digest_of_bytes()
         return self.content is not None and self.content.hex() == content_digest(self.file, self.where, names)
 
     def check_rest(self) -> None:
@@ -148,9 +143,9 @@ class Finished:
             return digest_rest(read, raw.seek(0, 2), places)
 
 
-def digest_of(rest: bytes | None, content: bytes | None, sums: bytes) -> str:
-    """Digest the checksums of a file: those of everything but the states, by bytes and by value, and all sums."""
-    return hashlib.sha256((rest or b"-") + (content or b"-") + sums).hexdigest()
+def digest_of(rest: bytes, sums: bytes) -> str:
+    """Digest the checksums of a file: that of everything but the states, and all sums."""
+    return hashlib.sha256(rest + sums).hexdigest()
 
 
 def _read(raw: BinaryIO, count: int, position: int) -> bytes:
@@ -237,10 +232,6 @@ def _texts(value: object) -> list[str]:
         one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
         for one in np.atleast_1d(np.asarray(value))
     ]
-
-
-def _is_contiguous(dataset: h5py.Dataset) -> bool:
-    return dataset.chunks is None and (dataset.id.get_offset() is not None or not dataset.nbytes)
 
 
 def _damaged(where: str, what: str) -> BadStates:

@@ -21,7 +21,7 @@ from ..content import content_digest
 from ..format import COMPRESSED_VERSION, DatasetSpec, Shape, version_of
 from ..integrity import CONTENT, REST, SUMS, digest_rest
 from ..kept.described import read
-from ..layout import encoded
+from ..layout import encoded, write_places
 from ..patient_file import PatientFile
 from ..sink import to_dtype
 from ..system import System, Writeback, write_all
@@ -175,6 +175,7 @@ class _Job:
                 file[CONTENT][...] = np.frombuffer(digest, np.uint8)
                 return []
             file.flush()
+            write_places(file, names)
             return [(file[name].id.get_offset() or 0, file[name].nbytes) for name in (*names, SUMS, REST)]
 
 

@@ -12,8 +12,8 @@ from ...untrusted.hdf5 import datasets
 from ...untrusted.hdf5_attributes import fixed_attributes, is_scale, text_of
 from ..content import coordinates, groups_of
 from ..format import DatasetSpec, Shape
-from ..integrity import CONTENT, INTEGRITY, MEANING, MEANING_BY_VALUE, REST, REST_BYTES, SUMS
-from ..layout import attach, contiguous, coordinate, write_text, write_texts
+from ..integrity import INTEGRITY, MEANING, MEANING_BY_VALUE, REST_BYTES
+from ..layout import attach, contiguous, coordinate, make_places, write_text, write_texts
 from .codecs import NONE, codec
 from .cuts import chunks_of
 from .finished import Finished
@@ -133,7 +133,10 @@ def _make_integrity(old: Finished, file: h5py.File, *, by_value: bool) -> None:
     group.attrs.create("window_rows", old.window_rows, dtype="<i8")
     write_text(group, "meaning", MEANING_BY_VALUE if by_value else MEANING)
     write_texts(group, "datasets", [spec.name for spec in old.specs])
-    sums = contiguous(group, SUMS.rpartition("/")[2], old.sums.shape, np.dtype("<u8"))
-    rest = contiguous(group, (CONTENT if by_value else REST).rpartition("/")[2], (REST_BYTES,), np.dtype("u1"))
+    sums = contiguous(group, "sums", old.sums.shape, np.dtype("<u8"))
     attach(group, sums, ("window", "dataset", "sum"))
-    attach(group, rest, ("byte",))
+    if by_value:
+        attach(group, contiguous(group, "content", (REST_BYTES,), np.dtype("u1")), ("byte",))
+        return
+    attach(group, contiguous(group, "rest", (REST_BYTES,), np.dtype("u1")), ("byte",))
+    make_places(group, len(old.specs))
