@@ -28,6 +28,7 @@ VARYING = [
     (r"\d\.\de-\d\d", "…"),
     # A digit more or less in text, or the version of a package.
     (r"datasets? \(\d+\.\d [kM]B\)", "datasets (…)"),
+    (r"\d+(\.\d+)? [kM]B on disk, was \d+(\.\d+)? [kM]B", "… on disk"),
     (r"\d+ threads?, about \d+(\.\d+)? [kMGT]B", "… threads"),
 ]
 
