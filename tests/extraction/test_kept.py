@@ -393,9 +393,8 @@ def test_a_repacked_file_keeps_what_was_kept(options, compression, tmp_path, mon
         rnnstates.repack("out.h5", "new.h5", layout=layout, compression=compression)
         assert rnnstates.verify("new.h5", weights=EQUAL_STACK, sample=100)["reason"] is None
         with rnnstates.open("new.h5") as new:
-            assert new.attributes["format_version"] == (
-                2 if compression == "gzip" else kept.attributes["format_version"]
-            )
+            least = 2 if compression == "gzip" else 1
+            assert new.attributes["format_version"] == max(least, kept.attributes["format_version"])
             assert new.layers == kept.layers
             for old_sequence, sequence in zip(kept, new, strict=True):
                 for name in old_sequence:

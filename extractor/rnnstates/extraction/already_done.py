@@ -10,8 +10,9 @@ import numpy as np
 
 from ..arrays.axes import Names
 from ..errors import BadData, DoesNotMatch, MissingInput
+from ..output.content import is_compressed
 from ..output.finished import damage, damage_by_value
-from ..output.format import COMPRESSED_VERSION, INPUT_LENGTHS, Shape
+from ..output.format import INPUT_LENGTHS, Shape
 from ..output.journal_file import read_journal
 from ..output.layout import Contents
 from ..output.lock import RunLock, is_held
@@ -119,7 +120,7 @@ def _job(identity: Mapping[str, Any]) -> dict[str, Any]:
 def _check_bytes(output: Path, states: States, contents: Contents) -> None:
     try:
         with open_hdf5(output, BadData) as file:
-            compressed = states.attributes["format_version"] == COMPRESSED_VERSION
+            compressed = is_compressed(file, str(output), states.attributes["format_version"])
             wrong = damage_by_value(file, states, contents) if compressed else damage(file, contents)
     except UNREADABLE as reason:
         wrong = [str(reason)]

@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import BadStates
 from ..untrusted.hdf5 import check_dataset, datasets, find
 from ..untrusted.hdf5_attributes import fixed_attributes, is_scale
+from .format import FORMAT_VERSION
 from .integrity import CONTENT, PLACES, REST, SUMS
 
-__all__ = ["content_digest", "coordinates", "groups_of", "is_moved"]
+__all__ = ["content_digest", "coordinates", "groups_of", "is_compressed", "is_moved"]
 
 ROWS_AT_ONCE = 65536
 CHECKSUMS = (SUMS, REST, CONTENT)
@@ -90,6 +91,11 @@ def is_moved(file: h5py.File, where: str, states: list[str]) -> bool:
     if not isinstance(places, h5py.Dataset):
         return False
     return bool(places.shape != (len(states),) or places[()].tolist() != offsets[:-1])
+
+
+def is_compressed(file: h5py.File, where: str, version: int) -> bool:
+    """Return whether we wrote a file in compressed chunks: then it has no digest by bytes, and later versions only."""
+    return version > FORMAT_VERSION and find(file, REST, where, BadStates) is None
 
 
 def _encoded(*about: object) -> bytes:

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from ..arrays.checksums import Sums
 from ..errors import BadStates
 from ..inputs.hdf5 import reading
-from ..output.content import is_moved
-from ..output.format import COMPRESSED_VERSION
+from ..output.content import is_compressed, is_moved
 from ..output.integrity import INTEGRITY, REST, REST_BYTES, SUMS, digest_rest
 from ..output.states import States
 from ..untrusted.hdf5 import check_dataset, find
@@ -80,7 +79,11 @@ def check_bytes(where: str, file: h5py.File, states: States, promise: Promise) -
         if group is None and not any(name.endswith(LEAVES) for name in states.datasets):
             return Checked("absent", [WITHOUT.format(where)])
         names = [spec.name for spec in promise.specs]
-        if isinstance(found, str) or _is_compressed(states) or (group is not None and is_moved(file, where, names)):
+        if (
+            isinstance(found, str)
+            or _is_compressed(where, file, states)
+            or (group is not None and is_moved(file, where, names))
+        ):
             return _by_value(where, file, states, promise)
         stored = _read(group, where, found, Grid(promise.shape, 1))
         wrong = _wrong(raw, found, stored)
@@ -96,14 +99,13 @@ def _by_value(where: str, file: h5py.File, states: States, promise: Promise) -> 
     wrong, everything = check_values_by_sums(where, file, states, promise)
     if wrong:
         raise BadStates(f"{where}: {'; '.join(wrong)}. {DAMAGED}")
-    if _is_compressed(states):
+    if _is_compressed(where, file, states):
         return Checked("by value", [])
     return Checked("by value", [(REWRITTEN if everything else STATES_ONLY).format(where)])
 
 
-def _is_compressed(states: States) -> bool:
-    """Return whether we compressed the states ourselves."""
-    return bool(states.attributes["format_version"] == COMPRESSED_VERSION)
+def _is_compressed(where: str, file: h5py.File, states: States) -> bool:
+    return is_compressed(file, where, states.attributes["format_version"])
 
 
 def _wrong(raw: RawFile, datasets: list[Located], stored: _Stored) -> list[str]:

@@ -195,7 +195,7 @@ def _root(old: Finished, how: Rewriting) -> Mapping[str, str | int]:
     said = read(old.states.provenance.get("kept"))
     plain = version_of(said.kept, said.steps, old.specs)
     return {
-        "format_version": plain if how.compression == NONE else COMPRESSED_VERSION,
+        "format_version": plain if how.compression == NONE else max(plain, COMPRESSED_VERSION),
         "layout": how.layout,
         "provenance": encoded(_provenance(old, how)),
     }
