@@ -61,6 +61,8 @@ def measure_all(options: argparse.Namespace, folder: Path) -> dict[str, Measured
     found = {suffix: export(states, suffix) for suffix in formats}
     found |= {f"{suffix}, packed from padded": export(states, suffix, "--layout", "packed") for suffix in changing}
     states.unlink()
+    if not changing:
+        return found
     states = make_states(folder / "packed.h5", count, STEPS, "packed")
     found |= {f"{suffix}, padded from packed": export(states, suffix, "--layout", "padded") for suffix in changing}
     states.unlink()

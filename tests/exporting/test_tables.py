@@ -94,6 +94,27 @@ def test_how_the_states_were_made_is_in_the_schema(suffix, tmp_path):
         assert json.loads(schema.metadata[b"rnnstates"]) == states.provenance
 
 
+def test_a_wide_table_has_larger_row_groups_and_a_table_too_wide_for_parquet_is_refused(tmp_path, monkeypatch):
+    import pyarrow.parquet
+
+    from rnnstates.exporting import parquet
+
+    path = made(tmp_path / "o.h5")
+    monkeypatch.setattr(parquet, "BLOCK", 100)
+    monkeypatch.setattr(parquet, "LARGEST", 500)
+    groups = {}
+    for few in (2**15, 30):
+        monkeypatch.setattr(parquet, "FEW_CHUNKS", few)
+        frame = exported(path, ".parquet", datasets="cell", force=True)
+        groups[few] = pyarrow.parquet.ParquetFile(tmp_path / "o.parquet").metadata.num_row_groups
+        with rnnstates.open(path) as states:
+            assert len(frame) == states.lengths.sum()
+    assert 1 < groups[30] < groups[2**15]
+    monkeypatch.setattr(parquet, "MOST_CHUNKS", 10)
+    with pytest.raises(rnnstates.OptionError, match=r"8 columns and \d+ rows is too large for one Parquet file"):
+        rnnstates.export(path, tmp_path / "p.parquet", datasets="cell")
+
+
 def test_lengths_are_a_column(tmp_path):
     path = made(tmp_path / "o.h5")
     frame = exported(path, ".csv", datasets="lengths,hidden_mean")

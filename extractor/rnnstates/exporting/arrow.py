@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import EngineUnavailable
 from .content import Table
+from .reading import BLOCK
 
 __all__ = ["Arrow", "batches", "import_arrow", "schema_of"]
 
@@ -40,10 +41,10 @@ def schema_of(table: Table, pyarrow: Arrow) -> Arrow:
     return pyarrow.schema(fields, metadata={"rnnstates": table.provenance} if table.provenance else None)
 
 
-def batches(table: Table, pyarrow: Arrow, schema: Arrow) -> Iterator[Arrow]:
-    """Yield the rows as record batches."""
+def batches(table: Table, pyarrow: Arrow, schema: Arrow, most: int = BLOCK) -> Iterator[Arrow]:
+    """Yield the rows as record batches of about ``most`` bytes."""
     types = [field.type for field in schema]
-    for block in table.blocks():
+    for block in table.blocks(most):
         columns = [column for values in block.values for column in np.atleast_2d(values.T)]
         given = [*block.keys, *map(np.ascontiguousarray, columns)]
         arrays = [pyarrow.array(values, kind) for values, kind in zip(given, types, strict=True)]
