@@ -197,6 +197,21 @@ def states(content):
         verify(path, sample=0)
 
 
+def states_in_python(content):
+    """Read an output as programs do: its sequences, some of them, all steps, ids and tables."""
+    with documented((RnnstatesError, KeyError)), open_states(written(content, "x.h5")) as opened:
+        for states in (opened, opened[::-1]):
+            read = [sequence[name] for sequence in states for name in sequence]
+            read += [np.asarray(states[name]) for name in states.datasets if name not in ("lengths", "ids", "offsets")]
+            assert sum(values.nbytes for values in read) < LARGEST_WINDOW
+            for name in states.datasets:
+                if name.rpartition("/")[2] in ("hidden", "cell"):
+                    assert len(states.tokens(name).X) == sum(len(batch.X) for batch in states.token_batches(name, 1))
+                    assert len(states.frame(name)) == states.lengths.sum()
+            assert [states.by_id(one).length for one in states.ids] == states.lengths.tolist()
+            states.to_xarray().load()
+
+
 def journal(content):
     """Read a run's journal; whatever it holds, it is read as far as it is whole."""
     with documented():
@@ -222,6 +237,7 @@ PARSERS: dict[str, Parser] = {
     **COMMANDS,
     "journal": Parser(journal, seeds.journals),
     "states": Parser(states, seeds.states),
+    "states-in-python": Parser(states_in_python, seeds.states),
     "npy-header": Parser(npy_header, seeds.inputs_npy),
     "npy-stream": Parser(npy_stream, seeds.inputs_stream),
     "npy": Parser(inputs, seeds.inputs_npy),

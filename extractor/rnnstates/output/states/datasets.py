@@ -43,6 +43,7 @@ class Datasets(Mapping[str, Dataset]):
             return stored
         if path == "offsets":
             return np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
+        self.whole.check_shape(path, stored)
         starts, counts = self.rows, np.ones(len(self.rows), np.int64)
         if self.whole.packed and has_steps(path, stored):
             starts, counts = self.whole.offsets[self.rows], self.lengths.astype(np.int64)

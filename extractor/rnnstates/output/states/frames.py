@@ -45,6 +45,7 @@ def _of_steps(datasets: Datasets, name: str) -> dict[str, Flat]:
 def _of_sequences(datasets: Datasets, name: str, stored: Dataset) -> dict[str, Flat]:
     if stored.ndim > 2 or name.strip("/") == "offsets":
         raise OptionError(f"{name}: has no row for each sequence or step; expected a state or a pooled vector.")
+    datasets.whole.check_shape(datasets.path(name), stored)
     with reading(f"{datasets.whole.where}: '{name}'", BadStates):
         values = np.asarray(datasets[name][()])
     return {"sequence": np.arange(len(values)), "id": datasets.ids()} | _units(datasets, name, values)

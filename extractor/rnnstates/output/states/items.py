@@ -63,4 +63,5 @@ class Items:
         """Return a dataset, and whether it has steps."""
         path = self._datasets.path(name)
         dataset = self._datasets.whole.opened()[path]
+        self._datasets.whole.check_shape(path, dataset)
         return dataset, has_steps(path, dataset)

@@ -77,8 +77,11 @@ def _coordinates(datasets: Datasets) -> Variables:
 
 
 def _states(datasets: Datasets) -> list[tuple[str, Dataset]]:
+    found = [(name, datasets.path(name)) for name in datasets if name not in ABOUT]
     opened = datasets.whole.opened()
-    return [(name, opened[datasets.path(name)]) for name in datasets if name not in ABOUT]
+    for _, path in found:
+        datasets.whole.check_shape(path, opened[path])
+    return [(name, opened[path]) for name, path in found]
 
 
 def _units(datasets: Datasets) -> Variables:

@@ -44,7 +44,7 @@ class SequenceStates:
         stored = self._datasets.whole.opened()["ids"]
         with reading(f"sequence {self._row}, 'ids'", BadStates):
             value = stored[self._row]
-        return text(value) if isinstance(value, bytes | str) else int(value)
+            return text(value) if isinstance(value, bytes | str) else int(value)
 
     def __getitem__(self, name: str) -> Any:
         if not isinstance(name, str):

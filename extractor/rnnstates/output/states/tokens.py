@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,7 @@ def _steps_of(datasets: Datasets, name: str) -> Dataset:
             f"{name}: has one row for each sequence, no steps; expected a state such as 'hidden'. Use "
             f"states[{name!r}], or states.frame({name!r}) for a table."
         )
+    datasets.whole.check_shape(path, stored)
     return stored
 
 
@@ -101,8 +103,6 @@ def _read(datasets: Datasets, stored: Dataset, name: str, stretch: Stretch, ids:
             values = read_runs(stored, begins, counts)
         else:
             values = _read_padded(stored, rows, begins, counts)
-        if len(values) != counts.sum():
-            raise ValueError("fewer steps than the lengths say")
     sequence, step = places_of_steps(counts, first)
     step = datasets.whole.step_numbers(rows[sequence], step)
     sequence += start
@@ -123,7 +123,7 @@ def places_of_steps(counts: Numbers, first: Numbers | None = None) -> tuple[Numb
 
 def _read_padded(stored: Dataset, rows: Numbers, begins: Numbers, counts: Numbers) -> Table:
     """Read steps of a padded dataset: [sum of counts, H]."""
-    values = np.empty((int(counts.sum()), stored.shape[-1]), stored.dtype)
+    values = np.empty((int(counts.sum()), *stored.shape[2:]), stored.dtype)
     ends = np.cumsum(counts)
     for block in _blocks(rows, stored):
         low, high = int(begins[block].min()), int((begins[block] + counts[block]).max())
@@ -136,7 +136,7 @@ def _read_padded(stored: Dataset, rows: Numbers, begins: Numbers, counts: Number
 
 def _blocks(rows: Numbers, stored: Dataset) -> Iterator[slice]:
     """Yield slices of places whose rows follow each other and fill a block at most."""
-    at_once = max(1, BLOCK_BYTES // max(1, stored.shape[1] * stored.shape[2] * stored.dtype.itemsize))
+    at_once = max(1, BLOCK_BYTES // max(1, prod(stored.shape[1:]) * stored.dtype.itemsize))
     cuts = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
     for begin, end in pairwise(cuts):
         for start in range(begin, end, at_once):

@@ -120,6 +120,27 @@ class Whole:
         with reading(f"{self.where}: 'ids'", BadStates):
             return IdIndex(ids)
 
+    def check_shape(self, name: str, dataset: Dataset) -> None:
+        """Refuse a dataset that cannot have the rows and steps that the lengths say.
+
+        Raises
+        ------
+        BadStates
+        """
+        sequences, longest = len(self.lengths), int(self.lengths.max(initial=0))
+        shape: tuple[int, ...] = dataset.shape or ()
+        if not has_steps(name, dataset):
+            fits = shape[:1] == (sequences,)
+        elif self.packed:
+            fits = shape[0] == int(self.offsets[-1])
+        else:
+            fits = shape[0] == sequences and longest <= shape[1]
+        if not fits or self.lengths.min(initial=0) < 0:
+            raise BadStates(
+                f"{self.where}: '{name}' has shape {shape}, which does not fit the lengths; it is damaged, make it "
+                "again."
+            )
+
     def first_steps(self, dataset: Dataset, rows: Numbers) -> Numbers:
         """Return where the valid steps of sequences begin: in the packed layout in the dataset, else in their row."""
         if self.packed:
