@@ -8,6 +8,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.ipc as ipc
+import pyarrow.parquet as parquet
 
 import rnnstates
 from rnnstates.output.journal import Header, Window, encode
@@ -27,6 +30,8 @@ __all__ = [
     "lengths",
     "plain_arrays",
     "states",
+    "tables_arrow",
+    "tables_parquet",
 ]
 
 FEATURES, UNITS = 2, 3
@@ -172,4 +177,38 @@ def states():
             options = {"units": UNITS, "layout": layout, "ids": ["a", "b"], "engine": "numpy"}
             rnnstates.extract(values(2, 3, FEATURES), [3, 1], output=path, **options).close()
             made.append(path.read_bytes())
+    return made
+
+
+def tables():
+    """Make tables of sequences: lists of lists, of lists of one size, and of numbers."""
+    numbers = [[1.5, 2.5], [], [0.25]]
+    steps = [[[1.0, 2.0], [3.0, 4.0]], [], [[5.0, 6.0]]]
+    ids, lengths = pa.array(["a", "b", "a"]).dictionary_encode(), pa.array([2, 0, 1])
+    for column in (
+        pa.array(steps, pa.list_(pa.list_(pa.float32()))),
+        pa.array(steps, pa.large_list(pa.list_(pa.float64(), 2))),
+        pa.array(numbers, pa.list_(pa.float32())),
+    ):
+        yield pa.table({"inputs": column, "ids": ids, "lengths": lengths})
+
+
+def tables_parquet():
+    made = []
+    for table in tables():
+        for options in ({}, {"compression": "zstd", "data_page_version": "2.0", "row_group_size": 2}):
+            held = io.BytesIO()
+            parquet.write_table(table, held, **options)
+            made.append(held.getvalue())
+    return made
+
+
+def tables_arrow():
+    made = []
+    for table in tables():
+        for compression in (None, "lz4"):
+            held = io.BytesIO()
+            with ipc.new_file(held, table.schema, options=ipc.IpcWriteOptions(compression=compression)) as file:
+                file.write_table(table, max_chunksize=2)
+            made.append(held.getvalue())
     return made

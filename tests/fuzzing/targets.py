@@ -243,6 +243,8 @@ PARSERS: dict[str, Parser] = {
     "npy": Parser(inputs, seeds.inputs_npy),
     "hdf5-inputs": Parser(inputs_and_more, seeds.inputs_hdf5),
     "npz-inputs": Parser(inputs_and_more, seeds.inputs_npz),
+    "parquet": Parser(inputs_and_more, seeds.tables_parquet),
+    "arrow": Parser(inputs_and_more, seeds.tables_arrow),
     "lengths": Parser(lengths, seeds.lengths),
     "ids": Parser(ids, seeds.ids),
     "initial": Parser(initial, seeds.initial),

@@ -9,7 +9,7 @@ from ...arrays.axes import Flat
 from ...errors import BadData, BadInput
 from ..hdf5_choice import guess
 from .ragged import Lists, lists_of
-from .started import Arrow, is_of
+from .started import Arrow, arrow_errors, is_of
 from .tables import Table
 
 __all__ = ["Columns", "choose", "described"]
@@ -57,7 +57,10 @@ class Columns:
         if self._table.schema.names.count(name) != 1:
             return None
         where = f"{self.path}: column '{name}'"
-        return _plain(self._table.column(name), where, error)
+        with arrow_errors(where, error):
+            column = self._table.column(name)
+            column.validate(full=True)
+            return _plain(column, where, error)
 
     def present(self, _error: type[BadData]) -> Mapping[str, OneColumn]:
         """Return what describes each column, by name."""

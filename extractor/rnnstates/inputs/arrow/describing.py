@@ -2,7 +2,9 @@
 
 import os
 
+from ...errors import BadInput
 from ...untrusted.missing import open_file
+from .started import arrow_errors
 from .tables import open_table
 
 __all__ = ["describe_table"]
@@ -17,7 +19,7 @@ def describe_table(path: str | os.PathLike[str]) -> dict[str, object]:
     ------
     MissingInput, BadInput, EngineUnavailable
     """
-    with open_file(path, EXPECTED) as file:
+    with open_file(path, EXPECTED) as file, arrow_errors(str(path), BadInput):
         table = open_table(file, str(path))
         rows, schema = table.starts[-1], table.schema
         columns = [

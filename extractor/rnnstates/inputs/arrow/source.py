@@ -18,6 +18,7 @@ from ..identity import check_unchanged, identify, sample_file
 from ..layout import check_layout, dtype_notes
 from .columns import Columns, choose
 from .ragged import NOTHING, Lists, Ragged, ragged
+from .started import arrow_errors
 from .tables import Table, open_table
 
 __all__ = ["ColumnSource"]
@@ -43,26 +44,30 @@ class ColumnSource(Bare):
     def __init__(self, path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> None:
         self._file = open_file(path, "a Parquet or Arrow file")
         try:
-            sample = sample_file(self._file)
-            self._table = open_table(self._file, str(path))
-            column, lists = choose(self._table.schema, str(path), dataset)
-            self.name = f"{path}: column '{column}'"
-            self.container: Container | None = Columns(self._table, str(path))
-            self._column = _Column(self._table, column, lists, self.name)
-            self.lengths: AllLengths | None = self._column.lengths
-            self.dtype = lists.dtype
-            self.axes = self._axes(form, lists)
-            self.shape = self.axes.shape
-            check_layout(self.axes, self.dtype, self.name, tokens=form.tokens)
+            with arrow_errors(str(path), BadInput):
+                self._open(path, dataset, form)
         except BaseException:
             self._file.close()
             raise
-        known = sample | self.axes.identity()
-        self.identity = identify(self._table.kind, self.shape, self.dtype, path=str(path), dataset=column, **known)
         self.rows_together = 1
         # To read some steps of a row, all of it is decoded.
         self.steps_together = self.shape[1]
         self.notes: tuple[str, ...] = dtype_notes(self.shape, self.dtype, self.name)
+
+    def _open(self, path: str | os.PathLike[str], dataset: str | None, form: Form) -> None:
+        sample = sample_file(self._file)
+        self._table = open_table(self._file, str(path))
+        column, lists = choose(self._table.schema, str(path), dataset)
+        self.name = f"{path}: column '{column}'"
+        self.container: Container | None = Columns(self._table, str(path))
+        self._column = _Column(self._table, column, lists, self.name)
+        self.lengths: AllLengths | None = self._column.lengths
+        self.dtype = lists.dtype
+        self.axes = self._axes(form, lists)
+        self.shape = self.axes.shape
+        check_layout(self.axes, self.dtype, self.name, tokens=form.tokens)
+        known = sample | self.axes.identity()
+        self.identity = identify(self._table.kind, self.shape, self.dtype, path=str(path), dataset=column, **known)
 
     def _axes(self, form: Form, lists: Lists) -> Axes:
         """Decide what a step is; the order of the axes is that of the lists."""
@@ -86,13 +91,18 @@ class ColumnSource(Bare):
         check_unchanged(self._file.fileno(), self.identity, self.name)
         shape = (rows.stop - rows.start, steps.stop - steps.start, *self.shape[2:])
         block = empty_window(shape, self.dtype)
-        first, found = self._column.at(rows.start) if block.size else (rows.start, NOTHING)
-        for row in range(rows.start, rows.stop if block.size else rows.start):
+        if block.size:
+            with arrow_errors(self.name, BadInput):
+                self._fill(block, rows, steps)
+        return block
+
+    def _fill(self, block: Stored, rows: slice, steps: slice) -> None:
+        first, found = rows.start, NOTHING
+        for row in range(rows.start, rows.stop):
             if row >= first + found.rows:
                 first, found = self._column.at(row)
             part = found.steps(row - first, steps)
             block[row - rows.start, : len(part)] = part.reshape(len(part), *self.shape[2:])
-        return block
 
     def check_unchanged(self) -> None:
         """Raise ``InputChanged`` if the file has changed since it was opened."""
@@ -156,7 +166,10 @@ class _Column:
         if self._found is None or row < self._first or self._first + self._found.rows < starts[piece]:
             self._coming, self._found = self._from(piece), None
         while self._found is None or row >= self._first + self._found.rows:
-            self._first, self._found = next(self._coming)
+            coming = next(self._coming, None)
+            if coming is None:
+                raise ValueError(f"row {row} is gone")
+            self._first, self._found = coming
         return self._first, self._found
 
     def forget(self) -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from ...errors import BadData, EngineUnavailable
+from ...errors import BadData, EngineUnavailable, RnnstatesError
 
 __all__ = ["Arrow", "arrow_errors", "import_arrow", "is_of"]
 
@@ -51,7 +51,7 @@ def arrow_errors(where: str, error: type[BadData]) -> Iterator[None]:
     pyarrow = import_arrow()
     try:
         yield
-    except error:
+    except RnnstatesError:
         raise
     # The last ones from its own Python code, for names and numbers that no sound file has.
     except (pyarrow.ArrowException, OSError, ValueError, LookupError, OverflowError, TypeError) as reason:
