@@ -15,7 +15,7 @@ from rnnstates.output.lock import Holder
 from . import keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
 from .forms import pack
 
-__all__ = ["convert", "export", "info", "unfinished", "verify"]
+__all__ = ["convert", "export", "info", "repack", "unfinished", "verify"]
 
 UNITS = 2
 OPTIONS = {"states": "hidden", "pool": "none", "engine": "numpy"}
@@ -42,18 +42,23 @@ def export():
     return _outputs()
 
 
+def repack():
+    """Give outputs of both layouts, and compressed ones."""
+    return [*_outputs(), *(_run("packed", compression)["x.h5"] for compression in ("gzip", "zstd", "blosc"))]
+
+
 def _outputs():
     return [_run("padded")["x.h5"], _run("packed")["x.h5"]]
 
 
 @functools.cache
-def _run(layout):
+def _run(layout, compression="none"):
     """Give the files of a run, by name: input, weights, output."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "in.npy").write_bytes(seeds.saved(seeds.values(2, 3, seeds.FEATURES)))
         (place / "w.safetensors").write_bytes(weights_seeds.safetensors()[1])
-        given = {"weights": place / "w.safetensors", "layout": layout, **OPTIONS}
+        given = {"weights": place / "w.safetensors", "layout": layout, "compression": compression, **OPTIONS}
         rnnstates.extract(place / "in.npy", [3, 1], output=place / "x.h5", **given).close()
         return _contents(place)
 

@@ -19,7 +19,7 @@ from .forms import FORMS
 from .outcomes import Outcome, documented
 from .places import forget, room, unpacked, written
 
-__all__ = ["clean", "convert", "export", "info", "status", "verify"]
+__all__ = ["clean", "convert", "export", "info", "repack", "status", "verify"]
 
 LONGEST_OUTPUT = 2**20
 # The output of a run, and what an unfinished one leaves beside it.
@@ -32,6 +32,12 @@ CONVERTED = ("out.safetensors", "out.weights.h5")
 EXPORTED = ("out.npz", "out.csv", "out.mat", "out.pt", "out.safetensors", "out.parquet")
 EXPORTING = (("--json",), ("--layout", "packed"), ("--layout", "padded", "--rows", "1,0", "--units", "1:"))
 # Computing again takes most of the time.
+REPACKING = (
+    [],
+    ["--layout=packed"],
+    ["--layout=padded", "--compression=none"],
+    ["--compression=gzip", "--dtype=float16"],
+)
 VERIFYING = (("--sample=0",), ("--sample=0", "--json"), ("--sample=0", "--quick"), ("--sample=1", "--json"))
 
 # Errors that say what the command exits with.
@@ -110,6 +116,16 @@ def export(content):
     target = room() / EXPORTED[choice(content, len(EXPORTED))]
     form = EXPORTING[choice(content + b"form", len(EXPORTING))]
     _, before, after = executed("export", written(content, OUTPUT), target, *form)
+    made = after.pop(str(target), None)
+    target.unlink(missing_ok=True)
+    assert after == before
+    assert (made is None) == bool(Outcome.refused)
+
+
+def repack(content):
+    target = room() / "new.h5"
+    form = REPACKING[choice(content + b"form", len(REPACKING))]
+    _, before, after = executed("repack", written(content, OUTPUT), target, "--json", *form)
     made = after.pop(str(target), None)
     target.unlink(missing_ok=True)
     assert after == before

@@ -169,12 +169,13 @@ def journals():
 
 
 def states():
-    """Outputs of both layouts."""
+    """Outputs of both layouts, compressed ones among them."""
     made = []
     with tempfile.TemporaryDirectory() as folder:
-        for layout in ("padded", "packed"):
-            path = Path(folder, layout)
-            options = {"units": UNITS, "layout": layout, "ids": ["a", "b"], "engine": "numpy"}
+        for layout, compression in (("padded", "none"), ("packed", "none"), ("padded", "gzip"), ("packed", "zstd")):
+            path = Path(folder, f"{layout}-{compression}")
+            options = {"units": UNITS, "layout": layout, "compression": compression, "ids": ["a", "b"]}
+            options["engine"] = "numpy"
             rnnstates.extract(values(2, 3, FEATURES), [3, 1], output=path, **options).close()
             made.append(path.read_bytes())
     return made

@@ -229,6 +229,7 @@ COMMANDS: dict[str, Parser] = {
     "info": Parser(commands.info, command_seeds.info),
     "convert": Parser(commands.convert, command_seeds.convert, refusal="file cannot express that"),
     "export": Parser(commands.export, command_seeds.export),
+    "repack": Parser(commands.repack, command_seeds.repack),
     "status": Parser(commands.status, command_seeds.unfinished),
     "clean": Parser(commands.clean, command_seeds.unfinished, refusal="on another machine"),
     "verify": Parser(commands.verify, command_seeds.verify, refusal="not finished: 2 of 4"),

@@ -283,3 +283,22 @@ def test_what_a_killed_one_left_is_replaced(place):
         names_of("new.h5").fresh.write_bytes(left)
         assert rnnstates.clean("new.h5") == ["new.h5.partial.new"]
     assert sorted(os.listdir()) == ["new.h5", "out.h5", "whole.h5"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compression", rnnstates.COMPRESSIONS)
+def test_padding_alone_is_not_taken_for_a_false_size(place, compression):
+    """Some dozens of bytes stand for a chunk of padding."""
+    make(
+        "out.h5",
+        np.array([1, 0], np.int64),
+        np.ones((2, 800_000, 1), np.float32),
+        weights=one_layer(1, 20),
+        states="cell",
+    )
+    rnnstates.repack("out.h5", "new.h5", compression=compression)
+    with rnnstates.open("new.h5") as states:
+        assert states["cell"].nbytes == 128_000_000
+        assert states[0].cell.shape == (1, 20)
+    rnnstates.repack("new.h5", "back.h5", compression="none", layout="packed")
+    same_values("out.h5", "back.h5")

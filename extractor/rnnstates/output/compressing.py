@@ -51,6 +51,7 @@ def compress(place: Place, made: Partial, compression: Compression, *, force: bo
     try:
         with open_unfinished(path) as states, open_hdf5(path, BadStates) as file:
             old = read_finished(file, states, path)
+            old.check_rest()
             how = Rewriting(old.shape.layout, old.dtype, compression, None)
             write_named(old, place, how, force=force)
     except FileExistsError as reason:

@@ -118,7 +118,9 @@ def _check(words: Mapping[str, tuple[str | None, Sequence[str]]]) -> None:
 @contextmanager
 def _opened(path: str) -> Iterator[Finished]:
     with open_states(path) as states, open_hdf5(path, BadStates) as file:
-        yield read_finished(file, states, path)
+        found = read_finished(file, states, path)
+        found.check_rest()
+        yield found
 
 
 def _chosen(old: Finished, layout: str | None, dtype: str | None, compression: Compression | None) -> Rewriting:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...arrays.checksums import Sums, add, sums
 from ...errors import BadStates
+from ...errors.choices import DTYPES
 from ...network.pooling import POOLINGS
 from ...untrusted.hdf5 import check_dataset, find, reading
 from ...untrusted.hdf5_attributes import fixed_attributes, text_of
@@ -63,7 +64,10 @@ class Finished:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of all states but the final ones."""
-        dtype: np.dtype[Any] = np.dtype(self.states.provenance["dtype"])
+        said = self.states.provenance.get("dtype")
+        if said not in DTYPES:
+            raise _damaged(self.where, f"its provenance says that the states are of {said!r}")
+        dtype: np.dtype[Any] = np.dtype(said)
         return dtype
 
     @property
@@ -109,11 +113,12 @@ class Finished:
 
     def has_rest(self) -> bool:
         """Return whether everything but the states has its digest: by bytes, or by value if it was compressed."""
-        rest = self._small(REST)
-        names = [spec.name for spec in self.specs]
-        if rest is not None and not is_moved(self.file, self.where, names):
-            return rest.hex() == self._digest_of_bytes()
-        return self.content is not None and self.content.hex() == content_digest(self.file, self.where, names)
+        with reading(self.where, BadStates):
+            rest = self._small(REST)
+            names = [spec.name for spec in self.specs]
+            if rest is not None and not is_moved(self.file, self.where, names):
+                return rest.hex() == self._digest_of_bytes()
+            return self.content is not None and self.content.hex() == content_digest(self.file, self.where, names)
 
     def check_rest(self) -> None:
         """Raise an error unless ``has_rest``.

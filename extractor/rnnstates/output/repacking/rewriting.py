@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...arrays.checksums import Sums, add, sums_of_rows
 from ...errors import BadStates
-from ...errors.choices import Compression
+from ...errors.choices import DTYPES, Compression
 from ...network.pooling import FINAL
 from ...runtime.signals import signals_wait
 from ...untrusted.hdf5 import reading
@@ -79,11 +79,10 @@ def rewrite(old: Finished, system: System, descriptor: int, how: Rewriting) -> i
     Raises
     ------
     BadStates
-        The old file is damaged.
+        Values of the old file are damaged; ``check_rest`` says whether anything else is.
     OSError
         The disk is full or failing.
     """
-    old.check_rest()
     shape = replace(old.shape, layout=how.layout)
     specs = tuple(_converted(spec, shape, how) for spec in old.specs)
     new = NewFile(specs, shape, how.compression, _root(old, how))
@@ -210,7 +209,7 @@ def _provenance(old: Finished, how: Rewriting) -> dict[str, Any]:
         "layout": how.layout, "dtype": how.dtype.name, "compression": how.compression, "rnnstates": __version__,
     }  # fmt: skip
     about |= {"dtype": how.dtype.name, "repacked": [*earlier, now][-MOST_RECORDED:]}
-    kinds = [np.dtype(name) for name in (old.states.provenance["dtype"], about.pop("narrowest", "float64"))]
+    kinds = [old.dtype, *(np.dtype(name) for name in (about.pop("narrowest", None),) if name in DTYPES)]
     narrowest = min(kinds, key=lambda dtype: dtype.itemsize)
     if narrowest.itemsize < how.dtype.itemsize:
         about["narrowest"] = narrowest.name
