@@ -57,7 +57,7 @@ def test_steps_with_the_value_at_that_end_are_padding(tmp_path, monkeypatch, way
     found = read_lengths(f"{word}:{text}", source)
     np.testing.assert_array_equal(found.lengths, LENGTHS)
     assert (found.lengths.dtype, found.padding, found.found) == (np.int64, side, f"{word}:{text}")
-    assert found.notes == (f'lengths="{word}:{text}": 27 of 54 steps are padding, in 5 of 6 sequences.',)
+    assert found.notes == (f'lengths="{word}:{text}": takes 27 of 54 steps in 5 of 6 sequences for padding.',)
     source.close()
 
 
@@ -158,7 +158,9 @@ def test_states_are_those_of_the_lengths(tmp_path, word, side, text, dtype, way)
     expected = rnnstates.extract(inputs, LENGTHS, units=3, padding=side)
     np.testing.assert_array_equal(found.lengths, LENGTHS)
     assert found.provenance["lengths"] == f"{word}:{text}"
-    assert f'lengths="{word}:{text}": 27 of 54 steps are padding, in 5 of 6 sequences.' in found.provenance["notes"]
+    assert (
+        f'lengths="{word}:{text}": takes 27 of 54 steps in 5 of 6 sequences for padding.' in found.provenance["notes"]
+    )
     for name in ("hidden", "cell", "hidden_mean", "cell_last"):
         np.testing.assert_array_equal(found[name], expected[name])
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.weights.frameworks.keras.configured import COUNTING
 from rnnstates.weights.load import describe_weights
 
 from .keras_models import keras_of, nested, randomise, save
@@ -152,7 +153,7 @@ def test_layers_that_change_nothing_do_not_part_a_stack(keras, path):
     model.save(path)
     network = rnnstates.load_weights(path)
     assert [layer.name for layer in network.layers] == ["low", "high"]
-    assert network.notes == ("layer 'mask' masks steps of one value in the model; here only the lengths count.",)
+    assert network.notes == (f"layer 'mask' masks steps of one value in the model; {COUNTING}",)
 
 
 @pytest.mark.parametrize("between", ["BatchNormalization", "Activation"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import rnnstates
+from rnnstates.weights.frameworks.keras.configured import COUNTING
 
 from .keras_models import keras_of, randomise, save
 
@@ -107,7 +108,7 @@ def test_a_mask_given_by_hand_is_noted_and_one_of_keras_own_making_once(tmp_path
     words = layers.Embedding(11, 3, mask_zero=True, name="words")(tokens)
     keras.Model(tokens, layers.LSTM(5, name="enc")(words)).save(tmp_path / "m.keras")
     assert rnnstates.load_weights(tmp_path / "m.keras").notes == (
-        "layer 'words' masks steps with id 0 in the model; here only the lengths count.",
+        f"layer 'words' masks steps with id 0 in the model; {COUNTING}",
     )
 
 

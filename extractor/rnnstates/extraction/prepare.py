@@ -14,12 +14,12 @@ from ..inputs.form import Form
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
 from ..inputs.layout import IdsWithoutTable
-from ..inputs.lengths import is_word
+from ..inputs.lengths import MODEL, is_word
 from ..inputs.packed import PackedSource, cut, is_packed
 from ..inputs.spool import spool
 from ..network.cells import carried, state_width
 from ..network.model import Network
-from ..network.note import STORED_START, ZERO_START, undecided
+from ..network.note import MODEL_MASK, STORED_START, ZERO_START, undecided
 from ..output.format import Shape
 from ..output.kept.parts import StoredParts
 from .agreement import Notes, check_features, check_states, note_data, note_form, note_padding, note_start
@@ -118,7 +118,7 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
         notes.say(note)
     note_form(source, notes)
     network = make_random(options, source, notes) if chosen is None else chosen
-    for note in undecided(network.notes, () if options.start is None else (STORED_START, ZERO_START)):
+    for note in undecided(network.notes, _decided(lengths, options)):
         notes.say(note)
     problems = Problems()
     with problems.gathered():
@@ -126,7 +126,7 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
     with problems.gathered():
         # Those of packed sequences have been read; they may be offsets.
         given = None if isinstance(source, PackedSource) and not is_word(lengths) else lengths
-        valid = read_lengths(given, source, padding=request.padding)
+        valid = read_lengths(given, source, padding=request.padding, model=network.mask)
     with problems.gathered():
         ids = open_ids(options.ids, source)
     with problems.gathered():
@@ -141,6 +141,12 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
     starts = options.start is not None
     job = plan(source, network, request, shape=shape, ids=ids, tokens=tokens, notes=notes, continued=starts)
     return replace(job, initial=_open_start(options.start, job)) if starts else job
+
+
+def _decided(lengths: object, options: Options) -> tuple[str, ...]:
+    """List what notes on weights may be about that has been decided."""
+    starts = () if options.start is None else (STORED_START, ZERO_START)
+    return (*starts, MODEL_MASK) if isinstance(lengths, str) and lengths == MODEL else starts
 
 
 def _open_start(start: object, job: Job) -> InitialStates:

@@ -128,18 +128,18 @@ def _by_value(value: PaddingValue, source: Source, padding: str) -> ValidSteps:
             f'{value.word}: is padding after the valid steps, but padding="pre" says that it comes before them; '
             f"expected one side. Leave padding= out, or give {value.word.replace('trailing', 'leading')}."
         )
-    lengths = steps_before_padding(source, value)
+    lengths, side, end = steps_before_padding(source, value), value.side, "ends" if value.side == "post" else "begins"
+    note = f"takes {_share(lengths, source)} for padding."
+    if bool((lengths == source.shape[1]).all()):
+        note, side = f"no sequence {end} with a step of this value, so every step counts.", padding
+    return ValidSteps(lengths, side, value.word.partition("=")[2].strip('"'), (f"{value.word}: {note}",))
+
+
+def _share(lengths: AllLengths, source: Source) -> str:
+    """Say how many steps do not count."""
     sequences, steps = source.shape[:2]
     padded, shorter = sequences * steps - int(lengths.sum()), int(np.count_nonzero(lengths < steps))
-    end = "ends" if value.side == "post" else "begins"
-    note = f"{padded} of {sequences * steps} steps are padding, in {shorter} of {sequences} sequences."
-    if not padded:
-        note = f"no sequence {end} with a step of this value, so every step counts."
-    return ValidSteps(lengths, value.side if padded else padding, _word(value.word), (f"{value.word}: {note}",))
-
-
-def _word(option: str) -> str:
-    return option.partition("=")[2].strip('"')
+    return f"{padded} of {sequences * steps} steps in {shorter} of {sequences} sequences"
 
 
 def _by_model(model: Masking | str, source: Source, padding: str) -> ValidSteps:
@@ -157,7 +157,8 @@ def _by_model(model: Masking | str, source: Source, padding: str) -> ValidSteps:
     tally = MaskTally(source.shape[0], f"{word}, {model.where}: ", BadLengths, MEND)
     for first, mask in marked(source, model.counts, word):
         tally.add(first, mask)
-    return valid_steps(tally, padding, f"{word}, {model.where}", MODEL)
+    found = valid_steps(tally, padding, f"{word}, {model.where}", MODEL)
+    return found._replace(notes=(f"{word}: {model.where} masks {_share(found.lengths, source)}.", *found.notes))
 
 
 def _by_mask(marks: Marks, source: Source, padding: str) -> ValidSteps:

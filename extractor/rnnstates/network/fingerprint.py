@@ -11,7 +11,7 @@ from .model import Network
 __all__ = ["fingerprint"]
 
 # Names and origins do not change what a network computes.
-BESIDE = ("origin", "notes", "masked")
+BESIDE = ("origin", "notes", "masked", "mask")
 
 
 def fingerprint(network: Network) -> str:

@@ -18,6 +18,7 @@ from .checks import check_embedding, check_weights
 from .fields import settle_layer, settle_network, settle_weights
 from .names import CARRIED, GATES
 from .note import STORED_START, undecided
+from .step_mask import StepMask
 
 __all__ = [
     "CARRIED",
@@ -219,6 +220,8 @@ class Network:
         What was guessed or assumed, in one sentence each; printed and stored.
     no_embedding : str
         Why there is no embedding although the file has arrays that may be one; for the error when ids are given.
+    mask : StepMask or str
+        Which steps the original model masks by itself, for ``lengths="model"``; a text says why that is unknown.
     """
 
     layers: tuple[RecurrentLayer, ...]
@@ -226,6 +229,7 @@ class Network:
     origin: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     no_embedding: str = ""
+    mask: StepMask | str = ""
 
     def __post_init__(self) -> None:
         settle_network(self, RecurrentLayer)

@@ -3,15 +3,24 @@
 from collections.abc import Iterable
 from typing import Literal
 
-__all__ = ["STORED_START", "ZERO_START", "Note", "prefixed", "undecided"]
+__all__ = ["MODEL_MASK", "STORED_START", "ZERO_START", "Note", "prefixed", "undecided"]
 
 Subject = Literal[
-    "activation", "recurrent_activation", "forget_bias", "cell_clip", "projection_clip", "stored start", "zero start"
+    "activation",
+    "recurrent_activation",
+    "forget_bias",
+    "cell_clip",
+    "projection_clip",
+    "stored start",
+    "zero start",
+    "model mask",
 ]
 
 # Subjects of notes that sequences start from states in the file, or from zero.
 STORED_START: Subject = "stored start"
 ZERO_START: Subject = "zero start"
+# Subject of notes that the model itself masks steps.
+MODEL_MASK: Subject = "model mask"
 
 
 class Note(str):

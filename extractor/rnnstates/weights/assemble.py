@@ -153,7 +153,10 @@ def _given(
 
 
 def _with_table(stack: StoredStack, choice: Choice) -> StoredStack:
-    return replace(stack, embedding=choice.array, no_embedding=choice.why).noting(*choice.notes)
+    mask, (own, taken) = stack.mask, (table and table.name for table in (stack.embedding, choice.array))
+    if not isinstance(mask, str) and mask.tokens and own != taken:
+        mask = f"layer '{mask.layer}' masks by the ids of its own table, which is not used here"
+    return replace(stack, embedding=choice.array, no_embedding=choice.why, mask=mask).noting(*choice.notes)
 
 
 def _notes(container: Container, scene: Scene, choice: Choice, width: int, *, of_keras: bool) -> list[str]:

@@ -9,6 +9,7 @@ from ..errors import BadWeights, OptionError
 from ..errors.articles import with_article
 from ..network.model import Direction, LayerWeights, Network, RecurrentLayer
 from ..network.note import STORED_START, undecided
+from ..network.step_mask import StepMask
 from .conventions import Convention
 from .convert import sizes, to_layer_weights
 from .options import WeightOptions
@@ -147,6 +148,8 @@ class StoredStack:
     generation : str
         The origin of activation names in options (``activation_names``), if it does not follow from the cells'
         convention.
+    mask : StepMask or str
+        Which steps the model masks by itself; a text says why that is unknown.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -155,6 +158,7 @@ class StoredStack:
     no_embedding: str = ""
     loose: frozenset[str] = frozenset()
     generation: str = ""
+    mask: StepMask | str = ""
 
     def load(self, options: WeightOptions) -> Network:
         """Read everything; the network has no origin yet."""
@@ -162,7 +166,7 @@ class StoredStack:
             raise BadWeights("a stack without layers.")
         layers = tuple(layer.load(options) for layer in self.layers)
         embedding = None if self.embedding is None else cast("Floats", self.embedding.read())
-        return Network(layers, embedding=embedding, notes=self.notes, no_embedding=self.no_embedding)
+        return Network(layers, embedding, notes=self.notes, no_embedding=self.no_embedding, mask=self.mask)
 
     def noting(self, *notes: str) -> "StoredStack":
         """Return the stack with more notes."""

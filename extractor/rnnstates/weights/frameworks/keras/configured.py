@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from ....errors import BadWeights
 from ....network.model import Direction
-from ....network.note import ZERO_START, Note, prefixed
+from ....network.note import MODEL_MASK, ZERO_START, Note, prefixed
+from ....network.step_mask import StepMask
 from ...activation_names import keras_generation
 from ...readers import Tensor
 from ...stack import StoredCell, StoredLayer, StoredStack
@@ -14,9 +15,12 @@ from .graph import Graph, Layer
 from .masks import is_masked
 from .naming import TensorNames
 from .settings import LayerSettings, layer_settings, wrapped
+from .step_masks import step_mask
 from .vocabulary import NO_OPERATION, OURS, RECURRENT
 
 __all__ = ["ConfiguredModel"]
+
+COUNTING = 'here only the lengths count (lengths="model" counts as the model does).'
 
 
 @dataclass
@@ -125,7 +129,15 @@ class ConfiguredModel:
             notes += self._notes(layer, settings)
         embedding, more = self._below_stack(chain[0])
         check_width(layers[0].features, self._below(chain[0]).layers, self._where(chain[0]))
-        return StoredStack(tuple(layers), embedding, (*self._general_notes, *more, *notes), generation=self._generation)
+        return StoredStack(
+            tuple(layers), embedding, (*self._general_notes, *more, *notes), generation=self._generation,
+            mask=self._mask(chain[0]),
+        )  # fmt: skip
+
+    def _mask(self, lowest: Layer) -> StepMask | str:
+        below = self._below(lowest)
+        masked, by_hand = is_masked(self._graph, lowest, self._rules), self._graph.masked_by_hand(lowest)
+        return step_mask(lowest, below.layers, below.masks, self._rules, masked=masked, by_hand=by_hand)
 
     def _chain(self, top: Layer) -> list[Layer]:
         """Collect a layer and the recurrent layers below it that feed it every step; lowest first."""
@@ -220,7 +232,7 @@ class ConfiguredModel:
             if _drops(each) and any(call.training for call in self._graph.uses(each))
         )
         yield from (
-            f"layer '{mask.name}' masks steps of one value in the model; here only the lengths count."
+            Note(f"layer '{mask.name}' masks steps of one value in the model; {COUNTING}", MODEL_MASK)
             for mask in self._below(layer).masks
         )
 
@@ -232,7 +244,7 @@ class ConfiguredModel:
         embedding = below.layers[0]
         notes = self._not_run(self._below(embedding), embedding)
         if embedding.config.get("mask_zero"):
-            notes.append(f"layer '{embedding.name}' masks steps with id 0 in the model; here only the lengths count.")
+            notes.append(Note(f"layer '{embedding.name}' masks steps with id 0 in the model; {COUNTING}", MODEL_MASK))
         return self._names.embedding(embedding), notes
 
     def _not_run(self, below: _Below, above: Layer) -> list[str]:
