@@ -265,3 +265,34 @@ def test_states_that_are_not_finite_are_refused_with_their_place(traced_once):
     assert not np.isnan(passed["lstm/hidden"][4, :2]).any()
     features[4, 2, 1], features[4, 6, 1] = 0, np.nan
     assert np.isfinite(rnnstates.collect(model, features, LENGTHS)["lstm/hidden"]).all()
+
+
+def test_words_and_masks_say_the_lengths_of_a_live_model_too(traced_once, caplog):
+    model = shared(models.masked)
+    expected = rnnstates.collect(model, TOKENS)
+    with caplog.at_level(logging.INFO, "rnnstates"):
+        for lengths in ("model", "trailing:0", TOKENS > 0):
+            found = rnnstates.collect(model, TOKENS, lengths)
+            np.testing.assert_array_equal(found["both/backward/cell"], expected["both/backward/cell"])
+    assert 'lengths="trailing:0": takes 21 of 48 steps in 4 of 6 sequences for padding.' in caplog.text
+    assert found.provenance["lengths"] == "mask"
+    turned = rnnstates.collect(model, TOKENS[:, ::-1], "leading:0")
+    assert (turned.attributes["padding"], turned.provenance["lengths"]) == ("pre", "leading:0")
+    with pytest.raises(OptionError, match=r"the model's mask: masks the last steps of sequence 1, but padding=\"pre\""):
+        rnnstates.collect(model, TOKENS, padding="pre")
+
+
+def test_a_live_model_without_masks_says_no_lengths(traced_once):
+    expected = 'lengths="model": the model masks no steps of these layers; expected a Masking layer, or an Embedding'
+    with pytest.raises(BadLengths, match=expected):
+        rnnstates.collect(shared(models.convolutional), FEATURES, "model")
+
+
+def test_padding_is_counted_in_steps_of_the_layers(traced_once):
+    model = sequential(layers.Conv1D(4, 3, strides=2), layers.LSTM(5, name="lstm"))
+    expected = r'lengths="trailing:0": inputs has shape \(6, 8, 3\), but the recurrent layers have 3 steps; expected as'
+    with pytest.raises(BadLengths, match=expected):
+        rnnstates.collect(model, FEATURES, "trailing:0")
+    mask = np.arange(3) < np.minimum(LENGTHS, 3)[:, np.newaxis]
+    found = rnnstates.collect(model, FEATURES, mask)
+    np.testing.assert_array_equal(found.lengths, np.minimum(LENGTHS, 3))
