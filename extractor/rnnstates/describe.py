@@ -121,12 +121,19 @@ def _of_states(path: str | os.PathLike[str]) -> dict[str, Any]:
             "kind": "states",
             **{name: states.attributes[name] for name in names},
             **_counts(states),
-            "datasets": [
-                {"name": name, "shape": list(data.shape), "dtype": str(data.dtype)}
-                for name, data in states.datasets.items()
-            ],
+            "datasets": [_of_stored(name, data) for name, data in states.datasets.items()],
             "provenance": states.provenance,
         }
+
+
+def _of_stored(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": name, "shape": list(dataset.shape), "dtype": str(dataset.dtype)}
+    if dataset.chunks:
+        # Only compressed files need it.
+        from .untrusted.hdf5_filters import compression_of
+
+        about |= {"chunks": list(dataset.chunks), "compression": compression_of(dataset)}
+    return about
 
 
 def _counts(states: States) -> dict[str, Any]:

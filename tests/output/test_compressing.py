@@ -238,3 +238,12 @@ def test_whatever_fails_the_next_run_finishes(place, monkeypatch, fault):
             make()
         assert left() == ["out.h5"], at
         assert Path("out.h5").read_bytes() == whole
+
+
+def test_info_says_how_the_states_are_compressed(place):
+    make(compression="zstd")
+    stored = {one["name"]: one for one in rnnstates.describe("out.h5")["datasets"]}
+    assert stored["cell"] == {
+        "name": "cell", "shape": [9, 8, 5], "dtype": "float32", "chunks": [9, 8, 5], "compression": "zstd",
+    }  # fmt: skip
+    assert "chunks" not in stored["lengths"]
