@@ -170,6 +170,12 @@ def _sentence(summary: dict[str, Any]) -> str:
     )
 
 
+def _kept(kept: dict[str, Any]) -> list[str]:
+    """Say what is kept of steps and units, which the shapes do not tell."""
+    said = [f"{name}={kept[name]!r}" for name in ("keep_units", "every", "last_steps") if name in kept]
+    return worded([f"kept: {', '.join(said)}"], is_message=True) if said else []
+
+
 def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]) -> str | list[str]:
     import rnnstates
 
@@ -186,6 +192,7 @@ def _preview(source: Any, output: str, *, as_json: bool, options: dict[str, Any]
             f"dataset {data['name']}: {tuple(data['shape'])} {data['dtype']}, {size(data['bytes'])}"
             for data in plan["datasets"]
         ),
+        *_kept(plan["kept"] or {}),
         f"to write: {size(plan['bytes_to_write'])} (padding uses no disk), free there: {size(plan['bytes_free'])}",
         f"engine {plan['engine']}, {plan['threads']} threads, about {size(plan['memory'])} of memory for data",
         "dry run: nothing was written",

@@ -11,10 +11,10 @@ __all__ = ["of_collect"]
 NOT_WITH_A_MODEL = (
     *("weights", "units", "seed", "forget_bias", "convention", "config", "activation", "recurrent_activation"),
     *("cell_clip", "projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine"),
-    *("precision", "keep_layers", "layer_average"),
+    *("precision", "keep_layers", "layer_average", "univariate"),
 )
 # The defaults of those among them that have one.
-DEFAULTS = {"engine": "auto", "precision": "float32"}
+DEFAULTS = {"engine": "auto", "precision": "float32", "univariate": False}
 
 
 def of_collect(options: dict[str, Any]) -> dict[str, Any]:
@@ -28,9 +28,8 @@ def of_collect(options: dict[str, Any]) -> dict[str, Any]:
     for name in NOT_WITH_A_MODEL:
         value = options.get(name)
         if value is not None and value != DEFAULTS.get(name):
-            raise click.UsageError(
-                f"--{name.replace('_', '-')} {value}: cannot be combined with --model, which determines it."
-            )
+            shown = f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+            raise click.UsageError(f"{shown}: cannot be combined with --model, which determines it.")
     taken = {name: value for name, value in options.items() if name not in (*NOT_WITH_A_MODEL, "layer")}
     return {**taken, "layers": options["layer"]}
 

@@ -431,7 +431,7 @@ def test_steps_and_units_keep_their_numbers_wherever_states_are_read(choice, tmp
             assert list(frame.columns) == ["sequence", "step", "hidden_3", "hidden_1"]
             labelled = states.to_xarray()
             assert labelled["unit"].values.tolist() == [3, 1]
-            assert labelled["cell_final"].dims == ("sequence", "all_cell_unit")
+            assert labelled["cell_final"].dims == ("sequence", "all_unit")
             np.testing.assert_array_equal(labelled["hidden_max"].sel(unit=3), states["hidden_max"][:, 0])
             np.testing.assert_array_equal(labelled["input_lengths"], LENGTHS)
             if "step" in labelled.dims:

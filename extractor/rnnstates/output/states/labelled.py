@@ -113,7 +113,8 @@ def _dimensions(datasets: Datasets, name: str, stored: Dataset) -> tuple[str, ..
     state, _, pooling = name.rpartition("_")
     state = state if pooling in POOLING_NAMES else name
     if pooling == FINAL and _some_units(datasets):
-        return (*first, f"all_{state}_unit")
+        widest = max(one.shape[-1] for other, one in _states(datasets) if other.endswith(f"_{FINAL}"))
+        return (*first, "all_unit" if stored.shape[-1] == widest else f"all_{state}_unit")
     return (*first, "unit" if stored.shape[-1] == _width(datasets) else f"{state}_unit")
 
 
