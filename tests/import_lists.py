@@ -43,9 +43,9 @@ NEVER = {
 WEIGHED = {
     "help": 38,
     "extract help": 29,
-    "info of states": 125,
-    "info of an array": 123,
-    "info of an input": 147,
-    "extract": 191,
-    "extract with weights of Keras": 245,
+    "info of states": 126,
+    "info of an array": 124,
+    "info of an input": 148,
+    "extract": 192,
+    "extract with weights of Keras": 246,
 }

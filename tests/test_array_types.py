@@ -48,6 +48,7 @@ ANY_AXES = {
     "inputs.initial_states": ("InitialStates.__init__", "_rows"),
     "inputs.npy": ("_read_box", "load_npy", "raw_bytes", "read_whole", "to_native"),
     "inputs.npz": ("NpzContainer.find",),
+    "inputs.zarr": ("ZarrContainer.find",),
     "inputs.stream": ("StreamSource._fill",),
 }
 

@@ -51,6 +51,11 @@ def describe(
     check_arguments(locals(), required=("path",))
     with missing_reported(path, EXPECTED):
         refuse_foreign(path, EXPECTED, Wanted.ANY, BadInput)
+        is_zarr = kind_of_path(path) is KINDS["zarr"]
+    if is_zarr:
+        from .inputs.zarr import describe_zarr
+
+        return {"file": os.fspath(path), "kind": "input", "container": "Zarr"} | describe_zarr(path)
     if not Path(path).is_file() and _holds_weights(path):
         # A folder, or the prefix of a checkpoint's files.
         return {"file": os.fspath(path)} | _of_weights(path, convention, config)

@@ -80,7 +80,7 @@ def failing(monkeypatch):
 PICKLE = ("a Python pickle, which is never loaded because it can run any code", "np.save")
 OBJECTS = ("holds pickled Python objects (dtype object), which are never loaded because", "save that with np.save")
 ARCHIVE = ("a zip archive such as .npz", "np.save('inputs.npy', np.load('file.npz')['inputs'])")
-EXPECTED = "expected a .npy, .npz, HDF5, Parquet or Arrow file"
+EXPECTED = "expected a .npy, .npz, HDF5, Zarr, Parquet or Arrow file"
 LENGTHS_EXPECTED = "expected a .npy file or text with one whole number per line"
 LONG = r"9" * 31
 

@@ -5,6 +5,7 @@ import io
 import h5py
 import numpy as np
 import pytest
+import zarr
 
 from rnnstates.inputs import OPENERS, open_source
 from rnnstates.inputs.form import Form
@@ -63,6 +64,26 @@ class TestFortranNpz(SourceConformance):
     def open_array(self, array, tmp_path, *, tokens=False):
         np.savez_compressed(tmp_path / "x.npz", inputs=np.asfortranarray(array))
         return open_source(tmp_path / "x.npz", form=Form(tokens=tokens))
+
+
+class TestZarr2(SourceConformance):
+    def open_array(self, array, tmp_path, *, tokens=False):
+        write_zarr(tmp_path / "x.zarr", array, zarr_format=2, order="F")
+        return open_source(tmp_path / "x.zarr", form=Form(tokens=tokens))
+
+
+class TestZarr3(SourceConformance):
+    def open_array(self, array, tmp_path, *, tokens=False):
+        write_zarr(tmp_path / "x.zarr", array, zarr_format=3)
+        return open_source(tmp_path / "x.zarr", dataset="inputs", form=Form(tokens=tokens))
+
+
+def write_zarr(path, array, **options):
+    made = zarr.create_array(
+        str(path), name="inputs", shape=array.shape, dtype=array.dtype, chunks=(3,) * array.ndim, **options
+    )
+    if array.size:
+        made[:] = array
 
 
 class TestArray(SourceConformance):

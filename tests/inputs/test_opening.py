@@ -40,13 +40,15 @@ def test_hdf5_behind_a_user_block_is_found(tmp_path):
 
 def test_a_missing_file_is_missing_input(tmp_path):
     with pytest.raises(
-        MissingInput, match=r"absent\.npy: no such file; expected a \.npy, \.npz, HDF5, Parquet or Arrow file"
+        MissingInput, match=r"absent\.npy: no such file; expected a \.npy, \.npz, HDF5, Zarr, Parquet or Arrow file"
     ):
         open_source(tmp_path / "absent.npy")
 
 
 def test_a_directory_is_missing_input(tmp_path):
-    with pytest.raises(MissingInput, match=r": a directory; expected a \.npy, \.npz, HDF5, Parquet or Arrow file"):
+    with pytest.raises(
+        MissingInput, match=r": a directory; expected a \.npy, \.npz, HDF5, Zarr, Parquet or Arrow file"
+    ):
         open_source(tmp_path)
 
 
@@ -77,7 +79,7 @@ def test_a_loop_of_links_is_missing_input(tmp_path):
 def test_an_empty_file_is_bad_input(tmp_path):
     (tmp_path / "x.h5").touch()
     with pytest.raises(
-        BadInput, match=r"x\.h5: empty, not one byte; expected a \.npy, \.npz, HDF5, Parquet or Arrow file"
+        BadInput, match=r"x\.h5: empty, not one byte; expected a \.npy, \.npz, HDF5, Zarr, Parquet or Arrow file"
     ):
         open_source(tmp_path / "x.h5")
 

@@ -3,10 +3,11 @@
 import io
 import os
 import stat
+from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from ..errors import BadInput, OptionError
-from ..untrusted.foreign import Wanted, refuse_foreign
+from ..untrusted.foreign import KINDS, Wanted, kind_of_path, refuse_foreign
 from ..untrusted.hdf5 import SIGNATURE, is_hdf5
 from ..untrusted.missing import missing_reported, open_file
 from ..untrusted.npy import MAGIC
@@ -35,17 +36,24 @@ class Opener(Protocol):
         """Open the file or raise ``MissingInput``, ``BadInput`` or ``OptionError``."""
 
 
+# Their modules are imported for such files only, so that others start faster.
 def _open_table(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
-    # Only such files need what reads them.
     from .arrow.source import ColumnSource
 
     return ColumnSource(path, dataset=dataset, form=form)
 
 
-def _open_npz(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
-    # Imported for such files only, so that others start faster.
+def _open_zarr(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
+    from .zarr import ZarrSource
+
+    return ZarrSource(path, dataset=dataset, form=form)
+
+
+def _open_zip(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
     from .npz import NpzSource
 
+    if kind_of_path(path) is KINDS["zarr"]:
+        return _open_zarr(path, dataset=dataset, form=form)
     return NpzSource(path, dataset=dataset, form=form)
 
 
@@ -55,11 +63,11 @@ TABLES = (b"PAR1", b"ARROW1")
 OPENERS: dict[bytes, Opener] = {
     MAGIC: NpySource,
     SIGNATURE: open_in_hdf5,
-    ZIP: _open_npz,
+    ZIP: _open_zip,
     **dict.fromkeys(TABLES, _open_table),
 }
 
-EXPECTED = "a .npy, .npz, HDF5, Parquet or Arrow file"
+EXPECTED = "a .npy, .npz, HDF5, Zarr, Parquet or Arrow file"
 
 
 def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADDED) -> Source:
@@ -68,7 +76,7 @@ def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADD
     Parameters
     ----------
     inputs : str, path, binary stream, array or sequences
-        A .npy, .npz, HDF5, Parquet or Arrow file (its content decides), a .npy stream (anything with ``read``),
+        A .npy, .npz, HDF5, Zarr, Parquet or Arrow file (its content decides), a .npy stream (anything with ``read``),
         sequences of different lengths in memory (see ``lists``), or numbers in memory: of the forms that ``form``
         allows.
     dataset : str or None
@@ -113,6 +121,9 @@ def _open_path(path: str | os.PathLike[str], *, dataset: str | None, form: Form)
     with missing_reported(path, EXPECTED):
         # Folders too, and .npy files with several arrays.
         refuse_foreign(path, EXPECTED, Wanted.INPUTS, BadInput)
+        is_store = Path(path).is_dir() and kind_of_path(path) is KINDS["zarr"]
+    if is_store:
+        return _open_zarr(path, dataset=dataset, form=form)
     file = open_file(path, EXPECTED, pipes=True)
     if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         # A named pipe, as the shell makes for <(...), cannot be opened twice.

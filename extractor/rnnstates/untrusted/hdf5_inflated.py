@@ -5,9 +5,7 @@ kills the process (https://github.com/HDFGroup/hdf5/pull/6184). Here the length 
 thread while HDF5 decompresses; ``zlib`` lets them run.
 """
 
-import itertools
 import math
-from collections import OrderedDict
 from typing import Any
 
 import h5py
@@ -16,6 +14,7 @@ import numpy as np
 from ..arrays.axes import Array
 from ..errors import BadData, BadInput
 from .hdf5_chunks import Chunks, filters_of
+from .kept_chunks import KeptChunks
 
 __all__ = ["InflatedChunks"]
 
@@ -43,8 +42,8 @@ class InflatedChunks:
         self._dtype: np.dtype[Any] = dataset.dtype
         self._type, self._count = dataset.id.get_type(), math.prod(self._chunks)
         self._stored = Chunks(dataset)
-        self._most = max(1, cache // (self._count * self._dtype.itemsize))
-        self._kept: OrderedDict[tuple[int, ...], Array] = OrderedDict()
+        most = cache // (self._count * self._dtype.itemsize)
+        self._kept = KeptChunks(self._chunks, most, self._unpacked)
 
     @staticmethod
     def can_read(dataset: h5py.Dataset) -> bool:
@@ -60,24 +59,7 @@ class InflatedChunks:
         BadData
             A chunk is damaged.
         """
-        spans = [
-            range(part.start // size, -(-part.stop // size)) for part, size in zip(place, self._chunks, strict=True)
-        ]
-        for numbers in itertools.product(*spans):
-            first = tuple(number * size for number, size in zip(numbers, self._chunks, strict=True))
-            inside, here = [], []
-            for part, start, size in zip(place, first, self._chunks, strict=True):
-                begin, end = max(part.start, start), min(part.stop, start + size)
-                inside.append(slice(begin - start, end - start))
-                here.append(slice(begin - part.start, end - part.start))
-            block[tuple(here)] = self._chunk(first)[tuple(inside)]
-
-    def _chunk(self, first: tuple[int, ...]) -> Array:
-        kept = self._kept.pop(first, None)
-        self._kept[first] = chunk = self._unpacked(first) if kept is None else kept
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
-        return chunk
+        self._kept.read_into(block, place)
 
     def _unpacked(self, first: tuple[int, ...]) -> Array:
         if self._dataset.id.get_chunk_info_by_coord(first).byte_offset is None:

@@ -18,6 +18,7 @@ from ..inputs.initial_states import InitialStates
 from ..inputs.packed import cut
 from ..network.cells import carried, state_width
 from ..output.states import States
+from ..untrusted.foreign import KINDS, kind_of_path
 from ..untrusted.missing import open_file
 from .promised import Promise
 
@@ -56,6 +57,11 @@ def places(recorded: str, path: str) -> Iterator[str]:
 def is_readable(place: str) -> bool:
     """Return whether a regular file is there and readable; anything else might block or never end."""
     return Path(place).is_file() and os.access(place, os.R_OK)
+
+
+def _is_store(place: str) -> bool:
+    """Return whether a folder of arrays is there, the only folder that is an input."""
+    return Path(place).is_dir() and kind_of_path(place) is KINDS["zarr"]
 
 
 def changes(now: Mapping[str, Any], recorded: Mapping[str, Any], names: tuple[str, ...]) -> str:
@@ -105,7 +111,7 @@ def find_source(states: States, path: str, inputs: object, notes: list[str]) -> 
     if not recorded["path"]:
         kind = "came through a pipe" if recorded["kind"] == "stream" else "was an array in memory"
         raise NotFound(f"the input {kind}; give it with inputs=FILE")
-    there = [place for place in places(recorded["path"], path) if is_readable(place)]
+    there = [place for place in places(recorded["path"], path) if is_readable(place) or _is_store(place)]
     if not there:
         raise NotFound(f"the input {recorded['path']} is not there; give it with inputs=FILE")
     for place in there[1:]:

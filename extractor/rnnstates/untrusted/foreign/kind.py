@@ -15,7 +15,7 @@ class Holds(Enum):
     NEITHER = "nothing to read, or a file of any kind inside"
     WEIGHTS = "weights, which are read; but no sequences"
     INPUTS = "sequences, which are read; but no weights"
-    TABLE = "sequences in a column of lists, which are read; but neither weights nor single lists"
+    TABLE = "sequences in a table or a Zarr store, which are read; but neither weights nor single lists"
     BOTH = "sequences or weights, which are read"
     ARRAYS = "arrays by name, sequences or weights, which are read"
     SETTINGS = "the settings of a model without its weights; they are read beside them"
@@ -95,7 +95,7 @@ class Kind(NamedTuple):
         inside = wanted is Wanted.LIST and self.holds in (Holds.WEIGHTS, Holds.BOTH, Holds.ARRAYS)
         if wanted in _WAYS and self.holds is not Holds.NEITHER and not inside:
             return _WAYS[wanted]
-        if self.holds is Holds.VALUES and wanted is Wanted.WEIGHTS:
+        if self.holds in (Holds.VALUES, Holds.TABLE) and wanted is Wanted.WEIGHTS:
             return "It holds values, not a model; check the path."
         if wanted is not Wanted.INPUTS:
             return self.mend

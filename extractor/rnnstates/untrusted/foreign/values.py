@@ -110,7 +110,7 @@ VALUES: dict[str, Kind] = {
     "feather 1": _read("a Feather file of version 1", "pandas.read_feather(FILE).to_numpy()"),
     "avro": _read("an Avro file", "the package fastavro"),
     "orc": _read("an ORC file", "pandas.read_orc(FILE).to_numpy()"),
-    "zarr": _read("a Zarr store", "zarr.open(FILE)['NAME'][:]"),
+    "zarr": _read("a Zarr store", "zarr.open(FILE)['NAME'][:]")._replace(holds=Holds.TABLE),
     "tfrecord": _read("a TFRecord file", "tf.data.TFRecordDataset and tf.io.parse_example"),
     "events": Kind("a TensorBoard log (events)", "It holds curves, not weights; check the path.", Holds.NEITHER),
     "excel": _read("an Excel workbook", "pandas.read_excel(FILE).to_numpy()"),
