@@ -37,9 +37,10 @@ def _run(name: str, **attributes: Any) -> Callable[[Any], Any]:
 
 
 _INPUT = (
-    option("--lengths", metavar="NAME|FILE|full", group="Input", type=FILE,
-           help="Valid steps of each sequence: a dataset of INPUT, a .npy or text file, or 'full' if every step is "
-                "valid.  [default: the dataset 'lengths']"),
+    option("--lengths", metavar="NAME|FILE|WORD", group="Input", type=FILE,
+           help="Valid steps of each sequence, or a mask: a dataset of INPUT, a .npy or text file. Or full: every step "
+                "is valid; trailing:0, leading:nan, …: all but the padding of this value; model: what the Keras model "
+                "does not mask.  [default: the dataset 'lengths']"),
     option("--inputs", "dataset", metavar="NAME", group="Input",
            help="Dataset of an HDF5 or .npz INPUT.  [default: 'inputs', or the only one that fits]"),
     option("--ids", metavar="NAME|FILE", group="Input", type=FILE,

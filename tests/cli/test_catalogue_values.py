@@ -15,6 +15,7 @@ from .catalogue import (
     INPUTS,
     LENGTHS,
     TOKENS,
+    USAGE,
     WHOLE,
     WITH_TOKENS,
     Accepted,
@@ -91,6 +92,30 @@ OTHER_LENGTHS = {
         ["in.npy", "--lengths", "l.txt"],
         DATA,
         ("l.txt: row 2 is 'x'; expected a .npy",),
+    ),
+    "a padding value that is no number": Mistake(
+        None,
+        ["in.npy", "--lengths", "trailing:x"],
+        USAGE,
+        ("--lengths trailing:x: 'x' is no number; expected the value of the padding, such as --lengths trailing:0 or",),
+    ),
+    "a padding value on the other side": Mistake(
+        None,
+        ["in.npy", "--lengths", "trailing:0", "--padding", "pre"],
+        USAGE,
+        ("--lengths trailing:0: is padding after the valid steps, but --padding pre says", "--lengths leading:0."),
+    ),
+    "a mask on the other side": Mistake(
+        npy(np.eye(4, 5).cumsum(axis=1)[:, ::-1], "m.npy"),
+        ["in.npy", "--lengths", "m.npy", "--padding", "pre"],
+        USAGE,
+        ("m.npy: masks the last steps of sequence 1, but --padding pre says", "expected one side. Leave --padding out"),
+    ),
+    "the mask of weights that have none": Mistake(
+        None,
+        ["in.npy", "--lengths", "model"],
+        DATA,
+        ("--lengths model: the weights say no mask; expected a Keras model whose", "Give the lengths."),
     ),
     "a wrong number among lengths": Mistake(
         content("l.txt", b"1\n2\n7\n3\n"), ["in.npy", "--lengths", "l.txt"], DATA, ("l.txt: row 2 has length 7", RANGE)

@@ -76,9 +76,10 @@ def collect(
     inputs : array, path, or list or dict of them
         What ``model(inputs)`` takes, one row per sequence. Of a path, or a memory-mapped array, only one batch is in
         memory at a time.
-    lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence, counted in steps of the recurrent layers. None uses the dataset ``lengths`` next
-        to an HDF5 input, else what the model masks; if it masks nothing every step counts, and a warning says so.
+    lengths : int array [N], mask [N, T], name of a dataset, path or word
+        Valid steps of each sequence, counted in steps of the recurrent layers, as ``extract`` takes them. ``"model"``:
+        those that the model does not mask. None uses the dataset ``lengths`` next to an HDF5 input, else what the model
+        masks; if it masks nothing every step counts, and a warning says so.
     layers : names or None
         Which recurrent layers, by name (``encoder/lstm`` inside a model ``encoder``); None for all.
     output : path or None

@@ -90,9 +90,12 @@ def extract(
         Token ids need weights with an embedding. Sequences of different lengths: a list of arrays [length, I] or token
         ids [length], a ragged tensor of TensorFlow, nested tensor or packed sequence of PyTorch or Awkward array; or
         one array [sum of lengths, I] with their lengths. One sequence: [T, I]; one feature per step: [N, T].
-    lengths : int array [N], name of a dataset, path or ``"full"``
-        Valid steps of each sequence. None uses the dataset ``lengths`` next to an HDF5 input, and all steps of
-        sequences without padding.
+    lengths : int array [N], mask [N, T], name of a dataset, path or word
+        Valid steps of each sequence. A mask (booleans, or zeros and ones, in the order of the inputs' axes) marks them;
+        they are the first ones of each sequence, or the last ones, which implies ``padding="pre"``. ``"full"``: every
+        step. ``"trailing:0"``, ``"leading:nan"``, …: all but the steps at that end whose features all have this value.
+        ``"model"``: those that the Keras model of ``weights`` does not mask, by ``Masking`` or ``mask_zero``. None uses
+        the dataset ``lengths`` next to an HDF5 input, and all steps of sequences without padding.
     output : path or None
         The HDF5 file to make; None keeps the states in memory.
     weights : path, Network, mapping of arrays, torch module, Keras model or layer, or None
