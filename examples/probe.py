@@ -18,8 +18,8 @@ TEXTS, FITTED, SEEDS = SAMPLE_DATA / "parens.h5", 200, 5
 
 
 def states_of(network: rnnstates.Network) -> rnnstates.States:
-    """Extract the states at the valid steps, one text behind the other: [steps, units]."""
-    return rnnstates.extract(TEXTS, weights=network, layout="packed", pool="none")
+    """Extract the states of all texts."""
+    return rnnstates.extract(TEXTS, weights=network, pool="none")
 
 
 def random_like(network: rnnstates.Network, seed: int) -> rnnstates.Network:
@@ -29,25 +29,27 @@ def random_like(network: rnnstates.Network, seed: int) -> rnnstates.Network:
     return rnnstates.Network(layers, embedding.astype(np.float32))
 
 
+def r2(states: rnnstates.States, name: str, depth: np.ndarray) -> float:
+    """Fit a state of the first texts to the depth at each step; return how well that predicts the depth in the rest."""
+    fitted, judged = states[:FITTED].tokens(name), states[FITTED:].tokens(name)
+    model = LinearRegression().fit(fitted.X, depth[:FITTED][fitted.sequence, fitted.step])
+    return model.score(judged.X, depth[FITTED:][judged.sequence, judged.step])
+
+
 def main() -> None:
     """Probe both states of the trained network, and the cell states of random ones."""
     with h5py.File(TEXTS) as file:
-        depth, lengths = file["depth"][:], file["lengths"][:]
-    depth = depth[np.arange(depth.shape[1]) < lengths[:, np.newaxis]].astype(np.float64)
-    end = lengths[:FITTED].sum()
-
-    def r2(states: np.ndarray) -> float:
-        return LinearRegression().fit(states[:end], depth[:end]).score(states[end:], depth[end:])
-
+        depth = file["depth"][:].astype(np.float64)
     network = rnnstates.load_weights(SAMPLE_DATA / "parens.keras")
     trained = states_of(network)
-    random = [r2(states_of(random_like(network, seed))["cell"]) for seed in range(SEEDS)]
-    correlations = np.array([np.corrcoef(unit, depth)[0, 1] for unit in trained["cell"].T])
+    random = [r2(states_of(random_like(network, seed)), "cell", depth) for seed in range(SEEDS)]
+    cell = trained.tokens("cell")
+    correlations = np.array([np.corrcoef(unit, depth[cell.sequence, cell.step])[0, 1] for unit in cell.X.T])
     best = np.abs(correlations).argmax()
 
-    print(f"R² of the nesting depth at {len(depth) - end} steps")
-    print(f"    from cell states:                 {r2(trained['cell']):.2f}")
-    print(f"    from hidden states:               {r2(trained['hidden']):.2f}")
+    print(f"R² of the nesting depth at {trained[FITTED:].lengths.sum()} steps")
+    print(f"    from cell states:                 {r2(trained, 'cell', depth):.2f}")
+    print(f"    from hidden states:               {r2(trained, 'hidden', depth):.2f}")
     print(f"    from cell states, random weights: {min(random):.2f} to {max(random):.2f} ({SEEDS} seeds)")
     print(f"the unit whose cell state goes with the depth most: {best}, r = {correlations[best]:.2f}")
 
