@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
@@ -249,3 +250,53 @@ def test_long_rows_are_decoded_a_few_at_a_time(tmp_path, monkeypatch):
     path = written(tmp_path, "one row group", x=sequences(values))
     same(rnnstates.extract(path, weights=NETWORK), rnnstates.extract(values, LENGTHS, weights=NETWORK))
     assert max(taken) == 1
+
+
+@pytest.mark.parametrize("kind", ["list of lists", "large list of fixed", "views"])
+def test_arrays_of_arrow_and_series_of_pandas_are_sequences(kind):
+    values, column = padded(), sequences(kind=kind)
+    expected = rnnstates.extract(values, LENGTHS, weights=NETWORK)
+    rows = [row[:length] for row, length in zip(values, LENGTHS, strict=True)]
+    whole = pa.concat_arrays([column, column])
+    for given in (column, whole.slice(7), pa.chunked_array([column[:3], column[3:]]), pandas.Series(rows)):
+        same(rnnstates.extract(given, weights=NETWORK), expected)
+
+
+def test_a_column_of_pandas_is_sequences_as_its_file_is(tmp_path):
+    rows = [row[:length, 0].tolist() for row, length in zip(padded(), LENGTHS, strict=True)]
+    frame = pandas.DataFrame({"x": rows, "ids": IDS}, index=range(7, 14))
+    frame.to_parquet(tmp_path / "x.parquet")
+    expected = rnnstates.extract(tmp_path / "x.parquet", units=2)
+    assert expected.ids.tolist() == IDS.tolist()
+    same(rnnstates.extract(frame["x"], units=2, univariate=True, ids=frame["ids"]), expected)
+
+
+def test_arrays_of_arrow_that_hold_no_sequences_are_refused():
+    with pytest.raises(BadInput, match=r"inputs: an Arrow array of type list<item: string>; expected lists of num"):
+        rnnstates.extract(pa.array([["a"], []]), units=2)
+    with pytest.raises(BadInput, match=r"inputs: row 1 is null; expected a list in every row"):
+        rnnstates.extract(pa.array([[[1.0]], None]), units=2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_that_is_cut_short_is_refused(tmp_path, way):
+    path = written(tmp_path, way, x=sequences())
+    content = path.read_bytes()
+    for size in [*range(8, len(content) - 1, 97), len(content) - 1]:
+        path.write_bytes(content[:size])
+        with pytest.raises(BadInput, match=r"pyarrow cannot read it \(.*\); expected a complete, undamaged file"):
+            rnnstates.extract(path, units=2)
+
+
+def test_more_rows_than_a_file_can_mean_to_have_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_ROWS", 100)
+    path = written(tmp_path, "one row group", x=pa.array([[]] * 200_000, pa.list_(pa.float32())))
+    with pytest.raises(BadInput, match=rf"200000 rows in {path.stat().st_size} bytes"):
+        rnnstates.extract(path, units=2)
+
+
+def test_ids_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_WHOLE", 10_000)
+    path = written(tmp_path, ids=["a" * 2000] * 7, x=sequences())
+    with pytest.raises(BadInput, match=r"column 'ids': pyarrow cannot .*it unpacks to more than 10000 bytes"):
+        rnnstates.extract(path, units=2)

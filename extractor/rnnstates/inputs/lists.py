@@ -5,6 +5,8 @@ TensorFlow's ``RaggedTensor``     one ragged axis: its rows
 PyTorch's nested tensors          both layouts: their tensors
 PyTorch's ``PackedSequence``      in the original order of its sequences
 Awkward arrays                    lists of numbers, or of lists of numbers of one length
+Arrow arrays                      lists of numbers, or of lists of numbers of one length
+pandas' ``Series``                of lists or arrays
 lists, tuples, object arrays      of whatever NumPy makes an array of
 ================================  ==========================================================
 """
@@ -93,6 +95,24 @@ def _of_awkward(values: Any) -> Sequence[Any] | None:
     return _split(flat, np.concatenate([[0], np.cumsum(counts)]))
 
 
+def _of_arrow(values: object) -> Sequence[Flat] | None:
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is None or not isinstance(values, pyarrow.Array | pyarrow.ChunkedArray):
+        return None
+    # Only they need what reads them.
+    from .arrow.ragged import sequences_of
+
+    return sequences_of(values, "inputs")
+
+
+def _of_pandas(values: object) -> Sequence[object] | None:
+    kind = getattr(sys.modules.get("pandas"), "Series", None)
+    if kind is None or not isinstance(values, kind):
+        return None
+    # Numbers are left to NumPy.
+    return list(values) if values.dtype.kind == "O" else None
+
+
 def _split(flat: Flat, splits: Offsets) -> list[Flat]:
     return [flat[start:stop] for start, stop in pairwise(splits.tolist())]
 
@@ -104,7 +124,14 @@ def _listed(values: Any) -> Sequence[Any] | None:
 
 
 # What finds the sequences in each type of value; None for any other type. The first match counts.
-RAGGED: tuple[Callable[[Any], Sequence[Any] | None], ...] = (_of_tensorflow, _of_torch, _of_awkward, _listed)
+RAGGED: tuple[Callable[[Any], Sequence[Any] | None], ...] = (
+    _of_tensorflow,
+    _of_torch,
+    _of_awkward,
+    _of_arrow,
+    _of_pandas,
+    _listed,
+)
 
 
 def _may_be_sequences(rows: Sequence[Any], form: Form) -> bool:

@@ -10,7 +10,7 @@ from ...errors import BadData, BadInput
 from ..hdf5_choice import guess
 from .ragged import Lists, lists_of
 from .started import Arrow, arrow_errors, is_of
-from .tables import Table
+from .tables import Table, whole_column
 
 __all__ = ["Columns", "choose", "described"]
 
@@ -58,7 +58,7 @@ class Columns:
             return None
         where = f"{self.path}: column '{name}'"
         with arrow_errors(where, error):
-            column = self._table.column(name)
+            column = whole_column(self._table, name)
             column.validate(full=True)
             return _plain(column, where, error)
 

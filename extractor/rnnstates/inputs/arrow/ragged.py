@@ -1,5 +1,6 @@
 """Lists of a column as arrays: the lengths of some sequences, and all their steps one after another."""
 
+from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -7,9 +8,9 @@ import numpy.typing as npt
 
 from ...arrays.axes import AllLengths
 from ...errors import BadInput
-from .started import Arrow, import_arrow, is_of
+from .started import Arrow, arrow_errors, import_arrow, is_of
 
-__all__ = ["NOTHING", "Lists", "Ragged", "is_list", "lists_of", "ragged"]
+__all__ = ["NOTHING", "Lists", "Ragged", "is_list", "lists_of", "ragged", "sequences_of"]
 
 # Steps one after another, of one feature or several.
 Values = Annotated[npt.NDArray[Any], "_ *features"]
@@ -121,6 +122,33 @@ def ragged(column: Arrow, lists: Lists, first: int, where: str) -> Ragged:
     if values.null_count:
         _refuse_null(_first_null(values) // max(1, features), offsets, first, where)
     return Ragged(offsets, _numbers(values).reshape(len(steps), features))
+
+
+def sequences_of(values: Arrow, where: str) -> list[Values]:
+    """Return the sequences of an array of lists in memory, each [steps, I] or [steps].
+
+    Parameters
+    ----------
+    values : pyarrow.Array or pyarrow.ChunkedArray [N]
+    where : str
+
+    Raises
+    ------
+    BadInput
+        It is not one of lists of numbers, or as for ``ragged``.
+    """
+    lists = lists_of(values.type)
+    if lists is None:
+        raise BadInput(
+            f"{where}: an Arrow array of type {str(values.type)[:100]}; expected lists of numbers, or of lists of "
+            "numbers. Group the steps of each sequence."
+        )
+    found: list[Values] = []
+    for part in getattr(values, "chunks", [values]):
+        with arrow_errors(where, BadInput):
+            some = ragged(part, lists, len(found), where)
+        found += [some.values[start:stop] for start, stop in pairwise(some.offsets.tolist())]
+    return found
 
 
 def _lengths(array: Arrow) -> AllLengths:

@@ -1,5 +1,6 @@
 """Parquet and Arrow files as tables in pieces (row groups, record batches), of which a few rows are read at a time."""
 
+import os
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import BinaryIO, Protocol
@@ -7,7 +8,7 @@ from typing import BinaryIO, Protocol
 from ...errors import BadInput
 from .started import Arrow, import_arrow
 
-__all__ = ["Table", "open_table"]
+__all__ = ["Table", "open_table", "whole_column"]
 
 # Bytes of a Parquet file that are read at a time.
 BUFFER = 2**20
@@ -15,6 +16,8 @@ BUFFER = 2**20
 BATCH_BYTES, BATCH_ROWS = 4 * 2**20, 2**16
 # Rows that are decoded to learn their size.
 FEW = 16
+# The most rows per byte of a file, and the most bytes of a column that is read whole.
+MOST_ROWS, MOST_WHOLE = 4096, 2**30
 
 
 class Table(Protocol):
@@ -35,9 +38,6 @@ class Table(Protocol):
 
     def rows(self, piece: int, name: str) -> Iterator[Arrow]:
         """Yield arrays of a column with all rows of a piece, in order."""
-
-    def column(self, name: str) -> Arrow:
-        """Read a whole column, a ``pyarrow.ChunkedArray``."""
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -88,10 +88,6 @@ class ParquetTable:
         for batch in self._file.iter_batches(size, row_groups=[piece], columns=[name], use_threads=False):
             yield batch.column(batch.schema.names.index(name))
 
-    def column(self, name: str) -> Arrow:
-        """Read a whole column, a ``pyarrow.ChunkedArray``."""
-        return self._file.read(columns=[name], use_threads=False).column(name)
-
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._file.close()
@@ -129,10 +125,6 @@ class ArrowTable:
         for start in range(0, len(array), size):
             yield array.slice(start, size)
 
-    def column(self, name: str) -> Arrow:
-        """Read a whole column, a ``pyarrow.ChunkedArray``."""
-        return self._opened(name).read_all().column(name)
-
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._raw.close()
@@ -155,5 +147,30 @@ def open_table(file: BinaryIO, where: str) -> Table:
     for magic, table in TABLES.items():
         if start.startswith(magic):
             file.seek(0)
-            return table(file)
+            return _checked(table(file), os.fstat(file.fileno()).st_size)
     raise BadInput(f"{where}: neither a Parquet nor an Arrow file any more. Start again when it is complete.")
+
+
+def _checked(table: Table, size: int) -> Table:
+    """Refuse more rows than a file of so many bytes can mean to have."""
+    if table.starts[-1] > MOST_ROWS * size:
+        raise ValueError(f"{table.starts[-1]} rows in {size} bytes")
+    return table
+
+
+def whole_column(table: Table, name: str) -> Arrow:
+    """Read all of a small column, such as ids: a ``pyarrow.ChunkedArray``.
+
+    Raises
+    ------
+    ValueError
+        It is not small.
+    """
+    parts, size = [], 0
+    for piece in range(len(table.starts) - 1):
+        for part in table.rows(piece, name):
+            size += part.nbytes
+            if size > MOST_WHOLE:
+                raise ValueError(f"it unpacks to more than {MOST_WHOLE} bytes")
+            parts.append(part)
+    return import_arrow().chunked_array(parts, table.schema.field(name).type)
