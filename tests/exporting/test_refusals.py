@@ -26,6 +26,7 @@ WRONG = {
     ("out.csv", (("units", 1.5),)): "units=: a float is no number from 0",
     ("out.csv", (("rows", ("a/0", "zz", "yy")),)): r"has no sequence 'zz' \(2 of 3 ids are missing\); expected ids as",
     ("out.csv", (("units", "0,5"),)): "units=: reaches 5, but there are 5 units in 'cell_last', numbered from 0",
+    ("out.csv", (("units", "2,1:3"),)): "units=: names unit 2 twice; expected each once",
     ("out.csv", (("units", "x"),)): "units=: 'x' is no number from 0 and no range",
     ("out.csv", (("layout", "flat"),)): "layout='flat': unknown; expected one of padded, packed",
     ("o.h5/out.csv", ()): "the directory .*o.h5 does not exist; make it first",

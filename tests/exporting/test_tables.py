@@ -115,6 +115,29 @@ def test_a_wide_table_has_larger_row_groups_and_a_table_too_wide_for_parquet_is_
         rnnstates.export(path, tmp_path / "p.parquet", datasets="cell")
 
 
+def test_units_and_steps_that_a_run_kept_have_their_numbers(tmp_path):
+    path = made(tmp_path / "o.h5", states="state,cell", keep_units="1,4", every=3)
+    frame = exported(path, ".parquet", datasets="state,cell")
+    names = ["state_cell_1", "state_cell_4", "state_hidden_1", "state_hidden_4", "cell_1", "cell_4"]
+    assert list(frame.columns) == ["id", "sequence", "step", *names]
+    whole = made(tmp_path / "whole.h5")
+    with rnnstates.open(whole) as states:
+        for row, step, hidden in zip(frame["sequence"], frame["step"], frame["state_hidden_4"], strict=True):
+            assert step % 3 == 0
+            assert states[row].hidden[step, 4] == hidden
+    chosen = exported(path, ".csv", datasets="state", units="4", force=True)
+    assert list(chosen.columns[3:]) == ["state_cell_4", "state_hidden_4"]
+    rnnstates.export(path, tmp_path / "o.npz", datasets="cell", rows="2:")
+    with np.load(tmp_path / "o.npz") as arrays, rnnstates.open(whole) as states:
+        assert arrays["input_lengths"].tolist() == states.lengths[2:].tolist()
+
+
+def test_some_sequences_without_ids_keep_their_numbers(tmp_path):
+    with rnnstates.open(made(tmp_path / "o.h5")) as states:
+        rnnstates.export(states[[6, 2]], tmp_path / "a.csv")
+    assert list(TABLES[".csv"](tmp_path / "a.csv")["id"]) == ["6", "2"]
+
+
 def test_lengths_are_a_column(tmp_path):
     path = made(tmp_path / "o.h5")
     frame = exported(path, ".csv", datasets="lengths,hidden_mean")

@@ -16,8 +16,6 @@ from .texts import id_blocks
 
 __all__ = ["Places", "members_chosen", "rows_chosen", "units_chosen"]
 
-# Units that a message names.
-MOST_NAMED = 20
 # What ``rows`` and ``units`` accept.
 Places: TypeAlias = str | os.PathLike[str] | int | slice | Iterable[int] | Iterable[str]
 
@@ -74,14 +72,22 @@ def units_chosen(given: Places | None, member: Member) -> Rows | None:
         return None
     what = f"units in '{member.name}'"
     if member.numbers is None or np.array_equal(member.numbers, np.arange(member.item[0])):
-        return _places("units", given, member.item[0], what)
+        return _each_once(_places("units", given, member.item[0], what))
     # The file has some units only: those are asked for by their numbers in the layer.
     numbers = member.numbers.tolist()
-    wanted = _places("units", given, max(numbers) + 1, what).tolist()
+    wanted = _each_once(_places("units", given, max(numbers) + 1, what)).tolist()
     if missing := [unit for unit in wanted if unit not in numbers]:
         shown = ", ".join(map(str, numbers[:MOST_NAMED]))
         raise OptionError(f"units=: the file kept no unit {missing[0]} of '{member.name}'; expected some of {shown}.")
-    return np.array([numbers.index(unit) for unit in wanted], np.int64)
+    # Of [cell, hidden] both parts have a unit of that number.
+    return np.concatenate([np.flatnonzero(member.numbers == unit) for unit in wanted])
+
+
+def _each_once(units: Rows) -> Rows:
+    numbers, counts = np.unique(units, return_counts=True)
+    if np.any(counts > 1):
+        raise OptionError(f"units=: names unit {numbers[counts > 1][0]} twice; expected each once.")
+    return units
 
 
 def members_chosen(names: str | Iterable[str] | None, stored: Stored) -> tuple[Member, ...] | None:

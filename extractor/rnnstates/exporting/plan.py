@@ -7,6 +7,8 @@ import numpy as np
 
 from ..arrays.axes import Array, Rows
 from ..errors import OptionError
+from ..network.names import DERIVED
+from ..output.format import INPUT_LENGTHS
 from .content import Arrays, Block, Column, LazyArray, Table, TextArray
 from .reading import Chosen, Reader
 from .stored import Member, Stored
@@ -64,6 +66,8 @@ def arrays_of(plan: Plan, *, with_lengths: bool = True) -> Arrays:
     arrays = [_array(plan, member) for member in plan.members]
     if not with_lengths:
         return Arrays(tuple(arrays), None, plan.stored.provenance)
+    if INPUT_LENGTHS in plan.stored.members and INPUT_LENGTHS not in names:
+        arrays.append(_array(plan, plan.stored.members[INPUT_LENGTHS]))
     shape = plan.chosen.shape
     if "lengths" not in names:
         arrays.append(_known("lengths", shape.lengths, "sequence"))
@@ -75,7 +79,7 @@ def arrays_of(plan: Plan, *, with_lengths: bool = True) -> Arrays:
         ids = TextArray(
             "ids", len(rows), characters, ("sequence",), lambda box: list(map(str, ids_at(stored, rows[box])))
         )
-    elif stored.ids is not None:
+    elif stored.has_ids:
         arrays.append(
             LazyArray("ids", (len(rows),), INTEGER, ("sequence",), 1, lambda box: np.array(ids_at(stored, rows[box])))
         )
@@ -170,7 +174,15 @@ def _columns(reader: Reader) -> list[Column]:
         return [Column(member.name, member.dtype)]
     numbers = np.arange(member.item[0]) if member.numbers is None else member.numbers
     numbers = numbers if reader.units is None else numbers[reader.units]
-    return [Column(f"{member.name}_{number}", member.dtype) for number in numbers.tolist()]
+    return [Column(name, member.dtype) for name in _labels(member.name, numbers.tolist())]
+
+
+def _labels(name: str, numbers: list[int]) -> list[str]:
+    """Name the columns of units; of [cell, hidden] with some units only, both parts have the same numbers."""
+    if len(set(numbers)) == len(numbers):
+        return [f"{name}_{number}" for number in numbers]
+    parts = DERIVED["state"]
+    return [f"{name}_{parts[numbers[:place].count(number)]}_{number}" for place, number in enumerate(numbers)]
 
 
 def _rows(plan: Plan, readers: list[Reader]) -> Callable[[slice], Block]:

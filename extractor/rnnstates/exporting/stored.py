@@ -68,8 +68,9 @@ class Stored:
     shape : Shape
     members : dict
         By name.
-    ids : dataset, array or None
-        [N], integers or text.
+    ids : dataset or array
+        [N], integers or text; without ids in the input, the numbers of the sequences there.
+    has_ids : bool
     provenance : str
         A JSON object.
     step_numbers : callable
@@ -80,6 +81,7 @@ class Stored:
     shape: Shape
     members: dict[str, Member]
     ids: Values
+    has_ids: bool
     provenance: str
     step_numbers: Callable[[Rows, Rows], Rows]
 
@@ -107,11 +109,12 @@ def stored_of(states: States, where: str) -> Stored:
         raise _damaged(where, f"a length is not between 0 and {shape.steps}")
     members = [_member(name, dataset, shape, states, where) for name, dataset in numbers.items()]
     ids = named.get("ids")
-    if ids is not None and (ids.shape != shape.lengths.shape or ids.dtype.kind not in "iuSU"):
+    if ids is None:
+        ids = states.ids
+    if ids.shape != shape.lengths.shape or ids.dtype.kind not in "iuSU":
         raise _damaged(where, "ids are not one number or text for each sequence")
-    return Stored(
-        where, shape, {one.name: one for one in members if one}, ids, encoded(states.provenance), states.step_numbers
-    )
+    known = {one.name: one for one in members if one}
+    return Stored(where, shape, known, ids, "ids" in named, encoded(states.provenance), states.step_numbers)
 
 
 def _is_plain(name: str) -> bool:

@@ -19,13 +19,11 @@ ROWS_AT_ONCE = 65536
 
 def has_text(stored: Stored) -> bool:
     """Return whether the ids are text."""
-    return stored.ids is not None and stored.ids.dtype.kind in "SU"
+    return bool(stored.ids.dtype.kind in "SU")
 
 
 def ids_at(stored: Stored, rows: Rows) -> Names:
-    """Read the ids of some sequences; the numbers of the sequences, if they have none."""
-    if stored.ids is None:
-        return [int(row) for row in rows]
+    """Read the ids of some sequences."""
     names: list[int | str] = []
     with reading(f"{stored.where}: 'ids'", BadStates):
         for first, last in runs_of(rows):
