@@ -34,7 +34,7 @@ from rnnstates.weights.options import WeightOptions
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.readers.model_json import read_model_json
 
-from . import command_seeds, commands, keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
+from . import command_seeds, commands, keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds, zarr_seeds
 from .outcomes import LONGEST_MESSAGE, documented
 from .places import room, unpacked, written
 
@@ -90,7 +90,11 @@ def inputs(content):
 
 
 def inputs_and_more(content):
-    with documented(), contextlib.closing(open_source(written(content, "x"), form=Form(tokens=True))) as source:
+    some_and_more(written(content, "x"))
+
+
+def some_and_more(path):
+    with documented(), contextlib.closing(open_source(path, form=Form(tokens=True))) as source:
         some_of(source)
         read_lengths(None, source)
         open_ids(None, source)
@@ -159,6 +163,11 @@ def folder(content):
 
 def with_options(content):
     load(unpacked(content, "folder") / "weights.hdf5", "HDF5 with options")
+
+
+def zarr_store(content):
+    """Read a store in a folder; whatever is in a file of it."""
+    some_and_more(unpacked(content, "folder"))
 
 
 def checkpoint(content):
@@ -246,6 +255,8 @@ PARSERS: dict[str, Parser] = {
     "npz-inputs": Parser(inputs_and_more, seeds.inputs_npz),
     "parquet": Parser(inputs_and_more, seeds.tables_parquet),
     "arrow": Parser(inputs_and_more, seeds.tables_arrow),
+    "zarr": Parser(zarr_store, zarr_seeds.folders),
+    "zarr-zip": Parser(inputs_and_more, zarr_seeds.zips),
     "lengths": Parser(lengths, seeds.lengths),
     "ids": Parser(ids, seeds.ids),
     "initial": Parser(initial, seeds.initial),
