@@ -28,7 +28,9 @@ __all__ = ["extract"]
         "rnnstates extract waves.npy means.h5 --lengths waves_lengths.npy --states none --pool mean",
     ),
 )
-@argument("inputs", "INPUT", "Sequences: a .npy, .npz or HDF5 file, or - for a .npy on standard input.")
+@argument(
+    "inputs", "INPUT", "Sequences: a .npy, .npz, HDF5, Zarr, Parquet or Arrow file, or - for a .npy on standard input."
+)
 @argument("output", "OUTPUT", "The HDF5 file to make.")
 @extract_options
 def extract(

@@ -42,7 +42,7 @@ _INPUT = (
                 "is valid; trailing:0, leading:nan, …: all but the padding of this value; model: what the Keras model "
                 "does not mask.  [default: the dataset 'lengths']"),
     option("--inputs", "dataset", metavar="NAME", group="Input",
-           help="Dataset of an HDF5 or .npz INPUT.  [default: 'inputs', or the only one that fits]"),
+           help="Dataset of an HDF5, .npz or Zarr INPUT.  [default: 'inputs', or the only one that fits]"),
     option("--ids", metavar="NAME|FILE", group="Input", type=FILE,
            help="Names of the sequences, copied to OUTPUT.  [default: the dataset 'ids', if there is one]"),
     option("--padding", type=click.Choice(CHOICES["padding"]), default="post", show_default=True, group="Input",
