@@ -71,7 +71,7 @@ def test_any_text_is_a_list_of_ids(text, tmp_path):
 def test_lengths_stay_lengths(tmp_path):
     for text in (b"5\n3\n", b"0 \n1\n", b"\xef\xbb\xbf4\r\n2\r\n"):
         (tmp_path / "lengths.txt").write_bytes(text)
-        assert len(read_lengths(tmp_path / "lengths.txt", TWO)) == 2
+        assert len(read_lengths(tmp_path / "lengths.txt", TWO).lengths) == 2
 
 
 @pytest.mark.parametrize("length", [0xFEFF, 0x8B1F, 0x9C78, 0x5A4D, 0x030480, 0x040480])
