@@ -2,6 +2,8 @@
 
 import h5py
 import numpy as np
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 import rnnstates
@@ -259,6 +261,13 @@ def test_no_more_than_a_batch_of_the_input_is_read_at_once(tmp_path, monkeypatch
     ).close()
     # The first row, to learn shapes from, then batch after batch, each once.
     assert read == [1, *[8] * 37, 4]
+
+
+def test_sequences_without_padding_are_refused_because_a_model_would_read_what_is_put_after_them(tmp_path):
+    column = pyarrow.array([[[1.0, 2.0, 3.0]], []])
+    parquet.write_table(pyarrow.table({"x": column}), tmp_path / "x.parquet")
+    with pytest.raises(rnnstates.BadInput, match=r"column 'x': holds sequences without padding; expected a padded ar"):
+        rnnstates.collect(shared(models.convolutional), tmp_path / "x.parquet")
 
 
 def test_lengths_and_ids_beside_the_inputs_are_taken(tmp_path, traced_once):

@@ -12,7 +12,7 @@ from ..arrays.checksums import Sums, add, sums
 from ..errors import BadInput, OptionError
 from ..inputs import open_source
 from ..inputs.axes import Doubt
-from ..inputs.base import Bare
+from ..inputs.base import Bare, Source
 from ..inputs.checking import check_present
 from ..inputs.form import Form
 from ..inputs.hdf5 import Hdf5Source
@@ -86,6 +86,7 @@ class FileRows:
         if isinstance(self.source, Hdf5Source):
             self.source.refuses_missing = True
         try:
+            _check_padded(self.source)
             _check_order(self.source.doubt)
         except BadInput:
             self.source.close()
@@ -251,6 +252,15 @@ def check_number(feed: Feed, model: Layer) -> None:
             f"inputs: are a list of {len(feed.opened)}, but model '{model.name}' has {expected} "
             f"input{'s' if expected > 1 else ''}; expected one array for each, with one row per sequence. Stack rows "
             "or batches into one array."
+        )
+
+
+def _check_padded(source: Source) -> None:
+    """Refuse sequences without padding: the model would read the zeros after them as steps."""
+    if source.lengths is not None:
+        raise BadInput(
+            f"{source.name}: holds sequences without padding; expected a padded array, as the model reads it. Pad them "
+            "to one length and give lengths=."
         )
 
 
