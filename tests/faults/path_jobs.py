@@ -128,6 +128,8 @@ JOBS = {
     "command extract": Job(_command("extract", "in.npy", NEW, "--lengths", "lengths.txt", "--engine", "numpy")),
     "command convert": Job(_command("convert", "w.safetensors", KEPT)),
     "command export": Job(_command("export", "done.h5", "new.csv", "--progress", "none")),
+    "command repack": Job(_command("repack", "done.h5", "new.h5", "--compression", "gzip")),
+    "repack": Job(lambda folder: rnnstates.repack(str(folder / "done.h5"), folder / "new.h5", layout="packed")),
     "export": Job(lambda folder: rnnstates.export(str(folder / "done.h5"), folder / "new.npz", rows=[1, 0])),
     "command info": Job(_command("info", "done.h5")),
     "command info --json": Job(_command("info", "w.safetensors", "--json")),
