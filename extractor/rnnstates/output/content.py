@@ -38,11 +38,7 @@ def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
         dimension scales without values of their own, does not count.
     """
     digest = hashlib.sha256()
-    found = {
-        name: dataset
-        for name, dataset in datasets(file, where, BadStates)
-        if not is_scale(dataset) and name not in CHECKSUMS
-    }
+    found, scales = _walked(file, where)
     for path in sorted(groups_of([*found, SUMS])):
         group = find(file, path, where, BadStates)
         if group is not None:
@@ -52,15 +48,29 @@ def content_digest(file: h5py.File, where: str, states: list[str]) -> str:
         digest.update(_encoded("dataset", name, about))
         for block in [] if name in states else _blocks(dataset):
             digest.update(block)
-    for name, scale in coordinates(file, where):
+    for name, scale in _with_values(scales, where):
         digest.update(_encoded("coordinate", name, [int(value) for value in scale[()]]))
     return digest.hexdigest()
 
 
 def coordinates(file: h5py.File, where: str) -> Iterator[tuple[str, h5py.Dataset]]:
     """Yield the dimension scales that have values, the numbers of units, with their names in order."""
-    for name, found in sorted(datasets(file, where, BadStates)):
-        if is_scale(found) and found.ndim == 1 and found.dtype.kind == "i":
+    yield from _with_values(_walked(file, where)[1], where)
+
+
+def _walked(file: h5py.File, where: str) -> tuple[dict[str, h5py.Dataset], dict[str, h5py.Dataset]]:
+    """Return the datasets whose names and shapes count, and the dimension scales, each by name."""
+    counted: dict[str, h5py.Dataset] = {}
+    scales: dict[str, h5py.Dataset] = {}
+    for name, found in datasets(file, where, BadStates):
+        if name not in CHECKSUMS:
+            (scales if is_scale(found) else counted)[name] = found
+    return counted, scales
+
+
+def _with_values(scales: dict[str, h5py.Dataset], where: str) -> Iterator[tuple[str, h5py.Dataset]]:
+    for name, found in sorted(scales.items()):
+        if found.ndim == 1 and found.dtype.kind == "i":
             check_dataset(found, f"{where}: '{name}'", BadStates)
             yield name, found
 
