@@ -278,3 +278,18 @@ def test_lengths_and_ids_beside_the_inputs_are_taken(tmp_path, traced_once):
     states = rnnstates.collect(shared(models.convolutional), tmp_path / "x.h5", dataset="test/inputs")
     np.testing.assert_array_equal(states.lengths, LENGTHS)
     assert states[2].id == "test/2"
+
+
+@pytest.mark.parametrize("choice", [{"every": 2}, {"last_steps": 2, "layout": "packed"}])
+def test_some_units_and_steps_of_a_model_are_those_of_all(tmp_path, choice):
+    model = shared(models.convolutional)
+    whole = rnnstates.collect(model, FEATURES, LENGTHS, pool="mean,cell:last")
+    options = {"pool": "mean,cell:last", "keep_units": "3,1", "output": tmp_path / "out.h5", **choice}
+    with rnnstates.collect(model, FEATURES, LENGTHS, **options) as kept:
+        for sequence, expected in zip(kept, whole, strict=True):
+            assert sequence["input_lengths"] == expected.length
+            np.testing.assert_array_equal(sequence["lstm/hidden"], expected["lstm/hidden"][sequence.steps][:, [3, 1]])
+            np.testing.assert_array_equal(sequence["lstm/cell_last"], expected["lstm/cell_last"][[3, 1]])
+        assert "lstm/hidden_last" not in kept.datasets
+        assert kept.units("lstm/cell").tolist() == [3, 1]
+    assert rnnstates.verify(tmp_path / "out.h5")["checksums"] == "right"
