@@ -472,3 +472,11 @@ def test_a_file_that_says_nonsense_of_what_it_keeps_is_damaged(kept, tmp_path, m
         rnnstates.verify("out.h5")
     with pytest.raises(rnnstates.BadStates, match=r"out\.h5: "):
         rnnstates.repack("out.h5", "new.h5")
+
+
+def test_final_states_of_other_layers_are_not_those_of_a_kept_one():
+    pytest.importorskip("xarray")
+    states = extract(keep_layers="layer1/forward", pool="final", states="hidden")
+    assert set(states.layer("layer1/forward").datasets) == {"hidden", "hidden_final", "cell_final", "lengths"}
+    assert set(states.to_xarray()["layer1/forward"].data_vars) == {"hidden", "hidden_final", "cell_final"}
+    assert "layer0/backward/cell_final" in states.datasets

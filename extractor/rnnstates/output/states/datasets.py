@@ -8,6 +8,7 @@ import numpy as np
 
 from ...arrays.axes import Names
 from ...errors import BadStates, OptionError
+from ...network.names import FINAL
 from ...untrusted.hdf5 import reading
 from ..kept.numbers import unit_numbers
 from .choosing import Chosen, index_of, places_of
@@ -81,7 +82,9 @@ class Datasets(Mapping[str, Dataset]):
 
     def _is_shared(self, path: str) -> bool:
         """Return whether a dataset is of no layer, such as the lengths."""
-        return not any(path.startswith(f"{layer}/") for layer in self.whole.attributes["layers"])
+        # Final states are kept of layers, too, of which nothing else is.
+        is_final = "/" in path and path.endswith(f"_{FINAL}")
+        return not is_final and not any(path.startswith(f"{layer}/") for layer in self.whole.attributes["layers"])
 
     @property
     def layers(self) -> list[str]:
