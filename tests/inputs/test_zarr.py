@@ -9,13 +9,8 @@ import tracemalloc
 import warnings
 from pathlib import Path
 
-import google_crc32c
-import numcodecs
 import numpy as np
 import pytest
-import xarray
-import zarr
-from zarr import codecs
 
 import rnnstates
 from rnnstates.errors import BadInput, BadLengths, EngineUnavailable, InputChanged
@@ -26,6 +21,12 @@ from rnnstates.untrusted.zarr import stores
 
 from ..builders import embedded, one_layer
 from .conformance import make_inputs
+
+zarr = pytest.importorskip("zarr", minversion="3")
+codecs = pytest.importorskip("zarr.codecs")
+numcodecs = pytest.importorskip("numcodecs")
+xarray = pytest.importorskip("xarray")
+google_crc32c = pytest.importorskip("google_crc32c")
 
 LENGTHS = np.array([3, 0, 7, 1, 5])
 IDS = ["a", "é", "cc", "d", "e"]
