@@ -43,9 +43,9 @@ NEVER = {
 WEIGHED = {
     "help": 38,
     "extract help": 29,
-    "info of states": 126,
-    "info of an array": 124,
-    "info of an input": 148,
-    "extract": 192,
-    "extract with weights of Keras": 246,
+    "info of states": 127,
+    "info of an array": 125,
+    "info of an input": 149,
+    "extract": 200,
+    "extract with weights of Keras": 254,
 }

@@ -29,13 +29,18 @@ __all__ = ["extract"]
     ),
 )
 @argument(
-    "inputs", "INPUT", "Sequences: a .npy, .npz, HDF5, Zarr, Parquet or Arrow file, or - for a .npy on standard input."
+    "inputs",
+    "INPUT...",
+    "Sequences: .npy, .npz, HDF5, Zarr, Parquet or Arrow files, or - for a .npy on standard input. Several files, or a "
+    "quoted pattern with *, are read as one.",
+    nargs=-1,
+    required=True,
 )
 @argument("output", "OUTPUT", "The HDF5 file to make.")
 @extract_options
 def extract(
-    inputs: str, output: str, *, dry_run: bool, no_timestamps: bool, progress: str, as_json: bool, quiet: bool,
-    verbose: bool, **options: Any,
+    inputs: tuple[str, ...], output: str, *, dry_run: bool, no_timestamps: bool, progress: str, as_json: bool,
+    quiet: bool, verbose: bool, **options: Any,
 ) -> str | list[str]:  # fmt: skip
     """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT."""
     if quiet and verbose:
@@ -56,9 +61,11 @@ class _Show(NamedTuple):
     quiet: bool
 
 
-def _source(inputs: str) -> Any:
-    if inputs != "-":
-        return inputs
+def _source(inputs: tuple[str, ...]) -> Any:
+    if "-" not in inputs:
+        return inputs[0] if len(inputs) == 1 else list(inputs)
+    if len(inputs) > 1:
+        raise click.UsageError("-: standard input cannot be combined with other inputs; save it to a file.")
     if sys.stdin is None:
         raise click.UsageError("-: standard input is closed; pipe a .npy into it, or name a file.")
     if sys.stdin.isatty():
@@ -93,6 +100,8 @@ def _run_with(source: Any, options: dict[str, Any]) -> tuple[Callable[..., Any],
         return rnnstates.extract, {name: value for name, value in options.items() if name != "model"}
     from .model import of_collect, refuse_pipe
 
+    if isinstance(source, list):
+        raise click.UsageError("--model: takes one INPUT; several are accepted with --weights.")
     refuse_pipe(source)
     return rnnstates.collect, of_collect(options)
 

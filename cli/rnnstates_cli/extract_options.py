@@ -3,7 +3,7 @@
 ==============  ==================================================================================================
 group           options
 ==============  ==================================================================================================
-Input           ``--lengths --inputs --ids --padding``
+Input           ``--lengths --inputs --ids --padding --rows --steps --carry``
 Weights         ``--weights --layer --initial-state --units --seed --model``
 Output          ``--states --pool --keep-layers --keep-units --every --last-steps --layer-average --layout
                 --precision --dtype --compression --if-exists --force``
@@ -47,6 +47,16 @@ _INPUT = (
            help="Names of the sequences, copied to OUTPUT.  [default: the dataset 'ids', if there is one]"),
     option("--padding", type=click.Choice(CHOICES["padding"]), default="post", show_default=True, group="Input",
            help="Whether the padding comes after the valid steps or before them."),
+)  # fmt: skip
+
+_CHOSEN = (
+    option("--rows", metavar="FIRST:LAST|NAME|FILE", group="Input", type=FILE,
+           help="Which sequences to read, in which order: 1000:2000, or row numbers or ids in a dataset of INPUT or a "
+                ".npy or text file.  [default: all]"),
+    option("--steps", metavar="FIRST:LAST", group="Input",
+           help="Which steps of each sequence to read.  [default: all]"),
+    option("--carry", metavar="NAMES", group="Input",
+           help="Datasets of INPUT to copy to OUTPUT, with an entry for each sequence or step: labels, tokens, text."),
 )  # fmt: skip
 
 _WEIGHTS = (
@@ -130,4 +140,4 @@ _RARE = (
            help="Record no time, so that the same job on the same kind of processor makes an identical file."),
 )  # fmt: skip
 
-extract_options = with_options(*_INPUT, *_WEIGHTS, *_OUTPUT, *_RUN, *_RARE)
+extract_options = with_options(*_INPUT, *_CHOSEN, *_WEIGHTS, *_OUTPUT, *_RUN, *_RARE)

@@ -111,9 +111,11 @@ def option(*names: str, group: str, **attributes: Any) -> Callable[[Any], Any]:
     return click.option(*names, cls=GroupedOption, group=group, **attributes)
 
 
-def argument(name: str, metavar: str, description: str) -> Callable[[Any], Any]:
+def argument(name: str, metavar: str, description: str, **attributes: Any) -> Callable[[Any], Any]:
     """Decorate a command with an argument, a file name, and its description in ``--help``."""
-    return click.argument(name, metavar=metavar, type=FILE, cls=DescribedArgument, description=description)
+    return click.argument(
+        name, metavar=metavar, type=FILE, cls=DescribedArgument, description=description, **attributes
+    )
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:

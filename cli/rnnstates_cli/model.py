@@ -13,6 +13,8 @@ NOT_WITH_A_MODEL = (
     *("cell_clip", "projection_clip", "embedding", "initial_state", "save_weights", "threads", "memory", "engine"),
     *("precision", "keep_layers", "layer_average", "univariate"),
 )
+# Options that choose from the inputs.
+OF_ARRAYS = ("rows", "steps", "carry")
 # The defaults of those among them that have one.
 DEFAULTS = {"engine": "auto", "precision": "float32", "univariate": False}
 
@@ -30,7 +32,11 @@ def of_collect(options: dict[str, Any]) -> dict[str, Any]:
         if value is not None and value != DEFAULTS.get(name):
             shown = f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
             raise click.UsageError(f"{shown}: cannot be combined with --model, which determines it.")
-    taken = {name: value for name, value in options.items() if name not in (*NOT_WITH_A_MODEL, "layer")}
+    for name in OF_ARRAYS:
+        if options.get(name):
+            raise click.UsageError(f"--{name}: cannot be combined with --model, which reads whole inputs as they are.")
+    left_out = (*NOT_WITH_A_MODEL, *OF_ARRAYS, "layer")
+    taken = {name: value for name, value in options.items() if name not in left_out}
     return {**taken, "layers": options["layer"]}
 
 

@@ -127,7 +127,7 @@ def _spell(parameter: click.Parameter, literal: str, variable: str | None) -> st
     if variable is not None:
         return f"{variable}={_plain(literal)}" if literal else variable
     if isinstance(parameter, click.Argument):
-        name = parameter.metavar or str(parameter.name).upper()
+        name = (parameter.metavar or str(parameter.name).upper()).removesuffix("...")
         return f"{name} {_plain(literal)}".strip()
     name = max(parameter.opts, key=len)
     if getattr(parameter, "is_flag", False):

@@ -56,6 +56,8 @@ class Collection:
     tokens: bool = False
     initial: None = None
     kept: Kept = EVERYTHING
+    # A model's inputs are whole arrays.
+    carried: tuple[()] = ()
 
     @property
     def stored(self) -> StoredParts:

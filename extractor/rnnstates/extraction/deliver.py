@@ -1,13 +1,14 @@
 """Delivers the states of a job: to a file that is renamed into place once complete, or to memory."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..arrays.axes import Names
 from ..errors import OutputUnread, RnnstatesError, Stopped
+from ..output.carried import HasEntries
 from ..output.format import DatasetSpec, Shape, version_of
 from ..output.kept.parts import HasParts, Kept, StoredParts, group_name
 from ..output.layout import Ids
@@ -62,6 +63,10 @@ class Delivered(Protocol):
         """The names of the sequences."""
 
     @property
+    def carried(self) -> Sequence[HasEntries]:
+        """What is copied from the input."""
+
+    @property
     def notes(self) -> Notes:
         """The notices for the user."""
 
@@ -111,7 +116,7 @@ def _stopped(recorded: int, windows: int) -> str:
 def to_memory(job: Delivered, compute: Compute, *, about: Mapping[str, Any]) -> States:
     """Compute and return all states; ``about`` is their provenance."""
     ids = None if job.ids is None else _joined(block for _, block in job.ids.blocks(65536))
-    sink = MemorySink(job.specs, job.shape, ids, version_of(job.kept, job.shape.kept, job.specs))
+    sink = MemorySink(job.specs, job.shape, ids, version_of(job.kept, job.shape.kept, job.specs), job.carried)
     compute(sink)
     job.check_unchanged()
     _warn_of_overflow(job, sink.overflowed)

@@ -65,6 +65,9 @@ def extract(
     dataset: str | None = None,
     axes: str | None = None,
     univariate: bool = False,
+    rows: object = None,
+    steps: str | slice | None = None,
+    carry: object = None,
     ids: Any = None,
     engine: Engine = DEFAULTS.engine,
     precision: Precision = DEFAULTS.precision,
@@ -86,10 +89,12 @@ def extract(
 
     Parameters
     ----------
-    inputs : array [N, T, I], token ids [N, T], path of a .npy, .npz or HDF5 file, or binary stream of a .npy
+    inputs : array [N, T, I], token ids [N, T], path of a file (see ``inputs.OPENERS``) or stream of a .npy
         Token ids need weights with an embedding. Sequences of different lengths: a list of arrays [length, I] or token
         ids [length], a ragged tensor of TensorFlow, nested tensor or packed sequence of PyTorch or Awkward array; or
-        one array [sum of lengths, I] with their lengths. One sequence: [T, I]; one feature per step: [N, T].
+        one array [sum of lengths, I] with their lengths. One sequence: [T, I]; one feature per step: [N, T]. Several
+        paths, or one with ``*``: the sequences of all files, one after another; if an id is there twice, the files'
+        names stand in front.
     lengths : int array [N], mask [N, T], name of a dataset, path or word
         Valid steps of each sequence. A mask (booleans, or zeros and ones, in the order of the inputs' axes) marks them;
         they are the first ones of each sequence, or the last ones, which implies ``padding="pre"``. ``"full"``: every
@@ -146,6 +151,14 @@ def extract(
         ``"NTI"``, and of two axes what the weights and lengths leave possible.
     univariate : bool
         Whether the inputs are [N, T], one feature per step; needed for integers, which may be token ids.
+    rows : slice, array, name of a dataset, path or None
+        Which sequences to read, in which order: ``"1000:2000"`` or a slice; row numbers from 0, a mask [N], or ids, in
+        an array, a dataset next to the inputs, or a .npy or text file. None for all.
+    steps : str, slice or None
+        Which steps to read of each sequence: ``"10:20"``, counted along the stored steps. None for all.
+    carry : names, mapping or None
+        Datasets to copy into the output, by the names that they have next to the inputs, or a dict of arrays: with an
+        entry for each sequence (``per_sequence/NAME``) or each step (``per_step/NAME``), numbers or text.
     ids : sequence, name of a dataset, path or None
         Names of the sequences, copied into the output; None uses the dataset ``ids``, if there is one.
     engine : str
@@ -250,7 +263,9 @@ def _computed(job: Job, target: Target, options: Options, known: Recorded | None
 
 
 def _contents(job: Job, about: Mapping[str, Any]) -> Contents:
-    return Contents(job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows, job.kept)
+    return Contents(
+        job.specs, job.shape, job.network, job.ids, about, job.grid.window_rows, job.kept, job.carried
+    )  # fmt: skip
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ..engines.choice import ENGINES, choose_engine
 from ..engines.costs import tile_rows
 from ..engines.stack import WHOLE, sweeps
 from ..inputs.base import Source
+from ..inputs.carried import Carried
 from ..inputs.initial_states import InitialStates
 from ..network.model import Network
 from ..output.format import DatasetSpec, Shape, plan_datasets
@@ -49,6 +50,7 @@ class Job:
     tokens: bool
     notes: Notes
     initial: InitialStates | None = None
+    carried: tuple[Carried, ...] = ()
     kept: Kept = EVERYTHING
 
     @cached_property

@@ -1,22 +1,15 @@
 """Turns options into a job: checks options, then weights, then inputs, each as early as possible. Computes nothing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from ..engines.choice import begin
-from ..errors import BadInput, OptionError
-from ..inputs import open_ids, open_source, read_lengths
 from ..inputs.base import Source
-from ..inputs.form import Form
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
-from ..inputs.layout import IdsWithoutTable
-from ..inputs.lengths import MODEL, is_word
-from ..inputs.packed import PackedSource, cut, is_packed
-from ..inputs.spool import spool
+from ..inputs.lengths import MODEL
 from ..network.cells import carried, state_width
 from ..network.model import Network
 from ..network.note import MODEL_MASK, STORED_START, ZERO_START, undecided
@@ -29,6 +22,7 @@ from .job import Job, plan
 from .keeping import kept_of
 from .problems import Problems
 from .request import Options, Request, make_request
+from .sequences import check_inputs, close_all, open_inputs, read_sequences
 
 __all__ = ["prepare"]
 
@@ -57,12 +51,11 @@ def prepare(
         # Wrong options have been refused by now; what follows reads files, which takes time.
         begin(request.engine, request.precision)
     network = _choose(inputs, lengths, options)
-    source = _open(inputs, lengths, options, network)
+    sources = open_inputs(inputs, lengths, options, network)
     try:
-        source = cut(source, lengths)
-        return _plan(source, lengths, options, request, network)
+        return _plan(sources, lengths, options, request, network)
     except BaseException:
-        source.close()
+        close_all(sources)
         raise
 
 
@@ -76,62 +69,32 @@ def _choose(inputs: object, lengths: object, options: Options) -> Network | None
     problems, network = Problems(), None
     with problems.gathered():
         network = choose_network(options)
-    # A stream can be read only once, by the run itself.
-    if problems and isinstance(inputs, str | os.PathLike) and (Path(inputs).is_file() or not Path(inputs).exists()):
+    if problems:
         with problems.gathered():
-            open_source(inputs, dataset=options.dataset, form=_form(options, lengths, tokens=True)).close()
+            check_inputs(inputs, lengths, options)
     problems.raise_all()
     return network
 
 
-def _form(options: Options, lengths: object, *, tokens: bool, features: int | None = None) -> Form:
-    counted = lengths is not None
-    return Form(tokens, options.axes, options.univariate, features, counted, partial(is_packed, lengths))
-
-
-def _open(inputs: object, lengths: object, options: Options, network: Network | None) -> Source:
-    """Open the input; if it holds token ids, say which tables the weights have and why none is used."""
-    tokens = network is not None and network.embedding is not None
-    form = _form(options, lengths, tokens=tokens, features=None if network is None else network.features)
-    if isinstance(inputs, Iterator) and not hasattr(inputs, "read"):
-        return _spooled(inputs, options, form)
-    try:
-        return open_source(inputs, dataset=options.dataset, form=form)
-    except IdsWithoutTable as reason:
-        if network is None or not network.no_embedding:
-            raise
-        raise BadInput(f"{reason.found} Token ids need an embedding. {network.no_embedding}") from reason
-
-
-def _spooled(sequences: Iterator[object], options: Options, form: Form) -> Source:
-    if options.output is None:
-        raise OptionError(
-            "inputs=: is an iterator, whose sequences are kept beside the output; pass output=, or a list of them."
-        )
-    return spool(sequences, Path(options.output).absolute().parent, form)
-
-
-def _plan(source: Source, lengths: object, options: Options, request: Request, chosen: Network | None) -> Job:
+def _plan(
+    sources: Sequence[Source], lengths: object, options: Options, request: Request, chosen: Network | None
+) -> Job:
     """Read lengths and ids, check that everything fits together, and plan the run."""
     notes = Notes()
-    for note in source.notes:
-        notes.say(note)
-    note_form(source, notes)
-    network = make_random(options, source, notes) if chosen is None else chosen
+    for source in sources:
+        for note in source.notes:
+            notes.say(note)
+        note_form(source, notes)
+    network = make_random(options, sources[0], notes) if chosen is None else chosen
     for note in undecided(network.notes, _decided(lengths, options)):
         notes.say(note)
     problems = Problems()
     with problems.gathered():
-        tokens = check_features(source, network, notes, given=chosen is not None)
-    with problems.gathered():
-        # Those of packed sequences have been read; they may be offsets.
-        given = None if isinstance(source, PackedSource) and not is_word(lengths) else lengths
-        valid = read_lengths(given, source, padding=request.padding, model=network.mask)
-    with problems.gathered():
-        ids = open_ids(options.ids, source)
+        for source in sources:
+            tokens = check_features(source, network, notes, given=chosen is not None)
     with problems.gathered():
         check_states(StoredParts(network, kept_of(network, request.keeping)), request, notes)
-    problems.raise_all()
+    source, valid, ids, copied = read_sequences(sources, lengths, options, network, problems)
     for note in valid.notes:
         notes.say(note)
     kept = request.keeping.steps
@@ -140,6 +103,7 @@ def _plan(source: Source, lengths: object, options: Options, request: Request, c
     note_padding(network, shape, notes)
     starts = options.start is not None
     job = plan(source, network, request, shape=shape, ids=ids, tokens=tokens, notes=notes, continued=starts)
+    job = replace(job, carried=copied)
     return replace(job, initial=_open_start(options.start, job)) if starts else job
 
 

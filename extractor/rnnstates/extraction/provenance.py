@@ -1,7 +1,7 @@
 """Makes the provenance of a states file: how, from what and by what it was made."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +13,7 @@ from ..engines.base import Engine
 from ..engines.stack import Stack
 from ..inputs.identity import sample_file
 from ..inputs.initial_states import InitialStates
+from ..output.carried import HasEntries, digest_of, path_of
 from ..output.format import Shape
 from ..output.kept.described import described
 from ..output.kept.parts import HasParts, Kept, StoredParts
@@ -76,6 +77,10 @@ class Described(Protocol):
     @property
     def ids(self) -> object:
         """The names of the sequences, or None."""
+
+    @property
+    def carried(self) -> Sequence[HasEntries]:
+        """What is copied from the input."""
 
     @property
     def engine(self) -> str:
@@ -167,6 +172,7 @@ def provenance_of(
         **({} if request.compression == "none" else {"compression": request.compression}),
         "allow_nonfinite": request.allow_nonfinite,
         "ids": job.ids is not None,
+        "carried": {path_of(each): digest_of(each, job.shape) for each in job.carried},
         "lengths": job.shape.found,
         "input": dict(job.source.identity),
         "weights": dict(job.network.origin),

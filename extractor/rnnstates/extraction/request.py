@@ -82,6 +82,9 @@ class Options:
     dataset: str | None = None
     axes: str | None = None
     univariate: bool = False
+    rows: object = None
+    steps: object = None
+    carry: object = None
     ids: Any = None
     engine: Engine = "auto"
     precision: Precision = "float32"

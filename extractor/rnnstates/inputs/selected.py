@@ -1,5 +1,6 @@
 """``Source`` for some sequences, or some steps, of another source."""
 
+import hashlib
 from itertools import pairwise
 from typing import Annotated
 
@@ -33,7 +34,7 @@ class SomeRows(Bare):
         self.shape = (len(places), *whole.shape[1:])
         self.lengths = None if whole.lengths is None else whole.lengths[places]
         self.rows_together, self.steps_together = 1, whole.steps_together
-        self.identity = {**whole.identity, "shape": list(self.shape)}
+        self.identity = {**whole.identity, "shape": list(self.shape), "rows": _described(places)}
 
     def read(self, rows: slice, steps: slice) -> Stored:
         """Return rows and steps as an array [rows, steps, ...]; sequences that adjoin are read together."""
@@ -53,6 +54,11 @@ class SomeRows(Bare):
     def close(self) -> None:
         """Close the file; safe to call twice."""
         self._whole.close()
+
+
+def _described(places: Places) -> dict[str, object]:
+    """Return what identifies a choice of rows, in JSON types."""
+    return {"count": len(places), "sha256": hashlib.sha256(np.asarray(places, "<i8").tobytes()).hexdigest()}
 
 
 class SomeSteps(Bare):

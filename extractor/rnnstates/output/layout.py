@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..arrays.axes import Names
 from ..runtime.signals import signals_wait
+from .carried import HasEntries, blocks_of, dimensions_of, path_of, shape_of
 from .content import content_digest
 from .format import FORMAT, INPUT_LENGTHS, DatasetSpec, Shape, version_of
 from .integrity import CONTENT, INTEGRITY, MEANING, PLACES, REST, REST_BYTES, SUMS
@@ -66,6 +67,8 @@ class Contents:
         Number of sequences in a window, the unit of the sums.
     kept : Kept
         What is stored of the network.
+    carried : tuple of HasEntries
+        What is copied from the input.
     """
 
     specs: tuple[DatasetSpec, ...]
@@ -75,6 +78,7 @@ class Contents:
     provenance: Mapping[str, Any]
     window_rows: int
     kept: Kept = EVERYTHING
+    carried: tuple[HasEntries, ...] = ()
 
     @property
     def stored(self) -> StoredParts:
@@ -194,6 +198,8 @@ def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
         _small(file, INPUT_LENGTHS, contents.shape.lengths, "sequence")
     if contents.shape.layout == "packed":
         _small(file, "offsets", contents.shape.offsets, "boundary")
+    for carried in contents.carried:
+        _copy(file, carried, contents.shape)
     if contents.ids is None:
         return
     stored = _type_of(contents.ids)
@@ -204,8 +210,19 @@ def _write_small_datasets(file: h5py.File, contents: Contents) -> None:
         dataset[start : start + len(block)] = block.astype(stored)
 
 
-def _type_of(ids: Ids) -> "np.dtype[Any]":
-    """Choose the type of stored ids: ASCII if possible, because GNU Octave reads no other strings."""
+def _copy(file: h5py.File, carried: HasEntries, shape: Shape) -> None:
+    group_name, _, name = path_of(carried).rpartition("/")
+    group = file.require_group(group_name)
+    stored = _type_of(carried)
+    dataset = group.create_dataset(name, shape_of(carried, shape), stored)
+    attach(group, dataset, dimensions_of(carried, shape))
+    for start, block in blocks_of(carried, shape):
+        if block.size:
+            dataset[start : start + len(block)] = block.astype(stored)
+
+
+def _type_of(ids: "Ids | HasEntries") -> "np.dtype[Any]":
+    """Choose the type of stored text: ASCII if possible, because GNU Octave reads no other strings."""
     if ids.dtype.kind != "S":
         return ids.dtype.newbyteorder("<")
     stored: np.dtype[Any] = h5py.string_dtype("ascii" if ids.ascii else "utf-8", ids.dtype.itemsize)

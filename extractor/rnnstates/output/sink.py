@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays.axes import Array, Floats, Names, Rows, Table
 from ..arrays.checksums import Sums
 from ..arrays.copying import copy_rows
+from .carried import HasEntries, blocks_of, path_of, shape_of
 from .format import FORMAT, FORMAT_VERSION, INPUT_LENGTHS, DatasetSpec, Shape
 from .journal import Window
 from .layout import encoded
@@ -95,11 +96,14 @@ class MemorySink:
     ids : array [N] or None
     version : int
         That of the format.
+    carried : sequence of HasEntries
+        What is copied from the input.
     """
 
     def __init__(
-        self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Names | None, version: int = FORMAT_VERSION
-    ) -> None:
+        self, specs: tuple[DatasetSpec, ...], shape: Shape, ids: Names | None, version: int = FORMAT_VERSION,
+        carried: Sequence[HasEntries] = (),
+    ) -> None:  # fmt: skip
         self._shape, self._version, self._lock = shape, version, threading.Lock()
         self.windows: dict[int, Window] = {}
         self.overflowed = 0
@@ -112,6 +116,10 @@ class MemorySink:
             self.arrays["offsets"] = shape.offsets
         if ids is not None:
             self.arrays["ids"] = ids
+        for each in carried:
+            blocks = [block.astype(each.dtype) for _, block in blocks_of(each, shape)]
+            whole = np.concatenate(blocks) if blocks else np.zeros(shape_of(each, shape), each.dtype)
+            self.arrays[path_of(each)] = whole.astype(whole.dtype.newbyteorder("="))
 
     def put(self, spec: DatasetSpec, row: int, values: Table, window: int) -> None:  # noqa: ARG002
         """Store rows."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, BadLengths, OptionError
+from ..errors import BadInput, OptionError
 from ..inputs import open_source
 from ..inputs.axes import NUMBERS, TOKENS
 from ..inputs.base import Source
@@ -15,12 +15,12 @@ from ..inputs.form import Form
 from ..inputs.identity import sample_file
 from ..inputs.initial import open_initial
 from ..inputs.initial_states import InitialStates
-from ..inputs.packed import cut
 from ..network.cells import carried, state_width
 from ..output.states import States
 from ..untrusted.foreign import KINDS, kind_of_path
 from ..untrusted.missing import open_file
 from .promised import Promise
+from .reopening import SEVERAL, cut_again, reopen
 
 __all__ = ["Given", "NotFound", "changes", "find_initial", "find_source", "is_readable", "places"]
 
@@ -105,31 +105,53 @@ def find_source(states: States, path: str, inputs: object, notes: list[str]) -> 
         ``inputs`` is not there.
     """
     recorded = states.provenance["input"]
-    form = _form_of(recorded, tokens=bool(states.provenance["tokens"]))
-    if inputs is not None:
-        return _given(inputs, states, path, form, notes)
-    if not recorded["path"]:
-        kind = "came through a pipe" if recorded["kind"] == "stream" else "was an array in memory"
+    parts = recorded["inputs"] if recorded["kind"] == SEVERAL else [recorded]
+    if inputs is None:
+        return reopen(states, [_at_its_place(part, states, path) for part in parts])
+    given = list(inputs) if len(parts) > 1 and isinstance(inputs, list | tuple) else [inputs]
+    if len(given) != len(parts):
+        raise BadInput(f"inputs=: {path} was made from {len(parts)} inputs; give them all, in that order.")
+    opened = [_given(one, part, states) for one, part in zip(given, parts, strict=True)]
+    source = reopen(states, opened)
+    try:
+        _check(source, recorded, path)
+    except BaseException:
+        source.close()
+        raise
+    for one, part in zip(opened, parts, strict=True):
+        if found := changes(one.identity, part, _compared(recorded)):
+            notes.append(f"{one.name}: is not the file that the states were made from ({found}); compared anyway.")
+    return source
+
+
+def _compared(recorded: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is compared of each input; the recorded shape of one is that of the chosen rows and steps."""
+    is_whole = "rows" not in recorded and "steps" not in recorded
+    return IDENTITY if is_whole else tuple(name for name in IDENTITY if name != "shape")
+
+
+def _at_its_place(part: Mapping[str, Any], states: States, path: str) -> Source:
+    if not part["path"]:
+        kind = "came through a pipe" if part["kind"] == "stream" else "was an array in memory"
         raise NotFound(f"the input {kind}; give it with inputs=FILE")
-    there = [place for place in places(recorded["path"], path) if is_readable(place) or _is_store(place)]
+    there = [place for place in places(part["path"], path) if is_readable(place) or _is_store(place)]
     if not there:
-        raise NotFound(f"the input {recorded['path']} is not there; give it with inputs=FILE")
+        raise NotFound(f"the input {part['path']} is not there; give it with inputs=FILE")
     for place in there[1:]:
         with contextlib.suppress(BadInput):
-            return _recorded(place, states, path, form)
-    return _recorded(there[0], states, path, form)
+            return _recorded(place, part, states, path)
+    return _recorded(there[0], part, states, path)
 
 
-def _recorded(place: str, states: States, path: str, form: Form) -> Source:
-    recorded = states.provenance["input"]
+def _recorded(place: str, part: Mapping[str, Any], states: States, path: str) -> Source:
     try:
-        source = _cut(open_source(place, dataset=recorded.get("dataset"), form=form), states)
+        source = cut_again(open_source(place, dataset=part.get("dataset"), form=_form_of(part, states)), part, states)
     except (OptionError, BadInput) as reason:
         raise BadInput(
-            f"{reason} {path} was made from an input of {recorded['size']} bytes of {recorded['kind']}; give that "
+            f"{reason} {path} was made from an input of {part['size']} bytes of {part['kind']}; give that "
             "with inputs=FILE."
         ) from reason
-    if not (found := changes(source.identity, recorded, IDENTITY)):
+    if not (found := changes(source.identity, part, _compared(states.provenance["input"]))):
         return source
     source.close()
     raise BadInput(
@@ -138,28 +160,8 @@ def _recorded(place: str, states: States, path: str, form: Form) -> Source:
     )
 
 
-def _given(inputs: object, states: States, path: str, form: Form, notes: list[str]) -> Source:
-    recorded = states.provenance["input"]
-    source = _cut(_open(inputs, recorded.get("dataset"), form), states)
-    try:
-        _check(source, recorded, path)
-    except BaseException:
-        source.close()
-        raise
-    if found := changes(source.identity, recorded, IDENTITY):
-        notes.append(f"{source.name}: is not the file that the states were made from ({found}); compared anyway.")
-    return source
-
-
-def _cut(source: Source, states: States) -> Source:
-    """Cut sequences that follow one another as the run did."""
-    if not states.provenance["input"].get("packed"):
-        return source
-    try:
-        return cut(source, states.lengths)
-    except BadLengths as reason:
-        source.close()
-        raise BadInput(f"{reason} They are those of the states; give the input that these were made from.") from reason
+def _given(inputs: object, part: Mapping[str, Any], states: States) -> Source:
+    return cut_again(_open(inputs, part.get("dataset"), _form_of(part, states)), part, states)
 
 
 def _open(inputs: object, dataset: str | None, form: Form) -> Source:
@@ -172,8 +174,9 @@ def _open(inputs: object, dataset: str | None, form: Form) -> Source:
     return open_source(inputs, form=form)
 
 
-def _form_of(recorded: Mapping[str, Any], *, tokens: bool) -> Form:
+def _form_of(recorded: Mapping[str, Any], states: States) -> Form:
     """Return the form in which the run read its input."""
+    tokens = bool(states.provenance["tokens"])
     usual = NUMBERS if len(recorded["shape"]) == len(NUMBERS) else TOKENS
     axes = str(recorded.get("axes", usual))
     return Form(tokens, axes, univariate=recorded.get("univariate", not tokens and "I" not in axes))
