@@ -146,3 +146,32 @@ def test_what_cannot_be_copied_is_refused(tmp_path, carry, message):
 def test_names_need_a_file():
     with pytest.raises(BadInput, match=r"carry='labels': inputs has no datasets; give arrays by name"):
         rnnstates.extract(INPUTS, LENGTHS, units=2, carry="labels")
+
+
+@pytest.mark.parametrize("layout, other", [("padded", "packed"), ("packed", "padded")])
+@pytest.mark.parametrize("options", [{}, {"every": 2}])
+def test_a_repacked_file_keeps_the_entries_of_each_step(tmp_path, layout, other, options):
+    made, turned = tmp_path / "o.h5", tmp_path / "p.h5"
+    rnnstates.extract(write(tmp_path / "x.h5"), units=2, layout=layout, carry=CARRY, output=made, **options).close()
+    rnnstates.repack(made, turned, layout=other, compression="gzip")
+    assert rnnstates.verify(turned)["recomputed"]
+    with rnnstates.open(made) as before, rnnstates.open(turned) as after:
+        assert set(before.datasets) ^ set(after.datasets) == {"offsets"}
+        for one, two in zip(before, after, strict=True):
+            for name in before.datasets:
+                if name.startswith("per_"):
+                    np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_exports_leave_the_copied_datasets_readable(tmp_path):
+    rnnstates.extract(
+        write(tmp_path / "x.h5"), units=2, layout="packed", carry="labels,targets", output=tmp_path / "o.h5"
+    ).close()
+    rnnstates.export(
+        tmp_path / "o.h5", tmp_path / "o.npz", datasets=["hidden", "per_step/targets", "per_sequence/labels"]
+    )
+    found = np.load(tmp_path / "o.npz")
+    names = {name.rpartition("/")[2].rpartition(".")[2]: name for name in found.files}
+    expected = np.concatenate([row[:length] for row, length in zip(TARGETS, LENGTHS, strict=True)])
+    np.testing.assert_array_equal(found[names["targets"]], expected)
+    np.testing.assert_array_equal(found[names["labels"]], LABELS)

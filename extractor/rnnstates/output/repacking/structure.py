@@ -16,6 +16,7 @@ from ..integrity import INTEGRITY, MEANING, MEANING_BY_VALUE, REST_BYTES
 from ..layout import attach, contiguous, coordinate, make_places, write_text, write_texts
 from .codecs import NONE, codec
 from .cuts import chunks_of
+from .entries import axes_in, changes_layout, entries_in, shape_in
 from .finished import Finished
 
 __all__ = ["NewFile", "lay_out_copy"]
@@ -64,7 +65,9 @@ def lay_out_copy(old: Finished, file: h5py.File, new: NewFile) -> None:
     # The file tells what it is from here on, whatever ends the run.
     file.flush()
     for name, dataset in others:
-        if name not in new.names and name != OFFSETS:
+        if changes_layout(name, old.shape, new.shape):
+            _turn(dataset, file, name, old.shape, new.shape)
+        elif name not in new.names and name != OFFSETS:
             _copy(dataset, file, name)
     if new.shape.layout == "packed":
         attach(file, file.create_dataset(OFFSETS, data=new.shape.offsets, dtype="<i8"), ("boundary",))
@@ -115,6 +118,17 @@ def _copy(old: h5py.Dataset, file: h5py.File, name: str) -> None:
         block = old[start : start + ROWS_AT_ONCE]
         # With the type's own character set: HDF5 does not convert between ASCII and UTF-8.
         made[start : start + len(block)] = block.astype(old.dtype)
+
+
+def _turn(dataset: h5py.Dataset, file: h5py.File, name: str, old: Shape, new: Shape) -> None:
+    """Copy a dataset with an entry for each step into the new layout."""
+    group_path, _, own = name.rpartition("/")
+    group = file.require_group(group_path)
+    made = group.create_dataset(own, shape_in(dataset, old, new), dataset.dtype)
+    attach(group, made, axes_in(tuple(text_of(dataset, "axes").decode("utf-8", "replace").split()), old, new))
+    for start, block in entries_in(dataset, old, new):
+        if block.size:
+            made[start : start + len(block)] = block.astype(dataset.dtype)
 
 
 def _make(file: h5py.File, spec: DatasetSpec, compression: Compression) -> None:
