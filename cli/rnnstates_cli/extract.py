@@ -40,11 +40,16 @@ __all__ = ["extract"]
 @extract_options
 def extract(
     inputs: tuple[str, ...], output: str, *, dry_run: bool, no_timestamps: bool, progress: str, as_json: bool,
-    quiet: bool, verbose: bool, **options: Any,
+    quiet: bool, verbose: bool, append: bool, **options: Any,
 ) -> str | list[str]:  # fmt: skip
     """Run an LSTM over the padded sequences of INPUT and write every state of every step to OUTPUT."""
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose contradict each other; leave one of them out.")
+    if append:
+        raise click.UsageError(
+            "--append: an output is one job, which is resumed and verified as a whole; expected a new OUTPUT. Give all "
+            "inputs at once (rnnstates extract FIRST SECOND OUTPUT), or write a second output beside the first."
+        )
     source = _source(inputs)
     with logged(quiet=quiet, verbose=verbose):
         if dry_run:

@@ -136,6 +136,8 @@ _RARE = (
            help="Discard what an unfinished run of OUTPUT left; by default the same command resumes it."),
     option("--verify", is_flag=True, group=RARE,
            help="Compare what an unfinished run left with its checksums before resuming."),
+    # Refused with the way that works, instead of as unknown.
+    option("--append", is_flag=True, hidden=True, group=RARE),
     option("--no-timestamps", is_flag=True, group=RARE,
            help="Record no time, so that the same job on the same kind of processor makes an identical file."),
 )  # fmt: skip

@@ -16,7 +16,7 @@ import rnnstates as library
 from ..builders import ragged
 from ..engines.tensorflow_process import said
 from .forking import run_each
-from .running import process, rnnstates
+from .running import process, rnnstates, text
 
 
 @pytest.fixture
@@ -274,3 +274,9 @@ def test_each_operation_of_tensorflow_has_one_thread_unless_the_user_says_more(p
         text=True, check=True,
     )  # fmt: skip
     assert done.stdout == f"{expected}\n"
+
+
+def test_appending_is_refused_with_the_way_that_works():
+    done = rnnstates("extract", "more.h5", "out.h5", "--append")
+    assert done.returncode == 2
+    assert "Give all inputs at once (rnnstates extract FIRST SECOND OUTPUT)" in " ".join(text(done.stderr).split())
