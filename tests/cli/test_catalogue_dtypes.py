@@ -26,7 +26,7 @@ from .catalogue import (
 # A hundred runs of the whole command.
 pytestmark = pytest.mark.slow
 
-EXPECTED = "expected float16, float32, float64, longdouble or integers of any width, in either byte order"
+EXPECTED = "expected float16, float32, float64, longdouble, booleans or integers of any width, in either byte order"
 AXES = "expected (N, T, I): sequences, steps, features. "
 
 
@@ -41,13 +41,17 @@ SHAPES = {
         npy(np.ones(5)),
         FROM_NPY,
         DATA,
-        ("in.npy: shape (5,); " + AXES + "One sequence of one feature is x.reshape(1, -1, 1).",),
+        (
+            "in.npy: shape (5,); "
+            + AXES
+            + "One sequence of one feature is x.reshape(1, -1, 1); of a file, --univariate reads it.",
+        ),
     ),
     "two axes": Mistake(
         npy(np.ones((4, 5))),
         FROM_NPY,
         DATA,
-        ("in.npy: shape (4, 5); " + AXES + "For one feature per step", "reshape to (N, T, 1)", "x[np.newaxis]"),
+        ("in.npy: shape (4, 5); " + AXES + "One feature per step is x[:, :, np.newaxis]", "x[np.newaxis]"),
     ),
     "token ids for weights that take none": Mistake(
         npy(TOKENS),
@@ -109,7 +113,9 @@ DTYPES = {
             "Give the real and the imaginary parts as features",
         ),
     ),
-    "truth values": Mistake(of("?"), FROM_NPY, DATA, ("in.npy: dtype bool (booleans); " + EXPECTED, "Convert it")),
+    "truth values": Mistake(
+        npy(np.zeros((4, 5), "?")), FROM_NPY, DATA, ("in.npy: dtype bool (booleans); " + EXPECTED, "Convert it")
+    ),
     "dates": Mistake(
         of("M8[s]"),
         FROM_NPY,
@@ -130,14 +136,7 @@ DTYPES = {
             ("strings", h5py.string_dtype(), "string", "Pad the sequences into one such array"),
             ("bytes", "S3", "string", "Pad the sequences into one such array"),
             ("complex numbers", "c16", "complex128 (complex numbers)", "Give the real and the imaginary parts"),
-            ("truth values", "?", "bool (booleans)", "Convert it with .astype"),
             ("structures", [("a", "f4")], "[('a', '<f4')] (structured or raw values)", "Save one of its fields"),
-            (
-                "arrays of varying length",
-                h5py.vlen_dtype("f4"),
-                "arrays of varying length",
-                "Pad the sequences into one",
-            ),
             ("dates", h5py.opaque_dtype("M8[s]"), "datetime64[s] (dates)", "Convert it to numbers, such as seconds"),
         )
     },

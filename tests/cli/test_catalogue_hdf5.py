@@ -168,7 +168,7 @@ CHOICE = {
         only(**{"inputs/a": INPUTS}),
         ["in.h5", "--inputs", "inputs"],
         DATA,
-        ("in.h5: 'inputs' is a group; present: 'inputs/a' (4, 5, 3) float32", "Name one with --inputs"),
+        ("in.h5: group 'inputs': shape (4, 5, 3); expected (steps, features)", "Name one of its datasets"),
     ),
     "inputs of one axis": Mistake(
         hdf5(inputs=np.ones(3)), FROM_HDF5, DATA, ("dataset 'inputs': shape (3,); expected (N, T, I)",)

@@ -36,6 +36,7 @@ WRONG = {
 # What the parameter may be after all.
 FITTING = {
     *(("progress", "a function"), ("progress", "a module"), ("provenance", "a dict")),
+    *(("rows", "a slice"), ("steps", "a slice")),
     *(("forget_bias", "a large number"), ("max_runtime", "a large number")),
 }
 OF_WEIGHTS = ("weights", "layer", "convention", "config", "activation", "recurrent_activation", "cell_clip",
@@ -73,7 +74,7 @@ def test_an_unknown_argument_is_a_type_error_of_the_function():
 
 
 def test_every_parameter_is_in_the_table_or_an_array():
-    arrays = {"inputs", "lengths", "weights", "initial_state", "ids"}
+    arrays = {"inputs", "lengths", "weights", "initial_state", "ids", "rows", "steps", "carry"}
     assert set(inspect.signature(rnnstates.extract).parameters) <= arrays | set(ARGUMENTS)
 
 

@@ -93,10 +93,14 @@ def test_a_destination_that_appears_meanwhile_is_left_alone(kind, tmp_path):
 
 # The command, which stops in the middle until a signal ends it.
 WAITING = """
-import time
+import signal, time
 from pathlib import Path
 from rnnstates_cli import reporting
 from rnnstates_cli.main import main
+
+# Shells start jobs in the background with some of them ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def wait(reporter, done, total):
     Path("waiting").touch()
@@ -122,7 +126,10 @@ def test_a_signal_ends_the_command_and_leaves_no_file_of_that_name(number, words
             assert child.poll() is None
             time.sleep(0.01)
         child.send_signal(number)
-        complaint = child.communicate(timeout=60)[1]
+        try:
+            complaint = child.communicate(timeout=60)[1]
+        finally:
+            child.kill()
     assert child.returncode == -number
     left = sorted(set(os.listdir(tmp_path)) - {"waiting"})
     if number == signal.SIGKILL:

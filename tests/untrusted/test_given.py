@@ -94,13 +94,23 @@ REFUSED = {
     "an array that raises": (Raising, r"not a rectangular array \(no values yet\)"),
     "lists of several lengths": (lambda: [[[1.0]], [[1.0], [2.0]]], "not a rectangular array"),
 }
+# Those that are sequences of different lengths, so that they are inputs.
+SEQUENCES = ("a nested tensor", "a jagged tensor", "a PackedSequence", "lists of several lengths")
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors", "ignore:torch.quantize_per_tensor")
-@pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.parametrize("parameter", ["inputs", "lengths", "initial_state", "weights"])
+@pytest.mark.parametrize(
+    "parameter, name",
+    [
+        (parameter, name)
+        for parameter in ("inputs", "lengths", "initial_state", "weights")
+        for name in REFUSED
+        if parameter != "inputs" or name not in SEQUENCES
+    ],
+)
 def test_everything_else_is_refused_with_what_to_do(parameter, name):
     make, advice = REFUSED[name]
+    advice = "is an iterator, .* pass output=" if (parameter, name) == ("inputs", "a generator") else advice
     given = {"inputs": VALUES, "lengths": "full", "units": 2, "engine": "numpy"}
     if parameter in ("inputs", "lengths"):
         given[parameter] = make()

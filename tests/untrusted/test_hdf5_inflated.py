@@ -99,7 +99,7 @@ def test_no_more_chunks_are_kept_than_fit(tmp_path):
         chunks = InflatedChunks(file["inputs"], "x", cache=3 * 72)
         block = np.empty(SHAPE, "f4")
         chunks.read_into(block, (slice(0, 7), slice(0, 6), slice(0, 3)))
-        assert list(chunks._kept) == [(4, 0, 0), (5, 0, 0), (6, 0, 0)]
+        assert list(chunks._kept._kept) == [(4, 0, 0), (5, 0, 0), (6, 0, 0)]
         np.testing.assert_array_equal(block, whole())
 
 

@@ -148,7 +148,7 @@ def extract(path, **options):
 def test_truth_values_are_no_lengths_and_no_ids(tmp_path, part, attributes):
     kind = h5py.h5t.STD_B8LE if not attributes else None
     path = with_part(tmp_path / "x.h5", part, np.array([1, 1, 1, 0], "u1"), kind, **attributes)
-    with pytest.raises(rnnstates.BadData, match=f"'{part}': truth values .*If they are a mask, sum it"):
+    with pytest.raises(rnnstates.BadData, match=f"'{part}': truth values .*A mask has one value per"):
         extract(path)
 
 

@@ -181,7 +181,7 @@ def run_by_rnnstates(weights, ways, engine, precision):
         sequences(), LENGTHS, weights=weights, engine=engine, precision=precision, pool=("final",)
     )
     groups = {way: f"layer0/{way}/" if len(ways) > 1 else "" for way in ways}
-    parts = [(way, state) for way in ways for state in ("hidden", "cell") if groups[way] + state in given]
+    parts = [(way, state) for way in ways for state in ("hidden", "cell") if groups[way] + state in given.datasets]
     final = {(way, state): given[f"{groups[way]}{state}_final"] for way, state in parts}
     return {(way, state): given[groups[way] + state] for way, state in parts}, final
 

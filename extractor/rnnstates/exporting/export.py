@@ -76,13 +76,12 @@ def export(
 
     Examples
     --------
-    >>> import numpy, rnnstates, tempfile
+    >>> import numpy, pathlib, rnnstates, tempfile
     >>> states = rnnstates.extract(numpy.ones((2, 3, 4)), [3, 1], units=5)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = rnnstates.export(states, f"{folder}/means.csv", datasets="hidden_mean", units="0:2")
-    ...     print(open(f"{folder}/means.csv").readline())
+    ...     print(pathlib.Path(f"{folder}/means.csv").read_text().splitlines()[0])
     id,hidden_mean_0,hidden_mean_1
-    <BLANKLINE>
     """
     check_arguments({"destination": destination, "datasets": datasets, "force": force, "progress": progress})
     made = _destination(destination, per_sequence, force=bool(force))

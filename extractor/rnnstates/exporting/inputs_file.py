@@ -73,8 +73,8 @@ def write_inputs(
 
     Examples
     --------
-    >>> import tempfile, rnnstates
-    >>> rows = (np.ones((length, 8)) for length in (3, 0, 5))
+    >>> import numpy, tempfile, rnnstates
+    >>> rows = (numpy.ones((length, 8)) for length in (3, 0, 5))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_inputs(f"{folder}/in.h5", rows, ids=["a", "b", "c"], label=[1, 0, 1])
     ...     rnnstates.extract(f"{folder}/in.h5", units=4)["hidden"].shape

@@ -78,7 +78,7 @@ def open_carried(given: object, source: Source) -> tuple[Carried, ...]:
             for name, values in given.items()
         )
     names = given.split(",") if isinstance(given, str) else given
-    if not isinstance(names, Sequence):
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise BadInput("carry=: expected names of datasets next to the input, or a dict of arrays.")
     return tuple(_opened(name.strip().strip("/"), _beside(name.strip(), source), source) for name in names)
 

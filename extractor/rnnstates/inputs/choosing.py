@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput, OptionError
+from ..errors.articles import with_article
 from ..untrusted.given import as_array, plain
 from ..untrusted.hdf5 import reading
 from ..untrusted.hdf5_chunks import check_inflated
@@ -91,7 +92,8 @@ def choose_steps(steps: object, source: Source) -> slice:
     if isinstance(steps, str) and (found := SLICE.match(steps)):
         steps = slice(*(int(end) if end else None for end in found.groups()))
     if not isinstance(steps, slice) or steps.step not in (None, 1):
-        raise OptionError(f'steps={given!r}: expected FIRST:LAST, such as steps="10:20", or a slice without a step.')
+        shown = repr(given) if isinstance(given, str | int | slice) else with_article(type(given).__name__)
+        raise OptionError(f'steps={shown}: expected FIRST:LAST, such as steps="10:20", or a slice without a step.')
     first, last, _ = steps.indices(total)
     if last <= first:
         raise OptionError(f"steps={given!r}: no step of {total} lies between; expected FIRST before LAST.")

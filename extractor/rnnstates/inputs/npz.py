@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 from ..arrays.axes import Array, Stored
 from ..errors import BadData, BadInput
 from ..untrusted.npy import NpyHeader, check_size, parse_header
+from ..untrusted.npz import npz_arrays
 from ..untrusted.zip import MOST_COMPRESSION, SMALL, open_zip, zip_members
 from ..untrusted.zip_blocks import Bytes, bytes_of
 from .base import Bare
@@ -187,6 +188,11 @@ def describe_npz(path: str | os.PathLike[str]) -> list[dict[str, object]]:
     """
     archive = _Archive(str(path))
     with archive.file:
+        headers = archive.headers(BadInput)
+        if not any(name.rpartition("/")[2] == "inputs" for name in headers):
+            # Of unknown purpose, so every member is checked as those of weights are.
+            with npz_arrays(path, BadInput, texts=tuple(headers)):
+                pass
         return [
             {
                 "name": name,
@@ -195,5 +201,5 @@ def describe_npz(path: str | os.PathLike[str]) -> list[dict[str, object]]:
                 "order": "Fortran" if header.fortran_order else "C",
                 **({"compression": "deflate"} if archive.is_compressed(name) else {}),
             }
-            for name, header in archive.headers(BadInput).items()
+            for name, header in headers.items()
         ]
