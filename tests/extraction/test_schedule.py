@@ -87,7 +87,7 @@ def test_what_progress_raises_is_raised_as_it_is(error, output, many_windows, tm
     assert raised.value is error
     assert error.__cause__ is cause
     assert raised.traceback[-1].name == "fail"
-    # What was finished is gone on with.
+    # Finished work is reused.
     truth = rnnstates.extract(inputs, lengths, weights=one_layer())
     with rnnstates.extract(inputs, lengths, weights=one_layer(), output="out.h5") as states:
         np.testing.assert_array_equal(states["hidden"], truth["hidden"])

@@ -6,7 +6,9 @@ import pyarrow.feather as feather
 import pyarrow.ipc as ipc
 import pyarrow.parquet as parquet
 
-__all__ = ["COLUMNS", "WAYS", "whole", "written"]
+from .test_packed import LENGTHS, padded
+
+__all__ = ["COLUMNS", "WAYS", "lists", "sequences", "whole", "written"]
 
 
 def column(steps, sequences):
@@ -59,3 +61,11 @@ def whole(folder, way, array):
     if array.ndim == 3:
         return written(folder, way, inputs=COLUMNS["list of fixed"](native, np.full(len(array), array.shape[1])))
     return written(folder, way, inputs=pa.array(native.tolist(), pa.list_(pa.from_numpy_dtype(native.dtype))))
+
+
+def sequences(values=None, kind="list of fixed"):
+    return COLUMNS[kind](padded() if values is None else values, LENGTHS)
+
+
+def lists(values, kind):
+    return pa.array([row[:length].tolist() for row, length in zip(values, LENGTHS, strict=True)], kind)

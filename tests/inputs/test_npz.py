@@ -1,6 +1,5 @@
 """Inputs in .npz archives: against numpy.load and the states of the same array in a .npy; damaged ones."""
 
-import contextlib
 import io
 import struct
 import tracemalloc
@@ -19,24 +18,9 @@ from rnnstates.untrusted import zip_blocks
 
 from ..builders import embedded, one_layer
 from .conformance import make_inputs
+from .stored import LENGTHS, open_, same, values_of
 
-LENGTHS = np.array([3, 0, 7, 1, 5])
 SAVES = {"stored": np.savez, "deflated": np.savez_compressed}
-
-
-def values_of(lengths=LENGTHS, features=4, seed=0):
-    """Random sequences with NaN as padding: [N, T, I]."""
-    values = np.random.RandomState(seed).standard_normal((len(lengths), max(lengths), features)).astype("f4")
-    for row, length in enumerate(lengths):
-        values[row, length:] = np.nan
-    return values
-
-
-def same(found, expected):
-    """Every array of a run is that of another, bit for bit."""
-    assert set(found.datasets) == set(expected.datasets)
-    for name in expected.datasets:
-        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
 @pytest.mark.parametrize("way", SAVES)
@@ -78,10 +62,6 @@ def test_the_nearest_lengths_count(tmp_path):
     np.savez(tmp_path / "x.npz", **{"train/inputs": values, "train/lengths": LENGTHS, "lengths": np.zeros(5, int)})
     with open_(tmp_path / "x.npz", dataset="train/inputs") as source:
         np.testing.assert_array_equal(read_lengths(None, source).lengths, LENGTHS)
-
-
-def open_(path, **options):
-    return contextlib.closing(open_source(path, **options))
 
 
 def test_verify_finds_the_input_again(tmp_path):

@@ -71,10 +71,10 @@ def test_the_states_are_those_of_a_run_that_does_not_compress(place, compression
     assert (checked["checksums"], checked["notes"]) == ("by value", [])
     assert checked["recomputed"]
     with rnnstates.open("out.h5") as states, rnnstates.open("plain.h5") as others:
-        told = states.provenance
-        assert told["repacked"][0]["from"]["path"] is None
-        assert {name: told[name] for name in others.provenance} == others.provenance
-        assert told["compression"] == compression
+        made = states.provenance
+        assert made["repacked"][0]["from"]["path"] is None
+        assert {name: made[name] for name in others.provenance} == others.provenance
+        assert made["compression"] == compression
     assert left() == ["out.h5"]
 
 

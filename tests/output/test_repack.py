@@ -1,11 +1,7 @@
 """``repack``: what it writes, read by h5py with its own or hdf5plugin's filters, and what it refuses."""
 
-import contextlib
-import itertools
 import json
 import os
-import sys
-from pathlib import Path
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the filters with which h5py reads here
@@ -13,69 +9,11 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import BadStates, CannotCreate, EngineUnavailable, OptionError
-from rnnstates.output import repack as module
-from rnnstates.output.names import names_of
 from rnnstates.output.repacking import cuts
 
-from ..builders import bidirectional_stack, one_layer, ragged
-from ..faults.faulty import Faulty
+from ..builders import bidirectional_stack, one_layer
 from ..verification.making import seal
-
-INPUTS, LENGTHS = ragged(sequences=9, steps=8, features=3)
-INPUTS = np.nan_to_num(INPUTS).astype(np.float32)
-IDS = [f"séq/{row}" for row in range(9)]
-# Bytes of a chunk: all, some sequences, some steps of one.
-CHUNKS = (2**20, 100, 20)
-WAYS = [
-    (layout, padding, compression, CHUNKS[number % 3])
-    for number, (layout, padding, compression) in enumerate(
-        itertools.product(rnnstates.LAYOUTS, ("post", "pre"), rnnstates.COMPRESSIONS)
-    )
-]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    # Several windows, pieces and chunks, some of them within one sequence.
-    monkeypatch.setattr("rnnstates.extraction.grid.WINDOW_BYTES", 200)
-    return tmp_path
-
-
-def make(output="out.h5", lengths=LENGTHS, inputs=INPUTS, **options):
-    options = {"weights": one_layer(), "engine": "numpy", "pool": "mean,final", "ids": IDS[: len(lengths)], **options}
-    rnnstates.extract(inputs, lengths, output=output, **options).close()
-
-
-def valid(file, name):
-    """Read the valid steps of each sequence, or its vector, with h5py alone."""
-    dataset, found = file[name], []
-    for row, length in enumerate(file["lengths"]):
-        if name.rpartition("_")[2] in rnnstates.POOLINGS:
-            found.append(dataset[row])
-        elif file.attrs["layout"] == b"packed":
-            found.append(dataset[file["offsets"][row] : file["offsets"][row + 1]])
-        else:
-            pre = file.attrs["padding"] == b"pre"
-            found.append(dataset[row, dataset.shape[1] - length :] if pre else dataset[row, :length])
-    return found
-
-
-def same_values(one, other):
-    with h5py.File(one) as before, h5py.File(other) as after:
-        names = [name.decode() for name in before["integrity"].attrs["datasets"]]
-        for name in names:
-            for mine, theirs in zip(valid(before, name), valid(after, name), strict=True):
-                assert mine.tobytes() == theirs.tobytes(), name
-            if after.attrs["layout"] == b"padded" and after[name].ndim == 3:
-                assert np.count_nonzero(after[name][()]) == sum(map(np.count_nonzero, valid(after, name)))
-        for name in {"lengths", "ids"} & set(before):
-            assert before[name].dtype == after[name].dtype
-            assert before[name][()].tobytes() == after[name][()].tobytes()
-        for group in before.attrs["layers"]:
-            assert dict(before[group].attrs).keys() <= dict(after[group].attrs).keys()
-            assert before[group].attrs["layer_name"] == after[group].attrs["layer_name"]
+from .repacked import INPUTS, WAYS, make, same_values
 
 
 @pytest.mark.parametrize("layout, padding, compression, size", WAYS)
@@ -138,8 +76,8 @@ def test_provenance_says_from_which_file_and_how(place):
     make()
     rnnstates.repack("out.h5", "new.h5", dtype="float16", compression="gzip")
     with rnnstates.open("out.h5") as before, rnnstates.open("new.h5") as after:
-        told = after.provenance
-        (entry,) = told.pop("repacked")
+        found = after.provenance
+        (entry,) = found.pop("repacked")
         assert entry | {"from": None} == {
             "from": None, "layout": "padded", "dtype": "float16", "compression": "gzip",
             "rnnstates": rnnstates.__version__,
@@ -147,7 +85,7 @@ def test_provenance_says_from_which_file_and_how(place):
         assert entry["from"]["path"] == str(place / "out.h5")
         assert len(bytes.fromhex(entry["from"]["digest"])) == 32
         changed = {"dtype": "float16", "compression": "gzip"}
-        assert told == before.provenance | changed
+        assert found == before.provenance | changed
 
 
 def test_narrower_states_are_rounded_counted_and_said(place):
@@ -188,101 +126,6 @@ def test_few_sequences_and_empty_ones(place, lengths, compression):
         rnnstates.repack("out.h5", "new.h5", layout=layout, compression=compression, force=True)
         same_values("out.h5", "new.h5")
         rnnstates.verify("new.h5", inputs=INPUTS[: len(lengths)], weights=one_layer())
-
-
-@pytest.mark.parametrize("compression", ["none", "gzip", "blosc"])
-def test_a_damaged_source_is_found_wherever_it_is(place, compression):
-    make(ids=None)
-    rnnstates.repack("out.h5", "old.h5", compression=compression)
-    content = Path("old.h5").read_bytes()
-    with h5py.File("old.h5") as file:
-        chunk = (
-            file["hidden"].id.get_chunk_info(0).byte_offset if file["hidden"].chunks else file["hidden"].id.get_offset()
-        )
-        places = [chunk + 40, file["lengths"].id.get_offset(), file["integrity/sums"].id.get_offset()]
-    for at in [*places, content.index(b'"engine": "numpy"') + 12]:
-        changed = bytearray(content)
-        changed[at] ^= 1
-        Path("bad.h5").write_bytes(changed)
-        with pytest.raises(BadStates, match="damaged"):
-            rnnstates.repack("bad.h5", "new.h5", layout="packed")
-        assert not os.path.exists("new.h5")
-    assert sorted(os.listdir()) == ["bad.h5", "old.h5", "out.h5"]
-
-
-def test_existing_files_are_kept_unless_force_is_given(place):
-    make()
-    Path("new.h5").write_bytes(b"mine")
-    with pytest.raises(CannotCreate, match=r"^new.h5: exists; replace it with force=True"):
-        rnnstates.repack("out.h5", "new.h5")
-    with pytest.raises(CannotCreate, match=r"^out.h5: is also read by this run"):
-        rnnstates.repack("out.h5", "out.h5", force=True)
-    Path("next.h5.partial").write_bytes(Path("out.h5").read_bytes())
-    with pytest.raises(CannotCreate, match=r"/next\.h5: an unfinished run of it is there; finish that one, remove "):
-        rnnstates.repack("out.h5", "next.h5")
-    assert Path("new.h5").read_bytes() == b"mine"
-    rnnstates.repack("out.h5", "new.h5", force=True)
-    same_values("out.h5", "new.h5")
-
-
-def test_wrong_words_are_refused(place):
-    make()
-    for name in ("layout", "dtype", "compression"):
-        with pytest.raises(OptionError, match=f"^{name}='lzma': unknown; known are "):
-            rnnstates.repack("out.h5", "new.h5", **{name: "lzma"})
-
-
-def test_a_missing_hdf5plugin_is_named(place, monkeypatch):
-    make()
-    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
-    with pytest.raises(
-        EngineUnavailable, match=r"needs hdf5plugin .*pip install 'rnnstates\[compress\]', or use"
-    ) as seen:
-        rnnstates.repack("out.h5", "new.h5", compression="zstd")
-    assert seen.value.exit_code == 69
-    rnnstates.repack("out.h5", "new.h5", compression="gzip")
-
-
-def test_a_file_without_checksums_is_refused(place):
-    make()
-    with h5py.File("out.h5", "r+") as file:
-        del file["integrity"]
-    with pytest.raises(BadStates, match="has no checksums, because it was made before files had them, so its states"):
-        rnnstates.repack("out.h5", "new.h5")
-
-
-@pytest.mark.parametrize("compression", ["none", "gzip"])
-@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "signal before"])
-def test_whatever_fails_no_file_is_left_and_the_next_call_succeeds(place, monkeypatch, compression, fault):
-    make()
-    counted = Faulty(fault)
-    monkeypatch.setattr(module, "SYSTEM", counted)
-    rnnstates.repack("out.h5", "whole.h5", compression=compression)
-    for at in range(1, len(counted.log) + 1, 3):
-        for path in Path().glob("new.h5*"):
-            path.unlink()
-        monkeypatch.setattr(module, "SYSTEM", Faulty(fault, at))
-        with contextlib.suppress(rnnstates.OutputError, KeyboardInterrupt):
-            rnnstates.repack("out.h5", "new.h5", compression=compression)
-        if os.path.exists("new.h5"):
-            assert Path("new.h5").read_bytes() == Path("whole.h5").read_bytes()
-        monkeypatch.setattr(module, "SYSTEM", Faulty())
-        rnnstates.repack("out.h5", "new.h5", compression=compression, force=True)
-        assert Path("new.h5").read_bytes() == Path("whole.h5").read_bytes()
-        assert [path.name for path in Path().glob("new.h5*")] == ["new.h5"], at
-
-
-def test_what_a_killed_one_left_is_replaced(place):
-    make()
-    rnnstates.repack("out.h5", "whole.h5", compression="gzip")
-    whole = Path("whole.h5").read_bytes()
-    for left in (b"", whole[:100], whole[: len(whole) // 2], whole):
-        names_of("new.h5").fresh.write_bytes(left)
-        rnnstates.repack("out.h5", "new.h5", compression="gzip", force=True)
-        assert Path("new.h5").read_bytes() == whole
-        names_of("new.h5").fresh.write_bytes(left)
-        assert rnnstates.clean("new.h5") == ["new.h5.partial.new"]
-    assert sorted(os.listdir()) == ["new.h5", "out.h5", "whole.h5"]
 
 
 @pytest.mark.slow
