@@ -133,6 +133,14 @@ def test_rows_of_one_length_are_padded_only_where_lengths_say_so():
     same(rnnstates.extract(list(values), [7, 2, 0], units=UNITS), rnnstates.extract(values, [7, 2, 0], units=UNITS))
 
 
+def test_booleans_are_zeros_and_ones():
+    rows = [np.nan_to_num(row) > 0 for row in rows_of(padded())]
+    expected = rnnstates.extract([row.astype("f4") for row in rows], units=UNITS)
+    same(rnnstates.extract(rows, units=UNITS), expected)
+    with pytest.raises(BadInput, match=r"inputs: row 0: dtype bool \(booleans\)"):
+        rnnstates.extract([row[:, 0] for row in rows], weights=embedded(vocabulary=9, features=4, units=UNITS))
+
+
 def test_lengths_that_contradict_the_rows_are_refused():
     with pytest.raises(BadLengths, match=r"row 2 is 6, but sequence 2 of inputs has 7 steps, which all count"):
         rnnstates.extract(rows_of(padded()), [3, 0, 6, 1, 7, 0, 2])

@@ -124,6 +124,11 @@ def test_rows_are_places_or_ids(source, tmp_path, rows, expected):
         (np.ones((2, 2), int), OptionError, r"rows: shape \(2, 2\); expected one row number or id per sequence"),
         ([1.5], OptionError, r"rows: dtype float64; expected row numbers, a mask or ids"),
         (["a", "no", "nor"], BadInput, r"rows: 'no', 'nor' not among the ids of the sequences \(2 in all\)"),
+        (
+            "5:9,2",
+            OptionError,
+            r"rows='5:9,2': expected FIRST:LAST, such as .* a list of row numbers or ids is given as",
+        ),
         ("nowhere", BadInput, r"rows='nowhere': neither a dataset of .* nor a file"),
         (5, OptionError, r"rows"),
     ],

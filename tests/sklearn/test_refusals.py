@@ -34,7 +34,6 @@ ROWS = [np.ones((4, 3)), np.ones((2, 3))]
         ([1.0, 2.0], r"X: row 0: shape \(\); expected \(steps, features\)\."),
         ([ROWS[0], [[1, 2], [3]]], r"X: row 1: not a rectangular array \(.*\)\. Expected one number per feature"),
         ([ROWS[0], [["a", "b", "c"]]], r"X: row 1: dtype <U1 \(strings\); expected float16, .* Convert it"),
-        ([ROWS[0] > 0], r"X: row 0: dtype bool \(booleans\); expected float16, "),
         ([ROWS[0], np.ma.ones((2, 3))], r"X: row 1: a masked array, whose mask would be lost; give the plain array"),
         (np.ma.ones((2, 4, 3)), r"X: a masked array, whose mask would be lost; .* \(\.filled\(0\)\) and lengths"),
         (np.ones((2, 4)), r"X: shape \(2, 4\); expected \(N, T, I\): .* One feature per step is x\[:, :, np"),

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import h5py
@@ -101,6 +102,11 @@ def choose_steps(steps: object, source: Source) -> slice:
 
 
 def _read(rows: object, source: Source) -> tuple[str, Given]:
+    if isinstance(rows, str) and ":" in rows and not Path(rows).exists():
+        raise OptionError(
+            f'rows={rows!r}: expected FIRST:LAST, such as rows="10:20"; a list of row numbers or ids is given as a '
+            "dataset or file."
+        )
     if isinstance(rows, str | os.PathLike):
         located = locate(rows, source, "rows", BadInput)
         if isinstance(located, Named):

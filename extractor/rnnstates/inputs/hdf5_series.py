@@ -163,7 +163,9 @@ def open_varying(file: h5py.File, path: str, key: str, form: Form, sample: dict[
     rows = VaryingRows(file, f"{path}: dataset '{key}'", sample, dataset)
     base = h5py.check_vlen_dtype(dataset.dtype)
     if len(dataset.shape) != 1:
-        raise BadInput(f"{rows.name}: arrays of varying length of shape {dataset.shape}; expected one per sequence.")
+        raise BadInput(
+            f"{rows.name}: arrays of varying length of shape {dataset.shape}; expected one per sequence. Reshape it."
+        )
     checked(dataset, rows.name, BadInput)
     check_strings(dataset, rows.name, BadInput)
     lengths = varying_lengths(dataset, rows.name, BadInput)
@@ -220,7 +222,7 @@ def _features(members: Sequence[Member], shapes: Sequence[tuple[int, ...]], form
         here = f"{where}, '{member.name}'" if len(members) > 1 else where
         if not is_numeric(member.dtype) and member.dtype.kind != "b":
             kind = KINDS.get(member.dtype.kind, "no numbers")
-            raise BadInput(f"{here}: dtype {member.dtype} ({kind}); expected {ACCEPTED}.")
+            raise BadInput(f"{here}: dtype {member.dtype} ({kind}); expected {ACCEPTED}. Convert it with .astype.")
         if len(shape) not in (1, 2):
             raise BadInput(
                 f"{here}: shape {shape}; expected (steps, features), or (steps,), because a group has one dataset per "
@@ -228,8 +230,8 @@ def _features(members: Sequence[Member], shapes: Sequence[tuple[int, ...]], form
             )
         if len(shape) != len(shapes[0]) or shape[1:] != shapes[0][1:]:
             raise BadInput(
-                f"{here}: shape {shape}, but '{first.name}' has shape {shapes[0]}; expected sequences of one width."
-                + _turning(shapes)
+                f"{here}: shape {shape}, but '{first.name}' has shape {shapes[0]}; expected sequences of "
+                f"one width. Give them as many features each.{_turning(shapes)}"
             )
     if len(shapes[0]) > 1:
         if not shapes[0][1]:

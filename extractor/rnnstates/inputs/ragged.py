@@ -187,7 +187,7 @@ def _axes(informative: Informative, expected: Expected) -> int:
 
 
 def _check_row(row: Row, axes: int, expected: Expected, where: str) -> None:
-    if not is_numeric(row.dtype):
+    if not is_numeric(row.dtype) and not (row.dtype.kind == "b" and axes > 1):
         kind = KINDS.get(row.dtype.kind, "no numbers")
         raise BadInput(f"{where}: dtype {row.dtype} ({kind}); expected {ACCEPTED}. Convert it with .astype.")
     if row.ndim == axes:
