@@ -96,3 +96,11 @@ def test_final_states_of_other_layers_are_not_those_of_a_kept_one():
     assert set(states.layer("layer1/forward").datasets) == {"hidden", "hidden_final", "cell_final", "lengths"}
     assert set(states.to_xarray()["layer1/forward"].data_vars) == {"hidden", "hidden_final", "cell_final"}
     assert "layer0/backward/cell_final" in states.datasets
+
+
+def test_a_table_of_both_states_has_a_column_for_each_kept_unit():
+    states = extract("one layer", keep_units="3,1", states="state")
+    table, values = states.frame("state"), states.tokens("state").X
+    names = ["state_cell_3", "state_cell_1", "state_hidden_3", "state_hidden_1"]
+    np.testing.assert_array_equal(table[names].to_numpy(), values)
+    assert list(table.columns)[-4:] == names

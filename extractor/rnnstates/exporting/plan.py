@@ -7,8 +7,8 @@ import numpy as np
 
 from ..arrays.axes import Array, Rows
 from ..errors import OptionError
-from ..network.names import DERIVED
 from ..output.format import INPUT_LENGTHS
+from ..output.states.columns import column_names
 from .content import Arrays, Block, Column, LazyArray, Table, TextArray
 from .reading import Chosen, Reader
 from .stored import Member, Stored
@@ -174,15 +174,7 @@ def _columns(reader: Reader) -> list[Column]:
         return [Column(member.name, member.dtype)]
     numbers = np.arange(member.item[0]) if member.numbers is None else member.numbers
     numbers = numbers if reader.units is None else numbers[reader.units]
-    return [Column(name, member.dtype) for name in _labels(member.name, numbers.tolist())]
-
-
-def _labels(name: str, numbers: list[int]) -> list[str]:
-    """Name the columns of units; of [cell, hidden] with some units only, both parts have the same numbers."""
-    if len(set(numbers)) == len(numbers):
-        return [f"{name}_{number}" for number in numbers]
-    parts = DERIVED["state"]
-    return [f"{name}_{parts[numbers[:place].count(number)]}_{number}" for place, number in enumerate(numbers)]
+    return [Column(name, member.dtype) for name in column_names(member.name, numbers.tolist())]
 
 
 def _rows(plan: Plan, readers: list[Reader]) -> Callable[[slice], Block]:

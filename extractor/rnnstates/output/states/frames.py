@@ -7,6 +7,7 @@ import numpy as np
 from ...arrays.axes import Array, Flat
 from ...errors import BadStates, EngineUnavailable, OptionError
 from ...untrusted.hdf5 import reading
+from .columns import column_names
 from .datasets import Datasets
 from .tokens import tokens
 from .whole import Dataset, has_steps
@@ -56,7 +57,8 @@ def _units(datasets: Datasets, name: str, values: Array) -> dict[str, Flat]:
     leaf = name.strip("/").rpartition("/")[2]
     if values.ndim == 1:
         return {} if leaf == "ids" else {leaf: values}
-    return {f"{leaf}_{unit}": column for unit, column in zip(datasets.units(name), values.T, strict=True)}
+    names = column_names(leaf, datasets.units(name).tolist())
+    return dict(zip(names, values.T, strict=True))
 
 
 def _pandas(columns: dict[str, Flat]) -> Frame:
