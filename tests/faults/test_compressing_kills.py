@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from rnnstates.output import repack as repacking
 from ..forking import Run, run_each
 from .faulty import Faulty
 
-FIRST = """
-import sys
+ROOT = str(Path(__file__).resolve().parents[2])
+FIRST = (
+    f"import sys\nsys.path.insert(0, {ROOT!r})"
+    """
 import h5py, numpy as np, rnnstates
 from rnnstates.extraction import extract as running
 from rnnstates.output import compressing, repack as repacking
@@ -32,6 +35,7 @@ def extract():
 def repack():
     rnnstates.repack("old.h5", "out.h5", layout="packed", compression="gzip")
 """
+)
 MODULES = {"extract": "running", "repack": "repacking"}
 
 
@@ -45,6 +49,7 @@ def operations(job):
     counted = Faulty("SIGKILL")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(where, "SYSTEM", counted)
+        patch.setattr("sys.path", [*sys.path])
         space = {}
         exec(FIRST, space)
         space[job]()

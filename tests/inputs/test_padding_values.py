@@ -11,7 +11,8 @@ from rnnstates.errors import BadLengths, OptionError
 from rnnstates.inputs import open_source, padding_value, read_lengths
 from rnnstates.inputs.form import PADDED, Form
 from rnnstates.inputs.packed import PackedSource
-from tests.builders import embedded
+
+from ..builders import embedded
 
 N, T, I = 6, 9, 2
 LENGTHS = np.array([4, 0, 9, 1, 8, 5])

@@ -7,7 +7,8 @@ import pytest
 import rnnstates
 from rnnstates.errors import BadLengths, OptionError
 from rnnstates.network.step_mask import StepMask
-from tests.weights.keras_models import keras_of
+
+from .keras_models import keras_of
 
 layers = keras.layers
 N, T, I, VOCABULARY = 5, 7, 3, 11
