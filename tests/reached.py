@@ -57,7 +57,7 @@ class _Module:
 
     def __init__(self, path):
         self.path, self.bound, self.imported, self.defined, self._known = path, {}, set(), {}, {}
-        body = ast.parse(path.read_text()).body
+        body = list(_run_at_import(ast.parse(path.read_text()).body))
         for node in body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = dict(_bindings(node, path))
@@ -83,6 +83,12 @@ class _Module:
 @functools.cache
 def _module(path):
     return _Module(path)
+
+
+def _run_at_import(body):
+    """Yield the statements of a module, those that it tries as well."""
+    for node in body:
+        yield from node.body if isinstance(node, ast.Try) else [node]
 
 
 def _bindings(node, path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from .marking import HERE, MARKS, marks_of
-from .reached import reached
+from .reached import reached, reached_at_import
 
 SHOWN = {
     ("cli/test_extract.py", "test_nothing_but_in_and_out_does_the_job_and_says_what_it_assumed"): {"process"},
@@ -46,3 +46,10 @@ def test_imports_inside_fixtures_and_of_what_is_skipped_without_are_seen(tmp_pat
     assert "subprocess.run" in reached(file, "test_helper")
     assert "jax" in reached(file, "test_skipped")
     assert not reached(file, "test_nothing")
+
+
+def test_what_a_module_tries_to_import_is_seen(tmp_path):
+    file = Path(tmp_path, "tried.py")
+    file.write_text("try:\n    import torch\nexcept ImportError:\n    import jax\n")
+    assert "torch" in reached_at_import(file)
+    assert "jax" not in reached_at_import(file)
