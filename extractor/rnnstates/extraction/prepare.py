@@ -22,7 +22,7 @@ from .job import Job, plan
 from .keeping import kept_of
 from .problems import Problems
 from .request import Options, Request, make_request
-from .sequences import check_inputs, close_all, open_inputs, read_sequences
+from .sequences import Sequences, check_inputs, close_all, open_inputs, read_sequences
 
 __all__ = ["prepare"]
 
@@ -94,7 +94,7 @@ def _plan(
             tokens = check_features(source, network, notes, given=chosen is not None)
     with problems.gathered():
         check_states(StoredParts(network, kept_of(network, request.keeping)), request, notes)
-    source, valid, ids, copied = read_sequences(sources, lengths, options, network, problems)
+    source, valid, ids, copied = _chosen(read_sequences(sources, lengths, options, network, problems), options)
     for note in valid.notes:
         notes.say(note)
     kept = request.keeping.steps
@@ -105,6 +105,15 @@ def _plan(
     job = plan(source, network, request, shape=shape, ids=ids, tokens=tokens, notes=notes, continued=starts)
     job = replace(job, carried=copied)
     return replace(job, initial=_open_start(options.start, job)) if starts else job
+
+
+def _chosen(found: Sequence[Sequences], options: Options) -> Sequences:
+    if len(found) == 1 and options.rows is None and options.steps is None:
+        return found[0]
+    # Few runs need it, and all start faster without.
+    from .choosing import choose
+
+    return choose(found, options)
 
 
 def _decided(lengths: object, options: Options) -> tuple[str, ...]:

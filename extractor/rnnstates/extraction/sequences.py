@@ -1,6 +1,5 @@
-"""The sequences of a run: of one input or of several, all of them or some, with their lengths and ids."""
+"""The sequences of each input of a run, with their lengths and ids."""
 
-import glob
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,35 +7,26 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from ..errors import BadInput, BadLengths, OptionError
+from ..errors import BadInput, OptionError
 from ..inputs import open_ids, open_source, read_lengths
 from ..inputs.base import Source
-from ..inputs.carried import Carried, joined, open_carried, some_rows, some_steps
-from ..inputs.choosing import choose_rows, choose_steps
+from ..inputs.carried import Carried, open_carried
 from ..inputs.form import Form
 from ..inputs.ids import Ids
-from ..inputs.ids_of_run import joined_ids, some_ids
-from ..inputs.joined import Joined
 from ..inputs.layout import IdsWithoutTable
 from ..inputs.lengths import ValidSteps, is_word
 from ..inputs.packed import PackedSource, cut, is_packed
-from ..inputs.selected import Places, SomeRows, SomeSteps, steps_kept
-from ..inputs.spool import spool
 from ..network.model import Network
 from .problems import Problems
 from .request import Options
 
-__all__ = ["INPUT_ROW", "Sequences", "check_inputs", "close_all", "open_inputs", "read_sequences"]
+__all__ = ["Sequences", "check_inputs", "close_all", "open_inputs", "read_sequences"]
 
 GLOB = "*?["
-# The name in the output of the numbers of chosen rows.
-INPUT_ROW = "input_row"
 
 
 class Sequences(NamedTuple):
-    """The sequences of a run.
+    """The sequences of an input, or of a run.
 
     Parameters
     ----------
@@ -106,6 +96,8 @@ def _paths(inputs: object) -> list[str | os.PathLike[str]]:
         return []
     text = os.fspath(inputs)
     if isinstance(text, str) and any(sign in text for sign in GLOB) and not os.path.lexists(text):
+        import glob
+
         # Not Path.glob, which has no absolute patterns.
         return [*sorted(glob.glob(text))] or [inputs]  # noqa: PTH207
     return [inputs]
@@ -135,13 +127,15 @@ def _spooled(sequences: Iterator[object], options: Options, form: Form) -> Sourc
         raise OptionError(
             "inputs=: is an iterator, whose sequences are kept beside the output; pass output=, or a list of them."
         )
+    from ..inputs.spool import spool
+
     return spool(sequences, Path(options.output).absolute().parent, form)
 
 
 def read_sequences(
     sources: Sequence[Source], lengths: object, options: Options, network: Network, problems: Problems
-) -> Sequences:
-    """Read lengths and ids, join several inputs, and choose rows and steps.
+) -> list[Sequences]:
+    """Read the lengths and ids of each input, and find what is carried of it.
 
     Parameters
     ----------
@@ -171,63 +165,10 @@ def read_sequences(
     with problems.gathered():
         carried = [open_carried(options.carry, source) for source in sources]
     problems.raise_all()
-    found = Sequences(sources[0], valid[0], ids[0], carried[0])
-    if len(sources) > 1:
-        found = _joined(sources, valid, ids, carried)
-    return _chosen(found, options)
+    return [Sequences(*each) for each in zip(sources, valid, ids, carried, strict=True)]
 
 
 def _lengths_of(source: Source, lengths: object, padding: str, network: Network) -> ValidSteps:
     # Those of packed sequences have been read; they may be offsets.
     given = None if isinstance(source, PackedSource) and not is_word(lengths) else lengths
     return read_lengths(given, source, padding=padding, model=network.mask)
-
-
-def _joined(
-    sources: Sequence[Source],
-    valid: Sequence[ValidSteps],
-    ids: Sequence[Ids | None],
-    carried: Sequence[tuple[Carried, ...]],
-) -> Sequences:
-    short = [
-        each for each, source in zip(valid, sources, strict=True) if (each.lengths < source.shape[1]).any()
-    ] or valid[:1]  # fmt: skip
-    sides = {each.padding for each in short}
-    if len(sides) > 1:
-        raise BadLengths(
-            "inputs=: some are padded after the valid steps, others before them; expected one side. Run them apart."
-        )
-    side = sides.pop()
-    counts = [source.shape[0] for source in sources]
-    every = ValidSteps(
-        np.concatenate([each.lengths for each in valid]), side, valid[0].found,
-        tuple(note for each in valid for note in each.notes),
-    )  # fmt: skip
-    copied = tuple(joined(parts, sources, side) for parts in zip(*carried, strict=True))
-    return Sequences(Joined(sources, side), every, joined_ids(ids, counts, _labels(sources)), copied)
-
-
-def _labels(sources: Sequence[Source]) -> list[str]:
-    """Name each input: by its file's name without suffix if these differ, else by its number."""
-    named = [Path(str(source.identity["path"])).name.partition(".")[0] for source in sources]
-    return named if len(set(named)) == len(named) else [str(number) for number in range(len(named))]
-
-
-def _chosen(found: Sequences, options: Options) -> Sequences:
-    source, valid, ids, carried = found
-    if options.rows is not None:
-        places = choose_rows(options.rows, source, ids)
-        source, ids = SomeRows(source, places), ids if ids is None else some_ids(ids, places)
-        valid = valid._replace(lengths=valid.lengths[places])
-        carried = (*(some_rows(each, places) for each in carried), _numbers(places))
-    if options.steps is not None:
-        steps = choose_steps(options.steps, source)
-        valid = valid._replace(lengths=steps_kept(valid.lengths, steps, source.shape[1], valid.padding))
-        source = SomeSteps(source, steps)
-        carried = tuple(some_steps(each, steps) for each in carried)
-    return Sequences(source, valid, ids, carried)
-
-
-def _numbers(places: Places) -> Carried:
-    """Return the numbers of the chosen sequences in the input, for the output."""
-    return Carried(INPUT_ROW, False, (), np.dtype("<i8"), lambda wanted: places[wanted])

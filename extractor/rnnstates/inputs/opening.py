@@ -14,8 +14,6 @@ from ..untrusted.npy import MAGIC
 from .base import Source
 from .content import FIRST_BYTES, of_another_kind
 from .form import PADDED, Form
-from .hdf5_series import open_in_hdf5
-from .lists import open_list_of
 from .memory import MemorySource
 from .npy import NpySource
 from .stream import StreamSource
@@ -37,6 +35,12 @@ class Opener(Protocol):
 
 
 # Their modules are imported for such files only, so that others start faster.
+def _open_hdf5(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
+    from .hdf5_series import open_in_hdf5
+
+    return open_in_hdf5(path, dataset=dataset, form=form)
+
+
 def _open_table(path: str | os.PathLike[str], *, dataset: str | None = None, form: Form = PADDED) -> Source:
     from .arrow.source import ColumnSource
 
@@ -62,7 +66,7 @@ TABLES = (b"PAR1", b"ARROW1")
 # From the first bytes of a file to what opens it.
 OPENERS: dict[bytes, Opener] = {
     MAGIC: NpySource,
-    SIGNATURE: open_in_hdf5,
+    SIGNATURE: _open_hdf5,
     ZIP: _open_zip,
     **dict.fromkeys(TABLES, _open_table),
 }
@@ -104,6 +108,8 @@ def open_source(inputs: object, *, dataset: str | None = None, form: Form = PADD
         raise BadInput("inputs=: is a text stream; expected a binary one. Open the file with open(path, 'rb').")
     if hasattr(inputs, "read"):
         return StreamSource(cast("BinaryIO", inputs), form=form)
+    from .lists import open_list_of
+
     return open_list_of(inputs, form) or MemorySource(inputs, form=form)
 
 
