@@ -188,7 +188,10 @@ def _sentence(summary: dict[str, Any]) -> str:
 
 def _kept(kept: dict[str, Any]) -> list[str]:
     """Say what is kept of steps and units, which the shapes do not tell."""
-    said = [f"{name}={kept[name]!r}" for name in ("keep_units", "every", "last_steps") if name in kept]
+    units = kept.get("keep_units", [])
+    each = [f"{layer}={some}" for layer, some in units.items()] if isinstance(units, dict) else [units] if units else []
+    said = [f"keep_units={some!r}" for some in each]
+    said += [f"{name}={kept[name]!r}" for name in ("every", "last_steps") if name in kept]
     return worded([f"kept: {', '.join(said)}"], is_message=True) if said else []
 
 

@@ -25,7 +25,7 @@ import click
 from rnnstates import CHOICES
 
 from .grouped import FILE, Names, option, with_options
-from .options import ENVIRONMENT, JSON, LAYER, QUIET, RARE, RARE_WEIGHTS, SEED, WORDS
+from .options import ENVIRONMENT, JSON, LAYER, QUIET, RARE, RARE_WEIGHTS, SEED, WORDS, units_by_layer
 
 __all__ = ["extract_options"]
 
@@ -83,8 +83,9 @@ _OUTPUT = (
            help=f"One vector per sequence: {WORDS['pool']}, or none; hidden:mean is of one state only."),
     option("--keep-layers", metavar="top|NAMES", group="Output",
            help="Layers to store, such as layer1 or layer0/backward; all are computed.  [default: all]"),
-    option("--keep-units", metavar="LIST", group="Output",
-           help="Units to store, such as 0:10,17, of each layer.  [default: all]"),
+    option("--keep-units", metavar="[LAYER=]LIST", group="Output", multiple=True, callback=units_by_layer,
+           help="Units to store, such as 0:10,17, of each layer; layer1=0:10 of one, and once for each of several.  "
+                "[default: all]"),
     option("--every", type=click.IntRange(min=1), metavar="N", group="Output",
            help="Store the states of steps 0, N, 2N, … of each sequence; vectors still count every step."),
     option("--last-steps", type=click.IntRange(min=1), metavar="N", group="Output",

@@ -9,6 +9,7 @@ from .grouped import FILE, option
 
 __all__ = [
     "CONFIG", "CONVENTION", "ENVIRONMENT", "JSON", "LAYER", "QUIET", "RARE", "RARE_WEIGHTS", "SEED", "WORDS",
+    "units_by_layer",
 ]  # fmt: skip
 
 # Prefix of the variables that set an option, followed by its name in capital letters.
@@ -35,6 +36,19 @@ class _Layer(click.types.StringParamType):
         except rnnstates.RnnstatesError:
             return []
         return [CompletionItem(stack["layer"]) for stack in stacks if stack["layer"].startswith(incomplete)]
+
+
+def units_by_layer(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> str | dict[str, str] | None:  # noqa: ARG001
+    """Read ``0:10`` for all layers, or ``layer1=0:10`` for each of some."""
+    found: dict[str, str] = {}
+    for text in given:
+        layer, _, units = text.rpartition("=")
+        if layer in found:
+            raise click.BadParameter(f"{layer or 'every layer'} has {found[layer]} and {units}; expected one list.")
+        found[layer] = units
+    if "" in found and len(found) > 1:
+        raise click.BadParameter(f"{found['']} is of every layer, others of one; expected LAYER=LIST for each.")
+    return found.get("", found or None)
 
 
 JSON = option(

@@ -47,11 +47,26 @@ def test_a_dry_run_says_what_is_kept(place):
     assert "dataset layer0/forward/hidden: (2, 2, 4) float32" in shown
 
 
+def test_units_are_kept_by_layer(place):
+    options = ("--keep-units", "high=1", "--keep-units", "layer0/backward=3,0")
+    shown = text(rnnstates(*JOB, *options, "--dry-run", cwd=place).stdout)
+    layers = "--keep-units layer1/forward=1, --keep-units layer1/backward=1, --keep-units layer0/backward=3,0"
+    assert f"kept: {layers}\n" in shown
+    done = rnnstates(*JOB, *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(place / "o.h5") as file:
+        shapes = [file[f"{part}/hidden"].shape[-1] for part in ("layer0/backward", "layer0/forward", "layer1/forward")]
+    assert shapes == [2, 4, 1]
+    assert "layer1/forward: 1\n" in text(rnnstates("info", "o.h5", cwd=place).stdout)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--keep-layers", "layer9"), "--keep-layers 'layer9': no layer has this name"),
         (("--keep-units", "9:"), "--keep-units '9:': 'layer0/forward/hidden' has 4 units, 0 to 3."),
+        (("--keep-units", "1", "--keep-units", "2"), "'--keep-units': every layer has 1 and 2; expected one list."),
+        (("--keep-units", "1", "--keep-units", "high=2"), "'--keep-units': 1 is of every layer, others of one; exp"),
         (("--every", "2", "--last-steps", "2"), "--every 2, --last-steps 2: are two choices of steps"),
         (("--layer-average", "all"), "--layer-average: layer 'high' is forward"),
         (("--keep-layers", "none"), "--keep-layers none: keeps no layer"),

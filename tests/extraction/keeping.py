@@ -32,6 +32,7 @@ CHOICES = [
     {"keep_units": "0:2", "padding": "pre"},
     {"keep_layers": "top"},
     {"layer_average": "all", "keep_layers": "none"},
+    {"keep_units": {"low": "1:", "layer2/backward": [3, 0], "average": "2"}, "layer_average": "low,high"},
     {"every": 2, "keep_units": "1", "keep_layers": "layer0/backward,high", "layer_average": "low,high"},
 ]
 

@@ -113,6 +113,25 @@ def test_kept_units_are_columns_of_a_whole_run_and_their_numbers_are_a_coordinat
                 np.testing.assert_array_equal(file[f"{part}/state"].dims[2][0], np.tile(units, 2))
 
 
+@pytest.mark.parametrize("layout", rnnstates.LAYOUTS)
+def test_units_of_some_layers_are_columns_of_a_whole_run_and_other_layers_keep_all(layout, tmp_path):
+    given = {"top": "1", "layer0/backward": [2, 0]}
+    chosen = {"layer0/backward": [2, 0], "layer1/forward": [1], "layer1/backward": [1]}
+    whole, options = extract(layout=layout), {"layout": layout, "keep_units": given}
+    with extract(**options, output=tmp_path / "out.h5") as stored:
+        for kept in (extract(**options), stored):
+            for part, _, _, weights in NETWORKS["stack"].parts():
+                columns = chosen.get(part, list(range(weights.units)))
+                for state in ("hidden", "cell_max", "hidden_last"):
+                    np.testing.assert_array_equal(kept[f"{part}/{state}"], whole[f"{part}/{state}"][..., columns])
+                    assert kept.units(f"{part}/{state}").tolist() == columns
+                both = np.concatenate([half[..., columns] for half in np.split(whole[f"{part}/state"], 2, -1)], -1)
+                np.testing.assert_array_equal(kept[f"{part}/state"], both)
+                np.testing.assert_array_equal(kept[f"{part}/cell_final"], whole[f"{part}/cell_final"])
+        with h5py.File(tmp_path / "out.h5") as file:
+            assert list(file["layer1/forward/hidden"].dims)[-1]["unit"][()].tolist() == [1]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("given", ["all", "low,high"])

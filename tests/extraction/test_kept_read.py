@@ -41,7 +41,7 @@ def test_a_repacked_file_keeps_what_was_kept(options, compression, tmp_path, mon
                     np.testing.assert_array_equal(old_sequence[name], sequence[name], name)
     if "keep_units" in options:
         with h5py.File("out.h5") as old, h5py.File("new.h5", "r+") as file:
-            name = f"{kept.layers[0]}/unit"
+            name = f"{kept.layers[-1]}/unit"
             assert file[name][()].tolist() == old[name][()].tolist()
             file[name][0] += 1
         with pytest.raises(rnnstates.BadStates, match=r"something outside the states was changed"):

@@ -12,7 +12,7 @@ from ..extraction.already_done import already_done
 from ..extraction.amounts import end_of
 from ..extraction.deliver import to_file, to_memory
 from ..extraction.identity import identity_of
-from ..extraction.request import DEFAULTS, Options, Pool, Progress, Request, make_request
+from ..extraction.request import DEFAULTS, KeepUnits, Options, Pool, Progress, Request, make_request
 from ..extraction.target import Target, find_target
 from ..network.cells import GATE_STATES
 from ..network.pooling import FINAL
@@ -42,7 +42,7 @@ def collect(
     output: str | os.PathLike[str] | None = None,
     states: str | Sequence[str] | None = DEFAULTS.states,
     pool: Pool = DEFAULTS.pool,
-    keep_units: str | Sequence[int] | range | None = None,
+    keep_units: KeepUnits | None = None,
     every: int | None = None,
     last_steps: int | None = None,
     layout: Layout = DEFAULTS.layout,

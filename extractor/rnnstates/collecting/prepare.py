@@ -10,7 +10,7 @@ from ..arrays.axes import Array
 from ..errors import BadWeights
 from ..errors.articles import with_article
 from ..extraction.agreement import Notes
-from ..extraction.keeping import check_units
+from ..extraction.keeping import check_units, units_by_part
 from ..extraction.request import Options, Request
 from ..inputs import open_ids
 from ..inputs.lengths import ValidSteps
@@ -57,7 +57,7 @@ def prepare(
         grid = _grid(row_bytes, batch_size)
         counted = _count(lengths, feed, runner, network, padding=request.padding, rows=grid.batch_rows, notes=notes)
         shape = Shape(counted.lengths, steps, request.layout, counted.padding, request.keeping.steps, counted.found)
-        kept = Kept(units=request.keeping.units)
+        kept = Kept(units=units_by_part(network, request.keeping.units))
         specs = plan_datasets(
             network, shape, states=request.states, pool=request.pool, dtype=request.dtype, precision=request.computing,
             kept=kept,

@@ -53,6 +53,8 @@ def _are_pools(value: object) -> bool:
 
 
 def _are_units(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(layer, str) and _are_units(units) for layer, units in value.items())
     if isinstance(value, str | range):
         return True
     is_list = isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1
@@ -99,7 +101,7 @@ ARGUMENTS: dict[str, Kind] = {
     **dict.fromkeys(("seed", "sample"), WHOLE),
     **dict.fromkeys(("forget_bias", "cell_clip", "projection_clip", "preactivation_clip"), NUMBER),
     **dict.fromkeys(("states", "layers", "notes", "datasets", "keep_layers", "layer_average"), NAMES),
-    "keep_units": Kind(_are_units, "a str such as '0:10,17', a list of numbers or a range"),
+    "keep_units": Kind(_are_units, "a str such as '0:10,17', a list of numbers, a range or a dict of them by layer"),
     "pool": POOLS,
     "memory": Kind(lambda value: isinstance(value, str) or _is_whole(value), "bytes, or a str such as '512M'"),
     "max_runtime": Kind(lambda value: isinstance(value, str) or _is_number(value), "seconds, or a str such as '45m'"),

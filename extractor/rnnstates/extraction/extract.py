@@ -24,7 +24,7 @@ from .job import Job
 from .planned import log_plan
 from .prepare import prepare
 from .provenance import NOT_STARTED, Computing, provenance_of
-from .request import DEFAULTS, Options, Pool, Progress
+from .request import DEFAULTS, KeepUnits, Options, Pool, Progress
 from .schedule import make_stack, run
 from .target import Target, find_target
 
@@ -56,7 +56,7 @@ def extract(
     states: str | Sequence[str] | None = DEFAULTS.states,
     pool: Pool = DEFAULTS.pool,
     keep_layers: str | Sequence[str] | None = None,
-    keep_units: str | Sequence[int] | range | None = None,
+    keep_units: KeepUnits | None = None,
     every: int | None = None,
     last_steps: int | None = None,
     layer_average: str | Sequence[str] | None = None,
@@ -131,8 +131,9 @@ def extract(
     keep_layers : names or None
         The layers to store; all are computed. ``top`` is the last one; others have the names of the attribute
         ``layers`` (``layer1``, ``layer0/backward``) or of the model. ``none`` stores no layer, for a ``layer_average``.
-    keep_units : str, sequence of int or None
-        The units to store, such as ``"0:10,17"``, of every state except ``final`` ones.
+    keep_units : str, sequence of int, dict or None
+        The units to store, such as ``"0:10,17"``, of every state except ``final`` ones. A dict has those of layers by
+        name (as for ``keep_layers``); all units are stored of a layer that it does not name.
     every, last_steps : int or None
         Store the states of some valid steps only: 0, N, 2N, … of each sequence, or its last N. Pooled states still
         count all valid steps.

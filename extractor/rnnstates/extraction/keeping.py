@@ -1,21 +1,24 @@
 """Checks what is to be kept: layers, units, steps and averages, first each on its own, then with the network."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..errors import OptionError
 from ..network.cells import Sizes, made_of, state_width
 from ..network.model import Direction
 from ..output.format import DatasetSpec
-from ..output.kept.parts import HasParts, Kept, Named, StoredParts, group_name
+from ..output.kept.parts import AVERAGE, HasParts, Kept, Named, StoredParts, group_name
 from ..output.kept.steps import ALL_STEPS, KeptSteps
 from ..output.kept.units import KeptUnits
 from .words import split
 
-__all__ = ["Keeping", "check_units", "kept_of", "layers_named", "steps_kept", "units_kept"]
+__all__ = ["Keeping", "check_units", "kept_of", "layers_named", "steps_kept", "units_by_part", "units_kept"]
 
 ALL, TOP = "all", "top"
 Part = tuple[str, Named, Direction, Sizes]
+# Text such as ``0:10,17``, or numbers.
+Units = str | Iterable[int]
+LIKE = "expected something like 0:10,17."
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,14 @@ class Keeping:
     layers : tuple of str or None
         None for all.
     average : tuple of str
-    units : KeptUnits or None
+    units : KeptUnits, dict or None
+        Those of each layer, or by name of a layer.
     steps : KeptSteps
     """
 
     layers: tuple[str, ...] | None = None
     average: tuple[str, ...] = ()
-    units: KeptUnits | None = None
+    units: KeptUnits | Mapping[str, KeptUnits] | None = None
     steps: KeptSteps = ALL_STEPS
 
 
@@ -42,24 +46,28 @@ def layers_named(given: "str | Sequence[str] | None") -> tuple[str, ...] | None:
     return None if given is None else tuple(dict.fromkeys(split(given)))
 
 
-def units_kept(given: "str | Iterable[int] | None") -> KeptUnits | None:
-    """Return the units of ``keep_units``: text such as ``0:10,17``, numbers, or a range.
+def units_kept(given: "Units | Mapping[str, Units] | None") -> KeptUnits | dict[str, KeptUnits] | None:
+    """Return the units of ``keep_units``: text such as ``0:10,17``, numbers, or a range; of all layers, or by layer.
 
     Raises
     ------
     OptionError
     """
-    if given is None:
-        return None
+    if given is None or not isinstance(given, Mapping):
+        return None if given is None else _units(given)
+    if not given:
+        raise OptionError(f"keep_units=: names no layer; {LIKE}")
+    return {layer: _units(units) for layer, units in given.items()}
+
+
+def _units(given: Units) -> KeptUnits:
     text = given if isinstance(given, str) else ",".join(str(int(unit)) for unit in given)
     try:
         kept = KeptUnits.parse(text)
     except ValueError as reason:
-        raise OptionError(
-            f"keep_units={str(reason)!r}: no unit and no range of them; expected something like 0:10,17."
-        ) from reason
+        raise OptionError(f"keep_units={str(reason)!r}: no unit and no range of them; {LIKE}") from reason
     if not kept.ranges:
-        raise OptionError("keep_units=: names no unit; expected something like 0:10,17.")
+        raise OptionError(f"keep_units=: names no unit; {LIKE}")
     return kept
 
 
@@ -93,7 +101,31 @@ def kept_of(network: HasParts, keeping: Keeping) -> Kept:
     _check_average([part for part in parts if part[0] in average])
     if layers == () and not average:
         raise OptionError("keep_layers=None: keeps no layer; expected top, names, or a layer_average beside it.")
-    return Kept(layers, average, keeping.units)
+    kept = Kept(layers, average)
+    return replace(kept, units=units_by_part(StoredParts(network, kept), keeping.units))
+
+
+def units_by_part(
+    network: HasParts, units: KeptUnits | Mapping[str, KeptUnits] | None
+) -> KeptUnits | dict[str, KeptUnits] | None:
+    """Find the layers whose units are chosen, among those that are stored.
+
+    Raises
+    ------
+    OptionError
+        A layer is unknown, or named twice.
+    """
+    if not isinstance(units, Mapping):
+        return units
+    # The last one is the top.
+    parts = sorted(network.parts(), key=lambda part: part[0].partition("/")[0] != AVERAGE)
+    found: dict[str, KeptUnits] = {}
+    for layer, chosen in units.items():
+        for path in _paths("keep_units", layer, parts):
+            if path in found:
+                raise OptionError(f"keep_units={layer!r}: names '{group_name(path)}' a second time; expected it once.")
+            found[path] = chosen
+    return found
 
 
 def _found(option: str, names: Iterable[str], parts: list[Part]) -> tuple[str, ...]:
@@ -151,8 +183,9 @@ def check_units(kept: Kept, network: HasParts, specs: Iterable[DatasetSpec]) -> 
     """
     sizes = {path: weights for path, _, _, weights in StoredParts(network, kept).parts()}
     for spec in specs:
-        if kept.units is None or spec.columns is None:
+        units = kept.units_of(spec.part)
+        if units is None or spec.columns is None:
             continue
         width = min(state_width(sizes[spec.part], state) for state in made_of(sizes[spec.part], spec.state))
-        if kept.units.most >= width:
-            raise OptionError(f"keep_units='{kept.units}': '{spec.name}' has {width} units, 0 to {width - 1}.")
+        if units.most >= width:
+            raise OptionError(f"keep_units='{units}': '{spec.name}' has {width} units, 0 to {width - 1}.")

@@ -31,13 +31,15 @@ from .keeping import Keeping, layers_named, steps_kept, units_kept
 from .problems import Problems
 from .words import names, one, pools
 
-__all__ = ["DEFAULTS", "DEFAULT_STATES", "Options", "Pool", "Progress", "Request", "make_request"]
+__all__ = ["DEFAULTS", "DEFAULT_STATES", "KeepUnits", "Options", "Pool", "Progress", "Request", "make_request"]
 
 # Called with the steps done and the total steps.
 Progress = Callable[[int, int], None]
 
 # Names of poolings; ``hidden:mean`` or {"hidden": "mean"} for one state only.
 Pool = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
+# Units of all layers, such as ``0:10,17``, or by name of a layer.
+KeepUnits = str | Sequence[int] | range | Mapping[str, str | Sequence[int] | range]
 
 # The default of ``states``; a cell without a cell state gives its hidden state only.
 DEFAULT_STATES = ("hidden", "cell")
@@ -73,7 +75,7 @@ class Options:
     states: str | Sequence[str] | None = DEFAULT_STATES
     pool: Pool = ("mean", "last")
     keep_layers: str | Sequence[str] | None = None
-    keep_units: str | Sequence[int] | range | None = None
+    keep_units: KeepUnits | None = None
     every: int | None = None
     last_steps: int | None = None
     layer_average: str | Sequence[str] | None = None

@@ -211,7 +211,9 @@ def plan_datasets(
         *((part, weights, _wanted(weights, (), final)) for part, _, _, weights in stored.others()),
     ]
     return tuple(
-        _spec(part, weights, state, pooling, shape=shape, dtype=types.get(pooling, types[None]), units=kept.units)
+        _spec(
+            part, weights, state, pooling, shape=shape, dtype=types.get(pooling, types[None]), units=kept.units_of(part)
+        )
         for part, weights, pairs in wanted
         for state, pooling in pairs
         if pooling != FINAL or part not in stored.averages

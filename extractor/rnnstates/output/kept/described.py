@@ -29,7 +29,9 @@ def described(kept: Kept, steps: KeptSteps, network: HasParts) -> dict[str, Any]
     said: dict[str, Any] = {}
     if kept.layers is not None:
         said["keep_layers"] = [group_name(part) for part in kept.layers]
-    if kept.units is not None:
+    if isinstance(kept.units, Mapping):
+        said["keep_units"] = {group_name(part): str(units) for part, units in kept.units.items()}
+    elif kept.units is not None:
         said["keep_units"] = str(kept.units)
     said |= steps.named()
     if kept.average:
@@ -64,12 +66,18 @@ def read(said: "Mapping[str, Any] | None") -> Said:
         kept = Kept(
             None if layers is None else _paths(layers),
             _paths(said.get("layer_average", [])),
-            None if units is None else KeptUnits.parse(units),
+            None if units is None else _units(units),
         )
         every, last = (_positive(said.get(name)) for name in ("every", "last_steps"))
         return Said(kept, KeptSteps(every, last), [dict(part) for part in said["computed"]])
     except (KeyError, TypeError, AttributeError) as reason:
         raise ValueError(f"kept: {reason!r}") from reason
+
+
+def _units(said: str | Mapping[str, str]) -> KeptUnits | dict[str, KeptUnits]:
+    if isinstance(said, Mapping):
+        return {group.strip("/"): KeptUnits.parse(units) for group, units in said.items()}
+    return KeptUnits.parse(said)
 
 
 def _paths(groups: Sequence[str]) -> tuple[str, ...]:

@@ -49,11 +49,12 @@ def unit_numbers(provenance: Mapping[str, Any], name: str, width: int) -> Rows:
     state, pooling = (state, pooling) if pooling in POOLINGS else (last, "")
     try:
         said = read(provenance.get("kept"))
-        if said.kept.units is None:
+        units = said.kept.units_of(group)
+        if units is None:
             return np.arange(width)
         sizes = _sizes(said, group, provenance["hidden_widths"])
         parts = [sizes.width if one == "hidden" else sizes.units for one in made_of(sizes, state)]
-        numbers = [unit for size in parts for unit in (range(size) if pooling == FINAL else said.kept.units.of(size))]
+        numbers = [unit for size in parts for unit in (range(size) if pooling == FINAL else units.of(size))]
         if len(numbers) != width:
             raise ValueError(f"{len(numbers)} units for {width} columns")
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as reason:

@@ -1,6 +1,6 @@
 """Which parts of a network are stored, and the averages of several, which are stored like parts of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -44,13 +44,17 @@ class Kept:
         Paths of parts; None for all.
     average : tuple of str
         Paths of the parts whose average is stored, direction by direction.
-    units : KeptUnits or None
-        None for all.
+    units : KeptUnits, dict or None
+        Those of each part, or by path of a part; None, or not listed, for all.
     """
 
     layers: tuple[str, ...] | None = None
     average: tuple[str, ...] = ()
-    units: KeptUnits | None = None
+    units: KeptUnits | Mapping[str, KeptUnits] | None = None
+
+    def units_of(self, part: str) -> KeptUnits | None:
+        """Return the units that are stored of a part; None for all."""
+        return self.units.get(part) if isinstance(self.units, Mapping) else self.units
 
 
 EVERYTHING = Kept()

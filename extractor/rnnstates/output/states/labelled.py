@@ -119,9 +119,10 @@ def _dimensions(datasets: Datasets, name: str, stored: Dataset) -> tuple[str, ..
 
 
 def _some_units(datasets: Datasets) -> bool:
-    """Return whether units are left out, except of final states."""
+    """Return whether units of this layer are left out, except of final states."""
     kept = datasets.whole.attributes["provenance"].get("kept")
-    return isinstance(kept, dict) and "keep_units" in kept
+    units = kept.get("keep_units") if isinstance(kept, dict) else None
+    return (datasets.group.rstrip("/") or "/") in units if isinstance(units, dict) else units is not None
 
 
 def _width(datasets: Datasets) -> int:
