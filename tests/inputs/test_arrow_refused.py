@@ -66,6 +66,7 @@ def test_what_is_no_column_of_sequences_is_refused(tmp_path, way, name):
         ),
         ({"univariate": True}, OptionError, r"univariate=True: .*column 'x' has shape \(7, 7, 4\); expected \(N, T\)"),
         ({"ids": "x"}, BadInput, r"column 'x': type list<.*; expected numbers or strings, one per row"),
+        ({"carry": "z"}, BadInput, r"no such column in .*; present: 'ids'"),
         ({"ids": "holes"}, BadInput, r"column 'holes': row 1 is null; expected one value per row"),
     ],
 )

@@ -42,7 +42,7 @@ def test_the_fill_value_that_a_writer_set_is_missing(tmp_path, dtype, chunks):
     found, source = read(path)
     assert np.isnan(found[3]).all()
     assert (found[:3] == 1).all()
-    assert [note for note in source.notes if f"HDF5's fill value {fill}" in note]
+    assert [note for note in source.notes if f"the dataset's fill value {fill}" in note]
     with pytest.raises(BadInput, match="sequence 3, step 0, feature 0 is nan"):
         extract(path)
     assert extract(path, [5, 5, 5, 0])["hidden"].shape == (4, 5, 2)
@@ -76,7 +76,7 @@ def test_bytes_may_all_be_values_so_that_a_part_never_written_is_noted(tmp_path,
     """NetCDF has no fill value of its own for bytes: its libraries set 255, which images hold."""
     found, source = read(partly_written(tmp_path / "x.h5", "u1", fill))
     assert (found[3] == fill).all()
-    assert [note for note in source.notes if f"never written; they hold HDF5's fill value {fill}" in note]
+    assert [note for note in source.notes if f"never written; they hold the dataset's fill value {fill}" in note]
     _, source = read(partly_written(tmp_path / "y.h5", "u1", fill, rows=4))
     assert not source.notes
 
@@ -84,7 +84,7 @@ def test_bytes_may_all_be_values_so_that_a_part_never_written_is_noted(tmp_path,
 def test_a_fill_value_of_token_ids_may_be_padding_so_that_it_is_noted(tmp_path):
     found, source = read(partly_written(tmp_path / "x.h5", "i4", 7, shape=(4, 5)), form=Form(tokens=True))
     assert found.tolist() == [[1] * 5] * 3 + [[7] * 5]
-    assert [note for note in source.notes if "never written; they hold HDF5's fill value 7" in note]
+    assert [note for note in source.notes if "never written; they hold the dataset's fill value 7" in note]
     _, source = read(partly_written(tmp_path / "y.h5", "i4", 7, shape=(4, 5), rows=4), form=Form(tokens=True))
     assert not source.notes
 
@@ -94,9 +94,9 @@ def test_lengths_and_ids_that_were_never_written_are_refused(tmp_path):
     partly_written(path, "i4", 5, "lengths", shape=(4,))
     partly_written(path, "i4", 5, "names", shape=(4,))
     partly_written(path, "i4", 1, "all", shape=(4,), rows=4)
-    with pytest.raises(BadLengths, match=r"row 3 holds 5, .*HDF5's fill value"):
+    with pytest.raises(BadLengths, match=r"row 3 holds 5, .*the dataset's fill value"):
         extract(path, "lengths")
-    with pytest.raises(BadInput, match=r"row 3 holds 5, .*HDF5's fill value"):
+    with pytest.raises(BadInput, match=r"row 3 holds 5, .*the dataset's fill value"):
         extract(path, "all", ids="names")
     assert extract(path, "all", ids="all")["lengths"][...].tolist() == [1] * 4
 
@@ -137,7 +137,7 @@ def test_missing_states_to_start_from_are_refused_and_others_read(tmp_path, made
 def test_states_that_were_never_written_are_refused(tmp_path):
     path = partly_written(tmp_path / "x.h5", "f8", -999, "hidden", shape=(4, 2))
     write(path, np.ones((4, 2)), "cell")
-    with pytest.raises(BadInput, match=r"'hidden': row 3 holds -999\.0, .*HDF5's fill value"):
+    with pytest.raises(BadInput, match=r"'hidden': row 3 holds -999\.0, .*the dataset's fill value"):
         extract(stored("f4"), initial_state=path)
 
 

@@ -97,7 +97,8 @@ def _beside(name: str, source: Source) -> Named:
     if found is None:
         present = container.present(BadInput)
         raise BadInput(
-            f"carry={name!r}: no such dataset in {container.path}; present: {listing(present)}.{guess(name, present)}"
+            f"carry={name!r}: no such {container.noun} in {container.path}; present: {listing(present)}."
+            f"{guess(name, present)}"
         )
     return found
 

@@ -33,6 +33,10 @@ class Container(Protocol):
         """The file."""
 
     @property
+    def noun(self) -> str:
+        """What one of its arrays is called: ``dataset`` or ``column``."""
+
+    @property
     def group(self) -> tuple[str, ...]:
         """The groups around the input, from the root."""
 

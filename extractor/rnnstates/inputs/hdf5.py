@@ -163,6 +163,7 @@ class Hdf5Container(NamedTuple):
     file: h5py.File
     path: str
     group: tuple[str, ...]
+    noun: str = "dataset"
 
     def find(self, name: str, error: type[BadData]) -> h5py.Dataset | None:
         """Return the dataset of a name; None if there is none.

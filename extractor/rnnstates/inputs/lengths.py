@@ -240,7 +240,7 @@ def _missing(source: Source, inputs_path: str | os.PathLike[str] | None) -> BadL
     missing = f"{source.name}: no lengths given"
     if source.container is not None:
         listed = " or ".join(f"'{place}'" for place in places(source.container, "lengths"))
-        missing = f"{source.container.path}: no dataset {listed}"
+        missing = f"{source.container.path}: no {source.container.noun} {listed}"
     return BadLengths(
         f"{missing}; expected one length per sequence. Name them with lengths={_beside(source, inputs_path)}, or pass "
         'lengths="full" if every step counts.'

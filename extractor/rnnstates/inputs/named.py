@@ -60,7 +60,7 @@ def beside(container: Container | None, name: str, error: type[BadData]) -> Name
 
 def _in(container: Container, name: str, error: type[BadData]) -> Named | None:
     found = container.find(name, error)
-    return None if found is None else Named(f"{container.path}: dataset '{name.strip('/')}'", found)
+    return None if found is None else Named(f"{container.path}: {container.noun} '{name.strip('/')}'", found)
 
 
 def check_open(dataset: h5py.Dataset, where: str, error: type[BadData]) -> None:

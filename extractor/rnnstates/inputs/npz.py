@@ -123,6 +123,7 @@ class NpzContainer(NamedTuple):
     archive: "_Archive"
     path: str
     group: tuple[str, ...]
+    noun: str = "dataset"
 
     def find(self, name: str, error: type[BadData]) -> Array | None:
         """Return the array of a name, read whole; None if there is none.

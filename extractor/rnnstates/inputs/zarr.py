@@ -121,6 +121,7 @@ class ZarrContainer(NamedTuple):
     store: Store
     path: str
     group: tuple[str, ...]
+    noun: str = "dataset"
 
     def find(self, name: str, error: type[BadData]) -> Array | None:
         """Return the array of a name, read whole; None if there is none.

@@ -45,6 +45,7 @@ class Columns:
     def __init__(self, table: Table, path: str) -> None:
         self._table, self.path = table, path
         self.group: tuple[str, ...] = ()
+        self.noun = "column"
 
     def find(self, name: str, error: type[BadData]) -> Flat | None:
         """Return the numbers or strings of a column [N]; None if there is none.

@@ -13,7 +13,7 @@ from .attributes import FILLS, OFFSET, R_NA, SCALE
 
 __all__ = ["FILL_VALUE", "Meant", "bounds", "fill_value", "has_unwritten_parts", "missing_values"]
 
-FILL_VALUE = "HDF5's fill value"
+FILL_VALUE = "the dataset's fill value"
 # netCDF's default fill values for variables without ``_FillValue`` (netcdf.h: NC_FILL_SHORT, …); none for bytes, where
 # every value may be data.
 NETCDF_FILLS: dict[str, float] = {
