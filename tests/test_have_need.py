@@ -22,7 +22,8 @@ FRAMEWORKS = ("torch", "tf_dataset")
 def table(rows):
     import pyarrow as pa
 
-    return pa.table({"name": NAMES, "steps": [row.tolist() for row in rows]})
+    words = [(["a", "bc", "d"] * 3)[:length] for length in LENGTHS]
+    return pa.table({"name": NAMES, "steps": [row.tolist() for row in rows], "words": words})
 
 
 @pytest.fixture(scope="module")

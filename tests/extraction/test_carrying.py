@@ -6,7 +6,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadInput
-from rnnstates.inputs import carried as carrying
+from rnnstates.inputs import opening_carried as carrying
 
 LENGTHS = np.array([4, 0, 7, 1, 7, 2])
 INPUTS = np.random.RandomState(0).standard_normal((6, 7, 3)).astype("f4")

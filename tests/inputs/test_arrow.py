@@ -156,7 +156,7 @@ def test_long_rows_are_decoded_a_few_at_a_time(tmp_path, monkeypatch):
     values = padded()
     taken = []
     monkeypatch.setattr(
-        "rnnstates.inputs.arrow.source.ragged",
+        "rnnstates.inputs.arrow.list_column.ragged",
         lambda column, *rest: taken.append(len(column)) or ragged(column, *rest),
     )
     path = written(tmp_path, "one row group", x=sequences(values))

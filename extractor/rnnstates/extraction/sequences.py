@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import BadInput, OptionError
 from ..inputs import open_ids, open_source, read_lengths
 from ..inputs.base import Source
-from ..inputs.carried import Carried, open_carried
+from ..inputs.carried import Carried
 from ..inputs.form import Form
 from ..inputs.ids import Ids
 from ..inputs.layout import IdsWithoutTable
@@ -163,9 +163,17 @@ def read_sequences(
             raise OptionError("ids=: a list cannot be shared by several inputs; give the ids in each file.")
         ids = [open_ids(options.ids, source) for source in sources]
     with problems.gathered():
-        carried = [open_carried(options.carry, source) for source in sources]
+        carried = [_carried(options.carry, *each) for each in zip(sources, valid, strict=False)]
     problems.raise_all()
     return [Sequences(*each) for each in zip(sources, valid, ids, carried, strict=True)]
+
+
+def _carried(given: object, source: Source, valid: ValidSteps) -> tuple[Carried, ...]:
+    if given is None:
+        return ()
+    from ..inputs.opening_carried import open_carried
+
+    return open_carried(given, source, valid)
 
 
 def _lengths_of(source: Source, lengths: object, padding: str, network: Network) -> ValidSteps:

@@ -1,16 +1,41 @@
-"""``Container``: a file of several arrays, of which the input is one."""
+"""``Container``: a file of several arrays, of which the input is one; ``Series``: an array for each sequence."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from ..arrays.axes import AllLengths
 from ..errors import BadData
 
-__all__ = ["Container", "Described", "Member"]
+__all__ = ["Container", "Described", "Entries", "Member", "Series"]
 
 # An array in memory, or an h5py.Dataset, which comes without types.
 Member: TypeAlias = Any
+# Numbers or text: the entries of one sequence, or of all.
+Entries = Annotated[npt.NDArray[Any], "_ ..."]
+
+
+class Series(NamedTuple):
+    """An array for each sequence, such as the labels of its steps; they may have different lengths.
+
+    Parameters
+    ----------
+    lengths : int64 [N]
+        Of each array.
+    tail : tuple of int
+        The axes of an entry.
+    dtype : dtype
+        Of an entry; ``object`` for text.
+    read : callable
+        From the number of a sequence to its array, [length, ...].
+    """
+
+    lengths: AllLengths
+    tail: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[int], Entries]
 
 
 class Described(Protocol):
@@ -47,6 +72,21 @@ class Container(Protocol):
         ------
         error
             It is there, but cannot be read.
+        """
+
+    def series(self, name: str, sequences: Sequence[str] | None, error: type[BadData]) -> Series | None:
+        """Return the arrays of a name that has one for each sequence; None if it has not.
+
+        Parameters
+        ----------
+        name : str
+        sequences : sequence of str or None
+            The names under which the sequences are stored one by one, if they are.
+
+        Raises
+        ------
+        error
+            They are there, but cannot be read.
         """
 
     def present(self, error: type[BadData]) -> Mapping[str, Described]:

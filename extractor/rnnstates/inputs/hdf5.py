@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import h5py
@@ -15,7 +16,7 @@ from ..untrusted.hdf5_inflated import InflatedChunks
 from ..untrusted.hdf5_packing import packing_of, packing_of_tokens, reading_notes
 from ..untrusted.missing import open_file
 from .base import Bare
-from .container import Container
+from .container import Container, Series
 from .form import PADDED, Form
 from .hdf5_choice import NO_DTYPE, UNKNOWN, choose, describe_dtype
 from .identity import check_unchanged, identify, sample_file
@@ -178,6 +179,13 @@ class Hdf5Container(NamedTuple):
             if not isinstance(found, h5py.Dataset):
                 return None
             return checked(found, f"{self.path}: dataset '{name}'", error)
+
+    def series(self, name: str, sequences: Sequence[str] | None, error: type[BadData]) -> Series | None:
+        """Return arrays of varying length, or those of a group with the names of the sequences; else None."""
+        # Few files have any.
+        from .hdf5_entries import series_in
+
+        return series_in(self.file, self.path, name, sequences, error)
 
     def present(self, error: type[BadData]) -> dict[str, h5py.Dataset]:
         """Return all datasets by name."""

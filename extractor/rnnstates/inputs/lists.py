@@ -25,14 +25,14 @@ from .base import Source
 from .form import Form
 from .ragged import Expected, read_ragged
 
-__all__ = ["open_list_of"]
+__all__ = ["open_list_of", "rows_of"]
 
 EXPECTED = "expected sequences of steps, each of as many features"
 Flat = Annotated[npt.NDArray[Any], "_ ..."]
 Offsets = Annotated[npt.NDArray[np.int64], "_"]
 
 
-def open_list_of(values: Any, form: Form) -> Source | None:
+def open_list_of(values: object, form: Form) -> Source | None:
     """Open sequences of different lengths; None for anything else, such as a padded array.
 
     Parameters
@@ -45,7 +45,7 @@ def open_list_of(values: Any, form: Form) -> Source | None:
     BadInput
         They are sequences, but their types or shapes are wrong.
     """
-    rows = next((rows for rows_of in RAGGED if (rows := rows_of(values)) is not None), None)
+    rows = rows_of(values)
     if not rows or not _may_be_sequences(rows, form) or ((form.counted or form.axes) and _is_rectangle(rows)):
         return None
     # One number per step is a token id if there is a table.
@@ -53,6 +53,17 @@ def open_list_of(values: Any, form: Form) -> Source | None:
     if is_flat:
         rows = [_with_features(row) for row in rows]
     return read_ragged(rows, Expected(vocabulary=form.tokens), "inputs")
+
+
+def rows_of(values: object) -> Sequence[Any] | None:
+    """Return the sequences of a list, or of a tensor with a ragged axis; None for anything else.
+
+    Raises
+    ------
+    BadInput
+        It has another ragged axis.
+    """
+    return next((rows for find in RAGGED if (rows := find(values)) is not None), None)
 
 
 def _of_tensorflow(values: Any) -> Sequence[Any] | None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import zipfile
+from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
 from ..arrays.axes import Array, Stored
@@ -144,6 +145,9 @@ class NpzContainer(NamedTuple):
                 f"has {self.archive.size}. It is refused."
             )
         return read_whole(header, content.fill)
+
+    def series(self, name: str, sequences: Sequence[str] | None, error: type[BadData]) -> None:
+        """Return None: each array is of all sequences."""
 
     def present(self, error: type[BadData]) -> dict[str, Described]:
         """Return the shapes and dtypes of all arrays by name."""

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,6 +150,9 @@ class ZarrContainer(NamedTuple):
             if packing is not None:
                 packing.check_present(values.reshape(-1), where, error)
         return values
+
+    def series(self, name: str, sequences: Sequence[str] | None, error: type[BadData]) -> None:
+        """Return None: each array is of all sequences."""
 
     def present(self, error: type[BadData]) -> dict[str, Described]:
         """Return what describes each array by name."""

@@ -1,14 +1,17 @@
 """Chooses the column of a table that holds the sequences, and finds lengths and ids in others."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 
 from ...arrays.axes import Flat
 from ...errors import BadData, BadInput
+from ..container import Series
 from ..hdf5_choice import guess
-from .ragged import Lists, lists_of
+from .list_column import ListColumn
+from .ragged import TEXT, Lists, lists_of
 from .started import Arrow, arrow_errors, is_of
 from .tables import Table, whole_column
 
@@ -30,7 +33,7 @@ class OneColumn(NamedTuple):
     """A column, for lists of what is there; see ``Described``."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype[np.object_] = np.dtype(object)
+    dtype: np.dtype[Any] = np.dtype(object)
 
 
 class Columns:
@@ -65,13 +68,52 @@ class Columns:
 
     def present(self, _error: type[BadData]) -> Mapping[str, OneColumn]:
         """Return what describes each column, by name."""
-        return {name: OneColumn((self._table.starts[-1],)) for name in self._table.schema.names}
+        schema, shape = self._table.schema, (self._table.starts[-1],)
+        return {name: OneColumn(shape, _dtype(schema.field(at).type)) for at, name in enumerate(schema.names)}
+
+    def series(self, name: str, _sequences: Sequence[str] | None, error: type[BadData]) -> Series | None:
+        """Return a column of lists of numbers or text; None for any other column.
+
+        Raises
+        ------
+        error
+            A list or value is null, or entries have different widths.
+        """
+        schema = self._table.schema
+        if schema.names.count(name) != 1:
+            return None
+        lists, where = lists_of(schema.field(name).type, text=True), f"{self.path}: column '{name}'"
+        if lists is None:
+            return None
+        with arrow_errors(where, error):
+            column = ListColumn(self._table, name, lists, where)
+
+        def read(row: int) -> Flat:
+            with arrow_errors(where, error):
+                first, found = column.at(row)
+            return found.row(row - first)
+
+        tail = (column.features or 0,) if lists.is_nested else ()
+        return Series(column.lengths, tail, lists.dtype, read)
+
+
+def _dtype(kind: Arrow) -> "np.dtype[Any]":
+    """Return what NumPy makes of a column: lists of varying length, text or single values."""
+    value = kind.value_type if is_of(kind, "dictionary") else kind
+    found: np.dtype[Any] = np.dtype(object)
+    if (lists := lists_of(kind, text=True)) is not None:
+        found = h5py.vlen_dtype(lists.dtype)
+    elif is_of(value, *TEXT):
+        found = h5py.string_dtype()
+    elif is_of(value, "integer", "floating", "boolean"):
+        found = np.dtype(value.to_pandas_dtype())
+    return found
 
 
 def _plain(column: Arrow, where: str, error: type[BadData]) -> Flat:
     if is_of(column.type, "dictionary"):
         column = column.cast(column.type.value_type)
-    if not is_of(column.type, "integer", "floating", "boolean", "string", "large_string", "string_view"):
+    if not is_of(column.type, "integer", "floating", "boolean", *TEXT):
         raise error(
             f"{where}: type {str(column.type)[:100]}; expected numbers or strings, one per row. Convert the column."
         )

@@ -10,7 +10,7 @@ from ...arrays.axes import AllLengths
 from ...errors import BadInput
 from .started import Arrow, arrow_errors, import_arrow, is_of
 
-__all__ = ["NOTHING", "Lists", "Ragged", "is_list", "lists_of", "ragged", "sequences_of"]
+__all__ = ["NOTHING", "TEXT", "Lists", "Ragged", "is_list", "lists_of", "ragged", "sequences_of"]
 
 # Steps one after another, of one feature or several.
 Values = Annotated[npt.NDArray[Any], "_ *features"]
@@ -42,7 +42,14 @@ class Ragged(NamedTuple):
         begin, end = self.offsets[row : row + 2].tolist()
         return self.values[min(begin + steps.start, end) : min(begin + steps.stop, end)]
 
+    def row(self, row: int) -> Values:
+        """Return all steps of a sequence."""
+        begin, end = self.offsets[row : row + 2].tolist()
+        return self.values[begin:end]
 
+
+# Types of strings.
+TEXT = ("string", "large_string", "string_view")
 NOTHING = Ragged(np.zeros(1, np.int64), np.zeros(0))
 
 
@@ -69,13 +76,15 @@ def is_list(kind: Arrow) -> bool:
     return is_of(kind, "list", "large_list", "fixed_size_list", "list_view", "large_list_view")
 
 
-def lists_of(kind: Arrow) -> Lists | None:
-    """Return what a column of lists of numbers holds; None for any other type."""
+def lists_of(kind: Arrow, *, text: bool = False) -> Lists | None:
+    """Return what a column of lists of numbers, or of ``text`` too, holds; None for any other type."""
     if not is_list(kind):
         return None
     step = kind.value_type
     is_nested = is_list(step)
     value = step.value_type if is_nested else step
+    if text and is_of(value, *TEXT):
+        return Lists(np.dtype(object), is_nested, None)
     if not is_of(value, "integer", "floating", "boolean"):
         return None
     features = step.list_size if is_nested and is_of(step, "fixed_size_list") else None
@@ -107,7 +116,7 @@ def ragged(column: Arrow, lists: Lists, first: int, where: str) -> Ragged:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     steps = column.flatten()
     if steps.null_count:
-        _refuse_null(_first_null(steps), offsets, first, where)
+        _refuse_null(_first_null(steps), offsets, first, where, lists)
     if not lists.is_nested:
         return Ragged(offsets, _numbers(steps))
     widths, values = _lengths(steps), steps.flatten()
@@ -120,7 +129,7 @@ def ragged(column: Arrow, lists: Lists, first: int, where: str) -> Ragged:
             "expected as many in every step of every row. Make the file again."
         )
     if values.null_count:
-        _refuse_null(_first_null(values) // max(1, features), offsets, first, where)
+        _refuse_null(_first_null(values) // max(1, features), offsets, first, where, lists)
     return Ragged(offsets, _numbers(values).reshape(len(steps), features))
 
 
@@ -171,9 +180,11 @@ def _place(step: int, offsets: Offsets) -> tuple[int, int]:
     return row, step - int(offsets[row])
 
 
-def _refuse_null(step: int, offsets: Offsets, first: int, where: str) -> None:
+def _refuse_null(step: int, offsets: Offsets, first: int, where: str, lists: Lists) -> None:
     row, at = _place(step, offsets)
+    found = f"{where}: row {first + row}, step {at} is null or has a null in it"
+    if lists.dtype.kind == "O":
+        raise BadInput(f"{found}; expected text. Fill it, or drop the row.")
     raise BadInput(
-        f"{where}: row {first + row}, step {at} is null or has a null in it; expected numbers. Fill it, with NaN and "
-        "allow_nonfinite=True if it is missing, or drop the row."
+        f"{found}; expected numbers. Fill it, with NaN and allow_nonfinite=True if it is missing, or drop the row."
     )

@@ -1,0 +1,236 @@
+"""Finds the datasets that are copied into the output, and reads their entries sequence by sequence."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..arrays.axes import AllLengths
+from ..errors import BadInput
+from ..untrusted.given import as_array
+from ..untrusted.hdf5 import reading
+from ..untrusted.hdf5_heaps import check_strings
+from .base import Source
+from .carried import Carried
+from .container import Entries, Member, Series
+from .hdf5_choice import describe_dtype, guess, listing
+from .lengths import ValidSteps
+from .lists import rows_of
+from .named import Named, beside, places
+from .selected import Places
+
+__all__ = ["open_carried"]
+
+ROWS_AT_ONCE = 4096
+BYTES_AT_ONCE = 2**22
+
+
+def open_carried(given: object, source: Source, valid: ValidSteps) -> tuple[Carried, ...]:
+    """Find datasets to copy.
+
+    Parameters
+    ----------
+    given : None, names or mapping
+        Names of datasets next to the input, in one text with commas or a list; or arrays by name, or lists of arrays.
+    source : Source
+        The input, whole: its sequences and steps are those of the arrays.
+    valid : ValidSteps
+        Its valid steps: lists of arrays have an entry for each of these.
+
+    Raises
+    ------
+    BadInput
+        There is none of this name, or it has neither an entry per sequence nor per step.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        found = [(str(name), _given(values, f"carry['{name}']")) for name, values in given.items()]
+    else:
+        names = given.split(",") if isinstance(given, str) else given
+        if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+            raise BadInput("carry=: expected names of datasets next to the input, or a dict of arrays.")
+        found = [(name.strip().strip("/"), _beside(name.strip(), source)) for name in names]
+    return tuple(_opened(name, values, source, valid) for name, values in found)
+
+
+def _given(values: object, where: str) -> Named:
+    series = _series_of(values, where)
+    mend = "Give one value for each sequence or step."
+    return Named(where, as_array(values, where, BadInput, mend) if series is None else series)
+
+
+def _beside(name: str, source: Source) -> Named:
+    container = source.container
+    if container is None:
+        raise BadInput(
+            f"carry={name!r}: {source.name} has no datasets; give arrays by name: carry={{'{name}': array}}."
+        )
+    names = source.own_ids if isinstance(source.own_ids, list) else None
+    for place in places(container, name):
+        if (series := container.series(place, names, BadInput)) is not None:
+            return Named(f"{container.path}: {container.noun} '{place.strip('/')}'", series)
+    found = beside(container, name, BadInput)
+    if found is None:
+        present = container.present(BadInput)
+        raise BadInput(
+            f"carry={name!r}: no such {container.noun} in {container.path}; present: {listing(present)}."
+            f"{guess(name, present)}"
+        )
+    return found
+
+
+def _opened(name: str, found: Named, source: Source, valid: ValidSteps) -> Carried:
+    is_series = isinstance(found.values, Series)
+    carried = _of_series(found, source, valid) if is_series else _of_array(found, source)
+    return _measured(replace(carried, name=name.rpartition("/")[2]), source.shape[0], found.where)
+
+
+def _of_series(found: Named, source: Source, valid: ValidSteps) -> Carried:
+    series, where, count = found.values, found.where, source.shape[0]
+    if len(series.lengths) != count:
+        raise BadInput(f"{where}: has {len(series.lengths)} rows; expected {count}, one per sequence.")
+    if series.dtype.kind not in "biufOSU":
+        raise BadInput(f"{where}: dtype {series.dtype}; expected numbers or text.")
+    wrong = np.flatnonzero(series.lengths != valid.lengths)
+    if len(wrong) == 0:
+        # Sequences that are stored without padding are padded at the end.
+        padding = "post" if source.lengths is not None else valid.padding
+        read = _padded(series.read, series.dtype, (source.shape[1], *series.tail), padding)
+        return Carried("", True, series.tail, series.dtype, read)
+    widths = set(series.lengths.tolist())
+    if len(widths) == 1:
+        tail = (*widths, *series.tail)
+        return Carried("", False, tail, series.dtype, _padded(series.read, series.dtype, tail, "post"))
+    row = int(wrong[0])
+    raise BadInput(
+        f"{where}: row {row} has {series.lengths[row]} entries, but sequence {row} has {valid.lengths[row]} steps "
+        f"(wrong in {len(wrong)} of {count} rows); expected one entry per step, or as many in every row."
+    )
+
+
+def _of_array(found: Named, source: Source) -> Carried:
+    member, where = found.values, found.where
+    kind = describe_dtype(member)
+    if kind != "string" and member.dtype.kind not in "biufSU" and not _is_text(member):
+        raise BadInput(f"{where}: dtype {kind}; expected numbers or text.")
+    if isinstance(member, h5py.Dataset) and h5py.check_vlen_dtype(member.dtype):
+        check_strings(member, where, BadInput)
+    shape, count = tuple(member.shape), source.shape[0]
+    lengths = source.lengths
+    total = None if lengths is None else int(lengths.sum())
+    is_packed = total is not None and total != count and shape[:1] == (total,)
+    per_step = is_packed or shape[:2] == source.shape[:2]
+    if not is_packed and shape[:1] != (count,):
+        steps = f"({count}, {source.shape[1]}, …)" if total is None else f"({total}, …)"
+        raise BadInput(f"{where}: shape {shape}; expected ({count}, …), one entry per sequence, or {steps}, per step.")
+    if per_step and not is_packed and source.axes.is_turned:
+        raise BadInput(f"{where}: the axes of the input are in another order, so its steps are not those of this one.")
+    if is_packed and lengths is not None:
+        return Carried("", True, shape[1:], member.dtype, _packed(member, where, lengths, source.shape[1]))
+    return Carried("", per_step, shape[2:] if per_step else shape[1:], member.dtype, _whole(member, where))
+
+
+def _is_text(member: Member) -> bool:
+    """Return whether an array of objects holds nothing but text, as tables and lists have it."""
+    return (
+        isinstance(member, np.ndarray)
+        and member.dtype.kind == "O"
+        and all(isinstance(one, str | bytes) for one in member.reshape(-1).tolist())
+    )
+
+
+def _whole(member: Member, where: str) -> Callable[[Places], Entries]:
+    """Return what reads entries of sequences, or of padded steps; runs of numbers are read together."""
+
+    def read(places: Places) -> Entries:
+        edges = [*np.flatnonzero(np.diff(places, prepend=-2) != 1).tolist(), len(places)]
+        runs = [_slice(member, where, int(places[a]), int(places[a]) + b - a) for a, b in pairwise(edges)]
+        return np.concatenate(runs) if runs else _slice(member, where, 0, 0)
+
+    return read
+
+
+def _packed(member: Member, where: str, lengths: AllLengths, steps: int) -> Callable[[Places], Entries]:
+    """Return what reads entries of steps that follow one another."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+
+    def read(row: int) -> Entries:
+        return _slice(member, where, int(offsets[row]), int(offsets[row + 1]))
+
+    return _padded(read, member.dtype, (steps, *member.shape[1:]), "post")
+
+
+def _padded(
+    row_of: Callable[[int], Entries], dtype: "np.dtype[Any]", shape: tuple[int, ...], padding: str
+) -> Callable[[Places], Entries]:
+    """Return what reads sequences one by one, and pads them to [n, *shape]."""
+
+    def read(places: Places) -> Entries:
+        rows = [_encoded(row_of(place)) for place in places.tolist()]
+        types = [row.dtype for row in rows if row.size] or [np.dtype("S1") if dtype.kind in "OSU" else dtype]
+        block = np.zeros((len(rows), *shape), np.result_type(*types))
+        for row, values in zip(block, rows, strict=True):
+            first = 0 if padding == "post" else len(row) - len(values)
+            row[first : first + len(values)] = values.reshape(len(values), *shape[1:])
+        return block
+
+    return read
+
+
+def _slice(member: Member, where: str, start: int, stop: int) -> Entries:
+    with reading(where, BadInput):
+        return _encoded(np.asarray(member[start:stop]))
+
+
+def _encoded(values: Entries) -> Entries:
+    """Return text as bytes in UTF-8, numbers as they are."""
+    if values.dtype.kind == "O":
+        # Variable-length text: bytes in an HDF5 file, str in memory.
+        encoded = [one if isinstance(one, bytes) else str(one).encode() for one in values.reshape(-1).tolist()]
+        return np.array(encoded, np.bytes_).reshape(values.shape)
+    return np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values
+
+
+def _measured(carried: Carried, count: int, where: str) -> Carried:
+    """Find the dtype to store: of text the longest, in one pass over it."""
+    if carried.dtype.kind == "b":
+        return replace(carried, dtype=np.dtype(np.int8))
+    if carried.dtype.kind in "iuf":
+        return replace(carried, dtype=carried.dtype.newbyteorder("<"))
+    width, is_ascii = 1, True
+    for start in range(0, count, ROWS_AT_ONCE):
+        values = carried.read(np.arange(start, min(start + ROWS_AT_ONCE, count)))
+        width, is_ascii = max(width, values.dtype.itemsize), is_ascii and values.tobytes().isascii()
+    if width > BYTES_AT_ONCE:
+        raise BadInput(f"{where}: a text of {width} bytes; expected at most {BYTES_AT_ONCE}, because all take as much.")
+    return replace(carried, dtype=np.dtype(f"S{width}"), ascii=is_ascii)
+
+
+def _series_of(values: object, where: str) -> Series | None:
+    """Return what a Python program has as lists of arrays, or as a ragged tensor; None for anything else.
+
+    Raises
+    ------
+    BadInput
+        Entries differ in their axes.
+    """
+    given = rows_of(values)
+    if not given or all(np.ndim(row) == 0 for row in given):
+        return None
+    rows = [as_array(row, f"{where}: row {number}", BadInput) for number, row in enumerate(given)]
+    tail = next((row.shape[1:] for row in rows if row.size), ())
+    wrong = next(
+        (number for number, row in enumerate(rows) if row.ndim == 0 or (row.size and row.shape[1:] != tail)), None
+    )
+    if wrong is not None:
+        raise BadInput(
+            f"{where}: row {wrong} has shape {rows[wrong].shape}; expected (steps, …), with the same axes after the "
+            "steps as in other rows."
+        )
+    types = {row.dtype for row in rows if row.size} or {np.dtype(np.float32)}
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return Series(lengths, tail, np.result_type(*types), rows.__getitem__)
