@@ -49,7 +49,7 @@ def check(states, rows=range(6), lengths=LENGTHS):
 @pytest.mark.parametrize("layout", ["padded", "packed"])
 @pytest.mark.parametrize("where", ["file", "memory"])
 def test_datasets_of_a_file_are_copied(tmp_path, monkeypatch, layout, where):
-    monkeypatch.setattr(carrying, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(carrying, "ENTRIES_AT_ONCE", 2)
     output = tmp_path / "o.h5" if where == "file" else None
     with rnnstates.extract(write(tmp_path / "x.h5"), units=2, layout=layout, carry=CARRY, output=output) as states:
         check(states)
@@ -175,3 +175,28 @@ def test_exports_leave_the_copied_datasets_readable(tmp_path):
     expected = np.concatenate([row[:length] for row, length in zip(TARGETS, LENGTHS, strict=True)])
     np.testing.assert_array_equal(found[names["targets"]], expected)
     np.testing.assert_array_equal(found[names["labels"]], LABELS)
+
+
+@pytest.mark.parametrize(
+    "carry, message",
+    [
+        ({"a/x": LABELS, "b/x": LABELS}, r"carry=: 'x' would be two datasets of the output; expected different names"),
+        ({"x": VECTORS, "x_axis0": LABELS}, r"carry=: 'x_axis0' would be two datasets of the output"),
+        ({"a/..": LABELS}, r"carry\['a/\.\.'\]: the output can have no dataset '\.\.'; expected a printable name"),
+        ({"": LABELS}, r"the output can have no dataset ''"),
+        ({"x": np.array(["\ud800"] * 6, object)}, r"carry\['x'\]: row 0 .* UTF-8"),
+        ({"x": np.array(["a\0"] * 6, object)}, r"carry\['x'\]: a text ends with a null character"),
+        (
+            {"x": np.broadcast_to(np.float64(1), (6, 2**28))},
+            r"\d+ bytes for each sequence; expected at most 1073741824",
+        ),
+    ],
+)
+def test_what_the_output_cannot_hold_is_refused(carry, message):
+    with pytest.raises(BadInput, match=message):
+        rnnstates.extract(INPUTS, LENGTHS, units=2, carry=carry)
+
+
+def test_the_numbers_of_chosen_rows_keep_their_name():
+    with pytest.raises(BadInput, match=r"carry=: 'input_row' would be two datasets of the output"):
+        rnnstates.extract(INPUTS, LENGTHS, units=2, carry={"input_row": LABELS}, rows=":3")

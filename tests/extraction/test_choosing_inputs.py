@@ -142,3 +142,32 @@ def test_verify_reads_the_same_rows_and_steps_again(tmp_path, options, several):
     given = [path, write(tmp_path / "y.h5")] if several else path
     rnnstates.extract(given, units=2, output=tmp_path / "o.h5", **options).close()
     assert rnnstates.verify(tmp_path / "o.h5")["recomputed"]
+
+
+def test_zeros_and_ones_for_all_sequences_are_not_taken_for_numbers():
+    with pytest.raises(OptionError, match=r"a 0 or 1 for each of 9 sequences; expected their numbers, or truth values"):
+        whole(rows=np.arange(9) % 2)
+    same(whole(rows=[1, 0]), whole(), [1, 0])
+
+
+def test_ids_that_are_no_text_are_refused():
+    with pytest.raises(BadInput, match=r"UTF-8"):
+        whole(rows=["\udb63a"])
+
+
+def test_rows_of_a_dataset_are_decoded(tmp_path):
+    path = write(tmp_path / "x.h5", chosen=np.array([2, 9, 1], np.int8))
+    with h5py.File(path, "a") as file:
+        file["chosen"].attrs["_FillValue"] = np.int8(9)
+    with pytest.raises(BadInput, match=r"'chosen': row 1 holds 9"):
+        rnnstates.extract(path, rows="chosen", units=2)
+
+
+@pytest.mark.parametrize("options", [{"steps": "1:4"}, {"rows": "1:3"}])
+def test_verify_says_that_lengths_given_beside_packed_sequences_are_not_there(tmp_path, options):
+    np.save(tmp_path / "x.npy", np.concatenate([row[:length] for row, length in zip(INPUTS, LENGTHS, strict=True)]))
+    output = tmp_path / "o.h5"
+    rnnstates.extract(tmp_path / "x.npy", LENGTHS, units=2, output=output, **options).close()
+    found = rnnstates.verify(output)
+    assert (found["checksums"], found["recomputed"]) == ("right", [])
+    assert "the lengths at which" in found["reason"]

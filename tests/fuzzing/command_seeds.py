@@ -12,10 +12,10 @@ from rnnstates.extraction import grid
 from rnnstates.output.journal_file import JournalFile
 from rnnstates.output.lock import Holder
 
-from . import keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
+from . import form_seeds, keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds
 from .forms import pack
 
-__all__ = ["convert", "export", "info", "repack", "unfinished", "verify"]
+__all__ = ["convert", "export", "extract", "info", "repack", "unfinished", "verify"]
 
 UNITS = 2
 OPTIONS = {"states": "hidden", "pool": "none", "engine": "numpy"}
@@ -37,14 +37,27 @@ def info():
     return [*seeds.inputs_npy()[:2], *seeds.inputs_hdf5(), *_outputs(), *convert()]
 
 
+def extract():
+    """Inputs in every form, with lengths, masks and choices of rows beside them."""
+    files = [*form_seeds.one_by_one(), *form_seeds.carried()]
+    padded = {"in": form_seeds.carried()[0]}
+    masks = ({"in": seeds.saved(seeds.values(4, 5, 2)), "lengths": mask} for mask in form_seeds.masks()[:3])
+    chosen = (padded | {"rows": rows} for rows in (b"2\n0\n", seeds.saved([True, False, True])))
+    return [*form_seeds.packed(), *map(pack, ({"in": file} for file in files)), *map(pack, (*masks, *chosen))]
+
+
 def export():
-    """Give outputs of both layouts."""
-    return _outputs()
+    """Give outputs of both layouts, and compressed ones."""
+    return [*_outputs(), *_compressed()]
 
 
 def repack():
     """Give outputs of both layouts, and compressed ones."""
-    return [*_outputs(), *(_run("packed", compression)["x.h5"] for compression in ("gzip", "zstd", "blosc"))]
+    return [*_outputs(), *_compressed()]
+
+
+def _compressed():
+    return [_run("packed", compression)["x.h5"] for compression in ("gzip", "zstd", "blosc")]
 
 
 def _outputs():
@@ -91,7 +104,7 @@ def _killed():
 def verify():
     """Outputs of both layouts, of given and of random weights, with what they were made from; one not finished."""
     unfinished = {name: content for name, content in _killed().items() if not name.endswith(".lock")}
-    return [pack(_run("padded")), pack(_run("packed")), pack(unfinished)]
+    return [*(pack(_run(*how)) for how in (("padded",), ("packed",), ("padded", "gzip"))), pack(unfinished)]
 
 
 def unfinished():

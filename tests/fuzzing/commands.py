@@ -12,6 +12,7 @@ import os
 import zlib
 from pathlib import Path
 
+import rnnstates
 from rnnstates import errors
 from rnnstates_cli.main import _print, cli
 
@@ -19,7 +20,7 @@ from .forms import FORMS
 from .outcomes import Outcome, documented
 from .places import forget, room, unpacked, written
 
-__all__ = ["clean", "convert", "export", "info", "repack", "status", "verify"]
+__all__ = ["clean", "convert", "export", "extract", "info", "repack", "status", "verify"]
 
 LONGEST_OUTPUT = 2**20
 # The output of a run, and what an unfinished one leaves beside it.
@@ -31,6 +32,15 @@ CHECKPOINT, INPUTS, WEIGHTS = "m", "in.npy", "w.safetensors"
 CONVERTED = ("out.safetensors", "out.weights.h5")
 EXPORTED = ("out.npz", "out.csv", "out.mat", "out.pt", "out.safetensors", "out.parquet")
 EXPORTING = (("--json",), ("--layout", "packed"), ("--layout", "padded", "--rows", "1,0", "--units", "1:"))
+# Of inputs in every form; beside them may lie lengths or a mask, and which rows are wanted.
+EXTRACTING = (
+    ("--univariate", "--layout=packed"),
+    ("--carry=label,words", "--compression=gzip"),
+    ("--carry=label", "--every=2", "--allow-nonfinite"),
+    ("--keep-units=1", "--steps=1:", "--pool=none"),
+)
+USUAL = ("--engine=numpy", "--units=2", "--states=hidden", "--threads=1", "--progress=none", "--json")
+GIVEN = ("lengths", "rows")
 # Computing again takes most of the time.
 REPACKING = (
     [],
@@ -110,6 +120,21 @@ def convert(content):
     target.unlink(missing_ok=True)
     assert after == before
     assert (made is None) == bool(Outcome.refused)
+
+
+def extract(content):
+    folder, target = unpacked(content, "folder"), room() / "new.h5"
+    given = [f"--{name}={folder / name}" for name in GIVEN if (folder / name).is_file()]
+    form = EXTRACTING[choice(content, len(EXTRACTING))]
+    _, before, after = executed("extract", folder / "in", target, *USUAL, *given, *form)
+    made = after.pop(str(target), None)
+    try:
+        assert after == before
+        assert (made is None) == bool(Outcome.refused)
+        if made is not None:
+            rnnstates.verify(target, sample=1)
+    finally:
+        target.unlink(missing_ok=True)
 
 
 def export(content):

@@ -7,7 +7,6 @@ can be printed, and lets all else through: other exceptions, warnings, files lef
 import contextlib
 import functools
 import io
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,7 +17,6 @@ from rnnstates.inputs.form import Form
 from rnnstates.inputs.ids import open_ids
 from rnnstates.inputs.initial import open_initial
 from rnnstates.inputs.lengths import read_lengths
-from rnnstates.inputs.memory import MemorySource
 from rnnstates.inputs.opening import open_source
 from rnnstates.inputs.stream import StreamSource
 from rnnstates.output.journal import parse
@@ -34,14 +32,24 @@ from rnnstates.weights.options import WeightOptions
 from rnnstates.weights.readers import EXPECTED, READERS, reader_of
 from rnnstates.weights.readers.model_json import read_model_json
 
-from . import command_seeds, commands, keras_seeds, onnx_seeds, seeds, tensorflow_seeds, weights_seeds, zarr_seeds
+from . import (
+    command_seeds,
+    commands,
+    form_seeds,
+    input_forms,
+    keras_seeds,
+    onnx_seeds,
+    seeds,
+    tensorflow_seeds,
+    weights_seeds,
+    zarr_seeds,
+)  # fmt: skip
+from .input_forms import FOUR, LARGEST_WINDOW, some_of
 from .outcomes import LONGEST_MESSAGE, documented
 from .places import room, unpacked, written
 
 __all__ = ["COMMANDS", "PARSERS", "Parser"]
 
-# The most that is read of an input: rows and steps.
-WINDOW, LARGEST_WINDOW = 4, 2**26
 MOST_STACKS = 4
 
 
@@ -71,13 +79,6 @@ def npy_header(content):
         check_size(parse_header(io.BytesIO(content), "x.npy", BadInput), len(content), "x.npy", BadInput)
 
 
-def some_of(source):
-    """Read the first rows and steps, where they fit the memory: a run plans that before it reads."""
-    if WINDOW**2 * math.prod(source.shape[2:]) * source.dtype.itemsize > LARGEST_WINDOW:
-        return None
-    return source.read(slice(0, min(WINDOW, source.shape[0])), slice(0, min(WINDOW, source.shape[1])))
-
-
 def npy_stream(content):
     with documented():
         source = StreamSource(io.BytesIO(content), form=Form(tokens=True))
@@ -98,9 +99,6 @@ def some_and_more(path):
         some_of(source)
         read_lengths(None, source)
         open_ids(None, source)
-
-
-FOUR = MemorySource(np.zeros((4, 5, 2), "f4"))
 
 
 def lengths(content):
@@ -235,6 +233,7 @@ def journal(content):
 
 
 COMMANDS: dict[str, Parser] = {
+    "extract": Parser(commands.extract, command_seeds.extract, refusal="give one length per sequence|has no datasets"),
     "info": Parser(commands.info, command_seeds.info),
     "convert": Parser(commands.convert, command_seeds.convert, refusal="file cannot express that"),
     "export": Parser(commands.export, command_seeds.export),
@@ -257,6 +256,12 @@ PARSERS: dict[str, Parser] = {
     "arrow": Parser(inputs_and_more, seeds.tables_arrow),
     "zarr": Parser(zarr_store, zarr_seeds.folders),
     "zarr-zip": Parser(inputs_and_more, zarr_seeds.zips),
+    "one-by-one": Parser(input_forms.one_by_one, form_seeds.one_by_one),
+    "packed": Parser(input_forms.packed, form_seeds.packed),
+    "rows": Parser(input_forms.rows, form_seeds.rows),
+    "masks": Parser(input_forms.masks, form_seeds.masks),
+    "padding-values": Parser(input_forms.padding_values, form_seeds.padding_values),
+    "carried": Parser(input_forms.carried, form_seeds.carried),
     "lengths": Parser(lengths, seeds.lengths),
     "ids": Parser(ids, seeds.ids),
     "initial": Parser(initial, seeds.initial),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import rnnstates
-from rnnstates import BadInput, OptionError
+from rnnstates import BadInput, BadLengths, OptionError
 from rnnstates.inputs import open_ids, open_source
 from rnnstates.inputs.form import Form
 from rnnstates.untrusted.hdf5_heaps import varying_lengths
@@ -177,4 +177,24 @@ def test_a_length_beyond_the_file_is_refused(tmp_path):
     content[place : place + 4] = (10**6).to_bytes(4, "little")
     path.write_bytes(content)
     with pytest.raises(BadInput, match=r"declares 1000000 bytes|declares 4000000 bytes"):
+        rnnstates.extract(path, units=2, univariate=True)
+
+
+def test_lengths_beside_sequences_without_padding_must_be_theirs(tmp_path):
+    rows = rows_of(padded())
+    path = write_group(tmp_path / "x.h5", rows, group="inputs")
+    wrong = [len(row) for row in rows]
+    wrong[2] -= 1
+    with h5py.File(path, "a") as file:
+        file["lengths"] = wrong
+    with pytest.raises(BadLengths, match=r"'lengths': row 2 is \d+, but sequence 2 .* pass lengths=\"full\""):
+        rnnstates.extract(path, units=2)
+    assert rnnstates.extract(path, "full", units=2).lengths.tolist() == [len(row) for row in rows]
+
+
+def test_attributes_that_change_values_of_varying_length_are_refused(tmp_path):
+    path = write_varying(tmp_path / "x.h5", [np.arange(3)], "i2")
+    with h5py.File(path, "a") as file:
+        file["inputs"].attrs["scale_factor"] = 0.5
+    with pytest.raises(BadInput, match=r"its attribute scale_factor changes what the values mean"):
         rnnstates.extract(path, units=2, univariate=True)

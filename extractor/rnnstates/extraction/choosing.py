@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import BadLengths
 from ..inputs.base import Source
-from ..inputs.carried import Carried, joined, some_rows, some_steps
+from ..inputs.carried import Carried, check_names, joined, some_rows, some_steps
 from ..inputs.choosing import choose_rows, choose_steps
 from ..inputs.ids_of_run import joined_ids, some_ids
 from ..inputs.joined import Joined
@@ -71,6 +71,7 @@ def _chosen(found: Sequences, options: Options) -> Sequences:
         source, ids = SomeRows(source, places), ids if ids is None else some_ids(ids, places)
         valid = valid._replace(lengths=valid.lengths[places])
         carried = (*(some_rows(each, places) for each in carried), _numbers(places))
+        check_names(carried)
     if options.steps is not None:
         steps = choose_steps(options.steps, source)
         valid = valid._replace(lengths=steps_kept(valid.lengths, steps, source.shape[1], valid.padding))

@@ -14,7 +14,7 @@ from ..inputs.carried import Carried
 from ..inputs.form import Form
 from ..inputs.ids import Ids
 from ..inputs.layout import IdsWithoutTable
-from ..inputs.lengths import ValidSteps, is_word
+from ..inputs.lengths import FULL, ValidSteps, is_word
 from ..inputs.packed import PackedSource, cut, is_packed
 from ..network.model import Network
 from .problems import Problems
@@ -178,5 +178,6 @@ def _carried(given: object, source: Source, valid: ValidSteps) -> tuple[Carried,
 
 def _lengths_of(source: Source, lengths: object, padding: str, network: Network) -> ValidSteps:
     # Those of packed sequences have been read; they may be offsets.
-    given = None if isinstance(source, PackedSource) and not is_word(lengths) else lengths
+    is_cut = isinstance(source, PackedSource) and lengths is not None and not is_word(lengths)
+    given = FULL if is_cut else lengths
     return read_lengths(given, source, padding=padding, model=network.mask)

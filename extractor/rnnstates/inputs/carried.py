@@ -11,7 +11,7 @@ from .base import Source
 from .container import Entries
 from .selected import Places
 
-__all__ = ["Carried", "joined", "some_rows", "some_steps"]
+__all__ = ["Carried", "check_names", "joined", "some_rows", "some_steps"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,24 @@ class Carried:
     dtype: np.dtype[Any]
     read: Callable[[Places], Entries]
     ascii: bool = True
+
+
+def check_names(carried: Sequence[Carried]) -> None:
+    """Refuse datasets that would have the same name in the output, or that of another one's axis.
+
+    Raises
+    ------
+    BadInput
+    """
+    taken: set[str] = set()
+    for each in carried:
+        own = {each.name, *(f"{each.name}_axis{axis}" for axis in range(len(each.tail)))}
+        if same := sorted(own & taken):
+            raise BadInput(
+                f"carry=: {same[0]!r} would be two datasets of the output; expected different names. Rename one, or "
+                "carry one only."
+            )
+        taken |= own
 
 
 def some_rows(carried: Carried, rows: Places) -> Carried:

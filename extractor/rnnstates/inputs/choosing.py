@@ -16,10 +16,11 @@ from ..untrusted.given import as_array, plain
 from ..untrusted.hdf5 import reading
 from ..untrusted.hdf5_chunks import check_inflated
 from ..untrusted.hdf5_heaps import check_strings
+from ..untrusted.hdf5_packing import whole_numbers
 from ..untrusted.npy import MAGIC
 from .base import Source
 from .content import UTF8_MARK, first_of_list, open_list, refuse_all_but_text, rest_of_list
-from .ids import Ids
+from .ids import Ids, utf8_of
 from .named import Named, locate
 from .npy import load_npy, read_header
 from .selected import Places
@@ -72,6 +73,11 @@ def choose_rows(rows: object, source: Source, ids: Ids | None) -> Places:
         return np.flatnonzero(given).astype(np.int64)
     if given.ndim != 1:
         raise OptionError(f"{where}: shape {given.shape}; expected one row number or id per sequence.")
+    if given.dtype.kind in "iu" and _seems_mask(given, count):
+        raise OptionError(
+            f"{where}: a 0 or 1 for each of {count} sequences; expected their numbers, or truth values for a mask. "
+            "Give a mask as booleans."
+        )
     return _places(given, count, where) if given.dtype.kind in "iu" else _found(given, ids, where)
 
 
@@ -128,7 +134,10 @@ def _of_member(located: Named) -> Given:
         check_inflated(member, located.where, BadInput)
         if h5py.check_vlen_dtype(member.dtype):
             check_strings(member, located.where, BadInput)
-        return np.asarray(member[()])
+        given = np.asarray(member[()])
+        if given.dtype.kind in "iuf" and (packing := whole_numbers(member, located.where, BadInput)) is not None:
+            packing.check_present(given.reshape(-1), located.where, BadInput)
+    return given
 
 
 def _of_file(path: os.PathLike[str], count: int) -> Given:
@@ -155,12 +164,19 @@ def _places(given: Given, count: int, where: str) -> Places:
     return np.where(places < 0, places + count, places)
 
 
+def _seems_mask(given: Given, count: int) -> bool:
+    """Return whether numbers, some of them twice, may be meant as a mask."""
+    return len(given) == count > 1 and bool(np.isin(given, (0, 1)).all()) and len(np.unique(given)) < count
+
+
 def _found(given: Given, ids: Ids | None, where: str) -> Places:
     if given.dtype.kind not in "SUOT":
         raise OptionError(f"{where}: dtype {given.dtype}; expected row numbers, a mask or ids.")
     if ids is None:
         raise OptionError(f"{where}: are ids, but the sequences have none; give their numbers, or the ids with ids=.")
-    wanted = [one if isinstance(one, bytes) else str(one).encode("utf-8", "surrogateescape") for one in given.tolist()]
+    if given.dtype.kind == "O":
+        given = np.array([one if isinstance(one, bytes) else str(one) for one in given.tolist()], object)
+    wanted = utf8_of(given, where)
     places, twice = _index(ids, wanted)
     if missing := [one for one in wanted if one not in places]:
         raise BadInput(f"{where}: {_named(missing)} not among the ids of the sequences ({len(missing)} in all).")

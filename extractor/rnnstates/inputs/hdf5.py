@@ -64,14 +64,20 @@ class Hdf5Source(Bare):
             sample = sample_file(raw)
         self.file: h5py.File = open_hdf5(path, BadInput)
         try:
-            with reading(self.path, BadInput):
-                key = choose(self.file, self.path, dataset, form, self._container)
-                self.name = f"{path}: dataset '{key}'"
-                self.container: Container | None = self._container(key)
-                self._dataset = self._open(key, form)
+            self._describe(path, dataset, form, sample)
         except BaseException:
             self.file.close()
             raise
+
+    def _describe(
+        self, path: str | os.PathLike[str], dataset: str | None, form: Form, sample: dict[str, object]
+    ) -> None:
+        """Choose the dataset, and find out what there is to know before it is read."""
+        with reading(self.path, BadInput):
+            key = choose(self.file, self.path, dataset, form, self._container)
+            self.name = f"{path}: dataset '{key}'"
+            self.container: Container | None = self._container(key)
+            self._dataset = self._open(key, form)
         self.rows_together, self.steps_together = (
             _chunk_size(self._dataset, self.axes.stored_axis(letter)) for letter in "NT"
         )
@@ -189,7 +195,8 @@ class Hdf5Container(NamedTuple):
 
     def present(self, error: type[BadData]) -> dict[str, h5py.Dataset]:
         """Return all datasets by name."""
-        return dict(datasets(self.file, self.path, error))
+        with reading(self.path, error):
+            return dict(datasets(self.file, self.path, error))
 
 
 def _chunk_size(dataset: h5py.Dataset, axis: int | None) -> int:

@@ -12,7 +12,7 @@ from ..errors import BadInput, OptionError
 from ..untrusted.hdf5 import datasets, find, open_hdf5, reading
 from ..untrusted.hdf5_heaps import check_strings, varying_lengths
 from ..untrusted.hdf5_inflated import InflatedChunks
-from ..untrusted.hdf5_packing import Packing, packing_of
+from ..untrusted.hdf5_packing import CHANGING, Packing, packing_of
 from ..untrusted.missing import open_file
 from .axes import NUMBERS, TOKENS
 from .base import Source
@@ -98,16 +98,25 @@ class GroupRows(OpenFile):
 class VaryingRows(OpenFile):
     """A dataset of arrays of varying length; each is read whole, because HDF5 reads no part of one."""
 
-    def __init__(self, file: h5py.File, name: str, sample: dict[str, object], dataset: h5py.Dataset) -> None:
+    def __init__(
+        self, file: h5py.File, name: str, sample: dict[str, object], dataset: h5py.Dataset, lengths: AllLengths
+    ) -> None:
         super().__init__(file, name, sample)
-        self._dataset = dataset
+        self._dataset, self._lengths = dataset, lengths
         self._open: tuple[int, Row] | None = None
 
     def read(self, row: int, steps: slice) -> Row:
         """Return some steps of a sequence."""
         if self._open is None or self._open[0] != row:
             with reading(f"{self.name}, row {row}", BadInput):
-                self._open = row, np.asarray(self._dataset[row])
+                values = np.asarray(self._dataset[row])
+            # HDF5 reads nothing where the place of the values is lost.
+            if len(values) != self._lengths[row]:
+                raise BadInput(
+                    f"{self.name}: row {row} declares {self._lengths[row]} steps, but HDF5 finds {len(values)}; the "
+                    "file is damaged, make it again."
+                )
+            self._open = row, values
         return self._open[1][steps]
 
 
@@ -160,15 +169,21 @@ def open_varying(file: h5py.File, path: str, key: str, form: Form, sample: dict[
         Its axes or values are others, or its file is damaged.
     """
     dataset = file[key]
-    rows = VaryingRows(file, f"{path}: dataset '{key}'", sample, dataset)
+    where = f"{path}: dataset '{key}'"
     base = h5py.check_vlen_dtype(dataset.dtype)
     if len(dataset.shape) != 1:
         raise BadInput(
-            f"{rows.name}: arrays of varying length of shape {dataset.shape}; expected one per sequence. Reshape it."
+            f"{where}: arrays of varying length of shape {dataset.shape}; expected one per sequence. Reshape it."
         )
-    checked(dataset, rows.name, BadInput)
-    check_strings(dataset, rows.name, BadInput)
-    lengths = varying_lengths(dataset, rows.name, BadInput)
+    checked(dataset, where, BadInput)
+    if named := [name for name in CHANGING if name in dataset.attrs]:
+        raise BadInput(
+            f"{where}: its attribute {', '.join(named)} changes what the values mean; expected plain numbers in arrays "
+            "of varying length. Save the decoded numbers."
+        )
+    check_strings(dataset, where, BadInput)
+    lengths = varying_lengths(dataset, where, BadInput)
+    rows = VaryingRows(file, where, sample, dataset, lengths)
     member = Member(key, (0,), np.dtype(base))
     features = _features([member], [(0,)], form, rows.name)
     return _source(rows, lengths, features, member.dtype.newbyteorder("="), form, path=path, key=key, axes=1)
@@ -184,7 +199,8 @@ def _source(
     if form.axes == TURNED:
         known["axes"] = TURNED
     source = RaggedSource(rows, lengths, features, dtype, rows.name, known)
-    source.container = Hdf5Container(rows.file, path, tuple(key.split("/")[:-1]))
+    around = key.split("/") if isinstance(rows, GroupRows) else key.split("/")[:-1]
+    source.container = Hdf5Container(rows.file, path, tuple(filter(None, around)))
     return source
 
 

@@ -27,7 +27,7 @@ from .ids_shape import Owner, Read, are_characters, check_shape, listed
 from .named import Named, beside, check_open, locate
 from .npy import load_npy, read_header
 
-__all__ = ["Ids", "ids_of", "open_ids"]
+__all__ = ["Ids", "ids_of", "open_ids", "utf8_of"]
 
 EXPECTED = "a .npy file of strings or integers, or text with one id per line"
 ACCEPTED = "strings or integers"
@@ -233,14 +233,25 @@ def _measured(read: Read, count: int, where: str, rows: int) -> Ids:
 
 def _encode(values: Names, start: int, where: str) -> Names:
     """Encode strings [R] as UTF-8 in bytes no wider than the longest."""
-    _check_characters(values, start, where)
-    items = enumerate(values.tolist(), start)
-    encoded = [item if isinstance(item, bytes) else _to_utf8(item, row, where) for row, item in items]
+    encoded = utf8_of(values, where, start)
     for row, item in enumerate(encoded, start):
         # NumPy and HDF5 pad with null characters, and strip them when reading.
         if item.endswith(b"\0"):
             raise BadInput(f"{where}: row {row} is {item!r}; its last null character would be lost. Leave it out.")
     return np.array(encoded, dtype=np.bytes_)
+
+
+def utf8_of(values: Names, where: str, start: int = 0) -> list[bytes]:
+    """Encode strings [R] as UTF-8; bytes stay as they are.
+
+    Raises
+    ------
+    BadInput
+        A string cannot be encoded; its row is counted from ``start``.
+    """
+    _check_characters(values, start, where)
+    items = enumerate(values.tolist(), start)
+    return [item if isinstance(item, bytes) else _to_utf8(item, row, where) for row, item in items]
 
 
 def _check_characters(values: Names, start: int, where: str) -> None:

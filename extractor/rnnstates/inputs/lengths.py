@@ -105,6 +105,8 @@ def read_lengths(
     """
     is_full = isinstance(lengths, str) and lengths == FULL
     if source.lengths is not None and (lengths is None or is_full):
+        if not is_full:
+            _check_beside(source)
         return ValidSteps(source.lengths, padding, "stored")
     if (value := parse_padding_value(lengths)) is not None:
         return _by_value(value, source, padding)
@@ -119,6 +121,15 @@ def read_lengths(
     if isinstance(given, Marks):
         return _by_mask(given, source, padding)
     return ValidSteps(check_lengths(given, source), padding, "given")
+
+
+def _check_beside(source: Source) -> None:
+    """Refuse lengths next to sequences without padding that are others than theirs."""
+    found = find_lengths(None, source, source.shape[0])
+    if isinstance(found, Marks):
+        _refuse_unpadded(f"{found.where}: a mask", source)
+    elif found is not None:
+        check_lengths(found, source)
 
 
 def _by_value(value: PaddingValue, source: Source, padding: str) -> ValidSteps:

@@ -57,7 +57,8 @@ def _check_agreement(given: AllLengths, own: AllLengths, where: str, source: Sou
         row = int(np.argmax(given != own))
         raise BadLengths(
             f"{where}: row {row} is {given[row]}, but sequence {row} of {source.name} has {own[row]} steps, which all "
-            "count, because it is stored without padding. Leave the lengths out, or cut the sequences."
+            "count, because it is stored without padding. Leave the lengths out, or cut the sequences; if they are "
+            'next to it and every step counts, pass lengths="full".'
         )
 
 

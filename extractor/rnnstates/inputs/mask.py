@@ -65,7 +65,8 @@ class Marks:
         sequences, steps = axes.shape
         count = max(1, PIECE // max(1, steps * self.dtype.itemsize))
         if isinstance(self.values, h5py.Dataset):
-            check_inflated(self.values, self.where, BadLengths)
+            with reading(self.where, BadLengths):
+                check_inflated(self.values, self.where, BadLengths)
             if (place := axes.stored_axis("N")) is not None and self.values.chunks:
                 # Whole chunks, so that few are unpacked twice.
                 count = max(count - count % self.values.chunks[place], min(count, self.values.chunks[place]))

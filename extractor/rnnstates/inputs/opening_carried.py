@@ -1,6 +1,7 @@
 """Finds the datasets that are copied into the output, and reads their entries sequence by sequence."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -14,9 +15,10 @@ from ..untrusted.given import as_array
 from ..untrusted.hdf5 import reading
 from ..untrusted.hdf5_heaps import check_strings
 from .base import Source
-from .carried import Carried
+from .carried import Carried, check_names
 from .container import Entries, Member, Series
 from .hdf5_choice import describe_dtype, guess, listing
+from .ids import utf8_of
 from .lengths import ValidSteps
 from .lists import rows_of
 from .named import Named, beside, places
@@ -24,8 +26,9 @@ from .selected import Places
 
 __all__ = ["open_carried"]
 
-ROWS_AT_ONCE = 4096
-BYTES_AT_ONCE = 2**22
+ENTRIES_AT_ONCE = 4096
+# Of the longest text; and of what belongs to one sequence.
+LONGEST_TEXT, MOST_TOGETHER = 2**22, 2**30
 
 
 def open_carried(given: object, source: Source, valid: ValidSteps) -> tuple[Carried, ...]:
@@ -54,7 +57,9 @@ def open_carried(given: object, source: Source, valid: ValidSteps) -> tuple[Carr
         if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
             raise BadInput("carry=: expected names of datasets next to the input, or a dict of arrays.")
         found = [(name.strip().strip("/"), _beside(name.strip(), source)) for name in names]
-    return tuple(_opened(name, values, source, valid) for name, values in found)
+    carried = tuple(_opened(name, values, source, valid) for name, values in found)
+    check_names(carried)
+    return carried
 
 
 def _given(values: object, where: str) -> Named:
@@ -86,7 +91,25 @@ def _beside(name: str, source: Source) -> Named:
 def _opened(name: str, found: Named, source: Source, valid: ValidSteps) -> Carried:
     is_series = isinstance(found.values, Series)
     carried = _of_series(found, source, valid) if is_series else _of_array(found, source)
-    return _measured(replace(carried, name=name.rpartition("/")[2]), source.shape[0], found.where)
+    carried = replace(carried, name=_name_in_output(name, found.where))
+    _check_size(carried, source.shape[1], found.where)
+    return _measured(carried, found)
+
+
+def _name_in_output(name: str, where: str) -> str:
+    """Return the last part of a name, if a dataset can have it."""
+    last = name.rpartition("/")[2]
+    if last in ("", ".", "..") or "\0" in last or not last.isprintable():
+        raise BadInput(f"{where}: the output can have no dataset {last!r}; expected a printable name. Rename it.")
+    return last
+
+
+def _check_size(carried: Carried, steps: int, where: str) -> None:
+    size = math.prod(carried.tail) * (steps if carried.per_step else 1) * carried.dtype.itemsize
+    if size > MOST_TOGETHER:
+        raise BadInput(
+            f"{where}: {size} bytes for each sequence; expected at most {MOST_TOGETHER}, because they are copied whole."
+        )
 
 
 def _of_series(found: Named, source: Source, valid: ValidSteps) -> Carried:
@@ -95,16 +118,20 @@ def _of_series(found: Named, source: Source, valid: ValidSteps) -> Carried:
         raise BadInput(f"{where}: has {len(series.lengths)} rows; expected {count}, one per sequence.")
     if series.dtype.kind not in "biufOSU":
         raise BadInput(f"{where}: dtype {series.dtype}; expected numbers or text.")
+
+    def read_row(row: int) -> Entries:
+        return _encoded(series.read(row), where)
+
     wrong = np.flatnonzero(series.lengths != valid.lengths)
     if len(wrong) == 0:
         # Sequences that are stored without padding are padded at the end.
         padding = "post" if source.lengths is not None else valid.padding
-        read = _padded(series.read, series.dtype, (source.shape[1], *series.tail), padding)
+        read = _padded(read_row, series.dtype, (source.shape[1], *series.tail), padding)
         return Carried("", True, series.tail, series.dtype, read)
     widths = set(series.lengths.tolist())
     if len(widths) == 1:
         tail = (*widths, *series.tail)
-        return Carried("", False, tail, series.dtype, _padded(series.read, series.dtype, tail, "post"))
+        return Carried("", False, tail, series.dtype, _padded(read_row, series.dtype, tail, "post"))
     row = int(wrong[0])
     raise BadInput(
         f"{where}: row {row} has {series.lengths[row]} entries, but sequence {row} has {valid.lengths[row]} steps "
@@ -170,7 +197,7 @@ def _padded(
     """Return what reads sequences one by one, and pads them to [n, *shape]."""
 
     def read(places: Places) -> Entries:
-        rows = [_encoded(row_of(place)) for place in places.tolist()]
+        rows = [row_of(place) for place in places.tolist()]
         types = [row.dtype for row in rows if row.size] or [np.dtype("S1") if dtype.kind in "OSU" else dtype]
         block = np.zeros((len(rows), *shape), np.result_type(*types))
         for row, values in zip(block, rows, strict=True):
@@ -183,31 +210,48 @@ def _padded(
 
 def _slice(member: Member, where: str, start: int, stop: int) -> Entries:
     with reading(where, BadInput):
-        return _encoded(np.asarray(member[start:stop]))
+        values = np.asarray(member[start:stop])
+    return _encoded(values, where)
 
 
-def _encoded(values: Entries) -> Entries:
+def _encoded(values: Entries, where: str) -> Entries:
     """Return text as bytes in UTF-8, numbers as they are."""
-    if values.dtype.kind == "O":
-        # Variable-length text: bytes in an HDF5 file, str in memory.
-        encoded = [one if isinstance(one, bytes) else str(one).encode() for one in values.reshape(-1).tolist()]
-        return np.array(encoded, np.bytes_).reshape(values.shape)
-    return np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values
+    if values.dtype.kind not in "OU":
+        return values
+    return np.array(utf8_of(values.reshape(-1), where), np.bytes_).reshape(values.shape)
 
 
-def _measured(carried: Carried, count: int, where: str) -> Carried:
+def _measured(carried: Carried, found: Named) -> Carried:
     """Find the dtype to store: of text the longest, in one pass over it."""
     if carried.dtype.kind == "b":
         return replace(carried, dtype=np.dtype(np.int8))
     if carried.dtype.kind in "iuf":
         return replace(carried, dtype=carried.dtype.newbyteorder("<"))
     width, is_ascii = 1, True
-    for start in range(0, count, ROWS_AT_ONCE):
-        values = carried.read(np.arange(start, min(start + ROWS_AT_ONCE, count)))
-        width, is_ascii = max(width, values.dtype.itemsize), is_ascii and values.tobytes().isascii()
-    if width > BYTES_AT_ONCE:
-        raise BadInput(f"{where}: a text of {width} bytes; expected at most {BYTES_AT_ONCE}, because all take as much.")
+    for values in _texts(found):
+        # As a list: an array takes as much for each as for the longest.
+        texts = utf8_of(values.reshape(-1), found.where)
+        width, is_ascii = max(width, *map(len, texts), 1), is_ascii and all(map(bytes.isascii, texts))
+        if any(text.endswith(b"\0") for text in texts):
+            raise BadInput(f"{found.where}: a text ends with a null character, which HDF5 does not keep. Strip it.")
+    if width > LONGEST_TEXT:
+        raise BadInput(
+            f"{found.where}: a text of {width} bytes; expected at most {LONGEST_TEXT}, because all take as much."
+        )
     return replace(carried, dtype=np.dtype(f"S{width}"), ascii=is_ascii)
+
+
+def _texts(found: Named) -> Iterator[Entries]:
+    """Yield all texts, a few at a time."""
+    member = found.values
+    if isinstance(member, Series):
+        yield from map(member.read, range(len(member.lengths)))
+        return
+    rows = max(1, ENTRIES_AT_ONCE // max(1, math.prod(member.shape[1:])))
+    for start in range(0, len(member), rows):
+        with reading(found.where, BadInput):
+            values = np.asarray(member[start : start + rows])
+        yield values
 
 
 def _series_of(values: object, where: str) -> Series | None:

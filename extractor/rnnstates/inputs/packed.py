@@ -15,7 +15,8 @@ from ..errors import BadData, BadInput, BadLengths, MissingInput
 from .axes import Doubt
 from .base import Source
 from .container import Container
-from .counts import Counted, find_lengths, read_counts
+from .counts import Counted, find_lengths, no_numbers, read_counts
+from .layout import is_numeric
 from .lengths import FULL, is_word
 from .mask import Marks
 from .named import Inside, beside
@@ -142,8 +143,9 @@ def is_packed(lengths: object, container: Container | None, rows: int) -> bool:
         if _is_full(lengths):
             return False
         found = _find(None if is_word(lengths) else lengths, _Around("inputs", container), rows)
-        if found is not None and _are_whole(found.counted):
-            return found.is_offsets or _sum(found.counted) == rows != found.counted.values.size
+        if found is not None:
+            counts = found.counted
+            return found.is_offsets or (_are_whole(counts) and _sum(counts) == rows != counts.values.size)
     return False
 
 
@@ -178,7 +180,7 @@ def _are_whole(counted: Counted) -> bool:
     values = counted.values
     if values.dtype.kind == "f" and values.dtype.itemsize > 1:
         with np.errstate(invalid="ignore"):
-            return bool((values == np.trunc(values)).all())
+            return bool((np.isfinite(values) & (values == np.trunc(values))).all())
     return values.dtype.kind in "iu"
 
 
@@ -198,21 +200,23 @@ def _is_padded(found: _Found, steps: int) -> bool:
 def _offsets(found: _Found, steps: int, source: Source) -> Offsets:
     where = found.counted.where
     values: npt.NDArray[Any] = found.counted.values
+    if not is_numeric(values.dtype):
+        raise no_numbers(values.dtype, found.counted.called, where)
     if values.ndim > 2 or (values.ndim == 2 and 1 not in values.shape):
         raise BadLengths(f"{where}: shape {values.shape}; expected one length per sequence. Reshape them.")
+    if found.is_offsets:
+        if not _are_whole(found.counted) or not _is_rising(values.reshape(-1), steps):
+            raise BadLengths(
+                f"{where}: are offsets that do not rise from 0 to {steps}, the steps of {source.name}; expected where "
+                "each sequence begins, and last where the last one ends. Give lengths instead."
+            )
+        return values.reshape(-1).astype(np.int64)
     if not _are_whole(found.counted) or (values < 0).any():
         row = next(row for row, value in enumerate(values.reshape(-1).tolist()) if not (value >= 0 and value % 1 == 0))
         raise BadLengths(
             f"{where}: row {row} is {values.reshape(-1)[row]}; expected whole numbers, which sum to the {steps} steps "
             f"of {source.name}."
         )
-    if found.is_offsets:
-        if not _is_rising(values.reshape(-1), steps):
-            raise BadLengths(
-                f"{where}: are offsets that do not rise from 0 to {steps}, the steps of {source.name}; expected where "
-                "each sequence begins, and last where the last one ends. Give lengths instead."
-            )
-        return values.reshape(-1).astype(np.int64)
     if _sum(found.counted) != steps:
         raise BadLengths(
             f"{where}: {values.size} lengths that sum to {_sum(found.counted)}, but {source.name} has {steps} "

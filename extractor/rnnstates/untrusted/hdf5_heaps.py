@@ -35,8 +35,14 @@ PIECE = 2**20
 MOST_SEARCHED = 2**30
 # A new heap takes at most 64 KiB, with objects of 32 bytes or more, and is larger only for a single longer object.
 MOST_OBJECTS = 2**16
-# What a dataset stores for a variable-length string: its length, the offset of its heap, its index there.
-REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
+# What a dataset stores for a variable-length string: its length, the offset of its heap, its index there. The second
+# has as many bytes as the file says, nearly always 8.
+REFERENCES = {
+    size: np.dtype([("length", "<u4"), ("heap", f"<u{size}"), ("index", "<u4")]) for size in (2, 4, 8)
+}  # fmt: skip
+
+# Some of them.
+References = Annotated[npt.NDArray[Any], "_"]
 
 
 def check_heaps(file: BinaryIO, where: str, error: type[BadData]) -> None:
@@ -113,11 +119,11 @@ def check_strings(dataset: h5py.Dataset, where: str, error: type[BadData]) -> No
     base = dataset.file.userblock_size
     with Path(dataset.file.filename).open("rb") as file:
         size = file.seek(0, 2)
-        for stored in _references(dataset, file):
+        for stored in _references(dataset, file, where, error):
             if stored is None:
                 check_heaps(file, where, error)
                 return
-            found = np.frombuffer(stored[: len(stored) // REFERENCE.itemsize * REFERENCE.itemsize], REFERENCE)
+            found = _parsed(stored, dataset, where, error)
             longest = int(found["length"].max(initial=0))
             if longest > size:
                 raise error(
@@ -141,14 +147,15 @@ def varying_lengths(dataset: h5py.Dataset, where: str, error: type[BadData]) -> 
         They cannot be located in the file, or an array is longer than the file.
     """
     lengths = np.zeros(dataset.shape[0], np.int64)
+    if not dataset.id.get_storage_size():
+        # Nothing was ever written.
+        return lengths
     size = Path(dataset.file.filename).stat().st_size
     with Path(dataset.file.filename).open("rb") as file:
-        for start, stored in _places_of_references(dataset, file):
+        for start, stored in _places_of_references(dataset, file, where, error):
             if stored is None:
-                raise error(
-                    f"{where}: compressed in a way that hides the lengths of its arrays; copy it with h5repack."
-                )
-            found = np.frombuffer(stored[: len(stored) // REFERENCE.itemsize * REFERENCE.itemsize], REFERENCE)
+                raise error(f"{where}: stored in a way that hides the lengths of its arrays; copy it with h5repack.")
+            found = _parsed(stored, dataset, where, error)
             lengths[start : start + len(found)] = found["length"][: len(lengths) - start]
     longest = int(lengths.max(initial=0)) * h5py.check_vlen_dtype(dataset.dtype).itemsize
     if longest > size:
@@ -158,28 +165,44 @@ def varying_lengths(dataset: h5py.Dataset, where: str, error: type[BadData]) -> 
     return lengths
 
 
-def _places_of_references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+def _reference(dataset: h5py.Dataset, where: str, error: type[BadData]) -> "np.dtype[Any]":
+    """Return the form of a reference in the dataset's file."""
+    size, _ = dataset.file.id.get_create_plist().get_sizes()
+    if size not in REFERENCES:
+        raise error(f"{where}: in a file whose addresses have {size} bytes; expected 8. Copy it with h5repack.")
+    return REFERENCES[size]
+
+
+def _parsed(stored: bytes, dataset: h5py.Dataset, where: str, error: type[BadData]) -> References:
+    form = _reference(dataset, where, error)
+    return np.frombuffer(stored[: len(stored) // form.itemsize * form.itemsize], form)
+
+
+def _places_of_references(
+    dataset: h5py.Dataset, file: BinaryIO, where: str, error: type[BadData]
+) -> Iterator[tuple[int, bytes | None]]:
     """Read a dataset's references, each piece with the number of its first row."""
     if dataset.chunks:
         yield from ((place[0], content) for place, content in unpacked_chunks(dataset))
         return
     row = 0
-    for stored in _references(dataset, file):
+    for stored in _references(dataset, file, where, error):
         yield row, stored
-        row += len(stored or b"") // REFERENCE.itemsize
+        row += len(stored or b"") // _reference(dataset, where, error).itemsize
 
 
-def _references(dataset: h5py.Dataset, file: BinaryIO) -> Iterator[bytes | None]:
+def _references(dataset: h5py.Dataset, file: BinaryIO, where: str, error: type[BadData]) -> Iterator[bytes | None]:
     """Read a dataset's references to its strings, piece by piece; None if they cannot be located."""
-    offset, total = dataset.id.get_offset(), dataset.size * REFERENCE.itemsize
+    width = _reference(dataset, where, error).itemsize
+    offset, total, piece = dataset.id.get_offset(), dataset.size * width, PIECE // width * width
     if dataset.chunks:
         yield from (content for _, content in unpacked_chunks(dataset))
     elif offset is None:
         yield None
     else:
-        for start in range(0, total, PIECE):
+        for start in range(0, total, piece):
             file.seek(offset + start)
-            yield file.read(min(PIECE, total - start))
+            yield file.read(min(piece, total - start))
 
 
 def _places(file: BinaryIO) -> Iterator[int]:

@@ -20,13 +20,9 @@ from ..output.states import States
 from ..untrusted.foreign import KINDS, kind_of_path
 from ..untrusted.missing import open_file
 from .promised import Promise
-from .reopening import SEVERAL, cut_again, reopen
+from .reopening import SEVERAL, NotFound, cut_again, reopen
 
 __all__ = ["Given", "NotFound", "changes", "find_initial", "find_source", "is_readable", "places"]
-
-
-class NotFound(Exception):  # noqa: N818 - never seen outside; becomes the reason why nothing was recomputed
-    """Something that the states were made from is missing; the text says what, and which parameter names it."""
 
 
 @dataclass(frozen=True)

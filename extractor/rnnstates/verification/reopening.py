@@ -15,12 +15,16 @@ from ..inputs.selected import SomeRows, SomeSteps
 from ..output.format import INPUT_LENGTHS
 from ..output.states import States
 
-__all__ = ["SEVERAL", "cut_again", "reopen"]
+__all__ = ["SEVERAL", "NotFound", "cut_again", "reopen"]
 
 # The kind of an input that was made of several files.
 SEVERAL = "several"
 # Where the numbers of chosen rows are.
 INPUT_ROW = "per_sequence/input_row"
+
+
+class NotFound(Exception):  # noqa: N818 - never seen outside; becomes the reason why nothing was recomputed
+    """Something that the states were made from is missing; the text says what, and which parameter names it."""
 
 
 def cut_again(source: Source, part: Mapping[str, Any], states: States) -> Source:
@@ -30,15 +34,19 @@ def cut_again(source: Source, part: Mapping[str, Any], states: States) -> Source
     ------
     BadInput
         The lengths of the states are not those of the input, and it has none of its own.
+    NotFound
+        The input has none of its own, and the output has those of some rows or steps only.
     """
     if not part.get("packed"):
         return source
     recorded = states.provenance["input"]
-    with suppress(BadLengths):
-        # Of a part, or of some rows, the output has not all lengths.
-        found = cut(source, None) if recorded["kind"] == SEVERAL or {"rows", "steps"} & set(recorded) else source
-        if found.lengths is not None:
-            return found
+    if recorded["kind"] == SEVERAL or {"rows", "steps"} & set(recorded):
+        with suppress(BadLengths):
+            found = cut(source, None)
+            if found.lengths is not None:
+                return found
+        source.close()
+        raise NotFound(f"the lengths at which {source.name} was cut are not in it; put them there as 'lengths'")
     try:
         return cut(source, _lengths(states))
     except BadLengths as reason:
