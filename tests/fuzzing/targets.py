@@ -233,7 +233,9 @@ def journal(content):
 
 
 COMMANDS: dict[str, Parser] = {
-    "extract": Parser(commands.extract, command_seeds.extract, refusal="give one length per sequence|has no datasets"),
+    "extract": Parser(
+        commands.extract, command_seeds.extract, refusal="give one length per sequence|has no datasets|no such dataset"
+    ),
     "info": Parser(commands.info, command_seeds.info),
     "convert": Parser(commands.convert, command_seeds.convert, refusal="file cannot express that"),
     "export": Parser(commands.export, command_seeds.export),

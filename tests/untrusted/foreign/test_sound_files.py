@@ -22,7 +22,7 @@ FOLDERS = {
 }
 # A configuration is named as one: it is given beside weights.
 OTHERS = {"initial", "kind-of-weights", *COMMANDS}
-LISTS = {"lengths", "ids", "journal", "npy-header", "npy-stream", "foreign", "keras-config"}
+LISTS = {"lengths", "ids", "rows", "journal", "npy-header", "npy-stream", "foreign", "keras-config"}
 WANTED = {name: Wanted.WEIGHTS if parser.reader else Wanted.INPUTS for name, parser in PARSERS.items()}
 
 
