@@ -234,7 +234,9 @@ def journal(content):
 
 COMMANDS: dict[str, Parser] = {
     "extract": Parser(
-        commands.extract, command_seeds.extract, refusal="give one length per sequence|has no datasets|no such dataset"
+        commands.extract,
+        command_seeds.extract,
+        refusal="give one length per sequence|has no datasets|no such dataset|--univariate",
     ),
     "info": Parser(commands.info, command_seeds.info),
     "convert": Parser(commands.convert, command_seeds.convert, refusal="file cannot express that"),

@@ -1,6 +1,9 @@
 """Reading HDF5: against h5py used directly; hostile and damaged files against their messages."""
 
+import contextlib
+import resource
 import tracemalloc
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -172,3 +175,19 @@ def test_a_wrong_name_gets_a_guess(path):
         open_source(path, dataset="input")
     with pytest.raises(BadInput, match=r"x\.h5: group 'group': shape \(7, 5, 3\); .* Name one of its datasets"):
         open_source(path, dataset="/group")
+
+
+def test_chunks_of_which_one_row_is_read_do_not_stay_in_memory(tmp_path):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        # 40 chunks of 2 MB.
+        file.create_dataset("inputs", (40 * 64, 128, 64), "f4", chunks=(64, 128, 64), fillvalue=1)
+        for start in range(0, 40 * 64, 64):
+            file["inputs"][start : start + 64] = start
+    with contextlib.closing(open_source(tmp_path / "x.h5")) as source:
+        before = resident()
+        for row in range(0, 40 * 64, 64):
+            assert source.read(slice(row, row + 1), slice(0, 128)).max() == row
+        assert resident() - before < 2**25

@@ -240,7 +240,7 @@ def test_groups_of_very_many_names_are_refused_before_one_is_opened(tmp_path, mo
         for number in range(21):
             file[f"a{number}"] = file["a0"] if number else np.zeros(1, "f4")
     for door, error in ((rnnstates.load_weights, rnnstates.BadWeights), (rnnstates.describe, rnnstates.BadInput)):
-        with pytest.raises(error, match="has 21 objects or more; expected at most 20"):
+        with pytest.raises(error, match=r"has 21 objects or more; expected at most 20\. Put more into each"):
             door(tmp_path / "w.h5")
 
 

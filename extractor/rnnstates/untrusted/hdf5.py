@@ -180,7 +180,7 @@ def datasets(
         # Before any of them is opened, which takes 0.1 ms each.
         names += len(here)
         if names > MOST_OBJECTS:
-            raise error(f"{where}: has {names} objects or more; expected at most {MOST_OBJECTS}. It is refused.")
+            raise error(f"{where}: has {names} objects or more; expected at most {MOST_OBJECTS}. Put more into each.")
         for name in names_of(here):
             if refuse_links:
                 _refuse_link(here, name, where, error)
