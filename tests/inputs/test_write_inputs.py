@@ -123,3 +123,18 @@ def test_memory_does_not_grow_with_the_sequences(tmp_path):
     tracemalloc.stop()
     assert (tmp_path / "in.h5").stat().st_size > 64e6
     assert peak < 40e6
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2], [2, 0, 1]])
+def test_empty_lists_say_nothing_of_dtype_and_width(tmp_path, order):
+    rows, words = [[[1.0, 2.0], [3.0, 4.0]], [], [[5.0, 6.0]]], [["a", "bé"], [], ["c"]]
+    rnnstates.write_inputs(tmp_path / "x.h5", [rows[row] for row in order], words=[words[row] for row in order])
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert file["inputs"][()].tolist() == [step for row in order for step in rows[row]]
+        assert file["words"].asstr()[()].tolist() == [word for row in order for word in words[row]]
+        assert file["lengths"][()].tolist() == [len(rows[row]) for row in order]
+
+
+def test_values_for_an_empty_sequence_are_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"words: row 1 has 1 entries, but its sequence has 0 steps"):
+        rnnstates.write_inputs(tmp_path / "x.h5", [[[1.0]], []], words=[["a"], ["b"]])

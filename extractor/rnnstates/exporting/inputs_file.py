@@ -102,18 +102,25 @@ def _write(disk: PatientFile, sequences: Iterable[Any], columns: dict[str, Itera
     lengths: list[int] = []
     with h5py.File(disk, "w") as file:
         made: dict[str, Column] = {}
+        # An empty list says nothing of dtype and width.
+        empty: dict[str, Values] = {}
         for row, (steps, values) in enumerate(_together(sequences, columns)):
             for name, given in ((INPUTS, steps), *values.items()):
                 array = _array(given, name, row)
                 if name == INPUTS:
                     lengths.append(len(_checked(array, row)))
-                if row == 0:
-                    made[name] = Column(file, name, array, lengths[0])
+                if array.shape == (0,) and not lengths[row]:
+                    empty.setdefault(name, array)
+                    continue
+                if name not in made:
+                    made[name] = Column(file, name, array, row, lengths[row])
                 made[name].add(array, row, lengths[row])
             disk.check()
+        for name in empty.keys() - made.keys():
+            made[name] = Column(file, name, empty[name], 0, 0)
         for column in made.values():
             column.flush()
-        if not made:
+        if not lengths:
             raise BadInput("sequences: there are none; expected at least one. Was an iterator used before?")
         file.create_dataset(LENGTHS, data=np.array(lengths, "<i8"))
         file.create_dataset(OFFSETS, data=np.concatenate([[0], np.cumsum(lengths)]).astype("<i8"))
@@ -140,15 +147,17 @@ class Column:
     file : h5py.File
     name : str
     first : array
-        The value of the first sequence.
+        The value of the first sequence that has one.
+    row : int
+        Which sequence that is.
     length : int
         Its steps.
     """
 
-    def __init__(self, file: h5py.File, name: str, first: Values, length: int) -> None:
-        self._name, self._first, self._waiting, self._bytes = name, first, list[Values](), 0
+    def __init__(self, file: h5py.File, name: str, first: Values, row: int, length: int) -> None:
+        self._name, self._first, self._row, self._waiting, self._bytes = name, first, row, list[Values](), 0
         self._per_step = first.ndim > 0
-        self._check_steps(first, 0, length)
+        self._check_steps(first, row, length)
         kept = first.shape[1:]
         is_text = first.dtype.kind in "US"
         stored = h5py.string_dtype() if is_text else first.dtype.newbyteorder("<")
@@ -164,12 +173,14 @@ class Column:
         self._check_steps(value, row, length)
         where, first = f"{self._name}: row {row}", self._first
         if value.shape[1:] != first.shape[1:] or value.ndim != first.ndim:
-            raise BadInput(f"{where}: shape {value.shape}, but row 0 has {first.shape}; expected values of one width.")
+            raise BadInput(
+                f"{where}: shape {value.shape}, but row {self._row} has {first.shape}; expected values of one width."
+            )
         is_text = value.dtype.kind in "US" and first.dtype.kind in "US"
         if not is_text and not np.can_cast(value.dtype, first.dtype, "safe"):
             raise BadInput(
-                f"{where}: dtype {value.dtype} does not fit {first.dtype}, that of row 0; expected one dtype for all. "
-                "Convert them with .astype."
+                f"{where}: dtype {value.dtype} does not fit {first.dtype}, that of row {self._row}; expected one dtype "
+                "for all. Convert them with .astype."
             )
         self._waiting.append(value if self._per_step else value[np.newaxis])
         self._bytes += max(64, value.nbytes)
