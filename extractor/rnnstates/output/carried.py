@@ -9,7 +9,17 @@ import numpy.typing as npt
 
 from .format import Shape
 
-__all__ = ["PER_SEQUENCE", "PER_STEP", "HasEntries", "blocks_of", "digest_of", "dimensions_of", "path_of", "shape_of"]
+__all__ = [
+    "PER_SEQUENCE",
+    "PER_STEP",
+    "HasEntries",
+    "blocks_of",
+    "digest_of",
+    "dimensions_of",
+    "is_carried",
+    "path_of",
+    "shape_of",
+]
 
 PER_SEQUENCE, PER_STEP = "per_sequence", "per_step"
 BYTES_AT_ONCE = 2**22
@@ -43,6 +53,11 @@ class HasEntries(Protocol):
     @property
     def read(self) -> Callable[[Annotated[npt.NDArray[np.int64], "_"]], Values]:
         """From the numbers of sequences to their entries, [n, ...] or [n, T, ...]."""
+
+
+def is_carried(path: str) -> bool:
+    """Return whether a dataset of the output is copied from the input, and so of no layer and no unit."""
+    return path.partition("/")[0] in (PER_SEQUENCE, PER_STEP)
 
 
 def path_of(carried: HasEntries) -> str:

@@ -10,6 +10,7 @@ from ...arrays.axes import Names
 from ...errors import BadStates, OptionError
 from ...network.names import FINAL
 from ...untrusted.hdf5 import reading
+from ..carried import is_carried
 from ..kept.numbers import unit_numbers
 from .choosing import Chosen, index_of, places_of
 from .whole import Dataset, Numbers, Whole, has_steps
@@ -83,7 +84,7 @@ class Datasets(Mapping[str, Dataset]):
     def _is_shared(self, path: str) -> bool:
         """Return whether a dataset is of no layer, such as the lengths."""
         # Final states are kept of layers, too, of which nothing else is.
-        is_final = "/" in path and path.endswith(f"_{FINAL}")
+        is_final = "/" in path and path.endswith(f"_{FINAL}") and not is_carried(path)
         return not is_final and not any(path.startswith(f"{layer}/") for layer in self.whole.attributes["layers"])
 
     @property
@@ -121,7 +122,11 @@ class Datasets(Mapping[str, Dataset]):
     def units(self, name: str) -> Numbers:
         """Return the number of the unit in each column of a state or pooled vector: int64 [W]."""
         path = self.path(name)
-        return unit_numbers(self.whole.attributes["provenance"], path, self.whole.opened()[path].shape[-1])
+        shape = self.whole.opened()[path].shape
+        if is_carried(path):
+            # Its columns are not units, of which the run may have kept some.
+            return np.arange(shape[-1])
+        return unit_numbers(self.whole.attributes["provenance"], path, shape[-1])
 
     def row(self, index: int) -> int:
         """Return the number of a sequence in the run."""

@@ -73,8 +73,9 @@ class Forms:
         """Return an ``xarray.Dataset``; for several layers or directions a ``DataTree`` with one of each.
 
         The dimension ``sequence`` has the ids as its coordinate, beside ``lengths``; ``time`` and ``unit`` have
-        numbers. In the packed layout ``step_sequence`` and ``step_time`` say of each step where it belongs. States in a
-        file are read when they are used, and the file must stay open.
+        numbers. In the packed layout ``step_sequence`` and ``step_time`` say of each step where it belongs. What was
+        copied from the input is ``per_sequence/NAME`` and ``per_step/NAME``, in a tree as groups. States in a file are
+        read when they are used, and the file must stay open.
 
         Raises
         ------
@@ -102,10 +103,12 @@ class Forms:
         torch.utils.data.Dataset
             ``DataLoader(dataset, batch_size=32, collate_fn=dataset.collate("padded"))`` gives [B, longest, H], zero
             past each length; ``"packed"`` a PackedSequence, for which no sequence may be empty. Both have ``length``
-            (int64 [B]) and ``id`` (a list).
+            (int64 [B]) and ``id`` (a list). Copied numbers of each step are padded or packed like states.
 
         Raises
         ------
+        OptionError
+            A name is of no dataset of numbers for each sequence or step.
         EngineUnavailable
             PyTorch is not installed.
         """

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...errors import EngineUnavailable
 from ...network.names import FINAL, POOLING_NAMES
+from ..carried import PER_SEQUENCE, PER_STEP, is_carried
 from ..format import INPUT_LENGTHS
 from ..kept.numbers import kept_steps
 from ..layout import encoded
@@ -49,8 +50,23 @@ def labelled(datasets: Datasets) -> "xarray.Dataset | xarray.DataTree":
     if not hasattr(xarray, "DataTree"):
         raise EngineUnavailable(f"xarray {xarray.__version__} has no trees of datasets; pip install 'xarray>=2024.10'.")
     parts = {layer: replace(datasets, group=datasets.group_of(layer)) for layer in datasets.layers}
-    trees = {f"/{layer}": xarray.Dataset(_variables(part), _units(part)) for layer, part in parts.items()}
-    return xarray.DataTree.from_dict({"/": xarray.Dataset(None, coordinates, _attributes(datasets)), **trees})
+    trees = {f"/{layer}": xarray.Dataset(_of_layers(_variables(part)), _units(part)) for layer, part in parts.items()}
+    root = xarray.Dataset(None, coordinates, _attributes(datasets))
+    return xarray.DataTree.from_dict({"/": root, **trees, **_carried(_variables(datasets))})
+
+
+def _of_layers(variables: Variables) -> Variables:
+    return {name: variable for name, variable in variables.items() if not is_carried(name)}
+
+
+def _carried(variables: Variables) -> "dict[str, xarray.Dataset]":
+    """Return the groups of what was copied from the input, as in the file: a tree has no names with a slash."""
+    groups: dict[str, Variables] = {PER_SEQUENCE: {}, PER_STEP: {}}
+    for path, variable in variables.items():
+        if is_carried(path):
+            group, _, name = path.partition("/")
+            groups[group][name] = variable
+    return {f"/{group}": xarray.Dataset(found) for group, found in groups.items() if found}
 
 
 def _attributes(datasets: Datasets) -> dict[str, Any]:
@@ -108,6 +124,8 @@ def _dimensions(datasets: Datasets, name: str, stored: Dataset) -> tuple[str, ..
     if has_steps(name, stored):
         first = ("step",) if datasets.whole.packed else ("sequence", "time")
     rest = stored.ndim - len(first)
+    if is_carried(name):
+        return (*first, *(f"{name.partition('/')[2]}_axis{axis}" for axis in range(rest)))
     if rest != 1:
         return (*first, *(f"{name}_{axis}" for axis in range(rest)))
     state, _, pooling = name.rpartition("_")
@@ -130,7 +148,7 @@ def _width(datasets: Datasets) -> int:
     widths = {
         name.partition("_")[0]: stored.shape[-1]
         for name, stored in _states(datasets)
-        if stored.ndim > 1 and not (name.endswith(f"_{FINAL}") and _some_units(datasets))
+        if stored.ndim > 1 and not is_carried(name) and not (name.endswith(f"_{FINAL}") and _some_units(datasets))
     }
     narrow = {state: width for state, width in widths.items() if state != "state"}
     return max(narrow.values(), default=0)

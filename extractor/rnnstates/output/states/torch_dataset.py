@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -37,6 +38,13 @@ class TorchDataset(torch.utils.data.Dataset[Item]):
 
     def __init__(self, states: "States", names: str | Sequence[str]) -> None:
         self._names = check_names(states._datasets, names)
+        stored = {name: Items(states._datasets, self._names).stored(name) for name in self._names}
+        if text := [name for name, (dataset, _) in stored.items() if dataset.dtype.kind not in "biuf"]:
+            raise OptionError(
+                f"names={text[0]!r}: is text, of which PyTorch makes no tensor; expected names of numbers. Item 3 "
+                f"belongs to states[3][{text[0]!r}]."
+            )
+        self._with_steps = frozenset(name for name, (_, has_steps) in stored.items() if has_steps)
         self._again, self._given = states.__reduce__()
         self._length = len(states)
         self._opened: dict[int, Items] = {}
@@ -64,7 +72,7 @@ class TorchDataset(torch.utils.data.Dataset[Item]):
         """Return the function that makes a batch of items, for ``DataLoader(collate_fn=…)``."""
         if form not in COLLATES:
             raise OptionError(f"form={form!r}: unknown; expected {', '.join(COLLATES)}.")
-        return COLLATES[form]
+        return partial(COLLATES[form], with_steps=self._with_steps)
 
 
 def _tensor(values: Array) -> torch.Tensor:
@@ -72,13 +80,13 @@ def _tensor(values: Array) -> torch.Tensor:
     return torch.from_numpy(np.array(values, values.dtype.newbyteorder("=")))
 
 
-def padded(items: list[Item]) -> Item:
-    """Make a batch: states [B, longest, H], zero past each length; vectors [B, H]."""
-    return _batch(items, lambda sequences: pad_sequence(sequences, batch_first=True))
+def padded(items: list[Item], *, with_steps: frozenset[str]) -> Item:
+    """Make a batch: what has steps [B, longest, …], zero past each length; all else [B, …]."""
+    return _batch(items, with_steps, lambda sequences: pad_sequence(sequences, batch_first=True))
 
 
-def packed(items: list[Item]) -> Item:
-    """Make a batch: each state a PackedSequence, in the order of the items; vectors [B, H].
+def packed(items: list[Item], *, with_steps: frozenset[str]) -> Item:
+    """Make a batch: what has steps a PackedSequence each, in the order of the items; all else [B, …].
 
     Raises
     ------
@@ -90,10 +98,10 @@ def packed(items: list[Item]) -> Item:
             f"sequence {empty[0]!r}: has no steps, which a PackedSequence cannot hold; leave such out with "
             'states[states.lengths > 0], or use collate("padded").'
         )
-    return _batch(items, lambda sequences: pack_sequence(sequences, enforce_sorted=False))
+    return _batch(items, with_steps, lambda sequences: pack_sequence(sequences, enforce_sorted=False))
 
 
-def _batch(items: list[Item], join: Callable[[list[torch.Tensor]], Any]) -> Item:
+def _batch(items: list[Item], with_steps: frozenset[str], join: Callable[[list[torch.Tensor]], Any]) -> Item:
     batch: Item = {}
     for name in items[0]:
         values = [item[name] for item in items]
@@ -102,7 +110,7 @@ def _batch(items: list[Item], join: Callable[[list[torch.Tensor]], Any]) -> Item
         elif name == "id":
             batch[name] = values
         else:
-            batch[name] = join(values) if values[0].ndim > 1 else torch.stack(values)
+            batch[name] = join(values) if name in with_steps else torch.stack(values)
     return batch
 
 

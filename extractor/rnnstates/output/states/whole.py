@@ -13,7 +13,7 @@ from ...arrays.axes import AllLengths
 from ...errors import BadStates
 from ...network.pooling import POOLINGS
 from ...untrusted.hdf5 import reading
-from ..carried import PER_SEQUENCE, PER_STEP
+from ..carried import PER_STEP, is_carried
 from ..format import INPUT_LENGTHS
 from ..kept.numbers import kept_steps
 
@@ -30,9 +30,8 @@ Numbers = Annotated[npt.NDArray[np.int64], "_"]
 
 def has_steps(name: str, dataset: Dataset) -> bool:
     """Return whether a dataset has a row for each step, not one for each sequence."""
-    group = name.partition("/")[0]
-    if group in (PER_SEQUENCE, PER_STEP):
-        return group == PER_STEP
+    if is_carried(name):
+        return name.startswith(f"{PER_STEP}/")
     return dataset.ndim > 1 and name.rpartition("_")[2] not in POOLINGS
 
 
