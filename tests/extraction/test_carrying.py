@@ -200,3 +200,29 @@ def test_what_the_output_cannot_hold_is_refused(carry, message):
 def test_the_numbers_of_chosen_rows_keep_their_name():
     with pytest.raises(BadInput, match=r"carry=: 'input_row' would be two datasets of the output"):
         rnnstates.extract(INPUTS, LENGTHS, units=2, carry={"input_row": LABELS}, rows=":3")
+
+
+def test_entries_that_may_be_of_sequences_or_steps_are_what_their_name_says(tmp_path, caplog):
+    caplog.set_level("INFO", logger="rnnstates")
+    vectors = np.arange(42.0).reshape(6, 7)
+    states = rnnstates.extract(INPUTS, LENGTHS, units=2, carry={"per_sequence/v": vectors, "per_step/t": vectors})
+    assert not [note for note in caplog.messages if "taken as" in note]
+    np.testing.assert_array_equal(states["per_sequence/v"], vectors)
+    np.testing.assert_array_equal(states[2].per_step.t, vectors[2])
+    rnnstates.extract(INPUTS, LENGTHS, units=2, carry={"v": vectors})
+    assert "carry['v']: shape (6, 7) is taken as one entry per step; carry='per_sequence/NAME' copies" in caplog.text
+    with h5py.File(write(tmp_path / "x.h5"), "a") as file:
+        file["v"] = vectors
+    states = rnnstates.extract(tmp_path / "x.h5", units=2, carry="per_sequence/v")
+    np.testing.assert_array_equal(states["per_sequence/v"], vectors)
+
+
+def test_as_many_sequences_as_steps_leave_open_what_entries_are_of(tmp_path):
+    rows, target = [np.ones((3, 2), "f4"), np.ones((0, 2), "f4"), np.ones((0, 2), "f4")], [7, 8, 9]
+    rnnstates.write_inputs(tmp_path / "x.h5", rows, target=[target, [], []])
+    with pytest.raises(BadInput, match=r"shape \(3,\); there are as many sequences as steps, .*carry='per_step/NAME'"):
+        rnnstates.extract(tmp_path / "x.h5", units=2, carry="target")
+    states = rnnstates.extract(tmp_path / "x.h5", units=2, carry="per_step/target")
+    assert [one.per_step.target.tolist() for one in states] == [target, [], []]
+    states = rnnstates.extract(tmp_path / "x.h5", units=2, carry="per_sequence/target")
+    assert states["per_sequence/target"].tolist() == target

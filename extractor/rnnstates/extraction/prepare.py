@@ -95,7 +95,7 @@ def _plan(
     with problems.gathered():
         check_states(StoredParts(network, kept_of(network, request.keeping)), request, notes)
     source, valid, ids, copied = _chosen(read_sequences(sources, lengths, options, network, problems), options)
-    for note in valid.notes:
+    for note in (*valid.notes, *(each.note for each in copied if each.note)):
         notes.say(note)
     kept = request.keeping.steps
     shape = Shape(valid.lengths, source.shape[1], request.layout, valid.padding, kept, valid.found)

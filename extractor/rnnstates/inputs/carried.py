@@ -31,6 +31,8 @@ class Carried:
         From the numbers of sequences [n] to [n, ...], or [n, T, ...] with steps at the places of the input's steps.
     ascii : bool
         Whether all text is ASCII.
+    note : str
+        What was assumed about it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Carried:
     dtype: np.dtype[Any]
     read: Callable[[Places], Entries]
     ascii: bool = True
+    note: str = ""
 
 
 def check_names(carried: Sequence[Carried]) -> None:

@@ -26,6 +26,8 @@ from .selected import Places
 
 __all__ = ["open_carried"]
 
+# What a name may begin with; also the groups of the output.
+PER_STEP, PER_SEQUENCE = "per_step", "per_sequence"
 ENTRIES_AT_ONCE = 4096
 # Of the longest text; and of what belongs to one sequence.
 LONGEST_TEXT, MOST_TOGETHER = 2**22, 2**30
@@ -38,6 +40,7 @@ def open_carried(given: object, source: Source, valid: ValidSteps) -> tuple[Carr
     ----------
     given : None, names or mapping
         Names of datasets next to the input, in one text with commas or a list; or arrays by name, or lists of arrays.
+        ``per_step/NAME`` or ``per_sequence/NAME`` says what its entries are of, where both may be meant.
     source : Source
         The input, whole: its sequences and steps are those of the arrays.
     valid : ValidSteps
@@ -75,6 +78,8 @@ def _beside(name: str, source: Source) -> Named:
             f"carry={name!r}: {source.name} has no datasets; give arrays by name: carry={{'{name}': array}}."
         )
     names = source.own_ids if isinstance(source.own_ids, list) else None
+    if (role := _role(name)) and container.find(name, BadInput) is None:
+        name = name.removeprefix(f"{role}/")
     for place in places(container, name):
         if (series := container.series(place, names, BadInput)) is not None:
             return Named(f"{container.path}: {container.noun} '{place.strip('/')}'", series)
@@ -90,7 +95,7 @@ def _beside(name: str, source: Source) -> Named:
 
 def _opened(name: str, found: Named, source: Source, valid: ValidSteps) -> Carried:
     is_series = isinstance(found.values, Series)
-    carried = _of_series(found, source, valid) if is_series else _of_array(found, source)
+    carried = _of_series(found, source, valid, _role(name)) if is_series else _of_array(found, source, _role(name))
     carried = replace(carried, name=_name_in_output(name, found.where))
     _check_size(carried, source.shape[1], found.where)
     return _measured(carried, found)
@@ -112,7 +117,7 @@ def _check_size(carried: Carried, steps: int, where: str) -> None:
         )
 
 
-def _of_series(found: Named, source: Source, valid: ValidSteps) -> Carried:
+def _of_series(found: Named, source: Source, valid: ValidSteps, role: str) -> Carried:
     series, where, count = found.values, found.where, source.shape[0]
     if len(series.lengths) != count:
         raise BadInput(f"{where}: has {len(series.lengths)} rows; expected {count}, one per sequence.")
@@ -123,7 +128,7 @@ def _of_series(found: Named, source: Source, valid: ValidSteps) -> Carried:
         return _encoded(series.read(row), where)
 
     wrong = np.flatnonzero(series.lengths != valid.lengths)
-    if len(wrong) == 0:
+    if len(wrong) == 0 and role != PER_SEQUENCE:
         # Sequences that are stored without padding are padded at the end.
         padding = "post" if source.lengths is not None else valid.padding
         read = _padded(read_row, series.dtype, (source.shape[1], *series.tail), padding)
@@ -132,14 +137,19 @@ def _of_series(found: Named, source: Source, valid: ValidSteps) -> Carried:
     if len(widths) == 1:
         tail = (*widths, *series.tail)
         return Carried("", False, tail, series.dtype, _padded(read_row, series.dtype, tail, "post"))
-    row = int(wrong[0])
+    row = int(wrong[0]) if len(wrong) else 0
     raise BadInput(
         f"{where}: row {row} has {series.lengths[row]} entries, but sequence {row} has {valid.lengths[row]} steps "
         f"(wrong in {len(wrong)} of {count} rows); expected one entry per step, or as many in every row."
     )
 
 
-def _of_array(found: Named, source: Source) -> Carried:
+def _role(name: str) -> str:
+    """Return what the name says its entries are of; empty if it does not."""
+    return next((role for role in (PER_STEP, PER_SEQUENCE) if name.strip("/").startswith(f"{role}/")), "")
+
+
+def _of_array(found: Named, source: Source, role: str) -> Carried:
     member, where = found.values, found.where
     kind = describe_dtype(member)
     if kind != "string" and member.dtype.kind not in "biufSU" and not _is_text(member):
@@ -147,18 +157,36 @@ def _of_array(found: Named, source: Source) -> Carried:
     if isinstance(member, h5py.Dataset) and h5py.check_vlen_dtype(member.dtype):
         check_strings(member, where, BadInput)
     shape, count = tuple(member.shape), source.shape[0]
-    lengths = source.lengths
+    lengths, note = source.lengths, ""
     total = None if lengths is None else int(lengths.sum())
-    is_packed = total is not None and total != count and shape[:1] == (total,)
+    is_packed = total is not None and shape[:1] == (total,)
     per_step = is_packed or shape[:2] == source.shape[:2]
+    if per_step and role != PER_STEP and shape[:1] == (count,):
+        is_packed, per_step, note = _settled(found, source, role)
     if not is_packed and shape[:1] != (count,):
         steps = f"({count}, {source.shape[1]}, …)" if total is None else f"({total}, …)"
         raise BadInput(f"{where}: shape {shape}; expected ({count}, …), one entry per sequence, or {steps}, per step.")
     if per_step and not is_packed and source.axes.is_turned:
         raise BadInput(f"{where}: the axes of the input are in another order, so its steps are not those of this one.")
     if is_packed and lengths is not None:
-        return Carried("", True, shape[1:], member.dtype, _packed(member, where, lengths, source.shape[1]))
-    return Carried("", per_step, shape[2:] if per_step else shape[1:], member.dtype, _whole(member, where))
+        return Carried("", True, shape[1:], member.dtype, _packed(member, where, lengths, source.shape[1]), note=note)
+    return Carried("", per_step, shape[2:] if per_step else shape[1:], member.dtype, _whole(member, where), note=note)
+
+
+def _settled(found: Named, source: Source, role: str) -> tuple[bool, bool, str]:
+    """Decide what entries are of that may be of sequences or of steps: packed, per step, and what was assumed."""
+    shape, lengths = tuple(found.values.shape), source.lengths
+    if role == PER_SEQUENCE or (lengths is not None and (lengths == 1).all()):
+        return False, False, ""
+    if lengths is not None and shape[0] == lengths.sum() and shape[:2] != source.shape[:2]:
+        raise BadInput(
+            f"{found.where}: shape {shape}; there are as many sequences as steps, so its entries may be of either. Say "
+            "so: carry='per_step/NAME' or 'per_sequence/NAME'."
+        )
+    return False, True, (
+        f"{found.where}: shape {shape} is taken as one entry per step; carry='per_sequence/NAME' copies it as one per "
+        "sequence."
+    )  # fmt: skip
 
 
 def _is_text(member: Member) -> bool:
