@@ -77,6 +77,7 @@ bench: .venv/installed-bench
 	@# The peers come with their bytecode; a checkout has none before it has run.
 	$(BIN)/python -m compileall -q extractor cli
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/forms.py
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/layers.py

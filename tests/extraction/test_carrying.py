@@ -6,7 +6,7 @@ import pytest
 
 import rnnstates
 from rnnstates import BadInput
-from rnnstates.inputs import opening_carried as carrying
+from rnnstates.inputs import carried_entries as carrying
 
 LENGTHS = np.array([4, 0, 7, 1, 7, 2])
 INPUTS = np.random.RandomState(0).standard_normal((6, 7, 3)).astype("f4")
@@ -226,3 +226,19 @@ def test_as_many_sequences_as_steps_leave_open_what_entries_are_of(tmp_path):
     assert [one.per_step.target.tolist() for one in states] == [target, [], []]
     states = rnnstates.extract(tmp_path / "x.h5", units=2, carry="per_sequence/target")
     assert states["per_sequence/target"].tolist() == target
+
+
+@pytest.mark.parametrize(
+    "name, values", [("per_step/labels", LABELS), ("per_sequence/steps", np.arange(LENGTHS.sum()))]
+)
+def test_entries_of_something_else_than_the_name_says_are_refused(name, values):
+    rows = [row[:length] for row, length in zip(INPUTS, LENGTHS, strict=True)]
+    with pytest.raises(BadInput, match=r"has no entry for each (step|sequence); leave 'per_\w+/' out of carry="):
+        rnnstates.extract(rows, units=2, carry={name: values})
+
+
+def test_values_with_a_scale_are_refused(tmp_path):
+    with h5py.File(write(tmp_path / "x.h5"), "a") as file:
+        file["labels"].attrs["scale_factor"] = 0.5
+    with pytest.raises(BadInput, match=r"'labels': its attribute scale_factor changes what the values mean"):
+        rnnstates.extract(tmp_path / "x.h5", units=2, carry="labels")
