@@ -133,6 +133,8 @@ def test_a_changed_label_is_found(tmp_path):
             r"dataset 'other': shape \(4,\); expected \(6, …\), one entry per sequence, or \(6, 7, …\), per",
         ),
         ("complex", r"dataset 'complex': dtype complex128; expected numbers or text"),
+        (".", r"carry='\.': no such dataset in .*x\.h5; present: "),
+        ("labels/..", r"carry='labels/\.\.': no such dataset in .*x\.h5; present: "),
         (5, r"carry=: expected names of datasets"),
     ],
 )

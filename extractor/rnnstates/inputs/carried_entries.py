@@ -83,7 +83,8 @@ def _of_series(found: Named, source: Source, valid: ValidSteps, role: str) -> Ca
     row = int(wrong[0]) if len(wrong) else 0
     raise BadInput(
         f"{where}: row {row} has {series.lengths[row]} entries, but sequence {row} has {valid.lengths[row]} steps "
-        f"(wrong in {len(wrong)} of {count} rows); expected one entry per step, or as many in every row."
+        f"(wrong in {len(wrong)} of {count} rows); expected one entry per step, or as many in every row. "
+        "Check that they belong to these inputs."
     )
 
 
@@ -108,7 +109,10 @@ def _of_array(found: Named, source: Source, role: str) -> Carried:
         is_packed, per_step, note = _settled(found, source, role)
     if not is_packed and shape[:1] != (count,):
         steps = f"({count}, {source.shape[1]}, …)" if total is None else f"({total}, …)"
-        raise BadInput(f"{where}: shape {shape}; expected ({count}, …), one entry per sequence, or {steps}, per step.")
+        raise BadInput(
+            f"{where}: shape {shape}; expected ({count}, …), one entry per sequence, or {steps}, per step. Check that "
+            "it belongs to these inputs."
+        )
     if per_step and not is_packed and source.axes.is_turned:
         raise BadInput(f"{where}: the axes of the input are in another order, so its steps are not those of this one.")
     if is_packed and lengths is not None:

@@ -181,7 +181,7 @@ class Hdf5Container(NamedTuple):
             It is a link, or its values are elsewhere or cannot be decompressed.
         """
         with reading(f"{self.path}: '{name}'", error):
-            found = None if name in (".", "..") else find(self.file, name, self.path, error)
+            found = find(self.file, name, self.path, error)
             if not isinstance(found, h5py.Dataset):
                 return None
             return checked(found, f"{self.path}: dataset '{name}'", error)

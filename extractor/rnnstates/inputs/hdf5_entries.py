@@ -78,7 +78,7 @@ def _member(group: h5py.Group, where: str, name: str, error: type[BadData]) -> h
     here = f"{where}, '{name}'"
     found = find(group, name, where, error)
     if not isinstance(found, h5py.Dataset):
-        raise error(f"{where}: has no dataset '{name}'; expected one for each sequence, with its name.")
+        raise error(f"{where}: has no dataset '{name}'; expected one for each sequence, with its name. Add it.")
     checked(found, here, error)
     if not found.shape:
         raise error(f"{here}: is a single value; expected one entry per step.")

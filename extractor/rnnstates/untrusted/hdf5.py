@@ -146,7 +146,8 @@ def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py
     """
     found: h5py.Dataset | h5py.Group | None = group
     for step in [step for step in path.split("/") if step]:
-        if not isinstance(found, h5py.Group) or found.get(step, getlink=True) is None:
+        # HDF5 has no links of the first names, and fails where one is looked for.
+        if step in (".", "..") or not isinstance(found, h5py.Group) or found.get(step, getlink=True) is None:
             return None
         _refuse_link(found, step, where, error)
         found = variable(found, step)
