@@ -137,7 +137,7 @@ def _advice(reason: str) -> str:
 def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py.Dataset | h5py.Group | None:
     """Return the object at a path of hard links; None if there is none.
 
-    A netCDF dimension without values does not count, but a variable of its name does.
+    A netCDF dimension without values does not count, but a variable of its name does. ``.`` and ``..`` name nothing.
 
     Raises
     ------
@@ -146,7 +146,6 @@ def find(group: h5py.Group, path: str, where: str, error: type[BadData]) -> h5py
     """
     found: h5py.Dataset | h5py.Group | None = group
     for step in [step for step in path.split("/") if step]:
-        # HDF5 has no links of the first names, and fails where one is looked for.
         if step in (".", "..") or not isinstance(found, h5py.Group) or found.get(step, getlink=True) is None:
             return None
         _refuse_link(found, step, where, error)
